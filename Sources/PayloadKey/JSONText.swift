@@ -1,0 +1,24 @@
+/// Writes JSON as Go's `encoding/json` does, byte for byte, since that is what existing clients and tests compare with.
+public enum JSONText {
+    /// A JSON string with its quotes. Escapes quote, backslash and controls, and, as Go does for HTML's sake, `<`, `>`, `&`,
+    /// U+2028 and U+2029.
+    public static func string(_ text: some Sequence<Unicode.Scalar>) -> String {
+        var json = "\""
+        for scalar in text {
+            switch scalar {
+            case "\"": json += "\\\""
+            case "\\": json += "\\\\"
+            case "\u{08}": json += "\\b"
+            case "\u{0C}": json += "\\f"
+            case "\n": json += "\\n"
+            case "\r": json += "\\r"
+            case "\t": json += "\\t"
+            case "<", ">", "&", "\u{2028}", "\u{2029}", "\u{0}"..."\u{1F}":
+                let hex = String(scalar.value, radix: 16)
+                json += "\\u" + String(repeating: "0", count: 4 - hex.count) + hex
+            default: json.unicodeScalars.append(scalar)
+            }
+        }
+        return json + "\""
+    }
+}

@@ -1,0 +1,110 @@
+import FoundationEssentials
+import PayloadKey
+import PayloadStore
+
+/// `GET /v2/blobs/get`: gives a stored payload. The checks run in the order of the wire contract.
+struct GetEndpoint {
+    let store: PayloadStore
+
+    func respond(to request: ServiceRequest, _ subject: inout Subject) throws -> ServiceResponse {
+        try request.checkContentType()
+        let expected = try expectedLength(request)
+        let key = try self.key(request)
+        subject.namespace = key.namespace
+        subject.digest = key.digest
+        try Tenancy(request.allowedNamespaces).check(key.namespace)
+        guard let payload = try store.open(key) else { throw Refusal(.notFound, "blob not found") }
+        guard payload.size == expected else {
+            throw Refusal(.preconditionFailed, "payload has \(payload.size) bytes, expected \(expected)")
+        }
+        return deliver(payload, key.digest, request)
+    }
+
+    private func expectedLength(_ request: ServiceRequest) throws(Refusal) -> UInt64 {
+        guard let text = request.headers.expectedContentLength else {
+            throw .badRequest("expected content length header is required")
+        }
+        do {
+            return try DecimalNumber.parse(text)
+        } catch {
+            throw .badRequest("expected content length header \(printable(text)) is invalid: \(error.rawValue)")
+        }
+    }
+
+    private func key(_ request: ServiceRequest) throws(Refusal) -> PayloadKey {
+        guard let text = Query(request.query)["key"] else { throw .badRequest("key query parameter is required") }
+        // Some clients escape the key twice.
+        guard let key = PayloadKey(parsing: text) ?? PayloadKey(parsing: PercentEncoding.decodeQueryValue(text)) else {
+            throw Refusal(.notFound, "blob not found")
+        }
+        return key
+    }
+
+    private func deliver(_ payload: StoredPayload, _ digest: Digest, _ request: ServiceRequest) -> ServiceResponse {
+        let etag = "\"\(digest)\""
+        let validators = [
+            ("ETag", etag),
+            ("Repr-Digest", "sha-256=:\(Data(digest.bytes).base64EncodedString()):"),
+            ("Cache-Control", "private, max-age=31536000, immutable"),
+        ]
+        if EntityTag.matches(request.headers.ifNoneMatch, etag) {
+            return ServiceResponse(.notModified, headers: validators)
+        }
+        let headers = [("Content-Type", "application/octet-stream")] + validators
+        switch request.delivery {
+        case .redirect(let prefix):
+            // The web server sends the file, answers Range and writes Content-Length.
+            let path = "\(String(decoding: prefix, as: UTF8.self))/\(PercentEncoding.encodePath(payload.path.utf8))"
+            return ServiceResponse(.ok, headers: headers + [("X-Accel-Redirect", path)])
+        case .stream:
+            let range = request.headers.ifRange.map { $0.elementsEqual(etag.utf8) } ?? true ? request.headers.range : nil
+            return stream(payload, ByteRange(range, size: payload.size), headers + [("Accept-Ranges", "bytes")])
+        }
+    }
+
+    private func stream(
+        _ payload: StoredPayload,
+        _ range: ByteRange,
+        _ headers: [(String, String)]
+    ) -> ServiceResponse {
+        switch range {
+        case .whole:
+            return ServiceResponse(
+                .ok,
+                headers: headers + [("Content-Length", "\(payload.size)")],
+                body: .payload(payload, 0..<payload.size)
+            )
+        case .part(let part):
+            let described = "bytes \(part.lowerBound)-\(part.upperBound - 1)/\(payload.size)"
+            return ServiceResponse(
+                .partialContent,
+                headers: headers + [
+                    ("Content-Length", "\(part.upperBound - part.lowerBound)"), ("Content-Range", described),
+                ],
+                body: .payload(payload, part)
+            )
+        case .unsatisfiable:
+            return ServiceResponse(
+                Refusal(
+                    .rangeNotSatisfiable,
+                    "range is outside the payload's \(payload.size) bytes",
+                    headers: [("Content-Range", "bytes */\(payload.size)")]
+                )
+            )
+        }
+    }
+}
+
+/// Entity tags (RFC 9110 section 8.8.3).
+enum EntityTag {
+    /// Whether an `If-None-Match` field names this tag (RFC 9110 section 13.1.2: weak comparison).
+    static func matches(_ field: [UInt8]?, _ etag: String) -> Bool {
+        guard let field else { return false }
+        if field.elementsEqual("*".utf8) { return true }
+        return field.split(separator: UInt8(ascii: ",")).contains { candidate in
+            let tag = candidate.drop { $0 == UInt8(ascii: " ") }
+            let strong = tag.starts(with: "W/".utf8) ? tag.dropFirst(2) : tag
+            return strong.elementsEqual(etag.utf8)
+        }
+    }
+}

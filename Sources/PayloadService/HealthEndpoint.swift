@@ -1,0 +1,18 @@
+import Logging
+import PayloadStore
+
+/// `HEAD /v2/health/head`: whether the store can take a payload and give it back.
+struct HealthEndpoint {
+    let store: PayloadStore
+    let logger: Logger
+
+    func respond() throws(Refusal) -> ServiceResponse {
+        do {
+            try store.checkHealth()
+            return ServiceResponse(.ok)
+        } catch {
+            logger.error("the store is not healthy", metadata: ["error": "\(error)"])
+            throw Refusal(.serviceUnavailable, printable("\(error)".utf8))
+        }
+    }
+}

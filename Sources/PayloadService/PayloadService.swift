@@ -1,0 +1,89 @@
+import Logging
+import PayloadKey
+import PayloadStore
+
+/// The three endpoints of the wire contract over a store. Knows nothing of the protocol that brings the requests.
+public struct PayloadService: Sendable {
+    /// The largest payload that the wire contract knows, in bytes: 1 GiB.
+    public static let defaultMaximumPayload: UInt64 = 1 << 30
+
+    let store: PayloadStore
+    let maximumPayload: UInt64
+    let logger: Logger
+
+    /// Makes the service.
+    ///
+    /// - Parameters:
+    ///   - store: where payloads are kept.
+    ///   - maximumPayload: the largest payload to take, in bytes.
+    ///   - logger: where each failure is told of once.
+    public init(store: PayloadStore, maximumPayload: UInt64 = Self.defaultMaximumPayload, logger: Logger) {
+        self.store = store
+        self.maximumPayload = maximumPayload
+        self.logger = logger
+    }
+
+    /// Answers a request; every failure becomes an answer, too.
+    public func respond(to request: ServiceRequest) -> ServiceResponse {
+        var subject = Subject()
+        var response: ServiceResponse
+        do {
+            response = try route(request, &subject)
+        } catch let refusal as Refusal {
+            response = ServiceResponse(refusal)
+        } catch {
+            response = ServiceResponse(refusal(for: error, subject, request))
+        }
+        subject.describe(in: &response)
+        return response
+    }
+
+    private func route(_ request: ServiceRequest, _ subject: inout Subject) throws -> ServiceResponse {
+        switch String(decoding: request.path, as: UTF8.self) {
+        case "/v2/health/head":
+            try request.checkMethod("HEAD")
+            return try HealthEndpoint(store: store, logger: logger).respond()
+        case "/v2/blobs/put":
+            try request.checkMethod("PUT")
+            return try PutEndpoint(store: store, maximumPayload: maximumPayload).respond(to: request, &subject)
+        case "/v2/blobs/get":
+            try request.checkMethod("GET")
+            return try GetEndpoint(store: store).respond(to: request, &subject)
+        default:
+            throw Refusal(.notFound, "unknown path '\(printable(request.path))'")
+        }
+    }
+
+    /// The one place where failures get their status, and their line in the log.
+    private func refusal(for error: any Error, _ subject: Subject, _ request: ServiceRequest) -> Refusal {
+        var details = subject.metadata
+        details["path"] = "\(printable(request.path))"
+        details["error"] = "\(error)"
+        switch error {
+        case is UploadMismatch:
+            logger.notice("an upload is not what was announced", metadata: details)
+            return .badRequest("checksum mismatch")
+        case let error as StoreError where error.code == .noSpace:
+            logger.error("no space for an upload", metadata: details)
+            return Refusal(.insufficientStorage, printable("\(error)".utf8))
+        case is StoreError:
+            logger.error("the store failed", metadata: details)
+            return Refusal(.internalServerError, "the store failed, the worker's log says how")
+        default:
+            logger.notice("an upload was cut off", metadata: details)
+            return .badRequest("upload was cut off: \(printable("\(error)".utf8))")
+        }
+    }
+}
+
+extension ServiceRequest {
+    fileprivate func checkMethod(_ allowed: String) throws(Refusal) {
+        guard method.elementsEqual(allowed.utf8) else {
+            throw Refusal(
+                .methodNotAllowed,
+                "method \(printable(method)) is not allowed, use \(allowed)",
+                headers: [("Allow", allowed)]
+            )
+        }
+    }
+}

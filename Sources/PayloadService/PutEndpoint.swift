@@ -1,0 +1,114 @@
+import PayloadKey
+import PayloadStore
+
+/// `PUT /v2/blobs/put`: verifies an upload and stores it. The checks run in the order of the wire contract.
+struct PutEndpoint {
+    let store: PayloadStore
+    /// Bytes.
+    let maximumPayload: UInt64
+
+    func respond(to request: ServiceRequest, _ subject: inout Subject) throws -> ServiceResponse {
+        try request.checkContentType()
+        let length = try announcedLength(request)
+        let query = Query(request.query)
+        let namespace = try self.namespace(query, of: request, &subject)
+        let digest = try self.digest(query, &subject)
+        let metadata = try self.metadata(request)
+        let key = PayloadKey(
+            namespace: namespace,
+            prefix: try prefix(metadata),
+            digest: digest,
+            metadataHash: metadata.hash
+        )
+        let upload = try verify(request.body, length, digest)
+        let outcome = try store.commit(upload, as: key)
+        return ServiceResponse(
+            outcome == .created ? .created : .ok,
+            headers: [("Content-Type", "application/json")],
+            body: .bytes(Array("{\"Key\":\(JSONText.string(key.description.unicodeScalars))}\n".utf8))
+        )
+    }
+
+    private func announcedLength(_ request: ServiceRequest) throws(Refusal) -> UInt64 {
+        guard let text = request.headers.contentLength else {
+            throw Refusal(.lengthRequired, "Content-Length header is required")
+        }
+        let length: UInt64
+        do {
+            length = try DecimalNumber.parse(text)
+        } catch {
+            throw .badRequest("Content-Length header '\(printable(text))' is invalid: \(error.rawValue)")
+        }
+        guard length <= maximumPayload else {
+            throw Refusal(.contentTooLarge, "payload exceeds max size of \(maximumPayload) bytes")
+        }
+        return length
+    }
+
+    private func namespace(
+        _ query: Query,
+        of request: ServiceRequest,
+        _ subject: inout Subject
+    ) throws(Refusal) -> Namespace {
+        guard let text = query["namespace"] else { throw .badRequest("namespace query parameter is required") }
+        let namespace: Namespace
+        do {
+            namespace = try Namespace(validating: text)
+        } catch {
+            throw .badRequest("invalid namespace '\(printable(text))': \(error)")
+        }
+        subject.namespace = namespace
+        try Tenancy(request.allowedNamespaces).check(namespace)
+        return namespace
+    }
+
+    private func digest(_ query: Query, _ subject: inout Subject) throws(Refusal) -> Digest {
+        guard let text = query["digest"] else { throw .badRequest("digest query parameter is required") }
+        do {
+            let digest = try Digest(parsing: text)
+            subject.digest = digest
+            return digest
+        } catch .algorithm(let name) {
+            throw .badRequest("invalid hash type '\(printable(name))'")
+        } catch .format(let text) {
+            throw .badRequest("invalid digest format '\(printable(text))'")
+        }
+    }
+
+    private func metadata(_ request: ServiceRequest) throws(Refusal) -> TemporalMetadata {
+        do {
+            return try TemporalMetadata(header: request.headers.temporalMetadata ?? [])
+        } catch {
+            throw .badRequest(printable("\(error)".utf8))
+        }
+    }
+
+    private func prefix(_ metadata: TemporalMetadata) throws(Refusal) -> KeyPrefix? {
+        guard let text = metadata.keyPrefix else { return nil }
+        guard let prefix = KeyPrefix(validating: text) else {
+            throw .badRequest("'\(printable(text))' is not a valid prefix")
+        }
+        return prefix
+    }
+
+    private func verify(_ body: ServiceRequest.Body, _ length: UInt64, _ digest: Digest) throws -> VerifiedUpload {
+        switch body {
+        case .file(let path):
+            // The web server has written the payload already: what is free now is what stays free.
+            try store.checkSpace(for: 0)
+            return try store.verify(uploadAt: path, length: length, digest: digest)
+        case .stream(let source):
+            try store.checkSpace(for: length)
+            return try store.receive(from: source, length: length, digest: digest)
+        }
+    }
+}
+
+extension ServiceRequest {
+    /// The check of `Content-Type` that both endpoints make.
+    func checkContentType() throws(Refusal) {
+        guard headers.contentType?.elementsEqual("application/octet-stream".utf8) == true else {
+            throw .badRequest("missing or incorrect Content-Type header")
+        }
+    }
+}

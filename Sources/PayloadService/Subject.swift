@@ -1,0 +1,21 @@
+import Logging
+import PayloadKey
+
+/// What a request is about, as far as it is known: for the log, and for the web server's access log.
+struct Subject {
+    var namespace: Namespace?
+    var digest: Digest?
+
+    var metadata: Logger.Metadata {
+        var metadata: Logger.Metadata = [:]
+        if let namespace { metadata["namespace"] = "\(printable(namespace.utf8))" }
+        if let digest { metadata["digest"] = "\(digest)" }
+        return metadata
+    }
+
+    /// Adds header fields that the web server logs and hides from the client; the namespace is percent-encoded.
+    func describe(in response: inout ServiceResponse) {
+        if let namespace { response.add("X-LPS-Namespace", PercentEncoding.encodePath(namespace.utf8)) }
+        if let digest { response.add("X-LPS-Digest", "\(digest)") }
+    }
+}

@@ -1,0 +1,58 @@
+import Glibc
+import Synchronization
+import SystemPackage
+
+/// The folders that this process commits to, each held open once the way down to it is known to be on disk.
+///
+/// A commit must sync the parents of a folder just made, also of one that another process made a moment ago and may not have
+/// synced yet. So the first use of a folder by this process syncs all its parents, and later uses only make sure that
+/// the path still leads to the same folder: an open folder's inode number is not given to another, so equal identity is proof.
+final class FolderCache: Sendable {
+    /// The most folders to hold open: two for each shard of one namespace, and as much again for others.
+    static let capacity = 1024
+
+    private let root: Descriptor
+    private let open: Mutex<[String: Folder]> = Mutex([:])
+
+    init(root: Descriptor) {
+        self.root = root
+    }
+
+    struct Folder: Sendable {
+        let path: String
+        let descriptor: Descriptor
+        let identity: FileStatus.Identity
+
+        func synchronize() throws(StoreError) {
+            try descriptor.synchronize(path)
+        }
+    }
+
+    /// Opens a folder below the root, making what is missing of it.
+    func folder(_ path: String) throws(StoreError) -> Folder {
+        if let known = open.withLock({ $0[path] }), try root.status(of: path)?.identity == known.identity {
+            return known
+        }
+        let folder = try openDurably(path)
+        open.withLock { folders in
+            // Which folder makes room hardly matters: its next use costs a few syncs.
+            if folders.count >= Self.capacity, let victim = folders.keys.first { folders[victim] = nil }
+            folders[path] = folder
+        }
+        return folder
+    }
+
+    private func openDurably(_ path: String) throws(StoreError) -> Folder {
+        let parts = path.split(separator: "/")
+        let paths = parts.indices.map { parts[...$0].joined(separator: "/") }
+        for path in paths {
+            _ = try systemCall("make folder \(path)", expecting: .fileExists) { mkdirat(root.rawValue, path, 0o750) }
+        }
+        let descriptor = try root.open(path, O_RDONLY | O_DIRECTORY)
+        for parent in paths.dropLast() {
+            try root.open(parent, O_RDONLY | O_DIRECTORY).synchronize(parent)
+        }
+        try root.synchronize(".")
+        return Folder(path: path, descriptor: descriptor, identity: try descriptor.status(path).identity)
+    }
+}

@@ -1,0 +1,152 @@
+import Glibc
+import PayloadKey
+import SystemPackage
+
+/// What a commit found.
+public enum CommitOutcome: Sendable {
+    /// The key is new.
+    case created
+    /// The key was there already; its age counts from now.
+    case existed
+}
+
+extension PayloadStore {
+    /// Makes a verified upload readable under its key. When this returns, content and names are on disk.
+    ///
+    /// The order matters: content is on disk before any name leads to it, and the names are before the caller can answer. A
+    /// crash at any point leaves either nothing or a whole payload. Collection of garbage holds the shard's lock exclusively.
+    ///
+    /// - Throws: ``StoreError``; the upload may have become an object without key then, which harms nothing.
+    public func commit(_ upload: VerifiedUpload, as key: PayloadKey) throws(StoreError) -> CommitOutcome {
+        precondition(upload.digest == key.digest, "an upload is committed under its own digest")
+        try withSharedLock(of: key.digest) { () throws(StoreError) in
+            do throws(StoreError) {
+                return try place(upload, as: key)
+            } catch let error where error.errno == .noSuchFileOrDirectory {
+                // A folder was deleted by hand since it was opened: make it anew, once.
+                return try place(upload, as: key)
+            }
+        }
+    }
+
+    private func place(_ upload: VerifiedUpload, as key: PayloadKey) throws(StoreError) -> CommitOutcome {
+        let objects = try folders.folder(StoreLayout.objectFolder(key.digest))
+        let keys = try folders.folder(StoreLayout.keyFolder(key))
+        try placeObject(upload, in: objects)
+        let outcome = try placeKey(StoreLayout.keyName(key), in: keys, objects: objects, upload)
+        try renewAge(StoreLayout.keyName(key), in: keys)
+        try objects.synchronize()
+        try keys.synchronize()
+        return outcome
+    }
+
+    /// Makes sure that `objects/` has the content, of which the upload is one copy.
+    private func placeObject(_ upload: VerifiedUpload, in folder: FolderCache.Folder) throws(StoreError) {
+        let name = upload.digest.hex
+        if let present = try folder.descriptor.status(of: name) {
+            if present.isRegular, present.size == upload.size { return }
+            reportDamaged(present, name, in: folder, replacedBy: upload)
+            return try replaceObject(in: folder, with: upload)
+        }
+        try makeDurable(upload)
+        do {
+            try link(upload.descriptor, to: name, in: folder.descriptor)
+        } catch let error where error.errno == .fileExists {
+            // An equal upload was faster: its verified content serves as well as this one's.
+        }
+    }
+
+    /// Makes sure that the key's name leads to the content.
+    private func placeKey(
+        _ name: String,
+        in folder: FolderCache.Folder,
+        objects: FolderCache.Folder,
+        _ upload: VerifiedUpload
+    ) throws(StoreError) -> CommitOutcome {
+        if let present = try folder.descriptor.status(of: name) {
+            if !present.isRegular || present.size != upload.size {
+                reportDamaged(present, name, in: folder, replacedBy: upload)
+                try replace(name, in: folder) { temporary throws(StoreError) in
+                    try linkObject(of: upload, objects, to: temporary, in: incoming)
+                }
+            }
+            return .existed
+        }
+        do {
+            try linkObject(of: upload, objects, to: name, in: folder.descriptor)
+        } catch let error where error.errno == .fileExists {
+            return .existed
+        } catch let error where error.errno == .tooManyLinks {
+            // The object has as many names as the file system allows (ext4: 65000). The upload becomes the object; the old
+            // file lives on under its keys.
+            try replaceObject(in: objects, with: upload)
+            try linkObject(of: upload, objects, to: name, in: folder.descriptor)
+        }
+        return .created
+    }
+
+    private func linkObject(
+        of upload: VerifiedUpload,
+        _ objects: FolderCache.Folder,
+        to name: String,
+        in folder: Descriptor
+    ) throws(StoreError) {
+        try systemCall("link key \(name) to \(objects.path)/\(upload.digest.hex)") {
+            linkat(objects.descriptor.rawValue, upload.digest.hex, folder.rawValue, name, 0)
+        }
+    }
+
+    private func replaceObject(in folder: FolderCache.Folder, with upload: VerifiedUpload) throws(StoreError) {
+        try makeDurable(upload)
+        try replace(upload.digest.hex, in: folder) { temporary throws(StoreError) in
+            try link(upload.descriptor, to: temporary, in: incoming)
+        }
+    }
+
+    /// Gives `name` to another file in one step: readers find the old file or the new one, never none.
+    ///
+    /// - Parameter makeLink: links the new file to the given name in `incoming/`.
+    private func replace(
+        _ name: String,
+        in folder: FolderCache.Folder,
+        makeLink: (_ temporary: String) throws(StoreError) -> Void
+    ) throws(StoreError) {
+        let temporary = IncomingFile.uniqueName()
+        try makeLink(temporary)
+        try systemCall("rename onto \(folder.path)/\(name)") {
+            renameat(incoming.rawValue, temporary, folder.descriptor.rawValue, name)
+        }
+        // Where both names were one file already, rename(2) has done nothing and left the temporary one.
+        _ = try systemCall("unlink \(StoreLayout.incoming)/\(temporary)", expecting: .noSuchFileOrDirectory) {
+            unlinkat(incoming.rawValue, temporary, 0)
+        }
+    }
+
+    /// Puts the content on disk, before any name of the tree leads to it.
+    private func makeDurable(_ upload: VerifiedUpload) throws(StoreError) {
+        try systemCall("chmod upload") { fchmod(upload.descriptor.rawValue, 0o440) }
+        try systemCall("fdatasync upload") { fdatasync(upload.descriptor.rawValue) }
+    }
+
+    /// Counts a key's age from now: retention must not take a payload that a workflow has just stored again.
+    private func renewAge(_ name: String, in folder: FolderCache.Folder) throws(StoreError) {
+        try systemCall("renew the age of \(folder.path)/\(name)") {
+            utimensat(folder.descriptor.rawValue, name, nil, AT_SYMLINK_NOFOLLOW)
+        }
+    }
+
+    private func reportDamaged(
+        _ present: FileStatus,
+        _ name: String,
+        in folder: FolderCache.Folder,
+        replacedBy upload: VerifiedUpload
+    ) {
+        logger.error(
+            "a damaged file of the store is replaced by a verified upload",
+            metadata: [
+                "file": "\(folder.path)/\(name)", "found": "\(present.isRegular ? "\(present.size) bytes" : "no file")",
+                "expected_bytes": "\(upload.size)",
+            ]
+        )
+    }
+}

@@ -1,0 +1,132 @@
+import Glibc
+import Logging
+import PayloadKey
+import SystemPackage
+
+/// A sharded, content-addressed tree of payloads on one file system.
+///
+/// Every content is one file under `objects/`, and every key a hard link to it under `keys/`. Any number of threads and
+/// processes may use one store at once.
+///
+/// Lock order: a commit takes its shard's lock (``StoreLayout/lock(_:)``) and, inside it, for moments, the mutex of
+/// ``folders``. Nothing takes them the other way round.
+public final class PayloadStore: Sendable {
+    /// The store's root, as the operator gave it.
+    public let path: String
+    /// Bytes of the file system's free space that no upload may use.
+    public let reserve: UInt64
+
+    /// Where uploads may come from: `incoming/`, as the operator spells the store's path, and as it is without links.
+    let uploadFolders: [[UInt8]]
+    let root: Descriptor
+    let incoming: Descriptor
+    let folders: FolderCache
+    let logger: Logger
+
+    /// Opens an existing store and makes sure that payloads can be committed to it.
+    ///
+    /// - Parameters:
+    ///   - path: the store's root.
+    ///   - reserve: bytes of free space to keep; `nil` for 1 GiB or 5 % of the file system, whichever is smaller.
+    ///   - logger: where the store tells of what an operator should know.
+    /// - Throws: ``StoreError`` with code `missing`, `unknownFormat`, `notWritable`, `spansFileSystems` or `system`.
+    public init(path: String, reserve: UInt64? = nil, logger: Logger) throws(StoreError) {
+        let path = Self.withoutTrailingSlashes(path)
+        let root = try Self.openRoot(path)
+        try Self.checkFormat(root, path)
+        let fileSystem = try FileSystemSpace(root, path)
+        self.path = path
+        uploadFolders = try [path, Self.resolved(path)].map { Array("\($0)/\(StoreLayout.incoming)/".utf8) }
+        self.root = root
+        self.reserve = reserve ?? min(1 << 30, fileSystem.total / 20)
+        self.logger = logger
+        do {
+            incoming = try root.open(StoreLayout.incoming, O_RDONLY | O_DIRECTORY)
+        } catch {
+            throw StoreError(.unknownFormat, "store \(path) has no folder \(StoreLayout.incoming)/", errno: error.errno)
+        }
+        folders = FolderCache(root: root)
+        try checkFolders()
+        try checkLinking()
+    }
+
+    private static func withoutTrailingSlashes(_ path: String) -> String {
+        let end = path.utf8.lastIndex { $0 != UInt8(ascii: "/") }
+        return end.map { String(path[...$0]) } ?? path
+    }
+
+    private static func resolved(_ path: String) throws(StoreError) -> String {
+        guard let resolved = realpath(path, nil) else {
+            let error = Errno(rawValue: errno)
+            throw StoreError(.missing, "resolve store \(path)", errno: error)
+        }
+        defer { free(resolved) }
+        return String(cString: resolved)
+    }
+
+    private static func openRoot(_ path: String) throws(StoreError) -> Descriptor {
+        let descriptor = Glibc.open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        guard descriptor >= 0 else {
+            let error = Errno(rawValue: errno)
+            throw StoreError(.missing, "store \(path) can't be opened, make it with 'lps init'", errno: error)
+        }
+        return Descriptor(descriptor)
+    }
+
+    private static func checkFormat(_ root: Descriptor, _ path: String) throws(StoreError) {
+        let format: StoreFormat
+        do {
+            format = try StoreFormat(readFrom: root)
+        } catch {
+            throw StoreError(
+                .unknownFormat,
+                "store \(path) has no readable \(StoreLayout.description), make a store with 'lps init' (\(error))"
+            )
+        }
+        guard format == .current else {
+            throw StoreError(
+                .unknownFormat,
+                "store \(path) has format '\(format.format)' version \(format.version), "
+                    + "this version knows '\(StoreFormat.current.format)' version \(StoreFormat.current.version)"
+            )
+        }
+    }
+
+    private func checkFolders() throws(StoreError) {
+        for name in StoreLayout.folders {
+            guard let status = try root.status(of: name), status.isFolder else {
+                throw StoreError(.unknownFormat, "store \(path) has no folder \(name)/")
+            }
+            try checkWritable(name)
+        }
+    }
+
+    func checkWritable(_ name: String) throws(StoreError) {
+        do {
+            try systemCall("write to folder \(name)/ of store \(path)") {
+                faccessat(root.rawValue, name, W_OK | X_OK, AT_EACCESS)
+            }
+        } catch {
+            throw StoreError(.notWritable, error.action, errno: error.errno)
+        }
+    }
+
+    /// A commit links from `incoming/` into `objects/` and from there into `keys/`: tried once, since a mount point inside
+    /// the store would let every upload fail.
+    private func checkLinking() throws(StoreError) {
+        let probe = try IncomingFile(in: incoming, logger: logger)
+        for folder in [StoreLayout.objects, StoreLayout.keys] {
+            let target = "\(folder)/.probe-\(probe.name)"
+            do {
+                try link(probe.descriptor, to: target, in: root)
+            } catch let error where error.errno == .improperLink {
+                throw StoreError(
+                    .spansFileSystems,
+                    "store \(path) is shared between file systems: \(StoreLayout.incoming)/ can't link into \(folder)/",
+                    errno: error.errno
+                )
+            }
+            try systemCall("unlink \(target)") { unlinkat(root.rawValue, target, 0) }
+        }
+    }
+}

@@ -1,0 +1,43 @@
+import SystemPackage
+
+/// What went wrong in the store: what kind of failure, while doing what, to which file.
+public struct StoreError: Error, Sendable {
+    /// The kinds of failure that callers tell apart.
+    public enum Code: Sendable {
+        /// There is no store at the given path.
+        case missing
+        /// The folder is no store, or one of a format that this version does not know.
+        case unknownFormat
+        /// A folder of the store can't be written.
+        case notWritable
+        /// `incoming/` can't link into the tree: they are on different file systems.
+        case spansFileSystems
+        /// The file system or the user's quota is full (ENOSPC, EDQUOT), or the reserve would be touched.
+        case noSpace
+        /// The web server named an upload file that is not acceptable.
+        case uploadNotAcceptable
+        /// A file of the tree is not what it should be.
+        case damaged
+        /// Any other failure of a system call.
+        case system
+    }
+
+    public let code: Code
+    /// What was being done, to which file: `open objects/ab/…`.
+    public let action: String
+    /// The failure of the system call, where one failed.
+    public let errno: Errno?
+
+    init(_ code: Code, _ action: String, errno: Errno? = nil) {
+        self.code = code
+        self.action = action
+        self.errno = errno
+    }
+}
+
+extension StoreError: CustomStringConvertible {
+    /// One line for the log.
+    public var description: String {
+        errno.map { "\(action): \($0)" } ?? action
+    }
+}

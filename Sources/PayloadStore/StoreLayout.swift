@@ -1,0 +1,44 @@
+import PayloadKey
+
+/// Where things are, relative to the store's root. `docs/on-disk-format.md` describes it for other readers.
+enum StoreLayout {
+    /// The format that this version reads and writes, as `layout.json` has it.
+    static let version = 1
+    static let description = "layout.json"
+    static let incoming = "incoming"
+    static let objects = "objects"
+    static let keys = "keys"
+    static let quarantine = "quarantine"
+    static let locks = "locks"
+    static let folders = [incoming, objects, keys, quarantine, locks]
+
+    /// The two hex digits of every shard.
+    static let shards = (0...255).map { Digest.shard(of: UInt8($0)) }
+
+    static func objectFolder(_ digest: Digest) -> String {
+        "\(objects)/\(digest.shard)"
+    }
+
+    static func keyFolder(_ key: PayloadKey) -> String {
+        let prefix = key.prefix.map { ["custom"] + $0.folders } ?? ["common"]
+        return ([keys, key.namespace.description] + prefix + [key.digest.shard]).joined(separator: "/")
+    }
+
+    static func keyName(_ key: PayloadKey) -> String {
+        "\(key.digest.hex).\(key.metadataHash.hex)"
+    }
+
+    static func lock(_ digest: Digest) -> String {
+        "\(locks)/\(digest.shard)"
+    }
+}
+
+extension Digest {
+    /// The first two hex digits, which name the folder and the lock of the digest's shard.
+    var shard: String { Self.shard(of: bytes[0]) }
+
+    fileprivate static func shard(of byte: UInt8) -> String {
+        let hex = String(byte, radix: 16)
+        return hex.count == 1 ? "0" + hex : hex
+    }
+}
