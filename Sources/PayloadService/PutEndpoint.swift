@@ -64,15 +64,17 @@ struct PutEndpoint {
 
     private func digest(_ query: Query, _ subject: inout Subject) throws(Refusal) -> Digest {
         guard let text = query["digest"] else { throw .badRequest("digest query parameter is required") }
+        let digest: Digest
         do {
-            let digest = try Digest(parsing: text)
-            subject.digest = digest
-            return digest
-        } catch .algorithm(let name) {
-            throw .badRequest("invalid hash type '\(printable(name))'")
-        } catch .format(let text) {
-            throw .badRequest("invalid digest format '\(printable(text))'")
+            digest = try Digest(parsing: text)
+        } catch {
+            switch error {
+            case .algorithm(let name): throw .badRequest("invalid hash type '\(printable(name))'")
+            case .format(let text): throw .badRequest("invalid digest format '\(printable(text))'")
+            }
         }
+        subject.digest = digest
+        return digest
     }
 
     private func metadata(_ request: ServiceRequest) throws(Refusal) -> TemporalMetadata {

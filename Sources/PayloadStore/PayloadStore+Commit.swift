@@ -19,7 +19,7 @@ extension PayloadStore {
     /// - Throws: ``StoreError``; the upload may have become an object without key then, which harms nothing.
     public func commit(_ upload: VerifiedUpload, as key: PayloadKey) throws(StoreError) -> CommitOutcome {
         precondition(upload.digest == key.digest, "an upload is committed under its own digest")
-        try withSharedLock(of: key.digest) { () throws(StoreError) in
+        return try withSharedLock(of: key.digest) { () throws(StoreError) in
             do throws(StoreError) {
                 return try place(upload, as: key)
             } catch let error where error.errno == .noSuchFileOrDirectory {

@@ -1,0 +1,45 @@
+# make run, make test, make build, make lint; see README.md.
+SHELL := /bin/bash
+SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
+
+PORT ?= 8577
+TLS_PORT ?= 8578
+DIR ?= .lps
+WORKERS ?= 2
+
+BUILD_PACKAGES := libfcgi-dev pkg-config
+RUN_PACKAGES := nginx spawn-fcgi multiwatch openssl curl
+TEST_PACKAGES := strace systemd
+
+# Links the Swift library into the binaries: a server needs glibc and libfcgi only.
+RELEASE := -c release --static-swift-stdlib
+RELEASE_DIR = $(shell swift build $(RELEASE) --show-bin-path)
+
+# $(call install,PACKAGES): installs what is missing of them.
+install = missing=$$(for p in $(1); do dpkg-query -W -f '$${Status}' $$p 2>/dev/null | grep -q ' installed$$' || echo $$p; done); \
+	[ -z "$$missing" ] || { $(SUDO) apt-get update -q && $(SUDO) apt-get install -qy --no-install-recommends $$missing; }
+
+.PHONY: build run test lint format clean
+
+build:
+	@$(call install,$(BUILD_PACKAGES))
+	swift build $(RELEASE) --product lps-worker
+	swift build $(RELEASE) --product lps
+
+run: build
+	@$(call install,$(RUN_PACKAGES))
+	@exec nginx/run-local $(RELEASE_DIR) $(DIR) $(PORT) $(TLS_PORT) $(WORKERS)
+
+# The integration tests run the release, as it is deployed.
+test: build
+	@$(call install,$(RUN_PACKAGES) $(TEST_PACKAGES))
+	LPS_BIN_DIR=$(RELEASE_DIR) swift test
+
+lint:
+	swift format lint --strict --recursive --parallel Package.swift Sources Tests
+
+format:
+	swift format --in-place --recursive --parallel Package.swift Sources Tests
+
+clean:
+	rm -rf .build

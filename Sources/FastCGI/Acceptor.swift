@@ -1,0 +1,79 @@
+import CLinux
+import Glibc
+import Logging
+import Synchronization
+import SystemPackage
+
+/// Gives each connection of a set of listening sockets to one thread, until it is told to stop.
+///
+/// libfcgi's own accept can't serve here: blocked threads wake neither on SIGTERM nor on `FCGX_ShutdownPending`, and
+/// shutdown(2) would close the socket for every process that shares it. So threads wait in epoll(7) for a connection or
+/// an eventfd(2). `EPOLLEXCLUSIVE` wakes one thread for a connection instead of all.
+final class Acceptor: Sendable {
+    private let listeners: [Listener]
+    private let epoll: Int32
+    private let stopEvent: Int32
+    private let isStopping = Atomic(false)
+    private let logger: Logger
+
+    init(listeners: [Listener], logger: Logger) throws(FastCGIError) {
+        self.listeners = listeners
+        self.logger = logger
+        let epoll = try systemCall("create an epoll set") { epoll_create1(Int32(EPOLL_CLOEXEC)) }
+        let stopEvent = try systemCall("create an eventfd") { eventfd(0, Int32(EFD_CLOEXEC)) }
+        self.epoll = epoll
+        self.stopEvent = stopEvent
+        try watch(stopEvent, EPOLLIN.rawValue)
+        for listener in listeners {
+            try watch(listener.descriptor, EPOLLIN.rawValue | EPOLLEXCLUSIVE.rawValue)
+        }
+    }
+
+    deinit {
+        close(epoll)
+        close(stopEvent)
+    }
+
+    private func watch(_ descriptor: Int32, _ events: UInt32) throws(FastCGIError) {
+        var event = epoll_event(events: events, data: epoll_data_t(fd: descriptor))
+        try systemCall("watch descriptor \(descriptor)") { epoll_ctl(epoll, EPOLL_CTL_ADD, descriptor, &event) }
+    }
+
+    /// Lets every ``next()`` that waits return `nil`, and every later one.
+    func stop() {
+        isStopping.store(true, ordering: .sequentiallyConsistent)
+        // The event is never read: it stays ready, and wakes one waiting thread after the other.
+        eventfd_write(stopEvent, 1)
+    }
+
+    /// Waits for a connection and accepts it.
+    ///
+    /// - Returns: the connected socket, which the caller closes; `nil` after ``stop()``. A socket that only this process serves
+    ///   is emptied first: clients that were let in are served.
+    func next() -> Int32? {
+        while true {
+            if isStopping.load(ordering: .sequentiallyConsistent) {
+                return listeners.lazy.filter { !$0.isInherited }.compactMap { self.accept($0.descriptor) }.first
+            }
+            var event = epoll_event()
+            guard epoll_wait(epoll, &event, 1, -1) == 1, event.data.fd != stopEvent else { continue }
+            if let connection = accept(event.data.fd) { return connection }
+        }
+    }
+
+    private func accept(_ listener: Int32) -> Int32? {
+        let connection = Glibc.accept(listener, nil, nil)
+        guard connection < 0 else { return connection }
+        let error = Errno(rawValue: errno)
+        switch error {
+        case .wouldBlock, .interrupted, .connectionAbort:
+            // Another thread was faster, or the web server has gone.
+            break
+        default:
+            // Out of descriptors or memory: others may free some. Without a pause this would spin.
+            logger.error("can't accept a connection", metadata: ["error": "\(error)"])
+            usleep(100_000)
+        }
+        return nil
+    }
+}

@@ -1,0 +1,41 @@
+import Glibc
+
+extension Listener {
+    /// The sockets that the process was started with: those of systemd (`LISTEN_FDS`, sd_listen_fds(3)), or else file descriptor 0
+    /// when it is a listening socket, as the FastCGI specification (section 2.2) has it and spawn-fcgi does.
+    ///
+    /// - Returns: none when there is neither.
+    /// - Throws: ``FastCGIError`` when systemd's variables make no sense, or a socket can't be used.
+    public static func inherited() throws(FastCGIError) -> [Listener] {
+        if let count = try systemdSockets() {
+            var listeners: [Listener] = []
+            for index in 0..<count {
+                let descriptor = 3 + index
+                guard isListening(descriptor) else {
+                    throw FastCGIError("descriptor \(descriptor) of LISTEN_FDS=\(count) is not a listening socket")
+                }
+                listeners.append(try Listener(inherited: descriptor, name: "systemd socket \(descriptor)"))
+            }
+            return listeners
+        }
+        return isListening(0) ? [try Listener(inherited: 0, name: "inherited descriptor 0")] : []
+    }
+
+    /// The number of sockets that systemd passed to this process, the first one as descriptor 3; `nil` when it passed none.
+    private static func systemdSockets() throws(FastCGIError) -> Int32? {
+        guard let pid = getenv("LISTEN_PID"), let count = getenv("LISTEN_FDS"),
+            // The variables may be meant for a parent that handed them on.
+            pid_t(String(cString: pid)) == getpid()
+        else { return nil }
+        guard let count = Int32(String(cString: count)), (1...64).contains(count) else {
+            throw FastCGIError("LISTEN_FDS=\(String(cString: count)) is not a number from 1 to 64")
+        }
+        return count
+    }
+
+    private static func isListening(_ descriptor: Int32) -> Bool {
+        var value: Int32 = 0
+        var size = socklen_t(MemoryLayout.size(ofValue: value))
+        return getsockopt(descriptor, SOL_SOCKET, SO_ACCEPTCONN, &value, &size) == 0 && value != 0
+    }
+}

@@ -1,0 +1,180 @@
+import CLinux
+import Glibc
+import SystemPackage
+
+/// A listening socket.
+///
+/// It is set to not block, since a connection that wakes two processes is accepted by one of them. Processes that share an inherited
+/// socket share this setting.
+public final class Listener: Sendable {
+    /// Connections that the kernel holds until a thread is free. A full queue makes nginx answer an error at once; the
+    /// kernel lowers it to net.core.somaxconn (listen(2)).
+    public static let backlog: Int32 = 4096
+
+    /// Who may connect to a unix socket; a value that is `nil` stays as the system makes it.
+    public struct Access: Sendable {
+        public var mode: mode_t
+        public var owner: uid_t?
+        public var group: gid_t?
+
+        /// Makes access rights; reading and writing for owner and group is what PHP-FPM's pools have.
+        public init(mode: mode_t = 0o660, owner: uid_t? = nil, group: gid_t? = nil) {
+            self.mode = mode
+            self.owner = owner
+            self.group = group
+        }
+    }
+
+    /// Where it listens, for messages.
+    public let name: String
+    /// Whether other processes may serve the same socket: then its queue is theirs, too, when this process stops.
+    let isInherited: Bool
+    let descriptor: Int32
+    private let socketFile: SocketFile?
+
+    /// Binds an address and listens on it.
+    ///
+    /// A unix socket that a process which died has left behind is replaced; one that is served is not.
+    ///
+    /// - Throws: ``FastCGIError`` that names the address and what failed.
+    public init(binding address: ListenAddress, access: Access = Access()) throws(FastCGIError) {
+        name = address.description
+        isInherited = false
+        switch address {
+        case .unix(let path):
+            descriptor = try Self.bindUnix(path, access)
+            socketFile = SocketFile(path: path)
+        case .tcp(let host, let port):
+            descriptor = try Self.bindTCP(host, port)
+            socketFile = nil
+        }
+        let descriptor = self.descriptor
+        try systemCall("listen on \(address)") { listen(descriptor, Self.backlog) }
+        try Self.prepare(descriptor, name)
+    }
+
+    init(inherited descriptor: Int32, name: String) throws(FastCGIError) {
+        self.name = name
+        self.descriptor = descriptor
+        isInherited = true
+        socketFile = nil
+        try Self.prepare(descriptor, name)
+    }
+
+    deinit {
+        socketFile?.remove()
+        close(descriptor)
+    }
+
+    private static func prepare(_ descriptor: Int32, _ name: String) throws(FastCGIError) {
+        let flags = try systemCall("read flags of \(name)") { fcntl(descriptor, F_GETFL) }
+        try systemCall("set flags of \(name)") { fcntl(descriptor, F_SETFL, flags | O_NONBLOCK) }
+        try systemCall("set flags of \(name)") { fcntl(descriptor, F_SETFD, FD_CLOEXEC) }
+    }
+
+    private static func bindUnix(_ path: String, _ access: Access) throws(FastCGIError) -> Int32 {
+        let address = try UnixAddress(path)
+        try removeStaleSocket(path, address)
+        let descriptor = try systemCall("open a socket for \(path)") { socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0) }
+        // No one may connect before mode and owner are right.
+        let mask = umask(0o177)
+        defer { umask(mask) }
+        do {
+            try systemCall("bind \(path)") { address.withPointer { bind(descriptor, $0, $1) } }
+            if access.owner != nil || access.group != nil {
+                // -1 leaves a value as it is (chown(2)).
+                try systemCall("change the owner of \(path)") { chown(path, access.owner ?? .max, access.group ?? .max) }
+            }
+            try systemCall("change the mode of \(path)") { chmod(path, access.mode) }
+        } catch {
+            close(descriptor)
+            throw error
+        }
+        return descriptor
+    }
+
+    private static func removeStaleSocket(_ path: String, _ address: UnixAddress) throws(FastCGIError) {
+        guard SocketFile(path: path) != nil else { return }
+        let probe = try systemCall("open a socket for \(path)") { socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0) }
+        defer { close(probe) }
+        do {
+            try systemCall("connect \(path)") { address.withPointer { connect(probe, $0, $1) } }
+        } catch let error where error.errno == .connectionRefused {
+            try systemCall("remove the stale socket \(path)") { unlink(path) }
+            return
+        }
+        throw FastCGIError("\(path) is served by another process")
+    }
+
+    private static func bindTCP(_ host: String, _ port: UInt16) throws(FastCGIError) -> Int32 {
+        let name = ListenAddress.tcp(host: host, port: port).description
+        var hints = addrinfo()
+        hints.ai_socktype = Int32(SOCK_STREAM.rawValue)
+        hints.ai_flags = AI_PASSIVE
+        var found: UnsafeMutablePointer<addrinfo>?
+        let status = getaddrinfo(host.isEmpty ? nil : host, "\(port)", &hints, &found)
+        guard status == 0, let address = found?.pointee else {
+            throw FastCGIError("resolve \(name): \(String(cString: gai_strerror(status)))")
+        }
+        defer { freeaddrinfo(found) }
+        let descriptor = try systemCall("open a socket for \(name)") {
+            socket(address.ai_family, address.ai_socktype, address.ai_protocol)
+        }
+        do {
+            var on: Int32 = 1
+            try systemCall("set SO_REUSEADDR on \(name)") {
+                setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &on, socklen_t(MemoryLayout.size(ofValue: on)))
+            }
+            try systemCall("bind \(name)") { bind(descriptor, address.ai_addr, address.ai_addrlen) }
+        } catch {
+            close(descriptor)
+            throw error
+        }
+        return descriptor
+    }
+}
+
+/// The file of a unix socket that this process made, told from one that another process has made at the same path since.
+private struct SocketFile: Sendable {
+    private let path: String
+    private let device: dev_t
+    private let inode: ino_t
+
+    /// `nil` when there is no socket at the path.
+    init?(path: String) {
+        var status = stat()
+        guard lstat(path, &status) == 0, status.st_mode & S_IFMT == S_IFSOCK else { return nil }
+        self.path = path
+        device = status.st_dev
+        inode = status.st_ino
+    }
+
+    func remove() {
+        if let now = SocketFile(path: path), now.device == device, now.inode == inode {
+            unlink(path)
+        }
+    }
+}
+
+/// The address of a unix socket (unix(7)).
+private struct UnixAddress {
+    private var address = sockaddr_un()
+
+    init(_ path: String) throws(FastCGIError) {
+        let bytes = Array(path.utf8)
+        let limit = MemoryLayout.size(ofValue: address.sun_path) - 1
+        guard bytes.count <= limit else {
+            throw FastCGIError("socket path \(path) has \(bytes.count) bytes, at most \(limit) are possible")
+        }
+        address.sun_family = sa_family_t(AF_UNIX)
+        withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: bytes) }
+    }
+
+    func withPointer<Result>(_ body: (UnsafePointer<sockaddr>, socklen_t) -> Result) -> Result {
+        withUnsafePointer(to: address) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                body($0, socklen_t(MemoryLayout<sockaddr_un>.size))
+            }
+        }
+    }
+}

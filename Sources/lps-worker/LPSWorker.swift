@@ -1,0 +1,79 @@
+import ArgumentParser
+import FastCGI
+import Glibc
+import Logging
+import PayloadService
+import PayloadStore
+
+/// The command line of a worker process.
+@main
+struct LPSWorker: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "lps-worker",
+        abstract: "A worker of the Large Payload Service: a FastCGI process that stores and serves Temporal payloads.",
+        discussion: """
+            Every option may be given as an environment variable instead, LPS_ and its name: LPS_STORE, LPS_LISTEN, \
+            LPS_MAX_PAYLOAD. An option wins over its variable.
+
+            Without --listen the worker serves the sockets that it was started with: systemd's (LISTEN_FDS), or else file \
+            descriptor 0 (spawn-fcgi). Several processes may share such a socket.
+
+            SIGTERM and SIGINT: finishes the requests under way and exits with status 0; a second one ends it at once.
+
+            Sizes are bytes, or have one of the suffixes k, m, g (powers of 1024).
+
+            Exit status: 0 after a clean stop, 78 when options, store or socket do not allow a start, 64 for a wrong command line.
+            """,
+        version: "lps-worker \(version)"
+    )
+
+    @Option(help: ArgumentHelp("The store's folder, made with 'lps init'. Required.", valueName: "path"))
+    var store: String?
+
+    @Option(help: ArgumentHelp("A unix socket's path, or host:port.", valueName: "address"))
+    var listen: String?
+
+    @Option(help: ArgumentHelp("The unix socket's mode, in octal. (default: 0660)", valueName: "mode"))
+    var listenMode: String?
+
+    @Option(help: ArgumentHelp("The unix socket's owner, name or number. (default: the worker's)", valueName: "user"))
+    var listenOwner: String?
+
+    @Option(help: ArgumentHelp("The unix socket's group, name or number. (default: the worker's)", valueName: "group"))
+    var listenGroup: String?
+
+    @Option(help: ArgumentHelp("How many requests to serve at once, 1 to 1024. (default: 16)", valueName: "n"))
+    var threads: String?
+
+    @Option(help: ArgumentHelp("The largest payload to take. (default: 1g)", valueName: "size"))
+    var maxPayload: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "Free space of the file system that no upload may use. (default: 1g or 5 % of the file system, whichever is smaller)",
+            valueName: "size"
+        )
+    )
+    var reserve: String?
+
+    @Option(help: ArgumentHelp("The least level to log: debug, info, notice, warning, error. (default: info)", valueName: "level"))
+    var logLevel: String?
+
+    func run() throws {
+        do {
+            let configuration = try Configuration(self, environment: Environment.process)
+            try Worker(configuration).run()
+        } catch {
+            // EX_CONFIG of sysexits.h; a supervisor sees that a restart will not help.
+            writeLine("lps-worker: \(error)")
+            throw ExitCode(EX_CONFIG)
+        }
+    }
+}
+
+/// Writes a line to standard error, in one write(2).
+func writeLine(_ line: String) {
+    var bytes = Array("\(line)\n".utf8)
+    // Nobody is left to be told that standard error can't be written.
+    _ = write(STDERR_FILENO, &bytes, bytes.count)
+}
