@@ -56,6 +56,18 @@ let package = Package(
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]
         ),
+        .target(
+            name: "TestSupport",
+            dependencies: [.product(name: "Crypto", package: "swift-crypto")],
+            path: "Tests/TestSupport",
+            exclude: ["put_vectors.json"]
+        ),
+        .testTarget(name: "PayloadKeyTests", dependencies: ["PayloadKey", "TestSupport"]),
+        .testTarget(name: "PayloadStoreTests", dependencies: ["PayloadStore", "TestSupport"]),
+        .testTarget(name: "PayloadServiceTests", dependencies: ["PayloadService", "TestSupport"]),
+        .testTarget(name: "FastCGITests", dependencies: ["FastCGI", "TestSupport"]),
+        .testTarget(name: "WorkerTests", dependencies: ["lps-worker"]),
+        .testTarget(name: "IntegrationTests", dependencies: ["TestSupport", "lps", "lps-worker"]),
     ],
     swiftLanguageModes: [.v6]
 )

@@ -1,0 +1,65 @@
+import Foundation
+import TestSupport
+import Testing
+
+@testable import FastCGI
+
+@Suite struct ListenerTests {
+    private let folder: TemporaryFolder
+    private let path: String
+
+    init() throws {
+        folder = try TemporaryFolder()
+        path = folder.file("lps.sock")
+    }
+
+    private func mode(_ path: String) -> mode_t {
+        var status = stat()
+        return lstat(path, &status) == 0 ? status.st_mode & 0o7777 : 0
+    }
+
+    @Test func `A unix socket has the mode that was asked for, and goes with its listener`() throws {
+        do {
+            let listener = try Listener(binding: .unix(path: path), access: .init(mode: 0o640))
+            #expect(mode(path) == 0o640)
+            withExtendedLifetime(listener) {}
+        }
+        #expect(!FileManager.default.fileExists(atPath: path))
+    }
+
+    @Test func `A socket that a dead process left behind is replaced`() throws {
+        close(try listenUnix(path))
+        let listener = try Listener(binding: .unix(path: path))
+        close(try connectUnix(path))
+        withExtendedLifetime(listener) {}
+    }
+
+    @Test func `A socket that is served is left to its process`() throws {
+        let first = try Listener(binding: .unix(path: path))
+        #expect(throws: FastCGIError.self) { try Listener(binding: .unix(path: path)) }
+        close(try connectUnix(path))
+        withExtendedLifetime(first) {}
+    }
+
+    @Test func `A file that is no socket is not removed`() throws {
+        try write("precious".utf8, to: path)
+        #expect(throws: FastCGIError.self) { try Listener(binding: .unix(path: path)) }
+        #expect(try contents(of: path) == Array("precious".utf8))
+    }
+
+    @Test func `A listener does not remove a socket that took the place of its own`() throws {
+        do {
+            let first = try Listener(binding: .unix(path: path))
+            unlink(path)
+            close(try listenUnix(path))
+            withExtendedLifetime(first) {}
+        }
+        #expect(FileManager.default.fileExists(atPath: path))
+    }
+
+    @Test func `A path that is too long is refused with its length and the limit`() throws {
+        let long = folder.file(String(repeating: "x", count: 120))
+        let error = try #require(throws: FastCGIError.self) { try Listener(binding: .unix(path: long)) }
+        #expect(error.description.contains("has \(long.utf8.count) bytes, at most 107"))
+    }
+}

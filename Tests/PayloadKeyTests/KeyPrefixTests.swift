@@ -1,0 +1,28 @@
+import Testing
+
+@testable import PayloadKey
+
+@Suite struct KeyPrefixTests {
+    @Test(arguments: ["1234", "team_a/wf-42", "A", "/", "a//b", "/a/"])
+    func `Letters, digits, underscore, hyphen and slash make a prefix`(prefix: String) {
+        #expect(KeyPrefix(validating: prefix.utf8)?.description == prefix)
+    }
+
+    @Test(arguments: ["", "a b", "a.b", "..", "../x", "ä", "a\0", "a\n", "a%2F", "a:b"])
+    func `Anything else makes none`(prefix: String) {
+        #expect(KeyPrefix(validating: prefix.utf8) == nil)
+    }
+
+    @Test func `512 bytes are the limit, and 200 for a part`() {
+        let part = String(repeating: "x", count: 200)
+        #expect(KeyPrefix(validating: part.utf8) != nil)
+        #expect(KeyPrefix(validating: (part + "x").utf8) == nil)
+        #expect(KeyPrefix(validating: String(repeating: "x/", count: 256).utf8) != nil)
+        #expect(KeyPrefix(validating: (String(repeating: "x/", count: 256) + "x").utf8) == nil)
+    }
+
+    @Test func `Empty parts collapse on disk`() {
+        #expect(KeyPrefix(validating: "/a//b/".utf8)?.folders == ["a", "b"])
+        #expect(KeyPrefix(validating: "/".utf8)?.folders == [])
+    }
+}

@@ -1,0 +1,40 @@
+import Testing
+
+@testable import PayloadKey
+
+@Suite struct NamespaceTests {
+    @Test(arguments: ["default", "orders.acct1", "a b", "ä", "日本", "...", ".hidden", "%2F", "\\", "\"", "a:b", "-", "👩‍👩‍👧", "\u{2028}"])
+    func `Any UTF-8 without slash and controls is a namespace`(name: String) throws {
+        #expect(try Namespace(validating: name.utf8).utf8 == Array(name.utf8))
+    }
+
+    @Test(
+        arguments: [
+            ("", NamespaceError.empty), (".", .dots), ("..", .dots), ("a/b", .slash), ("/", .slash),
+            ("a\0b", .controlCharacter), ("a\nb", .controlCharacter), ("\u{7F}", .controlCharacter),
+            ("\u{85}", .controlCharacter), ("a\r\nb", .controlCharacter),
+        ]
+    )
+    func `What could leave its folder, or hides in a log, is refused`(name: String, error: NamespaceError) {
+        #expect(throws: error) { try Namespace(validating: name.utf8) }
+    }
+
+    @Test func `200 bytes are the limit, not 200 characters`() throws {
+        #expect(try Namespace(validating: String(repeating: "a", count: 200).utf8).utf8.count == 200)
+        #expect(throws: NamespaceError.tooLong(bytes: 201)) {
+            try Namespace(validating: (String(repeating: "a", count: 199) + "ä").utf8)
+        }
+    }
+
+    @Test(arguments: [[0xFF], [0xC3], [0xED, 0xA0, 0x80], [0xC0, 0xAF]] as [[UInt8]])
+    func `Bytes that are not UTF-8 are refused`(bytes: [UInt8]) {
+        #expect(throws: NamespaceError.notUTF8) { try Namespace(validating: bytes) }
+    }
+
+    @Test func `Names that are equal in Unicode but not in bytes are two namespaces`() throws {
+        let composed = try Namespace(validating: "\u{E9}".utf8)
+        let decomposed = try Namespace(validating: "e\u{301}".utf8)
+        #expect(composed != decomposed)
+        #expect(Set([composed, decomposed]).count == 2)
+    }
+}

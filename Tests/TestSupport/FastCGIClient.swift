@@ -1,0 +1,74 @@
+import Foundation
+
+/// Speaks raw FastCGI (specification 1.0) to a worker, in place of a web server.
+public final class FastCGIClient {
+    public enum RecordType: UInt8 {
+        case beginRequest = 1, abortRequest, endRequest, params, stdin, stdout, stderr
+    }
+
+    public let descriptor: Int32
+
+    public init(_ socketPath: String) throws {
+        descriptor = try connectUnix(socketPath)
+        var timeout = timeval(tv_sec: 60, tv_usec: 0)
+        setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &timeout, socklen_t(MemoryLayout<timeval>.size))
+    }
+
+    deinit {
+        close(descriptor)
+    }
+
+    public static func record(_ type: RecordType, _ content: [UInt8], version: UInt8 = 1, id: UInt16 = 1) -> [UInt8] {
+        [version, type.rawValue, UInt8(id >> 8), UInt8(id & 255), UInt8(content.count >> 8), UInt8(content.count & 255), 0, 0]
+            + content
+    }
+
+    /// BEGIN_REQUEST and PARAMS of a request of the responder's role.
+    public static func head(_ parameters: [String: String], keepConnection: Bool = false) -> [UInt8] {
+        var content: [UInt8] = []
+        for (name, value) in parameters { content += length(name.utf8.count) + length(value.utf8.count) + name.utf8 + value.utf8 }
+        var records = record(.beginRequest, [0, 1, keepConnection ? 1 : 0, 0, 0, 0, 0, 0])
+        for start in stride(from: 0, to: content.count, by: 65535) {
+            records += record(.params, Array(content[start..<min(start + 65535, content.count)]))
+        }
+        return records + record(.params, [])
+    }
+
+    private static func length(_ count: Int) -> [UInt8] {
+        count < 128 ? [UInt8(count)] : [UInt8(count >> 24) | 128, UInt8(count >> 16 & 255), UInt8(count >> 8 & 255), UInt8(count & 255)]
+    }
+
+    public func send(_ bytes: [UInt8]) {
+        var rest = bytes[...]
+        while !rest.isEmpty {
+            let count = rest.withUnsafeBytes { Foundation.send(descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL)) }
+            guard count > 0 else { return }
+            rest = rest.dropFirst(count)
+        }
+    }
+
+    /// Everything that the worker sends until it closes.
+    public func receiveAll() -> [UInt8] {
+        var all: [UInt8] = []
+        var buffer = [UInt8](repeating: 0, count: 65536)
+        while true {
+            let count = recv(descriptor, &buffer, buffer.count, 0)
+            guard count > 0 else { return all }
+            all += buffer[..<count]
+        }
+    }
+
+    /// The answer in CGI's form, taken out of the STDOUT records.
+    public func receiveAnswer() -> String {
+        let all = receiveAll()
+        var output: [UInt8] = []
+        var index = 0
+        while index + 8 <= all.count {
+            let length = Int(all[index + 4]) << 8 | Int(all[index + 5])
+            let end = min(index + 8 + length, all.count)
+            if all[index + 1] == RecordType.stdout.rawValue { output += all[(index + 8)..<end] }
+            index += 8 + length + Int(all[index + 6])
+        }
+        return String(decoding: output, as: UTF8.self)
+    }
+}

@@ -1,0 +1,169 @@
+import Foundation
+
+/// An answer as it came over the wire.
+public struct HTTPAnswer: Sendable {
+    public let status: Int
+    /// Names in lower case.
+    public let headers: [String: String]
+    public let body: [UInt8]
+
+    public var text: String { String(decoding: body, as: UTF8.self) }
+}
+
+/// A plain HTTP/1.1 connection over a unix socket, on which a test can also send what no client library would.
+public final class HTTPConnection {
+    public struct Broken: Error {
+        public let reason: String
+    }
+
+    private let descriptor: Int32
+    private var received: [UInt8] = []
+
+    public init(_ socketPath: String) throws {
+        descriptor = try connectUnix(socketPath)
+        // Ends a test that would hang.
+        var timeout = timeval(tv_sec: 120, tv_usec: 0)
+        setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &timeout, socklen_t(MemoryLayout<timeval>.size))
+        setsockopt(descriptor, SOL_SOCKET, SO_SNDTIMEO, &timeout, socklen_t(MemoryLayout<timeval>.size))
+    }
+
+    deinit {
+        close(descriptor)
+    }
+
+    public func send(_ bytes: [UInt8]) throws {
+        var offset = 0
+        try bytes.withUnsafeBytes { buffer in
+            while offset < buffer.count {
+                let count = Foundation.send(
+                    descriptor,
+                    buffer.baseAddress! + offset,
+                    buffer.count - offset,
+                    Int32(MSG_NOSIGNAL)
+                )
+                guard count > 0 else { throw Broken(reason: "send: errno \(errno)") }
+                offset += count
+            }
+        }
+    }
+
+    public func send(_ method: String, _ target: String, _ headers: [String: String], length: Int? = nil) throws {
+        var head = "\(method) \(target) HTTP/1.1\r\nHost: localhost\r\n"
+        for (name, value) in headers { head += "\(name): \(value)\r\n" }
+        if let length { head += "Content-Length: \(length)\r\n" }
+        try send(Array("\(head)\r\n".utf8))
+    }
+
+    public func receive(answerTo method: String = "GET") throws -> HTTPAnswer {
+        while true {
+            let head = try receiveHead()
+            if head.status == 100 { continue }
+            let hasBody = method != "HEAD" && head.status != 304 && head.status != 204
+            guard hasBody else { return HTTPAnswer(status: head.status, headers: head.headers, body: []) }
+            let body =
+                if let length = head.headers["content-length"].flatMap({ Int($0) }) {
+                    try take(length)
+                } else if head.headers["transfer-encoding"] == "chunked" {
+                    try takeChunks()
+                } else {
+                    try takeAll()
+                }
+            return HTTPAnswer(status: head.status, headers: head.headers, body: body)
+        }
+    }
+
+    public func receiveHead() throws -> (status: Int, headers: [String: String]) {
+        let lines = try takeLines()
+        let status = lines[0].split(separator: " ").dropFirst().first.flatMap { Int($0) }
+        guard let status else { throw Broken(reason: "status line '\(lines[0])'") }
+        let headers = lines.dropFirst().compactMap { line -> (String, String)? in
+            guard let colon = line.firstIndex(of: ":") else { return nil }
+            return (line[..<colon].lowercased(), line[line.index(after: colon)...].trimmingCharacters(in: .whitespaces))
+        }
+        return (status, Dictionary(headers, uniquingKeysWith: { "\($0), \($1)" }))
+    }
+
+    private func takeLines() throws -> [String] {
+        var lines: [String] = []
+        while true {
+            let line = try takeLine()
+            if line.isEmpty { return lines }
+            lines.append(line)
+        }
+    }
+
+    private func takeLine() throws -> String {
+        while true {
+            if let end = received.firstIndex(of: 10) {
+                let line = received[..<end].filter { $0 != 13 }
+                received.removeSubrange(...end)
+                return String(decoding: line, as: UTF8.self)
+            }
+            guard try fill() else { throw Broken(reason: "closed after '\(String(decoding: received, as: UTF8.self))'") }
+        }
+    }
+
+    public func take(_ count: Int) throws -> [UInt8] {
+        while received.count < count {
+            guard try fill() else { throw Broken(reason: "closed after \(received.count) of \(count) bytes") }
+        }
+        let taken = Array(received[..<count])
+        received.removeSubrange(..<count)
+        return taken
+    }
+
+    private func takeChunks() throws -> [UInt8] {
+        var body: [UInt8] = []
+        while true {
+            guard let size = Int(try takeLine(), radix: 16) else { throw Broken(reason: "chunk size") }
+            body += try take(size)
+            _ = try takeLine()
+            if size == 0 { return body }
+        }
+    }
+
+    private func takeAll() throws -> [UInt8] {
+        while try fill() {}
+        defer { received = [] }
+        return received
+    }
+
+    private func fill() throws -> Bool {
+        var buffer = [UInt8](repeating: 0, count: 256 * 1024)
+        let count = recv(descriptor, &buffer, buffer.count, 0)
+        guard count >= 0 else { throw Broken(reason: "receive: errno \(errno)") }
+        received += buffer[..<count]
+        return count > 0
+    }
+}
+
+/// Connects to a unix socket.
+public func connectUnix(_ path: String) throws -> Int32 {
+    let descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0)
+    guard descriptor >= 0 else { throw POSIXError(.init(rawValue: errno) ?? .EIO) }
+    let connected = withUnixAddress(path) { connect(descriptor, $0, $1) }
+    guard connected == 0 else {
+        let error = errno
+        close(descriptor)
+        throw POSIXError(.init(rawValue: error) ?? .EIO)
+    }
+    return descriptor
+}
+
+/// Listens on a unix socket, as spawn-fcgi or systemd do for the processes that they start.
+public func listenUnix(_ path: String) throws -> Int32 {
+    let descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0)
+    guard descriptor >= 0, withUnixAddress(path, { bind(descriptor, $0, $1) }) == 0, listen(descriptor, 4096) == 0 else {
+        throw POSIXError(.init(rawValue: errno) ?? .EIO)
+    }
+    return descriptor
+}
+
+private func withUnixAddress(_ path: String, _ body: (UnsafePointer<sockaddr>, socklen_t) -> Int32) -> Int32 {
+    var address = sockaddr_un()
+    address.sun_family = sa_family_t(AF_UNIX)
+    withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: path.utf8.prefix($0.count - 1)) }
+    return withUnsafePointer(to: address) { pointer in
+        pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { body($0, socklen_t(MemoryLayout<sockaddr_un>.size)) }
+    }
+}

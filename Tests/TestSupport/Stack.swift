@@ -1,0 +1,239 @@
+import Crypto
+import Foundation
+
+/// The whole service on this machine, in a temporary folder: a real nginx with the project's own files, and real workers that
+/// share one socket.
+public final class Stack: @unchecked Sendable {
+    /// How nginx and the workers hand over payloads.
+    public enum Mode: String, CaseIterable, Sendable {
+        /// As deployed: uploads as files, downloads by X-Accel-Redirect.
+        case handover
+        /// As with any other web server: both through FastCGI.
+        case plain
+    }
+
+    public let mode: Mode
+    public let folder: TemporaryFolder
+    public let store: String
+    public let workerSocket: String
+    /// nginx's own socket, for HTTP and HTTPS.
+    public let httpSocket: String
+    public let tlsSocket: String
+    public let nginx: ChildProcess
+    private let listener: Int32
+    private let options: [String]
+    // Guarded by the lock.
+    private var pool: [ChildProcess] = []
+    private let lock = NSLock()
+
+    public init(_ mode: Mode = .handover, workers: Int = 1, options: [String] = [], nginx edit: (String) -> String = { $0 }) throws {
+        self.mode = mode
+        self.options = options
+        folder = try TemporaryFolder()
+        store = folder.file("store")
+        workerSocket = folder.file("lps.sock")
+        httpSocket = folder.file("http.sock")
+        tlsSocket = folder.file("https.sock")
+        let initialised = try run(Project.binary("lps"), ["init", "--store", store])
+        guard initialised.status == 0 else { throw NeverHappened(what: "lps init: \(initialised.output)") }
+        listener = try listenUnix(workerSocket)
+        try Self.configure(folder, mode, edit)
+        let error = folder.file("nginx-error.log")
+        nginx = try ChildProcess("nginx", ["-p", folder.path, "-c", folder.file("nginx.conf"), "-e", error], log: folder.file("nginx.log"))
+        try startWorkers(workers)
+        let nginx = nginx
+        try eventually("nginx listens") {
+            guard nginx.isRunning else { throw NeverHappened(what: "nginx: \(nginx.log)") }
+            return (try? HTTPConnection(folder.file("https.sock"))) != nil
+        }
+        try eventually("the service is healthy") { (try? self.request("HEAD", "/v2/health/head").status) == 200 }
+    }
+
+    deinit {
+        // SIGKILL of the master would leave nginx's workers behind.
+        nginx.signal(SIGTERM)
+        nginx.wait()
+        close(listener)
+    }
+
+    private static func configure(_ folder: TemporaryFolder, _ mode: Mode, _ edit: (String) -> String) throws {
+        var locations = try Project.text("nginx/lps.conf")
+        if mode == .plain {
+            let handover = ["client_body_in_file_only", "client_body_temp_path", "fastcgi_pass_request_body", "REQUEST_BODY_FILE", "LPS_ACCEL_PREFIX"]
+            locations = locations.split(separator: "\n", omittingEmptySubsequences: false)
+                .filter { line in !handover.contains { line.contains($0) } }.joined(separator: "\n")
+        }
+        try FileManager.default.createDirectory(atPath: folder.file("snippets"), withIntermediateDirectories: true)
+        let files = [
+            ("snippets/lps.conf", locations),
+            ("lps-http.conf", try Project.text("nginx/lps-http.conf")),
+            ("lps-site.conf", try Project.text("nginx/lps-site.conf")),
+        ]
+        for (name, text) in files {
+            let local = text.replacingOccurrences(of: "/var/lib/lps", with: folder.file("store"))
+                .replacingOccurrences(of: "/run/lps/lps.sock", with: folder.file("lps.sock"))
+                .replacingOccurrences(of: "/var/log/nginx/lps.log", with: folder.file("access.log"))
+                .replacingOccurrences(of: "listen [::]:443 ssl http2;", with: "")
+                .replacingOccurrences(of: "listen 443", with: "listen unix:\(folder.file("https.sock"))")
+                .replacingOccurrences(of: "/etc/ssl/lps", with: folder.path)
+            try edit(local).write(toFile: folder.file(name), atomically: true, encoding: .utf8)
+        }
+        try makeCertificate(folder)
+        let conf = """
+            daemon off;
+            \(geteuid() == 0 ? "user root;" : "")
+            worker_processes 2;
+            pid \(folder.file("nginx.pid"));
+            error_log \(folder.file("nginx-error.log")) info;
+            events { worker_connections 1024; }
+            http {
+                access_log off;
+                client_body_temp_path \(folder.file("temp-body"));
+                proxy_temp_path \(folder.file("temp-proxy"));
+                fastcgi_temp_path \(folder.file("temp-fastcgi"));
+                uwsgi_temp_path \(folder.file("temp-uwsgi"));
+                scgi_temp_path \(folder.file("temp-scgi"));
+                include lps-http.conf;
+                include lps-site.conf;
+                server {
+                    listen unix:\(folder.file("http.sock"));
+                    include snippets/lps.conf;
+                    error_page 400 = @lps_400;
+                    location / { default_type "text/plain; charset=utf-8"; return 404 "unknown path"; }
+                }
+            }
+            """
+        try edit(conf).write(toFile: folder.file("nginx.conf"), atomically: true, encoding: .utf8)
+    }
+
+    private static func makeCertificate(_ folder: TemporaryFolder) throws {
+        let made = try run(
+            "openssl",
+            [
+                "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", "/CN=localhost",
+                "-addext", "subjectAltName=DNS:localhost",
+                "-keyout", folder.file("key.pem"), "-out", folder.file("cert.pem"),
+            ]
+        )
+        guard made.status == 0 else { throw NeverHappened(what: "openssl: \(made.output)") }
+    }
+
+    // MARK: The pool
+
+    public var workers: [ChildProcess] { lock.withLock { pool } }
+
+    /// Starts more workers on the shared socket; they are ready when this returns.
+    @discardableResult
+    public func startWorkers(_ count: Int) throws -> [ChildProcess] {
+        let started = try (0..<count).map { _ in
+            try ChildProcess(
+                Project.binary("lps-worker"),
+                ["--store", store] + options,
+                standardInput: listener,
+                log: folder.file("worker-\(UUID().uuidString).log")
+            )
+        }
+        lock.withLock { pool += started }
+        for worker in started {
+            try eventually("a worker serves: \(worker.log)") {
+                guard worker.isRunning else { throw NeverHappened(what: "worker: \(worker.log)") }
+                return worker.log.contains("msg=serving")
+            }
+        }
+        return started
+    }
+
+    /// Ends a worker with a signal and waits for its end.
+    @discardableResult
+    public func stop(_ worker: ChildProcess, _ signal: Int32 = SIGTERM) -> Int32 {
+        worker.signal(signal)
+        let status = worker.wait()
+        lock.withLock { pool.removeAll { $0 === worker } }
+        return status
+    }
+
+    public var workerLog: String { workers.map(\.log).joined() }
+    public var accessLog: String { (try? String(contentsOfFile: folder.file("access.log"), encoding: .utf8)) ?? "" }
+
+    // MARK: Requests
+
+    public func request(
+        _ method: String,
+        _ target: String,
+        _ headers: [String: String] = [:],
+        body: [UInt8]? = nil
+    ) throws -> HTTPAnswer {
+        let connection = try HTTPConnection(httpSocket)
+        try connection.send(method, target, headers, length: body?.count)
+        if let body { try connection.send(body) }
+        return try connection.receive(answerTo: method)
+    }
+
+    @discardableResult
+    public func put(
+        _ payload: [UInt8],
+        namespace: String = "default",
+        digest: String? = nil,
+        metadata: String = "{}"
+    ) throws -> HTTPAnswer {
+        let target = Self.putTarget(namespace: namespace, digest: digest ?? Self.digest(payload))
+        return try request("PUT", target, Self.putHeaders(metadata: metadata), body: payload)
+    }
+
+    public func get(_ key: String, length: Int, _ headers: [String: String] = [:]) throws -> HTTPAnswer {
+        try request("GET", Self.getTarget(key), Self.getHeaders(length: length).merging(headers) { $1 })
+    }
+
+    public static func putTarget(namespace: String, digest: String) -> String {
+        "/v2/blobs/put?namespace=\(escape(namespace))&digest=\(escape(digest))"
+    }
+
+    public static func putHeaders(metadata: String = "{}") -> [String: String] {
+        [
+            "Content-Type": "application/octet-stream",
+            "X-Temporal-Metadata": Data(metadata.utf8).base64EncodedString(),
+        ]
+    }
+
+    public static func getTarget(_ key: String) -> String {
+        "/v2/blobs/get?key=\(escape(key))"
+    }
+
+    public static func getHeaders(length: Int) -> [String: String] {
+        ["Content-Type": "application/octet-stream", "X-Payload-Expected-Content-Length": "\(length)"]
+    }
+
+    public static func escape(_ text: String) -> String {
+        text.addingPercentEncoding(withAllowedCharacters: .alphanumerics.intersection(CharacterSet(charactersIn: "\0"..."~"))) ?? ""
+    }
+
+    public static func digest(_ payload: [UInt8]) -> String {
+        "sha256:" + SHA256.hash(data: payload).map { String(format: "%02x", $0) }.joined()
+    }
+
+    /// The key of an upload that was taken.
+    public static func key(_ answer: HTTPAnswer) throws -> String {
+        struct Answer: Decodable { let Key: String }
+        return try JSONDecoder().decode(Answer.self, from: Data(answer.body)).Key
+    }
+
+    /// What lies in `incoming/`.
+    public var incoming: [String] { files(below: "\(store)/incoming") }
+
+    /// The objects and keys of the store, as relative paths.
+    public var tree: [String] { files(below: store).filter { $0.hasPrefix("objects/") || $0.hasPrefix("keys/") } }
+}
+
+/// Bytes that no other call gives, quickly: a pattern with a random start.
+public func randomPayload(_ count: Int) -> [UInt8] {
+    var state = UInt64.random(in: 1...UInt64.max)
+    return [UInt8](unsafeUninitializedCapacity: count) { buffer, initialized in
+        for index in 0..<count {
+            state ^= state << 13
+            state ^= state >> 7
+            state ^= state << 17
+            buffer[index] = UInt8(truncatingIfNeeded: state)
+        }
+        initialized = count
+    }
+}

@@ -1,0 +1,64 @@
+import ArgumentParser
+import Testing
+
+@testable import lps_worker
+
+@Suite struct ConfigurationTests {
+    private func configuration(_ arguments: [String], _ environment: [String: String] = [:]) throws -> Configuration {
+        try Configuration(LPSWorker.parse(arguments), environment: Environment { environment[$0] })
+    }
+
+    @Test func `A store is all that must be given`() throws {
+        let configuration = try configuration(["--store", "/s"])
+        #expect(configuration.store == "/s")
+        #expect(configuration.listen == nil)
+        #expect(configuration.threads == 16)
+        #expect(configuration.maximumPayload == 1_073_741_824)
+        #expect(configuration.reserve == nil)
+        #expect(configuration.access.mode == 0o660)
+    }
+
+    @Test func `Every option may be an environment variable, and an option wins`() throws {
+        let environment = [
+            "LPS_STORE": "/e", "LPS_LISTEN": "127.0.0.1:9000", "LPS_THREADS": "3", "LPS_MAX_PAYLOAD": "5m", "LPS_RESERVE": "0",
+            "LPS_LOG_LEVEL": "debug", "LPS_LISTEN_MODE": "0600", "LPS_LISTEN_OWNER": "root", "LPS_LISTEN_GROUP": "0",
+        ]
+        let configuration = try configuration(["--threads", "4"], environment)
+        #expect(configuration.store == "/e")
+        #expect(configuration.listen == .tcp(host: "127.0.0.1", port: 9000))
+        #expect(configuration.threads == 4)
+        #expect(configuration.maximumPayload == 5 << 20)
+        #expect(configuration.reserve == 0)
+        #expect(configuration.logLevel == .debug)
+        #expect(configuration.access.mode == 0o600)
+        #expect(configuration.access.owner == 0)
+        #expect(configuration.access.group == 0)
+    }
+
+    @Test(
+        arguments: [
+            ("THREADS", "0"), ("THREADS", "1025"), ("THREADS", "many"), ("MAX_PAYLOAD", "-1"), ("MAX_PAYLOAD", "1t"),
+            ("RESERVE", "1 g"), ("LISTEN", "9000"), ("LISTEN_MODE", "0888"), ("LISTEN_MODE", "7777"),
+            ("LISTEN_OWNER", "no such user"), ("LISTEN_GROUP", "no such group"), ("LOG_LEVEL", "loud"),
+        ]
+    )
+    func `A wrong value is named with its option and variable`(name: String, value: String) throws {
+        let error = try #require(throws: ConfigurationError.self) { try configuration(["--store", "/s"], ["LPS_" + name: value]) }
+        #expect(error.description.contains("(LPS_\(name)) is '\(value)', expected"))
+    }
+
+    @Test func `Without a store there is nothing to start`() {
+        #expect(throws: ConfigurationError.self) { try configuration([]) }
+        #expect(throws: ConfigurationError.self) { try configuration([], ["LPS_STORE": ""]) }
+    }
+
+    @Test(
+        arguments: [
+            ("0", 0), ("1", 1), ("1k", 1024), ("2K", 2048), ("3m", 3 << 20), ("4G", 4 << 30), ("", nil), ("k", nil), ("1kb", nil),
+            ("17179869184g", nil), ("18446744073709551616", nil),
+        ] as [(String, UInt64?)]
+    )
+    func `Sizes are bytes, or have nginx's suffixes`(text: String, size: UInt64?) {
+        #expect(ByteSize.parse(text) == size)
+    }
+}
