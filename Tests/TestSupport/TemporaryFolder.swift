@@ -5,7 +5,8 @@ public final class TemporaryFolder: Sendable {
     public let path: String
 
     public init() throws {
-        var template = Array("\(NSTemporaryDirectory())/lps-test-XXXXXX".utf8CString)
+        // Short, since the path of a unix socket below it may have 107 bytes.
+        var template = Array("/tmp/lps-test-XXXXXX".utf8CString)
         guard mkdtemp(&template) != nil else { throw POSIXError(.init(rawValue: errno) ?? .EIO) }
         path = template.withUnsafeBufferPointer { String(cString: $0.baseAddress!) }
     }

@@ -1,0 +1,104 @@
+import Foundation
+import Logging
+import PayloadKey
+import Synchronization
+import TestSupport
+
+@testable import PayloadStore
+
+/// A store in a temporary folder, with what it logged.
+final class StoreFixture: Sendable {
+    let folder: TemporaryFolder
+    let path: String
+    let store: PayloadStore
+    let log: RecordedLog
+
+    init(reserve: UInt64 = 0) throws {
+        folder = try TemporaryFolder()
+        path = folder.file("store")
+        log = RecordedLog()
+        try PayloadStore.create(at: path)
+        store = try PayloadStore(path: path, reserve: reserve, logger: log.logger)
+    }
+
+    /// Puts an upload into `incoming/`, as nginx does.
+    func upload(_ content: [UInt8], name: String = UUID().uuidString) throws -> [UInt8] {
+        let file = "\(path)/incoming/\(name)"
+        try write(content, to: file)
+        return Array(file.utf8)
+    }
+
+    func verified(_ content: [UInt8]) throws -> VerifiedUpload {
+        try store.verify(uploadAt: upload(content), length: UInt64(content.count), digest: Digest(of: content))
+    }
+
+    func key(_ content: [UInt8], namespace: String = "ns", prefix: String? = nil, metadata: String = "") throws -> PayloadKey {
+        PayloadKey(
+            namespace: try Namespace(validating: namespace.utf8),
+            prefix: prefix.flatMap { KeyPrefix(validating: $0.utf8) },
+            digest: Digest(of: content),
+            metadataHash: Digest(of: metadata.utf8)
+        )
+    }
+
+    @discardableResult
+    func put(_ content: [UInt8], namespace: String = "ns", prefix: String? = nil, metadata: String = "") throws -> CommitOutcome {
+        try store.commit(verified(content), as: key(content, namespace: namespace, prefix: prefix, metadata: metadata))
+    }
+
+    /// The content that a key reads, `nil` when it is not stored.
+    func get(_ content: [UInt8], namespace: String = "ns", prefix: String? = nil, metadata: String = "") throws -> [UInt8]? {
+        guard let payload = try store.open(key(content, namespace: namespace, prefix: prefix, metadata: metadata)) else { return nil }
+        var bytes: [UInt8] = []
+        try payload.read(0..<payload.size) { bytes += Array($0) }
+        return bytes
+    }
+
+    func file(_ relative: String) -> String { "\(path)/\(relative)" }
+
+    func objectPath(_ content: [UInt8]) -> String {
+        let digest = Digest(of: content)
+        return file("\(StoreLayout.objectFolder(digest))/\(digest.hex)")
+    }
+
+    func keyPath(_ content: [UInt8], metadata: String = "") throws -> String {
+        let key = try key(content, metadata: metadata)
+        return file("\(StoreLayout.keyFolder(key))/\(StoreLayout.keyName(key))")
+    }
+
+    /// Links and inode of a file; `nil` when there is none.
+    func status(_ path: String) -> (inode: UInt64, links: UInt64, mode: UInt32, modified: Int)? {
+        var status = stat()
+        guard lstat(path, &status) == 0 else { return nil }
+        return (UInt64(status.st_ino), UInt64(status.st_nlink), status.st_mode & 0o7777, status.st_mtim.tv_sec)
+    }
+
+    func setAge(_ path: String, seconds: Int) {
+        var times = [timespec(tv_sec: time(nil) - seconds, tv_nsec: 0), timespec(tv_sec: time(nil) - seconds, tv_nsec: 0)]
+        utimensat(AT_FDCWD, path, &times, 0)
+    }
+}
+
+/// Remembers what was logged.
+final class RecordedLog: Sendable {
+    private let lines = Mutex<[String]>([])
+
+    var logger: Logger {
+        Logger(label: "test") { _ in Handler(log: self) }
+    }
+
+    var text: String { lines.withLock { $0.joined(separator: "\n") } }
+
+    private struct Handler: LogHandler {
+        let log: RecordedLog
+        var metadata: Logger.Metadata = [:]
+        var logLevel: Logger.Level = .trace
+        subscript(metadataKey key: String) -> Logger.Metadata.Value? {
+            get { metadata[key] }
+            set { metadata[key] = newValue }
+        }
+        func log(event: LogEvent) {
+            log.lines.withLock { $0.append("\(event.level) \(event.message) \(event.metadata ?? [:])") }
+        }
+    }
+}

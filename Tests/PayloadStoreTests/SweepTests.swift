@@ -1,0 +1,41 @@
+import Foundation
+import TestSupport
+import Testing
+
+@testable import PayloadStore
+
+@Suite struct SweepTests {
+    private let fixture: StoreFixture
+    private let content = Array("a payload".utf8)
+
+    init() throws {
+        fixture = try StoreFixture()
+    }
+
+    @Test func `Leftovers older than a day go, younger ones and folders stay`() throws {
+        _ = try fixture.upload(content, name: "old")
+        _ = try fixture.upload(content, name: "young")
+        mkdir(fixture.file("incoming/folder"), 0o700)
+        fixture.setAge(fixture.file("incoming/old"), seconds: 86400 + 60)
+        fixture.setAge(fixture.file("incoming/young"), seconds: 86400 - 60)
+        fixture.setAge(fixture.file("incoming/folder"), seconds: 86400 + 60)
+        #expect(try fixture.store.sweepIncoming() == 1)
+        #expect(try FileManager.default.contentsOfDirectory(atPath: fixture.file("incoming")).sorted() == ["folder", "young"])
+        #expect(try fixture.store.sweepIncoming() == 0)
+    }
+
+    @Test func `Stray files in the tree are reported, ignored and left alone`() throws {
+        try fixture.put(content)
+        let hex = StoreLayout.objectFolder(try fixture.key(content).digest)
+        let stray = ["README", ".DS_Store", "objects/zz", "objects/note.txt", "locks/old"]
+        let deeper = ["\(hex)/note.txt", "keys/note.txt", "keys/ns/note.txt", "keys/ns/common/note.txt"]
+        for name in stray + deeper { try write("stray".utf8, to: fixture.file(name)) }
+        try fixture.store.reportStrayFiles()
+        for name in stray { #expect(fixture.log.text.contains("\"file\": \(name)]"), "\(name) is reported") }
+        let reopened = try PayloadStore(path: fixture.path, reserve: 0, logger: fixture.log.logger)
+        #expect(try reopened.open(fixture.key(content))?.size == UInt64(content.count))
+        #expect(try fixture.put(content) == .existed)
+        #expect(try fixture.put(content, metadata: "m") == .created)
+        for name in stray + deeper { #expect(try contents(of: fixture.file(name)) == Array("stray".utf8)) }
+    }
+}
