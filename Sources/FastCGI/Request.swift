@@ -26,8 +26,7 @@ public final class Request {
         request.pointee.keepConnection = 1
         Self.setTimeout(Self.parameterTimeout, on: connection)
         guard FCGX_Accept_r(request) == 0 else {
-            // FCGX_Accept_r has closed the socket.
-            request.deallocate()
+            // FCGX_Accept_r has closed the socket, and deinit runs: every property has its value.
             throw FastCGIError("read the parameters of a request")
         }
         Self.setTimeout(Self.bodyTimeout, on: connection)

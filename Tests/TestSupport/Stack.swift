@@ -98,7 +98,8 @@ public final class Stack: @unchecked Sendable {
                 server {
                     listen unix:\(folder.file("http.sock"));
                     include snippets/lps.conf;
-                    error_page 400 = @lps_400;
+                    error_page 400 494 /lps-internal/400;
+                    error_page 414 /lps-internal/414;
                     location / { default_type "text/plain; charset=utf-8"; return 404 "unknown path"; }
                 }
             }
@@ -213,8 +214,12 @@ public final class Stack: @unchecked Sendable {
 
     /// The key of an upload that was taken.
     public static func key(_ answer: HTTPAnswer) throws -> String {
+        try key(answer.body)
+    }
+
+    public static func key(_ json: [UInt8]) throws -> String {
         struct Answer: Decodable { let Key: String }
-        return try JSONDecoder().decode(Answer.self, from: Data(answer.body)).Key
+        return try JSONDecoder().decode(Answer.self, from: Data(json)).Key
     }
 
     /// What lies in `incoming/`.
