@@ -39,8 +39,10 @@ final class Acceptor: Sendable {
         try systemCall("watch descriptor \(descriptor)") { epoll_ctl(epoll, EPOLL_CTL_ADD, descriptor, &event) }
     }
 
-    /// Lets every ``next()`` that waits return `nil`, and every later one.
+    /// Lets every ``next()`` that waits return `nil`, and every later one. Unix sockets of this process's own lose their names first, so that no client
+    /// comes too late, and a new process can bind the same path at once.
     func stop() {
+        listeners.forEach { $0.removeSocketFile() }
         isStopping.store(true, ordering: .sequentiallyConsistent)
         // The event is never read: it stays ready, and wakes one waiting thread after the other.
         eventfd_write(stopEvent, 1)
@@ -52,13 +54,18 @@ final class Acceptor: Sendable {
     ///   is emptied first: clients that were let in are served.
     func next() -> Int32? {
         while true {
-            if isStopping.load(ordering: .sequentiallyConsistent) {
-                return listeners.lazy.filter { !$0.isInherited }.compactMap { self.accept($0.descriptor) }.first
-            }
+            if isStopping.load(ordering: .sequentiallyConsistent) { return nextOfOwnQueue() }
             var event = epoll_event()
             guard epoll_wait(epoll, &event, 1, -1) == 1, event.data.fd != stopEvent else { continue }
             if let connection = accept(event.data.fd) { return connection }
         }
+    }
+
+    private func nextOfOwnQueue() -> Int32? {
+        for listener in listeners where !listener.isInherited {
+            if let connection = accept(listener.descriptor) { return connection }
+        }
+        return nil
     }
 
     private func accept(_ listener: Int32) -> Int32? {

@@ -62,8 +62,13 @@ public final class Listener: Sendable {
     }
 
     deinit {
-        socketFile?.remove()
+        removeSocketFile()
         close(descriptor)
+    }
+
+    /// Takes away the file of a unix socket that this listener made, if it is still there. Clients that have connected stay.
+    func removeSocketFile() {
+        socketFile?.remove()
     }
 
     private static func prepare(_ descriptor: Int32, _ name: String) throws(FastCGIError) {

@@ -18,7 +18,7 @@ struct LPSWorker: ParsableCommand {
             Without --listen the worker serves the sockets that it was started with: systemd's (LISTEN_FDS), or else file \
             descriptor 0 (spawn-fcgi). Several processes may share such a socket.
 
-            SIGTERM and SIGINT: finishes the requests under way and exits with status 0; a second one ends it at once.
+            SIGTERM, SIGINT, SIGQUIT: finishes the requests under way and exits with status 0; a second one ends it at once.
 
             Sizes are bytes, or have one of the suffixes k, m, g (powers of 1024).
 

@@ -1,8 +1,9 @@
 import FastCGI
 import Glibc
 
-/// SIGTERM and SIGINT: the first stops the worker, the second ends it at once.
+/// SIGTERM, SIGINT and SIGQUIT (nginx's and PHP-FPM's graceful stop): the first stops the worker, the second ends it at once.
 struct StopSignals {
+    private static let names = [SIGTERM: "SIGTERM", SIGINT: "SIGINT", SIGQUIT: "SIGQUIT"]
     private let signals: sigset_t
 
     /// Blocks the signals, for this thread and all that it starts. SIGUSR1, for which libfcgi installs a handler, is blocked, too: it
@@ -10,8 +11,7 @@ struct StopSignals {
     init() {
         var stop = sigset_t()
         sigemptyset(&stop)
-        sigaddset(&stop, SIGTERM)
-        sigaddset(&stop, SIGINT)
+        for signal in Self.names.keys { sigaddset(&stop, signal) }
         signals = stop
         var blocked = stop
         sigaddset(&blocked, SIGUSR1)
@@ -24,7 +24,8 @@ struct StopSignals {
     func watch(_ stop: @escaping @Sendable (_ signal: String) -> Void) throws {
         let signals = self.signals
         _ = try WorkerThread {
-            stop(Self.wait(for: signals) == SIGINT ? "SIGINT" : "SIGTERM")
+            let first = Self.wait(for: signals)
+            stop(Self.names[first] ?? "\(first)")
             let second = Self.wait(for: signals)
             writeLine("lps-worker: second signal, requests under way are cut off")
             _exit(128 + second)

@@ -1,12 +1,15 @@
 import Foundation
 
-/// A process that a test started, stopped by its pid at the latest with the last reference.
+/// A process that a test started, in a process group of its own. With the last reference, the group is killed.
+///
+/// Foundation's `Process` can't serve: it waits for all that its child started, too, and hands on its own signal mask.
 public final class ChildProcess: @unchecked Sendable {
-    // `Process` is touched by the thread that starts it only; the pid is constant and kill(2) and waiting are safe from any.
-    private let process = Process()
     public let pid: pid_t
     /// What the process wrote to standard output and standard error.
     public let logPath: String
+    // Guarded by the lock: the status of waitpid(2), once it is known.
+    private var ended: Int32?
+    private let lock = NSLock()
 
     public init(
         _ executable: String,
@@ -16,25 +19,40 @@ public final class ChildProcess: @unchecked Sendable {
         log: String
     ) throws {
         logPath = log
-        _ = FileManager.default.createFile(atPath: log, contents: nil)
-        guard let output = FileHandle(forWritingAtPath: log) else { throw POSIXError(.ENOENT) }
-        output.seekToEndOfFile()
-        process.executableURL = URL(fileURLWithPath: try Self.find(executable))
-        process.arguments = arguments
-        process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
-        process.standardOutput = output
-        process.standardError = output
-        process.standardInput =
-            standardInput.map { FileHandle(fileDescriptor: $0, closeOnDealloc: false) } ?? FileHandle.nullDevice
-        try process.run()
-        pid = process.processIdentifier
+        let path = try Self.find(executable)
+        var actions = posix_spawn_file_actions_t()
+        posix_spawn_file_actions_init(&actions)
+        defer { posix_spawn_file_actions_destroy(&actions) }
+        if let standardInput {
+            posix_spawn_file_actions_adddup2(&actions, standardInput, 0)
+        } else {
+            posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0)
+        }
+        posix_spawn_file_actions_addopen(&actions, 1, log, O_WRONLY | O_CREAT | O_APPEND, 0o644)
+        posix_spawn_file_actions_adddup2(&actions, 1, 2)
+
+        var attributes = posix_spawnattr_t()
+        posix_spawnattr_init(&attributes)
+        defer { posix_spawnattr_destroy(&attributes) }
+        var none = sigset_t()
+        sigemptyset(&none)
+        posix_spawnattr_setsigmask(&attributes, &none)
+        posix_spawnattr_setpgroup(&attributes, 0)
+        posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETPGROUP))
+
+        let variables = ProcessInfo.processInfo.environment.merging(environment) { $1 }.map { "\($0)=\($1)" }
+        var argv = ([path] + arguments).map { strdup($0) } + [nil]
+        var envp = variables.map { strdup($0) } + [nil]
+        defer { (argv + envp).forEach { free($0) } }
+        var child: pid_t = 0
+        let status = posix_spawn(&child, path, &actions, &attributes, &argv, &envp)
+        guard status == 0 else { throw POSIXError(.init(rawValue: status) ?? .EIO) }
+        pid = child
     }
 
     deinit {
-        if process.isRunning {
-            kill(pid, SIGKILL)
-            process.waitUntilExit()
-        }
+        kill(-pid, SIGKILL)
+        wait()
     }
 
     static func find(_ executable: String) throws -> String {
@@ -42,10 +60,10 @@ public final class ChildProcess: @unchecked Sendable {
         for folder in ["/usr/sbin", "/usr/bin", "/sbin", "/bin"] where access("\(folder)/\(executable)", X_OK) == 0 {
             return "\(folder)/\(executable)"
         }
-        throw POSIXError(.ENOENT)
+        throw NeverHappened(what: "\(executable) is installed")
     }
 
-    public var isRunning: Bool { process.isRunning }
+    public var isRunning: Bool { waitStatus(WNOHANG) == nil }
 
     public var log: String { (try? String(contentsOfFile: logPath, encoding: .utf8)) ?? "" }
 
@@ -56,8 +74,17 @@ public final class ChildProcess: @unchecked Sendable {
     /// Waits for the end: the exit status, or below zero the signal that ended it.
     @discardableResult
     public func wait() -> Int32 {
-        process.waitUntilExit()
-        return process.terminationReason == .exit ? process.terminationStatus : -process.terminationStatus
+        let status = waitStatus(0) ?? 0
+        return status & 0x7F == 0 ? (status >> 8) & 0xFF : -(status & 0x7F)
+    }
+
+    private func waitStatus(_ options: Int32) -> Int32? {
+        lock.withLock {
+            if let ended { return ended }
+            var status: Int32 = 0
+            if waitpid(pid, &status, options) == pid { ended = status }
+            return ended
+        }
     }
 
     /// A number of `/proc/<pid>/status`, in KiB for memory.
@@ -87,6 +114,8 @@ public func eventually(_ what: String, within seconds: Double = 60, _ condition:
 
 public struct NeverHappened: Error {
     public let what: String
+
+    public init(what: String) { self.what = what }
 }
 
 /// Runs `count` closures at once, each on a thread of its own, and throws the first of their errors.

@@ -137,9 +137,12 @@ public final class HTTPConnection {
     }
 }
 
+/// Processes that a test starts meanwhile must not hold its connections open.
+private let closeOnExec = Int32(SOCK_CLOEXEC.rawValue)
+
 /// Connects to a unix socket.
 public func connectUnix(_ path: String) throws -> Int32 {
-    let descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0)
+    let descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue) | closeOnExec, 0)
     guard descriptor >= 0 else { throw POSIXError(.init(rawValue: errno) ?? .EIO) }
     let connected = withUnixAddress(path) { connect(descriptor, $0, $1) }
     guard connected == 0 else {
@@ -152,8 +155,15 @@ public func connectUnix(_ path: String) throws -> Int32 {
 
 /// Listens on a unix socket, as spawn-fcgi or systemd do for the processes that they start.
 public func listenUnix(_ path: String) throws -> Int32 {
-    let descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0)
-    guard descriptor >= 0, withUnixAddress(path, { bind(descriptor, $0, $1) }) == 0, listen(descriptor, 4096) == 0 else {
+    let descriptor = try bindUnix(path, Int32(SOCK_STREAM.rawValue))
+    guard listen(descriptor, 4096) == 0 else { throw POSIXError(.init(rawValue: errno) ?? .EIO) }
+    return descriptor
+}
+
+/// A socket of `type` that is bound to a path.
+public func bindUnix(_ path: String, _ type: Int32) throws -> Int32 {
+    let descriptor = socket(AF_UNIX, type | closeOnExec, 0)
+    guard descriptor >= 0, withUnixAddress(path, { bind(descriptor, $0, $1) }) == 0 else {
         throw POSIXError(.init(rawValue: errno) ?? .EIO)
     }
     return descriptor

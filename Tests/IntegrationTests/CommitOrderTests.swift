@@ -1,0 +1,77 @@
+import Foundation
+import TestSupport
+import Testing
+
+/// The order of a commit's system calls, as strace(1) sees them.
+@Suite(.serialized) struct CommitOrderTests {
+    /// Stores a payload through a worker under strace, and gives the system calls from the request's arrival to its answer.
+    private func traceUpload(times: Int, _ mode: Stack.Mode) throws -> [[String]] {
+        let stack = try Stack(mode)
+        let trace = stack.folder.file("trace")
+        let calls = "read,recvfrom,fchmod,fdatasync,fsync,linkat,renameat,renameat2,utimensat,write,sendto,unlinkat"
+        let arguments = ["-f", "-y", "-o", trace, "-e", "trace=\(calls)", Project.binary("lps-worker"), "--store", stack.store, "--threads", "1"]
+        let socket = stack.folder.file("traced.sock")
+        let worker = try ChildProcess("strace", arguments + ["--listen", socket], log: stack.folder.file("strace.log"))
+        try eventually("the traced worker serves: \(worker.log)") { worker.log.contains("msg=serving") }
+        var uploads: [[String]] = []
+        for _ in 0..<times {
+            let before = try lines(trace).count
+            let payload = Array("payload".utf8)
+            let target = Stack.putTarget(namespace: "ns", digest: Stack.digest(payload)).split(separator: "?")
+            var parameters = [
+                "REQUEST_METHOD": "PUT", "SCRIPT_NAME": String(target[0]), "QUERY_STRING": String(target[1]),
+                "CONTENT_TYPE": "application/octet-stream", "CONTENT_LENGTH": "7", "HTTP_X_TEMPORAL_METADATA": "e30=",
+            ]
+            if mode == .handover {
+                let file = "\(stack.store)/incoming/\(UUID().uuidString)"
+                try write(payload, to: file)
+                parameters["REQUEST_BODY_FILE"] = file
+            }
+            let client = try FastCGIClient(socket)
+            client.send(FastCGIClient.head(parameters))
+            if mode == .plain { client.send(FastCGIClient.record(.stdin, payload)) }
+            client.send(FastCGIClient.record(.stdin, []))
+            #expect(client.receiveAnswer().hasPrefix("Status: 20"))
+            try eventually("the answer is traced") { try lines(trace).dropFirst(before).contains { $0.contains("Status: 20") } }
+            uploads.append(Array(try lines(trace).dropFirst(before)))
+        }
+        return uploads
+    }
+
+    private func lines(_ path: String) throws -> [String] {
+        try String(contentsOfFile: path, encoding: .utf8).split(separator: "\n").map(String.init)
+    }
+
+    @Test(arguments: Stack.Mode.allCases)
+    func `A file is on disk before a name leads to it, and the names before the answer`(mode: Stack.Mode) throws {
+        let uploads = try traceUpload(times: 2, mode)
+        let first = uploads[0]
+        func index(_ what: String, _ matches: (String) -> Bool) throws -> Int {
+            let index = first.firstIndex(where: matches)
+            return try #require(index, "\(what) in \(first.joined(separator: "\n"))")
+        }
+        let sync = try index("the file's sync") { $0.contains("fdatasync(") && $0.contains("/incoming/") }
+        let object = try index("the object's link") { $0.contains("linkat(") && $0.contains("/objects/") && !$0.contains("/keys/") }
+        let key = try index("the key's link") { $0.contains("linkat(") && $0.contains("/keys/") }
+        let objects = try index("the object folder's sync") { $0.contains("fsync(") && $0.range(of: "/objects/[0-9a-f]{2}>", options: .regularExpression) != nil }
+        let keys = try index("the key folder's sync") { $0.contains("fsync(") && $0.range(of: "/keys/ns/common/[0-9a-f]{2}>", options: .regularExpression) != nil }
+        let answer = try index("the answer") { $0.contains("Status: 201") }
+        #expect(sync < object)
+        #expect(object < key)
+        #expect(key < min(objects, keys))
+        #expect(max(objects, keys) < answer)
+        for folder in ["/objects>", "/keys>", "/keys/ns>", "/keys/ns/common>", "/store>"] {
+            #expect(try index("the sync of \(folder)") { $0.contains("fsync(") && $0.contains(folder) } < answer)
+        }
+    }
+
+    @Test func `An upload that exists already answers only after the names are on disk, and its age`() throws {
+        let second = try traceUpload(times: 2, .handover)[1]
+        let answer = try #require(second.firstIndex { $0.contains("Status: 200") })
+        let syncs = second.indices.filter { second[$0].contains("fsync(") }
+        let renewal = try #require(second.firstIndex { $0.contains("utimensat(") })
+        #expect(syncs.count == 2, "\(second.joined(separator: "\n"))")
+        #expect(syncs.allSatisfy { renewal < $0 && $0 < answer })
+        #expect(!second.contains { $0.contains("linkat(") || $0.contains("fdatasync(") })
+    }
+}

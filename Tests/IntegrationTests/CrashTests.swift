@@ -1,0 +1,141 @@
+import Foundation
+import TestSupport
+import Testing
+
+/// Workers that are killed at any moment lose nothing that was answered, and leave nothing that is ever served.
+@Suite(.serialized) struct CrashTests {
+    private struct Stored: Sendable {
+        let key: String
+        let payload: [UInt8]
+    }
+
+    private final class Ledger: @unchecked Sendable {
+        // Guarded by the lock.
+        private var stored: [Stored] = []
+        private var failures = 0
+        private let lock = NSLock()
+
+        func add(_ entry: Stored) { lock.withLock { stored.append(entry) } }
+        func addFailure() { lock.withLock { failures += 1 } }
+        var all: [Stored] { lock.withLock { stored } }
+        var failed: Int { lock.withLock { failures } }
+    }
+
+    @Test(arguments: Stack.Mode.allCases)
+    func `Workers killed again and again under load lose no answered payload`(mode: Stack.Mode) throws {
+        let stack = try Stack(mode, workers: 2)
+        let ledger = Ledger()
+        let kills = 40
+        let done = Counter()
+        try concurrently(9) { index in
+            if index == 8 {
+                for _ in 0..<kills {
+                    usleep(UInt32.random(in: 5_000...60_000))
+                    if let victim = stack.workers.first { stack.stop(victim, SIGKILL) }
+                    try stack.startWorkers(1)
+                }
+                done.add()
+                return
+            }
+            let common = randomPayload(10_000)
+            var round = 0
+            while done.value == 0 {
+                round += 1
+                // Old content, small content, large content.
+                let payload = round % 3 == 0 ? common : randomPayload(round % 3 == 1 ? 1000 : 400_000)
+                do {
+                    let answer = try stack.put(payload)
+                    if answer.status == 201 || answer.status == 200 {
+                        ledger.add(Stored(key: try Stack.key(answer), payload: payload))
+                    } else {
+                        #expect(answer.status == 503)
+                        ledger.addFailure()
+                    }
+                } catch is HTTPConnection.Broken {
+                    ledger.addFailure()
+                }
+            }
+        }
+        let stored = ledger.all
+        #expect(stored.count > 50, "the load was a load")
+        for entry in stored {
+            let fetched = try stack.get(entry.key, length: entry.payload.count)
+            let isWhole = fetched.body == entry.payload
+            #expect(isWhole, "\(entry.key)")
+        }
+        // Whatever else is in the tree is whole, too: nothing half-done has a name.
+        for path in stack.tree {
+            let digest = (path as NSString).lastPathComponent.prefix(64)
+            let actual = Stack.digest(try contents(of: "\(stack.store)/\(path)"))
+            #expect(actual == "sha256:\(digest)")
+        }
+        try expectLeftoversAreSwept(stack)
+    }
+
+    private func expectLeftoversAreSwept(_ stack: Stack) throws {
+        for name in stack.incoming {
+            let path = "\(stack.store)/incoming/\(name)"
+            let old = Date().addingTimeInterval(-25 * 60 * 60)
+            try FileManager.default.setAttributes([.modificationDate: old], ofItemAtPath: path)
+        }
+        try stack.startWorkers(1)
+        #expect(stack.incoming.isEmpty)
+    }
+
+    @Test func `A request whose worker dies is given to the next one`() throws {
+        let stack = try Stack(workers: 1)
+        let payload = randomPayload(1000)
+        // The only worker is stopped, takes the request from the queue never, and dies; a second one finds it there.
+        stack.workers[0].signal(SIGSTOP)
+        let answered = Counter()
+        try concurrently(2) { index in
+            if index == 0 {
+                if try stack.put(payload).status == 201 { answered.add() }
+            } else {
+                usleep(200_000)
+                stack.stop(stack.workers[0], SIGKILL)
+                try stack.startWorkers(1)
+            }
+        }
+        #expect(answered.value == 1)
+    }
+
+    @Test func `A payload whose file can't be read is the store's fault, never not found`() throws {
+        let stack = try Stack()
+        let payload = randomPayload(1000)
+        let key = try Stack.key(stack.put(payload))
+        let path = try #require(stack.tree.first { $0.hasPrefix("keys/") })
+        unlink("\(stack.store)/\(path)")
+        mkdir("\(stack.store)/\(path)", 0o700)
+        let answer = try stack.get(key, length: 1000)
+        #expect(answer.status == 500)
+        #expect(!answer.text.contains(stack.store), "no path of the server is told")
+        #expect(stack.workerLog.contains("is not a regular file"))
+    }
+
+    @Test(.enabled(if: geteuid() == 0, "only root can start a worker as another user"))
+    func `A worker that may not read a payload says so, never not found`() throws {
+        let stack = try Stack()
+        let payload = randomPayload(1000)
+        let key = try Stack.key(stack.put(payload))
+        let path = try #require(stack.tree.first { $0.hasPrefix("keys/") })
+        #expect(try run("chown", ["-R", "nobody", stack.store]).status == 0)
+        #expect(chmod("\(stack.store)/\(path)", 0) == 0)
+        chmod(stack.folder.path, 0o777)
+        let socket = stack.folder.file("nobody.sock")
+        let arguments = ["--reuid=nobody", "--clear-groups", Project.binary("lps-worker"), "--store", stack.store, "--listen", socket]
+        let worker = try ChildProcess("setpriv", arguments, log: stack.folder.file("nobody.log"))
+        try eventually("the worker serves: \(worker.log)") { worker.log.contains("msg=serving") }
+        let client = try FastCGIClient(socket)
+        let target = Stack.getTarget(key).split(separator: "?")
+        client.send(
+            FastCGIClient.head([
+                "REQUEST_METHOD": "GET", "SCRIPT_NAME": String(target[0]), "QUERY_STRING": String(target[1]),
+                "CONTENT_TYPE": "application/octet-stream", "HTTP_X_PAYLOAD_EXPECTED_CONTENT_LENGTH": "1000",
+                "LPS_ACCEL_PREFIX": "/lps-internal",
+            ])
+        )
+        #expect(client.receiveAnswer().hasPrefix("Status: 500 "))
+        #expect(worker.log.contains("Permission denied"))
+    }
+}

@@ -1,0 +1,263 @@
+import Foundation
+import TestSupport
+import Testing
+
+/// How worker processes listen, share a socket, start and stop.
+@Suite(.serialized) struct PoolTests {
+    private static let worker = Project.binary("lps-worker")
+
+    /// A store in a folder of its own.
+    private func makeStore() throws -> (folder: TemporaryFolder, store: String) {
+        let folder = try TemporaryFolder()
+        let store = folder.file("store")
+        #expect(try run(Project.binary("lps"), ["init", "--store", store]).status == 0)
+        return (folder, store)
+    }
+
+    private func isHealthy(_ socket: String) throws -> Bool {
+        let client = try FastCGIClient(socket)
+        client.send(FastCGIClient.head(["REQUEST_METHOD": "HEAD", "SCRIPT_NAME": "/v2/health/head"]))
+        client.send(FastCGIClient.record(.stdin, []))
+        return client.receiveAnswer().hasPrefix("Status: 200 ")
+    }
+
+    private func waitUntilServing(_ worker: ChildProcess) throws {
+        try eventually("the worker serves: \(worker.log)") {
+            guard worker.isRunning else { throw NeverHappened(what: "worker: \(worker.log)") }
+            return worker.log.contains("msg=serving")
+        }
+    }
+
+    @Test func `Two processes that share a socket both serve`() throws {
+        let stack = try Stack(workers: 2, options: ["--threads", "1"])
+        // A stopped process serves nothing: while one is stopped, the other must answer, and the other way round.
+        for stopped in stack.workers {
+            stopped.signal(SIGSTOP)
+            for _ in 0..<5 { #expect(try stack.request("HEAD", "/v2/health/head").status == 200) }
+            stopped.signal(SIGCONT)
+        }
+    }
+
+    @Test(arguments: Stack.Mode.allCases, [SIGTERM, SIGINT, SIGQUIT])
+    func `Processes that are stopped one after the other under load fail no request`(mode: Stack.Mode, signal: Int32) throws {
+        let stack = try Stack(mode, workers: 2)
+        let done = Counter()
+        let served = Counter()
+        try concurrently(9) { index in
+            if index == 8 {
+                defer { done.add() }
+                for _ in 0..<10 {
+                    usleep(100_000)
+                    try stack.startWorkers(1)
+                    let status = stack.stop(stack.workers[0], signal)
+                    #expect(status == 0)
+                }
+                return
+            }
+            while done.value == 0 {
+                let payload = randomPayload(200_000)
+                let answer = try stack.put(payload)
+                try #require(answer.status == 201)
+                let fetched = try stack.get(Stack.key(answer), length: payload.count)
+                let isWhole = fetched.status == 200 && fetched.body == payload
+                try #require(isWhole)
+                served.add()
+            }
+        }
+        #expect(served.value > 10, "the load was a load")
+    }
+
+    @Test func `A stopped worker finishes the upload under way and what its own socket has let in`() throws {
+        let (folder, store) = try makeStore()
+        let socket = folder.file("lps.sock")
+        let worker = try ChildProcess(Self.worker, ["--store", store, "--listen", socket, "--threads", "1"], log: folder.file("log"))
+        try waitUntilServing(worker)
+        let payload = randomPayload(60_000)
+        let target = Stack.putTarget(namespace: "ns", digest: Stack.digest(payload)).split(separator: "?")
+        let upload = try FastCGIClient(socket)
+        upload.send(
+            FastCGIClient.head([
+                "REQUEST_METHOD": "PUT", "SCRIPT_NAME": String(target[0]), "QUERY_STRING": String(target[1]),
+                "CONTENT_TYPE": "application/octet-stream", "CONTENT_LENGTH": "60000", "HTTP_X_TEMPORAL_METADATA": "e30=",
+            ])
+        )
+        try eventually("the upload is under way") { !files(below: "\(store)/incoming").isEmpty }
+        // Let in by the kernel, waiting for the only thread.
+        let waiting = try FastCGIClient(socket)
+        waiting.send(FastCGIClient.head(["REQUEST_METHOD": "HEAD", "SCRIPT_NAME": "/v2/health/head"]))
+        waiting.send(FastCGIClient.record(.stdin, []))
+        worker.signal(SIGTERM)
+        try eventually("the worker is stopping") { worker.log.contains("stopping") }
+        #expect(worker.isRunning)
+        upload.send(FastCGIClient.record(.stdin, payload))
+        upload.send(FastCGIClient.record(.stdin, []))
+        #expect(upload.receiveAnswer().hasPrefix("Status: 201 "))
+        #expect(waiting.receiveAnswer().hasPrefix("Status: 200 "))
+        #expect(worker.wait() == 0)
+        #expect(!FileManager.default.fileExists(atPath: socket))
+    }
+
+    @Test func `A second signal ends a worker at once`() throws {
+        let (folder, store) = try makeStore()
+        let socket = folder.file("lps.sock")
+        let worker = try ChildProcess(Self.worker, ["--store", store, "--listen", socket], log: folder.file("log"))
+        try waitUntilServing(worker)
+        let unfinished = try FastCGIClient(socket)
+        unfinished.send(Array(FastCGIClient.head(["REQUEST_METHOD": "PUT"]).prefix(10)))
+        usleep(100_000)
+        worker.signal(SIGTERM)
+        try eventually("the worker is stopping") { worker.log.contains("stopping") }
+        #expect(worker.isRunning)
+        worker.signal(SIGTERM)
+        #expect(worker.wait() == 128 + SIGTERM)
+    }
+
+    @Test func `A unix socket gets the mode and owner that were asked for`() throws {
+        let (folder, store) = try makeStore()
+        let socket = folder.file("lps.sock")
+        let options = ["--listen-mode", "0606", "--listen-owner", "\(geteuid())", "--listen-group", "\(getegid())"]
+        let worker = try ChildProcess(Self.worker, ["--store", store, "--listen", socket] + options, log: folder.file("log"))
+        try waitUntilServing(worker)
+        var status = stat()
+        #expect(lstat(socket, &status) == 0)
+        #expect(status.st_mode & 0o7777 == 0o606)
+        #expect(try isHealthy(socket))
+        worker.signal(SIGTERM)
+        #expect(worker.wait() == 0)
+    }
+
+    @Test func `A worker listens on host and port`() throws {
+        let (folder, store) = try makeStore()
+        // Another process may take a free port before the worker does: then the next one is tried.
+        for _ in 0..<20 {
+            let port = UInt16.random(in: 20_000...60_000)
+            let worker = try ChildProcess(Self.worker, ["--store", store, "--listen", "127.0.0.1:\(port)"], log: folder.file("log-\(port)"))
+            try eventually("the worker serves or ends") { worker.log.contains("msg=serving") || !worker.isRunning }
+            guard worker.isRunning else { continue }
+            let nginx = try run("curl", ["-sS", "--max-time", "5", "http://127.0.0.1:\(port)/"])
+            #expect(nginx.status != 0, "it speaks FastCGI, not HTTP")
+            worker.signal(SIGTERM)
+            #expect(worker.wait() == 0)
+            return
+        }
+        Issue.record("no free port found")
+    }
+
+    @Test func `spawn-fcgi and multiwatch run a pool on descriptor 0`() throws {
+        let (folder, store) = try makeStore()
+        let socket = folder.file("lps.sock")
+        let pool = try ChildProcess(
+            "spawn-fcgi",
+            ["-n", "-s", socket, "--", "/usr/bin/multiwatch", "--forks=2", "--signal=TERM", "--", Self.worker],
+            environment: ["LPS_STORE": store],
+            log: folder.file("log")
+        )
+        try eventually("two workers serve: \(pool.log)") { pool.log.components(separatedBy: "msg=serving").count == 3 }
+        #expect(pool.log.contains("inherited descriptor 0"))
+        #expect(try isHealthy(socket))
+        pool.signal(SIGTERM)
+        #expect(pool.wait() == 0)
+        #expect(pool.log.components(separatedBy: "msg=\"stopped: ").count == 3)
+    }
+
+    @Test func `systemd's sockets are served, and readiness and stop are told`() throws {
+        let (folder, store) = try makeStore()
+        let socket = folder.file("lps.sock")
+        let notify = try NotifySocket(folder.file("notify.sock"))
+        let activate = try ChildProcess(
+            "systemd-socket-activate",
+            ["--listen=\(socket)", "--setenv=LPS_STORE=\(store)", "--setenv=NOTIFY_SOCKET=\(notify.path)", Self.worker],
+            log: folder.file("log")
+        )
+        // systemd-socket-activate becomes the worker at the first connection.
+        try eventually("the socket is there") { FileManager.default.fileExists(atPath: socket) }
+        #expect(try isHealthy(socket))
+        #expect(notify.receive() == "READY=1")
+        #expect(activate.log.contains("systemd socket 3"))
+        activate.signal(SIGTERM)
+        #expect(activate.wait() == 0)
+        #expect(notify.receive() == "STOPPING=1")
+    }
+
+    @Test(
+        arguments: [
+            ([], "--store (LPS_STORE) is required"),
+            (["--store", "/nonexistent/store", "--listen", "/tmp/x.sock"], "/nonexistent/store can't be opened"),
+            (["--store", "/", "--listen", "/tmp/x.sock"], "has no readable layout.json"),
+            (["--store", "/", "--listen", "9000"], "expected a unix socket's path or host:port"),
+        ]
+    )
+    func `A worker that can't start says why in one line, with status 78`(arguments: [String], message: String) throws {
+        let ended = try run(Self.worker, arguments)
+        #expect(ended.status == 78)
+        #expect(ended.output.contains(message))
+        #expect(ended.output.split(separator: "\n").count == 1)
+    }
+
+    @Test func `A worker does not start without a socket, nor on one that is served`() throws {
+        let (folder, store) = try makeStore()
+        let none = try run(Self.worker, ["--store", store])
+        #expect(none.status == 78)
+        #expect(none.output.contains("nothing to listen on"))
+        let socket = folder.file("lps.sock")
+        let first = try ChildProcess(Self.worker, ["--store", store, "--listen", socket], log: folder.file("log"))
+        try waitUntilServing(first)
+        let second = try run(Self.worker, ["--store", store, "--listen", socket])
+        #expect(second.status == 78)
+        #expect(second.output.contains("is served by another process"))
+        #expect(try isHealthy(socket))
+    }
+
+    @Test(.enabled(if: geteuid() == 0, "only root can start a worker as another user"))
+    func `A worker does not start on a store that it can't write`() throws {
+        let (folder, store) = try makeStore()
+        chmod(folder.path, 0o755)
+        chmod(store, 0o755)
+        for name in try FileManager.default.contentsOfDirectory(atPath: store) { chmod("\(store)/\(name)", 0o755) }
+        let ended = try run("setpriv", ["--reuid=nobody", "--clear-groups", Self.worker, "--store", store, "--listen", "/tmp/x.sock"])
+        #expect(ended.status == 78)
+        #expect(ended.output.contains("write to folder incoming/ of store \(store): Permission denied"))
+    }
+
+    @Test(.enabled(if: geteuid() == 0, "only root can mount"))
+    func `A worker does not start on a store that is shared between file systems`() throws {
+        let (folder, store) = try makeStore()
+        // In a mount namespace of its own, gone with the process.
+        let script = "mount -t tmpfs none '\(store)/incoming' && exec '\(Self.worker)' --store '\(store)' --listen '\(folder.file("x.sock"))'"
+        let ended = try run("unshare", ["--mount", "sh", "-c", script])
+        #expect(ended.status == 78)
+        #expect(ended.output.contains("is shared between file systems: incoming/ can't link into objects/"))
+    }
+
+    @Test func `Help and version are for a person`() throws {
+        let help = try run(Self.worker, ["--help"])
+        #expect(help.status == 0)
+        for text in ["--store", "--listen", "--threads", "--max-payload", "--reserve", "--log-level", "LPS_STORE", "SIGTERM", "(default: 16)"] {
+            #expect(help.output.contains(text), "\(text)")
+        }
+        let version = try run(Self.worker, ["--version"])
+        #expect(version.output.hasPrefix("lps-worker "))
+        #expect(try run(Self.worker, ["--no-such-option"]).status == 64)
+    }
+}
+
+/// The socket on which systemd listens for sd_notify(3).
+private final class NotifySocket {
+    let path: String
+    private let descriptor: Int32
+
+    init(_ path: String) throws {
+        self.path = path
+        descriptor = try bindUnix(path, Int32(SOCK_DGRAM.rawValue))
+        var timeout = timeval(tv_sec: 60, tv_usec: 0)
+        setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &timeout, socklen_t(MemoryLayout<timeval>.size))
+    }
+
+    deinit { close(descriptor) }
+
+    func receive() -> String {
+        var buffer = [UInt8](repeating: 0, count: 4096)
+        let count = recv(descriptor, &buffer, buffer.count, 0)
+        return String(decoding: buffer.prefix(max(0, count)), as: UTF8.self)
+    }
+}
