@@ -88,7 +88,9 @@ public final class Listener: Sendable {
             try systemCall("bind \(path)") { address.withPointer { bind(descriptor, $0, $1) } }
             if access.owner != nil || access.group != nil {
                 // -1 leaves a value as it is (chown(2)).
-                try systemCall("change the owner of \(path)") { chown(path, access.owner ?? .max, access.group ?? .max) }
+                try systemCall("change the owner of \(path)") {
+                    chown(path, access.owner ?? .max, access.group ?? .max)
+                }
             }
             try systemCall("change the mode of \(path)") { chmod(path, access.mode) }
         } catch {

@@ -94,6 +94,8 @@ public final class Request {
     private static func error(_ action: String, _ code: Int32) -> FastCGIError {
         code > 0
             ? FastCGIError(action, errno: Errno(rawValue: code))
-            : FastCGIError("\(action): the web server closed the connection or broke the protocol (libfcgi code \(code))")
+            : FastCGIError(
+                "\(action): the web server closed the connection or broke the protocol (libfcgi code \(code))"
+            )
     }
 }

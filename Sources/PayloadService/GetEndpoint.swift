@@ -57,7 +57,8 @@ struct GetEndpoint {
             let path = "\(String(decoding: prefix, as: UTF8.self))/\(PercentEncoding.encodePath(payload.path.utf8))"
             return ServiceResponse(.ok, headers: headers + [("X-Accel-Redirect", path)])
         case .stream:
-            let range = request.headers.ifRange.map { $0.elementsEqual(etag.utf8) } ?? true ? request.headers.range : nil
+            let range =
+                request.headers.ifRange.map { $0.elementsEqual(etag.utf8) } ?? true ? request.headers.range : nil
             return stream(payload, ByteRange(range, size: payload.size), headers + [("Accept-Ranges", "bytes")])
         }
     }

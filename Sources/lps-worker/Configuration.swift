@@ -35,7 +35,12 @@ struct Configuration {
             throw ConfigurationError("--store (LPS_STORE) is required")
         }
         self.store = store
-        listen = try setting(options.listen, "LISTEN", "a unix socket's path or host:port", ListenAddress.init(parsing:))
+        listen = try setting(
+            options.listen,
+            "LISTEN",
+            "a unix socket's path or host:port",
+            ListenAddress.init(parsing:)
+        )
         access = Listener.Access(
             mode: try setting(options.listenMode, "LISTEN_MODE", "an octal mode like 0660", Self.mode) ?? 0o660,
             owner: try setting(options.listenOwner, "LISTEN_OWNER", "a user's name or number", Self.user),

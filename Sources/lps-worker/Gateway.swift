@@ -65,7 +65,8 @@ extension ServiceRequest {
             path: (request.parameter("SCRIPT_NAME") ?? []) + (request.parameter("PATH_INFO") ?? []),
             query: request.parameter("QUERY_STRING") ?? [],
             headers: headers,
-            body: request.presentParameter("REQUEST_BODY_FILE").map(Body.file) ?? .stream { try request.readBody(into: $0) },
+            body: request.presentParameter("REQUEST_BODY_FILE").map(Body.file)
+                ?? .stream { try request.readBody(into: $0) },
             delivery: request.presentParameter("LPS_ACCEL_PREFIX").map(Delivery.redirect) ?? .stream,
             // Empty is not absent: it allows nothing.
             allowedNamespaces: request.parameter("LPS_ALLOWED_NAMESPACES")

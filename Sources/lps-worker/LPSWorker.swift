@@ -56,7 +56,12 @@ struct LPSWorker: ParsableCommand {
     )
     var reserve: String?
 
-    @Option(help: ArgumentHelp("The least level to log: debug, info, notice, warning, error. (default: info)", valueName: "level"))
+    @Option(
+        help: ArgumentHelp(
+            "The least level to log: debug, info, notice, warning, error. (default: info)",
+            valueName: "level"
+        )
+    )
     var logLevel: String?
 
     func run() throws {

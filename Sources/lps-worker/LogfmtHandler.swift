@@ -20,9 +20,12 @@ struct LogfmtHandler: LogHandler {
     }
 
     static func quoted(_ value: String) -> String {
-        let isPlain = !value.isEmpty && value.unicodeScalars.allSatisfy { scalar in
-            scalar.isASCII && scalar.value > 0x20 && scalar.value < 0x7F && scalar != "\"" && scalar != "\\" && scalar != "="
-        }
+        let isPlain =
+            !value.isEmpty
+            && value.unicodeScalars.allSatisfy { scalar in
+                scalar.isASCII && scalar.value > 0x20 && scalar.value < 0x7F && scalar != "\"" && scalar != "\\"
+                    && scalar != "="
+            }
         if isPlain { return value }
         var quoted = "\""
         for scalar in value.unicodeScalars {

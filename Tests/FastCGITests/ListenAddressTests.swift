@@ -5,7 +5,8 @@ import Testing
 @Suite struct ListenAddressTests {
     @Test(
         arguments: [
-            ("/run/lps/lps.sock", .unix(path: "/run/lps/lps.sock")), ("unix:/a", .unix(path: "/a")), ("./a", .unix(path: "./a")),
+            ("/run/lps/lps.sock", .unix(path: "/run/lps/lps.sock")), ("unix:/a", .unix(path: "/a")),
+            ("./a", .unix(path: "./a")),
             ("127.0.0.1:9000", .tcp(host: "127.0.0.1", port: 9000)), ("[::1]:9000", .tcp(host: "::1", port: 9000)),
             ("*:9000", .tcp(host: "", port: 9000)), (":9000", .tcp(host: "", port: 9000)),
         ] as [(String, ListenAddress)]

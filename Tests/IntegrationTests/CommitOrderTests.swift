@@ -9,7 +9,10 @@ import Testing
         let stack = try Stack(mode)
         let trace = stack.folder.file("trace")
         let calls = "read,recvfrom,fchmod,fdatasync,fsync,linkat,renameat,renameat2,utimensat,write,sendto,unlinkat"
-        let arguments = ["-f", "-y", "-o", trace, "-e", "trace=\(calls)", Project.binary("lps-worker"), "--store", stack.store, "--threads", "1"]
+        let arguments = [
+            "-f", "-y", "-o", trace, "-e", "trace=\(calls)", Project.binary("lps-worker"), "--store", stack.store,
+            "--threads", "1",
+        ]
         let socket = stack.folder.file("traced.sock")
         let worker = try ChildProcess("strace", arguments + ["--listen", socket], log: stack.folder.file("strace.log"))
         try eventually("the traced worker serves: \(worker.log)") { worker.log.contains("msg=serving") }
@@ -32,7 +35,9 @@ import Testing
             if mode == .plain { client.send(FastCGIClient.record(.stdin, payload)) }
             client.send(FastCGIClient.record(.stdin, []))
             #expect(client.receiveAnswer().hasPrefix("Status: 20"))
-            try eventually("the answer is traced") { try lines(trace).dropFirst(before).contains { $0.contains("Status: 20") } }
+            try eventually("the answer is traced") {
+                try lines(trace).dropFirst(before).contains { $0.contains("Status: 20") }
+            }
             uploads.append(Array(try lines(trace).dropFirst(before)))
         }
         return uploads
@@ -51,10 +56,16 @@ import Testing
             return try #require(index, "\(what) in \(first.joined(separator: "\n"))")
         }
         let sync = try index("the file's sync") { $0.contains("fdatasync(") && $0.contains("/incoming/") }
-        let object = try index("the object's link") { $0.contains("linkat(") && $0.contains("/objects/") && !$0.contains("/keys/") }
+        let object = try index("the object's link") {
+            $0.contains("linkat(") && $0.contains("/objects/") && !$0.contains("/keys/")
+        }
         let key = try index("the key's link") { $0.contains("linkat(") && $0.contains("/keys/") }
-        let objects = try index("the object folder's sync") { $0.contains("fsync(") && $0.range(of: "/objects/[0-9a-f]{2}>", options: .regularExpression) != nil }
-        let keys = try index("the key folder's sync") { $0.contains("fsync(") && $0.range(of: "/keys/ns/common/[0-9a-f]{2}>", options: .regularExpression) != nil }
+        let objects = try index("the object folder's sync") {
+            $0.contains("fsync(") && $0.range(of: "/objects/[0-9a-f]{2}>", options: .regularExpression) != nil
+        }
+        let keys = try index("the key folder's sync") {
+            $0.contains("fsync(") && $0.range(of: "/keys/ns/common/[0-9a-f]{2}>", options: .regularExpression) != nil
+        }
         let answer = try index("the answer") { $0.contains("Status: 201") }
         #expect(sync < object)
         #expect(object < key)

@@ -123,7 +123,10 @@ import Testing
         #expect(chmod("\(stack.store)/\(path)", 0) == 0)
         chmod(stack.folder.path, 0o777)
         let socket = stack.folder.file("nobody.sock")
-        let arguments = ["--reuid=nobody", "--clear-groups", Project.binary("lps-worker"), "--store", stack.store, "--listen", socket]
+        let arguments = [
+            "--reuid=nobody", "--clear-groups", Project.binary("lps-worker"), "--store", stack.store, "--listen",
+            socket,
+        ]
         let worker = try ChildProcess("setpriv", arguments, log: stack.folder.file("nobody.log"))
         try eventually("the worker serves: \(worker.log)") { worker.log.contains("msg=serving") }
         let client = try FastCGIClient(socket)

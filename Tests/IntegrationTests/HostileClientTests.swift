@@ -34,7 +34,12 @@ import Testing
         for index in 0..<30 {
             let payload = Self.content + [UInt8(index)]
             let connection = try HTTPConnection(stack.httpSocket)
-            try connection.send("PUT", Stack.putTarget(namespace: "ns", digest: Stack.digest(payload)), Stack.putHeaders(), length: payload.count)
+            try connection.send(
+                "PUT",
+                Stack.putTarget(namespace: "ns", digest: Stack.digest(payload)),
+                Stack.putHeaders(),
+                length: payload.count
+            )
             try connection.send(payload)
         }
         try eventually("incoming is empty: \(stack.incoming)") { stack.incoming.isEmpty }
@@ -69,7 +74,12 @@ import Testing
         let stack = try Stack(mode, options: ["--threads", "2"])
         let slow = try (0..<8).map { _ in
             let connection = try HTTPConnection(stack.httpSocket)
-            try connection.send("PUT", Stack.putTarget(namespace: "ns", digest: Self.digest), Stack.putHeaders(), length: Self.content.count)
+            try connection.send(
+                "PUT",
+                Stack.putTarget(namespace: "ns", digest: Self.digest),
+                Stack.putHeaders(),
+                length: Self.content.count
+            )
             try connection.send(Array(Self.content.prefix(1000)))
             return connection
         }
@@ -96,7 +106,10 @@ import Testing
 
     @Test func `Requests that nginx itself refuses get one line of text`() throws {
         let stack = try Stack()
-        let requests = [("GET / HTTP/1.1\r\n\r\n", 400), ("PUT /\0 HTTP/1.1\r\n\r\n", 400), ("GET /v2/blobs/get?key=\(String(repeating: "k", count: 70_000)) HTTP/1.1\r\n\r\n", 414)]
+        let requests = [
+            ("GET / HTTP/1.1\r\n\r\n", 400), ("PUT /\0 HTTP/1.1\r\n\r\n", 400),
+            ("GET /v2/blobs/get?key=\(String(repeating: "k", count: 70_000)) HTTP/1.1\r\n\r\n", 414),
+        ]
         for (text, status) in requests {
             let connection = try HTTPConnection(stack.httpSocket)
             try connection.send(Array(text.utf8))
@@ -136,7 +149,8 @@ import Testing
         let target = Stack.putTarget(namespace: "ns", digest: Self.digest).split(separator: "?")
         let parameters = [
             "REQUEST_METHOD": "PUT", "SCRIPT_NAME": String(target[0]), "QUERY_STRING": String(target[1]),
-            "CONTENT_TYPE": "application/octet-stream", "CONTENT_LENGTH": "\(Self.content.count)", "HTTP_X_TEMPORAL_METADATA": "e30=",
+            "CONTENT_TYPE": "application/octet-stream", "CONTENT_LENGTH": "\(Self.content.count)",
+            "HTTP_X_TEMPORAL_METADATA": "e30=",
         ]
         for count in [0, 1, 60_000] {
             let client = try FastCGIClient(stack.workerSocket)
@@ -152,7 +166,9 @@ import Testing
         let stack = try Stack(options: ["--threads", "1"])
         for _ in 0..<3 {
             let client = try FastCGIClient(stack.workerSocket)
-            client.send(FastCGIClient.head(["REQUEST_METHOD": "HEAD", "SCRIPT_NAME": "/v2/health/head"], keepConnection: true))
+            client.send(
+                FastCGIClient.head(["REQUEST_METHOD": "HEAD", "SCRIPT_NAME": "/v2/health/head"], keepConnection: true)
+            )
             client.send(FastCGIClient.record(.stdin, []))
             #expect(client.receiveAnswer().hasPrefix("Status: 200 OK\r\n"))
         }
@@ -164,7 +180,10 @@ import Testing
         try write(Self.content, to: secret)
         symlink(secret, "\(stack.store)/incoming/link")
         let target = Stack.putTarget(namespace: "ns", digest: Self.digest).split(separator: "?")
-        for path in [secret, "\(stack.store)/incoming/../../secret", "\(stack.store)/incoming/link", "\(stack.store)/incoming/missing"] {
+        for path in [
+            secret, "\(stack.store)/incoming/../../secret", "\(stack.store)/incoming/link",
+            "\(stack.store)/incoming/missing",
+        ] {
             let client = try FastCGIClient(stack.workerSocket)
             client.send(
                 FastCGIClient.head([

@@ -39,7 +39,9 @@ import Testing
     }
 
     @Test(arguments: Stack.Mode.allCases, [SIGTERM, SIGINT, SIGQUIT])
-    func `Processes that are stopped one after the other under load fail no request`(mode: Stack.Mode, signal: Int32) throws {
+    func `Processes that are stopped one after the other under load fail no request`(mode: Stack.Mode, signal: Int32)
+        throws
+    {
         let stack = try Stack(mode, workers: 2)
         let done = Counter()
         let served = Counter()
@@ -70,7 +72,11 @@ import Testing
     @Test func `A stopped worker finishes the upload under way and what its own socket has let in`() throws {
         let (folder, store) = try makeStore()
         let socket = folder.file("lps.sock")
-        let worker = try ChildProcess(Self.worker, ["--store", store, "--listen", socket, "--threads", "1"], log: folder.file("log"))
+        let worker = try ChildProcess(
+            Self.worker,
+            ["--store", store, "--listen", socket, "--threads", "1"],
+            log: folder.file("log")
+        )
         try waitUntilServing(worker)
         let payload = randomPayload(60_000)
         let target = Stack.putTarget(namespace: "ns", digest: Stack.digest(payload)).split(separator: "?")
@@ -78,7 +84,8 @@ import Testing
         upload.send(
             FastCGIClient.head([
                 "REQUEST_METHOD": "PUT", "SCRIPT_NAME": String(target[0]), "QUERY_STRING": String(target[1]),
-                "CONTENT_TYPE": "application/octet-stream", "CONTENT_LENGTH": "60000", "HTTP_X_TEMPORAL_METADATA": "e30=",
+                "CONTENT_TYPE": "application/octet-stream", "CONTENT_LENGTH": "60000",
+                "HTTP_X_TEMPORAL_METADATA": "e30=",
             ])
         )
         try eventually("the upload is under way") { !files(below: "\(store)/incoming").isEmpty }
@@ -116,7 +123,11 @@ import Testing
         let (folder, store) = try makeStore()
         let socket = folder.file("lps.sock")
         let options = ["--listen-mode", "0606", "--listen-owner", "\(geteuid())", "--listen-group", "\(getegid())"]
-        let worker = try ChildProcess(Self.worker, ["--store", store, "--listen", socket] + options, log: folder.file("log"))
+        let worker = try ChildProcess(
+            Self.worker,
+            ["--store", store, "--listen", socket] + options,
+            log: folder.file("log")
+        )
         try waitUntilServing(worker)
         var status = stat()
         #expect(lstat(socket, &status) == 0)
@@ -131,7 +142,11 @@ import Testing
         // Another process may take a free port before the worker does: then the next one is tried.
         for _ in 0..<20 {
             let port = UInt16.random(in: 20_000...60_000)
-            let worker = try ChildProcess(Self.worker, ["--store", store, "--listen", "127.0.0.1:\(port)"], log: folder.file("log-\(port)"))
+            let worker = try ChildProcess(
+                Self.worker,
+                ["--store", store, "--listen", "127.0.0.1:\(port)"],
+                log: folder.file("log-\(port)")
+            )
             try eventually("the worker serves or ends") { worker.log.contains("msg=serving") || !worker.isRunning }
             guard worker.isRunning else { continue }
             let nginx = try run("curl", ["-sS", "--max-time", "5", "http://127.0.0.1:\(port)/"])
@@ -166,7 +181,10 @@ import Testing
         let notify = try NotifySocket(folder.file("notify.sock"))
         let activate = try ChildProcess(
             "systemd-socket-activate",
-            ["--listen=\(socket)", "--setenv=LPS_STORE=\(store)", "--setenv=NOTIFY_SOCKET=\(notify.path)", Self.worker],
+            [
+                "--listen=\(socket)", "--setenv=LPS_STORE=\(store)", "--setenv=NOTIFY_SOCKET=\(notify.path)",
+                Self.worker,
+            ],
             log: folder.file("log")
         )
         // systemd-socket-activate becomes the worker at the first connection.
@@ -214,7 +232,10 @@ import Testing
         chmod(folder.path, 0o755)
         chmod(store, 0o755)
         for name in try FileManager.default.contentsOfDirectory(atPath: store) { chmod("\(store)/\(name)", 0o755) }
-        let ended = try run("setpriv", ["--reuid=nobody", "--clear-groups", Self.worker, "--store", store, "--listen", "/tmp/x.sock"])
+        let ended = try run(
+            "setpriv",
+            ["--reuid=nobody", "--clear-groups", Self.worker, "--store", store, "--listen", "/tmp/x.sock"]
+        )
         #expect(ended.status == 78)
         #expect(ended.output.contains("write to folder incoming/ of store \(store): Permission denied"))
     }
@@ -223,7 +244,8 @@ import Testing
     func `A worker does not start on a store that is shared between file systems`() throws {
         let (folder, store) = try makeStore()
         // In a mount namespace of its own, gone with the process.
-        let script = "mount -t tmpfs none '\(store)/incoming' && exec '\(Self.worker)' --store '\(store)' --listen '\(folder.file("x.sock"))'"
+        let script =
+            "mount -t tmpfs none '\(store)/incoming' && exec '\(Self.worker)' --store '\(store)' --listen '\(folder.file("x.sock"))'"
         let ended = try run("unshare", ["--mount", "sh", "-c", script])
         #expect(ended.status == 78)
         #expect(ended.output.contains("is shared between file systems: incoming/ can't link into objects/"))
@@ -232,7 +254,10 @@ import Testing
     @Test func `Help and version are for a person`() throws {
         let help = try run(Self.worker, ["--help"])
         #expect(help.status == 0)
-        for text in ["--store", "--listen", "--threads", "--max-payload", "--reserve", "--log-level", "LPS_STORE", "SIGTERM", "(default: 16)"] {
+        for text in [
+            "--store", "--listen", "--threads", "--max-payload", "--reserve", "--log-level", "LPS_STORE", "SIGTERM",
+            "(default: 16)",
+        ] {
             #expect(help.output.contains(text), "\(text)")
         }
         let version = try run(Self.worker, ["--version"])

@@ -37,7 +37,9 @@ import Testing
     }
 
     @Test(arguments: Stack.Mode.allCases)
-    func `A payload of 1 GiB goes in and out whole, and one byte more is refused before it is read`(mode: Stack.Mode) throws {
+    func `A payload of 1 GiB goes in and out whole, and one byte more is refused before it is read`(mode: Stack.Mode)
+        throws
+    {
         let stack = try Stack(mode)
         let file = stack.folder.file("large")
         let limit = 1 << 30
@@ -79,13 +81,25 @@ import Testing
         let digests = try run("sha256sum", files).output.split(separator: "\n").map { "sha256:" + $0.prefix(64) }
         let peak = Peak(stack.workers)
         try concurrently(32) { index in
-            let curl = ["-sS", "-o", "/dev/null", "-w", "%{http_code} %{size_download}", "--unix-socket", stack.httpSocket, "-H", "Content-Type: application/octet-stream"]
+            let curl = [
+                "-sS", "-o", "/dev/null", "-w", "%{http_code} %{size_download}", "--unix-socket", stack.httpSocket,
+                "-H", "Content-Type: application/octet-stream",
+            ]
             if index < 16 {
                 let target = Stack.putTarget(namespace: "ns", digest: digests[index])
-                let put = try run("curl", curl + ["-H", "X-Temporal-Metadata: e30=", "-T", files[index], "http://localhost" + target])
+                let put = try run(
+                    "curl",
+                    curl + ["-H", "X-Temporal-Metadata: e30=", "-T", files[index], "http://localhost" + target]
+                )
                 #expect(put.output.hasPrefix("201 "))
             } else {
-                let get = try run("curl", curl + ["-H", "X-Payload-Expected-Content-Length: \(size)", "http://localhost" + Stack.getTarget(stored)])
+                let get = try run(
+                    "curl",
+                    curl + [
+                        "-H", "X-Payload-Expected-Content-Length: \(size)",
+                        "http://localhost" + Stack.getTarget(stored),
+                    ]
+                )
                 #expect(get.output == "200 \(size)")
             }
             peak.look()

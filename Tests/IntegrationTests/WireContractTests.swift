@@ -12,7 +12,10 @@ import Testing
         #expect(answer.status == status, "\(what)")
         #expect(answer.headers["content-type"] == "text/plain; charset=utf-8", "\(what)")
         if let message { #expect(answer.text == message, "\(what)") }
-        #expect(!answer.text.isEmpty && !answer.text.contains("\n") && !answer.text.contains("<"), "one line of text: \(what)")
+        #expect(
+            !answer.text.isEmpty && !answer.text.contains("\n") && !answer.text.contains("<"),
+            "one line of text: \(what)"
+        )
     }
 
     @Test(arguments: Stack.Mode.allCases)
@@ -42,11 +45,15 @@ import Testing
     }
 
     @Test(arguments: Stack.Mode.allCases)
-    func `Each check of an upload answers with its status and message, in the order of the table`(mode: Stack.Mode) throws {
+    func `Each check of an upload answers with its status and message, in the order of the table`(mode: Stack.Mode)
+        throws
+    {
         let stack = try Stack(mode, options: ["--max-payload", "1000"])
         let good = Stack.putHeaders()
         let target = Stack.putTarget(namespace: "default", digest: Self.digest)
-        func put(_ target: String, _ headers: [String: String], method: String = "PUT", body: [UInt8] = Self.content) throws -> HTTPAnswer {
+        func put(_ target: String, _ headers: [String: String], method: String = "PUT", body: [UInt8] = Self.content)
+            throws -> HTTPAnswer
+        {
             try stack.request(method, target, headers, body: body)
         }
         func without(_ name: String) -> [String: String] { good.filter { $0.key != name } }
@@ -81,21 +88,42 @@ import Testing
             expectError(try connection.receive(), 400, nil, "Content-Length: \(length)")
         }
         expectError(
-            try put(query(""), good, body: [UInt8](repeating: 0, count: 1001)), 413, "payload exceeds max size of 1000 bytes", "over the limit"
+            try put(query(""), good, body: [UInt8](repeating: 0, count: 1001)),
+            413,
+            "payload exceeds max size of 1000 bytes",
+            "over the limit"
         )
         expectError(try put(query(digest), good), 400, "namespace query parameter is required", "no namespace")
-        expectError(try put(query("namespace=&\(digest)"), good), 400, "namespace query parameter is required", "empty namespace")
+        expectError(
+            try put(query("namespace=&\(digest)"), good),
+            400,
+            "namespace query parameter is required",
+            "empty namespace"
+        )
         let long = String(repeating: "n", count: 201)
         for namespace in ["a%2Fb", "a%00b", "a%0Ab", ".", "..", "%2E%2E", "%7F", "%C2%85", "%FF", long] {
             expectError(try put(query("namespace=\(namespace)"), good), 400, nil, "namespace \(namespace)")
         }
         expectError(try put(query("namespace=ns"), good), 400, "digest query parameter is required", "no digest")
         let hex = String(Self.digest.dropFirst(7))
-        for text in [hex, "sha256:\(hex):", "a:b:c", "sha256:", "sha256:\(hex.uppercased())", "sha256:\(hex.dropLast())", "sha256:\(hex)0"] {
-            expectError(try put(query("namespace=ns&digest=\(text)"), good), 400, "invalid digest format '\(text)'", text)
+        for text in [
+            hex, "sha256:\(hex):", "a:b:c", "sha256:", "sha256:\(hex.uppercased())", "sha256:\(hex.dropLast())",
+            "sha256:\(hex)0",
+        ] {
+            expectError(
+                try put(query("namespace=ns&digest=\(text)"), good),
+                400,
+                "invalid digest format '\(text)'",
+                text
+            )
         }
         for name in ["md5", "SHA256", ""] {
-            expectError(try put(query("namespace=ns&digest=\(name):\(hex)"), good), 400, "invalid hash type '\(name)'", name)
+            expectError(
+                try put(query("namespace=ns&digest=\(name):\(hex)"), good),
+                400,
+                "invalid hash type '\(name)'",
+                name
+            )
         }
         for text in ["!", "e30", Data("{".utf8).base64EncodedString(), Data("[]".utf8).base64EncodedString()] {
             expectError(try put(target, metadata(text)), 400, nil, "metadata \(text)")
@@ -104,11 +132,18 @@ import Testing
         for text in ["{\"a\":1}", "{\"a\":\"!\"}", "{\"a\":{}}", "\"a\"", "{\"a\":\"MQ==\"}x"] {
             expectError(try put(target, json(text)), 400, nil, text)
         }
-        for text in ["a b", "../x", "a.b", "ä", String(repeating: "p", count: 201), String(repeating: "p/", count: 257)] {
+        for text in [
+            "a b", "../x", "a.b", "ä", String(repeating: "p", count: 201), String(repeating: "p/", count: 257),
+        ] {
             expectError(try put(target, prefix(text)), 400, "'\(text)' is not a valid prefix", text)
         }
         let other = Stack.digest(Array("other".utf8))
-        expectError(try put(Stack.putTarget(namespace: "ns", digest: other), good), 400, "checksum mismatch", "a wrong digest")
+        expectError(
+            try put(Stack.putTarget(namespace: "ns", digest: other), good),
+            400,
+            "checksum mismatch",
+            "a wrong digest"
+        )
 
         #expect(stack.tree.isEmpty, "no refused upload left anything")
         #expect(stack.incoming.isEmpty)
@@ -116,7 +151,9 @@ import Testing
     }
 
     @Test(arguments: Stack.Mode.allCases)
-    func `A query value is percent-decoded, plus is a space, and of two values the first counts`(mode: Stack.Mode) throws {
+    func `A query value is percent-decoded, plus is a space, and of two values the first counts`(mode: Stack.Mode)
+        throws
+    {
         let stack = try Stack(mode)
         let escaped = Self.digest.replacingOccurrences(of: ":", with: "%3A")
         let target = "/v2/blobs/put?x=1&namespace=a+b%C3%A9&namespace=other&digest=\(escaped)&digest=x"
@@ -150,7 +187,10 @@ import Testing
         try eventually("the full worker serves") { full.log.contains("msg=serving") }
         func ask(_ method: String, _ path: String, _ query: String, _ more: [String: String]) throws -> String {
             let client = try FastCGIClient(stack.folder.file("full.sock"))
-            let parameters = ["REQUEST_METHOD": method, "SCRIPT_NAME": path, "QUERY_STRING": query, "CONTENT_TYPE": "application/octet-stream"]
+            let parameters = [
+                "REQUEST_METHOD": method, "SCRIPT_NAME": path, "QUERY_STRING": query,
+                "CONTENT_TYPE": "application/octet-stream",
+            ]
             client.send(FastCGIClient.head(parameters.merging(more) { $1 }))
             return client.receiveAnswer()
         }
@@ -164,7 +204,9 @@ import Testing
     }
 
     @Test(arguments: Stack.Mode.allCases)
-    func `Each check of a download answers with its status and message, in the order of the table`(mode: Stack.Mode) throws {
+    func `Each check of a download answers with its status and message, in the order of the table`(mode: Stack.Mode)
+        throws
+    {
         let stack = try Stack(mode)
         let key = try Stack.key(stack.put(Self.content))
         let good = Stack.getHeaders(length: 11)
@@ -189,8 +231,10 @@ import Testing
         }
         expectError(try get("/v2/blobs/get", good), 400, "key query parameter is required", "no key")
         let hostile = [
-            "x", "/", "..", "/blobs/../../etc/passwd", key + "/", key + "\0", key.replacingOccurrences(of: "default", with: ".."),
-            key.replacingOccurrences(of: "common", with: "custom/.."), String(repeating: "/", count: 1000), "%", "%00", "%2e%2e%2f",
+            "x", "/", "..", "/blobs/../../etc/passwd", key + "/", key + "\0",
+            key.replacingOccurrences(of: "default", with: ".."),
+            key.replacingOccurrences(of: "common", with: "custom/.."), String(repeating: "/", count: 1000), "%", "%00",
+            "%2e%2e%2f",
             String(key.dropLast()), key.uppercased(),
         ]
         for text in hostile {
@@ -201,7 +245,12 @@ import Testing
         }
         let missing = key.replacingOccurrences(of: "default", with: "other")
         expectError(try get(Stack.getTarget(missing), good), 404, "blob not found", "another namespace")
-        expectError(try get(Stack.getTarget(key), Stack.getHeaders(length: 12)), 412, "payload has 11 bytes, expected 12", "another length")
+        expectError(
+            try get(Stack.getTarget(key), Stack.getHeaders(length: 12)),
+            412,
+            "payload has 11 bytes, expected 12",
+            "another length"
+        )
         #expect(try get(Stack.getTarget(key), good).body == Self.content)
     }
 
@@ -241,7 +290,10 @@ import Testing
         let get = try stack.request("GET", "/v2/health/head")
         expectError(get, 405, nil, "GET")
         #expect(get.headers["allow"] == "HEAD")
-        for path in ["/", "/v2/", "/v2/blobs", "/v2/blobs/put/", "/v1/blobs/put", "/v2/health", "/v2/blobs/get/x", "/lps-internal/keys/", "/lps-internal/keys/default"] {
+        for path in [
+            "/", "/v2/", "/v2/blobs", "/v2/blobs/put/", "/v1/blobs/put", "/v2/health", "/v2/blobs/get/x",
+            "/lps-internal/keys/", "/lps-internal/keys/default",
+        ] {
             expectError(try stack.request("GET", path), 404, nil, path)
         }
         rename("\(stack.store)/keys", "\(stack.store)/gone")
@@ -251,28 +303,44 @@ import Testing
     @Test(arguments: Stack.Mode.allCases)
     func `A caller sees only the namespaces that the web server's configuration gives it`(mode: Stack.Mode) throws {
         let stack = try Stack(mode) { conf in
-            conf.replacingOccurrences(of: "# fastcgi_param LPS_ALLOWED_NAMESPACES $lps_namespaces;", with: "fastcgi_param LPS_ALLOWED_NAMESPACES $http_x_test_tenant;")
+            conf.replacingOccurrences(
+                of: "# fastcgi_param LPS_ALLOWED_NAMESPACES $lps_namespaces;",
+                with: "fastcgi_param LPS_ALLOWED_NAMESPACES $http_x_test_tenant;"
+            )
         }
         func put(_ tenant: String?, _ namespace: String) throws -> HTTPAnswer {
             var headers = Stack.putHeaders()
             headers["X-Test-Tenant"] = tenant
             // Tries to set the parameter itself.
             headers["LPS-Allowed-Namespaces"] = "*"
-            return try stack.request("PUT", Stack.putTarget(namespace: namespace, digest: Self.digest), headers, body: Self.content)
+            return try stack.request(
+                "PUT",
+                Stack.putTarget(namespace: namespace, digest: Self.digest),
+                headers,
+                body: Self.content
+            )
         }
         let key = try Stack.key(put("a,b", "b"))
         expectError(try put("a,b", "c"), 403, nil, "another namespace")
         expectError(try put(nil, "a"), 403, nil, "no namespace at all")
         #expect(try put("*", "c").status == 201)
         expectError(try stack.get(key, length: 11, ["X-Test-Tenant": "a"]), 403, nil, "a key of another namespace")
-        expectError(try stack.get(Stack.escape(key), length: 11, ["X-Test-Tenant": "a"]), 403, nil, "the same, escaped twice")
+        expectError(
+            try stack.get(Stack.escape(key), length: 11, ["X-Test-Tenant": "a"]),
+            403,
+            nil,
+            "the same, escaped twice"
+        )
         #expect(try stack.get(key, length: 11, ["X-Test-Tenant": "b"]).status == 200)
     }
 
     @Test(arguments: Stack.Mode.allCases)
     func `Any namespace and any metadata names that the contract allows go in and out`(mode: Stack.Mode) throws {
         let stack = try Stack(mode)
-        let namespaces = ["...", "a b+c", "é", "e\u{301}", "日本", "%2F", "\"<&>'\\", "?#;=", "\u{2028}", String(repeating: "é", count: 100)]
+        let namespaces = [
+            "...", "a b+c", "é", "e\u{301}", "日本", "%2F", "\"<&>'\\", "?#;=", "\u{2028}",
+            String(repeating: "é", count: 100),
+        ]
         var keys: Set<[UInt8]> = []
         for namespace in namespaces {
             let answer = try stack.put(Self.content, namespace: namespace)

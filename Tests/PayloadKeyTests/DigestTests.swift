@@ -33,7 +33,9 @@ import Testing
 
     @Test(arguments: ["md5", "SHA256", "", "sha256 "])
     func `Another algorithm is named`(algorithm: String) {
-        #expect(throws: DigestError.algorithm(Array(algorithm.utf8))) { try Digest(parsing: "\(algorithm):\(hello)".utf8) }
+        #expect(throws: DigestError.algorithm(Array(algorithm.utf8))) {
+            try Digest(parsing: "\(algorithm):\(hello)".utf8)
+        }
     }
 
     @Test func `Content in pieces has the digest of the whole`() {

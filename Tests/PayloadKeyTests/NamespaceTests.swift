@@ -3,7 +3,9 @@ import Testing
 @testable import PayloadKey
 
 @Suite struct NamespaceTests {
-    @Test(arguments: ["default", "orders.acct1", "a b", "ä", "日本", "...", ".hidden", "%2F", "\\", "\"", "a:b", "-", "👩‍👩‍👧", "\u{2028}"])
+    @Test(arguments: [
+        "default", "orders.acct1", "a b", "ä", "日本", "...", ".hidden", "%2F", "\\", "\"", "a:b", "-", "👩‍👩‍👧", "\u{2028}",
+    ])
     func `Any UTF-8 without slash and controls is a namespace`(name: String) throws {
         #expect(try Namespace(validating: name.utf8).utf8 == Array(name.utf8))
     }

@@ -35,7 +35,8 @@ import Testing
             "", "/", "blobs/ns/common/\(digests)", "/blobs/ns/common/\(digests)/", "/blobs//common/\(digests)",
             "/blobs/../common/\(digests)", "/blobs/ns/common/x/\(digests)", "/blobs/ns/custom/\(digests)",
             "/blobs/ns/custom//\(digests)", "/blobs/ns/custom/../\(digests)", "/blobs/ns/other/\(digests)",
-            "/blobs/ns/common/\(digests.uppercased())", "/blobs/n\0s/common/\(digests)", "/blobs/ns/common/\(digests)\0",
+            "/blobs/ns/common/\(digests.uppercased())", "/blobs/n\0s/common/\(digests)",
+            "/blobs/ns/common/\(digests)\0",
             "/blobs/a/b/common/\(digests)", "/blob/ns/common/\(digests)", String(repeating: "/", count: 1000),
         ]
     )

@@ -43,6 +43,8 @@ import Testing
 
     @Test(arguments: ["MQ", "M", "MQ==MQ==", "M Q==", "M\\nQ==", "_w=="])
     func `A value that is not standard base64 is refused, and named`(value: String) {
-        #expect(throws: TemporalMetadataError.valueNotBase64(name: Array("name".utf8))) { try metadata("{\"name\":\"\(value)\"}") }
+        #expect(throws: TemporalMetadataError.valueNotBase64(name: Array("name".utf8))) {
+            try metadata("{\"name\":\"\(value)\"}")
+        }
     }
 }

@@ -5,7 +5,8 @@ import Testing
 @Suite struct PercentEncodingTests {
     @Test(
         arguments: [
-            ("a%2Fb", "a/b"), ("a+b", "a b"), ("%2B", "+"), ("%e9", "\u{FFFD}"), ("%C3%A9", "é"), ("%", "%"), ("%4", "%4"),
+            ("a%2Fb", "a/b"), ("a+b", "a b"), ("%2B", "+"), ("%e9", "\u{FFFD}"), ("%C3%A9", "é"), ("%", "%"),
+            ("%4", "%4"),
             ("%zz", "%zz"), ("%%41", "%A"), ("", ""),
         ]
     )

@@ -120,7 +120,8 @@ import Testing
         #expect(files(below: fixture.file("incoming")).allSatisfy { !$0.hasPrefix("upload-") })
     }
 
-    @Test func `When an object has as many links as the file system allows, the next upload becomes the object`() throws {
+    @Test func `When an object has as many links as the file system allows, the next upload becomes the object`() throws
+    {
         try fixture.put(content)
         let object = fixture.objectPath(content)
         let first = try #require(fixture.status(object))
@@ -142,7 +143,9 @@ import Testing
     @Test(arguments: ["objects", "keys/ns", "keys/ns/common"])
     func `A folder that was deleted while the process runs is made anew`(folder: String) throws {
         try fixture.put(content)
-        let path = folder == "objects" ? (fixture.objectPath(content) as NSString).deletingLastPathComponent : fixture.file(folder)
+        let path =
+            folder == "objects"
+            ? (fixture.objectPath(content) as NSString).deletingLastPathComponent : fixture.file(folder)
         try FileManager.default.removeItem(atPath: path)
         try fixture.put(content)
         #expect(try fixture.get(content) == content)

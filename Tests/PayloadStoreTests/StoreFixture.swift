@@ -32,7 +32,9 @@ final class StoreFixture: Sendable {
         try store.verify(uploadAt: upload(content), length: UInt64(content.count), digest: Digest(of: content))
     }
 
-    func key(_ content: [UInt8], namespace: String = "ns", prefix: String? = nil, metadata: String = "") throws -> PayloadKey {
+    func key(_ content: [UInt8], namespace: String = "ns", prefix: String? = nil, metadata: String = "") throws
+        -> PayloadKey
+    {
         PayloadKey(
             namespace: try Namespace(validating: namespace.utf8),
             prefix: prefix.flatMap { KeyPrefix(validating: $0.utf8) },
@@ -42,13 +44,18 @@ final class StoreFixture: Sendable {
     }
 
     @discardableResult
-    func put(_ content: [UInt8], namespace: String = "ns", prefix: String? = nil, metadata: String = "") throws -> CommitOutcome {
+    func put(_ content: [UInt8], namespace: String = "ns", prefix: String? = nil, metadata: String = "") throws
+        -> CommitOutcome
+    {
         try store.commit(verified(content), as: key(content, namespace: namespace, prefix: prefix, metadata: metadata))
     }
 
     /// The content that a key reads, `nil` when it is not stored.
-    func get(_ content: [UInt8], namespace: String = "ns", prefix: String? = nil, metadata: String = "") throws -> [UInt8]? {
-        guard let payload = try store.open(key(content, namespace: namespace, prefix: prefix, metadata: metadata)) else { return nil }
+    func get(_ content: [UInt8], namespace: String = "ns", prefix: String? = nil, metadata: String = "") throws
+        -> [UInt8]?
+    {
+        guard let payload = try store.open(key(content, namespace: namespace, prefix: prefix, metadata: metadata))
+        else { return nil }
         var bytes: [UInt8] = []
         try payload.read(0..<payload.size) { bytes += Array($0) }
         return bytes
@@ -74,7 +81,9 @@ final class StoreFixture: Sendable {
     }
 
     func setAge(_ path: String, seconds: Int) {
-        var times = [timespec(tv_sec: time(nil) - seconds, tv_nsec: 0), timespec(tv_sec: time(nil) - seconds, tv_nsec: 0)]
+        var times = [
+            timespec(tv_sec: time(nil) - seconds, tv_nsec: 0), timespec(tv_sec: time(nil) - seconds, tv_nsec: 0),
+        ]
         utimensat(AT_FDCWD, path, &times, 0)
     }
 }

@@ -20,7 +20,11 @@ import Testing
         fixture.setAge(fixture.file("incoming/young"), seconds: 86400 - 60)
         fixture.setAge(fixture.file("incoming/folder"), seconds: 86400 + 60)
         #expect(try fixture.store.sweepIncoming() == 1)
-        #expect(try FileManager.default.contentsOfDirectory(atPath: fixture.file("incoming")).sorted() == ["folder", "young"])
+        #expect(
+            try FileManager.default.contentsOfDirectory(atPath: fixture.file("incoming")).sorted() == [
+                "folder", "young",
+            ]
+        )
         #expect(try fixture.store.sweepIncoming() == 0)
     }
 

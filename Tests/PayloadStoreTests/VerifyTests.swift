@@ -14,7 +14,11 @@ import Testing
     }
 
     private func verify(_ path: String, length: UInt64? = nil) throws -> VerifiedUpload {
-        try fixture.store.verify(uploadAt: Array(path.utf8), length: length ?? UInt64(content.count), digest: Digest(of: content))
+        try fixture.store.verify(
+            uploadAt: Array(path.utf8),
+            length: length ?? UInt64(content.count),
+            digest: Digest(of: content)
+        )
     }
 
     private func expectNotAcceptable(_ path: String) throws {
@@ -27,7 +31,10 @@ import Testing
         let content = randomPayload(size)
         let digest = Digest(of: content)
         #expect(try fixture.verified(content).size == UInt64(size))
-        #expect(try fixture.store.receive(from: source(content, piece: 1000), length: UInt64(size), digest: digest).digest == digest)
+        #expect(
+            try fixture.store.receive(from: source(content, piece: 1000), length: UInt64(size), digest: digest).digest
+                == digest
+        )
     }
 
     @Test func `A wrong digest is a mismatch, and leaves nothing`() throws {
@@ -37,7 +44,11 @@ import Testing
         let size = UInt64(content.count)
         #expect(throws: mismatch) { try fixture.store.verify(uploadAt: path, length: size, digest: wrong) }
         #expect(throws: mismatch) { try fixture.store.receive(from: source(content), length: size, digest: wrong) }
-        #expect(files(below: fixture.file("incoming")) == [(String(decoding: path, as: UTF8.self) as NSString).lastPathComponent])
+        #expect(
+            files(below: fixture.file("incoming")) == [
+                (String(decoding: path, as: UTF8.self) as NSString).lastPathComponent
+            ]
+        )
     }
 
     @Test func `A wrong length is a mismatch, and leaves nothing`() throws {
@@ -70,7 +81,9 @@ import Testing
 
     @Test func `A body whose source fails leaves nothing`() throws {
         struct Gone: Error {}
-        #expect(throws: Gone.self) { try fixture.store.receive(from: { _ in throw Gone() }, length: 10, digest: Digest(of: content)) }
+        #expect(throws: Gone.self) {
+            try fixture.store.receive(from: { _ in throw Gone() }, length: 10, digest: Digest(of: content))
+        }
         #expect(files(below: fixture.file("incoming")).isEmpty)
     }
 
@@ -84,7 +97,10 @@ import Testing
         try write(content, to: fixture.file("secret"))
         try FileManager.default.createDirectory(atPath: fixture.file("incoming/d"), withIntermediateDirectories: false)
         try write(content, to: fixture.file("incoming/d/x"))
-        for path in ["incoming", "incoming/", "incoming/.", "incoming/..", "incoming/../secret", "incoming/d/x", "incoming//x", "secret", "incoming/./x"] {
+        for path in [
+            "incoming", "incoming/", "incoming/.", "incoming/..", "incoming/../secret", "incoming/d/x", "incoming//x",
+            "secret", "incoming/./x",
+        ] {
             try expectNotAcceptable(fixture.file(path))
         }
         try expectNotAcceptable(fixture.path + "/incomingx")
@@ -108,13 +124,19 @@ import Testing
         let digest = Digest(of: content)
         for root in [link, fixture.path] {
             try write(content, to: "\(root)/incoming/x")
-            #expect(try store.verify(uploadAt: Array("\(root)/incoming/x".utf8), length: size, digest: digest).size == size)
+            #expect(
+                try store.verify(uploadAt: Array("\(root)/incoming/x".utf8), length: size, digest: digest).size == size
+            )
         }
     }
 
     @Test func `What is linked is what was verified, also when the name means another file by then`() throws {
         let path = try fixture.upload(content, name: "x")
-        let upload = try fixture.store.verify(uploadAt: path, length: UInt64(content.count), digest: Digest(of: content))
+        let upload = try fixture.store.verify(
+            uploadAt: path,
+            length: UInt64(content.count),
+            digest: Digest(of: content)
+        )
         unlink(fixture.file("incoming/x"))
         try write(Array("different".utf8), to: fixture.file("incoming/x"))
         let error = try #require(throws: StoreError.self) { try fixture.store.commit(upload, as: fixture.key(content)) }

@@ -91,7 +91,9 @@ public final class ChildProcess: @unchecked Sendable {
     public func status(_ field: String) -> Int? {
         guard let text = try? String(contentsOfFile: "/proc/\(pid)/status", encoding: .utf8) else { return nil }
         let line = text.split(separator: "\n").first { $0.hasPrefix("\(field):") }
-        return line?.split(whereSeparator: { $0 == ":" || $0 == "\t" || $0 == " " }).dropFirst().first.flatMap { Int($0) }
+        return line?.split(whereSeparator: { $0 == ":" || $0 == "\t" || $0 == " " }).dropFirst().first.flatMap {
+            Int($0)
+        }
     }
 }
 
@@ -104,10 +106,12 @@ public func run(_ executable: String, _ arguments: [String] = []) throws -> (sta
 }
 
 /// Waits until something is so; the generous limit only ends a test that would hang.
-public func eventually(_ what: String, within seconds: Double = 60, _ condition: () throws -> Bool) throws {
+public func eventually(_ what: @autoclosure () -> String, within seconds: Double = 60, _ condition: () throws -> Bool)
+    throws
+{
     let end = Date().addingTimeInterval(seconds)
     while try !condition() {
-        guard Date() < end else { throw NeverHappened(what: what) }
+        guard Date() < end else { throw NeverHappened(what: what()) }
         usleep(20_000)
     }
 }

@@ -19,14 +19,19 @@ public final class FastCGIClient {
     }
 
     public static func record(_ type: RecordType, _ content: [UInt8], version: UInt8 = 1, id: UInt16 = 1) -> [UInt8] {
-        [version, type.rawValue, UInt8(id >> 8), UInt8(id & 255), UInt8(content.count >> 8), UInt8(content.count & 255), 0, 0]
+        [
+            version, type.rawValue, UInt8(id >> 8), UInt8(id & 255), UInt8(content.count >> 8),
+            UInt8(content.count & 255), 0, 0,
+        ]
             + content
     }
 
     /// BEGIN_REQUEST and PARAMS of a request of the responder's role.
     public static func head(_ parameters: [String: String], keepConnection: Bool = false) -> [UInt8] {
         var content: [UInt8] = []
-        for (name, value) in parameters { content += length(name.utf8.count) + length(value.utf8.count) + name.utf8 + value.utf8 }
+        for (name, value) in parameters {
+            content += length(name.utf8.count) + length(value.utf8.count) + name.utf8 + value.utf8
+        }
         var records = record(.beginRequest, [0, 1, keepConnection ? 1 : 0, 0, 0, 0, 0, 0])
         for start in stride(from: 0, to: content.count, by: 65535) {
             records += record(.params, Array(content[start..<min(start + 65535, content.count)]))
@@ -35,13 +40,17 @@ public final class FastCGIClient {
     }
 
     private static func length(_ count: Int) -> [UInt8] {
-        count < 128 ? [UInt8(count)] : [UInt8(count >> 24) | 128, UInt8(count >> 16 & 255), UInt8(count >> 8 & 255), UInt8(count & 255)]
+        count < 128
+            ? [UInt8(count)]
+            : [UInt8(count >> 24) | 128, UInt8(count >> 16 & 255), UInt8(count >> 8 & 255), UInt8(count & 255)]
     }
 
     public func send(_ bytes: [UInt8]) {
         var rest = bytes[...]
         while !rest.isEmpty {
-            let count = rest.withUnsafeBytes { Foundation.send(descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL)) }
+            let count = rest.withUnsafeBytes {
+                Foundation.send(descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL))
+            }
             guard count > 0 else { return }
             rest = rest.dropFirst(count)
         }

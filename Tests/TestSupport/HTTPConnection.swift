@@ -99,7 +99,9 @@ public final class HTTPConnection {
                 received.removeSubrange(...end)
                 return String(decoding: line, as: UTF8.self)
             }
-            guard try fill() else { throw Broken(reason: "closed after '\(String(decoding: received, as: UTF8.self))'") }
+            guard try fill() else {
+                throw Broken(reason: "closed after '\(String(decoding: received, as: UTF8.self))'")
+            }
         }
     }
 
@@ -174,6 +176,8 @@ private func withUnixAddress(_ path: String, _ body: (UnsafePointer<sockaddr>, s
     address.sun_family = sa_family_t(AF_UNIX)
     withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: path.utf8.prefix($0.count - 1)) }
     return withUnsafePointer(to: address) { pointer in
-        pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { body($0, socklen_t(MemoryLayout<sockaddr_un>.size)) }
+        pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+            body($0, socklen_t(MemoryLayout<sockaddr_un>.size))
+        }
     }
 }

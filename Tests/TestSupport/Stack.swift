@@ -26,7 +26,12 @@ public final class Stack: @unchecked Sendable {
     private var pool: [ChildProcess] = []
     private let lock = NSLock()
 
-    public init(_ mode: Mode = .handover, workers: Int = 1, options: [String] = [], nginx edit: (String) -> String = { $0 }) throws {
+    public init(
+        _ mode: Mode = .handover,
+        workers: Int = 1,
+        options: [String] = [],
+        nginx edit: (String) -> String = { $0 }
+    ) throws {
         self.mode = mode
         self.options = options
         folder = try TemporaryFolder()
@@ -39,7 +44,11 @@ public final class Stack: @unchecked Sendable {
         listener = try listenUnix(workerSocket)
         try Self.configure(folder, mode, edit)
         let error = folder.file("nginx-error.log")
-        nginx = try ChildProcess("nginx", ["-p", folder.path, "-c", folder.file("nginx.conf"), "-e", error], log: folder.file("nginx.log"))
+        nginx = try ChildProcess(
+            "nginx",
+            ["-p", folder.path, "-c", folder.file("nginx.conf"), "-e", error],
+            log: folder.file("nginx.log")
+        )
         try startWorkers(workers)
         let nginx = nginx
         try eventually("nginx listens") {
@@ -59,7 +68,10 @@ public final class Stack: @unchecked Sendable {
     private static func configure(_ folder: TemporaryFolder, _ mode: Mode, _ edit: (String) -> String) throws {
         var locations = try Project.text("nginx/lps.conf")
         if mode == .plain {
-            let handover = ["client_body_in_file_only", "client_body_temp_path", "fastcgi_pass_request_body", "REQUEST_BODY_FILE", "LPS_ACCEL_PREFIX"]
+            let handover = [
+                "client_body_in_file_only", "client_body_temp_path", "fastcgi_pass_request_body", "REQUEST_BODY_FILE",
+                "LPS_ACCEL_PREFIX",
+            ]
             locations = locations.split(separator: "\n", omittingEmptySubsequences: false)
                 .filter { line in !handover.contains { line.contains($0) } }.joined(separator: "\n")
         }
@@ -111,7 +123,8 @@ public final class Stack: @unchecked Sendable {
         let made = try run(
             "openssl",
             [
-                "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", "/CN=localhost",
+                "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj",
+                "/CN=localhost",
                 "-addext", "subjectAltName=DNS:localhost",
                 "-keyout", folder.file("key.pem"), "-out", folder.file("cert.pem"),
             ]
@@ -205,7 +218,9 @@ public final class Stack: @unchecked Sendable {
     }
 
     public static func escape(_ text: String) -> String {
-        text.addingPercentEncoding(withAllowedCharacters: .alphanumerics.intersection(CharacterSet(charactersIn: "\0"..."~"))) ?? ""
+        text.addingPercentEncoding(
+            withAllowedCharacters: .alphanumerics.intersection(CharacterSet(charactersIn: "\0"..."~"))
+        ) ?? ""
     }
 
     public static func digest(_ payload: [UInt8]) -> String {

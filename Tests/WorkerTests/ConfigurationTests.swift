@@ -20,7 +20,8 @@ import Testing
 
     @Test func `Every option may be an environment variable, and an option wins`() throws {
         let environment = [
-            "LPS_STORE": "/e", "LPS_LISTEN": "127.0.0.1:9000", "LPS_THREADS": "3", "LPS_MAX_PAYLOAD": "5m", "LPS_RESERVE": "0",
+            "LPS_STORE": "/e", "LPS_LISTEN": "127.0.0.1:9000", "LPS_THREADS": "3", "LPS_MAX_PAYLOAD": "5m",
+            "LPS_RESERVE": "0",
             "LPS_LOG_LEVEL": "debug", "LPS_LISTEN_MODE": "0600", "LPS_LISTEN_OWNER": "root", "LPS_LISTEN_GROUP": "0",
         ]
         let configuration = try configuration(["--threads", "4"], environment)
@@ -43,7 +44,9 @@ import Testing
         ]
     )
     func `A wrong value is named with its option and variable`(name: String, value: String) throws {
-        let error = try #require(throws: ConfigurationError.self) { try configuration(["--store", "/s"], ["LPS_" + name: value]) }
+        let error = try #require(throws: ConfigurationError.self) {
+            try configuration(["--store", "/s"], ["LPS_" + name: value])
+        }
         #expect(error.description.contains("(LPS_\(name)) is '\(value)', expected"))
     }
 
@@ -54,7 +57,8 @@ import Testing
 
     @Test(
         arguments: [
-            ("0", 0), ("1", 1), ("1k", 1024), ("2K", 2048), ("3m", 3 << 20), ("4G", 4 << 30), ("", nil), ("k", nil), ("1kb", nil),
+            ("0", 0), ("1", 1), ("1k", 1024), ("2K", 2048), ("3m", 3 << 20), ("4G", 4 << 30), ("", nil), ("k", nil),
+            ("1kb", nil),
             ("17179869184g", nil), ("18446744073709551616", nil),
         ] as [(String, UInt64?)]
     )

@@ -5,8 +5,10 @@ import Testing
 @Suite struct LogfmtHandlerTests {
     @Test(
         arguments: [
-            ("plain", "plain"), ("", "\"\""), ("two words", "\"two words\""), ("a=b", "\"a=b\""), ("say \"x\"", #""say \"x\"""#),
-            ("a\nlevel=error msg=fake", #""a\nlevel=error msg=fake""#), ("\u{1B}[31m", #""\u{1B}[31m""#), ("é", "\"é\""),
+            ("plain", "plain"), ("", "\"\""), ("two words", "\"two words\""), ("a=b", "\"a=b\""),
+            ("say \"x\"", #""say \"x\"""#),
+            ("a\nlevel=error msg=fake", #""a\nlevel=error msg=fake""#), ("\u{1B}[31m", #""\u{1B}[31m""#),
+            ("é", "\"é\""),
         ]
     )
     func `A value can neither break its line nor fake a field`(value: String, written: String) {

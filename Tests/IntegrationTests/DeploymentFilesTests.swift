@@ -1,0 +1,158 @@
+import Foundation
+import TestSupport
+import Testing
+
+/// The files that an operator installs: nginx's, systemd's, and the binaries.
+@Suite(.serialized) struct DeploymentFilesTests {
+    @Test func `nginx accepts its files without a warning`() throws {
+        let stack = try Stack()
+        let checked = try run(
+            "nginx",
+            [
+                "-t", "-p", stack.folder.path, "-c", stack.folder.file("nginx.conf"), "-e",
+                stack.folder.file("check.log"),
+            ]
+        )
+        #expect(checked.status == 0)
+        #expect(checked.output.contains("test is successful"))
+        #expect(!checked.output.contains("[warn]"), "\(checked.output)")
+    }
+
+    @Test func `The access log tells times, bytes, status, namespace and digest of every request`() throws {
+        let stack = try Stack()
+        let payload = randomPayload(5000)
+        let digest = Stack.digest(payload)
+        let key = try Stack.key(stack.put(payload, namespace: "a b"))
+        let get = try stack.get(key, length: 5000)
+        let wrong = try stack.put(Array("x".utf8), namespace: "a b", digest: digest)
+        #expect(try stack.get(key, length: 1).status == 412)
+        for answer in [get, wrong] {
+            #expect(
+                answer.headers.keys.allSatisfy { !$0.hasPrefix("x-lps") && $0 != "x-accel-redirect" },
+                "not for clients: \(answer.headers)"
+            )
+        }
+        try eventually("four lines are logged") { stack.accessLog.split(separator: "\n").count >= 5 }
+        // The first line is the health check of the start.
+        let lines = stack.accessLog.split(separator: "\n").filter { $0.contains("/v2/blobs/") }
+        let times = #"request_time=\d+\.\d{3} worker_time=\d+\.\d{3} bytes_in=\d+ bytes_out=\d+"#
+        for (line, status) in zip(lines, [201, 200, 400, 412]) {
+            #expect(line.contains("status=\(status) "))
+            #expect(line.contains("namespace=a%20b digest=\(digest) request_id="), "\(line)")
+            #expect(line.range(of: times, options: .regularExpression) != nil, "\(line)")
+        }
+        #expect(lines.count == 4)
+    }
+
+    @Test func `The TLS site speaks TLS 1.2 and 1.3 and HTTP/2, and nothing older`() throws {
+        let stack = try Stack()
+        let payload = randomPayload(300_000)
+        let file = stack.folder.file("payload")
+        try write(payload, to: file)
+        let target = "https://localhost" + Stack.putTarget(namespace: "ns", digest: Stack.digest(payload))
+        let curl = [
+            "-sS", "--unix-socket", stack.tlsSocket, "--cacert", stack.folder.file("cert.pem"), "-H",
+            "Content-Type: application/octet-stream",
+            "-w", "%{http_code} %{http_version}",
+        ]
+        for (options, expected) in [
+            (["--http2", "--tls-max", "1.2"], "201 2"), (["--http2", "--tlsv1.3"], "200 2"), (["--http1.1"], "200 1.1"),
+        ] {
+            let put = try run("curl", curl + options + ["-H", "X-Temporal-Metadata: e30=", "-T", file, target])
+            #expect(put.output.hasSuffix(expected), "\(options): \(put.output)")
+        }
+        let key = try Stack.key(stack.put(payload, namespace: "ns"))
+        let fetched = stack.folder.file("fetched")
+        let length = "X-Payload-Expected-Content-Length: 300000"
+        let get = try run(
+            "curl",
+            curl + ["--http2", "-H", length, "-o", fetched, "https://localhost" + Stack.getTarget(key)]
+        )
+        #expect(get.output == "200 2")
+        #expect(try run("cmp", [file, fetched]).status == 0)
+        #expect(try run("curl", curl + ["--tls-max", "1.1", "https://localhost/"]).status == 35)
+        let unknown = try run("curl", curl + ["https://localhost/elsewhere"])
+        #expect(unknown.output == "unknown path404 2")
+    }
+
+    @Test func `Over TLS, too, a header of 32 KiB passes, and a body over 1 GiB is refused before it is read`() throws {
+        let stack = try Stack()
+        let curl = [
+            "-sS", "--http2", "--unix-socket", stack.tlsSocket, "-k", "-H", "Content-Type: application/octet-stream",
+            "-w", " %{http_code}",
+        ]
+        let metadata = Data("{\"a\":\"\(Data(repeating: 97, count: 18_000).base64EncodedString())\"}".utf8)
+            .base64EncodedString()
+        #expect(metadata.utf8.count > 32 << 10 - 1000)
+        let file = stack.folder.file("header")
+        try write("X-Temporal-Metadata: \(metadata)".utf8, to: file)
+        let empty = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+        let target = "https://localhost" + Stack.putTarget(namespace: "ns", digest: empty)
+        let put = try run("curl", curl + ["-H", "@\(file)", "-X", "PUT", "-H", "Content-Length: 0", target])
+        #expect(put.output.hasSuffix(" 201"))
+        let large = stack.folder.file("large")
+        try write([], to: large)
+        #expect(truncate(large, 1 << 30 + 1) == 0)
+        let refused = try run("curl", curl + ["-T", large, target])
+        #expect(refused.output == "payload exceeds max size of 1073741824 bytes 413")
+    }
+
+    @Test func `When no worker answers, clients get 503, and when one is too slow, 504`() throws {
+        let stack = try Stack {
+            $0.replacingOccurrences(of: "fastcgi_read_timeout 300s", with: "fastcgi_read_timeout 1s")
+        }
+        let worker = stack.workers[0]
+        worker.signal(SIGSTOP)
+        let slow = try stack.request("HEAD", "/v2/health/head")
+        #expect(slow.status == 504)
+        worker.signal(SIGCONT)
+        stack.stop(worker)
+        unlink(stack.workerSocket)
+        let away = try stack.request("GET", "/v2/health/head")
+        #expect(away.status == 503)
+        #expect(away.headers["content-type"] == "text/plain; charset=utf-8")
+        #expect(away.text == "no worker of the large payload service answers")
+        let put = try stack.put(randomPayload(1000))
+        #expect(put.status == 503)
+        #expect(stack.incoming.isEmpty)
+    }
+
+    @Test func `systemd accepts the units, and rates the service's exposure below 2.0`() throws {
+        let folder = try TemporaryFolder()
+        for name in ["lps.socket", "lps-worker@.service", "lps.target"] {
+            let text = try Project.text("systemd/\(name)").replacingOccurrences(
+                of: "/usr/bin/lps-worker",
+                with: Project.binary("lps-worker")
+            )
+            try write(text.utf8, to: folder.file(name))
+        }
+        let units = ["lps.socket", "lps-worker@1.service", "lps.target"].map(folder.file)
+        let verified = try run("systemd-analyze", ["verify"] + units)
+        #expect(verified.status == 0)
+        #expect(verified.output.isEmpty, "\(verified.output)")
+        let rated = try run(
+            "systemd-analyze",
+            ["security", "--offline=true", "--no-pager", folder.file("lps-worker@1.service")]
+        )
+        let line = try #require(rated.output.split(separator: "\n").last { $0.contains("Overall exposure level") })
+        let level = try #require(line.split(separator: " ").compactMap { Double($0) }.first)
+        #expect(level < 2.0, "\(line)")
+    }
+
+    @Test(.enabled(if: ProcessInfo.processInfo.environment["LPS_BIN_DIR"] != nil, "make test builds the release"))
+    func `The worker needs glibc and libfcgi only, and is under 20 MB when stripped`() throws {
+        let folder = try TemporaryFolder()
+        for name in ["lps-worker", "lps"] {
+            let stripped = folder.file(name)
+            #expect(try run("strip", ["-o", stripped, Project.binary(name)]).status == 0)
+            let size = try FileManager.default.attributesOfItem(atPath: stripped)[.size] as? Int
+            #expect(try #require(size) < 20_000_000)
+            let libraries = try run("readelf", ["-d", stripped]).output.split(separator: "\n").filter {
+                $0.contains("(NEEDED)")
+            }
+            // libstdc++ and libgcc_s are of every Debian system: libfcgi0ldbl itself depends on them.
+            let allowed = ["libc.so", "libm.so", "libfcgi.so", "ld-linux", "libstdc++.so", "libgcc_s.so"]
+            for line in libraries { #expect(allowed.contains { line.contains("[\($0)") }, "\(line)") }
+        }
+    }
+}

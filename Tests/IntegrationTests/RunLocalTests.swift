@@ -1,0 +1,134 @@
+import Foundation
+import TestSupport
+import Testing
+
+/// `make run`, without the building: the script that it starts.
+@Suite(.serialized) struct RunLocalTests {
+    private final class Running {
+        let folder: TemporaryFolder
+        let process: ChildProcess
+        let port: UInt16
+        let tlsPort: UInt16
+
+        init(prefix: [String] = [], prepare: (TemporaryFolder) throws -> Void = { _ in }) throws {
+            folder = try TemporaryFolder()
+            try prepare(folder)
+            port = UInt16.random(in: 20_000...40_000)
+            tlsPort = port + 20_000
+            let command =
+                prefix + [
+                    "\(Project.root)/nginx/run-local", Project.binaries, folder.file("lps"), "\(port)", "\(tlsPort)",
+                    "2",
+                ]
+            process = try ChildProcess(command[0], Array(command.dropFirst()), log: folder.file("log"))
+            try eventually("the service runs: \(process.log)") {
+                guard process.isRunning else { throw NeverHappened(what: "run-local: \(process.log)") }
+                return process.log.contains("Ctrl-C stops it.")
+            }
+        }
+
+        /// Processes whose command line names this folder: nginx's master, workers, supervisors.
+        func processes(_ name: String) throws -> [pid_t] {
+            try FileManager.default.contentsOfDirectory(atPath: "/proc").compactMap { pid_t($0) }.filter { pid in
+                let text = { (file: String) in
+                    (try? String(contentsOfFile: "/proc/\(pid)/\(file)", encoding: .utf8)) ?? ""
+                }
+                return text("environ").contains(self.folder.path) && text("comm").hasPrefix(name)
+                    || text("cmdline").contains(self.folder.path) && text("comm").hasPrefix(name)
+            }
+        }
+
+        func isHealthy(_ url: String) throws -> Bool {
+            try run("curl", ["-sfkI", "-o", "/dev/null", "\(url)/v2/health/head"]).status == 0
+        }
+    }
+
+    private func storeAndFetch(_ running: Running) throws {
+        // The commands that the script tells a person to type.
+        let text = try #require(running.process.log.components(separatedBy: "In another terminal:\n").last)
+        var script = text.components(separatedBy: "\nCtrl-C").first ?? ""
+        script = script.replacingOccurrences(of: "curl -i -T", with: "curl -sS -T").replacingOccurrences(
+            of: "&digest=sha256:$(sha256sum < hello.txt | cut -d' ' -f1)\"",
+            with: "&digest=sha256:$(sha256sum < hello.txt | cut -d' ' -f1)\" > answer"
+        )
+        script = script.replacingOccurrences(
+            of: "'http://127.0.0.1:\(running.port)/v2/blobs/get?key=THE-KEY-FROM-ABOVE'",
+            with: "\"http://127.0.0.1:\(running.port)/v2/blobs/get?key=$(cut -d'\"' -f4 answer)\""
+        )
+        let typed = try run("sh", ["-c", "cd '\(running.folder.path)' && \(script)"])
+        #expect(typed.output.contains("HTTP/1.1 200 OK"), "\(typed.output)")
+        #expect(typed.output.hasSuffix("hello, world\n"), "\(typed.output)")
+    }
+
+    @Test(arguments: [SIGTERM, SIGINT])
+    func `The service runs over HTTP and TLS, and a signal stops all of it`(signal: Int32) throws {
+        let running = try Running()
+        #expect(try running.isHealthy("http://127.0.0.1:\(running.port)"))
+        #expect(try running.isHealthy("https://127.0.0.1:\(running.tlsPort)"))
+        try storeAndFetch(running)
+        #expect(try running.processes("lps-worker").count == 2)
+        running.process.signal(signal)
+        #expect(running.process.wait() == 0)
+        for name in ["nginx", "lps-worker", "multiwatch"] {
+            #expect(try running.processes(name).isEmpty, "\(name) is left")
+        }
+    }
+
+    @Test func `A worker that dies is started anew`() throws {
+        let running = try Running()
+        let before = try running.processes("lps-worker")
+        for pid in before { kill(pid, SIGKILL) }
+        try eventually("two new workers run") {
+            let now = try running.processes("lps-worker")
+            return now.count == 2 && Set(now).isDisjoint(with: before)
+        }
+        #expect(try running.isHealthy("http://127.0.0.1:\(running.port)"))
+        running.process.signal(SIGTERM)
+        #expect(running.process.wait() == 0)
+    }
+
+    @Test func `Started again, it has the payloads of before`() throws {
+        let first = try Running()
+        try storeAndFetch(first)
+        first.process.signal(SIGTERM)
+        first.process.wait()
+        let second = try Running { folder in
+            #expect(rename(first.folder.file("lps"), folder.file("lps")) == 0)
+        }
+        #expect(!files(below: second.folder.file("lps/store/objects")).isEmpty)
+        try storeAndFetch(second)
+        second.process.signal(SIGTERM)
+        #expect(second.process.wait() == 0)
+    }
+
+    @Test(.enabled(if: geteuid() == 0, "only root can become another user"))
+    func `It runs for a user who is not root`() throws {
+        // The project may lie where only root can read.
+        let copies = try TemporaryFolder()
+        #expect(chmod(copies.path, 0o755) == 0)
+        for file in ["nginx/run-local", "nginx/lps.conf", "nginx/lps-http.conf", "nginx/lps-site.conf"] {
+            #expect(try run("install", ["-D", "-m", "0755", "\(Project.root)/\(file)", copies.file(file)]).status == 0)
+        }
+        for name in ["lps", "lps-worker"] {
+            #expect(try run("install", ["-m", "0755", Project.binary(name), copies.file(name)]).status == 0)
+        }
+        let folder = try TemporaryFolder()
+        #expect(try run("chown", ["nobody", folder.path]).status == 0)
+        let port = UInt16.random(in: 20_000...40_000)
+        let process = try ChildProcess(
+            "setpriv",
+            [
+                "--reuid=nobody", "--regid=nogroup", "--clear-groups", copies.file("nginx/run-local"), copies.path,
+                folder.file("lps"),
+                "\(port)", "\(port + 20_000)", "1",
+            ],
+            log: copies.file("log")
+        )
+        try eventually("the service runs: \(process.log)") {
+            guard process.isRunning else { throw NeverHappened(what: "run-local: \(process.log)") }
+            return process.log.contains("Ctrl-C stops it.")
+        }
+        process.signal(SIGTERM)
+        #expect(process.wait() == 0)
+    }
+}
