@@ -13,8 +13,11 @@ public final class Listener: Sendable {
 
     /// Who may connect to a unix socket; a value that is `nil` stays as the system makes it.
     public struct Access: Sendable {
+        /// The mode of the socket's file.
         public var mode: mode_t
+        /// The owner of the socket's file.
         public var owner: uid_t?
+        /// The group of the socket's file.
         public var group: gid_t?
 
         /// Makes access rights; reading and writing for owner and group is what PHP-FPM's pools have.

@@ -5,12 +5,15 @@
 public enum FlatJSONObject {
     /// A name with its value; `nil` for `null`.
     public struct Member: Equatable, Sendable {
+        /// UTF-8, with escapes resolved.
         public let name: [UInt8]
+        /// UTF-8, with escapes resolved.
         public let value: [UInt8]?
     }
 
     /// What is wrong, and where.
     public struct SyntaxError: Error, Equatable {
+        /// What is wrong.
         public let reason: String
         /// Bytes from the start of the text.
         public let offset: Int

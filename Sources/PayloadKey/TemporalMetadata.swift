@@ -10,7 +10,9 @@ public struct TemporalMetadata: Equatable, Sendable {
 
     /// One name with its value.
     public struct Entry: Equatable, Sendable {
+        /// UTF-8.
         public let name: [UInt8]
+        /// Any bytes.
         public let value: [UInt8]
     }
 

@@ -21,27 +21,36 @@ public struct ServiceRequest {
 
     /// The header fields that the endpoints read; `nil` where the client sent none.
     public struct Headers {
+        /// `Content-Type`
         public var contentType: [UInt8]?
+        /// `Content-Length`, as it was sent; a chunked body has none.
         public var contentLength: [UInt8]?
         /// `X-Temporal-Metadata`
         public var temporalMetadata: [UInt8]?
         /// `X-Payload-Expected-Content-Length`
         public var expectedContentLength: [UInt8]?
+        /// `If-None-Match`
         public var ifNoneMatch: [UInt8]?
+        /// `If-Range`
         public var ifRange: [UInt8]?
+        /// `Range`
         public var range: [UInt8]?
 
         /// No header fields.
         public init() {}
     }
 
+    /// The method, as it was sent.
     public var method: [UInt8]
     /// The path, percent-decoded by the web server.
     public var path: [UInt8]
     /// The query as the client sent it, without `?`.
     public var query: [UInt8]
+    /// The header fields.
     public var headers: Headers
+    /// Where an upload's body is.
     public var body: Body
+    /// How a payload is to be given.
     public var delivery: Delivery
     /// The namespaces that this caller may use, separated by commas, or `*`; `nil` means `*`. From the web server's
     /// configuration, never from the client.

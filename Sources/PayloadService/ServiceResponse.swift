@@ -12,14 +12,17 @@ public struct ServiceResponse {
 
     /// A header field.
     public struct Header: Equatable, Sendable {
+        /// The field's name.
         public let name: String
         /// ASCII without controls.
         public let value: String
     }
 
+    /// The status.
     public var status: Status
     /// The header fields, without `Content-Length` for `empty` and `bytes` bodies.
     public var headers: [Header]
+    /// The content.
     public var body: Body
 
     init(_ status: Status, headers: [(String, String)] = [], body: Body = .empty) {

@@ -22,6 +22,7 @@ public struct StoreError: Error, Sendable {
         case system
     }
 
+    /// What kind of failure it is.
     public let code: Code
     /// What was being done, to which file: `open objects/ab/…`.
     public let action: String

@@ -3,15 +3,15 @@ import Foundation
 /// A process that a test started, in a process group of its own. With the last reference, the group is killed.
 ///
 /// Foundation's `Process` can't serve: it waits for all that its child started, too, and hands on its own signal mask.
-public final class ChildProcess: @unchecked Sendable {
-    public let pid: pid_t
+package final class ChildProcess: @unchecked Sendable {
+    package let pid: pid_t
     /// What the process wrote to standard output and standard error.
-    public let logPath: String
+    package let logPath: String
     // Guarded by the lock: the status of waitpid(2), once it is known.
     private var ended: Int32?
     private let lock = NSLock()
 
-    public init(
+    package init(
         _ executable: String,
         _ arguments: [String] = [],
         environment: [String: String] = [:],
@@ -63,17 +63,17 @@ public final class ChildProcess: @unchecked Sendable {
         throw NeverHappened(what: "\(executable) is installed")
     }
 
-    public var isRunning: Bool { waitStatus(WNOHANG) == nil }
+    package var isRunning: Bool { waitStatus(WNOHANG) == nil }
 
-    public var log: String { (try? String(contentsOfFile: logPath, encoding: .utf8)) ?? "" }
+    package var log: String { (try? String(contentsOfFile: logPath, encoding: .utf8)) ?? "" }
 
-    public func signal(_ signal: Int32) {
+    package func signal(_ signal: Int32) {
         kill(pid, signal)
     }
 
     /// Waits for the end: the exit status, or below zero the signal that ended it.
     @discardableResult
-    public func wait() -> Int32 {
+    package func wait() -> Int32 {
         let status = waitStatus(0) ?? 0
         return status & 0x7F == 0 ? (status >> 8) & 0xFF : -(status & 0x7F)
     }
@@ -88,7 +88,7 @@ public final class ChildProcess: @unchecked Sendable {
     }
 
     /// A number of `/proc/<pid>/status`, in KiB for memory.
-    public func status(_ field: String) -> Int? {
+    package func status(_ field: String) -> Int? {
         guard let text = try? String(contentsOfFile: "/proc/\(pid)/status", encoding: .utf8) else { return nil }
         let line = text.split(separator: "\n").first { $0.hasPrefix("\(field):") }
         return line?.split(whereSeparator: { $0 == ":" || $0 == "\t" || $0 == " " }).dropFirst().first.flatMap {
@@ -98,7 +98,7 @@ public final class ChildProcess: @unchecked Sendable {
 }
 
 /// Runs a program to its end: the exit status, and what it wrote.
-public func run(_ executable: String, _ arguments: [String] = []) throws -> (status: Int32, output: String) {
+package func run(_ executable: String, _ arguments: [String] = []) throws -> (status: Int32, output: String) {
     let folder = try TemporaryFolder()
     let child = try ChildProcess(executable, arguments, log: folder.file("output"))
     let status = child.wait()
@@ -106,7 +106,7 @@ public func run(_ executable: String, _ arguments: [String] = []) throws -> (sta
 }
 
 /// Waits until something is so; the generous limit only ends a test that would hang.
-public func eventually(_ what: @autoclosure () -> String, within seconds: Double = 60, _ condition: () throws -> Bool)
+package func eventually(_ what: @autoclosure () -> String, within seconds: Double = 60, _ condition: () throws -> Bool)
     throws
 {
     let end = Date().addingTimeInterval(seconds)
@@ -116,14 +116,14 @@ public func eventually(_ what: @autoclosure () -> String, within seconds: Double
     }
 }
 
-public struct NeverHappened: Error {
-    public let what: String
+package struct NeverHappened: Error {
+    package let what: String
 
-    public init(what: String) { self.what = what }
+    package init(what: String) { self.what = what }
 }
 
 /// Runs `count` closures at once, each on a thread of its own, and throws the first of their errors.
-public func concurrently(_ count: Int, _ body: @escaping @Sendable (Int) throws -> Void) throws {
+package func concurrently(_ count: Int, _ body: @escaping @Sendable (Int) throws -> Void) throws {
     let failures = Failures()
     let group = DispatchGroup()
     for index in 0..<count {

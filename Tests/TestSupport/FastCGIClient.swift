@@ -1,14 +1,14 @@
 import Foundation
 
 /// Speaks raw FastCGI (specification 1.0) to a worker, in place of a web server.
-public final class FastCGIClient {
-    public enum RecordType: UInt8 {
+package final class FastCGIClient {
+    package enum RecordType: UInt8 {
         case beginRequest = 1, abortRequest, endRequest, params, stdin, stdout, stderr
     }
 
-    public let descriptor: Int32
+    package let descriptor: Int32
 
-    public init(_ socketPath: String) throws {
+    package init(_ socketPath: String) throws {
         descriptor = try connectUnix(socketPath)
         var timeout = timeval(tv_sec: 60, tv_usec: 0)
         setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &timeout, socklen_t(MemoryLayout<timeval>.size))
@@ -18,7 +18,7 @@ public final class FastCGIClient {
         close(descriptor)
     }
 
-    public static func record(_ type: RecordType, _ content: [UInt8], version: UInt8 = 1, id: UInt16 = 1) -> [UInt8] {
+    package static func record(_ type: RecordType, _ content: [UInt8], version: UInt8 = 1, id: UInt16 = 1) -> [UInt8] {
         [
             version, type.rawValue, UInt8(id >> 8), UInt8(id & 255), UInt8(content.count >> 8),
             UInt8(content.count & 255), 0, 0,
@@ -27,7 +27,7 @@ public final class FastCGIClient {
     }
 
     /// BEGIN_REQUEST and PARAMS of a request of the responder's role.
-    public static func head(_ parameters: [String: String], keepConnection: Bool = false) -> [UInt8] {
+    package static func head(_ parameters: [String: String], keepConnection: Bool = false) -> [UInt8] {
         var content: [UInt8] = []
         for (name, value) in parameters {
             content += length(name.utf8.count) + length(value.utf8.count) + name.utf8 + value.utf8
@@ -45,7 +45,7 @@ public final class FastCGIClient {
             : [UInt8(count >> 24) | 128, UInt8(count >> 16 & 255), UInt8(count >> 8 & 255), UInt8(count & 255)]
     }
 
-    public func send(_ bytes: [UInt8]) {
+    package func send(_ bytes: [UInt8]) {
         var rest = bytes[...]
         while !rest.isEmpty {
             let count = rest.withUnsafeBytes {
@@ -57,7 +57,7 @@ public final class FastCGIClient {
     }
 
     /// Everything that the worker sends until it closes.
-    public func receiveAll() -> [UInt8] {
+    package func receiveAll() -> [UInt8] {
         var all: [UInt8] = []
         var buffer = [UInt8](repeating: 0, count: 65536)
         while true {
@@ -68,7 +68,7 @@ public final class FastCGIClient {
     }
 
     /// The answer in CGI's form, taken out of the STDOUT records.
-    public func receiveAnswer() -> String {
+    package func receiveAnswer() -> String {
         let all = receiveAll()
         var output: [UInt8] = []
         var index = 0

@@ -1,25 +1,25 @@
 import Foundation
 
 /// An answer as it came over the wire.
-public struct HTTPAnswer: Sendable {
-    public let status: Int
+package struct HTTPAnswer: Sendable {
+    package let status: Int
     /// Names in lower case.
-    public let headers: [String: String]
-    public let body: [UInt8]
+    package let headers: [String: String]
+    package let body: [UInt8]
 
-    public var text: String { String(decoding: body, as: UTF8.self) }
+    package var text: String { String(decoding: body, as: UTF8.self) }
 }
 
 /// A plain HTTP/1.1 connection over a unix socket, on which a test can also send what no client library would.
-public final class HTTPConnection {
-    public struct Broken: Error {
-        public let reason: String
+package final class HTTPConnection {
+    package struct Broken: Error {
+        package let reason: String
     }
 
     private let descriptor: Int32
     private var received: [UInt8] = []
 
-    public init(_ socketPath: String) throws {
+    package init(_ socketPath: String) throws {
         descriptor = try connectUnix(socketPath)
         // Ends a test that would hang.
         var timeout = timeval(tv_sec: 120, tv_usec: 0)
@@ -31,30 +31,25 @@ public final class HTTPConnection {
         close(descriptor)
     }
 
-    public func send(_ bytes: [UInt8]) throws {
-        var offset = 0
-        try bytes.withUnsafeBytes { buffer in
-            while offset < buffer.count {
-                let count = Foundation.send(
-                    descriptor,
-                    buffer.baseAddress! + offset,
-                    buffer.count - offset,
-                    Int32(MSG_NOSIGNAL)
-                )
-                guard count > 0 else { throw Broken(reason: "send: errno \(errno)") }
-                offset += count
+    package func send(_ bytes: [UInt8]) throws {
+        var rest = bytes[...]
+        while !rest.isEmpty {
+            let count = rest.withUnsafeBytes {
+                Foundation.send(descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL))
             }
+            guard count > 0 else { throw Broken(reason: "send: errno \(errno)") }
+            rest = rest.dropFirst(count)
         }
     }
 
-    public func send(_ method: String, _ target: String, _ headers: [String: String], length: Int? = nil) throws {
+    package func send(_ method: String, _ target: String, _ headers: [String: String], length: Int? = nil) throws {
         var head = "\(method) \(target) HTTP/1.1\r\nHost: localhost\r\n"
         for (name, value) in headers { head += "\(name): \(value)\r\n" }
         if let length { head += "Content-Length: \(length)\r\n" }
         try send(Array("\(head)\r\n".utf8))
     }
 
-    public func receive(answerTo method: String = "GET") throws -> HTTPAnswer {
+    package func receive(answerTo method: String = "GET") throws -> HTTPAnswer {
         while true {
             let head = try receiveHead()
             if head.status == 100 { continue }
@@ -72,7 +67,7 @@ public final class HTTPConnection {
         }
     }
 
-    public func receiveHead() throws -> (status: Int, headers: [String: String]) {
+    package func receiveHead() throws -> (status: Int, headers: [String: String]) {
         let lines = try takeLines()
         let status = lines[0].split(separator: " ").dropFirst().first.flatMap { Int($0) }
         guard let status else { throw Broken(reason: "status line '\(lines[0])'") }
@@ -105,7 +100,7 @@ public final class HTTPConnection {
         }
     }
 
-    public func take(_ count: Int) throws -> [UInt8] {
+    package func take(_ count: Int) throws -> [UInt8] {
         while received.count < count {
             guard try fill() else { throw Broken(reason: "closed after \(received.count) of \(count) bytes") }
         }
@@ -143,7 +138,7 @@ public final class HTTPConnection {
 private let closeOnExec = Int32(SOCK_CLOEXEC.rawValue)
 
 /// Connects to a unix socket.
-public func connectUnix(_ path: String) throws -> Int32 {
+package func connectUnix(_ path: String) throws -> Int32 {
     let descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue) | closeOnExec, 0)
     guard descriptor >= 0 else { throw POSIXError(.init(rawValue: errno) ?? .EIO) }
     let connected = withUnixAddress(path) { connect(descriptor, $0, $1) }
@@ -156,14 +151,14 @@ public func connectUnix(_ path: String) throws -> Int32 {
 }
 
 /// Listens on a unix socket, as spawn-fcgi or systemd do for the processes that they start.
-public func listenUnix(_ path: String) throws -> Int32 {
+package func listenUnix(_ path: String) throws -> Int32 {
     let descriptor = try bindUnix(path, Int32(SOCK_STREAM.rawValue))
     guard listen(descriptor, 4096) == 0 else { throw POSIXError(.init(rawValue: errno) ?? .EIO) }
     return descriptor
 }
 
 /// A socket of `type` that is bound to a path.
-public func bindUnix(_ path: String, _ type: Int32) throws -> Int32 {
+package func bindUnix(_ path: String, _ type: Int32) throws -> Int32 {
     let descriptor = socket(AF_UNIX, type | closeOnExec, 0)
     guard descriptor >= 0, withUnixAddress(path, { bind(descriptor, $0, $1) }) == 0 else {
         throw POSIXError(.init(rawValue: errno) ?? .EIO)

@@ -1,21 +1,21 @@
 import Foundation
 
 /// Where the project's files and binaries are.
-public enum Project {
-    public static let root = URL(fileURLWithPath: #filePath)
+package enum Project {
+    package static let root = URL(fileURLWithPath: #filePath)
         .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent().path
 
     /// The built binaries: those of `LPS_BIN_DIR`, or else those beside the tests' own.
-    public static let binaries =
+    package static let binaries =
         ProcessInfo.processInfo.environment["LPS_BIN_DIR"]
         ?? URL(fileURLWithPath: (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")) ?? "")
         .deletingLastPathComponent().path
 
-    public static func binary(_ name: String) -> String {
+    package static func binary(_ name: String) -> String {
         "\(binaries)/\(name)"
     }
 
-    public static func text(_ path: String) throws -> String {
+    package static func text(_ path: String) throws -> String {
         try String(contentsOfFile: "\(root)/\(path)", encoding: .utf8)
     }
 }

@@ -3,30 +3,30 @@ import Foundation
 
 /// The whole service on this machine, in a temporary folder: a real nginx with the project's own files, and real workers that
 /// share one socket.
-public final class Stack: @unchecked Sendable {
+package final class Stack: @unchecked Sendable {
     /// How nginx and the workers hand over payloads.
-    public enum Mode: String, CaseIterable, Sendable {
+    package enum Mode: String, CaseIterable, Sendable {
         /// As deployed: uploads as files, downloads by X-Accel-Redirect.
         case handover
         /// As with any other web server: both through FastCGI.
         case plain
     }
 
-    public let mode: Mode
-    public let folder: TemporaryFolder
-    public let store: String
-    public let workerSocket: String
+    package let mode: Mode
+    package let folder: TemporaryFolder
+    package let store: String
+    package let workerSocket: String
     /// nginx's own socket, for HTTP and HTTPS.
-    public let httpSocket: String
-    public let tlsSocket: String
-    public let nginx: ChildProcess
+    package let httpSocket: String
+    package let tlsSocket: String
+    package let nginx: ChildProcess
     private let listener: Int32
     private let options: [String]
     // Guarded by the lock.
     private var pool: [ChildProcess] = []
     private let lock = NSLock()
 
-    public init(
+    package init(
         _ mode: Mode = .handover,
         workers: Int = 1,
         options: [String] = [],
@@ -134,11 +134,11 @@ public final class Stack: @unchecked Sendable {
 
     // MARK: The pool
 
-    public var workers: [ChildProcess] { lock.withLock { pool } }
+    package var workers: [ChildProcess] { lock.withLock { pool } }
 
     /// Starts more workers on the shared socket; they are ready when this returns.
     @discardableResult
-    public func startWorkers(_ count: Int) throws -> [ChildProcess] {
+    package func startWorkers(_ count: Int) throws -> [ChildProcess] {
         let started = try (0..<count).map { _ in
             try ChildProcess(
                 Project.binary("lps-worker"),
@@ -159,19 +159,19 @@ public final class Stack: @unchecked Sendable {
 
     /// Ends a worker with a signal and waits for its end.
     @discardableResult
-    public func stop(_ worker: ChildProcess, _ signal: Int32 = SIGTERM) -> Int32 {
+    package func stop(_ worker: ChildProcess, _ signal: Int32 = SIGTERM) -> Int32 {
         worker.signal(signal)
         let status = worker.wait()
         lock.withLock { pool.removeAll { $0 === worker } }
         return status
     }
 
-    public var workerLog: String { workers.map(\.log).joined() }
-    public var accessLog: String { (try? String(contentsOfFile: folder.file("access.log"), encoding: .utf8)) ?? "" }
+    package var workerLog: String { workers.map(\.log).joined() }
+    package var accessLog: String { (try? String(contentsOfFile: folder.file("access.log"), encoding: .utf8)) ?? "" }
 
     // MARK: Requests
 
-    public func request(
+    package func request(
         _ method: String,
         _ target: String,
         _ headers: [String: String] = [:],
@@ -184,7 +184,7 @@ public final class Stack: @unchecked Sendable {
     }
 
     @discardableResult
-    public func put(
+    package func put(
         _ payload: [UInt8],
         namespace: String = "default",
         digest: String? = nil,
@@ -194,58 +194,58 @@ public final class Stack: @unchecked Sendable {
         return try request("PUT", target, Self.putHeaders(metadata: metadata), body: payload)
     }
 
-    public func get(_ key: String, length: Int, _ headers: [String: String] = [:]) throws -> HTTPAnswer {
+    package func get(_ key: String, length: Int, _ headers: [String: String] = [:]) throws -> HTTPAnswer {
         try request("GET", Self.getTarget(key), Self.getHeaders(length: length).merging(headers) { $1 })
     }
 
-    public static func putTarget(namespace: String, digest: String) -> String {
+    package static func putTarget(namespace: String, digest: String) -> String {
         "/v2/blobs/put?namespace=\(escape(namespace))&digest=\(escape(digest))"
     }
 
-    public static func putHeaders(metadata: String = "{}") -> [String: String] {
+    package static func putHeaders(metadata: String = "{}") -> [String: String] {
         [
             "Content-Type": "application/octet-stream",
             "X-Temporal-Metadata": Data(metadata.utf8).base64EncodedString(),
         ]
     }
 
-    public static func getTarget(_ key: String) -> String {
+    package static func getTarget(_ key: String) -> String {
         "/v2/blobs/get?key=\(escape(key))"
     }
 
-    public static func getHeaders(length: Int) -> [String: String] {
+    package static func getHeaders(length: Int) -> [String: String] {
         ["Content-Type": "application/octet-stream", "X-Payload-Expected-Content-Length": "\(length)"]
     }
 
-    public static func escape(_ text: String) -> String {
+    package static func escape(_ text: String) -> String {
         text.addingPercentEncoding(
             withAllowedCharacters: .alphanumerics.intersection(CharacterSet(charactersIn: "\0"..."~"))
         ) ?? ""
     }
 
-    public static func digest(_ payload: [UInt8]) -> String {
+    package static func digest(_ payload: [UInt8]) -> String {
         "sha256:" + SHA256.hash(data: payload).map { String(format: "%02x", $0) }.joined()
     }
 
     /// The key of an upload that was taken.
-    public static func key(_ answer: HTTPAnswer) throws -> String {
+    package static func key(_ answer: HTTPAnswer) throws -> String {
         try key(answer.body)
     }
 
-    public static func key(_ json: [UInt8]) throws -> String {
+    package static func key(_ json: [UInt8]) throws -> String {
         struct Answer: Decodable { let Key: String }
         return try JSONDecoder().decode(Answer.self, from: Data(json)).Key
     }
 
     /// What lies in `incoming/`.
-    public var incoming: [String] { files(below: "\(store)/incoming") }
+    package var incoming: [String] { files(below: "\(store)/incoming") }
 
     /// The objects and keys of the store, as relative paths.
-    public var tree: [String] { files(below: store).filter { $0.hasPrefix("objects/") || $0.hasPrefix("keys/") } }
+    package var tree: [String] { files(below: store).filter { $0.hasPrefix("objects/") || $0.hasPrefix("keys/") } }
 }
 
 /// Bytes that no other call gives, quickly: a pattern with a random start.
-public func randomPayload(_ count: Int) -> [UInt8] {
+package func randomPayload(_ count: Int) -> [UInt8] {
     var state = UInt64.random(in: 1...UInt64.max)
     return [UInt8](unsafeUninitializedCapacity: count) { buffer, initialized in
         for index in 0..<count {

@@ -1,27 +1,27 @@
 import Foundation
 
 /// A folder that is gone with the last reference.
-public final class TemporaryFolder: Sendable {
-    public let path: String
+package final class TemporaryFolder: Sendable {
+    package let path: String
 
-    public init() throws {
+    package init() throws {
         // Short, since the path of a unix socket below it may have 107 bytes.
         var template = Array("/tmp/lps-test-XXXXXX".utf8CString)
         guard mkdtemp(&template) != nil else { throw POSIXError(.init(rawValue: errno) ?? .EIO) }
-        path = template.withUnsafeBufferPointer { String(cString: $0.baseAddress!) }
+        path = String(decoding: template.dropLast().map(UInt8.init(bitPattern:)), as: UTF8.self)
     }
 
     deinit {
         try? FileManager.default.removeItem(atPath: path)
     }
 
-    public func file(_ name: String) -> String {
+    package func file(_ name: String) -> String {
         "\(path)/\(name)"
     }
 }
 
 /// Everything below a folder that is not a folder, as paths relative to it, sorted.
-public func files(below folder: String) -> [String] {
+package func files(below folder: String) -> [String] {
     let names = FileManager.default.enumerator(atPath: folder)?.compactMap { $0 as? String } ?? []
     return names.filter { !isFolder("\(folder)/\($0)") }.sorted()
 }
@@ -31,10 +31,10 @@ private func isFolder(_ path: String) -> Bool {
     return lstat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
 }
 
-public func contents(of path: String) throws -> [UInt8] {
+package func contents(of path: String) throws -> [UInt8] {
     Array(try Data(contentsOf: URL(fileURLWithPath: path)))
 }
 
-public func write(_ bytes: some Sequence<UInt8>, to path: String) throws {
+package func write(_ bytes: some Sequence<UInt8>, to path: String) throws {
     try Data(bytes).write(to: URL(fileURLWithPath: path))
 }

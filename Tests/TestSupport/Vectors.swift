@@ -2,20 +2,20 @@ import Foundation
 import Testing
 
 /// A worked example of an upload, from the wire contract.
-public struct PutVector: Decodable, Sendable, CustomTestStringConvertible {
-    public let name: String
-    public let namespace: String
-    public let payloadBase64: String
-    public let size: Int
-    public let digest: String
-    public let xTemporalMetadata: String
-    public let metadataHash: String
-    public let key: String
+package struct PutVector: Decodable, Sendable, CustomTestStringConvertible {
+    package let name: String
+    package let namespace: String
+    package let payloadBase64: String
+    package let size: Int
+    package let digest: String
+    package let xTemporalMetadata: String
+    package let metadataHash: String
+    package let key: String
 
-    public var payload: [UInt8] { Array(Data(base64Encoded: payloadBase64) ?? Data()) }
-    public var testDescription: String { name }
+    package var payload: [UInt8] { Array(Data(base64Encoded: payloadBase64) ?? Data()) }
+    package var testDescription: String { name }
 
-    public static let all: [PutVector] = {
+    package static let all: [PutVector] = {
         let decoder = JSONDecoder()
         decoder.keyDecodingStrategy = .convertFromSnakeCase
         do {
