@@ -92,10 +92,13 @@ public final class Request {
 
     /// Makes an error of a stream's code: an errno, or below zero one of libfcgi's own (fcgiapp.h).
     private static func error(_ action: String, _ code: Int32) -> FastCGIError {
-        code > 0
-            ? FastCGIError(action, errno: Errno(rawValue: code))
-            : FastCGIError(
-                "\(action): the web server closed the connection or broke the protocol (libfcgi code \(code))"
-            )
+        switch code {
+        case EAGAIN:
+            FastCGIError("\(action): the web server was silent for \(bodyTimeout.tv_sec) s")
+        case 1...:
+            FastCGIError(action, errno: Errno(rawValue: code))
+        default:
+            FastCGIError("\(action): the web server closed the connection or broke the protocol (libfcgi code \(code))")
+        }
     }
 }

@@ -8,14 +8,17 @@ import SystemPackage
 /// synced yet. So the first use of a folder by this process syncs all its parents, and later uses only make sure that
 /// the path still leads to the same folder: an open folder's inode number is not given to another, so equal identity is proof.
 final class FolderCache: Sendable {
-    /// The most folders to hold open: two for each shard of one namespace, and as much again for others.
-    static let capacity = 1024
-
+    /// The most folders to hold open: two for each shard of one namespace, and as much again for others; but never more than a
+    /// quarter of the files that this process may have open.
+    let capacity: Int
     private let root: Descriptor
     private let open: Mutex<[String: Folder]> = Mutex([:])
 
     init(root: Descriptor) {
         self.root = root
+        var limit = rlimit()
+        let isKnown = getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0
+        capacity = isKnown ? Int(min(1024, limit.rlim_cur / 4)) : 64
     }
 
     struct Folder: Sendable {
@@ -36,7 +39,7 @@ final class FolderCache: Sendable {
         let folder = try openDurably(path)
         open.withLock { folders in
             // Which folder makes room hardly matters: its next use costs a few syncs.
-            if folders.count >= Self.capacity, let victim = folders.keys.first { folders[victim] = nil }
+            if folders.count >= capacity, let victim = folders.keys.first { folders[victim] = nil }
             folders[path] = folder
         }
         return folder

@@ -19,22 +19,8 @@ import Testing
         var uploads: [[String]] = []
         for _ in 0..<times {
             let before = try lines(trace).count
-            let payload = Array("payload".utf8)
-            let target = Stack.putTarget(namespace: "ns", digest: Stack.digest(payload)).split(separator: "?")
-            var parameters = [
-                "REQUEST_METHOD": "PUT", "SCRIPT_NAME": String(target[0]), "QUERY_STRING": String(target[1]),
-                "CONTENT_TYPE": "application/octet-stream", "CONTENT_LENGTH": "7", "HTTP_X_TEMPORAL_METADATA": "e30=",
-            ]
-            if mode == .handover {
-                let file = "\(stack.store)/incoming/\(UUID().uuidString)"
-                try write(payload, to: file)
-                parameters["REQUEST_BODY_FILE"] = file
-            }
-            let client = try FastCGIClient(socket)
-            client.send(FastCGIClient.head(parameters))
-            if mode == .plain { client.send(FastCGIClient.record(.stdin, payload)) }
-            client.send(FastCGIClient.record(.stdin, []))
-            #expect(client.receiveAnswer().hasPrefix("Status: 20"))
+            let answer = try stack.putThroughFastCGI(Array("payload".utf8), namespace: "ns", socket)
+            #expect(answer.hasPrefix("Status: 20"))
             try eventually("the answer is traced") {
                 try lines(trace).dropFirst(before).contains { $0.contains("Status: 20") }
             }

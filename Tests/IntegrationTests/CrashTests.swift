@@ -82,6 +82,70 @@ import Testing
         #expect(stack.incoming.isEmpty)
     }
 
+    @Test(arguments: Stack.Mode.allCases)
+    func `A worker killed before any system call of an upload leaves a sound store`(mode: Stack.Mode) throws {
+        let stack = try Stack(mode)
+        let calls = [
+            "openat", "fstat", "newfstatat", "flock", "mkdirat", "fchmod", "fdatasync", "linkat", "utimensat", "fsync", "unlinkat", "close",
+            "read", "write", "pread64",
+        ]
+        var kills = 0
+        for call in calls {
+            for occurrence in 1...40 {
+                let payload = randomPayload(5000)
+                let namespace = "\(call)-\(occurrence)"
+                guard let answer = try upload(payload, namespace, to: stack, killedBefore: call, occurrence) else { break }
+                kills += 1
+                let digest = Stack.digest(payload)
+                let key = "/blobs/\(namespace)/common/\(digest)/\(Stack.digest([]))"
+                let fetched = try stack.get(key, length: payload.count)
+                let isWhole = fetched.body == payload
+                let isAnswered = answer.hasPrefix("Status: 201")
+                #expect(isWhole || !isAnswered && fetched.status == 404, "\(call) \(occurrence): \(fetched.status)")
+                #expect([200, 201].contains(try stack.put(payload, namespace: namespace).status))
+                let isWholeNow = try stack.get(key, length: payload.count).body == payload
+                #expect(isWholeNow)
+            }
+        }
+        #expect(kills >= 30, "the upload was killed at \(kills) calls")
+        try expectLeftoversAreSwept(stack)
+    }
+
+    /// Uploads through a worker that strace(1) kills at a system call: what it answered; `nil` when it lived.
+    private func upload(
+        _ payload: [UInt8],
+        _ namespace: String,
+        to stack: Stack,
+        killedBefore call: String,
+        _ occurrence: Int
+    ) throws -> String? {
+        let socket = stack.folder.file("k.sock")
+        unlink(socket)
+        let log = stack.folder.file("killed-\(UUID().uuidString).log")
+        let worker = try ChildProcess(
+            Project.binary("lps-worker"),
+            ["--store", stack.store, "--listen", socket, "--threads", "1"],
+            log: log
+        )
+        try eventually("the worker serves: \(worker.log)") { worker.log.contains("msg=serving") }
+        // Attached when the start is over, so that the first call it counts is one of the upload.
+        let strace = try ChildProcess(
+            "strace",
+            ["-f", "-p", "\(worker.pid)", "-o", "/dev/null", "-e", "trace=\(call)", "-e", "inject=\(call):signal=KILL:when=\(occurrence)"],
+            log: log + ".strace"
+        )
+        try eventually("strace is attached: \(strace.log)") { strace.log.contains("attached") }
+        let answer = try stack.putThroughFastCGI(payload, namespace: namespace, socket)
+        // The answer comes before the last calls: the worker is given the time to reach one that kills it.
+        if answer.hasPrefix("Status: ") {
+            let end = Date().addingTimeInterval(0.2)
+            while worker.isRunning, Date() < end { usleep(5000) }
+        }
+        let isKilled = !worker.isRunning
+        worker.signal(SIGKILL)
+        return isKilled ? answer : nil
+    }
+
     @Test func `A request whose worker dies is given to the next one`() throws {
         let stack = try Stack(workers: 1)
         let payload = randomPayload(1000)

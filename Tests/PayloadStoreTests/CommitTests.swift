@@ -192,7 +192,7 @@ import Testing
 
     @Test func `More namespaces than the process keeps folders open are served all the same`() throws {
         // Each has a shard folder of its own, more than the cache holds.
-        for index in 0..<(FolderCache.capacity + 50) {
+        for index in 0..<(fixture.store.folders.capacity + 50) {
             #expect(try fixture.put(content, namespace: "n\(index)") == .created)
         }
         #expect(try fixture.put(content, namespace: "n0") == .existed)

@@ -194,6 +194,26 @@ package final class Stack: @unchecked Sendable {
         return try request("PUT", target, Self.putHeaders(metadata: metadata), body: payload)
     }
 
+    /// Uploads to a worker's own socket, as nginx hands it over in this stack's mode: the answer in CGI's form.
+    package func putThroughFastCGI(_ payload: [UInt8], namespace: String, _ socket: String) throws -> String {
+        let target = Self.putTarget(namespace: namespace, digest: Self.digest(payload)).split(separator: "?")
+        var parameters = [
+            "REQUEST_METHOD": "PUT", "SCRIPT_NAME": String(target[0]), "QUERY_STRING": String(target[1]),
+            "CONTENT_TYPE": "application/octet-stream", "CONTENT_LENGTH": "\(payload.count)",
+            "HTTP_X_TEMPORAL_METADATA": "e30=",
+        ]
+        if mode == .handover {
+            let file = "\(store)/incoming/\(UUID().uuidString)"
+            try write(payload, to: file)
+            parameters["REQUEST_BODY_FILE"] = file
+        }
+        let client = try FastCGIClient(socket)
+        client.send(FastCGIClient.head(parameters))
+        if mode == .plain { client.send(FastCGIClient.record(.stdin, payload)) }
+        client.send(FastCGIClient.record(.stdin, []))
+        return client.receiveAnswer()
+    }
+
     package func get(_ key: String, length: Int, _ headers: [String: String] = [:]) throws -> HTTPAnswer {
         try request("GET", Self.getTarget(key), Self.getHeaders(length: length).merging(headers) { $1 })
     }
