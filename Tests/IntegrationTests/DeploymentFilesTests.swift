@@ -102,7 +102,7 @@ import Testing
             $0.replacingOccurrences(of: "fastcgi_read_timeout 300s", with: "fastcgi_read_timeout 1s")
         }
         let worker = stack.workers[0]
-        worker.signal(SIGSTOP)
+        try worker.freeze()
         let slow = try stack.request("HEAD", "/v2/health/head")
         #expect(slow.status == 504)
         worker.signal(SIGCONT)

@@ -32,7 +32,7 @@ import Testing
         let stack = try Stack(workers: 2, options: ["--threads", "1"])
         // A stopped process serves nothing: while one is stopped, the other must answer, and the other way round.
         for stopped in stack.workers {
-            stopped.signal(SIGSTOP)
+            try stopped.freeze()
             for _ in 0..<5 { #expect(try stack.request("HEAD", "/v2/health/head").status == 200) }
             stopped.signal(SIGCONT)
         }

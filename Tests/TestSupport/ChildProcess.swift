@@ -51,6 +51,8 @@ package final class ChildProcess: @unchecked Sendable {
     }
 
     deinit {
+        // The number of a process that was waited for may be another one's by now.
+        guard isRunning else { return }
         kill(-pid, SIGKILL)
         wait()
     }
@@ -69,6 +71,15 @@ package final class ChildProcess: @unchecked Sendable {
 
     package func signal(_ signal: Int32) {
         kill(pid, signal)
+    }
+
+    /// Stops the process (SIGSTOP), and waits until it stands still.
+    package func freeze() throws {
+        signal(SIGSTOP)
+        try eventually("process \(pid) stands still") {
+            let stat = try String(contentsOfFile: "/proc/\(pid)/stat", encoding: .utf8)
+            return stat.components(separatedBy: ") ").last?.first == "T"
+        }
     }
 
     /// Waits for the end: the exit status, or below zero the signal that ended it.

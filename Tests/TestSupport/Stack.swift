@@ -1,5 +1,6 @@
 import Crypto
 import Foundation
+import Testing
 
 /// The whole service on this machine, in a temporary folder: a real nginx with the project's own files, and real workers that
 /// share one socket.
@@ -59,6 +60,10 @@ package final class Stack: @unchecked Sendable {
     }
 
     deinit {
+        // nginx gives the requests of a dead worker to the next one, so its clients may not notice.
+        for worker in pool where !worker.isRunning {
+            Issue.record("a worker ended by itself: status \(worker.wait()), \(worker.log)")
+        }
         // SIGKILL of the master would leave nginx's workers behind.
         nginx.signal(SIGTERM)
         nginx.wait()
