@@ -86,7 +86,8 @@ import Testing
     func `A worker killed before any system call of an upload leaves a sound store`(mode: Stack.Mode) throws {
         let stack = try Stack(mode)
         let calls = [
-            "openat", "fstat", "newfstatat", "flock", "mkdirat", "fchmod", "fdatasync", "linkat", "utimensat", "fsync", "unlinkat", "close",
+            "openat", "fstat", "newfstatat", "flock", "mkdirat", "fchmod", "fdatasync", "linkat", "utimensat", "fsync",
+            "unlinkat", "close",
             "read", "write", "pread64",
         ]
         var kills = 0
@@ -94,7 +95,9 @@ import Testing
             for occurrence in 1...40 {
                 let payload = randomPayload(5000)
                 let namespace = "\(call)-\(occurrence)"
-                guard let answer = try upload(payload, namespace, to: stack, killedBefore: call, occurrence) else { break }
+                guard let answer = try upload(payload, namespace, to: stack, killedBefore: call, occurrence) else {
+                    break
+                }
                 kills += 1
                 let digest = Stack.digest(payload)
                 let key = "/blobs/\(namespace)/common/\(digest)/\(Stack.digest([]))"
@@ -131,7 +134,10 @@ import Testing
         // Attached when the start is over, so that the first call it counts is one of the upload.
         let strace = try ChildProcess(
             "strace",
-            ["-f", "-p", "\(worker.pid)", "-o", "/dev/null", "-e", "trace=\(call)", "-e", "inject=\(call):signal=KILL:when=\(occurrence)"],
+            [
+                "-f", "-p", "\(worker.pid)", "-o", "/dev/null", "-e", "trace=\(call)", "-e",
+                "inject=\(call):signal=KILL:when=\(occurrence)",
+            ],
             log: log + ".strace"
         )
         try eventually("strace is attached: \(strace.log)") { strace.log.contains("attached with ") }

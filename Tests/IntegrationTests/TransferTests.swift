@@ -8,7 +8,10 @@ import Testing
 
     private func roundTrip(_ stack: Stack, _ payload: [UInt8]) throws {
         let answer = try stack.put(payload)
-        #expect(answer.status == 201, "\(payload.count) bytes: \(stack.accessLog) \((try? String(contentsOfFile: stack.folder.file("nginx-error.log"), encoding: .utf8)) ?? "")")
+        #expect(
+            answer.status == 201,
+            "\(payload.count) bytes: \(stack.accessLog) \((try? String(contentsOfFile: stack.folder.file("nginx-error.log"), encoding: .utf8)) ?? "")"
+        )
         let fetched = try stack.get(Stack.key(answer), length: payload.count)
         #expect(fetched.status == 200)
         // Not in the expectation itself, which would print both.
