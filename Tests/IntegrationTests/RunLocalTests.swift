@@ -4,6 +4,12 @@ import Testing
 
 /// `make run`, without the building: the script that it starts.
 @Suite(.serialized) struct RunLocalTests {
+    /// Two ports below those that the kernel gives to clients (ip_local_port_range of ip(7)).
+    private static func randomPorts() -> (UInt16, UInt16) {
+        let port = UInt16.random(in: 10_000...16_000) * 2
+        return (port, port + 1)
+    }
+
     private final class Running {
         let folder: TemporaryFolder
         let process: ChildProcess
@@ -13,8 +19,7 @@ import Testing
         init(prefix: [String] = [], prepare: (TemporaryFolder) throws -> Void = { _ in }) throws {
             folder = try TemporaryFolder()
             try prepare(folder)
-            port = UInt16.random(in: 20_000...40_000)
-            tlsPort = port + 20_000
+            (port, tlsPort) = RunLocalTests.randomPorts()
             let command =
                 prefix + [
                     "\(Project.root)/nginx/run-local", Project.binaries, folder.file("lps"), "\(port)", "\(tlsPort)",
@@ -114,13 +119,13 @@ import Testing
         }
         let folder = try TemporaryFolder()
         #expect(try run("chown", ["nobody", folder.path]).status == 0)
-        let port = UInt16.random(in: 20_000...40_000)
+        let (port, tlsPort) = Self.randomPorts()
         let process = try ChildProcess(
             "setpriv",
             [
                 "--reuid=nobody", "--regid=nogroup", "--clear-groups", copies.file("nginx/run-local"), copies.path,
                 folder.file("lps"),
-                "\(port)", "\(port + 20_000)", "1",
+                "\(port)", "\(tlsPort)", "1",
             ],
             log: copies.file("log")
         )
