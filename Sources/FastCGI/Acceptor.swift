@@ -50,22 +50,27 @@ final class Acceptor: Sendable {
 
     /// Waits for a connection and accepts it.
     ///
-    /// - Returns: the connected socket, which the caller closes; `nil` after ``stop()``. A socket that only this process serves
-    ///   is emptied first: clients that were let in are served.
+    /// - Returns: the connected socket, which the caller closes; `nil` after ``stop()``.
     func next() -> Int32? {
-        while true {
-            if isStopping.load(ordering: .sequentiallyConsistent) { return nextOfOwnQueue() }
+        while !isStopping.load(ordering: .sequentiallyConsistent) {
             var event = epoll_event()
             guard epoll_wait(epoll, &event, 1, -1) == 1, event.data.fd != stopEvent else { continue }
             if let connection = accept(event.data.fd) { return connection }
         }
+        return nil
     }
 
-    private func nextOfOwnQueue() -> Int32? {
-        for listener in listeners where !listener.isInherited {
-            if let connection = accept(listener.descriptor) { return connection }
+    /// Takes what a thread still has to serve after ``stop()``, before it ends.
+    ///
+    /// A unix socket that only this process serves is emptied: its name is gone, so its queue can't grow. Of every other socket one more
+    /// connection is taken, if there is one: the kernel may have woken this thread for it, and no other.
+    func drain(_ serve: (_ connection: Int32) -> Void) {
+        for listener in listeners {
+            while let connection = accept(listener.descriptor) {
+                serve(connection)
+                if !listener.hasFinalQueue { break }
+            }
         }
-        return nil
     }
 
     private func accept(_ listener: Int32) -> Int32? {

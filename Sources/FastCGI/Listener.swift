@@ -30,8 +30,6 @@ public final class Listener: Sendable {
 
     /// Where it listens, for messages.
     public let name: String
-    /// Whether other processes may serve the same socket: then its queue is theirs, too, when this process stops.
-    let isInherited: Bool
     let descriptor: Int32
     private let socketFile: SocketFile?
 
@@ -42,7 +40,6 @@ public final class Listener: Sendable {
     /// - Throws: ``FastCGIError`` that names the address and what failed.
     public init(binding address: ListenAddress, access: Access = Access()) throws(FastCGIError) {
         name = address.description
-        isInherited = false
         switch address {
         case .unix(let path):
             descriptor = try Self.bindUnix(path, access)
@@ -59,10 +56,13 @@ public final class Listener: Sendable {
     init(inherited descriptor: Int32, name: String) throws(FastCGIError) {
         self.name = name
         self.descriptor = descriptor
-        isInherited = true
         socketFile = nil
         try Self.prepare(descriptor, name)
     }
+
+    /// Whether no one can connect any more once ``removeSocketFile()`` was called: a unix socket that this process made. Other processes may serve an inherited one,
+    /// and a TCP port stays reachable while it is open.
+    var hasFinalQueue: Bool { socketFile != nil }
 
     deinit {
         removeSocketFile()

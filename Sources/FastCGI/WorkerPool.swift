@@ -59,14 +59,17 @@ public final class WorkerPool: Sendable {
     }
 
     private func serve() {
-        while let connection = acceptor.next() {
-            do {
-                let request = try Request(connection: connection)
-                handler(request)
-                request.finish()
-            } catch {
-                logger.notice("a connection brought no FastCGI request", metadata: ["error": "\(error)"])
-            }
+        while let connection = acceptor.next() { serve(connection) }
+        acceptor.drain { serve($0) }
+    }
+
+    private func serve(_ connection: Int32) {
+        do {
+            let request = try Request(connection: connection)
+            handler(request)
+            request.finish()
+        } catch {
+            logger.notice("a connection brought no FastCGI request", metadata: ["error": "\(error)"])
         }
     }
 }

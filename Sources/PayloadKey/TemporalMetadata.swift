@@ -1,5 +1,3 @@
-import FoundationEssentials
-
 /// The metadata of a Temporal payload: names and values, both byte strings.
 ///
 /// Two names that differ in any byte are two names, also where Unicode calls them equivalent; hence no `Dictionary` of
@@ -31,10 +29,10 @@ public struct TemporalMetadata: Equatable, Sendable {
     ///
     /// - Throws: ``TemporalMetadataError`` that says which layer does not decode.
     public init(header: [UInt8]) throws(TemporalMetadataError) {
-        guard let json = Data(base64Encoded: Data(header)) else { throw .headerNotBase64 }
+        guard let json = StandardBase64.decode(header) else { throw .headerNotBase64 }
         let members: [FlatJSONObject.Member]
         do {
-            members = try FlatJSONObject.parse(Array(json))
+            members = try FlatJSONObject.parse(json)
         } catch {
             throw .notJSON(error)
         }
@@ -44,8 +42,8 @@ public struct TemporalMetadata: Equatable, Sendable {
                 entries.append((member.name, []))
                 continue
             }
-            guard let value = Data(base64Encoded: Data(text)) else { throw .valueNotBase64(name: member.name) }
-            entries.append((member.name, Array(value)))
+            guard let value = StandardBase64.decode(text) else { throw .valueNotBase64(name: member.name) }
+            entries.append((member.name, value))
         }
         self.init(entries)
     }

@@ -47,7 +47,10 @@ struct GetEndpoint {
             ("Repr-Digest", "sha-256=:\(Data(digest.bytes).base64EncodedString()):"),
             ("Cache-Control", "private, max-age=31536000, immutable"),
         ]
-        if EntityTag.matches(request.headers.ifNoneMatch, etag) {
+        if let field = request.headers.ifMatch, !EntityTag.list(field, names: etag, weakly: false) {
+            return ServiceResponse(Refusal(.preconditionFailed, "the payload's tag is \(etag)"))
+        }
+        if let field = request.headers.ifNoneMatch, EntityTag.list(field, names: etag, weakly: true) {
             return ServiceResponse(.notModified, headers: validators)
         }
         let headers = [("Content-Type", "application/octet-stream")] + validators
@@ -92,20 +95,6 @@ struct GetEndpoint {
                     headers: [("Content-Range", "bytes */\(payload.size)")]
                 )
             )
-        }
-    }
-}
-
-/// Entity tags (RFC 9110 section 8.8.3).
-enum EntityTag {
-    /// Whether an `If-None-Match` field names this tag (RFC 9110 section 13.1.2: weak comparison).
-    static func matches(_ field: [UInt8]?, _ etag: String) -> Bool {
-        guard let field else { return false }
-        if field.elementsEqual("*".utf8) { return true }
-        return field.split(separator: UInt8(ascii: ",")).contains { candidate in
-            let tag = candidate.drop { $0 == UInt8(ascii: " ") }
-            let strong = tag.starts(with: "W/".utf8) ? tag.dropFirst(2) : tag
-            return strong.elementsEqual(etag.utf8)
         }
     }
 }

@@ -66,6 +66,10 @@ public struct PayloadService: Sendable {
         case let error as StoreError where error.code == .noSpace:
             logger.error("no space for an upload", metadata: details)
             return Refusal(.insufficientStorage, printable("\(error)".utf8))
+        case let error as StoreError where error.code == .uploadGone:
+            // Where this is the rule, the worker sees another incoming/ than the web server.
+            logger.warning("an upload's file is gone, its client has left", metadata: details)
+            return Refusal(.internalServerError, "the upload's file is gone")
         case is StoreError:
             logger.error("the store failed", metadata: details)
             return Refusal(.internalServerError, "the store failed, the worker's log says how")

@@ -29,6 +29,8 @@ public struct ServiceRequest {
         public var temporalMetadata: [UInt8]?
         /// `X-Payload-Expected-Content-Length`
         public var expectedContentLength: [UInt8]?
+        /// `If-Match`
+        public var ifMatch: [UInt8]?
         /// `If-None-Match`
         public var ifNoneMatch: [UInt8]?
         /// `If-Range`

@@ -23,6 +23,9 @@ extension PayloadStore {
             do throws(StoreError) {
                 return try place(upload, as: key)
             } catch let error where error.errno == .noSuchFileOrDirectory {
+                guard try upload.descriptor.status("upload").links > 0 else {
+                    throw StoreError(.uploadGone, error.action, errno: error.errno)
+                }
                 // A folder was deleted by hand since it was opened: make it anew, once.
                 return try place(upload, as: key)
             }
@@ -32,27 +35,30 @@ extension PayloadStore {
     private func place(_ upload: VerifiedUpload, as key: PayloadKey) throws(StoreError) -> CommitOutcome {
         let objects = try folders.folder(StoreLayout.objectFolder(key.digest))
         let keys = try folders.folder(StoreLayout.keyFolder(key))
-        try placeObject(upload, in: objects)
+        let object = try placeObject(upload, in: objects)
         let outcome = try placeKey(StoreLayout.keyName(key), in: keys, objects: objects, upload)
-        try renewAge(StoreLayout.keyName(key), in: keys)
+        if object == .existed || outcome == .existed { try renewAge(StoreLayout.keyName(key), in: keys) }
         try objects.synchronize()
         try keys.synchronize()
         return outcome
     }
 
     /// Makes sure that `objects/` has the content, of which the upload is one copy.
-    private func placeObject(_ upload: VerifiedUpload, in folder: FolderCache.Folder) throws(StoreError) {
+    private func placeObject(_ upload: VerifiedUpload, in folder: FolderCache.Folder) throws(StoreError) -> CommitOutcome {
         let name = upload.digest.hex
         if let present = try folder.descriptor.status(of: name) {
-            if present.isRegular, present.size == upload.size { return }
+            if present.isRegular, present.size == upload.size { return .existed }
             reportDamaged(present, name, in: folder, replacedBy: upload)
-            return try replaceObject(in: folder, with: upload)
+            try replaceObject(in: folder, with: upload)
+            return .created
         }
         try makeDurable(upload)
         do {
             try link(upload.descriptor, to: name, in: folder.descriptor)
+            return .created
         } catch let error where error.errno == .fileExists {
             // An equal upload was faster: its verified content serves as well as this one's.
+            return .existed
         }
     }
 
@@ -74,25 +80,28 @@ extension PayloadStore {
         }
         do {
             try linkObject(of: upload, objects, to: name, in: folder.descriptor)
+            return .created
         } catch let error where error.errno == .fileExists {
             return .existed
-        } catch let error where error.errno == .tooManyLinks {
-            // The object has as many names as the file system allows (ext4: 65000). The upload becomes the object; the old
-            // file lives on under its keys.
-            try replaceObject(in: objects, with: upload)
-            try linkObject(of: upload, objects, to: name, in: folder.descriptor)
         }
-        return .created
     }
 
+    /// Gives the object another name. Where it has as many as the file system allows (ext4: 65000), the upload becomes the object; the old
+    /// file lives on under its keys.
     private func linkObject(
         of upload: VerifiedUpload,
         _ objects: FolderCache.Folder,
         to name: String,
         in folder: Descriptor
     ) throws(StoreError) {
-        try systemCall("link key \(name) to \(objects.path)/\(upload.digest.hex)") {
-            linkat(objects.descriptor.rawValue, upload.digest.hex, folder.rawValue, name, 0)
+        let object = upload.digest.hex
+        let full = try systemCall("link key \(name) to \(objects.path)/\(object)", expecting: .tooManyLinks) {
+            linkat(objects.descriptor.rawValue, object, folder.rawValue, name, 0)
+        }
+        guard full != nil else { return }
+        try replaceObject(in: objects, with: upload)
+        try systemCall("link key \(name) to \(objects.path)/\(object)") {
+            linkat(objects.descriptor.rawValue, object, folder.rawValue, name, 0)
         }
     }
 
@@ -113,12 +122,10 @@ extension PayloadStore {
     ) throws(StoreError) {
         let temporary = IncomingFile.uniqueName()
         try makeLink(temporary)
+        // rename(2) leaves it when it fails, and when both names are one file already.
+        defer { unlinkat(incoming.rawValue, temporary, 0) }
         try systemCall("rename onto \(folder.path)/\(name)") {
             renameat(incoming.rawValue, temporary, folder.descriptor.rawValue, name)
-        }
-        // Where both names were one file already, rename(2) has done nothing and left the temporary one.
-        _ = try systemCall("unlink \(StoreLayout.incoming)/\(temporary)", expecting: .noSuchFileOrDirectory) {
-            unlinkat(incoming.rawValue, temporary, 0)
         }
     }
 
@@ -128,11 +135,11 @@ extension PayloadStore {
         try systemCall("fdatasync upload") { fdatasync(upload.descriptor.rawValue) }
     }
 
-    /// Counts a key's age from now: retention must not take a payload that a workflow has just stored again.
+    /// Counts a key's age from now, also after a crash: retention must not take a payload that a workflow has just stored again.
     private func renewAge(_ name: String, in folder: FolderCache.Folder) throws(StoreError) {
-        try systemCall("renew the age of \(folder.path)/\(name)") {
-            utimensat(folder.descriptor.rawValue, name, nil, AT_SYMLINK_NOFOLLOW)
-        }
+        let file = try folder.descriptor.open(name, O_RDONLY | O_NONBLOCK)
+        try systemCall("renew the age of \(folder.path)/\(name)") { futimens(file.rawValue, nil) }
+        try file.synchronize("\(folder.path)/\(name)")
     }
 
     private func reportDamaged(

@@ -2,7 +2,7 @@ import Glibc
 import SystemPackage
 
 extension PayloadStore {
-    /// Makes an empty store at `path`, which must not exist or be an empty folder; folders get mode 0750.
+    /// Makes an empty store at `path`, which must not exist or be an empty folder (or file system); folders get mode 0750.
     ///
     /// `layout.json` is written last: a folder that has it has everything else.
     ///
@@ -13,7 +13,7 @@ extension PayloadStore {
         let root = Descriptor(
             try systemCall("open folder \(path)") { Glibc.open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC) }
         )
-        let present = try root.names(".")
+        let present = try root.names(".").filter { $0 != StoreLayout.lostAndFound }
         guard present.isEmpty else {
             throw StoreError(.system, "\(path) is not empty: it has '\(present[0])'")
         }

@@ -11,17 +11,9 @@ extension PayloadStore {
     /// - Throws: ``StoreError``; what was removed before stays removed.
     @discardableResult
     public func sweepIncoming() throws(StoreError) -> Int {
-        let now = time(nil)
-        var removed = 0
-        for name in try incoming.names(".") {
-            guard let status = try incoming.status(of: name), status.isRegular,
-                now - status.modified > Self.uploadLifetime
-            else { continue }
-            // Another worker that starts now may sweep, too.
-            let gone = try systemCall("unlink \(StoreLayout.incoming)/\(name)", expecting: .noSuchFileOrDirectory) {
-                unlinkat(incoming.rawValue, name, 0)
-            }
-            if gone == nil { removed += 1 }
+        var removed = try sweep(StoreLayout.incoming) { _ in true }
+        for folder in [StoreLayout.objects, StoreLayout.keys] {
+            removed += try sweep(folder) { $0.hasPrefix(StoreLayout.probePrefix) }
         }
         if removed > 0 {
             logger.notice("leftovers of crashed uploads were removed", metadata: ["files": "\(removed)"])
@@ -29,8 +21,24 @@ extension PayloadStore {
         return removed
     }
 
+    private func sweep(_ folder: String, _ isLeftover: (_ name: String) -> Bool) throws(StoreError) -> Int {
+        let now = time(nil)
+        var removed = 0
+        for path in try root.names(folder).filter(isLeftover).map({ "\(folder)/\($0)" }) {
+            guard let status = try root.status(of: path), status.isRegular,
+                now - status.modified > Self.uploadLifetime
+            else { continue }
+            // Another worker that starts now may sweep, too.
+            let gone = try systemCall("unlink \(path)", expecting: .noSuchFileOrDirectory) {
+                unlinkat(root.rawValue, path, 0)
+            }
+            if gone == nil { removed += 1 }
+        }
+        return removed
+    }
+
     /// Tells the log of files that do not belong in the store's upper folders; they are never touched. Looks at the root,
-    /// `objects/`, `locks/` and `incoming/` only, so it costs the same with any number of payloads.
+    /// `objects/`, `keys/`, `locks/` and `incoming/` only, so its cost does not grow with the payloads.
     public func reportStrayFiles() throws(StoreError) {
         for path in try strayFiles() {
             logger.warning("a file that is not the store's lies in it and is ignored", metadata: ["file": "\(path)"])
@@ -38,14 +46,19 @@ extension PayloadStore {
     }
 
     func strayFiles() throws(StoreError) -> [String] {
-        let expected = Set(StoreLayout.folders + [StoreLayout.description])
+        let expected = Set(StoreLayout.folders + [StoreLayout.description, StoreLayout.lostAndFound])
         var stray = try root.names(".").filter { !expected.contains($0) }
         let shards = Set(StoreLayout.shards)
         for folder in [StoreLayout.objects, StoreLayout.locks] {
             stray += try root.names(folder).filter { !shards.contains($0) }.map { "\(folder)/\($0)" }
         }
-        for name in try incoming.names(".") where try incoming.status(of: name)?.isRegular == false {
-            stray.append("\(StoreLayout.incoming)/\(name)")
+        for path in try root.names(StoreLayout.incoming).map({ "\(StoreLayout.incoming)/\($0)" })
+        where try root.status(of: path)?.isRegular == false {
+            stray.append(path)
+        }
+        for path in try root.names(StoreLayout.keys).map({ "\(StoreLayout.keys)/\($0)" })
+        where try root.status(of: path)?.isFolder == false {
+            stray.append(path)
         }
         return stray.sorted()
     }

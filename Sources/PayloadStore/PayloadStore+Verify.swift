@@ -13,7 +13,7 @@ extension PayloadStore {
     ///   - length: the announced length in bytes.
     ///   - digest: the announced digest.
     /// - Throws: ``UploadMismatch`` when the content is not what was announced; ``StoreError`` with code
-    ///   `uploadNotAcceptable` when the path is not a regular file in `incoming/`.
+    ///   `uploadNotAcceptable` when the path is not a regular file in `incoming/`, `uploadGone` when there is no file.
     public func verify(uploadAt path: [UInt8], length: UInt64, digest: Digest) throws -> VerifiedUpload {
         let name = try nameInIncoming(path)
         let file: Descriptor
@@ -21,7 +21,8 @@ extension PayloadStore {
             // O_NONBLOCK: a fifo must not hold the thread. It means nothing for regular files (open(2)).
             file = try incoming.open(name, O_RDONLY | O_NONBLOCK)
         } catch {
-            throw StoreError(.uploadNotAcceptable, "open upload \(StoreLayout.incoming)/\(name)", errno: error.errno)
+            let code: StoreError.Code = error.errno == .noSuchFileOrDirectory ? .uploadGone : .uploadNotAcceptable
+            throw StoreError(code, "open upload \(StoreLayout.incoming)/\(name)", errno: error.errno)
         }
         let status = try file.status(name)
         guard status.isRegular else {

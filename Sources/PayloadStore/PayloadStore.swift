@@ -47,7 +47,12 @@ public final class PayloadStore: Sendable {
         }
         folders = FolderCache(root: root)
         try checkFolders()
-        try checkLinking()
+        do {
+            try checkLinking()
+        } catch where error.code == .noSpace {
+            // Downloads go on, and uploads when there is space again.
+            logger.warning("no space to try whether uploads can be linked", metadata: ["error": "\(error)"])
+        }
     }
 
     private static func withoutTrailingSlashes(_ path: String) -> String {
@@ -116,7 +121,7 @@ public final class PayloadStore: Sendable {
     private func checkLinking() throws(StoreError) {
         let probe = try IncomingFile(in: incoming, logger: logger)
         for folder in [StoreLayout.objects, StoreLayout.keys] {
-            let target = "\(folder)/.probe-\(probe.name)"
+            let target = "\(folder)/\(StoreLayout.probePrefix)\(probe.name)"
             do {
                 try link(probe.descriptor, to: target, in: root)
             } catch let error where error.errno == .improperLink {

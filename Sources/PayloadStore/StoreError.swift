@@ -16,6 +16,8 @@ public struct StoreError: Error, Sendable {
         case noSpace
         /// The web server named an upload file that is not acceptable.
         case uploadNotAcceptable
+        /// The upload's file is gone: the web server removes it when its client leaves.
+        case uploadGone
         /// A file of the tree is not what it should be.
         case damaged
         /// Any other failure of a system call.
@@ -28,6 +30,14 @@ public struct StoreError: Error, Sendable {
     public let action: String
     /// The failure of the system call, where one failed.
     public let errno: Errno?
+
+    /// Whether a worker can't use this store until someone has changed something.
+    public var preventsUse: Bool {
+        switch code {
+        case .missing, .unknownFormat, .notWritable, .spansFileSystems: true
+        case .noSpace, .uploadNotAcceptable, .uploadGone, .damaged, .system: false
+        }
+    }
 
     init(_ code: Code, _ action: String, errno: Errno? = nil) {
         self.code = code

@@ -10,6 +10,10 @@ enum StoreLayout {
     static let keys = "keys"
     static let quarantine = "quarantine"
     static let locks = "locks"
+    /// What ext4 has in the root of each file system.
+    static let lostAndFound = "lost+found"
+    /// How the names begin with which a start tries whether uploads can be linked.
+    static let probePrefix = ".probe-"
     static let folders = [incoming, objects, keys, quarantine, locks]
 
     /// The two hex digits of every shard.

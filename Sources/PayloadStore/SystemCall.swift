@@ -95,7 +95,8 @@ struct FileStatus: Equatable {
     let identity: Identity
     let isRegular: Bool
     let isFolder: Bool
-    let permissions: mode_t
+    /// How many names the file has; none when the last one is gone and only an open descriptor keeps it.
+    let links: UInt64
     /// Bytes.
     let size: UInt64
     /// Seconds since 1970.
@@ -105,7 +106,7 @@ struct FileStatus: Equatable {
         identity = Identity(device: UInt64(status.st_dev), inode: UInt64(status.st_ino))
         isRegular = status.st_mode & S_IFMT == S_IFREG
         isFolder = status.st_mode & S_IFMT == S_IFDIR
-        permissions = status.st_mode & 0o7777
+        links = UInt64(status.st_nlink)
         size = UInt64(max(0, status.st_size))
         modified = status.st_mtim.tv_sec
     }

@@ -57,6 +57,7 @@ extension ServiceRequest {
         headers.contentLength = request.presentParameter("CONTENT_LENGTH")
         headers.temporalMetadata = request.presentParameter("HTTP_X_TEMPORAL_METADATA")
         headers.expectedContentLength = request.presentParameter("HTTP_X_PAYLOAD_EXPECTED_CONTENT_LENGTH")
+        headers.ifMatch = request.presentParameter("HTTP_IF_MATCH")
         headers.ifNoneMatch = request.presentParameter("HTTP_IF_NONE_MATCH")
         headers.ifRange = request.presentParameter("HTTP_IF_RANGE")
         headers.range = request.presentParameter("HTTP_RANGE")

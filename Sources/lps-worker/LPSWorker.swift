@@ -22,7 +22,8 @@ struct LPSWorker: ParsableCommand {
 
             Sizes are bytes, or have one of the suffixes k, m, g (powers of 1024).
 
-            Exit status: 0 after a clean stop, 78 when options, store or socket do not allow a start, 64 for a wrong command line.
+            Exit status: 0 after a clean stop, 78 when options, store or socket do not allow a start, 64 for a wrong command line, 1 when the \
+            system failed.
             """,
         version: "lps-worker \(version)"
     )
@@ -69,9 +70,17 @@ struct LPSWorker: ParsableCommand {
             let configuration = try Configuration(self, environment: Environment.process)
             try Worker(configuration).run()
         } catch {
-            // EX_CONFIG of sysexits.h; a supervisor sees that a restart will not help.
             writeLine("lps-worker: \(error)")
-            throw ExitCode(EX_CONFIG)
+            throw Self.exitCode(for: error)
+        }
+    }
+
+    /// EX_CONFIG of sysexits(3) tells a supervisor that another start will not help.
+    private static func exitCode(for error: any Error) -> ExitCode {
+        switch error {
+        case is ConfigurationError: ExitCode(EX_CONFIG)
+        case let error as StoreError where error.preventsUse: ExitCode(EX_CONFIG)
+        default: .failure
         }
     }
 }

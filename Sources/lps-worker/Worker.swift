@@ -51,11 +51,16 @@ struct Worker {
         logger.notice("stopped: every request under way was answered")
     }
 
-    private func listeners() throws -> [Listener] {
-        if let address = configuration.listen {
-            return [try Listener(binding: address, access: configuration.access)]
+    private func listeners() throws(ConfigurationError) -> [Listener] {
+        let inherited: [Listener]
+        do throws(FastCGIError) {
+            if let address = configuration.listen {
+                return [try Listener(binding: address, access: configuration.access)]
+            }
+            inherited = try Listener.inherited()
+        } catch {
+            throw ConfigurationError("\(error)")
         }
-        let inherited = try Listener.inherited()
         guard !inherited.isEmpty else {
             throw ConfigurationError(
                 "nothing to listen on: give --listen (LPS_LISTEN), or start with a systemd or spawn-fcgi socket"

@@ -67,7 +67,8 @@ import Testing
         let answer = try #require(second.firstIndex { $0.contains("Status: 200") })
         let syncs = second.indices.filter { second[$0].contains("fsync(") }
         let renewal = try #require(second.firstIndex { $0.contains("utimensat(") })
-        #expect(syncs.count == 2, "\(second.joined(separator: "\n"))")
+        #expect(syncs.count == 3, "key, and both folders: \(second.joined(separator: "\n"))")
+        #expect(second[syncs[0]].contains("/keys/ns/common/") && second[syncs[0]].contains("."))
         #expect(syncs.allSatisfy { renewal < $0 && $0 < answer })
         #expect(!second.contains { $0.contains("linkat(") || $0.contains("fdatasync(") })
     }

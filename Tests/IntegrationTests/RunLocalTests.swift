@@ -92,6 +92,43 @@ import Testing
         #expect(running.process.wait() == 0)
     }
 
+    @Test func `A second run in the same folder is refused, and the first goes on`() throws {
+        let first = try Running()
+        let (port, tlsPort) = Self.randomPorts()
+        let second = try run(
+            "\(Project.root)/nginx/run-local",
+            [Project.binaries, first.folder.file("lps"), "\(port)", "\(tlsPort)", "1"]
+        )
+        #expect(second.status == 1)
+        #expect(second.output.contains("is in use by another run"))
+        #expect(try first.isHealthy("http://127.0.0.1:\(first.port)"))
+        first.process.signal(SIGTERM)
+        #expect(first.process.wait() == 0)
+    }
+
+    @Test func `A client that keeps nginx from stopping is not waited for at the second signal`() throws {
+        let running = try Running()
+        let large = running.folder.file("large")
+        try write([], to: large)
+        #expect(truncate(large, 900_000_000) == 0)
+        let client = try ChildProcess(
+            "curl",
+            [
+                "-sS", "--limit-rate", "1m", "-T", large,
+                "http://127.0.0.1:\(running.port)/v2/blobs/put",
+            ],
+            log: running.folder.file("client.log")
+        )
+        try eventually("the upload has begun") { !files(below: running.folder.file("lps/store/incoming")).isEmpty }
+        running.process.signal(SIGTERM)
+        usleep(300_000)
+        #expect(running.process.isRunning)
+        running.process.signal(SIGTERM)
+        #expect(running.process.wait() == 0)
+        #expect(try running.processes("nginx").isEmpty)
+        withExtendedLifetime(client) {}
+    }
+
     @Test func `Started again, it has the payloads of before`() throws {
         let first = try Running()
         try storeAndFetch(first)

@@ -36,12 +36,12 @@ import Testing
         #expect(try metadata("{}").keyPrefix == nil)
     }
 
-    @Test(arguments: ["", "!", "e30", "e30=\n", "e3 0=", "e30=e30=", "_-8="])
+    @Test(arguments: ["", "!", "e30", "e30=\n", "e3 0=", "e30=e30=", "_-8=", "e30=====", "====", "e3"])
     func `A header that is not standard base64 is refused`(header: String) {
         #expect(throws: TemporalMetadataError.self) { try TemporalMetadata(header: Array(header.utf8)) }
     }
 
-    @Test(arguments: ["MQ", "M", "MQ==MQ==", "M Q==", "M\\nQ==", "_w=="])
+    @Test(arguments: ["MQ", "M", "MQ==MQ==", "M Q==", "M\\nQ==", "_w==", "====", "AA=A", "MQ======", "MR=="])
     func `A value that is not standard base64 is refused, and named`(value: String) {
         #expect(throws: TemporalMetadataError.valueNotBase64(name: Array("name".utf8))) {
             try metadata("{\"name\":\"\(value)\"}")

@@ -140,6 +140,32 @@ import Testing
         #expect(try #require(fixture.status(fixture.keyPath(content))).inode == first.inode)
     }
 
+    @Test func `A damaged key of an object with the most links is healed, too`() throws {
+        try fixture.put(content)
+        let object = fixture.objectPath(content)
+        try FileManager.default.createDirectory(atPath: fixture.file("links"), withIntermediateDirectories: false)
+        for count in 0..<70_000 where link(object, fixture.file("links/\(count)")) != 0 { break }
+        let key = try fixture.keyPath(content)
+        unlink(key)
+        try write([], to: key)
+        #expect(link(object, fixture.file("links/one-more")) == 0)
+        #expect(link(object, fixture.file("links/too-many")) != 0 && errno == EMLINK)
+        #expect(try fixture.put(content) == .existed)
+        #expect(try fixture.get(content) == content)
+    }
+
+    @Test(arguments: ["objects", "keys"])
+    func `A folder at a file's place fails the upload, and leaves nothing in incoming`(place: String) throws {
+        let path = place == "objects" ? fixture.objectPath(content) : try fixture.keyPath(content)
+        try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
+        let digest = Digest(of: content)
+        #expect(throws: StoreError.self) {
+            let upload = try fixture.store.receive(from: source(content), length: UInt64(content.count), digest: digest)
+            _ = try fixture.store.commit(upload, as: fixture.key(content))
+        }
+        #expect(files(below: fixture.file("incoming")).isEmpty)
+    }
+
     @Test(arguments: ["objects", "keys/ns", "keys/ns/common"])
     func `A folder that was deleted while the process runs is made anew`(folder: String) throws {
         try fixture.put(content)

@@ -28,11 +28,19 @@ import Testing
         #expect(try fixture.store.sweepIncoming() == 0)
     }
 
+    @Test func `What a start that was killed has left behind is swept, too`() throws {
+        for name in ["objects/.probe-x", "keys/.probe-x"] {
+            try write([], to: fixture.file(name))
+            fixture.setAge(fixture.file(name), seconds: 86400 + 60)
+        }
+        #expect(try fixture.store.sweepIncoming() == 2)
+    }
+
     @Test func `Stray files in the tree are reported, ignored and left alone`() throws {
         try fixture.put(content)
         let hex = StoreLayout.objectFolder(try fixture.key(content).digest)
-        let stray = ["README", ".DS_Store", "objects/zz", "objects/note.txt", "locks/old"]
-        let deeper = ["\(hex)/note.txt", "keys/note.txt", "keys/ns/note.txt", "keys/ns/common/note.txt"]
+        let stray = ["README", ".DS_Store", "objects/zz", "objects/note.txt", "locks/old", "keys/note.txt"]
+        let deeper = ["\(hex)/note.txt", "keys/ns/note.txt", "keys/ns/common/note.txt"]
         for name in stray + deeper { try write("stray".utf8, to: fixture.file(name)) }
         try fixture.store.reportStrayFiles()
         for name in stray { #expect(fixture.log.text.contains("\"file\": \(name)]"), "\(name) is reported") }

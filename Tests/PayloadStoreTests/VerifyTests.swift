@@ -111,9 +111,11 @@ import Testing
         symlink(fixture.file("secret"), fixture.file("incoming/link"))
         mkfifo(fixture.file("incoming/fifo"), 0o600)
         mkdir(fixture.file("incoming/folder"), 0o700)
-        for name in ["link", "fifo", "folder", "missing"] {
+        for name in ["link", "fifo", "folder"] {
             try expectNotAcceptable(fixture.file("incoming/\(name)"))
         }
+        let error = try #require(throws: StoreError.self) { try verify(fixture.file("incoming/missing")) }
+        #expect(error.code == .uploadGone)
     }
 
     @Test func `A store that is reached over a link takes uploads under both of its names`() throws {
@@ -140,7 +142,7 @@ import Testing
         unlink(fixture.file("incoming/x"))
         try write(Array("different".utf8), to: fixture.file("incoming/x"))
         let error = try #require(throws: StoreError.self) { try fixture.store.commit(upload, as: fixture.key(content)) }
-        #expect(error.errno == .noSuchFileOrDirectory)
+        #expect(error.code == .uploadGone)
         #expect(try fixture.get(content) == nil)
     }
 }

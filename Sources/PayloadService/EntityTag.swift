@@ -1,0 +1,14 @@
+/// Entity tags (RFC 9110 section 8.8.3).
+enum EntityTag {
+    /// Whether an `If-Match` or `If-None-Match` field names a tag: in a list, or by `*`.
+    ///
+    /// - Parameter weakly: whether `W/` before a tag of the list is ignored, as it is in `If-None-Match` only (section 13.1).
+    static func list(_ field: [UInt8], names etag: String, weakly: Bool) -> Bool {
+        if field.elementsEqual("*".utf8) { return true }
+        return field.split(separator: UInt8(ascii: ",")).contains { candidate in
+            let tag = candidate.drop { $0 == UInt8(ascii: " ") }
+            let strong = weakly && tag.starts(with: "W/".utf8) ? tag.dropFirst(2) : tag
+            return strong.elementsEqual(etag.utf8)
+        }
+    }
+}
