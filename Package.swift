@@ -65,7 +65,10 @@ let package = Package(
         .testTarget(name: "PayloadKeyTests", dependencies: ["PayloadKey", "TestSupport"]),
         .testTarget(name: "PayloadStoreTests", dependencies: ["PayloadStore", "TestSupport"]),
         .testTarget(name: "PayloadServiceTests", dependencies: ["PayloadService", "TestSupport"]),
-        .testTarget(name: "FastCGITests", dependencies: ["FastCGI", "TestSupport"]),
+        .testTarget(
+            name: "FastCGITests",
+            dependencies: ["FastCGI", "TestSupport", .product(name: "Logging", package: "swift-log")]
+        ),
         .testTarget(name: "WorkerTests", dependencies: ["lps-worker"]),
         .testTarget(name: "IntegrationTests", dependencies: ["TestSupport", "lps", "lps-worker"]),
     ],

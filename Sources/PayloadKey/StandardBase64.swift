@@ -6,7 +6,9 @@ enum StandardBase64 {
     ///
     /// `Data` takes too much or too little padding, and makes bytes of it; writing the bytes again shows that.
     static func decode(_ text: [UInt8]) -> [UInt8]? {
-        guard let data = Data(base64Encoded: Data(text)), data.base64EncodedData().elementsEqual(text) else { return nil }
+        guard let data = Data(base64Encoded: Data(text)), data.base64EncodedData().elementsEqual(text) else {
+            return nil
+        }
         return Array(data)
     }
 }

@@ -44,7 +44,9 @@ extension PayloadStore {
     }
 
     /// Makes sure that `objects/` has the content, of which the upload is one copy.
-    private func placeObject(_ upload: VerifiedUpload, in folder: FolderCache.Folder) throws(StoreError) -> CommitOutcome {
+    private func placeObject(_ upload: VerifiedUpload, in folder: FolderCache.Folder) throws(StoreError)
+        -> CommitOutcome
+    {
         let name = upload.digest.hex
         if let present = try folder.descriptor.status(of: name) {
             if present.isRegular, present.size == upload.size { return .existed }
@@ -122,7 +124,7 @@ extension PayloadStore {
     ) throws(StoreError) {
         let temporary = IncomingFile.uniqueName()
         try makeLink(temporary)
-        // rename(2) leaves it when it fails, and when both names are one file already.
+        // rename(2) leaves it when it fails, and when both names are one file already. What can't be removed is left to the sweep.
         defer { unlinkat(incoming.rawValue, temporary, 0) }
         try systemCall("rename onto \(folder.path)/\(name)") {
             renameat(incoming.rawValue, temporary, folder.descriptor.rawValue, name)

@@ -49,7 +49,7 @@ public final class PayloadStore: Sendable {
         try checkFolders()
         do {
             try checkLinking()
-        } catch where error.code == .noSpace {
+        } catch  where error.code == .noSpace {
             // Downloads go on, and uploads when there is space again.
             logger.warning("no space to try whether uploads can be linked", metadata: ["error": "\(error)"])
         }

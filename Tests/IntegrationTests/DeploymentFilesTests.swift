@@ -71,6 +71,9 @@ import Testing
         #expect(get.output == "200 2")
         #expect(try run("cmp", [file, fetched]).status == 0)
         #expect(try run("curl", curl + ["--tls-max", "1.1", "https://localhost/"]).status == 35)
+        let plain = try HTTPConnection(stack.tlsSocket)
+        try plain.send(Array("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n".utf8))
+        expectError(try plain.receive(), 400, "bad request", "HTTP to the TLS port")
         let unknown = try run("curl", curl + ["https://localhost/elsewhere"])
         #expect(unknown.output == "unknown path404 2")
     }

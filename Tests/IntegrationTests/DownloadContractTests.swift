@@ -83,5 +83,10 @@ import Testing
         #expect(try stack.get(key, length: 11, ["If-None-Match": "\"\(helloWorldDigest)\""]).status == 304)
         #expect(try stack.get(key, length: 11, ["If-None-Match": "\"other\""]).status == 200)
         #expect(try stack.get(key, length: 11, ["If-Modified-Since": "Fri, 01 Jan 2100 00:00:00 GMT"]).status == 200)
+        #expect(try stack.get(key, length: 11, ["If-Unmodified-Since": "Thu, 01 Jan 1970 00:00:00 GMT"]).status == 200)
+        let resumed = try stack.get(key, length: 11, ["Range": "bytes=6-", "If-Match": "\"\(helloWorldDigest)\""])
+        #expect(resumed.status == 206)
+        #expect(resumed.text == "world")
+        expectError(try stack.get(key, length: 11, ["If-Match": "\"other\""]), 412, nil, "another tag")
     }
 }

@@ -115,8 +115,9 @@ package final class Stack: @unchecked Sendable {
                 server {
                     listen unix:\(folder.file("http.sock"));
                     include snippets/lps.conf;
-                    error_page 400 494 /lps-internal/400;
-                    error_page 414 /lps-internal/414;
+                    error_page 400 494 497 = /lps-internal/400;
+                    error_page 405 = /lps-internal/405;
+                    error_page 414 = /lps-internal/414;
                     location / { default_type "text/plain; charset=utf-8"; return 404 "unknown path"; }
                 }
             }

@@ -1,0 +1,72 @@
+import Foundation
+import Logging
+import TestSupport
+import Testing
+
+@testable import FastCGI
+
+@Suite struct WorkerPoolTests {
+    private static let quiet = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+
+    /// A listener on some free port.
+    private func bindPort() throws -> (Listener, UInt16) {
+        for _ in 0..<50 {
+            let port = UInt16.random(in: 20_000...32_000)
+            if let listener = try? Listener(binding: .tcp(host: "127.0.0.1", port: port)) { return (listener, port) }
+        }
+        throw NeverHappened(what: "a port is free")
+    }
+
+    @Test func `A pool on a port stops while clients go on connecting`() throws {
+        let (listener, port) = try bindPort()
+        let served = Counter()
+        let pool = try WorkerPool(listeners: [listener], threads: 2, logger: Self.quiet) { _ in
+            usleep(2000)
+            served.add()
+        }
+        let ended = Counter()
+        let outlasted = Counter()
+        let patience = Date().addingTimeInterval(30)
+        let head = FastCGIClient.head(["REQUEST_METHOD": "GET"]) + FastCGIClient.record(.stdin, [])
+        try concurrently(10) { index in
+            switch index {
+            case 0:
+                try pool.run {}
+                ended.add()
+            case 1:
+                try eventually("some requests were served") { served.value > 20 }
+                pool.stop()
+            default:
+                // The listener stays open here, as another process may hold it: clients always get in.
+                while ended.value == 0 {
+                    guard Date() < patience else { return outlasted.add() }
+                    guard let client = try? FastCGIClient(port: port) else { continue }
+                    client.send(head)
+                    usleep(1000)
+                }
+            }
+        }
+        #expect(outlasted.value == 0, "clients that gave up before the pool stopped")
+    }
+
+    @Test func `A pool hands each request to its handler, with its parameters and body, and carries the answer`() throws
+    {
+        let folder = try TemporaryFolder()
+        let listener = try Listener(binding: .unix(path: folder.file("s")))
+        let pool = try WorkerPool(listeners: [listener], threads: 2, logger: Self.quiet) { request in
+            var body = [UInt8](repeating: 0, count: 100)
+            let count = (try? body.withUnsafeMutableBytes { try request.readBody(into: $0) }) ?? 0
+            let answer = Array("Status: 200 OK\r\n\r\n".utf8) + (request.parameter("NAME") ?? []) + body.prefix(count)
+            try? answer.withUnsafeBytes { try request.write($0) }
+        }
+        try concurrently(2) { index in
+            if index == 0 { return try pool.run {} }
+            let client = try FastCGIClient(folder.file("s"))
+            client.send(FastCGIClient.head(["NAME": "name "]) + FastCGIClient.record(.stdin, Array("body".utf8)))
+            client.send(FastCGIClient.record(.stdin, []))
+            let answer = client.receiveAnswer()
+            #expect(answer == "Status: 200 OK\r\n\r\nname body")
+            pool.stop()
+        }
+    }
+}
