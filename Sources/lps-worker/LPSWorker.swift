@@ -51,7 +51,7 @@ struct LPSWorker: ParsableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "Free space of the file system that no upload may use. (default: 1g or 5 % of the file system, whichever is smaller)",
+            "Free space of the file system below which no payload is stored. (default: 1g or 5 % of the file system, whichever is smaller)",
             valueName: "size"
         )
     )
