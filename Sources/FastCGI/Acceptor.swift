@@ -39,8 +39,8 @@ final class Acceptor: Sendable {
         try systemCall("watch descriptor \(descriptor)") { epoll_ctl(epoll, EPOLL_CTL_ADD, descriptor, &event) }
     }
 
-    /// Lets every ``next()`` that waits return `nil`, and every later one. Unix sockets of this process's own lose their names first, so that no client
-    /// comes too late, and a new process can bind the same path at once.
+    /// Lets every ``next()`` that waits return `nil`, and every later one. Unix sockets of this process's own lose
+    /// their names first, so that no client comes too late, and a new process can bind the same path at once.
     func stop() {
         listeners.forEach { $0.removeSocketFile() }
         isStopping.store(true, ordering: .sequentiallyConsistent)
@@ -62,8 +62,9 @@ final class Acceptor: Sendable {
 
     /// Takes what a thread still has to serve after ``stop()``, before it ends.
     ///
-    /// A unix socket that only this process serves is emptied: its name is gone, so its queue can't grow. Of every other socket one more
-    /// connection is taken, if there is one: the kernel may have woken this thread for it, and no other.
+    /// A unix socket that only this process serves is emptied: its name is gone, so its queue can't grow. Of every
+    /// other socket one more connection is taken, if there is one: the kernel may have woken this thread for it, and no
+    /// other.
     func drain(_ serve: (_ connection: Int32) -> Void) {
         for listener in listeners {
             while let connection = accept(listener.descriptor) {

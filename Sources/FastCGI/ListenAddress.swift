@@ -5,8 +5,8 @@ public enum ListenAddress: Equatable, Sendable {
     /// A TCP socket; an empty host stands for every address of the machine.
     case tcp(host: String, port: UInt16)
 
-    /// Reads what an operator writes: a path with a `/` in it (`unix:` before it is allowed, as in nginx), or `host:port`,
-    /// with IPv6 addresses in brackets. Anything else is `nil`.
+    /// Reads what an operator writes: a path with a `/` in it (`unix:` before it is allowed, as in nginx), or
+    /// `host:port`, with IPv6 addresses in brackets. Anything else is `nil`.
     public init?(parsing text: String) {
         let scheme = "unix:"
         if text.hasPrefix(scheme) || text.utf8.contains(UInt8(ascii: "/")) {

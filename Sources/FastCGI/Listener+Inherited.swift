@@ -1,8 +1,9 @@
 import Glibc
 
 extension Listener {
-    /// The sockets that the process was started with: those of systemd (`LISTEN_FDS`, sd_listen_fds(3)), or else file descriptor 0
-    /// when it is a listening socket, as the FastCGI specification (section 2.2) has it and spawn-fcgi does.
+    /// The sockets that the process was started with: those of systemd (`LISTEN_FDS`, sd_listen_fds(3)), or else file
+    /// descriptor 0 when it is a listening socket, as the FastCGI specification (section 2.2) has it and spawn-fcgi
+    /// does.
     ///
     /// - Returns: none when there is neither.
     /// - Throws: ``FastCGIError`` when systemd's variables make no sense, or a socket can't be used.
@@ -21,7 +22,8 @@ extension Listener {
         return isListening(0) ? [try Listener(inherited: 0, name: "inherited descriptor 0")] : []
     }
 
-    /// The number of sockets that systemd passed to this process, the first one as descriptor 3; `nil` when it passed none.
+    /// The number of sockets that systemd passed to this process, the first one as descriptor 3; `nil` when it passed
+    /// none.
     private static func systemdSockets() throws(FastCGIError) -> Int32? {
         guard let pid = getenv("LISTEN_PID"), let count = getenv("LISTEN_FDS"),
             // The variables may be meant for a parent that handed them on.

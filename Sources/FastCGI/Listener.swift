@@ -4,8 +4,8 @@ import SystemPackage
 
 /// A listening socket.
 ///
-/// It is set to not block, since a connection that wakes two processes is accepted by one of them. Processes that share an inherited
-/// socket share this setting.
+/// It is set to not block, since a connection that wakes two processes is accepted by one of them. Processes that share
+/// an inherited socket share this setting.
 public final class Listener: Sendable {
     /// Connections that the kernel holds until a thread is free. A full queue makes nginx answer an error at once; the
     /// kernel lowers it to net.core.somaxconn (listen(2)).
@@ -60,8 +60,8 @@ public final class Listener: Sendable {
         try Self.prepare(descriptor, name)
     }
 
-    /// Whether no one can connect any more once ``removeSocketFile()`` was called: a unix socket that this process made. Other processes may serve an inherited one,
-    /// and a TCP port stays reachable while it is open.
+    /// Whether no one can connect any more once ``removeSocketFile()`` was called: a unix socket that this process
+    /// made. Other processes may serve an inherited one, and a TCP port stays reachable while it is open.
     var hasFinalQueue: Bool { socketFile != nil }
 
     deinit {
@@ -69,7 +69,8 @@ public final class Listener: Sendable {
         close(descriptor)
     }
 
-    /// Takes away the file of a unix socket that this listener made, if it is still there. Clients that have connected stay.
+    /// Takes away the file of a unix socket that this listener made, if it is still there. Clients that have connected
+    /// stay.
     func removeSocketFile() {
         socketFile?.remove()
     }
@@ -144,7 +145,8 @@ public final class Listener: Sendable {
     }
 }
 
-/// The file of a unix socket that this process made, told from one that another process has made at the same path since.
+/// The file of a unix socket that this process made, told from one that another process has made at the same path
+/// since.
 private struct SocketFile: Sendable {
     private let path: String
     private let device: dev_t

@@ -4,26 +4,33 @@ import SystemPackage
 
 /// A request of the web server, from its parameters to the end of its answer, on a connection of its own.
 ///
-/// Wraps an `FCGX_Request`, which needs a stable address for its life, and belongs to the thread that made it: libfcgi's functions
-/// with `_r` are safe on several threads when each has its own request (fcgiapp.h). Hence not `Sendable`.
+/// Wraps an `FCGX_Request`, which needs a stable address for its life, and belongs to the thread that made it:
+/// libfcgi's functions with `_r` are safe on several threads when each has its own request (fcgiapp.h). Hence not
+/// `Sendable`.
 public final class Request {
     /// How long the web server may take between two packets of a request's parameters; it sends them at once.
     static let parameterTimeout = timeval(tv_sec: 10, tv_usec: 0)
-    /// How long it may take between two pieces of a body or an answer: more than nginx's own 60 s, so that nginx decides.
+    /// How long it may take between two pieces of a body or an answer: more than nginx's own 60 s, so that nginx
+    /// decides.
     static let bodyTimeout = timeval(tv_sec: 75, tv_usec: 0)
 
     private let request: UnsafeMutablePointer<FCGX_Request>
 
     /// Takes over a connected socket, and reads the parameters of the request on it.
     ///
-    /// - Throws: ``FastCGIError`` when what comes is no FastCGI request, or does not come in time. The socket is closed then.
+    /// - Throws: ``FastCGIError`` when what comes is no FastCGI request, or does not come in time. The socket is closed
+    ///   then.
     init(connection: Int32) throws(FastCGIError) {
         request = .allocate(capacity: 1)
-        // No listening socket: after a request that is not well formed, FCGX_Accept_r would wait for the next one there.
+        // No listening socket: after a request that is not well formed, FCGX_Accept_r would wait for the next one
+        // there.
         FCGX_InitRequest(request, -1, 0)
         request.pointee.ipcFd = connection
         // FCGX_Accept_r begins by finishing the request before, and would close the connection with it.
         request.pointee.keepConnection = 1
+        var on: Int32 = 1
+        // Fails for a unix socket, which delays nothing anyway (tcp(7)).
+        setsockopt(connection, Int32(IPPROTO_TCP), TCP_NODELAY, &on, socklen_t(MemoryLayout.size(ofValue: on)))
         Self.setTimeout(Self.parameterTimeout, on: connection)
         guard FCGX_Accept_r(request) == 0 else {
             // FCGX_Accept_r has closed the socket, and deinit runs: every property has its value.
@@ -57,13 +64,15 @@ public final class Request {
     public func readBody(into buffer: UnsafeMutableRawBufferPointer) throws(FastCGIError) -> Int {
         let start = buffer.bindMemory(to: CChar.self).baseAddress
         let count = FCGX_GetStr(start, Int32(clamping: buffer.count), request.pointee.in)
-        // Fewer bytes than asked for mean the end of the body, or that the stream broke; only the error code tells which.
+        // Fewer bytes than asked for mean the end of the body, or that the stream broke; only the error code tells
+        // which.
         let error = FCGX_GetError(request.pointee.in)
         guard error == 0 else { throw Self.error("read a request's body", error) }
         return Int(count)
     }
 
-    /// Writes the next bytes of the answer: header fields as CGI has them (RFC 3875 section 6), an empty line, the content.
+    /// Writes the next bytes of the answer: header fields as CGI has them (RFC 3875 section 6), an empty line, the
+    /// content.
     ///
     /// - Throws: ``FastCGIError`` when the web server has gone, or took nothing in time.
     public func write(_ bytes: UnsafeRawBufferPointer) throws(FastCGIError) {
@@ -78,8 +87,8 @@ public final class Request {
         }
     }
 
-    /// Ends the answer and closes the connection, also where the web server asked to keep it (`FCGI_KEEP_CONN`): an idle kept connection
-    /// would hold this thread.
+    /// Ends the answer and closes the connection, also where the web server asked to keep it (`FCGI_KEEP_CONN`): an
+    /// idle kept connection would hold this thread.
     func finish() {
         request.pointee.keepConnection = 0
         FCGX_Finish_r(request)

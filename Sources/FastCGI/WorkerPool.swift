@@ -53,7 +53,8 @@ public final class WorkerPool: Sendable {
         running.forEach { $0.join() }
     }
 
-    /// Accepts no more, and lets ``run(started:)`` return when what is under way is done. May be called from any thread.
+    /// Accepts no more, and lets ``run(started:)`` return when what is under way is done. May be called from any
+    /// thread.
     public func stop() {
         acceptor.stop()
     }

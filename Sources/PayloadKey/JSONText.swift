@@ -1,7 +1,7 @@
 /// Writes JSON as Go's `encoding/json` does, byte for byte, since that is what existing clients and tests compare with.
 public enum JSONText {
-    /// A JSON string with its quotes. Escapes quote, backslash and controls, and, as Go does for HTML's sake, `<`, `>`, `&`,
-    /// U+2028 and U+2029.
+    /// A JSON string with its quotes. Escapes quote, backslash and controls, and, as Go does for HTML's sake, `<`, `>`,
+    /// `&`, U+2028 and U+2029.
     public static func string(_ text: some Sequence<Unicode.Scalar>) -> String {
         var json = "\""
         for scalar in text {

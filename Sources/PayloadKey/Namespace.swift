@@ -1,4 +1,5 @@
-/// A Temporal namespace that can safely name a folder: 1 to 200 bytes of UTF-8, no `/`, no control character, not `.` or `..`.
+/// A Temporal namespace that can safely name a folder: 1 to 200 bytes of UTF-8, no `/`, no control character, not `.`
+/// or `..`.
 ///
 /// Two namespaces are one only when their bytes are equal, also where Unicode calls them equivalent.
 public struct Namespace: Hashable, Sendable {

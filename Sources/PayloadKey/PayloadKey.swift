@@ -1,5 +1,5 @@
-/// The name under which a payload is stored and fetched:
-/// `/blobs/<namespace>/common/<digest>/<metadata hash>` or `/blobs/<namespace>/custom/<prefix>/<digest>/<metadata hash>`.
+/// The name under which a payload is stored and fetched: `/blobs/<namespace>/common/<digest>/<metadata hash>` or
+/// `/blobs/<namespace>/custom/<prefix>/<digest>/<metadata hash>`.
 public struct PayloadKey: Hashable, Sendable {
     /// The Temporal namespace that the payload belongs to.
     public let namespace: Namespace

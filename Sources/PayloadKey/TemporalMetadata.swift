@@ -48,7 +48,8 @@ public struct TemporalMetadata: Equatable, Sendable {
         self.init(entries)
     }
 
-    /// The hash that ends a payload's key: SHA-256 over name, value, name, value, … in order of the names, without separators.
+    /// The hash that ends a payload's key: SHA-256 over name, value, name, value, … in order of the names, without
+    /// separators.
     public var hash: Digest {
         var hasher = DigestHasher()
         for entry in entries {

@@ -1,4 +1,5 @@
-/// A request as the endpoints see it: plain values, whatever protocol brought them. Text from outside is bytes until validated.
+/// A request as the endpoints see it: plain values, whatever protocol brought them. Text from outside is bytes until
+/// validated.
 public struct ServiceRequest {
     /// Puts the next bytes of a body into the buffer and returns their number; zero means that the body has ended.
     public typealias BodySource = (UnsafeMutableRawBufferPointer) throws -> Int

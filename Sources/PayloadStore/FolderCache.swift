@@ -4,12 +4,13 @@ import SystemPackage
 
 /// The folders that this process commits to, each held open once the way down to it is known to be on disk.
 ///
-/// A commit must sync the parents of a folder just made, also of one that another process made a moment ago and may not have
-/// synced yet. So the first use of a folder by this process syncs all its parents, and later uses only make sure that
-/// the path still leads to the same folder: an open folder's inode number is not given to another, so equal identity is proof.
+/// A commit must sync the parents of a folder just made, also of one that another process made a moment ago and may not
+/// have synced yet. So the first use of a folder by this process syncs all its parents, and later uses only make sure
+/// that the path still leads to the same folder: an open folder's inode number is not given to another, so equal
+/// identity is proof.
 final class FolderCache: Sendable {
-    /// The most folders to hold open: two for each shard of one namespace, and as much again for others; but never more than a
-    /// quarter of the files that this process may have open.
+    /// The most folders to hold open: two for each shard of one namespace, and as much again for others; but never more
+    /// than a quarter of the files that this process may have open.
     let capacity: Int
     private let root: Descriptor
     private let open: Mutex<[String: Folder]> = Mutex([:])

@@ -13,8 +13,9 @@ public enum CommitOutcome: Sendable {
 extension PayloadStore {
     /// Makes a verified upload readable under its key. When this returns, content and names are on disk.
     ///
-    /// The order matters: content is on disk before any name leads to it, and the names are before the caller can answer. A
-    /// crash at any point leaves either nothing or a whole payload. Collection of garbage holds the shard's lock exclusively.
+    /// The order matters: content is on disk before any name leads to it, and the names are before the caller can
+    /// answer. A crash at any point leaves either nothing or a whole payload. Collection of garbage holds the shard's
+    /// lock exclusively.
     ///
     /// - Throws: ``StoreError``; the upload may have become an object without key then, which harms nothing.
     public func commit(_ upload: VerifiedUpload, as key: PayloadKey) throws(StoreError) -> CommitOutcome {
@@ -88,8 +89,8 @@ extension PayloadStore {
         }
     }
 
-    /// Gives the object another name. Where it has as many as the file system allows (ext4: 65000), the upload becomes the object; the old
-    /// file lives on under its keys.
+    /// Gives the object another name. Where it has as many as the file system allows (ext4: 65000), the upload becomes
+    /// the object; the old file lives on under its keys.
     private func linkObject(
         of upload: VerifiedUpload,
         _ objects: FolderCache.Folder,
@@ -124,7 +125,8 @@ extension PayloadStore {
     ) throws(StoreError) {
         let temporary = IncomingFile.uniqueName()
         try makeLink(temporary)
-        // rename(2) leaves it when it fails, and when both names are one file already. What can't be removed is left to the sweep.
+        // rename(2) leaves it when it fails, and when both names are one file already. What can't be removed is left to
+        // the sweep.
         defer { unlinkat(incoming.rawValue, temporary, 0) }
         try systemCall("rename onto \(folder.path)/\(name)") {
             renameat(incoming.rawValue, temporary, folder.descriptor.rawValue, name)
@@ -137,7 +139,8 @@ extension PayloadStore {
         try systemCall("fdatasync upload") { fdatasync(upload.descriptor.rawValue) }
     }
 
-    /// Counts a key's age from now, also after a crash: retention must not take a payload that a workflow has just stored again.
+    /// Counts a key's age from now, also after a crash: retention must not take a payload that a workflow has just
+    /// stored again.
     private func renewAge(_ name: String, in folder: FolderCache.Folder) throws(StoreError) {
         let file = try folder.descriptor.open(name, O_RDONLY | O_NONBLOCK)
         try systemCall("renew the age of \(folder.path)/\(name)") { futimens(file.rawValue, nil) }

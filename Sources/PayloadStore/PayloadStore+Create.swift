@@ -2,12 +2,13 @@ import Glibc
 import SystemPackage
 
 extension PayloadStore {
-    /// Makes an empty store at `path`, which must not exist or be an empty folder (or file system); folders get mode 0750.
+    /// Makes an empty store at `path`, which must not exist or be an empty folder (or file system); folders get mode
+    /// 0750.
     ///
     /// `layout.json` is written last: a folder that has it has everything else.
     ///
-    /// - Throws: ``StoreError`` naming the folder or file that could not be made; a store or other content that is already
-    ///   there stays untouched.
+    /// - Throws: ``StoreError`` naming the folder or file that could not be made; a store or other content that is
+    ///   already there stays untouched.
     public static func create(at path: String) throws(StoreError) {
         _ = try systemCall("make folder \(path)", expecting: .fileExists) { mkdir(path, 0o750) }
         let root = Descriptor(

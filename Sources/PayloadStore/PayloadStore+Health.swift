@@ -1,8 +1,8 @@
 import SystemPackage
 
 extension PayloadStore {
-    /// Makes sure that the store can take a payload and give it back: its folders exist and are writable, and free space is
-    /// above the reserve. Costs a handful of system calls that read nothing from disk.
+    /// Makes sure that the store can take a payload and give it back: its folders exist and are writable, and free
+    /// space is above the reserve. Costs a handful of system calls that read nothing from disk.
     ///
     /// - Throws: ``StoreError`` that says what is missing.
     public func checkHealth() throws(StoreError) {

@@ -41,8 +41,8 @@ public struct StoredPayload: Sendable {
 extension PayloadStore {
     /// Opens the payload that is stored under a key; `nil` when there is none.
     ///
-    /// - Throws: ``StoreError`` when there is something that can't be opened or is no regular file: that is a fault of the
-    ///   store, and must never look like a payload that was not stored.
+    /// - Throws: ``StoreError`` when there is something that can't be opened or is no regular file: that is a fault of
+    ///   the store, and must never look like a payload that was not stored.
     public func open(_ key: PayloadKey) throws(StoreError) -> StoredPayload? {
         let path = "\(StoreLayout.keyFolder(key))/\(StoreLayout.keyName(key))"
         let file: Descriptor

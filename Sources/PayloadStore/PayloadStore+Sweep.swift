@@ -37,8 +37,8 @@ extension PayloadStore {
         return removed
     }
 
-    /// Tells the log of files that do not belong in the store's upper folders; they are never touched. Looks at the root,
-    /// `objects/`, `keys/`, `locks/` and `incoming/` only, so its cost does not grow with the payloads.
+    /// Tells the log of files that do not belong in the store's upper folders; they are never touched. Looks at the
+    /// root, `objects/`, `keys/`, `locks/` and `incoming/` only, so its cost does not grow with the payloads.
     public func reportStrayFiles() throws(StoreError) {
         for path in try strayFiles() {
             logger.warning("a file that is not the store's lies in it and is ignored", metadata: ["file": "\(path)"])

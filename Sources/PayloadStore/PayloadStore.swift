@@ -116,8 +116,8 @@ public final class PayloadStore: Sendable {
         }
     }
 
-    /// A commit links from `incoming/` into `objects/` and from there into `keys/`: tried once, since a mount point inside
-    /// the store would let every upload fail.
+    /// A commit links from `incoming/` into `objects/` and from there into `keys/`: tried once, since a mount point
+    /// inside the store would let every upload fail.
     private func checkLinking() throws(StoreError) {
         let probe = try IncomingFile(in: incoming, logger: logger)
         for folder in [StoreLayout.objects, StoreLayout.keys] {

@@ -3,8 +3,8 @@ import SystemPackage
 
 /// Calls the system, and turns a result below zero into a ``StoreError`` that says what was being done.
 ///
-/// `errno` is read before anything else can change it. A call that a signal interrupted is made again; `close` is the one
-/// that must not be (close(2)), and does not come through here.
+/// `errno` is read before anything else can change it. A call that a signal interrupted is made again; `close` is the
+/// one that must not be (close(2)), and does not come through here.
 @discardableResult
 func systemCall(_ action: @autoclosure () -> String, _ call: () -> Int32) throws(StoreError) -> Int32 {
     Int32(try countingSystemCall(action()) { Int(call()) })
@@ -23,7 +23,8 @@ func countingSystemCall(_ action: @autoclosure () -> String, _ call: () -> Int) 
     }
 }
 
-/// As ``systemCall(_:_:)``, for a call whose failure with one of `expected` is an answer: returns that errno, `nil` on success.
+/// As ``systemCall(_:_:)``, for a call whose failure with one of `expected` is an answer: returns that errno, `nil` on
+/// success.
 func systemCall(
     _ action: @autoclosure () -> String,
     expecting expected: Errno...,

@@ -1,7 +1,7 @@
 import PayloadKey
 
-/// A payload in a file of `incoming/` whose length and digest were found right. Only the store's verification makes one, and
-/// only one of these can be committed: nothing unverified is ever linked into the tree.
+/// A payload in a file of `incoming/` whose length and digest were found right. Only the store's verification makes
+/// one, and only one of these can be committed: nothing unverified is ever linked into the tree.
 public struct VerifiedUpload: Sendable {
     /// The digest of the file's content.
     public let digest: Digest

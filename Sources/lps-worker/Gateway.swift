@@ -49,8 +49,8 @@ extension Request {
 }
 
 extension ServiceRequest {
-    /// Reads the parameters of RFC 3875 section 4.1, and those of our own nginx files (`REQUEST_BODY_FILE`, `LPS_…`). A client's header
-    /// fields come as `HTTP_…`, so no client can pass one of these.
+    /// Reads the parameters of RFC 3875 section 4.1, and those of our own nginx files (`REQUEST_BODY_FILE`, `LPS_…`). A
+    /// client's header fields come as `HTTP_…`, so no client can pass one of these.
     fileprivate init(_ request: Request) {
         var headers = Headers()
         headers.contentType = request.presentParameter("CONTENT_TYPE")

@@ -1,7 +1,7 @@
 import Logging
 
-/// Logs to standard error, one line an event: `level=notice msg="…" key=value …`. Standard error goes to journald under systemd, which
-/// adds time and process.
+/// Logs to standard error, one line an event: `level=notice msg="…" key=value …`. Standard error goes to journald under
+/// systemd, which adds time and process.
 ///
 /// Values from outside can't break a line or fake a field: what is not plain is quoted, and controls are escaped.
 struct LogfmtHandler: LogHandler {

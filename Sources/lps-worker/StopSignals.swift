@@ -1,13 +1,14 @@
 import FastCGI
 import Glibc
 
-/// SIGTERM, SIGINT and SIGQUIT (nginx's and PHP-FPM's graceful stop): the first stops the worker, the second ends it at once.
+/// SIGTERM, SIGINT and SIGQUIT (nginx's and PHP-FPM's graceful stop): the first stops the worker, the second ends it at
+/// once.
 struct StopSignals {
     private static let names = [SIGTERM: "SIGTERM", SIGINT: "SIGINT", SIGQUIT: "SIGQUIT"]
     private let signals: sigset_t
 
-    /// Blocks the signals, for this thread and all that it starts. SIGUSR1, for which libfcgi installs a handler, is blocked, too: it
-    /// would interrupt a read of some request.
+    /// Blocks the signals, for this thread and all that it starts. SIGUSR1, for which libfcgi installs a handler, is
+    /// blocked, too: it would interrupt a read of some request.
     init() {
         var stop = sigset_t()
         sigemptyset(&stop)

@@ -69,8 +69,8 @@ struct Worker {
         return inherited
     }
 
-    /// Folders that stay open, connections and files take descriptors; the usual soft limit of 1024 is there for select(2), which
-    /// nothing here uses.
+    /// Folders that stay open, connections and files take descriptors; the usual soft limit of 1024 is there for
+    /// select(2), which nothing here uses.
     private func raiseDescriptorLimit() {
         var limit = rlimit()
         let resource = __rlimit_resource_t(RLIMIT_NOFILE.rawValue)

@@ -4,7 +4,8 @@ import Testing
 
 /// The order of a commit's system calls, as strace(1) sees them.
 @Suite(.serialized) struct CommitOrderTests {
-    /// Stores a payload through a worker under strace, and gives the system calls from the request's arrival to its answer.
+    /// Stores a payload through a worker under strace, and gives the system calls from the request's arrival to its
+    /// answer.
     private func traceUpload(times: Int, _ mode: Stack.Mode) throws -> [[String]] {
         let stack = try Stack(mode)
         let trace = stack.folder.file("trace")

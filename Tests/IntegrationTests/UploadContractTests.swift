@@ -2,7 +2,8 @@ import Foundation
 import TestSupport
 import Testing
 
-/// The wire contract's table of uploads, through a real nginx and a real worker: as deployed, and with the plain fallbacks.
+/// The wire contract's table of uploads, through a real nginx and a real worker: as deployed, and with the plain
+/// fallbacks.
 @Suite(.serialized) struct UploadContractTests {
     @Test(arguments: Stack.Mode.allCases)
     func `Each check of an upload answers with its status and message, in the order of the table`(mode: Stack.Mode)

@@ -2,8 +2,8 @@ import Foundation
 import TestSupport
 import Testing
 
-/// What the wire contract says of all endpoints, and its worked examples, through a real nginx and a real worker: as deployed, and with the
-/// plain fallbacks.
+/// What the wire contract says of all endpoints, and its worked examples, through a real nginx and a real worker: as
+/// deployed, and with the plain fallbacks.
 @Suite(.serialized) struct WireContractTests {
     @Test(arguments: Stack.Mode.allCases)
     func `Every worked example is stored, and fetched as it was`(mode: Stack.Mode) throws {

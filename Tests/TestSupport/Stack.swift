@@ -2,8 +2,8 @@ import Crypto
 import Foundation
 import Testing
 
-/// The whole service on this machine, in a temporary folder: a real nginx with the project's own files, and real workers that
-/// share one socket.
+/// The whole service on this machine, in a temporary folder: a real nginx with the project's own files, and real
+/// workers that share one socket.
 package final class Stack: @unchecked Sendable {
     /// How nginx and the workers hand over payloads.
     package enum Mode: String, CaseIterable, Sendable {
