@@ -9,7 +9,7 @@ WORKERS ?= 2
 
 BUILD_PACKAGES := libfcgi-dev pkg-config
 RUN_PACKAGES := nginx spawn-fcgi multiwatch openssl curl
-TEST_PACKAGES := strace systemd
+TEST_PACKAGES := binutils strace systemd
 
 # Links the Swift library into the binaries: a server needs glibc and libfcgi only.
 RELEASE := -c release --static-swift-stdlib
