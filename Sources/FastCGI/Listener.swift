@@ -85,10 +85,9 @@ public final class Listener: Sendable {
         let address = try UnixAddress(path)
         try removeStaleSocket(path, address)
         let descriptor = try systemCall("open a socket for \(path)") { socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0) }
-        // No one may connect before mode and owner are right.
-        let mask = umask(0o177)
-        defer { umask(mask) }
         do {
+            // No one may connect before mode and owner are right. Linux gives the file the socket's own mode, less the umask.
+            try systemCall("change the mode of the socket for \(path)") { fchmod(descriptor, 0o600) }
             try systemCall("bind \(path)") { address.withPointer { bind(descriptor, $0, $1) } }
             if access.owner != nil || access.group != nil {
                 // -1 leaves a value as it is (chown(2)).

@@ -52,6 +52,7 @@ import Testing
     @Test func `A pool hands each request to its handler, with its parameters and body, and carries the answer`() throws
     {
         let folder = try TemporaryFolder()
+        defer { withExtendedLifetime(folder) {} }
         let listener = try Listener(binding: .unix(path: folder.file("s")))
         let pool = try WorkerPool(listeners: [listener], threads: 2, logger: Self.quiet) { request in
             var body = [UInt8](repeating: 0, count: 100)

@@ -122,6 +122,7 @@ import Testing
 
     @Test func `systemd accepts the units, and rates the service's exposure below 2.0`() throws {
         let folder = try TemporaryFolder()
+        defer { withExtendedLifetime(folder) {} }
         for name in ["lps.socket", "lps-worker@.service", "lps.target"] {
             let text = try Project.text("systemd/\(name)").replacingOccurrences(
                 of: "/usr/bin/lps-worker",
@@ -145,6 +146,7 @@ import Testing
     @Test(.enabled(if: ProcessInfo.processInfo.environment["LPS_BIN_DIR"] != nil, "make test builds the release"))
     func `The worker needs glibc and libfcgi only, and is under 20 MB when stripped`() throws {
         let folder = try TemporaryFolder()
+        defer { withExtendedLifetime(folder) {} }
         for name in ["lps-worker", "lps"] {
             let stripped = folder.file(name)
             #expect(try run("strip", ["-o", stripped, Project.binary(name)]).status == 0)

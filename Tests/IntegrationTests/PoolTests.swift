@@ -6,12 +6,13 @@ import Testing
 @Suite(.serialized) struct PoolTests {
     private static let worker = Project.binary("lps-worker")
 
-    /// A store in a folder of its own.
-    private func makeStore() throws -> (folder: TemporaryFolder, store: String) {
-        let folder = try TemporaryFolder()
-        let store = folder.file("store")
+    private let folder: TemporaryFolder
+    private let store: String
+
+    init() throws {
+        folder = try TemporaryFolder()
+        store = folder.file("store")
         #expect(try run(Project.binary("lps"), ["init", "--store", store]).status == 0)
-        return (folder, store)
     }
 
     private func isHealthy(_ socket: String) throws -> Bool {
@@ -70,7 +71,6 @@ import Testing
     }
 
     @Test func `A stopped worker finishes the upload under way and what its own socket has let in`() throws {
-        let (folder, store) = try makeStore()
         let socket = folder.file("lps.sock")
         let worker = try ChildProcess(
             Self.worker,
@@ -105,7 +105,6 @@ import Testing
     }
 
     @Test func `A second signal ends a worker at once`() throws {
-        let (folder, store) = try makeStore()
         let socket = folder.file("lps.sock")
         let worker = try ChildProcess(Self.worker, ["--store", store, "--listen", socket], log: folder.file("log"))
         try waitUntilServing(worker)
@@ -120,7 +119,6 @@ import Testing
     }
 
     @Test func `A unix socket gets the mode and owner that were asked for`() throws {
-        let (folder, store) = try makeStore()
         let socket = folder.file("lps.sock")
         let options = ["--listen-mode", "0606", "--listen-owner", "\(geteuid())", "--listen-group", "\(getegid())"]
         let worker = try ChildProcess(
@@ -138,7 +136,6 @@ import Testing
     }
 
     @Test func `A worker listens on host and port`() throws {
-        let (folder, store) = try makeStore()
         // Another process may take a free port before the worker does: then the next one is tried.
         for _ in 0..<20 {
             let port = UInt16.random(in: 20_000...32_000)
@@ -159,7 +156,6 @@ import Testing
     }
 
     @Test func `spawn-fcgi and multiwatch run a pool on descriptor 0`() throws {
-        let (folder, store) = try makeStore()
         let socket = folder.file("lps.sock")
         let pool = try ChildProcess(
             "spawn-fcgi",
@@ -176,7 +172,6 @@ import Testing
     }
 
     @Test func `systemd's sockets are served, and readiness and stop are told`() throws {
-        let (folder, store) = try makeStore()
         let socket = folder.file("lps.sock")
         let notify = try NotifySocket(folder.file("notify.sock"))
         let activate = try ChildProcess(
@@ -213,7 +208,6 @@ import Testing
     }
 
     @Test func `A worker does not start without a socket, nor on one that is served`() throws {
-        let (folder, store) = try makeStore()
         let none = try run(Self.worker, ["--store", store])
         #expect(none.status == 78)
         #expect(none.output.contains("nothing to listen on"))
@@ -228,7 +222,6 @@ import Testing
 
     @Test(.enabled(if: geteuid() == 0, "only root can start a worker as another user"))
     func `A worker does not start on a store that it can't write`() throws {
-        let (folder, store) = try makeStore()
         chmod(folder.path, 0o755)
         chmod(store, 0o755)
         for name in try FileManager.default.contentsOfDirectory(atPath: store) { chmod("\(store)/\(name)", 0o755) }
@@ -242,7 +235,6 @@ import Testing
 
     @Test(.enabled(if: geteuid() == 0, "only root can mount"))
     func `A worker does not start on a store that is shared between file systems`() throws {
-        let (folder, store) = try makeStore()
         // In a mount namespace of its own, gone with the process.
         let script =
             "mount -t tmpfs none '\(store)/incoming' && exec '\(Self.worker)' --store '\(store)' --listen '\(folder.file("x.sock"))'"

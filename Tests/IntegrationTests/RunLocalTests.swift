@@ -147,6 +147,9 @@ import Testing
     func `It runs for a user who is not root`() throws {
         // The project may lie where only root can read.
         let copies = try TemporaryFolder()
+        let folder = try TemporaryFolder()
+        // Else they go after their last mention here.
+        defer { withExtendedLifetime((copies, folder)) {} }
         #expect(chmod(copies.path, 0o755) == 0)
         for file in ["nginx/run-local", "nginx/lps.conf", "nginx/lps-http.conf", "nginx/lps-site.conf"] {
             #expect(try run("install", ["-D", "-m", "0755", "\(Project.root)/\(file)", copies.file(file)]).status == 0)
@@ -154,7 +157,6 @@ import Testing
         for name in ["lps", "lps-worker"] {
             #expect(try run("install", ["-m", "0755", Project.binary(name), copies.file(name)]).status == 0)
         }
-        let folder = try TemporaryFolder()
         #expect(try run("chown", ["nobody", folder.path]).status == 0)
         let (port, tlsPort) = Self.randomPorts()
         let process = try ChildProcess(

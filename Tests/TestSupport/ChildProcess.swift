@@ -93,7 +93,10 @@ package final class ChildProcess: @unchecked Sendable {
         lock.withLock {
             if let ended { return ended }
             var status: Int32 = 0
-            if waitpid(pid, &status, options) == pid { ended = status }
+            var waited: pid_t
+            repeat { waited = waitpid(pid, &status, options) } while waited < 0 && errno == EINTR
+            precondition(waited >= 0, "process \(pid) was waited for by someone else")
+            if waited == pid { ended = status }
             return ended
         }
     }
@@ -111,6 +114,7 @@ package final class ChildProcess: @unchecked Sendable {
 /// Runs a program to its end: the exit status, and what it wrote.
 package func run(_ executable: String, _ arguments: [String] = []) throws -> (status: Int32, output: String) {
     let folder = try TemporaryFolder()
+    defer { withExtendedLifetime(folder) {} }
     let child = try ChildProcess(executable, arguments, log: folder.file("output"))
     let status = child.wait()
     return (status, child.log)
