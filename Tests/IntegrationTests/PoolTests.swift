@@ -183,7 +183,7 @@ import Testing
             log: folder.file("log")
         )
         // systemd-socket-activate becomes the worker at the first connection.
-        try eventually("the socket is there") { FileManager.default.fileExists(atPath: socket) }
+        try eventually("it listens: \(activate.log)") { activate.log.contains("Listening on") }
         #expect(try isHealthy(socket))
         #expect(notify.receive() == "READY=1")
         #expect(activate.log.contains("systemd socket 3"))
