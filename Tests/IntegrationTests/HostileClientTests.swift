@@ -8,7 +8,7 @@ import Testing
     private static let digest = Stack.digest(content)
 
     private func expectUntouched(_ stack: Stack, sourceLocation: SourceLocation = #_sourceLocation) throws {
-        try eventually("incoming is empty: \(stack.incoming)") { stack.incoming.isEmpty }
+        try stack.expectNothingIncoming()
         #expect(stack.tree.isEmpty, sourceLocation: sourceLocation)
         #expect(try stack.put(Self.content).status == 201, "the pool serves", sourceLocation: sourceLocation)
     }
@@ -42,7 +42,7 @@ import Testing
             )
             try connection.send(payload)
         }
-        try eventually("incoming is empty: \(stack.incoming)") { stack.incoming.isEmpty }
+        try stack.expectNothingIncoming()
         for path in stack.tree where path.hasPrefix("objects/") {
             let digest = Stack.digest(try contents(of: "\(stack.store)/\(path)"))
             #expect(digest == "sha256:\((path as NSString).lastPathComponent)")

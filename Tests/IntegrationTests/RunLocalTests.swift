@@ -123,7 +123,10 @@ import Testing
         running.process.signal(SIGTERM)
         usleep(300_000)
         #expect(running.process.isRunning)
-        running.process.signal(SIGTERM)
+        try eventually("it has stopped") {
+            running.process.signal(SIGTERM)
+            return !running.process.isRunning
+        }
         #expect(running.process.wait() == 0)
         #expect(try running.processes("nginx").isEmpty)
         withExtendedLifetime(client) {}

@@ -34,7 +34,7 @@ import Testing
                 #expect(body.isEmpty)
             }
         }
-        #expect(stack.incoming.isEmpty)
+        try stack.expectNothingIncoming()
     }
 
     @Test(arguments: Stack.Mode.allCases)

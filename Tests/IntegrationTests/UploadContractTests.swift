@@ -107,7 +107,7 @@ import Testing
         )
 
         #expect(stack.tree.isEmpty, "no refused upload left anything")
-        #expect(stack.incoming.isEmpty)
+        try stack.expectNothingIncoming()
         #expect(try put(target, good).status == 201, "the pool still serves")
     }
 

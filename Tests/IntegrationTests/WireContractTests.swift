@@ -28,7 +28,7 @@ import Testing
             #expect(fetched.headers["cache-control"] == "private, max-age=31536000, immutable")
             #expect(fetched.headers["last-modified"] == nil)
         }
-        #expect(stack.incoming.isEmpty)
+        try stack.expectNothingIncoming()
     }
 
     @Test(arguments: Stack.Mode.allCases)

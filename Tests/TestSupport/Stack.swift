@@ -263,6 +263,11 @@ package final class Stack: @unchecked Sendable {
         return try JSONDecoder().decode(Answer.self, from: Data(json)).Key
     }
 
+    /// Waits until nothing is left of the uploads: nginx removes its file a moment after the answer.
+    package func expectNothingIncoming() throws {
+        try eventually("incoming is empty: \(incoming)") { incoming.isEmpty }
+    }
+
     /// What lies in `incoming/`.
     package var incoming: [String] { files(below: "\(store)/incoming") }
 
