@@ -243,6 +243,23 @@ import Testing
         #expect(ended.output.contains("is shared between file systems: incoming/ can't link into objects/"))
     }
 
+    @Test(.enabled(if: geteuid() == 0, "only root can mount"))
+    func `A worker starts on a full disk, so that downloads go on`() throws {
+        let disk = folder.file("disk")
+        #expect(mkdir(disk, 0o700) == 0)
+        // In a mount namespace of its own, gone with the process: a file system that has no room for one more file.
+        let script = """
+            mount -t tmpfs -o nr_inodes=300 none '\(disk)' && '\(Project.binary("lps"))' init --store '\(disk)/s' &&
+            { i=0; while mkdir "\(disk)/f$i" 2>/dev/null; do i=$((i+1)); done; } &&
+            exec '\(Self.worker)' --store '\(disk)/s' --reserve 0 --listen '\(folder.file("x.sock"))'
+            """
+        let worker = try ChildProcess("unshare", ["--mount", "sh", "-c", script], log: folder.file("log"))
+        try waitUntilServing(worker)
+        #expect(worker.log.contains("no space to try whether uploads can be linked"))
+        worker.signal(SIGTERM)
+        #expect(worker.wait() == 0)
+    }
+
     @Test func `Help and version are for a person`() throws {
         let help = try run(Self.worker, ["--help"])
         #expect(help.status == 0)

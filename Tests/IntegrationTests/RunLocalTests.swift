@@ -32,6 +32,15 @@ import Testing
             }
         }
 
+        /// What the script started is in sessions of its own: also after a test that failed, the script must stop it.
+        deinit {
+            let end = Date().addingTimeInterval(30)
+            while process.isRunning, Date() < end {
+                process.signal(SIGTERM)
+                usleep(200_000)
+            }
+        }
+
         /// Processes whose command line names this folder: nginx's master, workers, supervisors.
         func processes(_ name: String) throws -> [pid_t] {
             try FileManager.default.contentsOfDirectory(atPath: "/proc").compactMap { pid_t($0) }.filter { pid in
