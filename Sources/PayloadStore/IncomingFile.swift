@@ -1,6 +1,5 @@
 import Glibc
 import Logging
-import PayloadKey
 
 /// A file of our own in `incoming/`, whose name is gone with the last reference.
 ///

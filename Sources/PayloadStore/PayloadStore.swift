@@ -13,7 +13,7 @@ import SystemPackage
 public final class PayloadStore: Sendable {
     /// The store's root, as the operator gave it.
     public let path: String
-    /// Bytes of the file system's free space that no upload may use.
+    /// Bytes of free space below which no payload is stored.
     public let reserve: UInt64
 
     /// Where uploads may come from: `incoming/`, as the operator spells the store's path, and as it is without links.
@@ -49,7 +49,7 @@ public final class PayloadStore: Sendable {
         try checkFolders()
         do {
             try checkLinking()
-        } catch  where error.code == .noSpace {
+        } catch let error where error.code == .noSpace {
             // Downloads go on, and uploads when there is space again.
             logger.warning("no space to try whether uploads can be linked", metadata: ["error": "\(error)"])
         }

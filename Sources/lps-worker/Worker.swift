@@ -74,8 +74,9 @@ struct Worker {
     private func raiseDescriptorLimit() {
         var limit = rlimit()
         let resource = __rlimit_resource_t(RLIMIT_NOFILE.rawValue)
-        guard getrlimit(resource, &limit) == 0 else { return }
-        limit.rlim_cur = min(limit.rlim_max, 16384)
+        let wanted: rlim_t = 16384
+        guard getrlimit(resource, &limit) == 0, limit.rlim_cur < wanted else { return }
+        limit.rlim_cur = min(limit.rlim_max, wanted)
         if setrlimit(resource, &limit) != 0 {
             logger.warning("can't raise the limit of open files", metadata: ["errno": "\(errno)"])
         }

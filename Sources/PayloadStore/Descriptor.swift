@@ -1,0 +1,98 @@
+import Glibc
+import SystemPackage
+
+/// An open file or folder, closed with the last reference.
+///
+/// The number never changes, and every use of it here is a system call that may run beside others: hence `Sendable`.
+final class Descriptor: Sendable {
+    /// The descriptor's number; valid while this object lives.
+    let rawValue: Int32
+
+    init(_ rawValue: Int32) {
+        self.rawValue = rawValue
+    }
+
+    deinit {
+        close(rawValue)
+    }
+
+    /// Opens `path` relative to this folder, never following a link as its last part.
+    func open(_ path: String, _ flags: Int32, mode: mode_t = 0) throws(StoreError) -> Descriptor {
+        Descriptor(
+            try systemCall("open \(path)") {
+                openat(rawValue, path, flags | O_NOFOLLOW | O_CLOEXEC, mode)
+            }
+        )
+    }
+
+    /// What `path` is, relative to this folder; `nil` when there is nothing.
+    func status(of path: String) throws(StoreError) -> FileStatus? {
+        var status = stat()
+        let absent = try systemCall("stat \(path)", expecting: .noSuchFileOrDirectory, .notDirectory) {
+            fstatat(rawValue, path, &status, AT_SYMLINK_NOFOLLOW)
+        }
+        return absent == nil ? FileStatus(status) : nil
+    }
+
+    /// What this open file is.
+    func status(_ name: @autoclosure () -> String) throws(StoreError) -> FileStatus {
+        var status = stat()
+        try systemCall("stat \(name())") { fstat(rawValue, &status) }
+        return FileStatus(status)
+    }
+
+    /// Waits until this folder's names, or this file's content and attributes, are on disk (fsync(2)).
+    func synchronize(_ name: @autoclosure () -> String) throws(StoreError) {
+        try systemCall("fsync \(name())") { fsync(rawValue) }
+    }
+}
+
+extension Descriptor {
+    /// The names in a folder below this one, without `.` and `..`, in no order.
+    func names(_ path: String) throws(StoreError) -> [String] {
+        let descriptor = try systemCall("open folder \(path)") {
+            openat(rawValue, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
+        }
+        guard let stream = fdopendir(descriptor) else {
+            let error = Errno(rawValue: errno)
+            close(descriptor)
+            throw StoreError(.system, "read folder \(path)", errno: error)
+        }
+        defer { closedir(stream) }
+        var names: [String] = []
+        while true {
+            errno = 0
+            guard let entry = readdir(stream) else {
+                let error = Errno(rawValue: errno)
+                guard error.rawValue == 0 else { throw StoreError(.system, "read folder \(path)", errno: error) }
+                return names
+            }
+            let name = withUnsafePointer(to: &entry.pointee.d_name) {
+                $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
+            }
+            if name != ".", name != ".." { names.append(name) }
+        }
+    }
+
+    /// Writes all of `bytes` at the file's end.
+    func write(_ bytes: [UInt8], _ name: String) throws(StoreError) {
+        do {
+            try bytes.withUnsafeBytes { try write($0, name) }
+        } catch let error as StoreError {
+            throw error
+        } catch {
+            throw StoreError(.system, "write \(name): \(error)")
+        }
+    }
+
+    /// Writes all of `bytes` at the file's end; write(2) may take less than it is given.
+    func write(_ bytes: UnsafeRawBufferPointer, _ name: @autoclosure () -> String) throws(StoreError) {
+        var rest = bytes
+        while !rest.isEmpty {
+            let count = try countingSystemCall("write \(name())") {
+                Glibc.write(rawValue, rest.baseAddress, rest.count)
+            }
+            rest = UnsafeRawBufferPointer(rebasing: rest[count...])
+        }
+    }
+}

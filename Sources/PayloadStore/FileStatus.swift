@@ -1,0 +1,29 @@
+import Glibc
+
+/// The part of stat(2)'s answer that the store decides by.
+struct FileStatus: Equatable {
+    /// Which file it is: two names with equal identities are one file.
+    struct Identity: Equatable {
+        let device: UInt64
+        let inode: UInt64
+    }
+
+    let identity: Identity
+    let isRegular: Bool
+    let isFolder: Bool
+    /// How many names the file has; none when the last one is gone and only an open descriptor keeps it.
+    let links: UInt64
+    /// Bytes.
+    let size: UInt64
+    /// Seconds since 1970.
+    let modified: Int
+
+    init(_ status: stat) {
+        identity = Identity(device: UInt64(status.st_dev), inode: UInt64(status.st_ino))
+        isRegular = status.st_mode & S_IFMT == S_IFREG
+        isFolder = status.st_mode & S_IFMT == S_IFDIR
+        links = UInt64(status.st_nlink)
+        size = UInt64(max(0, status.st_size))
+        modified = status.st_mtim.tv_sec
+    }
+}
