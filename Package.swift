@@ -60,7 +60,7 @@ let package = Package(
             name: "TestSupport",
             dependencies: [.product(name: "Crypto", package: "swift-crypto")],
             path: "Tests/TestSupport",
-            exclude: ["put_vectors.json"]
+            exclude: ["codec", "put_vectors.json"]
         ),
         .testTarget(name: "PayloadKeyTests", dependencies: ["PayloadKey", "TestSupport"]),
         .testTarget(name: "PayloadStoreTests", dependencies: ["PayloadStore", "TestSupport"]),

@@ -30,23 +30,34 @@ public struct TemporalMetadata: Equatable, Sendable {
     /// - Throws: ``TemporalMetadataError`` that says which layer does not decode.
     public init(header: [UInt8]) throws(TemporalMetadataError) {
         guard let json = StandardBase64.decode(header) else { throw .headerNotBase64 }
-        let members: [FlatJSONObject.Member]
+        var reader = JSONReader(json)
         do {
-            members = try FlatJSONObject.parse(json)
-        } catch {
+            try reader.skipWhitespace()
+            self = try reader.temporalMetadata(decodingValues: StandardBase64.decode)
+            try reader.end()
+        } catch let error as TemporalMetadataError {
+            throw error
+        } catch let error as JSONSyntaxError {
             throw .notJSON(error)
+        } catch {
+            // Reading what is in memory fails in no other way.
+            throw .notJSON(JSONSyntaxError(reason: "\(error)", offset: reader.offset))
         }
-        var entries: [(name: [UInt8], value: [UInt8])] = []
-        for member in members {
-            guard let text = member.value else {
-                entries.append((member.name, []))
-                continue
-            }
-            guard let value = StandardBase64.decode(text) else { throw .valueNotBase64(name: member.name) }
-            entries.append((member.name, value))
-        }
-        self.init(entries)
     }
+
+    /// The JSON object that maps each name to the base64 of its value, as Go's encoder writes it: `null` when there is
+    /// no metadata.
+    public var json: String {
+        guard !entries.isEmpty else { return "null" }
+        let members = entries.map { entry in
+            let name = JSONText.string(String(decoding: entry.name, as: UTF8.self).unicodeScalars)
+            return "\(name):\"\(StandardBase64.encode(entry.value))\""
+        }
+        return "{\(members.joined(separator: ","))}"
+    }
+
+    /// The value of an `X-Temporal-Metadata` header.
+    public var header: String { StandardBase64.encode(Array(json.utf8)) }
 
     /// The hash that ends a payload's key: SHA-256 over name, value, name, value, … in order of the names, without
     /// separators.
@@ -61,15 +72,19 @@ public struct TemporalMetadata: Equatable, Sendable {
 
     /// The value of `remote-codec/key-prefix`, not yet validated; `nil` when it is absent or empty.
     public var keyPrefix: [UInt8]? {
-        let value = entries.first { $0.name.elementsEqual(Self.keyPrefixName.utf8) }?.value
-        return value.flatMap { $0.isEmpty ? nil : $0 }
+        self[Self.keyPrefixName].flatMap { $0.isEmpty ? nil : $0 }
+    }
+
+    /// The value of a name; `nil` when there is none.
+    public subscript(name: String) -> [UInt8]? {
+        entries.first { $0.name.elementsEqual(name.utf8) }?.value
     }
 }
 
 /// Why a metadata header does not decode.
 public enum TemporalMetadataError: Error, Equatable {
     case headerNotBase64
-    case notJSON(FlatJSONObject.SyntaxError)
+    case notJSON(JSONSyntaxError)
     case valueNotBase64(name: [UInt8])
 }
 
@@ -80,9 +95,32 @@ extension TemporalMetadataError: CustomStringConvertible {
         case .headerNotBase64:
             "X-Temporal-Metadata header is not valid base64"
         case .notJSON(let error):
-            "X-Temporal-Metadata header is not a JSON object of strings: \(error.reason) at byte \(error.offset)"
+            "X-Temporal-Metadata header is not a JSON object of strings: \(error)"
         case .valueNotBase64(let name):
             "X-Temporal-Metadata header: the value of '\(String(decoding: name, as: UTF8.self))' is not valid base64"
         }
+    }
+}
+
+extension JSONReader {
+    /// Reads an object that maps each name to the base64 of its value. `null` is no metadata, and a `null` value an empty
+    /// one.
+    ///
+    /// - Parameter decode: decodes base64; `nil` for what is none.
+    /// - Throws: ``TemporalMetadataError/valueNotBase64(name:)``, ``JSONSyntaxError``, or what loading throws.
+    mutating func temporalMetadata(decodingValues decode: ([UInt8]) -> [UInt8]?) throws -> TemporalMetadata {
+        var entries: [(name: [UInt8], value: [UInt8])] = []
+        if try null() { return TemporalMetadata(entries) }
+        try object { reader, name in
+            if try reader.null() {
+                entries.append((name, []))
+                return
+            }
+            guard let value = decode(try reader.string()) else {
+                throw TemporalMetadataError.valueNotBase64(name: name)
+            }
+            entries.append((name, value))
+        }
+        return TemporalMetadata(entries)
     }
 }

@@ -26,3 +26,38 @@ package struct PutVector: Decodable, Sendable, CustomTestStringConvertible {
         }
     }()
 }
+
+/// A payload as the existing codec encodes it, in namespace `test`.
+package struct CodecVector: Sendable, CustomTestStringConvertible {
+    package let name: String
+    package let metadata: [String: String]
+    package let data: [UInt8]
+    /// The data of the payload that carries the reference.
+    package let encoded: [UInt8]
+
+    package var testDescription: String { name }
+
+    package static let all = [
+        CodecVector(
+            "encoded_no_prefix",
+            ["foo": "bar", "baz": "qux"],
+            "This message is also longer than the 32 bytes limit!"
+        ),
+        CodecVector(
+            "encoded_with_prefix",
+            ["foo": "bar", "baz": "qux", "remote-codec/key-prefix": "1234"],
+            "this is a longer message blah blah blah blah blah blah blah"
+        ),
+    ]
+
+    private init(_ name: String, _ metadata: [String: String], _ data: String) {
+        self.name = name
+        self.metadata = metadata
+        self.data = Array(data.utf8)
+        do {
+            encoded = Array(try Project.text("Tests/TestSupport/codec/\(name).json").utf8)
+        } catch {
+            fatalError("\(name).json: \(error)")
+        }
+    }
+}

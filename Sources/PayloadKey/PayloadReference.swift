@@ -1,0 +1,116 @@
+/// What stands in a workflow's history in the place of a payload that was uploaded: its metadata, size, digest and key.
+///
+/// The one implementation of the codec's rules (docs/wire-contract.md), for the client library and the codec server.
+public struct PayloadReference: Equatable, Sendable {
+    /// The metadata name that makes a payload a reference; its value is the API's version.
+    public static let versionName = "temporal.io/remote-codec"
+    /// The API's version that references are written with.
+    public static let version = "v2"
+    /// A payload is uploaded when its serialized size in bytes is over this, unless another one is configured.
+    public static let defaultMinimumSize = 128_000
+    /// The metadata of the payload that carries a reference.
+    public static let carrierMetadata = TemporalMetadata([
+        (Array("encoding".utf8), Array("json/plain".utf8)), (Array(versionName.utf8), Array(version.utf8)),
+    ])
+
+    /// The metadata of the payload that was uploaded.
+    public let metadata: TemporalMetadata
+    /// Bytes of the payload that was uploaded.
+    public let size: UInt64
+    /// The digest of these bytes.
+    public let digest: Digest
+    /// The key that the service answered, UTF-8, never empty.
+    public let key: [UInt8]
+
+    /// Makes the reference to an uploaded payload.
+    public init(metadata: TemporalMetadata, size: UInt64, digest: Digest, key: [UInt8]) {
+        self.metadata = metadata
+        self.size = size
+        self.digest = digest
+        self.key = key
+    }
+
+    /// Whether a payload is a reference, by its metadata.
+    ///
+    /// - Throws: ``PayloadReferenceError`` when it is one of another version.
+    public static func isCarried(by metadata: TemporalMetadata) throws(PayloadReferenceError) -> Bool {
+        guard let value = metadata[versionName] else { return false }
+        if value.elementsEqual("v1".utf8) { throw .version1 }
+        guard value.elementsEqual(version.utf8) else { throw .unknownVersion(value) }
+        return true
+    }
+
+    /// The carrying payload's data, byte for byte as Go's encoder writes it.
+    public var json: String {
+        let key = JSONText.string(String(decoding: key, as: UTF8.self).unicodeScalars)
+        return "{\"metadata\":\(metadata.json),\"size\":\(size),\"digest\":\"\(digest)\",\"key\":\(key)}"
+    }
+
+    /// Reads the data of a payload that carries a reference. Unknown members are passed over.
+    ///
+    /// - Throws: ``PayloadReferenceError`` that says what is missing or wrong.
+    public init(parsing json: [UInt8]) throws(PayloadReferenceError) {
+        var reader = JSONReader(json)
+        do {
+            self = try reader.payloadReference()
+        } catch let error as PayloadReferenceError {
+            throw error
+        } catch {
+            throw .malformed("\(error)")
+        }
+    }
+}
+
+extension JSONReader {
+    fileprivate mutating func payloadReference() throws -> PayloadReference {
+        var metadata: TemporalMetadata?
+        var size: UInt64?
+        var digest: Digest?
+        var key: [UInt8]?
+        try skipWhitespace()
+        try object { reader, name in
+            switch String(decoding: name, as: UTF8.self) {
+            case "metadata": metadata = try reader.temporalMetadata(decodingValues: StandardBase64.decode)
+            case "size": size = try reader.unsignedInteger()
+            case "digest":
+                let text = try reader.string()
+                digest = try? Digest(parsing: text)
+                guard digest != nil else {
+                    throw PayloadReferenceError.malformed("invalid digest '\(String(decoding: text, as: UTF8.self))'")
+                }
+            case "key": key = try reader.string()
+            default: try reader.skip()
+            }
+        }
+        try end()
+        guard let metadata else { throw PayloadReferenceError.malformed("it has no metadata") }
+        guard let size else { throw PayloadReferenceError.malformed("it has no size") }
+        guard let digest else { throw PayloadReferenceError.malformed("it has no digest") }
+        guard let key, !key.isEmpty else { throw PayloadReferenceError.malformed("it has no key") }
+        return PayloadReference(metadata: metadata, size: size, digest: digest, key: key)
+    }
+}
+
+/// Why a payload that says that it is a reference is none that can be followed.
+public enum PayloadReferenceError: Error, Equatable {
+    /// It was stored under version 1 of the API, by digest.
+    case version1
+    /// Its version is not known; holds the version.
+    case unknownVersion([UInt8])
+    /// Its data is not a reference; says why.
+    case malformed(String)
+}
+
+extension PayloadReferenceError: CustomStringConvertible {
+    /// One line that names the value. What comes from outside in it is not escaped.
+    public var description: String {
+        switch self {
+        case .version1:
+            "it was stored under version v1 of the API, which this service does not have (\(PayloadReference.versionName))"
+        case .unknownVersion(let version):
+            "unknown version '\(String(decoding: version, as: UTF8.self))' in \(PayloadReference.versionName)"
+        case .malformed(let reason):
+            "invalid reference to a large payload: \(reason)"
+        }
+    }
+}

@@ -1,0 +1,94 @@
+import Foundation
+import TestSupport
+import Testing
+
+@testable import PayloadKey
+
+@Suite struct PayloadReferenceTests {
+    private func reference(_ json: String) throws -> PayloadReference {
+        try PayloadReference(parsing: Array(json.utf8))
+    }
+
+    @Test(arguments: CodecVector.all)
+    func `A reference is written byte for byte as the existing codec writes it, and read back`(vector: CodecVector)
+        throws
+    {
+        let metadata = TemporalMetadata(vector.metadata.map { (Array($0.key.utf8), Array($0.value.utf8)) })
+        let digest = Digest(of: vector.data)
+        let prefix = metadata.keyPrefix.flatMap { KeyPrefix(validating: $0) }
+        let namespace = try Namespace(validating: Array("test".utf8))
+        let key = PayloadKey(namespace: namespace, prefix: prefix, digest: digest, metadataHash: metadata.hash)
+        let written = PayloadReference(
+            metadata: metadata,
+            size: UInt64(vector.data.count),
+            digest: digest,
+            key: key.utf8
+        )
+        #expect(Array(written.json.utf8) == vector.encoded)
+        #expect(try PayloadReference(parsing: vector.encoded) == written)
+    }
+
+    @Test func `Names and keys are escaped as Go escapes them`() throws {
+        let name = "<a>&\"\\\u{2028}\u{2029}é"
+        let written = PayloadReference(
+            metadata: TemporalMetadata([(Array(name.utf8), [0xFF, 0xFE])]),
+            size: 0,
+            digest: Digest(of: []),
+            key: Array("/blobs/<&>".utf8)
+        )
+        #expect(
+            written.json
+                == #"{"metadata":{"\u003ca\u003e\u0026\"\\\u2028\u2029é":"//4="},"size":0,"digest":"\#(Digest(of: []))","key":"/blobs/\u003c\u0026\u003e"}"#
+        )
+        #expect(try PayloadReference(parsing: Array(written.json.utf8)) == written)
+    }
+
+    @Test func `Without metadata, null stands for it, as Go's encoder writes it`() throws {
+        let written = PayloadReference(metadata: TemporalMetadata([]), size: 1, digest: Digest(of: []), key: [0x61])
+        #expect(written.json.hasPrefix(#"{"metadata":null,"size":1,"#))
+        #expect(try reference(written.json) == written)
+    }
+
+    @Test func `Members may come in any order, and unknown ones are passed over`() throws {
+        let read = try reference(
+            #" {"later":[{"a":1}],"key":"/k","digest":"\#(Digest(of: []))","size":7,"metadata":{}} "#
+        )
+        #expect(read.key == Array("/k".utf8))
+        #expect(read.size == 7)
+    }
+
+    @Test(
+        arguments: [
+            ("", "expected '{' at byte 0"),
+            ("[]", "expected '{' at byte 0"),
+            (#"{"metadata":{"a":"!"}}"#, "the value of 'a' is not valid base64"),
+            (#"{"metadata":{"a":1}}"#, "expected '\"'"),
+            (#"{"metadata":{},"size":-1}"#, "expected a number without sign"),
+            (#"{"metadata":{},"size":"1"}"#, "expected a value"),
+            (#"{"metadata":{},"size":1,"digest":"sha256:00"}"#, "invalid digest 'sha256:00'"),
+            (#"{"size":1}"#, "it has no metadata"),
+            (#"{"metadata":{}}"#, "it has no size"),
+            (#"{"metadata":{},"size":1}"#, "it has no digest"),
+            (#"{"metadata":{},"size":1,"digest":"\#(Digest(of: []))"}"#, "it has no key"),
+            (#"{"metadata":{},"size":1,"digest":"\#(Digest(of: []))","key":""}"#, "it has no key"),
+            (#"{"metadata":{},"size":1,"digest":"\#(Digest(of: []))","key":"/k"}x"#, "text after the value"),
+        ]
+    )
+    func `What is no reference is refused, and the error says why`(json: String, reason: String) {
+        let error = #expect(throws: PayloadReferenceError.self) { try reference(json) }
+        #expect("\(error.map { "\($0)" } ?? "")".contains(reason))
+    }
+
+    @Test func `Whether a payload is a reference shows in its metadata`() throws {
+        func isCarried(_ version: String?) throws -> Bool {
+            let names = version.map { [(Array(PayloadReference.versionName.utf8), Array($0.utf8))] } ?? []
+            return try PayloadReference.isCarried(by: TemporalMetadata(names))
+        }
+        #expect(try isCarried("v2"))
+        #expect(try PayloadReference.isCarried(by: PayloadReference.carrierMetadata))
+        #expect(try !isCarried(nil))
+        #expect(throws: PayloadReferenceError.version1) { try isCarried("v1") }
+        #expect(throws: PayloadReferenceError.unknownVersion(Array("v3".utf8))) { try isCarried("v3") }
+        #expect(throws: PayloadReferenceError.unknownVersion([])) { try isCarried("") }
+    }
+}
