@@ -6,6 +6,8 @@ PORT ?= 8577
 TLS_PORT ?= 8578
 DIR ?= .lps
 WORKERS ?= 2
+# The Web UI of 'temporal server start-dev'.
+CODEC_ORIGINS ?= http://localhost:8233 http://127.0.0.1:8233
 
 BUILD_PACKAGES := libfcgi-dev pkg-config
 RUN_PACKAGES := nginx spawn-fcgi multiwatch openssl curl
@@ -28,7 +30,7 @@ build:
 
 run: build
 	@$(call install,$(RUN_PACKAGES))
-	@exec nginx/run-local $(RELEASE_DIR) $(DIR) $(PORT) $(TLS_PORT) $(WORKERS)
+	@exec nginx/run-local $(RELEASE_DIR) $(DIR) $(PORT) $(TLS_PORT) $(WORKERS) '$(CODEC_ORIGINS)'
 
 # The integration tests run the release, as it is deployed.
 test: build

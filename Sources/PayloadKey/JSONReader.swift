@@ -10,6 +10,9 @@ public struct JSONReader {
     /// How deep arrays and objects may be nested in a value that is passed over.
     public static let maximumDepth = 64
 
+    /// The most bytes that a name, or a string that is read into memory, may have.
+    public var stringLimit = Int.max
+
     private let load: Load
     private var window: [UInt8]
     /// The offset of the window's first byte.
@@ -67,11 +70,11 @@ public struct JSONReader {
 
     /// Reads a string into memory.
     ///
-    /// - Parameter limit: the most bytes that it may have.
     /// - Returns: UTF-8, with escapes resolved.
     /// - Throws: ``JSONSyntaxError``, or what loading throws.
-    public mutating func string(limit: Int = .max) throws -> [UInt8] {
+    public mutating func string() throws -> [UInt8] {
         let start = offset
+        let limit = stringLimit
         var bytes: [UInt8] = []
         try string { piece in
             bytes += piece

@@ -106,18 +106,22 @@ extension JSONReader {
     /// Reads an object that maps each name to the base64 of its value. `null` is no metadata, and a `null` value an empty
     /// one.
     ///
-    /// - Parameter decode: decodes base64; `nil` for what is none.
+    /// - Parameters:
+    ///   - limit: the most bytes that the object's text may have.
+    ///   - decode: decodes base64; `nil` for what is none.
     /// - Throws: ``TemporalMetadataError/valueNotBase64(name:)``, ``JSONSyntaxError``, or what loading throws.
-    mutating func temporalMetadata(decodingValues decode: ([UInt8]) -> [UInt8]?) throws -> TemporalMetadata {
+    public mutating func temporalMetadata(
+        limit: Int = .max,
+        decodingValues decode: ([UInt8]) -> [UInt8]?
+    ) throws -> TemporalMetadata {
+        let start = offset
         var entries: [(name: [UInt8], value: [UInt8])] = []
         if try null() { return TemporalMetadata(entries) }
         try object { reader, name in
-            if try reader.null() {
-                entries.append((name, []))
-                return
-            }
-            guard let value = decode(try reader.string()) else {
-                throw TemporalMetadataError.valueNotBase64(name: name)
+            let text = try reader.null() ? [] : reader.string()
+            guard let value = decode(text) else { throw TemporalMetadataError.valueNotBase64(name: name) }
+            guard reader.offset - start <= limit else {
+                throw JSONSyntaxError(reason: "metadata has over \(limit) bytes", offset: start)
             }
             entries.append((name, value))
         }

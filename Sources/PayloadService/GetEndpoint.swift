@@ -75,17 +75,15 @@ struct GetEndpoint {
         case .whole:
             return ServiceResponse(
                 .ok,
-                headers: headers + [("Content-Length", "\(payload.size)")],
-                body: .payload(payload, 0..<payload.size)
+                headers: headers,
+                body: .produced(payload.size) { try payload.read(0..<payload.size, $0) }
             )
         case .part(let part):
             let described = "bytes \(part.lowerBound)-\(part.upperBound - 1)/\(payload.size)"
             return ServiceResponse(
                 .partialContent,
-                headers: headers + [
-                    ("Content-Length", "\(part.upperBound - part.lowerBound)"), ("Content-Range", described),
-                ],
-                body: .payload(payload, part)
+                headers: headers + [("Content-Range", described)],
+                body: .produced(part.upperBound - part.lowerBound) { try payload.read(part, $0) }
             )
         case .unsatisfiable:
             return ServiceResponse(

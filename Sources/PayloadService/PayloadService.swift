@@ -2,24 +2,33 @@ import Logging
 import PayloadKey
 import PayloadStore
 
-/// The three endpoints of the wire contract over a store. Knows nothing of the protocol that brings the requests.
+/// The three endpoints of the wire contract, and the codec server, over a store. Knows nothing of the protocol that brings the requests.
 public struct PayloadService: Sendable {
     /// The largest payload that the wire contract knows, in bytes: 1 GiB.
     public static let defaultMaximumPayload: UInt64 = 1 << 30
 
     let store: PayloadStore
     let maximumPayload: UInt64
+    let codec: CodecLimits
     let logger: Logger
 
     /// Makes the service.
     ///
     /// - Parameters:
     ///   - store: where payloads are kept.
-    ///   - maximumPayload: the largest payload to take, in bytes.
+    ///   - maximumPayload: the largest payload to take, and the largest body of a request to the codec server, in
+    ///     bytes.
+    ///   - codec: the codec server's limits.
     ///   - logger: where each failure is told of once.
-    public init(store: PayloadStore, maximumPayload: UInt64 = Self.defaultMaximumPayload, logger: Logger) {
+    public init(
+        store: PayloadStore,
+        maximumPayload: UInt64 = Self.defaultMaximumPayload,
+        codec: CodecLimits = CodecLimits(),
+        logger: Logger
+    ) {
         self.store = store
         self.maximumPayload = maximumPayload
+        self.codec = codec
         self.logger = logger
     }
 
@@ -39,6 +48,11 @@ public struct PayloadService: Sendable {
     }
 
     private func route(_ request: ServiceRequest, _ subject: inout Subject) throws -> ServiceResponse {
+        if let prefix = request.codecPrefix, let path = CodecPath(request.path, below: prefix) {
+            try request.checkMethod("POST")
+            return try CodecEndpoint(store: store, maximumPayload: maximumPayload, limits: codec)
+                .respond(to: request, path, &subject)
+        }
         switch String(decoding: request.path, as: UTF8.self) {
         case "/v2/health/head":
             try request.checkMethod("HEAD")

@@ -16,7 +16,7 @@ struct PutEndpoint {
         let metadata = try self.metadata(request)
         let key = PayloadKey(
             namespace: namespace,
-            prefix: try prefix(metadata),
+            prefix: try KeyPrefix(of: metadata),
             digest: digest,
             metadataHash: metadata.hash
         )
@@ -85,14 +85,6 @@ struct PutEndpoint {
         }
     }
 
-    private func prefix(_ metadata: TemporalMetadata) throws(Refusal) -> KeyPrefix? {
-        guard let text = metadata.keyPrefix else { return nil }
-        guard let prefix = KeyPrefix(validating: text) else {
-            throw .badRequest("'\(printable(text))' is not a valid prefix")
-        }
-        return prefix
-    }
-
     private func verify(_ body: ServiceRequest.Body, _ length: UInt64, _ digest: Digest) throws -> VerifiedUpload {
         switch body {
         case .file(let path):
@@ -112,5 +104,16 @@ extension ServiceRequest {
         guard headers.contentType?.elementsEqual("application/octet-stream".utf8) == true else {
             throw .badRequest("missing or incorrect Content-Type header")
         }
+    }
+}
+
+extension KeyPrefix {
+    /// The prefix that a payload's metadata asks for; `nil` when it asks for none.
+    init?(of metadata: TemporalMetadata) throws(Refusal) {
+        guard let text = metadata.keyPrefix else { return nil }
+        guard let prefix = KeyPrefix(validating: text) else {
+            throw .badRequest("'\(printable(text))' is not a valid prefix")
+        }
+        self = prefix
     }
 }

@@ -30,6 +30,8 @@ public struct ServiceRequest {
         public var temporalMetadata: [UInt8]?
         /// `X-Payload-Expected-Content-Length`
         public var expectedContentLength: [UInt8]?
+        /// `X-Namespace`, of a request to the codec server
+        public var namespace: [UInt8]?
         /// `If-Match`
         public var ifMatch: [UInt8]?
         /// `If-None-Match`
@@ -58,6 +60,8 @@ public struct ServiceRequest {
     /// The namespaces that this caller may use, separated by commas, or `*`; `nil` means `*`. From the web server's
     /// configuration, never from the client.
     public var allowedNamespaces: [UInt8]?
+    /// The path below which the codec server is, when the web server's configuration has one there.
+    public var codecPrefix: [UInt8]?
 
     /// Makes a request.
     public init(
@@ -67,7 +71,8 @@ public struct ServiceRequest {
         headers: Headers,
         body: Body,
         delivery: Delivery,
-        allowedNamespaces: [UInt8]?
+        allowedNamespaces: [UInt8]?,
+        codecPrefix: [UInt8]? = nil
     ) {
         self.method = method
         self.path = path
@@ -76,5 +81,6 @@ public struct ServiceRequest {
         self.body = body
         self.delivery = delivery
         self.allowedNamespaces = allowedNamespaces
+        self.codecPrefix = codecPrefix
     }
 }

@@ -1,13 +1,11 @@
-import PayloadStore
-
 /// An answer as the endpoints give it: plain values, whatever protocol carries them.
 public struct ServiceResponse {
     /// What follows the header fields.
     public enum Body {
         case empty
         case bytes([UInt8])
-        /// A part of a payload, to be read from its file piece by piece.
-        case payload(StoredPayload, Range<UInt64>)
+        /// So many bytes, handed over piece by piece. When that fails, the client must see that the rest is missing.
+        case produced(UInt64, (_ take: (UnsafeRawBufferPointer) throws -> Void) throws -> Void)
     }
 
     /// A header field.
@@ -20,7 +18,7 @@ public struct ServiceResponse {
 
     /// The status.
     public var status: Status
-    /// The header fields, without `Content-Length` for `empty` and `bytes` bodies.
+    /// The header fields, without `Content-Length`.
     public var headers: [Header]
     /// The content.
     public var body: Body

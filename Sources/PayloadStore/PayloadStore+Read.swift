@@ -4,36 +4,32 @@ import SystemPackage
 
 /// A payload of the store, open for reading. It stays readable while this value lives, also when its key is deleted.
 public struct StoredPayload: Sendable {
-    /// The payload's length in bytes.
-    public let size: UInt64
     /// The file's path relative to the store's root.
     public let path: String
-
-    private let descriptor: Descriptor
+    private let content: FileContent
 
     init(size: UInt64, path: String, descriptor: Descriptor) {
-        self.size = size
         self.path = path
-        self.descriptor = descriptor
+        content = FileContent(size: size, name: path, descriptor: descriptor)
     }
+
+    /// The payload's length in bytes.
+    public var size: UInt64 { content.size }
 
     /// Hands `range` of the payload to `take`, piece by piece.
     ///
     /// - Throws: ``StoreError`` when the file can't be read or ends early, or what `take` throws.
     public func read(_ range: Range<UInt64>, _ take: (UnsafeRawBufferPointer) throws -> Void) throws {
-        let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: PayloadStore.pieceSize, alignment: 16)
-        defer { buffer.deallocate() }
-        var offset = range.lowerBound
-        while offset < range.upperBound {
-            let wanted = Int(min(UInt64(buffer.count), range.upperBound - offset))
-            let count = try countingSystemCall("read \(path)") {
-                pread(descriptor.rawValue, buffer.baseAddress, wanted, off_t(offset))
-            }
-            guard count > 0 else {
-                throw StoreError(.damaged, "read \(path): file ends at byte \(offset), it had \(size) bytes")
-            }
-            try take(UnsafeRawBufferPointer(rebasing: buffer[..<count]))
-            offset += UInt64(count)
+        try content.read(range, take)
+    }
+
+    /// Reads the whole payload and makes sure that it is what was stored.
+    ///
+    /// - Throws: ``StoreError`` with code `damaged` when its digest is another one.
+    public func check(_ digest: Digest) throws {
+        let actual = try content.digest()
+        guard actual == digest else {
+            throw StoreError(.damaged, "\(path) is damaged: its content has digest \(actual)")
         }
     }
 }

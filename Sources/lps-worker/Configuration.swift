@@ -12,6 +12,7 @@ struct Configuration {
     let threads: Int
     /// Bytes.
     let maximumPayload: UInt64
+    let codec: CodecLimits
     /// Bytes; `nil`: the store's own default.
     let reserve: UInt64?
     let logLevel: Logger.Level
@@ -46,14 +47,26 @@ struct Configuration {
             owner: try setting(options.listenOwner, "LISTEN_OWNER", "a user's name or number", Self.user),
             group: try setting(options.listenGroup, "LISTEN_GROUP", "a group's name or number", Self.group)
         )
+        let size = "a size like 1073741824 or 1g"
         threads =
             try setting(options.threads, "THREADS", "a number from 1 to 1024") { text in
                 Int(text).flatMap { (1...1024).contains($0) ? $0 : nil }
             } ?? 16
         maximumPayload =
-            try setting(options.maxPayload, "MAX_PAYLOAD", "a size like 1073741824 or 1g", ByteSize.parse)
+            try setting(options.maxPayload, "MAX_PAYLOAD", size, ByteSize.parse)
             ?? PayloadService.defaultMaximumPayload
-        reserve = try setting(options.reserve, "RESERVE", "a size like 1073741824 or 1g", ByteSize.parse)
+        var codec = CodecLimits()
+        if let minimum = try setting(options.codecMinSize, "CODEC_MIN_SIZE", size, ByteSize.parse) {
+            codec.minimumSize = minimum
+        }
+        if let limit = try setting(options.codecDisplayLimit, "CODEC_DISPLAY_LIMIT", size, ByteSize.parse) {
+            codec.displayLimit = limit
+        }
+        if let limit = try setting(options.codecAnswerLimit, "CODEC_ANSWER_LIMIT", size, ByteSize.parse) {
+            codec.answerLimit = limit
+        }
+        self.codec = codec
+        reserve = try setting(options.reserve, "RESERVE", size, ByteSize.parse)
         logLevel =
             try setting(options.logLevel, "LOG_LEVEL", "one of debug, info, notice, warning, error") {
                 ["debug", "info", "notice", "warning", "error"].contains($0) ? Logger.Level(rawValue: $0) : nil

@@ -30,9 +30,9 @@ struct Gateway: Sendable {
         case .bytes(let bytes):
             try request.write(text: head + "Content-Length: \(bytes.count)\r\n\r\n")
             try bytes.withUnsafeBytes { try request.write($0) }
-        case .payload(let payload, let range):
-            try request.write(text: head + "\r\n")
-            try payload.read(range) { try request.write($0) }
+        case .produced(let length, let produce):
+            try request.write(text: head + "Content-Length: \(length)\r\n\r\n")
+            try produce { try request.write($0) }
         }
     }
 }
@@ -57,6 +57,7 @@ extension ServiceRequest {
         headers.contentLength = request.presentParameter("CONTENT_LENGTH")
         headers.temporalMetadata = request.presentParameter("HTTP_X_TEMPORAL_METADATA")
         headers.expectedContentLength = request.presentParameter("HTTP_X_PAYLOAD_EXPECTED_CONTENT_LENGTH")
+        headers.namespace = request.presentParameter("HTTP_X_NAMESPACE")
         headers.ifMatch = request.presentParameter("HTTP_IF_MATCH")
         headers.ifNoneMatch = request.presentParameter("HTTP_IF_NONE_MATCH")
         headers.ifRange = request.presentParameter("HTTP_IF_RANGE")
@@ -70,7 +71,8 @@ extension ServiceRequest {
                 ?? .stream { try request.readBody(into: $0) },
             delivery: request.presentParameter("LPS_ACCEL_PREFIX").map(Delivery.redirect) ?? .stream,
             // Empty is not absent: it allows nothing.
-            allowedNamespaces: request.parameter("LPS_ALLOWED_NAMESPACES")
+            allowedNamespaces: request.parameter("LPS_ALLOWED_NAMESPACES"),
+            codecPrefix: request.presentParameter("LPS_CODEC_PREFIX")
         )
     }
 }

@@ -59,6 +59,30 @@ struct LPSWorker: ParsableCommand {
 
     @Option(
         help: ArgumentHelp(
+            "The codec server stores a payload whose serialized size is over this. (default: 128000)",
+            valueName: "size"
+        )
+    )
+    var codecMinSize: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "The codec server lets the Web UI offer a download of a payload over this, instead of showing it. (default: 1m)",
+            valueName: "size"
+        )
+    )
+    var codecDisplayLimit: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "The codec server answers a placeholder for a payload that would take a decode's answer over this. (default: 64m)",
+            valueName: "size"
+        )
+    )
+    var codecAnswerLimit: String?
+
+    @Option(
+        help: ArgumentHelp(
             "The least level to log: debug, info, notice, warning, error. (default: info)",
             valueName: "level"
         )

@@ -24,7 +24,12 @@ struct Worker {
         let store = try PayloadStore(path: configuration.store, reserve: configuration.reserve, logger: logger)
         let listeners = try self.listeners()
         let gateway = Gateway(
-            service: PayloadService(store: store, maximumPayload: configuration.maximumPayload, logger: logger),
+            service: PayloadService(
+                store: store,
+                maximumPayload: configuration.maximumPayload,
+                codec: configuration.codec,
+                logger: logger
+            ),
             logger: logger
         )
         let pool = try WorkerPool(listeners: listeners, threads: configuration.threads, logger: logger) { request in

@@ -23,7 +23,7 @@ import Testing
             let command =
                 prefix + [
                     "\(Project.root)/nginx/run-local", Project.binaries, folder.file("lps"), "\(port)", "\(tlsPort)",
-                    "2",
+                    "2", "http://ui.test:8233 http://other.test",
                 ]
             process = try ChildProcess(command[0], Array(command.dropFirst()), log: folder.file("log"))
             try eventually("the service runs: \(process.log)") {
@@ -101,6 +101,27 @@ import Testing
         #expect(running.process.wait() == 0)
     }
 
+    @Test func `The codec server is on, for the origins that were given`() throws {
+        let running = try Running()
+        for (origin, allowed) in [
+            ("http://ui.test:8233", true), ("http://other.test", true), ("http://ui.test", false),
+            ("https://temporal.example.com", false),
+        ] {
+            let decoded = try run(
+                "curl",
+                [
+                    "-sSi", "-H", "Origin: \(origin)", "-H", "Content-Type: application/json", "-d",
+                    #"{"payloads":[]}"#,
+                    "http://127.0.0.1:\(running.port)/codec/decode",
+                ]
+            ).output
+            #expect(decoded.contains("Access-Control-Allow-Origin: \(origin)\r\n") == allowed, "\(decoded)")
+            #expect(decoded.hasSuffix(#"{"payloads":[]}"#) == allowed, "\(decoded)")
+        }
+        running.process.signal(SIGTERM)
+        #expect(running.process.wait() == 0)
+    }
+
     @Test func `A second run in the same folder is refused, and the first goes on`() throws {
         let first = try Running()
         let (port, tlsPort) = Self.randomPorts()
@@ -163,7 +184,10 @@ import Testing
         // Else they go after their last mention here.
         defer { withExtendedLifetime((copies, folder)) {} }
         #expect(chmod(copies.path, 0o755) == 0)
-        for file in ["nginx/run-local", "nginx/lps.conf", "nginx/lps-http.conf", "nginx/lps-site.conf"] {
+        let names = [
+            "run-local", "lps.conf", "lps-http.conf", "lps-site.conf", "lps-codec.conf", "lps-codec-http.conf",
+        ]
+        for file in names.map({ "nginx/\($0)" }) {
             #expect(try run("install", ["-D", "-m", "0755", "\(Project.root)/\(file)", copies.file(file)]).status == 0)
         }
         for name in ["lps", "lps-worker"] {

@@ -59,7 +59,8 @@ import Testing
     @Test func `A string may be read only up to a limit`() {
         #expect(throws: JSONSyntaxError(reason: "string has over 3 bytes", offset: 0)) {
             var reader = JSONReader(Array("\"abcd\"".utf8))
-            return try reader.string(limit: 3)
+            reader.stringLimit = 3
+            return try reader.string()
         }
     }
 

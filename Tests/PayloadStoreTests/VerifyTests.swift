@@ -76,7 +76,7 @@ import Testing
                 digest: Digest(of: content)
             )
         }
-        #expect(given <= PayloadStore.pieceSize)
+        #expect(given <= FileContent.pieceSize)
     }
 
     @Test func `A body whose source fails leaves nothing`() throws {

@@ -31,6 +31,7 @@ package final class Stack: @unchecked Sendable {
         _ mode: Mode = .handover,
         workers: Int = 1,
         options: [String] = [],
+        becomesHealthy: Bool = true,
         nginx edit: (String) -> String = { $0 }
     ) throws {
         self.mode = mode
@@ -56,7 +57,8 @@ package final class Stack: @unchecked Sendable {
             guard nginx.isRunning else { throw NeverHappened(what: "nginx: \(nginx.log)") }
             return (try? HTTPConnection(folder.file("https.sock"))) != nil
         }
-        try eventually("the service is healthy") { (try? self.request("HEAD", "/v2/health/head").status) == 200 }
+        let health = becomesHealthy ? 200 : 503
+        try eventually("health is \(health)") { (try? self.request("HEAD", "/v2/health/head").status) == health }
     }
 
     deinit {
@@ -71,19 +73,22 @@ package final class Stack: @unchecked Sendable {
     }
 
     private static func configure(_ folder: TemporaryFolder, _ mode: Mode, _ edit: (String) -> String) throws {
-        var locations = try Project.text("nginx/lps.conf")
-        if mode == .plain {
+        func locations(_ path: String) throws -> String {
+            let text = try Project.text(path)
+            guard mode == .plain else { return text }
             let handover = [
                 "client_body_in_file_only", "client_body_temp_path", "fastcgi_pass_request_body", "REQUEST_BODY_FILE",
                 "LPS_ACCEL_PREFIX",
             ]
-            locations = locations.split(separator: "\n", omittingEmptySubsequences: false)
+            return text.split(separator: "\n", omittingEmptySubsequences: false)
                 .filter { line in !handover.contains { line.contains($0) } }.joined(separator: "\n")
         }
         try FileManager.default.createDirectory(atPath: folder.file("snippets"), withIntermediateDirectories: true)
         let files = [
-            ("snippets/lps.conf", locations),
+            ("snippets/lps.conf", try locations("nginx/lps.conf")),
+            ("snippets/lps-codec.conf", try locations("nginx/lps-codec.conf")),
             ("lps-http.conf", try Project.text("nginx/lps-http.conf")),
+            ("lps-codec-http.conf", try Project.text("nginx/lps-codec-http.conf")),
             ("lps-site.conf", try Project.text("nginx/lps-site.conf")),
         ]
         for (name, text) in files {
@@ -111,10 +116,12 @@ package final class Stack: @unchecked Sendable {
                 uwsgi_temp_path \(folder.file("temp-uwsgi"));
                 scgi_temp_path \(folder.file("temp-scgi"));
                 include lps-http.conf;
+                include lps-codec-http.conf;
                 include lps-site.conf;
                 server {
                     listen unix:\(folder.file("http.sock"));
                     include snippets/lps.conf;
+                    include snippets/lps-codec.conf;
                     error_page 400 494 497 = /lps-internal/400;
                     error_page 405 = /lps-internal/405;
                     error_page 414 = /lps-internal/414;
@@ -218,6 +225,16 @@ package final class Stack: @unchecked Sendable {
         if mode == .plain { client.send(FastCGIClient.record(.stdin, payload)) }
         client.send(FastCGIClient.record(.stdin, []))
         return client.receiveAnswer()
+    }
+
+    /// Posts to the codec server.
+    package func codec(
+        _ operation: String,
+        _ body: [UInt8],
+        _ headers: [String: String] = ["X-Namespace": "default"]
+    ) throws -> HTTPAnswer {
+        let headers = headers.merging(["Content-Type": "application/json"]) { given, _ in given }
+        return try request("POST", "/codec/\(operation)", headers, body: body)
     }
 
     package func get(_ key: String, length: Int, _ headers: [String: String] = [:]) throws -> HTTPAnswer {

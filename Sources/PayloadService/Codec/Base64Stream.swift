@@ -1,0 +1,66 @@
+import PayloadKey
+
+/// Decodes base64 that comes in pieces. Takes what protobuf's JSON mapping takes (protobuf.dev/programming-guides/json):
+/// both alphabets of RFC 4648, with or without padding.
+struct Base64Decoder {
+    /// The text is not base64.
+    struct Failure: Error {}
+
+    /// Text that makes no four characters yet, in the standard alphabet.
+    private var rest: [UInt8] = []
+    private var hasEnded = false
+
+    /// The bytes that are complete with this piece.
+    mutating func decode(_ piece: some Sequence<UInt8>) throws(Failure) -> [UInt8] {
+        for character in piece {
+            switch character {
+            case UInt8(ascii: "-"): rest.append(UInt8(ascii: "+"))
+            case UInt8(ascii: "_"): rest.append(UInt8(ascii: "/"))
+            default: rest.append(character)
+            }
+        }
+        let whole = rest.prefix(rest.count / 4 * 4)
+        guard !whole.isEmpty else { return [] }
+        // Padding ends the text.
+        guard !hasEnded, let bytes = StandardBase64.decode(whole) else { throw Failure() }
+        hasEnded = whole.last == UInt8(ascii: "=")
+        rest.removeFirst(whole.count)
+        return bytes
+    }
+
+    /// The bytes of what is left at the end, where the padding was left out.
+    mutating func finish() throws(Failure) -> [UInt8] {
+        guard !rest.isEmpty else { return [] }
+        guard rest.count > 1, !rest.contains(UInt8(ascii: "=")) else { throw Failure() }
+        return try decode(repeatElement(UInt8(ascii: "="), count: 4 - rest.count))
+    }
+
+    /// Decodes a text that is in memory; `nil` for what is no base64.
+    static func decode(_ text: [UInt8]) -> [UInt8]? {
+        var decoder = Base64Decoder()
+        return try? decoder.decode(text) + decoder.finish()
+    }
+}
+
+/// Encodes standard base64 (RFC 4648 section 4) of bytes that come in pieces.
+struct Base64Encoder {
+    private var rest: [UInt8] = []
+
+    /// Characters for this many bytes.
+    static func length(of size: UInt64) -> UInt64 {
+        (size + 2) / 3 * 4
+    }
+
+    /// The text that is complete with this piece.
+    mutating func encode(_ piece: UnsafeRawBufferPointer) -> [UInt8] {
+        rest += piece
+        let whole = rest.count / 3 * 3
+        defer { rest.removeFirst(whole) }
+        return Array(StandardBase64.encode(rest.prefix(whole)).utf8)
+    }
+
+    /// The text of what is left at the end.
+    func finish() -> [UInt8] {
+        Array(StandardBase64.encode(rest).utf8)
+    }
+}

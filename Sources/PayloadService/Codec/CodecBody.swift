@@ -1,0 +1,157 @@
+import PayloadKey
+import PayloadStore
+
+/// The body of a codec server's request, `{"payloads":[{"metadata":{name: base64},"data": base64}]}` (protobuf's JSON
+/// mapping of `temporal.api.common.v1.Payloads`). It stays in its file: only metadata and places are in memory.
+struct CodecBody {
+    /// The most payloads of one request.
+    static let maximumPayloads = 1024
+    /// The most bytes of metadata, and as many of references, of one request.
+    static let maximumInMemory = 1 << 20
+
+    /// One payload of the body.
+    struct Payload {
+        let metadata: TemporalMetadata
+        /// Of the data, once decoded.
+        let digest: Digest
+        /// Bytes of the data, once decoded.
+        let size: UInt64
+        /// Where the payload's JSON is.
+        let text: Range<UInt64>
+        /// Where the string of its data begins.
+        fileprivate let dataOffset: Int?
+    }
+
+    let upload: Upload
+    let payloads: [Payload]
+    private let reader: JSONReader
+
+    /// Reads a body to its end.
+    ///
+    /// - Throws: ``Refusal`` that names the payload's index, or ``StoreError``.
+    init(_ upload: Upload) throws {
+        self.upload = upload
+        var reader = JSONReader { offset in
+            let start = UInt64(offset)
+            let end = min(start + 65536, upload.size)
+            guard start < end else { return [] }
+            var bytes: [UInt8] = []
+            bytes.reserveCapacity(Int(end - start))
+            try upload.read(start..<end) { bytes += $0 }
+            return bytes
+        }
+        reader.stringLimit = Self.maximumInMemory
+        self.reader = reader
+        do {
+            payloads = try reader.payloads()
+        } catch let error as JSONSyntaxError {
+            throw Refusal.badRequest("body is not a JSON object of payloads: \(printable("\(error)".utf8))")
+        }
+    }
+
+    /// Makes sure that the references of a request fit into memory.
+    func checkReferences() throws(Refusal) {
+        let size = payloads.filter { $0.metadata[PayloadReference.versionName] != nil }.map(\.size).reduce(0, +)
+        guard size <= Self.maximumInMemory else {
+            throw .badRequest("references have \(size) bytes, at most \(Self.maximumInMemory) are allowed")
+        }
+    }
+
+    /// Hands the data of a payload to `take`, decoded, piece by piece.
+    func read(_ payload: Payload, _ take: (UnsafeRawBufferPointer) throws -> Void) throws {
+        guard let offset = payload.dataOffset else { return }
+        var reader = self.reader
+        reader.seek(offset)
+        try reader.base64(take)
+    }
+}
+
+extension JSONReader {
+    fileprivate mutating func payloads() throws -> [CodecBody.Payload] {
+        var payloads: [CodecBody.Payload]?
+        var room = CodecBody.maximumInMemory
+        try skipWhitespace()
+        try object { reader, name in
+            guard name.elementsEqual("payloads".utf8) else { return try reader.skip() }
+            guard payloads == nil else { throw reader.error("payloads are given twice") }
+            payloads = []
+            if try reader.null() { return }
+            var index = 0
+            try reader.array { reader in
+                guard index < CodecBody.maximumPayloads else {
+                    throw reader.error("over \(CodecBody.maximumPayloads) payloads")
+                }
+                try namingPayload(index) { payloads?.append(try reader.payload(&room)) }
+                index += 1
+            }
+        }
+        try end()
+        return payloads ?? []
+    }
+
+    /// - Parameter room: the bytes of metadata that are left for this payload and the next ones.
+    private mutating func payload(_ room: inout Int) throws -> CodecBody.Payload {
+        let start = offset
+        var metadata: TemporalMetadata?
+        var dataOffset: Int?
+        var hasData = false
+        var size: UInt64 = 0
+        var hasher = DigestHasher()
+        try object { reader, name in
+            switch String(decoding: name, as: UTF8.self) {
+            case "metadata":
+                guard metadata == nil else { throw reader.error("metadata is given twice") }
+                let start = reader.offset
+                metadata = try reader.temporalMetadata(limit: room, decodingValues: Base64Decoder.decode)
+                room -= reader.offset - start
+            case "data":
+                guard !hasData else { throw reader.error("data is given twice") }
+                hasData = true
+                if try reader.null() { return }
+                dataOffset = reader.offset
+                try reader.base64 { piece in
+                    size += UInt64(piece.count)
+                    hasher.update(piece)
+                }
+            default:
+                try reader.skip()
+            }
+        }
+        return CodecBody.Payload(
+            metadata: metadata ?? TemporalMetadata([]),
+            digest: hasher.finalize(),
+            size: size,
+            text: UInt64(start)..<UInt64(offset),
+            dataOffset: dataOffset
+        )
+    }
+
+    /// Reads a string of base64 of any length, and hands what it decodes to, to `take`.
+    fileprivate mutating func base64(_ take: (UnsafeRawBufferPointer) throws -> Void) throws {
+        var decoder = Base64Decoder()
+        try string { piece in
+            try decoder.decode(piece).withUnsafeBytes(take)
+        }
+        try decoder.finish().withUnsafeBytes(take)
+    }
+}
+
+/// Runs `body`; what is wrong with a payload becomes a refusal that names the payload's index.
+func namingPayload<Result>(_ index: Int, _ body: () throws -> Result) throws -> Result {
+    func refusal(_ message: String, _ status: Status = .badRequest) -> Refusal {
+        Refusal(status, "payload \(index): \(message)")
+    }
+    do {
+        return try body()
+    } catch let error as Refusal {
+        throw refusal(error.message, error.status)
+    } catch let error as JSONSyntaxError {
+        throw refusal(printable("\(error)".utf8))
+    } catch let error as PayloadReferenceError {
+        throw refusal(printable("\(error)".utf8))
+    } catch is Base64Decoder.Failure {
+        throw refusal("its data is not valid base64")
+    } catch TemporalMetadataError.valueNotBase64(let name) {
+        throw refusal("its metadata '\(printable(name))' is not valid base64")
+    }
+}

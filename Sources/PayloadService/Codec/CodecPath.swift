@@ -1,0 +1,21 @@
+/// A path of the codec server: its prefix, a namespace where the caller puts one there, and what to do.
+struct CodecPath: Equatable {
+    enum Operation: String {
+        case encode, decode, download
+    }
+
+    let namespace: [UInt8]?
+    let operation: Operation
+
+    /// `nil` when it is no path of the codec server.
+    init?(_ path: [UInt8], below prefix: [UInt8]) {
+        guard path.starts(with: prefix) else { return nil }
+        let parts = path.dropFirst(prefix.count)
+            .split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false).dropFirst()
+        guard path.dropFirst(prefix.count).first == UInt8(ascii: "/"), (1...2).contains(parts.count),
+            let last = parts.last, let operation = Operation(rawValue: String(decoding: last, as: UTF8.self))
+        else { return nil }
+        self.operation = operation
+        namespace = parts.count == 2 ? parts.first.map { Array($0) } : nil
+    }
+}
