@@ -1,18 +1,23 @@
 // swift-tools-version: 6.2
 import PackageDescription
 
-// Dependencies point one way: C modules → FastCGI binding; PayloadKey → PayloadStore → PayloadService → executables.
+// Dependencies point one way: C modules → FastCGI binding; PayloadKey → PayloadStore → PayloadService → executables;
+// PayloadKey → LargePayloadCodec, the client library, which alone has an HTTP client.
 let package = Package(
     name: "large-payload-service",
     products: [
         .executable(name: "lps-worker", targets: ["lps-worker"]),
         .executable(name: "lps", targets: ["lps"]),
+        .library(name: "LargePayloadCodec", targets: ["LargePayloadCodec"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
         .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
+        .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
     ],
     targets: [
         .systemLibrary(name: "CFastCGI", pkgConfig: "fcgi", providers: [.apt(["libfcgi-dev"])]),
@@ -41,6 +46,17 @@ let package = Package(
             name: "PayloadService",
             dependencies: ["PayloadKey", "PayloadStore", .product(name: "Logging", package: "swift-log")]
         ),
+        .target(
+            name: "LargePayloadCodec",
+            dependencies: [
+                "PayloadKey",
+                .product(name: "AsyncHTTPClient", package: "async-http-client"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "Metrics", package: "swift-metrics"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+            ]
+        ),
         .executableTarget(
             name: "lps-worker",
             dependencies: [
@@ -58,7 +74,9 @@ let package = Package(
         ),
         .target(
             name: "TestSupport",
-            dependencies: [.product(name: "Crypto", package: "swift-crypto")],
+            dependencies: [
+                .product(name: "Crypto", package: "swift-crypto"), .product(name: "Logging", package: "swift-log"),
+            ],
             path: "Tests/TestSupport",
             exclude: ["codec", "put_vectors.json"]
         ),
@@ -69,8 +87,16 @@ let package = Package(
             name: "FastCGITests",
             dependencies: ["FastCGI", "TestSupport", .product(name: "Logging", package: "swift-log")]
         ),
+        .testTarget(
+            name: "LargePayloadCodecTests",
+            dependencies: [
+                "LargePayloadCodec", "TestSupport",
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "MetricsTestKit", package: "swift-metrics"),
+            ]
+        ),
         .testTarget(name: "WorkerTests", dependencies: ["lps-worker"]),
-        .testTarget(name: "IntegrationTests", dependencies: ["TestSupport", "lps", "lps-worker"]),
+        .testTarget(name: "IntegrationTests", dependencies: ["LargePayloadCodec", "TestSupport", "lps", "lps-worker"]),
     ],
     swiftLanguageModes: [.v6]
 )

@@ -1,3 +1,5 @@
+import PayloadKey
+
 /// The parameters of a query. Of a parameter given twice the first value counts; an empty one counts as absent.
 struct Query {
     private let parameters: [(name: [UInt8], value: [UInt8])]

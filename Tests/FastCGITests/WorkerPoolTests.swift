@@ -39,7 +39,10 @@ import Testing
             default:
                 // The listener stays open here, as another process may hold it: clients always get in.
                 while ended.value == 0 {
-                    guard Date() < patience else { return outlasted.add() }
+                    guard Date() < patience else {
+                        outlasted.add()
+                        return
+                    }
                     guard let client = try? FastCGIClient(port: port) else { continue }
                     client.send(head)
                     usleep(1000)

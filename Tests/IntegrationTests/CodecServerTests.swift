@@ -202,8 +202,8 @@ struct JSONPayloads: Codable, Equatable {
         }
         for operation in ["decode", "download"] {
             let other = Stack.digest([1])
-            try refused(text.replacingOccurrences(of: digest, with: other), 404, "blob not found", operation)
-            try refused(text.replacingOccurrences(of: "/blobs/", with: "/../"), 404, "blob not found", operation)
+            try refused(text.replacingOccurrences(of: digest, with: other), 400, "blob not found", operation)
+            try refused(text.replacingOccurrences(of: "/blobs/", with: "/../"), 400, "blob not found", operation)
             try refused(
                 text.replacingOccurrences(of: "\"size\":200000", with: "\"size\":1"),
                 400,
@@ -508,7 +508,7 @@ struct JSONPayloads: Codable, Equatable {
     @Test func `auth_request decides who may ask, and for which namespaces, as the example in the file says`() throws {
         let stack = try Stack(nginx: { text in
             // The example's lines are comments.
-            var text = text.split(separator: "\n", omittingEmptySubsequences: false).map { line in
+            let text = text.split(separator: "\n", omittingEmptySubsequences: false).map { line in
                 let isExample =
                     ["auth_request", "LPS_ALLOWED_NAMESPACES $lps_codec_namespaces"].contains { line.contains($0) }
                     || line.hasPrefix("# location = /codec-auth") || line.hasPrefix("#     ") || line == "# }"

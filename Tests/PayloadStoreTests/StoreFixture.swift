@@ -1,7 +1,5 @@
 import Foundation
-import Logging
 import PayloadKey
-import Synchronization
 import TestSupport
 
 @testable import PayloadStore
@@ -85,29 +83,5 @@ final class StoreFixture: Sendable {
             timespec(tv_sec: time(nil) - seconds, tv_nsec: 0), timespec(tv_sec: time(nil) - seconds, tv_nsec: 0),
         ]
         utimensat(AT_FDCWD, path, &times, 0)
-    }
-}
-
-/// Remembers what was logged.
-final class RecordedLog: Sendable {
-    private let lines = Mutex<[String]>([])
-
-    var logger: Logger {
-        Logger(label: "test") { _ in Handler(log: self) }
-    }
-
-    var text: String { lines.withLock { $0.joined(separator: "\n") } }
-
-    private struct Handler: LogHandler {
-        let log: RecordedLog
-        var metadata: Logger.Metadata = [:]
-        var logLevel: Logger.Level = .trace
-        subscript(metadataKey key: String) -> Logger.Metadata.Value? {
-            get { metadata[key] }
-            set { metadata[key] = newValue }
-        }
-        func log(event: LogEvent) {
-            log.lines.withLock { $0.append("\(event.level) \(event.message) \(event.metadata ?? [:])") }
-        }
     }
 }

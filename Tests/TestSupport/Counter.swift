@@ -7,6 +7,18 @@ package final class Counter: @unchecked Sendable {
     private let lock = NSLock()
 
     package init() {}
-    package func add(_ amount: Int = 1) { lock.withLock { count += amount } }
+
+    /// - Returns: the count with the amount added.
+    @discardableResult
+    package func add(_ amount: Int = 1) -> Int {
+        lock.withLock {
+            count += amount
+            return count
+        }
+    }
+
+    /// Sets the count to `value`, if that is larger.
+    package func raise(to value: Int) { lock.withLock { count = max(count, value) } }
+
     package var value: Int { lock.withLock { count } }
 }

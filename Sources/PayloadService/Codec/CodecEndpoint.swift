@@ -135,12 +135,12 @@ struct CodecEndpoint {
 
     /// The stored payload that a reference leads to, when the caller may have it and it is what the reference says.
     private func find(_ reference: PayloadReference, _ tenancy: Tenancy) throws -> (PayloadKey, StoredPayload) {
-        guard let key = PayloadKey(parsing: reference.key) else { throw Refusal(.notFound, "blob not found") }
+        guard let key = PayloadKey(parsing: reference.key) else { throw Refusal.badRequest("blob not found") }
         try tenancy.check(key.namespace)
         guard key.digest == reference.digest else {
             throw Refusal.badRequest("its digest \(reference.digest) is not the one of its key \(printable(key.utf8))")
         }
-        guard let stored = try store.open(key) else { throw Refusal(.notFound, "blob not found") }
+        guard let stored = try store.open(key) else { throw Refusal.badRequest("blob not found") }
         guard stored.size == reference.size else {
             throw Refusal.badRequest("payload has \(stored.size) bytes, expected \(reference.size)")
         }

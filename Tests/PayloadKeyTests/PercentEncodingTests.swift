@@ -1,6 +1,6 @@
 import Testing
 
-@testable import PayloadService
+@testable import PayloadKey
 
 @Suite struct PercentEncodingTests {
     @Test(

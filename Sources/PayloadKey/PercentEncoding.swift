@@ -1,7 +1,7 @@
 /// Percent-encoding (RFC 3986 section 2.1), with `+` as space where a query is decoded, as HTML forms write it.
-enum PercentEncoding {
+public enum PercentEncoding {
     /// Decodes a value of a query. A `%` without two hex digits stands for itself (URL Standard, percent-decode).
-    static func decodeQueryValue(_ text: some Collection<UInt8>) -> [UInt8] {
+    public static func decodeQueryValue(_ text: some Collection<UInt8>) -> [UInt8] {
         let text = Array(text)
         var bytes: [UInt8] = []
         bytes.reserveCapacity(text.count)
@@ -20,8 +20,8 @@ enum PercentEncoding {
         return bytes
     }
 
-    /// Encodes a path: all but slashes and the unreserved characters.
-    static func encodePath(_ path: some Sequence<UInt8>) -> String {
+    /// Encodes a path, or a value of a query: all but slashes and the unreserved characters.
+    public static func encodePath(_ path: some Sequence<UInt8>) -> String {
         let digits = Array("0123456789ABCDEF".utf8)
         var bytes: [UInt8] = []
         for byte in path {

@@ -1,0 +1,236 @@
+import FoundationEssentials
+import Logging
+import PayloadKey
+
+/// The three requests of the service's API, with their retries.
+struct ServiceClient: Sendable {
+    /// How much of an error's message is read, and at least of any answer; bytes.
+    private static let messageSize = 4096
+
+    let metrics: CodecMetrics
+    private let url: String
+    private let namespace: Namespace
+    private let headers: [LargePayloadCodec.Options.Header]
+    private let transport: any CodecTransport
+    private let hook: LargePayloadCodec.Options.Hook?
+    private let timeout: Duration
+    private let retries: RetryPolicy
+    private let logger: Logger?
+
+    init(_ options: LargePayloadCodec.Options, namespace: Namespace) {
+        var url = options.url
+        while url.hasSuffix("/") { url.removeLast() }
+        self.url = "\(url)/\(options.apiVersion)"
+        self.namespace = namespace
+        headers = options.headers
+        transport = options.transport ?? HTTPClientTransport()
+        hook = options.hook
+        timeout = options.requestTimeout
+        retries = options.retries
+        logger = options.logger
+        metrics = CodecMetrics(options.metrics)
+    }
+
+    // MARK: Requests
+
+    func checkHealth() async throws {
+        let request = CodecRequest(method: "HEAD", url: "\(url)/health/head", maximumResponseSize: Self.messageSize)
+        _ = try await send(request, .healthCheck, key: nil, accepting: [200])
+    }
+
+    func upload(_ data: Data, _ metadata: TemporalMetadata) async throws -> PayloadReference {
+        let digest = Digest(of: data)
+        let query =
+            "namespace=\(PercentEncoding.encodePath(namespace.utf8))&digest=\(PercentEncoding.encodePath("\(digest)".utf8))"
+        let request = CodecRequest(
+            method: "PUT",
+            url: "\(url)/blobs/put?\(query)",
+            headers: [("Content-Type", "application/octet-stream"), ("X-Temporal-Metadata", metadata.header)],
+            body: data,
+            maximumResponseSize: Self.messageSize
+        )
+        let response = try await send(request, .upload, key: nil, accepting: [200, 201])
+        metrics.count(bytes: data.count, .upload)
+        return PayloadReference(
+            metadata: metadata,
+            size: UInt64(data.count),
+            digest: digest,
+            key: try key(response, digest)
+        )
+    }
+
+    func download(_ reference: PayloadReference) async throws -> Data {
+        let key = String(decoding: reference.key, as: UTF8.self)
+        let request = CodecRequest(
+            method: "GET",
+            url: "\(url)/blobs/get?key=\(PercentEncoding.encodePath(reference.key))",
+            headers: [
+                ("Content-Type", "application/octet-stream"),
+                ("X-Payload-Expected-Content-Length", "\(reference.size)"),
+            ],
+            maximumResponseSize: max(Int(clamping: reference.size), Self.messageSize)
+        )
+        let response = try await send(request, .download, key: key, accepting: [200])
+        func mismatch(_ message: String) -> LargePayloadCodecError {
+            LargePayloadCodecError(.contentMismatch, .download, message, status: response.status, key: key)
+        }
+        guard UInt64(response.body.count) == reference.size, !response.isTruncated else {
+            let size = response.isTruncated ? "over \(response.body.count)" : "\(response.body.count)"
+            throw mismatch("the payload has \(size) bytes, expected \(reference.size)")
+        }
+        let digest = Digest(of: response.body)
+        guard digest == reference.digest else {
+            throw mismatch("the payload has digest \(digest), expected \(reference.digest)")
+        }
+        metrics.count(bytes: response.body.count, .download)
+        return response.body
+    }
+
+    /// The key of an upload's answer. Go's clients read the member's name in any case.
+    private func key(_ response: CodecResponse, _ digest: Digest) throws(LargePayloadCodecError) -> [UInt8] {
+        func invalid(_ message: String) -> LargePayloadCodecError {
+            LargePayloadCodecError(.invalidAnswer, .upload, message, status: response.status)
+        }
+        var reader = JSONReader(Array(response.body))
+        var key: [UInt8] = []
+        do {
+            try reader.skipWhitespace()
+            try reader.object { reader, name in
+                if String(decoding: name, as: UTF8.self).lowercased() == "key" {
+                    key = try reader.string()
+                } else {
+                    try reader.skip()
+                }
+            }
+            try reader.end()
+        } catch {
+            throw invalid("the answer is not a JSON object with a key: \(error)")
+        }
+        guard !key.isEmpty else { throw invalid("the answer has no key") }
+        if let parsed = PayloadKey(parsing: key), parsed.digest != digest {
+            throw invalid("the answer's key \(parsed) is another payload's, expected \(digest)")
+        }
+        return key
+    }
+
+    // MARK: Attempts
+
+    /// Sends a request until it is answered with a status that is accepted, or with one that will not change, or the
+    /// attempts are used up.
+    private func send(
+        _ request: CodecRequest,
+        _ operation: LargePayloadCodecError.Operation,
+        key: String?,
+        accepting statuses: [Int]
+    ) async throws -> CodecResponse {
+        var request = request
+        request.headers += headers.map { ($0.name, $0.value) }
+        var attempt = 1
+        while true {
+            try Task.checkCancellation()
+            switch try await outcome(of: request, operation, key, accepting: statuses) {
+            case .accepted(let response):
+                return response
+            case .failed(let error, let isTransient, let retryAfter):
+                guard isTransient, attempt < retries.maximumAttempts else { throw error }
+                let delay = retries.delay(afterAttempt: attempt, retryAfter: retryAfter)
+                metrics.countRetry(operation)
+                logger?.warning(
+                    "\(operation.rawValue) failed, it is tried again",
+                    metadata: ["error": "\(error)", "attempt": "\(attempt)", "delay": "\(delay)"]
+                )
+                try await Task.sleep(for: delay)
+                attempt += 1
+            }
+        }
+    }
+
+    private enum Outcome {
+        case accepted(CodecResponse)
+        case failed(LargePayloadCodecError, isTransient: Bool, retryAfter: Duration?)
+    }
+
+    /// Sends a request once.
+    ///
+    /// - Throws: what the hook throws, or `CancellationError`.
+    private func outcome(
+        of request: CodecRequest,
+        _ operation: LargePayloadCodecError.Operation,
+        _ key: String?,
+        accepting statuses: [Int]
+    ) async throws -> Outcome {
+        let start = ContinuousClock.now
+        do {
+            let response = try await self.attempt(request)
+            let status = response.status
+            metrics.count(operation, "\(status)", start.duration(to: .now))
+            logger?.debug("\(operation.rawValue)", metadata: ["status": "\(status)", "url": "\(request.url)"])
+            if statuses.contains(status) { return .accepted(response) }
+            return .failed(
+                LargePayloadCodecError(.refused, operation, Self.message(response), status: status, key: key),
+                isTransient: [429, 502, 503, 504].contains(status),
+                retryAfter: response.retryAfter
+            )
+        } catch let error as TransportFailure {
+            metrics.count(operation, "none", start.duration(to: .now))
+            let cause = error.cause
+            return .failed(
+                LargePayloadCodecError(.noAnswer, operation, "\(cause)", key: key, cause: cause),
+                isTransient: true,
+                retryAfter: nil
+            )
+        }
+    }
+
+    private func attempt(_ request: CodecRequest) async throws -> CodecResponse {
+        let send: @Sendable (CodecRequest) async throws -> CodecResponse = { [transport, timeout] request in
+            do {
+                return try await transport.send(request, timeout: timeout)
+            } catch {
+                // Some libraries report a cancelled task as a broken connection.
+                try Task.checkCancellation()
+                if error is CancellationError { throw error }
+                throw TransportFailure(cause: error)
+            }
+        }
+        guard let hook else { return try await send(request) }
+        return try await hook(request, send)
+    }
+
+    /// The message of an error's answer, as one line.
+    private static func message(_ response: CodecResponse) -> String {
+        let text = String(decoding: response.body.prefix(messageSize), as: UTF8.self)
+        let line = text.split(whereSeparator: \.isNewline).joined(separator: " ")
+        return line.isEmpty ? "the service gave no message" : line
+    }
+}
+
+/// A request got no answer.
+private struct TransportFailure: Error {
+    let cause: any Error
+}
+
+extension CodecResponse {
+    /// Seconds of `Retry-After` (RFC 9110 section 10.2.3); a date is not looked at.
+    fileprivate var retryAfter: Duration? {
+        let field = headers.first { $0.name.lowercased() == "retry-after" }
+        return field.flatMap { UInt32($0.value) }.map { .seconds($0) }
+    }
+}
+
+extension RetryPolicy {
+    /// - Parameter attempt: the number of the attempt that has failed, from 1.
+    func delay(afterAttempt attempt: Int, retryAfter: Duration?) -> Duration {
+        if let retryAfter { return min(retryAfter, maximumDelay) }
+        let limit = min(initialDelay * (1 << min(attempt - 1, 20)), maximumDelay)
+        return limit * Double.random(in: 0...1)
+    }
+}
+
+extension Digest {
+    init(of data: Data) {
+        var hasher = DigestHasher()
+        data.withUnsafeBytes { hasher.update($0) }
+        self = hasher.finalize()
+    }
+}

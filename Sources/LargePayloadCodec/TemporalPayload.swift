@@ -1,0 +1,31 @@
+import FoundationEssentials
+import PayloadKey
+
+/// A Temporal payload: `temporal.api.common.v1.Payload`, whichever library has generated it.
+///
+/// The payload of the Swift Temporal SDK conforms as it is:
+///
+/// ```swift
+/// extension Api.Common.V1.Payload: @retroactive TemporalPayload {}
+/// ```
+public protocol TemporalPayload {
+    /// Makes a payload without metadata and data.
+    init()
+    /// What describes the data, its `encoding` for one.
+    var metadata: [String: Data] { get set }
+    /// The serialized value.
+    var data: Data { get set }
+}
+
+extension TemporalPayload {
+    init(_ metadata: TemporalMetadata, _ data: Data) {
+        self.init()
+        let pairs = metadata.entries.map { (String(decoding: $0.name, as: UTF8.self), Data($0.value)) }
+        self.metadata = Dictionary(pairs) { $1 }
+        self.data = data
+    }
+
+    var temporalMetadata: TemporalMetadata {
+        TemporalMetadata(metadata.map { (Array($0.key.utf8), Array($0.value)) })
+    }
+}

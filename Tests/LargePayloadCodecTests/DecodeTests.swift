@@ -1,0 +1,98 @@
+import Foundation
+import LargePayloadCodec
+import TestSupport
+import Testing
+
+@Suite struct DecodeTests {
+    private let content = Array("a payload that is larger than the limit".utf8)
+
+    /// A payload that refers to `content`.
+    private func reference(size: Int? = nil, digest: String? = nil, key: String = "/k", version: String = "v2")
+        -> TestPayload
+    {
+        let json =
+            #"{"metadata":{"encoding":"YmluYXJ5L3BsYWlu"},"size":\#(size ?? content.count),"#
+            + #""digest":"\#(digest ?? Stack.digest(content))","key":"\#(key)"}"#
+        return TestPayload(Array(json.utf8), ["encoding": "json/plain", "temporal.io/remote-codec": version])
+    }
+
+    private func failure(_ payload: TestPayload, _ answer: CodecResponse) async throws -> LargePayloadCodecError? {
+        let codec = try await LargePayloadCodec(.init(FakeService { _, _ in answer }))
+        return await #expect(throws: LargePayloadCodecError.self) { try await codec.decode(payloads: [payload]) }
+    }
+
+    @Test func `A download names key and length, and restores metadata and data`() async throws {
+        let service = FakeService { [content] _, _ in CodecResponse(status: 200, body: Data(content)) }
+        let codec = try await LargePayloadCodec(.init(service))
+        let decoded = try await codec.decode(payloads: [reference(key: "/blobs/a b&+é"), TestPayload([1])])
+        #expect(decoded == [TestPayload(content), TestPayload([1])])
+        let request = try #require(service.requests.first)
+        #expect(service.requests.count == 1)
+        #expect(request.method == "GET")
+        #expect(request.url == "http://service.test/below/v2/blobs/get?key=/blobs/a%20b%26%2B%C3%A9")
+        #expect(request.body == nil)
+        #expect(
+            request.headers.map { "\($0.name): \($0.value)" } == [
+                "Content-Type: application/octet-stream", "X-Payload-Expected-Content-Length: \(content.count)",
+            ]
+        )
+    }
+
+    @Test func `What is downloaded must have the reference's length and digest`() async throws {
+        let other = CodecResponse(status: 200, body: Data(content.dropLast() + [0]))
+        let mismatch = try await failure(reference(), other)
+        #expect(mismatch?.code == .contentMismatch)
+        #expect(mismatch?.key == "/k")
+        #expect(mismatch?.message.hasPrefix("the payload has digest sha256:") == true)
+        let short = try await failure(reference(), CodecResponse(status: 200, body: Data(content.dropLast())))
+        #expect(short?.code == .contentMismatch)
+        #expect(short?.message == "the payload has 38 bytes, expected 39")
+        let long = CodecResponse(status: 200, body: Data(content), isTruncated: true)
+        #expect(try await failure(reference(), long)?.message == "the payload has over 39 bytes, expected 39")
+    }
+
+    @Test func `No more is read of an answer than the reference announces`() async throws {
+        let service = FakeService { _, _ in CodecResponse(status: 200) }
+        let codec = try await LargePayloadCodec(.init(service))
+        for size in [1_000_000, Int.max] {
+            await #expect(throws: LargePayloadCodecError.self) {
+                try await codec.decode(payloads: [reference(size: size)])
+            }
+            #expect(service.requests.last?.maximumResponseSize == size)
+        }
+    }
+
+    @Test(arguments: [400, 403, 404, 412, 500, 507, 301])
+    func `An error has the service's status and message, and the key`(status: Int) async throws {
+        let error = try await failure(reference(), CodecResponse(status: status, body: Data("what is\nwrong\r\n".utf8)))
+        #expect(error?.code == .refused)
+        #expect(error?.operation == .download)
+        #expect(error?.status == status)
+        #expect(error?.message == "what is wrong")
+        #expect(error?.key == "/k")
+        #expect(
+            error.map { "\($0)" }
+                == "large payload codec: download failed with status \(status): what is wrong (key /k)"
+        )
+    }
+
+    @Test func `Unknown versions, and version 1, are errors that say so`() async throws {
+        let service = FakeService { _, _ in CodecResponse(status: 200) }
+        let codec = try await LargePayloadCodec(.init(service))
+        for (version, message) in [
+            ("v1", "it was stored under version v1 of the API, which this service does not have"),
+            ("v3", "unknown version 'v3' in temporal.io/remote-codec"), ("", "unknown version ''"),
+        ] {
+            let error = await #expect(throws: LargePayloadCodecError.self) {
+                try await codec.decode(payloads: [reference(version: version)])
+            }
+            #expect(error?.code == .invalidReference)
+            #expect(error?.message.hasPrefix(message) == true)
+        }
+        let broken = await #expect(throws: LargePayloadCodecError.self) {
+            try await codec.decode(payloads: [reference(digest: "sha256:zz")])
+        }
+        #expect(broken?.message == "invalid reference to a large payload: invalid digest 'sha256:zz'")
+        #expect(service.requests.isEmpty)
+    }
+}

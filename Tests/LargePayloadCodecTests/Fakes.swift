@@ -1,0 +1,71 @@
+import Foundation
+import LargePayloadCodec
+import Synchronization
+
+/// A payload of the tests' own.
+struct TestPayload: TemporalPayload, Equatable {
+    var metadata: [String: Data] = [:]
+    var data = Data()
+
+    init() {}
+
+    init(_ data: [UInt8], _ metadata: [String: String] = ["encoding": "binary/plain"]) {
+        self.data = Data(data)
+        self.metadata = metadata.mapValues { Data($0.utf8) }
+    }
+}
+
+/// Answers requests in the tests' own process, for the faults that no real service has.
+final class FakeService: CodecTransport {
+    private let answer: @Sendable (CodecRequest, Int) async throws -> CodecResponse
+    private let received = Mutex<[CodecRequest]>([])
+
+    /// - Parameter answer: gets each request and its number, from 0.
+    init(_ answer: @escaping @Sendable (CodecRequest, Int) async throws -> CodecResponse) {
+        self.answer = answer
+    }
+
+    var requests: [CodecRequest] { received.withLock { $0 } }
+
+    func send(_ request: CodecRequest, timeout: Duration) async throws -> CodecResponse {
+        let number = received.withLock { requests in
+            requests.append(request)
+            return requests.count - 1
+        }
+        return try await answer(request, number)
+    }
+
+    /// A service that keeps what is put, as the real one does.
+    static func storing() -> FakeService {
+        let stored = Mutex<[String: Data]>([:])
+        return FakeService { request, _ in
+            switch request.method {
+            case "PUT":
+                let key = "/k\(stored.withLock { $0.count })"
+                stored.withLock { $0[key] = request.body }
+                return CodecResponse(status: 201, body: Data("{\"Key\":\"\(key)\"}\n".utf8))
+            case "GET":
+                let key = request.url.components(separatedBy: "key=").last ?? ""
+                return stored.withLock { $0[key] }.map { CodecResponse(status: 200, body: $0) }
+                    ?? CodecResponse(status: 404, body: Data("blob not found".utf8))
+            default:
+                return CodecResponse(status: 200)
+            }
+        }
+    }
+}
+
+/// No answer came.
+struct Broken: Error, Equatable {}
+
+extension LargePayloadCodec.Options {
+    /// Options for a service of the tests', that retry without delay.
+    init(_ transport: any CodecTransport, _ edit: (inout Self) -> Void = { _ in }) {
+        self.init(url: "http://service.test/below/", namespace: "ns")
+        self.transport = transport
+        minimumSize = 32
+        skipsHealthCheck = true
+        retries = RetryPolicy(maximumAttempts: 4, initialDelay: .zero, maximumDelay: .zero)
+        edit(&self)
+    }
+}

@@ -1,0 +1,94 @@
+import LargePayloadCodec
+import Testing
+
+@Suite struct OptionsTests {
+    private static let url = "is 'URL', expected 'https://HOST', 'http://HOST' or one with a path"
+
+    @Test(arguments: [
+        "", "service", "ftp://h", "http://", "http:///path", "https:/h", "h:80", "http://a b", "file:///x",
+    ])
+    func `A URL that leads to no service is refused`(url: String) async {
+        let error = await #expect(throws: LargePayloadCodecOptionError.self) {
+            try await LargePayloadCodec(.init(url: url, namespace: "ns"))
+        }
+        #expect(error?.option == "url")
+        #expect(error?.reason == Self.url.replacing("URL", with: url))
+    }
+
+    @Test func `A URL with a query, a fragment or a user is refused, and a password is not repeated`() async {
+        for url in ["http://h?x=1", "http://h/#f", "http://me:secret@h"] {
+            let error = await #expect(throws: LargePayloadCodecOptionError.self) {
+                try await LargePayloadCodec(.init(url: url, namespace: "ns"))
+            }
+            #expect(error?.option == "url")
+            #expect(error?.reason.contains("secret") == false)
+        }
+    }
+
+    @Test(
+        arguments: [
+            ("namespace is '': namespace is empty", options { $0.namespace = "" }),
+            ("namespace is 'a/b': namespace contains '/'", options { $0.namespace = "a/b" }),
+            ("minimumSize is -1, expected a number of bytes from 0 up", options { $0.minimumSize = -1 }),
+            ("apiVersion is 'v1', expected 'v2'", options { $0.apiVersion = "v1" }),
+            (
+                "maximumConcurrentRequests is 0, expected a number from 1 up",
+                options { $0.maximumConcurrentRequests = 0 }
+            ),
+            ("requestTimeout is 0.0 seconds, expected a time over zero", options { $0.requestTimeout = .zero }),
+            ("cacheSize is -5, expected a number of bytes from 0 up", options { $0.cacheSize = -5 }),
+            ("retries.maximumAttempts is 0, expected a number from 1 up", options { $0.retries.maximumAttempts = 0 }),
+            (
+                "retries have a delay of -1.0 seconds, expected times from zero up",
+                options { $0.retries.initialDelay = .seconds(-1) }
+            ),
+            ("headers have the name '', expected an HTTP token", options { $0.headers = [.init("", "x")] }),
+            ("headers have the name 'a b', expected an HTTP token", options { $0.headers = [.init("a b", "x")] }),
+            ("headers have the name 'é', expected an HTTP token", options { $0.headers = [.init("é", "x")] }),
+            ("headers have the name 'a\r\nb', expected an HTTP token", options { $0.headers = [.init("a\r\nb", "x")] }),
+            (
+                "headers have 'content-Length', which the codec sets itself",
+                options { $0.headers = [.init("content-Length", "1")] }
+            ),
+            (
+                "headers have a control character in the value of 'a'",
+                options { $0.headers = [.init("a", "x\r\nb: c")] }
+            ),
+        ]
+    )
+    func `What an option is and what is expected is told`(message: String, options: LargePayloadCodec.Options) async {
+        let error = await #expect(throws: LargePayloadCodecOptionError.self) { try await LargePayloadCodec(options) }
+        #expect(error.map { "\($0)" } == message)
+    }
+
+    private static func options(_ edit: (inout LargePayloadCodec.Options) -> Void) -> LargePayloadCodec.Options {
+        var options = LargePayloadCodec.Options(url: "http://h", namespace: "ns")
+        edit(&options)
+        return options
+    }
+
+    @Test(arguments: [
+        "http://h", "https://h:8443/a/b/", "HTTP://h", "http+unix://%2Frun%2Flps.sock", "http://[::1]:80",
+    ])
+    func `A URL of a service is taken`(url: String) async throws {
+        var options = LargePayloadCodec.Options(url: url, namespace: "a b é")
+        options.skipsHealthCheck = true
+        options.headers = [.init("X-A_b", "tab\tand é"), .init("X-A_b", "")]
+        _ = try await LargePayloadCodec(options)
+    }
+
+    @Test func `A codec is made only while the service is healthy, unless it is not asked`() async throws {
+        let service = FakeService { request, _ in
+            #expect(request.method == "HEAD")
+            #expect(request.url == "http://service.test/below/v2/health/head")
+            return CodecResponse(status: 500)
+        }
+        let error = await #expect(throws: LargePayloadCodecError.self) {
+            try await LargePayloadCodec(LargePayloadCodec.Options(service) { $0.skipsHealthCheck = false })
+        }
+        #expect(error?.operation == .healthCheck)
+        #expect(error?.status == 500)
+        _ = try await LargePayloadCodec(.init(service))
+        #expect(service.requests.count == 1)
+    }
+}

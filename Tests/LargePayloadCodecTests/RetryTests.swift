@@ -1,0 +1,208 @@
+import Foundation
+import Logging
+import MetricsTestKit
+import TestSupport
+import Testing
+
+@testable import LargePayloadCodec
+
+@Suite struct RetryTests {
+    private let payload = TestPayload(randomPayload(100))
+    private static let stored = CodecResponse(status: 201, body: Data(#"{"Key":"/k"}"#.utf8))
+
+    @Test(arguments: [429, 502, 503, 504])
+    func `A status that passes is retried`(status: Int) async throws {
+        let service = FakeService { _, number in number < 3 ? CodecResponse(status: status) : Self.stored }
+        let codec = try await LargePayloadCodec(.init(service))
+        _ = try await codec.encode(payloads: [payload])
+        #expect(service.requests.count == 4)
+        #expect(service.requests.allSatisfy { $0.body == payload.data })
+    }
+
+    @Test func `A request without an answer is retried`() async throws {
+        let service = FakeService { _, number in
+            guard number > 0 else { throw Broken() }
+            return Self.stored
+        }
+        let codec = try await LargePayloadCodec(.init(service))
+        _ = try await codec.encode(payloads: [payload])
+        #expect(service.requests.count == 2)
+    }
+
+    @Test func `When the attempts are used up, the last failure is thrown`() async throws {
+        let away = FakeService { _, _ in throw Broken() }
+        let codec = try await LargePayloadCodec(.init(away))
+        let error = await #expect(throws: LargePayloadCodecError.self) { try await codec.encode(payloads: [payload]) }
+        #expect(error?.code == .noAnswer)
+        #expect(error?.cause is Broken)
+        #expect(away.requests.count == 4)
+        let busy = FakeService { _, _ in CodecResponse(status: 503, body: Data("busy".utf8)) }
+        let once = try await LargePayloadCodec(LargePayloadCodec.Options(busy) { $0.retries = .never })
+        let refused = await #expect(throws: LargePayloadCodecError.self) { try await once.encode(payloads: [payload]) }
+        #expect(refused?.status == 503)
+        #expect(refused?.message == "busy")
+        #expect(busy.requests.count == 1)
+    }
+
+    @Test(arguments: [400, 403, 404, 411, 412, 413, 500, 507])
+    func `A status that will not change is not retried`(status: Int) async throws {
+        let service = FakeService { _, _ in CodecResponse(status: status) }
+        let codec = try await LargePayloadCodec(.init(service))
+        await #expect(throws: LargePayloadCodecError.self) { try await codec.encode(payloads: [payload]) }
+        #expect(service.requests.count == 1)
+    }
+
+    @Test func `Delays are random below a limit that doubles, and heed Retry-After up to a limit`() {
+        let policy = RetryPolicy(maximumAttempts: 9, initialDelay: .milliseconds(100), maximumDelay: .seconds(1))
+        for (attempt, limit) in [(1, 100), (2, 200), (3, 400), (4, 800), (5, 1000), (60, 1000)] {
+            let delays = (0..<200).map { _ in policy.delay(afterAttempt: attempt, retryAfter: nil) }
+            #expect(delays.allSatisfy { $0 >= .zero && $0 <= .milliseconds(limit) })
+            #expect(Set(delays).count > 100)
+            #expect(delays.contains { $0 > .milliseconds(limit / 2) })
+        }
+        #expect(policy.delay(afterAttempt: 1, retryAfter: .milliseconds(700)) == .milliseconds(700))
+        #expect(policy.delay(afterAttempt: 1, retryAfter: .seconds(3600)) == .seconds(1))
+    }
+
+    @Test func `Retry-After is waited for`() async throws {
+        let service = FakeService { _, number in
+            number == 0 ? CodecResponse(status: 503, headers: [("retry-AFTER", "1")]) : Self.stored
+        }
+        let codec = try await LargePayloadCodec(
+            LargePayloadCodec.Options(service) { $0.retries.maximumDelay = .milliseconds(300) }
+        )
+        let start = ContinuousClock.now
+        _ = try await codec.encode(payloads: [payload])
+        #expect(start.duration(to: .now) >= .milliseconds(300))
+    }
+
+    @Test func `A cancelled call ends at once, in a request and between two`() async throws {
+        let hanging = FakeService { _, _ in
+            try await Task.sleep(for: .seconds(600))
+            return Self.stored
+        }
+        let away = FakeService { _, _ in throw Broken() }
+        for service in [hanging, away] {
+            let codec = try await LargePayloadCodec(
+                LargePayloadCodec.Options(service) {
+                    $0.retries = RetryPolicy(
+                        maximumAttempts: 1_000_000,
+                        initialDelay: .seconds(600),
+                        maximumDelay: .seconds(600)
+                    )
+                }
+            )
+            let call = Task { try await codec.encode(payloads: [payload]) }
+            while service.requests.isEmpty { await Task.yield() }
+            call.cancel()
+            await #expect(throws: CancellationError.self) { try await call.value }
+            #expect(service.requests.count == 1)
+        }
+    }
+
+    @Test func `A cancelled task is told apart from a broken connection, whatever the transport throws`() async throws {
+        let service = FakeService { _, _ in
+            try? await Task.sleep(for: .seconds(600))
+            throw Broken()
+        }
+        let codec = try await LargePayloadCodec(.init(service))
+        let call = Task { try await codec.encode(payloads: [payload]) }
+        while service.requests.isEmpty { await Task.yield() }
+        call.cancel()
+        await #expect(throws: CancellationError.self) { try await call.value }
+    }
+
+    @Test func `The first payload that fails ends the call, and the others with it`() async throws {
+        let service = FakeService { request, _ in
+            if request.body?.count == 100 { return CodecResponse(status: 400) }
+            try await Task.sleep(for: .seconds(600))
+            return Self.stored
+        }
+        let codec = try await LargePayloadCodec(.init(service))
+        let error = await #expect(throws: LargePayloadCodecError.self) {
+            try await codec.encode(payloads: [TestPayload(randomPayload(200)), payload])
+        }
+        #expect(error?.status == 400)
+    }
+
+    @Test func `No more requests of a call run at once than the limit, and as many as that`() async throws {
+        let running = Counter(), peak = Counter()
+        let service = FakeService { _, _ in
+            peak.raise(to: running.add(1))
+            try await Task.sleep(for: .milliseconds(20))
+            _ = running.add(-1)
+            return Self.stored
+        }
+        let codec = try await LargePayloadCodec(LargePayloadCodec.Options(service) { $0.maximumConcurrentRequests = 3 })
+        let payloads = (0..<20).map { TestPayload(randomPayload(100 + $0)) }
+        #expect(try await codec.encode(payloads: payloads).count == 20)
+        #expect(service.requests.count == 20)
+        #expect(peak.value == 3)
+    }
+
+    @Test func `The hook goes around every attempt, and can change the request`() async throws {
+        let service = FakeService { request, number in
+            #expect(request.headers.contains { $0 == ("Authorization", "token \(number)") })
+            return number == 0 ? CodecResponse(status: 503) : Self.stored
+        }
+        let statuses = Counter(), attempts = Counter()
+        let codec = try await LargePayloadCodec(
+            LargePayloadCodec.Options(service) {
+                $0.hook = { request, next in
+                    var request = request
+                    request.headers.append(("Authorization", "token \(attempts.add(1) - 1)"))
+                    let response = try await next(request)
+                    _ = statuses.add(response.status)
+                    return response
+                }
+            }
+        )
+        _ = try await codec.encode(payloads: [payload])
+        #expect(attempts.value == 2)
+        #expect(statuses.value == 503 + 201)
+    }
+
+    @Test func `What the hook throws itself ends the call`() async throws {
+        let service = FakeService { _, _ in Self.stored }
+        let codec = try await LargePayloadCodec(
+            LargePayloadCodec.Options(service) { $0.hook = { _, _ in throw Broken() } }
+        )
+        await #expect(throws: Broken.self) { try await codec.encode(payloads: [payload]) }
+        #expect(service.requests.isEmpty)
+    }
+
+    @Test func `Requests, retries, bytes and hits of the cache are counted, and retries logged`() async throws {
+        let metrics = TestMetrics()
+        let log = RecordedLog()
+        let storing = FakeService.storing()
+        let service = FakeService { request, number in
+            guard number > 0 else { return CodecResponse(status: 503, body: Data("busy".utf8)) }
+            return try await storing.send(request, timeout: .seconds(1))
+        }
+        let codec = try await LargePayloadCodec(
+            LargePayloadCodec.Options(service) {
+                $0.metrics = metrics
+                $0.logger = log.logger
+                $0.cacheSize = 1000
+            }
+        )
+        let encoded = try await codec.encode(payloads: [payload])
+        for _ in 0..<2 { #expect(try await codec.decode(payloads: encoded) == [payload]) }
+        func count(_ label: String, _ dimensions: [(String, String)]) throws -> Int64 {
+            try metrics.expectCounter("large_payload_codec_\(label)", dimensions).totalValue
+        }
+        #expect(try count("requests", [("operation", "upload"), ("status", "503")]) == 1)
+        #expect(try count("requests", [("operation", "upload"), ("status", "201")]) == 1)
+        #expect(try count("requests", [("operation", "download"), ("status", "200")]) == 1)
+        #expect(try count("retries", [("operation", "upload")]) == 1)
+        #expect(try count("bytes", [("operation", "upload")]) == 100)
+        #expect(try count("bytes", [("operation", "download")]) == 100)
+        #expect(try count("cache", [("result", "hit")]) == 1)
+        #expect(try count("cache", [("result", "miss")]) == 1)
+        let duration = try metrics.expectTimer("large_payload_codec_request_duration", [("operation", "upload")])
+        #expect(duration.values.count == 2)
+        let warnings = log.lines.filter { $0.hasPrefix("warning ") }
+        #expect(warnings.count == 1)
+        #expect(warnings.first?.contains("upload failed with status 503: busy") == true)
+    }
+}
