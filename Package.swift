@@ -16,6 +16,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6"),
         .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
         .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
     ],
@@ -96,7 +97,14 @@ let package = Package(
             ]
         ),
         .testTarget(name: "WorkerTests", dependencies: ["lps-worker"]),
-        .testTarget(name: "IntegrationTests", dependencies: ["LargePayloadCodec", "TestSupport", "lps", "lps-worker"]),
+        .testTarget(
+            name: "IntegrationTests",
+            dependencies: [
+                "LargePayloadCodec", "TestSupport", "lps", "lps-worker",
+                .product(name: "AsyncHTTPClient", package: "async-http-client"),
+                .product(name: "NIOSSL", package: "swift-nio-ssl"),
+            ]
+        ),
     ],
     swiftLanguageModes: [.v6]
 )

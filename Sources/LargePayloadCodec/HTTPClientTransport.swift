@@ -5,13 +5,38 @@ import NIOHTTP1
 
 /// Sends requests with async-http-client, which keeps connections and speaks TLS and HTTP/2.
 public struct HTTPClientTransport: CodecTransport {
+    /// One client for all codecs of the process; it needs no shutdown.
+    private static let shared = HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
+
+    /// How a client of the service is best configured.
+    ///
+    /// It does not try to connect again by itself, which it would do until the request's time is up: the codec does, and
+    /// knows when to stop. It does not follow redirects: a payload goes where it was told to go, or nowhere.
+    public static var configuration: HTTPClient.Configuration {
+        var configuration = HTTPClient.Configuration()
+        configuration.redirectConfiguration = .disallow
+        configuration.timeout.connect = .seconds(10)
+        configuration.connectionPool.retryConnectionEstablishment = false
+        return configuration
+    }
+
     private let client: HTTPClient
 
-    /// - Parameter client: the client, which stays the caller's to shut down.
-    public init(_ client: HTTPClient = .shared) {
+    /// Sends requests with a client that all codecs of the process share.
+    public init() {
+        client = Self.shared
+    }
+
+    /// Sends requests with a client of the caller's, with its own trust and timeouts, say.
+    ///
+    /// - Parameter client: stays the caller's to shut down. ``configuration`` is a start for its configuration.
+    public init(_ client: HTTPClient) {
         self.client = client
     }
 
+    /// Sends a request, once, and reads its answer.
+    ///
+    /// - Throws: `CancellationError`, or async-http-client's error.
     public func send(_ request: CodecRequest, timeout: Duration) async throws -> CodecResponse {
         do {
             let response = try await client.execute(
@@ -44,6 +69,10 @@ extension HTTPClientRequest {
         self.init(url: request.url)
         method = HTTPMethod(rawValue: request.method)
         headers = HTTPHeaders(request.headers.map { ($0.name, $0.value) })
+        // A socket's path is no host's name, and web servers refuse it.
+        if request.url.lowercased().hasPrefix("http+unix:") || request.url.lowercased().hasPrefix("https+unix:") {
+            headers.add(name: "Host", value: "localhost")
+        }
         body = request.body.map { .bytes($0, length: .known(Int64($0.count))) }
     }
 }
