@@ -12,6 +12,9 @@ CODEC_ORIGINS ?= http://localhost:8233 http://127.0.0.1:8233
 BUILD_PACKAGES := libfcgi-dev pkg-config
 RUN_PACKAGES := nginx spawn-fcgi multiwatch openssl curl
 TEST_PACKAGES := binutils strace systemd
+E2E_PACKAGES := chromium chromium-driver python3 python3-venv
+# Where 'make e2e' leaves screenshots and logs.
+E2E_ARTIFACTS ?= .e2e
 
 # Links the Swift library into the binaries: a server needs glibc and libfcgi only.
 RELEASE := -c release --static-swift-stdlib
@@ -21,7 +24,7 @@ RELEASE_DIR = $(shell swift build $(RELEASE) --show-bin-path)
 install = missing=$$(for p in $(1); do dpkg-query -W -f '$${Status}' $$p 2>/dev/null | grep -q ' installed$$' || echo $$p; done); \
 	[ -z "$$missing" ] || { $(SUDO) apt-get update -q && $(SUDO) apt-get install -qy --no-install-recommends $$missing; }
 
-.PHONY: build run test lint format clean
+.PHONY: build run test e2e lint format clean
 
 build:
 	@$(call install,$(BUILD_PACKAGES))
@@ -36,6 +39,16 @@ run: build
 test: build
 	@$(call install,$(RUN_PACKAGES) $(TEST_PACKAGES))
 	LPS_BIN_DIR=$(RELEASE_DIR) swift test
+
+# With a real Temporal server, its command line, its Web UI in a browser, and its Python SDK.
+e2e: build
+	@$(call install,$(RUN_PACKAGES) $(E2E_PACKAGES))
+	swift build --product end-to-end-codec
+	python3 -m venv .build/e2e
+	.build/e2e/bin/pip install --quiet --disable-pip-version-check -r Tests/EndToEnd/requirements.txt
+	LPS_BIN_DIR=$(RELEASE_DIR) SWIFT_CODEC=$(shell swift build --show-bin-path)/end-to-end-codec \
+		E2E_ARTIFACTS=$(abspath $(E2E_ARTIFACTS)) PYTHONDONTWRITEBYTECODE=1 \
+		.build/e2e/bin/python -m pytest Tests/EndToEnd
 
 lint:
 	swift format lint --strict --recursive --parallel Package.swift Sources Tests

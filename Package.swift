@@ -96,6 +96,11 @@ let package = Package(
                 .product(name: "MetricsTestKit", package: "swift-metrics"),
             ]
         ),
+        .executableTarget(
+            name: "end-to-end-codec",
+            dependencies: ["LargePayloadCodec"],
+            path: "Tests/EndToEnd/SwiftCodec"
+        ),
         .testTarget(name: "WorkerTests", dependencies: ["lps-worker"]),
         .testTarget(
             name: "IntegrationTests",

@@ -1,0 +1,123 @@
+"""Payload codecs for the Python SDK, as a user of the service would write them, and one that is the Swift library."""
+
+import asyncio
+import base64
+import json
+import os
+import subprocess
+import urllib.parse
+import urllib.request
+from collections.abc import Sequence
+
+from google.protobuf import json_format
+from temporalio.api.common.v1 import Payload, Payloads
+from temporalio.converter import PayloadCodec
+
+from support.service import REMOTE_CODEC, LargePayloadService, digest_of, reference_data
+
+THRESHOLD = 128_000
+TIMEOUT = 30  # Seconds, for one request.
+
+
+class CodecServerCodec(PayloadCodec):
+    """Leaves both directions to the service's codec server: the client needs to know nothing of references."""
+
+    def __init__(self, service: LargePayloadService, namespace: str):
+        self._endpoint = service.codec_endpoint
+        self._namespace = namespace
+
+    async def encode(self, payloads: Sequence[Payload]) -> list[Payload]:
+        return await asyncio.to_thread(self._post, "encode", payloads)
+
+    async def decode(self, payloads: Sequence[Payload]) -> list[Payload]:
+        return await asyncio.to_thread(self._post, "decode", payloads)
+
+    def _post(self, operation: str, payloads: Sequence[Payload]) -> list[Payload]:
+        request = urllib.request.Request(
+            f"{self._endpoint}/{operation}",
+            data=json_format.MessageToJson(Payloads(payloads=payloads), indent=None).encode(),
+            headers={"Content-Type": "application/json", "X-Namespace": self._namespace},
+        )
+        with urllib.request.urlopen(request, timeout=TIMEOUT) as response:
+            return list(json_format.Parse(response.read(), Payloads()).payloads)
+
+
+class StoreCodec(PayloadCodec):
+    """Speaks the wire contract itself: puts what is over the threshold, and gets what a reference names."""
+
+    def __init__(self, service: LargePayloadService, namespace: str):
+        self._url = service.url
+        self._namespace = namespace
+
+    async def encode(self, payloads: Sequence[Payload]) -> list[Payload]:
+        return await asyncio.gather(*(asyncio.to_thread(self._encode_one, payload) for payload in payloads))
+
+    async def decode(self, payloads: Sequence[Payload]) -> list[Payload]:
+        return await asyncio.gather(*(asyncio.to_thread(self._decode_one, payload) for payload in payloads))
+
+    def _encode_one(self, payload: Payload) -> Payload:
+        if payload.ByteSize() <= THRESHOLD:
+            return payload
+        metadata = dict(payload.metadata)
+        data = reference_data(self._namespace, metadata, payload.data)
+        assert self._put(metadata, payload.data) == json.loads(data)["key"]
+        return Payload(metadata={"encoding": b"json/plain", REMOTE_CODEC: b"v2"}, data=data)
+
+    def _decode_one(self, payload: Payload) -> Payload:
+        if REMOTE_CODEC not in payload.metadata:
+            return payload
+        reference = json.loads(payload.data)
+        data = self._get(reference["key"], reference["size"])
+        assert digest_of(data) == reference["digest"]
+        metadata = {name: base64.b64decode(value) for name, value in reference["metadata"].items()}
+        return Payload(metadata=metadata, data=data)
+
+    def _put(self, metadata: dict[str, bytes], data: bytes) -> str:
+        names = {name: base64.b64encode(value).decode() for name, value in metadata.items()}
+        request = urllib.request.Request(
+            f"{self._url}/v2/blobs/put?"
+            + urllib.parse.urlencode({"namespace": self._namespace, "digest": digest_of(data)}),
+            method="PUT",
+            data=data,
+            headers={
+                "Content-Type": "application/octet-stream",
+                "X-Temporal-Metadata": base64.b64encode(json.dumps(names).encode()).decode(),
+            },
+        )
+        with urllib.request.urlopen(request, timeout=TIMEOUT) as response:
+            return json.load(response)["Key"]
+
+    def _get(self, key: str, size: int) -> bytes:
+        request = urllib.request.Request(
+            f"{self._url}/v2/blobs/get?" + urllib.parse.urlencode({"key": key}),
+            headers={
+                "Content-Type": "application/octet-stream",
+                "X-Payload-Expected-Content-Length": str(size),
+            },
+        )
+        with urllib.request.urlopen(request, timeout=TIMEOUT) as response:
+            return response.read()
+
+
+class SwiftLibraryCodec(PayloadCodec):
+    """Has the Swift library do it, in a process of its own."""
+
+    def __init__(self, service: LargePayloadService, namespace: str):
+        self._url = service.url
+        self._namespace = namespace
+
+    async def encode(self, payloads: Sequence[Payload]) -> list[Payload]:
+        return await asyncio.to_thread(self._run, "encode", payloads)
+
+    async def decode(self, payloads: Sequence[Payload]) -> list[Payload]:
+        return await asyncio.to_thread(self._run, "decode", payloads)
+
+    def _run(self, operation: str, payloads: Sequence[Payload]) -> list[Payload]:
+        ran = subprocess.run(
+            [os.environ["SWIFT_CODEC"], operation, self._url, self._namespace],
+            input=json_format.MessageToJson(Payloads(payloads=payloads), indent=None).encode(),
+            capture_output=True,
+            timeout=TIMEOUT,
+        )
+        assert ran.returncode == 0, ran.stderr.decode()
+        return list(json_format.Parse(ran.stdout, Payloads()).payloads)

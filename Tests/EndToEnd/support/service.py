@@ -1,0 +1,38 @@
+"""The Large Payload Service as its clients see it (docs/wire-contract.md)."""
+
+import base64
+import hashlib
+import json
+from dataclasses import dataclass
+
+REMOTE_CODEC = "temporal.io/remote-codec"
+
+
+@dataclass(frozen=True)
+class LargePayloadService:
+    url: str
+
+    @property
+    def codec_endpoint(self) -> str:
+        return f"{self.url}/codec"
+
+
+def digest_of(data: bytes) -> str:
+    return "sha256:" + hashlib.sha256(data).hexdigest()
+
+
+def key_of(namespace: str, metadata: dict[str, bytes], data: bytes) -> str:
+    names = sorted(metadata, key=str.encode)
+    metadata_hash = digest_of(b"".join(name.encode() + metadata[name] for name in names))
+    return f"/blobs/{namespace}/common/{digest_of(data)}/{metadata_hash}"
+
+
+def reference_data(namespace: str, metadata: dict[str, bytes], data: bytes) -> bytes:
+    """What a reference to the payload holds. (Metadata with characters that Go escapes isn't needed here.)"""
+    reference = {
+        "metadata": {name: base64.b64encode(metadata[name]).decode() for name in sorted(metadata, key=str.encode)},
+        "size": len(data),
+        "digest": digest_of(data),
+        "key": key_of(namespace, metadata, data),
+    }
+    return json.dumps(reference, separators=(",", ":")).encode()

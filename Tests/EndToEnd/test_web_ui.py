@@ -1,0 +1,87 @@
+"""Large payloads in Temporal's Web UI, which asks the service's codec server from the browser."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from selenium import webdriver
+
+from support.processes import eventually
+from support.service import LargePayloadService
+from support.temporal import TemporalServer
+from support.web_ui import WorkflowPage, headless_chromium
+
+MEBIBYTE = 1024 * 1024
+
+
+@pytest.fixture(scope="module")
+def browser_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("browser")
+
+
+@pytest.fixture(scope="module")
+def browser(browser_folder: Path) -> Iterator[webdriver.Chrome]:
+    with headless_chromium(browser_folder) as browser:
+        yield browser
+
+
+@pytest.fixture(autouse=True)
+def last_view(browser: webdriver.Chrome, artifacts: Path, request: pytest.FixtureRequest) -> Iterator[None]:
+    """Keeps a screenshot of each test's page as it stood at the end, also when the test failed."""
+    yield
+    browser.save_screenshot(str(artifacts / f"{request.node.name}.png"))
+
+
+def document(size: int) -> bytes:
+    """A JSON string of `size` bytes, with text outside of ASCII at both ends."""
+    start, end = '"ANFANG-Größe '.encode(), ' ENDE-Größe"'.encode()
+    padding = b"lorem ipsum " * (size // 12)
+    return start + padding[: size - len(start) - len(end)] + end
+
+
+def start_workflow(
+    temporal_server: TemporalServer, service: LargePayloadService, workflow_id: str, payload: bytes, folder: Path
+) -> None:
+    file = folder / "input.json"
+    file.write_bytes(payload)
+    started = temporal_server.start_workflow(workflow_id, file, codec_endpoint=service.codec_endpoint)
+    assert started.returncode == 0, started.stderr
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
+def test_a_payload_of_300_kilobytes_is_shown_decoded(
+    temporal_server: TemporalServer,
+    service: LargePayloadService,
+    browser: webdriver.Chrome,
+    tmp_path: Path,
+    host: str,
+):
+    workflow_id = f"shown-on-{host}"
+    start_workflow(temporal_server, service, workflow_id, document(300_000), tmp_path)
+
+    page = WorkflowPage(browser, f"http://{host}:{temporal_server.ui_port}", temporal_server.namespace, workflow_id)
+
+    page.wait_for_start_of_input('"ANFANG-Größe lorem ipsum')
+    page.wait_for_end_of_input('ENDE-Größe"')
+
+
+def test_a_payload_of_five_megabytes_is_offered_as_a_download(
+    temporal_server: TemporalServer,
+    service: LargePayloadService,
+    browser: webdriver.Chrome,
+    browser_folder: Path,
+    tmp_path: Path,
+):
+    payload = document(5 * MEBIBYTE)
+    start_workflow(temporal_server, service, "downloaded", payload, tmp_path)
+
+    page = WorkflowPage(browser, f"http://127.0.0.1:{temporal_server.ui_port}", temporal_server.namespace, "downloaded")
+    page.wait_for_download_button("5 MB").click()
+
+    # Chromium gives the file this name, which is the UI's, when it is complete.
+    file = eventually(
+        "the download is complete",
+        lambda: next((browser_folder / "downloads").glob("payload-wf-downloaded-run-*-input.json"), None),
+    )
+    # The UI parses the payload and writes it anew, indented; a string comes out as it was.
+    assert (file.read_bytes() == payload) is True
