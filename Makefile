@@ -24,7 +24,7 @@ RELEASE_DIR = $(shell swift build $(RELEASE) --show-bin-path)
 install = missing=$$(for p in $(1); do dpkg-query -W -f '$${Status}' $$p 2>/dev/null | grep -q ' installed$$' || echo $$p; done); \
 	[ -z "$$missing" ] || { $(SUDO) apt-get update -q && $(SUDO) apt-get install -qy --no-install-recommends $$missing; }
 
-.PHONY: build run test e2e lint format clean
+.PHONY: build run test e2e docs lint format clean
 
 build:
 	@$(call install,$(BUILD_PACKAGES))
@@ -49,6 +49,11 @@ e2e: build
 	LPS_BIN_DIR=$(RELEASE_DIR) SWIFT_CODEC=$(shell swift build --show-bin-path)/end-to-end-codec \
 		E2E_ARTIFACTS=$(abspath $(E2E_ARTIFACTS)) PYTHONDONTWRITEBYTECODE=1 \
 		.build/e2e/bin/python -m pytest Tests/EndToEnd
+
+# The library's documentation, as files for a web server.
+docs:
+	LPS_DOCS=1 swift package --allow-writing-to-directory .build/documentation generate-documentation \
+		--target LargePayloadCodec --output-path .build/documentation --warnings-as-errors --transform-for-static-hosting
 
 lint:
 	swift format lint --strict --recursive --parallel Package.swift Sources Tests

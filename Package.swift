@@ -113,3 +113,8 @@ let package = Package(
     ],
     swiftLanguageModes: [.v6]
 )
+
+// For 'make docs' alone: who uses the library need not fetch it.
+if Context.environment["LPS_DOCS"] != nil {
+    package.dependencies.append(.package(url: "https://github.com/swiftlang/swift-docc-plugin", from: "1.5.0"))
+}

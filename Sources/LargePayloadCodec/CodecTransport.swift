@@ -61,7 +61,9 @@ public protocol CodecTransport: Sendable {
     /// Stops reading where the body is longer than wanted (``CodecRequest/maximumResponseSize``), and stops altogether
     /// when the task is cancelled.
     ///
-    /// - Parameter timeout: how long it may take, from connecting to the answer's last byte.
+    /// - Parameters:
+    ///   - request: what to send.
+    ///   - timeout: how long it may take, from connecting to the answer's last byte.
     /// - Throws: `CancellationError` when the task is cancelled; any other error means that there is no answer, and the
     ///   request is sent again.
     func send(_ request: CodecRequest, timeout: Duration) async throws -> CodecResponse

@@ -39,7 +39,7 @@ extension LargePayloadCodec {
         ///
         /// A small value makes many requests: each payload of a history is fetched again when the history is replayed.
         public var minimumSize = PayloadReference.defaultMinimumSize
-        /// What sends the requests; `nil` for async-http-client's shared client.
+        /// What sends the requests; `nil` for a client that all codecs of the process share.
         public var transport: (any CodecTransport)?
         /// Goes around each request, for authentication or tracing.
         public var hook: Hook?
