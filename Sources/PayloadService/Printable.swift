@@ -1,12 +1,13 @@
 /// Text from outside made fit for a one-line message: bytes that are not UTF-8 become U+FFFD, control characters and
-/// line separators are escaped.
+/// line separators are escaped, and what is longer than any valid value is cut.
 func printable(_ bytes: some Collection<UInt8>) -> String {
+    let longest = 1024
     var line = ""
-    for scalar in String(decoding: bytes, as: UTF8.self).unicodeScalars {
+    for scalar in String(decoding: bytes.prefix(longest), as: UTF8.self).unicodeScalars {
         switch scalar.properties.generalCategory {
         case .control, .lineSeparator, .paragraphSeparator: line += scalar.escaped(asASCII: true)
         default: line.unicodeScalars.append(scalar)
         }
     }
-    return line
+    return bytes.count > longest ? line + "…" : line
 }

@@ -406,6 +406,10 @@ struct JSONPayloads: Codable, Equatable {
             "references have 1200000 bytes, at most 1048576 are allowed",
             "a long reference"
         )
+        let version = #"{"metadata":{"temporal.io/remote-codec":"\#(String(repeating: "eHh4", count: 10_000))"}}"#
+        let unknown = try stack.codec("decode", Array(#"{"payloads":[\#(version)]}"#.utf8))
+        expectError(unknown, 400, nil, "a long version")
+        #expect(unknown.body.count < 1100)
         let deep = String(repeating: "[", count: 100_000)
         expectError(try stack.codec("decode", Array(#"{"deep":\#(deep)}"#.utf8)), 400, nil, "nesting")
     }
