@@ -6,11 +6,16 @@ struct Base64Decoder {
     /// The text is not base64.
     struct Failure: Error {}
 
-    /// Text that makes no four characters yet, in the standard alphabet.
+    /// Characters that are decoded at a time: a text may come in as many pieces as it has characters.
+    private static let pieceSize = 16384
+
+    /// Text that is not decoded yet, in the standard alphabet.
     private var rest: [UInt8] = []
     private var hasEnded = false
 
-    /// The bytes that are complete with this piece.
+    /// Takes the next piece of the text.
+    ///
+    /// - Returns: bytes that are complete, none until there are enough of them.
     mutating func decode(_ piece: some Sequence<UInt8>) throws(Failure) -> [UInt8] {
         for character in piece {
             switch character {
@@ -19,6 +24,20 @@ struct Base64Decoder {
             default: rest.append(character)
             }
         }
+        return rest.count < Self.pieceSize ? [] : try takeWhole()
+    }
+
+    /// The bytes of what is left at the end, where the padding may be left out.
+    mutating func finish() throws(Failure) -> [UInt8] {
+        let missing = (4 - rest.count % 4) % 4
+        if missing > 0 {
+            guard missing < 3, !rest.contains(UInt8(ascii: "=")) else { throw Failure() }
+            rest += repeatElement(UInt8(ascii: "="), count: missing)
+        }
+        return try takeWhole()
+    }
+
+    private mutating func takeWhole() throws(Failure) -> [UInt8] {
         let whole = rest.prefix(rest.count / 4 * 4)
         guard !whole.isEmpty else { return [] }
         // Padding ends the text.
@@ -26,13 +45,6 @@ struct Base64Decoder {
         hasEnded = whole.last == UInt8(ascii: "=")
         rest.removeFirst(whole.count)
         return bytes
-    }
-
-    /// The bytes of what is left at the end, where the padding was left out.
-    mutating func finish() throws(Failure) -> [UInt8] {
-        guard !rest.isEmpty else { return [] }
-        guard rest.count > 1, !rest.contains(UInt8(ascii: "=")) else { throw Failure() }
-        return try decode(repeatElement(UInt8(ascii: "="), count: 4 - rest.count))
     }
 
     /// Decodes a text that is in memory; `nil` for what is no base64.

@@ -19,6 +19,9 @@ struct CodecAnswer {
     /// The indices of the payloads that are shown as placeholders.
     private(set) var placeholders: [Int] = []
 
+    /// The keys of the payloads that are answered from the store.
+    private(set) var stored: Set<PayloadKey> = []
+
     /// How many bytes a stored payload would take of the answer.
     static func length(of reference: PayloadReference) -> UInt64 {
         UInt64(Self.head(reference.metadata).utf8.count) + Base64Encoder.length(of: reference.size) + 4
@@ -41,6 +44,7 @@ struct CodecAnswer {
     /// Adds a payload that is stored.
     mutating func addStored(_ reference: PayloadReference, _ key: PayloadKey) {
         begin()
+        stored.insert(key)
         add(Self.head(reference.metadata))
         add(.stored(key, reference.size), Base64Encoder.length(of: reference.size))
         add("\"}")

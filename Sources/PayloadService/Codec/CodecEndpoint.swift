@@ -108,7 +108,8 @@ struct CodecEndpoint {
         } else if isTooLong {
             return answer.addPlaceholder(reference, at: index, limit: limits.answerLimit)
         }
-        try stored.check(key.digest)
+        // A request may have many references to one large payload, which is read for its digest only once.
+        if !answer.stored.contains(key) { try stored.check(key.digest) }
         answer.addStored(reference, key)
     }
 
@@ -122,7 +123,8 @@ struct CodecEndpoint {
             throw Refusal.badRequest("it is no reference to a large payload, so there is nothing to download")
         }
         let (key, stored) = try find(reference, tenancy)
-        try stored.check(key.digest)
+        // A request may have many references to one large payload, which is read for its digest only once.
+        if !answer.stored.contains(key) { try stored.check(key.digest) }
         answer.addStored(reference, key)
     }
 
