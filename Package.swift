@@ -88,10 +88,16 @@ let package = Package(
             name: "FastCGITests",
             dependencies: ["FastCGI", "TestSupport", .product(name: "Logging", package: "swift-log")]
         ),
+        .target(
+            name: "TemporalSDKShape",
+            path: "Tests/TemporalSDKShape",
+            // What the SDK means to enable (its manifest has the name in another case).
+            swiftSettings: [.enableUpcomingFeature("NonisolatedNonsendingByDefault")]
+        ),
         .testTarget(
             name: "LargePayloadCodecTests",
             dependencies: [
-                "LargePayloadCodec", "TestSupport",
+                "LargePayloadCodec", "TemporalSDKShape", "TestSupport",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "MetricsTestKit", package: "swift-metrics"),
             ]

@@ -63,8 +63,7 @@ public protocol CodecTransport: Sendable {
     ///
     /// - Parameters:
     ///   - request: what to send.
-    ///   - timeout: how long it may take, from connecting to the answer's last byte.
-    /// - Throws: `CancellationError` when the task is cancelled; any other error means that there is no answer, and the
-    ///   request is sent again.
+    ///   - timeout: how long it may take, from connecting to the answer's last byte; the task is cancelled then.
+    /// - Throws: any error when there is no answer; the request is sent again, unless the codec's caller is cancelled.
     func send(_ request: CodecRequest, timeout: Duration) async throws -> CodecResponse
 }

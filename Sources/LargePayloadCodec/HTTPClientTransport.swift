@@ -36,31 +36,26 @@ public struct HTTPClientTransport: CodecTransport {
 
     /// Sends a request, once, and reads its answer.
     ///
-    /// - Throws: `CancellationError`, or async-http-client's error.
+    /// - Throws: async-http-client's error, which may say that a request is cancelled when its connection was closed.
     public func send(_ request: CodecRequest, timeout: Duration) async throws -> CodecResponse {
-        do {
-            let response = try await client.execute(
-                HTTPClientRequest(request),
-                deadline: .now() + TimeAmount(timeout)
-            )
-            var body = Data()
-            var isTruncated = false
-            for try await piece in response.body {
-                let room = request.maximumResponseSize - body.count
-                isTruncated = piece.readableBytes > room
-                body.append(contentsOf: piece.readableBytesView.prefix(room))
-                // Leaving the loop ends the request.
-                if isTruncated { break }
-            }
-            return CodecResponse(
-                status: Int(response.status.code),
-                headers: response.headers.map { ($0.name, $0.value) },
-                body: body,
-                isTruncated: isTruncated
-            )
-        } catch let error as HTTPClientError where error == .cancelled {
-            throw CancellationError()
+        let response = try await client.execute(HTTPClientRequest(request), deadline: .now() + TimeAmount(timeout))
+        var body = Data()
+        var isTruncated = false
+        for try await piece in response.body {
+            let room = request.maximumResponseSize - body.count
+            isTruncated = piece.readableBytes > room
+            body.append(contentsOf: piece.readableBytesView.prefix(room))
+            // Leaving the loop ends the request.
+            if isTruncated { break }
         }
+        // A body that ends with the task's cancellation is not whole.
+        try Task.checkCancellation()
+        return CodecResponse(
+            status: Int(response.status.code),
+            headers: response.headers.map { ($0.name, $0.value) },
+            body: body,
+            isTruncated: isTruncated
+        )
     }
 }
 

@@ -36,7 +36,7 @@ public struct LargePayloadCodec: Sendable {
     /// - Returns: as many payloads as were given, in their order.
     /// - Throws: ``LargePayloadCodecError`` of the first upload that failed, after its retries; `CancellationError`. What
     ///   was uploaded by then stays in the service, and is not uploaded twice when this is called again.
-    public func encode<P: TemporalPayload>(payloads: some Collection<P>) async throws -> [P] {
+    nonisolated(nonsending) public func encode<P: TemporalPayload>(payloads: some Collection<P>) async throws -> [P] {
         var result = Array(payloads)
         guard !isDecodeOnly else { return result }
         var uploads: [(index: Int, metadata: TemporalMetadata, data: Data)] = []
@@ -62,26 +62,47 @@ public struct LargePayloadCodec: Sendable {
     ///   reference says.
     /// - Throws: ``LargePayloadCodecError`` of the first download that failed, after its retries, or of a reference that
     ///   can't be followed; `CancellationError`.
-    public func decode<P: TemporalPayload>(payloads: some Collection<P>) async throws -> [P] {
+    nonisolated(nonsending) public func decode<P: TemporalPayload>(payloads: some Collection<P>) async throws -> [P] {
         var result = Array(payloads)
-        var downloads: [(index: Int, reference: PayloadReference)] = []
+        var references: [(index: Int, reference: PayloadReference)] = []
         for (index, payload) in result.enumerated() where payload.metadata[PayloadReference.versionName] != nil {
-            if let reference = try Self.reference(payload) { downloads.append((index, reference)) }
+            if let reference = try Self.reference(payload) { references.append((index, reference)) }
         }
-        let fetched = try await sideBySide(downloads, limit: maximumConcurrentRequests) { [service, cache] download in
-            if let cache {
-                let data = cache.data(of: download.reference)
-                service.metrics.countCache(isHit: data != nil)
-                if let data { return data }
-            }
-            let data = try await service.download(download.reference)
-            cache?.insert(data, of: download.reference)
-            return data
+        // Several references of one call may stand for one payload.
+        let wanted = Dictionary(references.map { (Content($0.reference), $0.reference) }) { first, _ in first }
+        let contents = Array(wanted)
+        let fetched = try await sideBySide(contents, limit: maximumConcurrentRequests) { [self] in
+            try await fetch($0.value)
         }
-        for (download, data) in zip(downloads, fetched) {
-            result[download.index] = P(download.reference.metadata, data)
+        let data = Dictionary(zip(contents.map(\.key), fetched)) { first, _ in first }
+        for (index, reference) in references {
+            if let data = data[Content(reference)] { result[index] = P(reference.metadata, data) }
         }
         return result
+    }
+
+    /// What a reference says about the data that it stands for.
+    private struct Content: Hashable {
+        let key: [UInt8]
+        let size: UInt64
+        let digest: Digest
+
+        init(_ reference: PayloadReference) {
+            key = reference.key
+            size = reference.size
+            digest = reference.digest
+        }
+    }
+
+    private func fetch(_ reference: PayloadReference) async throws -> Data {
+        if let cache {
+            let data = cache.data(of: reference)
+            service.metrics.countCache(isHit: data != nil)
+            if let data { return data }
+        }
+        let data = try await service.download(reference)
+        cache?.insert(data, of: reference)
+        return data
     }
 
     private static func reference(_ payload: some TemporalPayload) throws(LargePayloadCodecError) -> PayloadReference? {

@@ -44,16 +44,8 @@ extension LargePayloadCodec.Options {
         )
         try require(requestTimeout > .zero, "requestTimeout", "is \(requestTimeout), expected a time over zero")
         try require(cacheSize >= 0, "cacheSize", "is \(cacheSize), expected a number of bytes from 0 up")
-        try require(
-            retries.maximumAttempts > 0,
-            "retries.maximumAttempts",
-            "is \(retries.maximumAttempts), expected a number from 1 up"
-        )
-        try require(
-            retries.initialDelay >= .zero && retries.maximumDelay >= .zero,
-            "retries",
-            "have a delay of \(min(retries.initialDelay, retries.maximumDelay)), expected times from zero up"
-        )
+        let shortest = min(retries.giveUpAfter, retries.initialDelay, retries.maximumDelay)
+        try require(shortest >= .zero, "retries", "have a time of \(shortest), expected times from zero up")
         do {
             return try Namespace(validating: namespace.utf8)
         } catch {

@@ -75,29 +75,34 @@ extension LargePayloadCodec {
     }
 }
 
-/// What is done about failures that pass: no connection, and the statuses 429, 502, 503 and 504.
-///
-/// Every request of the service may be sent again. The delay before an attempt is random, up to a limit that doubles from
-/// attempt to attempt; an answer's `Retry-After` is waited for, up to ``maximumDelay``.
-public struct RetryPolicy: Sendable, Equatable {
-    /// How often a request is sent at most.
-    public var maximumAttempts: Int
-    /// The longest delay before the second attempt.
-    public var initialDelay: Duration
-    /// The longest delay before any attempt.
-    public var maximumDelay: Duration
+extension LargePayloadCodec {
+    /// What is done about failures that pass: no answer, and the statuses 429, 502, 503 and 504.
+    ///
+    /// Every request of the service may be sent again. The delay before an attempt is random, up to a limit that doubles
+    /// from attempt to attempt; an answer's `Retry-After` is waited for, up to ``maximumDelay`` and half as long again.
+    public struct RetryPolicy: Sendable, Equatable {
+        /// A request is not sent again when so much time has passed since it was first sent.
+        ///
+        /// A worker of the Swift Temporal SDK ends when its codec throws while a workflow's task is decoded: let it be
+        /// longer than what the service may be away for.
+        public var giveUpAfter: Duration
+        /// The longest delay before the second attempt.
+        public var initialDelay: Duration
+        /// The longest delay before any attempt.
+        public var maximumDelay: Duration
 
-    /// Makes a policy; this one's delays add up to less than a second and a half.
-    public init(
-        maximumAttempts: Int = 5,
-        initialDelay: Duration = .milliseconds(100),
-        maximumDelay: Duration = .seconds(5)
-    ) {
-        self.maximumAttempts = maximumAttempts
-        self.initialDelay = initialDelay
-        self.maximumDelay = maximumDelay
+        /// Makes a policy; the default one outlasts a restart of the machine that the service is on.
+        public init(
+            giveUpAfter: Duration = .seconds(120),
+            initialDelay: Duration = .milliseconds(100),
+            maximumDelay: Duration = .seconds(5)
+        ) {
+            self.giveUpAfter = giveUpAfter
+            self.initialDelay = initialDelay
+            self.maximumDelay = maximumDelay
+        }
+
+        /// Sends each request once.
+        public static let never = RetryPolicy(giveUpAfter: .zero)
     }
-
-    /// Sends each request once.
-    public static let never = RetryPolicy(maximumAttempts: 1)
 }

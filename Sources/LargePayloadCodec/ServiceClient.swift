@@ -14,7 +14,7 @@ struct ServiceClient: Sendable {
     private let transport: any CodecTransport
     private let hook: LargePayloadCodec.Options.Hook?
     private let timeout: Duration
-    private let retries: RetryPolicy
+    private let retries: LargePayloadCodec.RetryPolicy
     private let logger: Logger?
 
     init(_ options: LargePayloadCodec.Options, namespace: Namespace) {
@@ -115,8 +115,8 @@ struct ServiceClient: Sendable {
 
     // MARK: Attempts
 
-    /// Sends a request until it is answered with a status that is accepted, or with one that will not change, or the
-    /// attempts are used up.
+    /// Sends a request until it is answered with a status that is accepted, or with one that will not change, or its time
+    /// is over.
     private func send(
         _ request: CodecRequest,
         _ operation: LargePayloadCodecError.Operation,
@@ -125,6 +125,7 @@ struct ServiceClient: Sendable {
     ) async throws -> CodecResponse {
         var request = request
         request.headers += headers.map { ($0.name, $0.value) }
+        let start = ContinuousClock.now
         var attempt = 1
         while true {
             try Task.checkCancellation()
@@ -132,8 +133,9 @@ struct ServiceClient: Sendable {
             case .accepted(let response):
                 return response
             case .failed(let error, let isTransient, let retryAfter):
-                guard isTransient, attempt < retries.maximumAttempts else { throw error }
-                let delay = retries.delay(afterAttempt: attempt, retryAfter: retryAfter)
+                let left = retries.giveUpAfter - start.duration(to: .now)
+                guard isTransient, left > .zero else { throw error }
+                let delay = min(retries.delay(afterAttempt: attempt, retryAfter: retryAfter), left)
                 metrics.countRetry(operation)
                 logger?.warning(
                     "\(operation.rawValue) failed, it is tried again",
@@ -183,18 +185,31 @@ struct ServiceClient: Sendable {
     }
 
     private func attempt(_ request: CodecRequest) async throws -> CodecResponse {
-        let send: @Sendable (CodecRequest) async throws -> CodecResponse = { [transport, timeout] request in
+        let send: @Sendable (CodecRequest) async throws -> CodecResponse = { request in
             do {
-                return try await transport.send(request, timeout: timeout)
+                return try await sendInTime(request)
             } catch {
-                // Some libraries report a cancelled task as a broken connection.
+                // Libraries use one error for cancelled tasks and closed connections: only the task itself knows.
                 try Task.checkCancellation()
-                if error is CancellationError { throw error }
                 throw TransportFailure(cause: error)
             }
         }
         guard let hook else { return try await send(request) }
         return try await hook(request, send)
+    }
+
+    /// Sends a request, and gives up when its time is over, whether or not the transport does.
+    private func sendInTime(_ request: CodecRequest) async throws -> CodecResponse {
+        try await withThrowingTaskGroup(of: CodecResponse?.self) { group in
+            group.addTask { try await transport.send(request, timeout: timeout) }
+            group.addTask {
+                try await Task.sleep(for: timeout)
+                return nil
+            }
+            defer { group.cancelAll() }
+            guard let response = try await group.next() ?? nil else { throw TimedOut(timeout: timeout) }
+            return response
+        }
     }
 
     /// The message of an error's answer, as one line.
@@ -203,6 +218,13 @@ struct ServiceClient: Sendable {
         let line = text.split(whereSeparator: \.isNewline).joined(separator: " ")
         return line.isEmpty ? "the service gave no message" : line
     }
+}
+
+/// An attempt took longer than it may.
+private struct TimedOut: Error, CustomStringConvertible {
+    let timeout: Duration
+
+    var description: String { "no whole answer within \(timeout)" }
 }
 
 /// A request got no answer.
@@ -218,10 +240,11 @@ extension CodecResponse {
     }
 }
 
-extension RetryPolicy {
+extension LargePayloadCodec.RetryPolicy {
     /// - Parameter attempt: the number of the attempt that has failed, from 1.
     func delay(afterAttempt attempt: Int, retryAfter: Duration?) -> Duration {
-        if let retryAfter { return min(retryAfter, maximumDelay) }
+        // Not before, and not all clients at once.
+        if let retryAfter { return min(retryAfter, maximumDelay) * Double.random(in: 1...1.5) }
         let limit = min(initialDelay * (1 << min(attempt - 1, 20)), maximumDelay)
         return limit * Double.random(in: 0...1)
     }

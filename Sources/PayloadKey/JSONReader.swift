@@ -143,7 +143,7 @@ public struct JSONReader {
         switch try peek() {
         case UInt8(ascii: "{"): try object { reader, _ in try reader.skip(depth: depth - 1) }
         case UInt8(ascii: "["): try array { try $0.skip(depth: depth - 1) }
-        case UInt8(ascii: "\""): try string { (_: ArraySlice<UInt8>) in }
+        case UInt8(ascii: "\""): _ = try string()
         case UInt8(ascii: "t"): try literal("true")
         case UInt8(ascii: "f"): try literal("false")
         case UInt8(ascii: "n"): try literal("null")

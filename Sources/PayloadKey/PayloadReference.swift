@@ -55,6 +55,8 @@ public struct PayloadReference: Equatable, Sendable {
             self = try reader.payloadReference()
         } catch let error as PayloadReferenceError {
             throw error
+        } catch TemporalMetadataError.valueNotBase64(let name) {
+            throw .malformed("the value of '\(String(decoding: name, as: UTF8.self))' is not valid base64")
         } catch {
             throw .malformed("\(error)")
         }

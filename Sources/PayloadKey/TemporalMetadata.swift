@@ -107,22 +107,19 @@ extension JSONReader {
     /// one.
     ///
     /// - Parameters:
-    ///   - limit: the most bytes that the object's text may have.
     ///   - decode: decodes base64; `nil` for what is none.
-    /// - Throws: ``TemporalMetadataError/valueNotBase64(name:)``, ``JSONSyntaxError``, or what loading throws.
+    ///   - take: called with each entry, before it is kept; what it throws ends the reading.
+    /// - Throws: ``TemporalMetadataError/valueNotBase64(name:)``, ``JSONSyntaxError``, or what loading or `take` throws.
     public mutating func temporalMetadata(
-        limit: Int = .max,
-        decodingValues decode: ([UInt8]) -> [UInt8]?
+        decodingValues decode: ([UInt8]) -> [UInt8]?,
+        _ take: (_ name: [UInt8], _ value: [UInt8]) throws -> Void = { _, _ in }
     ) throws -> TemporalMetadata {
-        let start = offset
         var entries: [(name: [UInt8], value: [UInt8])] = []
         if try null() { return TemporalMetadata(entries) }
         try object { reader, name in
             let text = try reader.null() ? [] : reader.string()
             guard let value = decode(text) else { throw TemporalMetadataError.valueNotBase64(name: name) }
-            guard reader.offset - start <= limit else {
-                throw JSONSyntaxError(reason: "metadata has over \(limit) bytes", offset: start)
-            }
+            try take(name, value)
             entries.append((name, value))
         }
         return TemporalMetadata(entries)

@@ -15,7 +15,11 @@ extension JSONPayload: TemporalPayload {
         -> LargePayloadCodec.Options
     {
         var options = LargePayloadCodec.Options(url: "http+unix://\(Stack.escape(socket))", namespace: "default")
-        options.retries = RetryPolicy(maximumAttempts: 4, initialDelay: .milliseconds(1), maximumDelay: .seconds(1))
+        options.retries = .init(
+            giveUpAfter: .milliseconds(500),
+            initialDelay: .milliseconds(1),
+            maximumDelay: .seconds(1)
+        )
         edit(&options)
         return options
     }
@@ -54,8 +58,10 @@ extension JSONPayload: TemporalPayload {
         #expect(try await codec.decode(payloads: byServer) == payloads)
     }
 
-    @Test func `It speaks TLS, with whatever trust its HTTP client has`() async throws {
-        let stack = try Stack()
+    /// Runs `body` with options for the stack's TLS socket, and a client that trusts its certificate.
+    private func withTLS<Value>(_ stack: Stack, _ body: (LargePayloadCodec.Options) async throws -> Value) async throws
+        -> Value
+    {
         var configuration = HTTPClientTransport.configuration
         var tls = TLSConfiguration.makeClientConfiguration()
         tls.trustRoots = .file(stack.folder.file("cert.pem"))
@@ -65,20 +71,57 @@ extension JSONPayload: TemporalPayload {
         var options = options(stack.tlsSocket)
         options.url = "https+unix://\(Stack.escape(stack.tlsSocket))"
         options.transport = HTTPClientTransport(client)
-        let payload = JSONPayload(randomPayload(200_000))
-        let trusting = options
-        let decoded = await Result {
-            let codec = try await LargePayloadCodec(trusting)
-            return try await codec.decode(payloads: codec.encode(payloads: [payload]))
+        let result: Result<Value, any Error>
+        do {
+            result = .success(try await body(options))
+        } catch {
+            result = .failure(error)
         }
         try await client.shutdown()
-        #expect(try decoded.get() == [payload])
-        // The client that codecs share does not know the certificate.
-        options.transport = nil
-        options.retries = .never
-        let unknowing = options
-        let error = await #expect(throws: LargePayloadCodecError.self) { try await LargePayloadCodec(unknowing) }
-        #expect(error?.code == .noAnswer)
+        return try result.get()
+    }
+
+    @Test func `It speaks TLS, with whatever trust its HTTP client has`() async throws {
+        let stack = try Stack()
+        try await withTLS(stack) { options in
+            let codec = try await LargePayloadCodec(options)
+            let payload = JSONPayload(randomPayload(200_000))
+            #expect(try await codec.decode(payloads: codec.encode(payloads: [payload])) == [payload])
+            // The client that codecs share does not know the certificate.
+            let unknowing = self.options(stack.tlsSocket) {
+                $0.url = options.url
+                $0.retries = .never
+            }
+            let error = await #expect(throws: LargePayloadCodecError.self) { try await LargePayloadCodec(unknowing) }
+            #expect(error?.code == .noAnswer)
+        }
+    }
+
+    @Test func `No call fails when nginx ends an HTTP/2 connection after so many requests`() async throws {
+        let stack = try Stack(nginx: {
+            $0.replacingOccurrences(
+                of: "ssl_session_tickets off;",
+                with: "ssl_session_tickets off; keepalive_requests 20;"
+            )
+        })
+        try await withTLS(stack) { options in
+            var options = options
+            options.retries.giveUpAfter = .seconds(60)
+            let codec = try await LargePayloadCodec(options)
+            let payload = JSONPayload(randomPayload(150_000))
+            let encoded = try await codec.encode(payloads: [payload])
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                for _ in 0..<16 {
+                    group.addTask {
+                        for _ in 0..<100 {
+                            let decoded = try await codec.decode(payloads: encoded)
+                            #expect(decoded == [payload])
+                        }
+                    }
+                }
+                try await group.waitForAll()
+            }
+        }
     }
 
     @Test func `The service's status and message reach the caller`() async throws {
@@ -104,7 +147,7 @@ extension JSONPayload: TemporalPayload {
 
     @Test func `While no worker is there, requests are tried again until one is`() async throws {
         let stack = try Stack()
-        let codec = try await LargePayloadCodec(options(stack.httpSocket) { $0.retries.maximumAttempts = 10_000 })
+        let codec = try await LargePayloadCodec(options(stack.httpSocket) { $0.retries.giveUpAfter = .seconds(60) })
         for worker in stack.workers { stack.stop(worker) }
         let socket = stack.workerSocket
         try FileManager.default.moveItem(atPath: socket, toPath: socket + ".away")
@@ -144,6 +187,39 @@ extension JSONPayload: TemporalPayload {
         await #expect(throws: CancellationError.self) { try await call.value }
     }
 
+    @Test func `A download that stalls is given up`() async throws {
+        let folder = try TemporaryFolder()
+        defer { withExtendedLifetime(folder) {} }
+        let socket = folder.file("socket")
+        let listener = try listenUnix(socket)
+        defer { close(listener) }
+        let server = Thread {
+            let connection = accept(listener, nil, nil)
+            var request = [UInt8](repeating: 0, count: 65536)
+            _ = recv(connection, &request, request.count, 0)
+            let head = Array("HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\nabc".utf8)
+            _ = send(connection, head, head.count, Int32(MSG_NOSIGNAL))
+            // Until the client has gone.
+            _ = recv(connection, &request, request.count, 0)
+            close(connection)
+        }
+        server.start()
+        let codec = try await LargePayloadCodec(
+            options(socket) {
+                $0.skipsHealthCheck = true
+                $0.requestTimeout = .milliseconds(200)
+                $0.retries = .never
+            }
+        )
+        let reference = JSONPayload(
+            Array(#"{"metadata":{},"size":1000,"digest":"\#(Stack.digest([]))","key":"/k"}"#.utf8),
+            metadata: ["temporal.io/remote-codec": "v2"]
+        )
+        let error = await #expect(throws: LargePayloadCodecError.self) { try await codec.decode(payloads: [reference]) }
+        #expect(error?.code == .noAnswer)
+        try eventually("the connection was closed") { server.isFinished }
+    }
+
     @Test func `A download that is longer than announced is not read to its end`() async throws {
         let folder = try TemporaryFolder()
         defer { withExtendedLifetime(folder) {} }
@@ -177,16 +253,5 @@ extension JSONPayload: TemporalPayload {
         #expect(error?.message == "the payload has over 100000 bytes, expected 100000")
         try eventually("the server was stopped") { server.isFinished }
         #expect(sent.value < 64 << 20)
-    }
-}
-
-extension Result where Failure == any Error {
-    /// What an asynchronous call gives or throws.
-    fileprivate init(_ body: () async throws -> Success) async {
-        do {
-            self = .success(try await body())
-        } catch {
-            self = .failure(error)
-        }
     }
 }

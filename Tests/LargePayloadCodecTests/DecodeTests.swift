@@ -95,4 +95,12 @@ import Testing
         #expect(broken?.message == "invalid reference to a large payload: invalid digest 'sha256:zz'")
         #expect(service.requests.isEmpty)
     }
+
+    @Test func `Several references of one call to one payload are one download`() async throws {
+        let service = FakeService { [content] _, _ in CodecResponse(status: 200, body: Data(content)) }
+        let codec = try await LargePayloadCodec(.init(service))
+        let payloads = [reference(), reference(key: "/other"), reference(), reference()]
+        #expect(try await codec.decode(payloads: payloads) == Array(repeating: TestPayload(content), count: 4))
+        #expect(service.requests.count == 2)
+    }
 }

@@ -65,7 +65,7 @@ extension LargePayloadCodec.Options {
         self.transport = transport
         minimumSize = 32
         skipsHealthCheck = true
-        retries = RetryPolicy(maximumAttempts: 4, initialDelay: .zero, maximumDelay: .zero)
+        retries = .init(giveUpAfter: .seconds(60), initialDelay: .zero, maximumDelay: .zero)
         edit(&self)
     }
 }

@@ -37,10 +37,13 @@ import Testing
             ),
             ("requestTimeout is 0.0 seconds, expected a time over zero", options { $0.requestTimeout = .zero }),
             ("cacheSize is -5, expected a number of bytes from 0 up", options { $0.cacheSize = -5 }),
-            ("retries.maximumAttempts is 0, expected a number from 1 up", options { $0.retries.maximumAttempts = 0 }),
             (
-                "retries have a delay of -1.0 seconds, expected times from zero up",
-                options { $0.retries.initialDelay = .seconds(-1) }
+                "retries have a time of -1.0 seconds, expected times from zero up",
+                options { $0.retries.giveUpAfter = .seconds(-1) }
+            ),
+            (
+                "retries have a time of -2.0 seconds, expected times from zero up",
+                options { $0.retries.initialDelay = .seconds(-2) }
             ),
             ("headers have the name '', expected an HTTP token", options { $0.headers = [.init("", "x")] }),
             ("headers have the name 'a b', expected an HTTP token", options { $0.headers = [.init("a b", "x")] }),

@@ -15,28 +15,44 @@ import Testing
         )
     }
 
-    @Test func `It never holds more than its capacity, and what was used last stays`() {
-        let cache = PayloadCache(capacity: 250)
-        let data = (0..<4).map { _ in randomPayload(100) }
-        for index in 0..<2 { cache.insert(Data(data[index]), of: reference(data[index], "\(index)")) }
-        #expect(cache.data(of: reference(data[0], "0")) == Data(data[0]))
-        cache.insert(Data(data[2]), of: reference(data[2], "2"))
-        #expect(cache.data(of: reference(data[1], "1")) == nil)
-        #expect(cache.data(of: reference(data[0], "0")) != nil)
-        #expect(cache.data(of: reference(data[2], "2")) != nil)
+    private func holds(_ cache: PayloadCache, _ data: [UInt8], _ key: String) -> Bool {
+        cache.data(of: reference(data, key)) == Data(data)
+    }
+
+    @Test func `What was used last stays, what was not used for longest goes`() {
+        // Of ten that have room, the eleventh makes a quarter go.
+        let cache = PayloadCache(capacity: 10 * (1000 + 1 + PayloadCache.overhead))
+        let data = (0..<11).map { _ in randomPayload(1000) }
+        let keys = (0..<11).map { String(UnicodeScalar(UInt8(97 + $0))) }
+        for index in 0..<10 { cache.insert(Data(data[index]), of: reference(data[index], keys[index])) }
+        let all = (0..<10).allSatisfy { holds(cache, data[$0], keys[$0]) }
+        #expect(all)
         // The same key again takes no more room.
-        for _ in 0..<10 { cache.insert(Data(data[2]), of: reference(data[2], "2")) }
-        #expect(cache.data(of: reference(data[0], "0")) != nil)
+        for _ in 0..<10 { cache.insert(Data(data[5]), of: reference(data[5], keys[5])) }
+        #expect(holds(cache, data[0], keys[0]))
+        cache.insert(Data(data[10]), of: reference(data[10], keys[10]))
+        let kept = (0..<11).filter { holds(cache, data[$0], keys[$0]) }
+        #expect(kept == [0, 4, 5, 6, 7, 8, 9, 10] || kept == [0, 5, 6, 7, 8, 9, 10], "\(kept)")
+    }
+
+    @Test func `Small payloads, and empty ones, count with what keeps them`() {
+        let capacity = 100_000
+        let cache = PayloadCache(capacity: capacity)
+        let keys = (0..<1000).map { "key \($0)" }
+        for key in keys { cache.insert(Data(), of: reference([], key)) }
+        let kept = keys.filter { holds(cache, [], $0) }.count
+        #expect(kept > 0)
+        #expect(kept * PayloadCache.overhead <= capacity)
     }
 
     @Test func `What is larger than all of it is not kept, and nothing goes for it`() {
-        let cache = PayloadCache(capacity: 100)
+        let cache = PayloadCache(capacity: 1000)
         let small = randomPayload(100)
-        let large = randomPayload(101)
+        let large = randomPayload(1000)
         cache.insert(Data(small), of: reference(small, "small"))
         cache.insert(Data(large), of: reference(large, "large"))
-        #expect(cache.data(of: reference(large, "large")) == nil)
-        #expect(cache.data(of: reference(small, "small")) == Data(small))
+        #expect(!holds(cache, large, "large"))
+        #expect(holds(cache, small, "small"))
     }
 
     @Test func `A reference with another size or digest is not answered from it`() {
@@ -48,7 +64,7 @@ import Testing
     }
 
     @Test func `Without it, every decode downloads; with it, each payload once`() async throws {
-        for (size, requests) in [(0, 3), (1000, 1)] {
+        for (size, requests) in [(0, 3), (10_000, 1)] {
             let service = FakeService.storing()
             let codec = try await LargePayloadCodec(LargePayloadCodec.Options(service) { $0.cacheSize = size })
             let payload = TestPayload(randomPayload(100))

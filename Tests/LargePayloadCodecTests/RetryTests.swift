@@ -29,19 +29,58 @@ import Testing
         #expect(service.requests.count == 2)
     }
 
-    @Test func `When the attempts are used up, the last failure is thrown`() async throws {
+    @Test func `When the time is over, the last failure is thrown`() async throws {
         let away = FakeService { _, _ in throw Broken() }
-        let codec = try await LargePayloadCodec(.init(away))
+        let codec = try await LargePayloadCodec(
+            LargePayloadCodec.Options(away) { $0.retries.giveUpAfter = .milliseconds(100) }
+        )
         let error = await #expect(throws: LargePayloadCodecError.self) { try await codec.encode(payloads: [payload]) }
         #expect(error?.code == .noAnswer)
         #expect(error?.cause is Broken)
-        #expect(away.requests.count == 4)
+        #expect(away.requests.count > 1)
         let busy = FakeService { _, _ in CodecResponse(status: 503, body: Data("busy".utf8)) }
         let once = try await LargePayloadCodec(LargePayloadCodec.Options(busy) { $0.retries = .never })
         let refused = await #expect(throws: LargePayloadCodecError.self) { try await once.encode(payloads: [payload]) }
         #expect(refused?.status == 503)
         #expect(refused?.message == "busy")
         #expect(busy.requests.count == 1)
+    }
+
+    @Test func `An attempt that takes too long is given up, and tried again`() async throws {
+        let service = FakeService { _, number in
+            if number == 0 { try await Task.sleep(for: .seconds(600)) }
+            return Self.stored
+        }
+        let codec = try await LargePayloadCodec(
+            LargePayloadCodec.Options(service) { $0.requestTimeout = .milliseconds(50) }
+        )
+        _ = try await codec.encode(payloads: [payload])
+        #expect(service.requests.count == 2)
+        let hanging = FakeService { _, _ in
+            try await Task.sleep(for: .seconds(600))
+            return Self.stored
+        }
+        let impatient = try await LargePayloadCodec(
+            LargePayloadCodec.Options(hanging) {
+                $0.requestTimeout = .milliseconds(50)
+                $0.retries = .never
+            }
+        )
+        let error = await #expect(throws: LargePayloadCodecError.self) {
+            try await impatient.encode(payloads: [payload])
+        }
+        #expect(error?.code == .noAnswer)
+        #expect(error?.message == "no whole answer within 0.05 seconds")
+    }
+
+    @Test func `A transport that says "cancelled" of a closed connection is no cancelled call`() async throws {
+        let service = FakeService { _, number in
+            guard number > 0 else { throw CancellationError() }
+            return Self.stored
+        }
+        let codec = try await LargePayloadCodec(.init(service))
+        _ = try await codec.encode(payloads: [payload])
+        #expect(service.requests.count == 2)
     }
 
     @Test(arguments: [400, 403, 404, 411, 412, 413, 500, 507])
@@ -53,15 +92,18 @@ import Testing
     }
 
     @Test func `Delays are random below a limit that doubles, and heed Retry-After up to a limit`() {
-        let policy = RetryPolicy(maximumAttempts: 9, initialDelay: .milliseconds(100), maximumDelay: .seconds(1))
+        let policy = LargePayloadCodec.RetryPolicy(initialDelay: .milliseconds(100), maximumDelay: .seconds(1))
         for (attempt, limit) in [(1, 100), (2, 200), (3, 400), (4, 800), (5, 1000), (60, 1000)] {
             let delays = (0..<200).map { _ in policy.delay(afterAttempt: attempt, retryAfter: nil) }
             #expect(delays.allSatisfy { $0 >= .zero && $0 <= .milliseconds(limit) })
             #expect(Set(delays).count > 100)
             #expect(delays.contains { $0 > .milliseconds(limit / 2) })
         }
-        #expect(policy.delay(afterAttempt: 1, retryAfter: .milliseconds(700)) == .milliseconds(700))
-        #expect(policy.delay(afterAttempt: 1, retryAfter: .seconds(3600)) == .seconds(1))
+        for (asked, waited) in [(Duration.milliseconds(700), 700), (.seconds(3600), 1000)] {
+            let delays = (0..<200).map { _ in policy.delay(afterAttempt: 1, retryAfter: asked) }
+            #expect(delays.allSatisfy { $0 >= .milliseconds(waited) && $0 <= .milliseconds(waited) * 1.5 })
+            #expect(Set(delays).count > 100, "not all clients come back at once")
+        }
     }
 
     @Test func `Retry-After is waited for`() async throws {
@@ -85,8 +127,8 @@ import Testing
         for service in [hanging, away] {
             let codec = try await LargePayloadCodec(
                 LargePayloadCodec.Options(service) {
-                    $0.retries = RetryPolicy(
-                        maximumAttempts: 1_000_000,
+                    $0.retries = .init(
+                        giveUpAfter: .seconds(1_000_000),
                         initialDelay: .seconds(600),
                         maximumDelay: .seconds(600)
                     )
@@ -183,7 +225,7 @@ import Testing
             LargePayloadCodec.Options(service) {
                 $0.metrics = metrics
                 $0.logger = log.logger
-                $0.cacheSize = 1000
+                $0.cacheSize = 10_000
             }
         )
         let encoded = try await codec.encode(payloads: [payload])

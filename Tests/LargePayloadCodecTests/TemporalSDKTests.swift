@@ -1,34 +1,8 @@
 import Foundation
 import LargePayloadCodec
+import TemporalSDKShape
 import TestSupport
 import Testing
-
-// The shape of the Swift Temporal SDK's codec protocol and of its generated payload.
-enum Api {
-    enum Common {
-        enum V1 {
-            struct Payload: Sendable, Equatable {
-                var metadata: [String: Data] = [:]
-                var data: Data = Data()
-                // A field that the codec does not know of.
-                var externalPayloads: [Int] = []
-
-                init() {}
-            }
-        }
-    }
-}
-
-protocol PayloadCodec: Sendable {
-    func encode(payloads: some Collection<Api.Common.V1.Payload>) async throws -> [Api.Common.V1.Payload]
-    func decode(payloads: some Collection<Api.Common.V1.Payload>) async throws -> [Api.Common.V1.Payload]
-}
-
-extension PayloadCodec {
-    func encode(payload: Api.Common.V1.Payload) async throws -> Api.Common.V1.Payload {
-        try await self.encode(payloads: CollectionOfOne(payload))[0]
-    }
-}
 
 // What a user of the SDK writes, and nothing more.
 extension Api.Common.V1.Payload: TemporalPayload {}

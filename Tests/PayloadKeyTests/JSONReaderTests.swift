@@ -54,6 +54,10 @@ import Testing
             var reader = JSONReader(text)
             return try reader.string()
         }
+        #expect(throws: JSONSyntaxError.self, "also where they are passed over") {
+            var reader = JSONReader(text)
+            try reader.skip()
+        }
     }
 
     @Test func `A string may be read only up to a limit`() {

@@ -61,7 +61,7 @@ import Testing
         arguments: [
             ("", "expected '{' at byte 0"),
             ("[]", "expected '{' at byte 0"),
-            (#"{"metadata":{"a":"!"}}"#, "the value of 'a' is not valid base64"),
+            (#"{"metadata":{"a":"!"}}"#, "invalid reference to a large payload: the value of 'a' is not valid base64"),
             (#"{"metadata":{"a":1}}"#, "expected '\"'"),
             (#"{"metadata":{},"size":-1}"#, "expected a number without sign"),
             (#"{"metadata":{},"size":"1"}"#, "expected a value"),

@@ -16,6 +16,8 @@ struct CodecAnswer {
     private var isFirst = true
     /// Bytes, without the end that is still to come.
     private(set) var length = UInt64("{\"payloads\":[]}".utf8.count)
+    /// Bytes of the references that payloads of the answer carry.
+    private var referenceSize = 0
     /// The indices of the payloads that are shown as placeholders.
     private(set) var placeholders: [Int] = []
 
@@ -39,6 +41,16 @@ struct CodecAnswer {
     mutating func add(_ metadata: TemporalMetadata, data: String, more: String = "") {
         begin()
         add("\(Self.head(metadata))\(StandardBase64.encode(data.utf8))\"\(more)}")
+    }
+
+    /// Adds a payload that carries a reference.
+    ///
+    /// - Returns: false when the references are too many to be decoded in one request; nothing is added then.
+    mutating func addReference(_ json: String) -> Bool {
+        guard json.utf8.count <= CodecBody.maximumInMemory - referenceSize else { return false }
+        referenceSize += json.utf8.count
+        add(PayloadReference.carrierMetadata, data: json)
+        return true
     }
 
     /// Adds a payload that is stored.

@@ -8,6 +8,8 @@ struct CodecBody {
     static let maximumPayloads = 1024
     /// The most bytes of metadata, and as many of references, of one request.
     static let maximumInMemory = 1 << 20
+    /// Bytes that a metadata entry is counted with beside its name and value.
+    static let entryOverhead = 256
 
     /// One payload of the body.
     struct Payload {
@@ -101,9 +103,12 @@ extension JSONReader {
             switch String(decoding: name, as: UTF8.self) {
             case "metadata":
                 guard metadata == nil else { throw reader.error("metadata is given twice") }
-                let start = reader.offset
-                metadata = try reader.temporalMetadata(limit: room, decodingValues: Base64Decoder.decode)
-                room -= reader.offset - start
+                metadata = try reader.temporalMetadata(decodingValues: Base64Decoder.decode) { name, value in
+                    room -= name.count + value.count + CodecBody.entryOverhead
+                    guard room >= 0 else {
+                        throw Refusal.badRequest("metadata of all payloads has over \(CodecBody.maximumInMemory) bytes")
+                    }
+                }
             case "data":
                 guard !hasData else { throw reader.error("data is given twice") }
                 hasData = true

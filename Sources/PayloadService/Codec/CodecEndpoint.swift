@@ -14,7 +14,7 @@ struct CodecEndpoint {
         subject.namespace = namespace
         let tenancy = Tenancy(request.allowedNamespaces)
         if let namespace { try tenancy.check(namespace) }
-        let body = try CodecBody(try upload(request))
+        let body = try CodecBody(try upload(request, path))
         if path.operation != .encode { try body.checkReferences() }
         var answer = CodecAnswer()
         for (index, payload) in body.payloads.enumerated() {
@@ -44,12 +44,13 @@ struct CodecEndpoint {
         }
     }
 
-    private func upload(_ request: ServiceRequest) throws -> Upload {
+    private func upload(_ request: ServiceRequest, _ path: CodecPath) throws -> Upload {
         let upload: Upload
         switch request.body {
         case .file(let path):
             upload = try store.open(uploadAt: path)
         case .stream(let source):
+            if path.operation == .encode { try store.checkSpace(for: 0) }
             upload = try store.spool(from: source, limit: maximumPayload)
         }
         guard upload.size <= maximumPayload else {
@@ -74,18 +75,20 @@ struct CodecEndpoint {
             digest: payload.digest,
             metadataHash: payload.metadata.hash
         )
-        try store.checkSpace(for: payload.size)
-        let upload = try store.receive(length: payload.size, digest: payload.digest) { take in
-            try body.read(payload, take)
-        }
-        _ = try store.commit(upload, as: key)
         let reference = PayloadReference(
             metadata: payload.metadata,
             size: payload.size,
             digest: payload.digest,
             key: key.utf8
         )
-        answer.add(PayloadReference.carrierMetadata, data: reference.json)
+        guard answer.addReference(reference.json) else {
+            throw Refusal.badRequest("the answer's references would have over \(CodecBody.maximumInMemory) bytes")
+        }
+        try store.checkSpace(for: payload.size)
+        let upload = try store.receive(length: payload.size, digest: payload.digest) { take in
+            try body.read(payload, take)
+        }
+        _ = try store.commit(upload, as: key)
     }
 
     // MARK: Decode
@@ -123,6 +126,10 @@ struct CodecEndpoint {
             throw Refusal.badRequest("it is no reference to a large payload, so there is nothing to download")
         }
         let (key, stored) = try find(reference, tenancy)
+        // One payload may be as large as it is; many must not hold a thread for minutes.
+        guard answer.stored.isEmpty || answer.length + CodecAnswer.length(of: reference) <= limits.answerLimit else {
+            throw Refusal.badRequest("the answer would have over \(limits.answerLimit) bytes, download fewer at once")
+        }
         // A request may have many references to one large payload, which is read for its digest only once.
         if !answer.stored.contains(key) { try stored.check(key.digest) }
         answer.addStored(reference, key)

