@@ -3,7 +3,6 @@ import PackageDescription
 
 let package = Package(
     name: "orders",
-    platforms: [.macOS(.v15)],
     dependencies: [
         .package(url: "https://github.com/apple/swift-temporal-sdk", .upToNextMinor(from: "0.6.0")),
         .package(url: "https://github.com/YOUR-ORGANISATION/large-payload-service", branch: "main"),
