@@ -3,28 +3,28 @@
 
 import Foundation
 
-public enum Api {
-    public enum Common {
-        public enum V1 {
-            public struct Payload: Sendable, Equatable {
-                public var metadata: [String: Data] = [:]
-                public var data: Data = Data()
+package enum Api {
+    package enum Common {
+        package enum V1 {
+            package struct Payload: Sendable, Equatable {
+                package var metadata: [String: Data] = [:]
+                package var data: Data = Data()
                 // A field that the codec does not know of.
-                public var externalPayloads: [Int] = []
+                package var externalPayloads: [Int] = []
 
-                public init() {}
+                package init() {}
             }
         }
     }
 }
 
-public protocol PayloadCodec: Sendable {
+package protocol PayloadCodec: Sendable {
     func encode(payloads: some Collection<Api.Common.V1.Payload>) async throws -> [Api.Common.V1.Payload]
     func decode(payloads: some Collection<Api.Common.V1.Payload>) async throws -> [Api.Common.V1.Payload]
 }
 
 extension PayloadCodec {
-    public func encode(payload: Api.Common.V1.Payload) async throws -> Api.Common.V1.Payload {
+    package func encode(payload: Api.Common.V1.Payload) async throws -> Api.Common.V1.Payload {
         try await self.encode(payloads: CollectionOfOne(payload))[0]
     }
 }
