@@ -49,7 +49,7 @@ extension LargePayloadCodec {
         public var apiVersion = PayloadReference.version
         /// Whether large payloads are only fetched, and what is encoded passes through.
         public var isDecodeOnly = false
-        /// Whether a codec may be made while the service is away.
+        /// Whether a codec may be made while the service is away. It is asked for ten seconds at most otherwise.
         public var skipsHealthCheck = false
         /// How many payloads of one call are sent side by side.
         public var maximumConcurrentRequests = 4

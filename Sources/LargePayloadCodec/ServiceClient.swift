@@ -35,7 +35,9 @@ struct ServiceClient: Sendable {
 
     func checkHealth() async throws {
         let request = CodecRequest(method: "HEAD", url: "\(url)/health/head", maximumResponseSize: Self.messageSize)
-        _ = try await send(request, .healthCheck, key: nil, accepting: [200])
+        // Whoever starts a worker wants to know soon that its service is not there.
+        let giveUpAfter = min(retries.giveUpAfter, .seconds(10))
+        _ = try await send(request, .healthCheck, key: nil, accepting: [200], giveUpAfter: giveUpAfter)
     }
 
     func upload(_ data: Data, _ metadata: TemporalMetadata) async throws -> PayloadReference {
@@ -121,7 +123,8 @@ struct ServiceClient: Sendable {
         _ request: CodecRequest,
         _ operation: LargePayloadCodecError.Operation,
         key: String?,
-        accepting statuses: [Int]
+        accepting statuses: [Int],
+        giveUpAfter: Duration? = nil
     ) async throws -> CodecResponse {
         var request = request
         request.headers += headers.map { ($0.name, $0.value) }
@@ -133,7 +136,7 @@ struct ServiceClient: Sendable {
             case .accepted(let response):
                 return response
             case .failed(let error, let isTransient, let retryAfter):
-                let left = retries.giveUpAfter - start.duration(to: .now)
+                let left = (giveUpAfter ?? retries.giveUpAfter) - start.duration(to: .now)
                 guard isTransient, left > .zero else { throw error }
                 let delay = min(retries.delay(afterAttempt: attempt, retryAfter: retryAfter), left)
                 metrics.countRetry(operation)
