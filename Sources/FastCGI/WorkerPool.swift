@@ -42,8 +42,7 @@ public final class WorkerPool: Sendable {
         var running: [WorkerThread] = []
         do {
             for _ in 0..<threads {
-                let waiter = try acceptor.makeWaiter()
-                running.append(try WorkerThread { self.serve(waiter) })
+                running.append(try WorkerThread { self.serve() })
             }
         } catch {
             stop()
@@ -60,8 +59,8 @@ public final class WorkerPool: Sendable {
         acceptor.stop()
     }
 
-    private func serve(_ waiter: Acceptor.Waiter) {
-        while let connection = acceptor.next(waiter) { serve(connection) }
+    private func serve() {
+        while let connection = acceptor.next() { serve(connection) }
         acceptor.drain { serve($0) }
     }
 

@@ -58,12 +58,24 @@ public struct CodecResponse: Sendable {
 public protocol CodecTransport: Sendable {
     /// Sends a request, once, and reads its answer, whatever its status.
     ///
-    /// Stops reading where the body is longer than wanted (``CodecRequest/maximumResponseSize``), and stops altogether
-    /// when the task is cancelled.
+    /// Stops reading where the body is longer than wanted (``CodecRequest/maximumResponseSize``). Must end soon when its
+    /// task is cancelled: the codec waits for it.
     ///
     /// - Parameters:
     ///   - request: what to send.
     ///   - timeout: how long it may take, from connecting to the answer's last byte; the task is cancelled then.
-    /// - Throws: any error when there is no answer; the request is sent again, unless the codec's caller is cancelled.
+    /// - Throws: ``CodecTransportError`` when there is no answer and will be none; any other error when there is none, and
+    ///   the request is to be sent again.
     func send(_ request: CodecRequest, timeout: Duration) async throws -> CodecResponse
+}
+
+/// There is no answer, and sending the request again will not help: a certificate that is not trusted, say.
+public struct CodecTransportError: Error {
+    /// The error behind it.
+    public let cause: any Error
+
+    /// Makes an error.
+    public init(_ cause: any Error) {
+        self.cause = cause
+    }
 }

@@ -36,8 +36,25 @@ public struct HTTPClientTransport: CodecTransport {
 
     /// Sends a request, once, and reads its answer.
     ///
-    /// - Throws: async-http-client's error, which may say that a request is cancelled when its connection was closed.
+    /// - Throws: async-http-client's error, which may say that a request is cancelled when its connection was closed, or
+    ///   ``CodecTransportError`` around it.
     public func send(_ request: CodecRequest, timeout: Duration) async throws -> CodecResponse {
+        do {
+            return try await answer(to: request, timeout)
+        } catch  where Self.isPermanent(error) {
+            throw CodecTransportError(error)
+        }
+    }
+
+    private static func isPermanent(_ error: any Error) -> Bool {
+        if let error = error as? HTTPClientError {
+            return [.invalidURL, .emptyHost, .alreadyShutdown].contains(error)
+        }
+        // A handshake also fails when a server stops in the middle of it; only BoringSSL's text tells them apart.
+        return "\(error)".contains("CERTIFICATE_VERIFY_FAILED")
+    }
+
+    private func answer(to request: CodecRequest, _ timeout: Duration) async throws -> CodecResponse {
         let response = try await client.execute(HTTPClientRequest(request), deadline: .now() + TimeAmount(timeout))
         var body = Data()
         var isTruncated = false

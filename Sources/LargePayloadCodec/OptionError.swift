@@ -66,6 +66,9 @@ extension LargePayloadCodec.Options {
         guard let parsed = URL(string: url), let scheme = parsed.scheme?.lowercased(),
             ["http", "https", "http+unix", "https+unix"].contains(scheme), let host = parsed.host(), !host.isEmpty
         else { throw LargePayloadCodecOptionError("url", "is '\(url)', \(expected)") }
+        guard Self.hasUsablePort(url) else {
+            throw LargePayloadCodecOptionError("url", "is '\(url)', expected a port from 1 to 65535")
+        }
         guard parsed.query == nil, parsed.fragment == nil else {
             throw LargePayloadCodecOptionError("url", "is '\(url)', \(expected), without query and fragment")
         }
@@ -73,6 +76,15 @@ extension LargePayloadCodec.Options {
             // Not repeated: it has a password.
             throw LargePayloadCodecOptionError("url", "names a user: authenticate with a header or the hook")
         }
+    }
+
+    /// Whether the port in the authority (RFC 3986 section 3.2), where there is one, is a port. `URL` takes any number,
+    /// and none for one that is too large for an `Int`.
+    private static func hasUsablePort(_ url: String) -> Bool {
+        let authority = url.drop { $0 != "/" }.dropFirst(2).prefix { $0 != "/" && $0 != "?" && $0 != "#" }
+        let end = authority.lastIndex(of: "]") ?? authority.lastIndex(of: "@") ?? authority.startIndex
+        guard let colon = authority[end...].lastIndex(of: ":") else { return true }
+        return UInt16(authority[authority.index(after: colon)...]).map { $0 > 0 } ?? false
     }
 
     private func validateHeaders() throws(LargePayloadCodecOptionError) {

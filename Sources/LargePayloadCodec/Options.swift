@@ -81,7 +81,7 @@ extension LargePayloadCodec {
     /// Every request of the service may be sent again. The delay before an attempt is random, up to a limit that doubles
     /// from attempt to attempt; an answer's `Retry-After` is waited for, up to ``maximumDelay`` and half as long again.
     public struct RetryPolicy: Sendable, Equatable {
-        /// A request is not sent again when so much time has passed since it was first sent.
+        /// How long a request may take with all its attempts, from when it is first sent; zero sends it once.
         ///
         /// A worker of the Swift Temporal SDK ends when its codec throws while a workflow's task is decoded: let it be
         /// longer than what the service may be away for.

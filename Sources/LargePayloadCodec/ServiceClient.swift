@@ -128,17 +128,18 @@ struct ServiceClient: Sendable {
     ) async throws -> CodecResponse {
         var request = request
         request.headers += headers.map { ($0.name, $0.value) }
+        let budget = giveUpAfter ?? retries.giveUpAfter
         let start = ContinuousClock.now
         var attempt = 1
         while true {
             try Task.checkCancellation()
-            switch try await outcome(of: request, operation, key, accepting: statuses) {
+            let limit = budget == .zero ? timeout : min(timeout, budget - start.duration(to: .now))
+            switch try await outcome(of: request, within: limit, operation, key, accepting: statuses) {
             case .accepted(let response):
                 return response
             case .failed(let error, let isTransient, let retryAfter):
-                let left = (giveUpAfter ?? retries.giveUpAfter) - start.duration(to: .now)
-                guard isTransient, left > .zero else { throw error }
-                let delay = min(retries.delay(afterAttempt: attempt, retryAfter: retryAfter), left)
+                let delay = retries.delay(afterAttempt: attempt, retryAfter: retryAfter)
+                guard isTransient, start.duration(to: .now) + delay < budget else { throw error }
                 metrics.countRetry(operation)
                 logger?.warning(
                     "\(operation.rawValue) failed, it is tried again",
@@ -160,13 +161,14 @@ struct ServiceClient: Sendable {
     /// - Throws: what the hook throws, or `CancellationError`.
     private func outcome(
         of request: CodecRequest,
+        within limit: Duration,
         _ operation: LargePayloadCodecError.Operation,
         _ key: String?,
         accepting statuses: [Int]
     ) async throws -> Outcome {
         let start = ContinuousClock.now
         do {
-            let response = try await self.attempt(request)
+            let response = try await attempt(request, within: limit)
             let status = response.status
             metrics.count(operation, "\(status)", start.duration(to: .now))
             logger?.debug("\(operation.rawValue)", metadata: ["status": "\(status)", "url": "\(request.url)"])
@@ -181,36 +183,39 @@ struct ServiceClient: Sendable {
             let cause = error.cause
             return .failed(
                 LargePayloadCodecError(.noAnswer, operation, "\(cause)", key: key, cause: cause),
-                isTransient: true,
+                isTransient: error.isTransient,
                 retryAfter: nil
             )
         }
     }
 
-    private func attempt(_ request: CodecRequest) async throws -> CodecResponse {
+    private func attempt(_ request: CodecRequest, within limit: Duration) async throws -> CodecResponse {
         let send: @Sendable (CodecRequest) async throws -> CodecResponse = { request in
             do {
-                return try await sendInTime(request)
+                return try await transport(request, within: limit)
+            } catch let error as CodecTransportError {
+                throw TransportFailure(cause: error.cause, isTransient: false)
             } catch {
                 // Libraries use one error for cancelled tasks and closed connections: only the task itself knows.
                 try Task.checkCancellation()
-                throw TransportFailure(cause: error)
+                throw TransportFailure(cause: error, isTransient: true)
             }
         }
         guard let hook else { return try await send(request) }
         return try await hook(request, send)
     }
 
-    /// Sends a request, and gives up when its time is over, whether or not the transport does.
-    private func sendInTime(_ request: CodecRequest) async throws -> CodecResponse {
+    /// Sends a request, and cancels that when its time is over: a transport's own time limit may end with the answer's
+    /// head.
+    private func transport(_ request: CodecRequest, within limit: Duration) async throws -> CodecResponse {
         try await withThrowingTaskGroup(of: CodecResponse?.self) { group in
-            group.addTask { try await transport.send(request, timeout: timeout) }
+            group.addTask { try await transport.send(request, timeout: limit) }
             group.addTask {
-                try await Task.sleep(for: timeout)
+                try await Task.sleep(for: limit)
                 return nil
             }
             defer { group.cancelAll() }
-            guard let response = try await group.next() ?? nil else { throw TimedOut(timeout: timeout) }
+            guard let response = try await group.next() ?? nil else { throw TimedOut(limit: limit) }
             return response
         }
     }
@@ -225,14 +230,15 @@ struct ServiceClient: Sendable {
 
 /// An attempt took longer than it may.
 private struct TimedOut: Error, CustomStringConvertible {
-    let timeout: Duration
+    let limit: Duration
 
-    var description: String { "no whole answer within \(timeout)" }
+    var description: String { "no whole answer within \(limit)" }
 }
 
 /// A request got no answer.
 private struct TransportFailure: Error {
     let cause: any Error
+    let isTransient: Bool
 }
 
 extension CodecResponse {

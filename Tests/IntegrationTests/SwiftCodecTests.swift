@@ -88,10 +88,7 @@ extension JSONPayload: TemporalPayload {
             let payload = JSONPayload(randomPayload(200_000))
             #expect(try await codec.decode(payloads: codec.encode(payloads: [payload])) == [payload])
             // The client that codecs share does not know the certificate.
-            let unknowing = self.options(stack.tlsSocket) {
-                $0.url = options.url
-                $0.retries = .never
-            }
+            let unknowing = self.options(stack.tlsSocket) { $0.url = options.url }
             let error = await #expect(throws: LargePayloadCodecError.self) { try await LargePayloadCodec(unknowing) }
             #expect(error?.code == .noAnswer)
         }
@@ -105,8 +102,6 @@ extension JSONPayload: TemporalPayload {
             )
         })
         try await withTLS(stack) { options in
-            var options = options
-            options.retries.giveUpAfter = .seconds(60)
             let codec = try await LargePayloadCodec(options)
             let payload = JSONPayload(randomPayload(150_000))
             let encoded = try await codec.encode(payloads: [payload])
@@ -165,7 +160,12 @@ extension JSONPayload: TemporalPayload {
         let socket = folder.file("socket")
         // At once, not when the request's time is up.
         let absent = await #expect(throws: LargePayloadCodecError.self) {
-            try await LargePayloadCodec(options(socket) { $0.requestTimeout = .seconds(3600) })
+            try await LargePayloadCodec(
+                options(socket) {
+                    $0.requestTimeout = .seconds(3600)
+                    $0.retries = .never
+                }
+            )
         }
         #expect(absent?.code == .noAnswer)
         #expect(absent?.cause != nil)

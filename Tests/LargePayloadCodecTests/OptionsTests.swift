@@ -15,6 +15,20 @@ import Testing
         #expect(error?.reason == Self.url.replacing("URL", with: url))
     }
 
+    @Test(
+        arguments: [
+            "http://127.0.0.1:99999", "http://[::1]:70000", "http://h:0", "http://h:65536", "https://h:",
+            "http://h:99999999999999999999/path",
+        ]
+    )
+    func `A port that is none is refused, before a connection is tried`(url: String) async {
+        let error = await #expect(throws: LargePayloadCodecOptionError.self) {
+            try await LargePayloadCodec(.init(url: url, namespace: "ns"))
+        }
+        #expect(error?.option == "url")
+        #expect(error?.reason == "is '\(url)', expected a port from 1 to 65535")
+    }
+
     @Test func `A URL with a query, a fragment or a user is refused, and a password is not repeated`() async {
         for url in ["http://h?x=1", "http://h/#f", "http://me:secret@h"] {
             let error = await #expect(throws: LargePayloadCodecOptionError.self) {
@@ -72,6 +86,7 @@ import Testing
 
     @Test(arguments: [
         "http://h", "https://h:8443/a/b/", "HTTP://h", "http+unix://%2Frun%2Flps.sock", "http://[::1]:80",
+        "http://[::1]/a:b", "http://h:65535",
     ])
     func `A URL of a service is taken`(url: String) async throws {
         var options = LargePayloadCodec.Options(url: url, namespace: "a b é")

@@ -249,4 +249,29 @@ import Testing
         #expect(warnings.count == 1)
         #expect(warnings.first?.contains("upload failed with status 503: busy") == true)
     }
+
+    @Test func `What the transport knows to be in vain is not tried again`() async throws {
+        let service = FakeService { _, _ in throw CodecTransportError(Broken()) }
+        let codec = try await LargePayloadCodec(.init(service))
+        let error = await #expect(throws: LargePayloadCodecError.self) { try await codec.encode(payloads: [payload]) }
+        #expect(error?.code == .noAnswer)
+        #expect(error?.cause is Broken)
+        #expect(service.requests.count == 1)
+    }
+
+    @Test func `A request takes no longer than its time with all attempts, also one that hangs`() async throws {
+        let service = FakeService { _, number in
+            guard number > 0 else { throw Broken() }
+            try await Task.sleep(for: .seconds(600))
+            return Self.stored
+        }
+        let codec = try await LargePayloadCodec(
+            LargePayloadCodec.Options(service) {
+                $0.requestTimeout = .seconds(3600)
+                $0.retries.giveUpAfter = .milliseconds(300)
+            }
+        )
+        let error = await #expect(throws: LargePayloadCodecError.self) { try await codec.encode(payloads: [payload]) }
+        #expect(error?.code == .noAnswer)
+    }
 }

@@ -1,7 +1,7 @@
 import PayloadKey
 
 /// Decodes base64 that comes in pieces. Takes what protobuf's JSON mapping takes (protobuf.dev/programming-guides/json):
-/// both alphabets of RFC 4648, with or without padding.
+/// both alphabets of RFC 4648, with or without padding; but no line breaks, and no bits that an encoder leaves zero.
 struct Base64Decoder {
     /// The text is not base64.
     struct Failure: Error {}
