@@ -13,6 +13,7 @@ BUILD_PACKAGES := libfcgi-dev pkg-config
 RUN_PACKAGES := nginx spawn-fcgi multiwatch openssl curl
 TEST_PACKAGES := binutils strace systemd
 E2E_PACKAGES := chromium chromium-driver python3 python3-venv
+BENCH_PACKAGES := wrk apache2-utils strace python3 python3-venv
 # Where 'make e2e' leaves screenshots and logs.
 E2E_ARTIFACTS ?= .e2e
 
@@ -24,7 +25,7 @@ RELEASE_DIR = $(shell swift build $(RELEASE) --show-bin-path)
 install = missing=$$(for p in $(1); do dpkg-query -W -f '$${Status}' $$p 2>/dev/null | grep -q ' installed$$' || echo $$p; done); \
 	[ -z "$$missing" ] || { $(SUDO) apt-get update -q && $(SUDO) apt-get install -qy --no-install-recommends $$missing; }
 
-.PHONY: build run test e2e docs lint format clean
+.PHONY: build run test e2e bench docs lint format clean
 
 build:
 	@$(call install,$(BUILD_PACKAGES))
@@ -49,6 +50,16 @@ e2e: build
 	LPS_BIN_DIR=$(RELEASE_DIR) SWIFT_CODEC=$(shell swift build --show-bin-path)/end-to-end-codec \
 		E2E_ARTIFACTS=$(abspath $(E2E_ARTIFACTS)) PYTHONDONTWRITEBYTECODE=1 \
 		.build/e2e/bin/python -m pytest Tests/EndToEnd
+
+# Compares the service with nginx's own file handling, for half an hour; into docs/performance.*. With QUICK=1 a few
+# cases, into .bench.
+bench: build
+	@$(call install,$(RUN_PACKAGES) $(BENCH_PACKAGES))
+	python3 -m venv .build/bench
+	.build/bench/bin/pip install --quiet --disable-pip-version-check -r Tests/Benchmark/requirements.txt
+	LPS_BIN_DIR=$(RELEASE_DIR) PYTHONDONTWRITEBYTECODE=1 .build/bench/bin/python Tests/Benchmark/bench.py \
+		$(if $(QUICK),--quick .bench/performance.json,docs/performance.json)
+	.build/bench/bin/python Tests/Benchmark/report.py $(if $(QUICK),.bench,docs)/performance.json
 
 # The library's documentation, as files for a web server.
 docs:

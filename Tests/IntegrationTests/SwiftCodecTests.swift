@@ -16,7 +16,7 @@ extension JSONPayload: TemporalPayload {
     {
         var options = LargePayloadCodec.Options(url: "http+unix://\(Stack.escape(socket))", namespace: "default")
         options.retries = .init(
-            giveUpAfter: .milliseconds(500),
+            giveUpAfter: .seconds(60),
             initialDelay: .milliseconds(1),
             maximumDelay: .seconds(1)
         )
