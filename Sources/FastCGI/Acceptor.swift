@@ -7,62 +7,72 @@ import SystemPackage
 /// Gives each connection of a set of listening sockets to one thread, until it is told to stop.
 ///
 /// libfcgi's own accept can't serve here: blocked threads wake neither on SIGTERM nor on `FCGX_ShutdownPending`, and
-/// shutdown(2) would close the socket for every process that shares it. So one thread at a time waits in epoll(7) for a
-/// connection or an eventfd(2), and the others wait for their turn: in epoll(7) together, each would wake the next one
-/// until a connection is accepted. `EPOLLEXCLUSIVE` has the kernel wake one process of those that share the socket.
+/// shutdown(2) would close the socket for every process that shares it. So each thread waits in an epoll(7) set of its
+/// own, a ``Waiter``, for a connection or an eventfd(2). `EPOLLEXCLUSIVE` has the kernel wake one of the sets for a
+/// connection; threads that shared one set would all be woken, one by the other, until a connection is accepted.
 final class Acceptor: Sendable {
     private let listeners: [Listener]
-    private let epoll: Int32
     private let stopEvent: Int32
     private let isStopping = Atomic(false)
-    /// Held by the thread that waits.
-    private let turn = Mutex(())
     private let logger: Logger
 
     init(listeners: [Listener], logger: Logger) throws(FastCGIError) {
         self.listeners = listeners
         self.logger = logger
-        let epoll = try systemCall("create an epoll set") { epoll_create1(Int32(EPOLL_CLOEXEC)) }
-        let stopEvent = try systemCall("create an eventfd") { eventfd(0, Int32(EFD_CLOEXEC)) }
-        self.epoll = epoll
-        self.stopEvent = stopEvent
-        try watch(stopEvent, EPOLLIN.rawValue)
-        for listener in listeners {
-            try watch(listener.descriptor, EPOLLIN.rawValue | EPOLLEXCLUSIVE.rawValue)
-        }
+        stopEvent = try systemCall("create an eventfd") { eventfd(0, Int32(EFD_CLOEXEC)) }
     }
 
     deinit {
-        close(epoll)
         close(stopEvent)
     }
 
-    private func watch(_ descriptor: Int32, _ events: UInt32) throws(FastCGIError) {
-        var event = epoll_event(events: events, data: epoll_data_t(fd: descriptor))
-        try systemCall("watch descriptor \(descriptor)") { epoll_ctl(epoll, EPOLL_CTL_ADD, descriptor, &event) }
+    /// What one thread waits in.
+    final class Waiter: Sendable {
+        fileprivate let epoll: Int32
+
+        fileprivate init() throws(FastCGIError) {
+            epoll = try systemCall("create an epoll set") { epoll_create1(Int32(EPOLL_CLOEXEC)) }
+        }
+
+        deinit {
+            close(epoll)
+        }
+
+        fileprivate func watch(_ descriptor: Int32, _ events: UInt32) throws(FastCGIError) {
+            var event = epoll_event(events: events, data: epoll_data_t(fd: descriptor))
+            try systemCall("watch descriptor \(descriptor)") { epoll_ctl(epoll, EPOLL_CTL_ADD, descriptor, &event) }
+        }
     }
 
-    /// Lets every ``next()`` that waits return `nil`, and every later one. Unix sockets of this process's own lose
+    /// Makes what a thread is to wait in.
+    func makeWaiter() throws(FastCGIError) -> Waiter {
+        let waiter = try Waiter()
+        try waiter.watch(stopEvent, EPOLLIN.rawValue)
+        for listener in listeners {
+            try waiter.watch(listener.descriptor, EPOLLIN.rawValue | EPOLLEXCLUSIVE.rawValue)
+        }
+        return waiter
+    }
+
+    /// Lets every ``next(_:)`` that waits return `nil`, and every later one. Unix sockets of this process's own lose
     /// their names first, so that no client comes too late, and a new process can bind the same path at once.
     func stop() {
         listeners.forEach { $0.removeSocketFile() }
         isStopping.store(true, ordering: .sequentiallyConsistent)
-        // The event is never read: it stays ready, and wakes one waiting thread after the other.
+        // The event is never read: it stays ready, and wakes every thread.
         eventfd_write(stopEvent, 1)
     }
 
     /// Waits for a connection and accepts it.
     ///
     /// - Returns: the connected socket, which the caller closes; `nil` after ``stop()``.
-    func next() -> Int32? {
-        turn.withLock { _ in
-            while !isStopping.load(ordering: .sequentiallyConsistent) {
-                var event = epoll_event()
-                guard epoll_wait(epoll, &event, 1, -1) == 1, event.data.fd != stopEvent else { continue }
-                if let connection = accept(event.data.fd) { return connection }
-            }
-            return nil
+    func next(_ waiter: Waiter) -> Int32? {
+        while !isStopping.load(ordering: .sequentiallyConsistent) {
+            var event = epoll_event()
+            guard epoll_wait(waiter.epoll, &event, 1, -1) == 1, event.data.fd != stopEvent else { continue }
+            if let connection = accept(event.data.fd) { return connection }
         }
+        return nil
     }
 
     /// Takes what a thread still has to serve after ``stop()``, before it ends.

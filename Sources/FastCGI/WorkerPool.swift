@@ -42,7 +42,8 @@ public final class WorkerPool: Sendable {
         var running: [WorkerThread] = []
         do {
             for _ in 0..<threads {
-                running.append(try WorkerThread { self.serve() })
+                let waiter = try acceptor.makeWaiter()
+                running.append(try WorkerThread { self.serve(waiter) })
             }
         } catch {
             stop()
@@ -59,8 +60,8 @@ public final class WorkerPool: Sendable {
         acceptor.stop()
     }
 
-    private func serve() {
-        while let connection = acceptor.next() { serve(connection) }
+    private func serve(_ waiter: Acceptor.Waiter) {
+        while let connection = acceptor.next(waiter) { serve(connection) }
         acceptor.drain { serve($0) }
     }
 

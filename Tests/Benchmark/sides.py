@@ -1,0 +1,195 @@
+"""The two that are compared: the service, and what nginx does by itself."""
+
+import contextlib
+import hashlib
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import time
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+PROJECT = Path(__file__).parents[2]
+NO_METADATA = hashlib.sha256().hexdigest()
+TICKS = os.sysconf("SC_CLK_TCK")
+
+
+def free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return listener.getsockname()[1]
+
+
+@dataclass
+class Side:
+    """A server, and how it is asked to keep and to give a payload that is known by `tail` and `digest`."""
+
+    name: str
+    folder: Path
+    process: subprocess.Popen
+    port: int
+    tls_port: int
+    put_headers: list[str] = field(default_factory=list)
+
+    def url(self, tls: bool) -> str:
+        return f"https://127.0.0.1:{self.tls_port}" if tls else f"http://127.0.0.1:{self.port}"
+
+    def processes(self, name: str = "") -> list[int]:
+        """The server's own processes of that name, at this moment."""
+        children: dict[int, list[int]] = {}
+        for stat in Path("/proc").glob("[0-9]*/stat"):
+            with contextlib.suppress(OSError):
+                fields = stat.read_text().rpartition(")")[2].split()
+                children.setdefault(int(fields[1]), []).append(int(stat.parent.name))
+        found, unseen = [], [self.process.pid]
+        while unseen:
+            pid = unseen.pop()
+            unseen += children.get(pid, [])
+            with contextlib.suppress(OSError):
+                if Path(f"/proc/{pid}/comm").read_text().startswith(name):
+                    found.append(pid)
+        return found
+
+    def cpu_seconds(self) -> float:
+        """User and system time of nginx and the workers (proc(5))."""
+        ticks = 0
+        for pid in self.processes():
+            with contextlib.suppress(OSError):
+                fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+                ticks += int(fields[11]) + int(fields[12])
+        return ticks / TICKS
+
+    def written_bytes(self) -> int:
+        """What its processes had the kernel send to the disk (write_bytes of proc(5))."""
+        written = 0
+        for pid in self.processes():
+            with contextlib.suppress(OSError):
+                for line in Path(f"/proc/{pid}/io").read_text().splitlines():
+                    if line.startswith("write_bytes:"):
+                        written += int(line.split()[1])
+        return written
+
+
+class Service(Side):
+    def put(self, tail: str, digest: str) -> str:
+        return f"/v2/blobs/put?namespace=bench&digest=sha256:{digest}"
+
+    def get(self, tail: str, digest: str) -> str:
+        return f"/v2/blobs/get?key=/blobs/bench/common/sha256:{digest}/sha256:{NO_METADATA}"
+
+    def file(self, tail: str, digest: str) -> Path:
+        return self.folder / f"store/keys/bench/common/{digest[:2]}/{digest}.{NO_METADATA}"
+
+    def get_headers(self, size: int) -> list[str]:
+        return ["Content-Type: application/octet-stream", f"X-Payload-Expected-Content-Length: {size}"]
+
+    health = "/v2/health/head"
+
+    def peak_memory(self) -> int:
+        """The largest resident memory of any worker so far, bytes (VmHWM of proc(5))."""
+        peaks = []
+        for pid in self.processes("lps-worker"):
+            status = Path(f"/proc/{pid}/status").read_text()
+            peaks += [int(line.split()[1]) * 1024 for line in status.splitlines() if line.startswith("VmHWM")]
+        return max(peaks)
+
+    def empty(self) -> None:
+        for folder in ("objects", "keys"):
+            for file in (self.folder / "store" / folder).rglob("*"):
+                if file.is_file():
+                    file.unlink()
+
+
+class Dav(Side):
+    def put(self, tail: str, digest: str) -> str:
+        return f"/files/{tail}"
+
+    get = put
+
+    def file(self, tail: str, digest: str) -> Path:
+        return self.folder / "files" / tail
+
+    def get_headers(self, size: int) -> list[str]:
+        return []
+
+    health = "/files/health"
+
+    def empty(self) -> None:
+        shutil.rmtree(self.folder / "files")
+        (self.folder / "files").mkdir()
+        (self.folder / "files/health").touch()
+
+
+@contextlib.contextmanager
+def running(command: list, log: Path, url: str) -> Iterator[subprocess.Popen]:
+    with log.open("wb") as output:
+        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT)
+    try:
+        deadline = time.monotonic() + 60
+        while True:
+            with contextlib.suppress(OSError):
+                urllib.request.urlopen(urllib.request.Request(url, method="HEAD"), timeout=2).close()
+                break
+            if process.poll() is not None or time.monotonic() > deadline:
+                raise SystemExit(f"{command[0]} does not serve {url}:\n{log.read_text()[-2000:]}")
+            time.sleep(0.05)
+        yield process
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait()
+
+
+@contextlib.contextmanager
+def service(folder: Path, workers: int) -> Iterator[Service]:
+    """The service, as `make run` runs it."""
+    port, tls_port = free_port(), free_port()
+    folder.mkdir(exist_ok=True)
+    command = [PROJECT / "nginx/run-local", os.environ["LPS_BIN_DIR"], folder, str(port), str(tls_port), str(workers)]
+    with running(command, folder / "run.log", f"http://127.0.0.1:{port}/v2/health/head") as process:
+        headers = ["Content-Type: application/octet-stream", "X-Temporal-Metadata: e30="]
+        yield Service("service", folder, process, port, tls_port, headers)
+
+
+@contextlib.contextmanager
+def dav(folder: Path, certificates: Path) -> Iterator[Dav]:
+    """What a user would have otherwise: nginx keeps uploads by itself (dav_methods PUT), unverified and unsynced."""
+    port, tls_port = free_port(), free_port()
+    (folder / "files").mkdir(parents=True)
+    (folder / "files/health").touch()
+    site = (PROJECT / "nginx/lps-site.conf").read_text()
+    tls = "".join(line + "\n" for line in site.splitlines() if line.strip().startswith("ssl_") and "certificate" not in line)
+    (folder / "nginx.conf").write_text(f"""
+daemon off;
+{"user root;" if os.geteuid() == 0 else ""}
+worker_processes auto;
+pid {folder}/nginx.pid;
+error_log {folder}/error.log;
+events {{ worker_connections 1024; }}
+http {{
+    access_log {folder}/access.log;
+    sendfile on;
+    tcp_nopush on;
+    client_body_temp_path {folder}/body;
+    proxy_temp_path {folder}/proxy;
+    fastcgi_temp_path {folder}/fastcgi;
+    uwsgi_temp_path {folder}/uwsgi;
+    scgi_temp_path {folder}/scgi;
+    server {{
+        listen 127.0.0.1:{port};
+        listen 127.0.0.1:{tls_port} ssl http2;
+        ssl_certificate {certificates}/cert.pem;
+        ssl_certificate_key {certificates}/key.pem;
+        {tls}
+        root {folder};
+        client_max_body_size 1g;
+        location /files/ {{ dav_methods PUT; }}
+    }}
+}}
+""")
+    command = ["nginx", "-p", folder, "-c", folder / "nginx.conf", "-e", folder / "error.log"]
+    with running(command, folder / "run.log", f"http://127.0.0.1:{port}/files/health") as process:
+        yield Dav("dav", folder, process, port, tls_port)
