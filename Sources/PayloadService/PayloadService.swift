@@ -2,7 +2,8 @@ import Logging
 import PayloadKey
 import PayloadStore
 
-/// The three endpoints of the wire contract, and the codec server, over a store. Knows nothing of the protocol that brings the requests.
+/// The three endpoints of the wire contract, and the codec server, over a store. Knows nothing of the protocol that
+/// brings the requests.
 public struct PayloadService: Sendable {
     /// The largest payload that the wire contract knows, in bytes: 1 GiB.
     public static let defaultMaximumPayload: UInt64 = 1 << 30

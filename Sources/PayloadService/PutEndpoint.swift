@@ -51,12 +51,7 @@ struct PutEndpoint {
         _ subject: inout Subject
     ) throws(Refusal) -> Namespace {
         guard let text = query["namespace"] else { throw .badRequest("namespace query parameter is required") }
-        let namespace: Namespace
-        do {
-            namespace = try Namespace(validating: text)
-        } catch {
-            throw .badRequest("invalid namespace '\(printable(text))': \(error)")
-        }
+        let namespace = try Namespace(named: text)
         subject.namespace = namespace
         try Tenancy(request.allowedNamespaces).check(namespace)
         return namespace
@@ -103,6 +98,17 @@ extension ServiceRequest {
     func checkContentType() throws(Refusal) {
         guard headers.contentType?.elementsEqual("application/octet-stream".utf8) == true else {
             throw .badRequest("missing or incorrect Content-Type header")
+        }
+    }
+}
+
+extension Namespace {
+    /// The namespace that a request names.
+    init(named text: [UInt8]) throws(Refusal) {
+        do {
+            try self.init(validating: text)
+        } catch {
+            throw .badRequest("invalid namespace '\(printable(text))': \(error)")
         }
     }
 }

@@ -37,11 +37,7 @@ struct CodecEndpoint {
             }
             return nil
         }
-        do {
-            return try Namespace(validating: text)
-        } catch {
-            throw .badRequest("invalid namespace '\(printable(text))': \(error)")
-        }
+        return try Namespace(named: text)
     }
 
     private func upload(_ request: ServiceRequest, _ path: CodecPath) throws -> Upload {
