@@ -39,7 +39,7 @@ extension PayloadStore {
         let object = try placeObject(upload, in: objects)
         let outcome = try placeKey(StoreLayout.keyName(key), in: keys, objects: objects, upload)
         if object == .existed || outcome == .existed { try renewAge(StoreLayout.keyName(key), in: keys) }
-        try objects.synchronize()
+        // The object's name is not waited for: a payload is read by its key's.
         try keys.synchronize()
         return outcome
     }

@@ -5,6 +5,7 @@ a JSON file, which report.py makes tables and a picture of.
 """
 
 import argparse
+import contextlib
 import hashlib
 import json
 import os
@@ -24,8 +25,8 @@ HERE = Path(__file__).parent
 KIB, MIB = 1024, 1024 * 1024
 SIZES = {"4 KiB": 4 * KIB, "128 KiB": 128 * KIB, "1 MiB": MIB, "16 MiB": 16 * MIB, "256 MiB": 256 * MIB}
 TAIL = 16
-# Bytes that one run may leave on the disk.
-VOLUME = 4 << 30
+# From this size on a run is so many requests, not so many seconds.
+LARGE = 16 * MIB
 
 
 @dataclass
@@ -56,15 +57,19 @@ class Payloads:
 class Load:
     """Requests to one side, by wrk."""
 
-    def __init__(self, folder: Path, seconds: float):
+    def __init__(self, folder: Path, seconds: int):
         self.folder = folder
         self.seconds = seconds
 
-    def run(self, side: Side, lines: list[str], headers: list[str], body: Path, connections: int, tls: bool) -> dict:
+    def run(
+        self, side: Side, lines: list[str], headers: list[str], body: Path, connections: int, tls: bool,
+        *, seconds: int = 0, count: int = 0
+    ) -> dict:
+        """Sends requests for so many seconds, or so many of them, until all are answered."""
         requests = self.folder / "requests"
-        requests.write_text("\n".join(lines) + "\n")
-        command = ["wrk", "-t1", f"-c{connections}", f"-d{self.seconds}s", "--timeout", "60s"]
-        command += ["-s", HERE / "load.lua", side.url(tls), "--", requests, body, *headers]
+        requests.write_text("\n".join(lines[:1] + lines) + "\n")
+        command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds or 600}s", "--timeout", "600s"]
+        command += ["-s", HERE / "load.lua", side.url(tls), "--", requests, body, str(count), *headers]
 
         def result(output: str) -> dict:
             return json.loads(re.search("^RESULT (.*)$", output, re.MULTILINE)[1])
@@ -79,20 +84,32 @@ class Load:
         result = result_of(output)
         if result["failed"] or not result["requests"]:
             raise SystemExit(f"{side.name}: {' '.join(map(str, command))}\n{output}")
-        result["rate"] = result["requests"] / result["seconds"]
         result["cpu"] = side.cpu_seconds() - cpu
+        result["rate"] = result["requests"] / result["seconds"]
+        # What an answered upload has left in memory, the disk has still to take.
+        start = time.monotonic()
+        os.sync()
+        result["rate_on_disk"] = result["requests"] / (result["seconds"] + time.monotonic() - start)
         result["written"] = side.written_bytes() - written
         return result
 
-    def put(self, side: Side, payloads: list, file: Path, connections: int, tls: bool) -> dict:
+    def put(self, side: Side, payloads: list, size: int, file: Path, connections: int, tls: bool) -> dict:
         lines = [f"PUT {side.put(*payload)} {payload[0]}" for payload in payloads]
-        return self.run(side, lines, side.put_headers, file, connections, tls)
+        # Of large ones, few are sent in a second: those that are under way at its end would be lost to the measure.
+        how = {"count": len(lines)} if size >= LARGE else {"seconds": self.seconds}
+        return self.run(side, lines, side.put_headers, file, connections, tls, **how)
 
     def get(self, side: Side, payloads: list, size: int, file: Path, connections: int, tls: bool) -> dict:
         # In no order, and each again only when all were fetched.
         lines = [f"GET {side.get(*payload)}" for payload in random.sample(payloads, len(payloads))]
-        enough = int(40_000 * self.seconds) // len(lines) + 1
-        return self.run(side, lines * min(enough, 1000), side.get_headers(size), file, connections, tls)
+        lines *= min(40_000 * self.seconds // len(lines) + 1, 1000)
+        seconds = self.seconds if size < LARGE else 2 * self.seconds + connections * size // (1 << 30)
+        result = self.run(side, lines, side.get_headers(size), file, connections, tls, seconds=seconds)
+        if size >= LARGE:
+            # With those that were under way at the end.
+            result["rate"] = result["bytes"] / size / result["seconds"]
+            result["requests"] = result["bytes"] / size
+        return result
 
     def health(self, side: Side, connections: int, tls: bool) -> dict:
         """With ab: wrk waits for the content that an answer to HEAD does not have."""
@@ -128,6 +145,7 @@ def compare(results: dict[str, list[dict]], size: int) -> dict:
     pairs = list(zip(results["service"], results["dav"], strict=True))
     ratios = [ours["rate"] / theirs["rate"] for ours, theirs in pairs]
     row = {"ratio": statistics.median(ratios), "min": min(ratios), "max": max(ratios), "rounds": len(ratios)}
+    row["ratio_on_disk"] = statistics.median(ours["rate_on_disk"] / theirs["rate_on_disk"] for ours, theirs in pairs)
     per_request = [(o["cpu"] / o["requests"], t["cpu"] / t["requests"]) for o, t in pairs]
     row["cpu_ratio"] = statistics.median(ours / max(theirs, 1e-9) for ours, theirs in per_request)
     for index, side in enumerate(("service", "dav")):
@@ -143,29 +161,38 @@ def compare(results: dict[str, list[dict]], size: int) -> dict:
     return row
 
 
+def stored(side: Side, payloads: list) -> list:
+    """Those that were stored: wrk drops the requests that are under way when its time is up."""
+    return [payload for payload in payloads if side.file(*payload).exists()]
+
+
 class Bench:
     def __init__(self, folder: Path, quick: bool, only: str | None):
         self.folder = folder
         self.quick = quick
         self.only = only
-        self.rounds = 1 if quick else 5
-        self.load = Load(folder, 1 if quick else 3)
+        self.load = Load(folder, 1)
         self.rows: list[dict] = []
+        self.sources: dict[int, Payloads] = {}
 
     def say(self, text: str) -> None:
         print(text, flush=True)
 
-    def payloads(self, size: int) -> Payloads:
-        return Payloads(size, self.folder / f"payload-{size}")
+    def rounds(self, size: int) -> int:
+        return 1 if self.quick else 5 if size <= LARGE else 3
 
-    def wanted(self, name: str) -> bool:
-        return self.only is None or re.search(self.only, name) is not None
+    def payloads(self, size: int) -> Payloads:
+        if size not in self.sources:
+            self.sources[size] = Payloads(size, self.folder / f"payload-{size}")
+        return self.sources[size]
 
     def case(self, operation: str, size_name: str, connections: int, tls: bool, sides: list[Side], run) -> None:
-        results = in_turns(self.rounds, sides, run)
+        name = f"{operation} {size_name} {connections} {tls}"
+        if self.only and not re.search(self.only, name):
+            return
         size = SIZES.get(size_name, 0)
         row = {"operation": operation, "size": size_name, "connections": connections, "tls": tls}
-        row |= compare(results, size)
+        row |= compare(in_turns(self.rounds(size), sides, run), size)
         self.rows.append(row)
         self.say(
             f"{operation:12} {size_name:>8} {connections:3} {'TLS  ' if tls else 'plain'}"
@@ -175,123 +202,175 @@ class Bench:
 
     def compare_sides(self, ours: Service, theirs: Dav) -> None:
         sides = [ours, theirs]
-        sizes = ["128 KiB", "1 MiB"] if self.quick else list(SIZES)
         connections = [8] if self.quick else [1, 8, 32]
+        sizes = {name: size for name, size in SIZES.items() if not self.quick or name in ("128 KiB", "1 MiB")}
         for tls in (False,) if self.quick else (False, True):
             for count in connections:
-                if self.wanted(f"health {count} {tls}"):
-                    self.case("health", "", count, tls, sides, lambda side: self.load.health(side, count, tls))
-            for size_name in sizes:
-                size = SIZES[size_name]
-                for count in connections:
-                    if self.wanted(f"{size_name} {count} {tls}"):
-                        self.payload_cases(sides, size_name, size, count, tls)
+                self.case("health", "", count, tls, sides, lambda side: self.load.health(side, count, tls))
+            # ext4 looks at every inode that was deleted in the last minute when it makes a file (recently_deleted), so
+            # what deletes many comes after what makes many: an upload that exists is a file made and deleted.
+            small = {name: size for name, size in sizes.items() if size < LARGE}
+            cases = [Case(self, name, size, count, tls) for name, size in small.items() for count in connections]
+            for case in cases:
+                case.put_new(sides)
+                case.get(sides)
+            for case in cases:
+                case.put_existing(sides)
+            del cases
+            for side in sides:
+                side.empty()
+            for name, size in sizes.items():
+                for count in connections if size >= LARGE else ():
+                    case = Case(self, name, size, count, tls)
+                    case.put_new(sides)
+                    case.get(sides)
+                    case.put_existing(sides)
+                    for side in sides:
+                        side.empty()
 
-    def payload_cases(self, sides: list[Side], size_name: str, size: int, count: int, tls: bool) -> None:
-        payloads = self.payloads(size)
-        most = max(count, min(int(20_000 * self.load.seconds), VOLUME // size))
-        stored: dict[str, list] = {side.name: [] for side in sides}
 
-        def put_new(side: Side) -> dict:
-            side.empty()
-            new = payloads.next(most)
-            result = self.load.put(side, new, payloads.file, count, tls)
-            # wrk drops the requests that are under way when its time is up.
-            stored[side.name] = [payload for payload in new if side.file(*payload).exists()]
+class Case:
+    """One size of payloads over a number of connections."""
+
+    def __init__(self, bench: Bench, name: str, size: int, connections: int, tls: bool):
+        self.bench = bench
+        self.name, self.size, self.connections, self.tls = name, size, connections, tls
+        self.payloads = bench.payloads(size)
+        self.stored: dict[str, list] = {}
+
+    def put_new(self, sides: list[Side]) -> None:
+        # Of small ones more than can be sent in the time, of large ones 512 MiB, or one a connection.
+        most = 10_000 if self.size < LARGE else max(self.connections, (512 * MIB) // self.size)
+
+        def put(side: Side) -> dict:
+            if self.size > LARGE:
+                side.empty()
+            new = self.payloads.next(most)
+            result = self.put(side, new)
+            self.stored[side.name] = stored(side, new)
             return result
 
-        self.case("PUT new", size_name, count, tls, sides, put_new)
-        self.case(
-            "PUT existing", size_name, count, tls, sides,
-            lambda side: self.load.put(
-                side, stored[side.name] * (most // len(stored[side.name]) + 1), payloads.file, count, tls
-            ),
-        )
-        self.case(
-            "GET", size_name, count, tls, sides,
-            lambda side: self.load.get(side, stored[side.name], size, payloads.file, count, tls),
-        )
-        for side in sides:
-            side.empty()
-        payloads.file.unlink()
+        self.run("PUT new", sides, put)
+
+    def put_existing(self, sides: list[Side]) -> None:
+        def put(side: Side) -> dict:
+            stored = self.stored[side.name]
+            return self.put(side, stored if self.size >= LARGE else stored * (20_000 // len(stored) + 1))
+
+        self.run("PUT existing", sides, put)
+
+    def get(self, sides: list[Side]) -> None:
+        self.run("GET", sides, lambda side: self.bench.load.get(side, self.stored[side.name], *self.how))
+
+    def put(self, side: Side, payloads: list) -> dict:
+        return self.bench.load.put(side, payloads, *self.how)
+
+    @property
+    def how(self) -> tuple:
+        return self.size, self.payloads.file, self.connections, self.tls
+
+    def run(self, operation: str, sides: list[Side], run) -> None:
+        self.bench.case(operation, self.name, self.connections, self.tls, sides, run)
 
 
-    # What the service costs beside time.
+def resources(bench: Bench, ours: Service) -> dict:
+    """Bytes and syncs of an upload: of new payloads of 1 MiB, one at a time."""
+    payloads = bench.payloads(MIB)
+    put = bench.load.put(ours, payloads.next(2_000), MIB, payloads.file, 1, False)
+    trace = bench.folder / "strace"
+    command = ["strace", "-f", "-c", "-e", "trace=fsync,fdatasync,syncfs", "-o", trace]
+    for pid in ours.processes("lps-worker"):
+        command += ["-p", str(pid)]
+    tracer = subprocess.Popen(command, stderr=subprocess.DEVNULL)
+    time.sleep(1)
+    # To shards that are there: folders are made and synced once.
+    traced = bench.load.put(ours, payloads.next(2_000), MIB, payloads.file, 1, False)
+    tracer.terminate()
+    tracer.wait()
+    calls = re.findall(r"^\s*[\d.]+\s+[\d.]+\s+\d+\s+(\d+)\s.*sync\S*$", trace.read_text(), re.MULTILINE)
+    ours.empty()
+    return {
+        "written_per_byte": put["written"] / (put["requests"] * MIB),
+        "syncs_per_put": sum(map(int, calls)) / traced["requests"],
+    }
 
-    def resources(self, ours: Service) -> dict:
-        payloads = self.payloads(MIB)
-        count = 20 if self.quick else 200
-        written = ours.written_bytes()
-        put = self.load.put(ours, payloads.next(count), payloads.file, 1, False)
-        os.sync()
-        written_per_byte = (ours.written_bytes() - written) / (put["requests"] * MIB)
-        trace = self.folder / "strace"
-        command = ["strace", "-f", "-c", "-e", "trace=fsync,fdatasync,syncfs,sync_file_range,msync", "-o", trace]
-        for pid in ours.processes("lps-worker"):
-            command += ["-p", str(pid)]
-        tracer = subprocess.Popen(command, stderr=subprocess.DEVNULL)
-        time.sleep(1)
-        # To shards that are there: folders are made and synced once.
-        traced = self.load.put(ours, payloads.next(count), payloads.file, 1, False)
-        tracer.terminate()
-        tracer.wait()
-        calls = re.findall(r"^\s*[\d.]+\s+[\d.]+\s+\d+\s+(\d+)\s.*(?:sync)\S*$", trace.read_text(), re.MULTILINE)
-        ours.empty()
-        payloads.file.unlink()
-        return {
-            "written_per_byte": written_per_byte,
-            "syncs_per_put": sum(map(int, calls)) / traced["requests"],
-        }
 
-    def rates(self, ours: Service, size: int, connections: int) -> tuple[float, float]:
-        """Medians of new uploads and downloads a second."""
-        puts, gets = [], []
-        payloads = self.payloads(size)
-        for _ in range(self.rounds):
-            new = payloads.next(int(20_000 * self.load.seconds))
-            puts.append(self.load.put(ours, new, payloads.file, connections, False)["rate"])
-            stored = [payload for payload in new if ours.file(*payload).exists()]
-            gets.append(self.load.get(ours, stored, size, payloads.file, connections, False)["rate"])
-            for payload in stored:
-                ours.file(*payload).unlink()
-                (ours.folder / f"store/objects/{payload[1][:2]}/{payload[1]}").unlink()
-        payloads.file.unlink()
-        return statistics.median(puts), statistics.median(gets)
-
-    def scale_workers(self) -> list[dict]:
-        rows = []
+def scale_workers(bench: Bench) -> list[dict]:
+    with contextlib.ExitStack() as running:
+        sides = []
         for count in (1, 2, 4):
-            with service(self.folder / f"workers-{count}", count) as ours:
-                put, get = self.rates(ours, 128 * KIB, 8)
-            rows.append({"workers": count, "put": put, "get": get})
-            self.say(f"{count} workers: PUT {put:.0f}/s, GET {get:.0f}/s")
-        return rows
+            sides.append(running.enter_context(service(bench.folder / f"workers-{count}", count)))
+            sides[-1].name = str(count)
+        payloads = bench.payloads(128 * KIB)
+        return scale(bench, sides, payloads, {}, payloads.size)
 
-    def scale_objects(self) -> list[dict]:
-        rows = []
-        filled = 0
-        folder = self.folder / "objects"
-        for count in (1_000, 10_000) if self.quick else (1_000, 100_000, 1_000_000):
-            with service(folder, os.cpu_count()) as ours:
-                fill(folder / "store", filled, count)
-                filled = count
+
+def scale_objects(bench: Bench) -> list[dict]:
+    counts = (1_000, 10_000) if bench.quick else (1_000, 100_000, 1_000_000)
+    with contextlib.ExitStack() as running:
+        sides, starts = [], []
+        for count in counts:
+            folder = bench.folder / f"objects-{count}"
+            with service(folder, os.cpu_count()):
+                fill(folder / "store", count)
             os.sync()
-            start_ms = start_time(folder / "store", self.folder)
-            with service(folder, os.cpu_count()) as ours:
-                put, get = self.rates(ours, 4 * KIB, 8)
-            rows.append({"objects": count, "put": put, "get": get, "start_ms": start_ms})
-            self.say(f"{count} payloads: PUT {put:.0f}/s, GET {get:.0f}/s, start {start_ms:.0f} ms")
-        return rows
+            starts.append(start_time(folder / "store", bench.folder))
+            sides.append(running.enter_context(service(folder, os.cpu_count())))
+            sides[-1].name = str(count)
+        filled = {
+            str(count): [("", filling(number)[1]) for number in random.sample(range(count), min(count, 20_000))]
+            for count in counts
+        }
+        rows = scale(bench, sides, bench.payloads(4 * KIB), filled, FILLING)
+        return [row | {"start_ms": start} for row, start in zip(rows, starts, strict=True)]
 
 
-def fill(store: Path, start: int, end: int) -> None:
-    """Gives the store payloads of 64 bytes, as docs/on-disk-format.md describes it, without the syncs of a real one."""
+def scale(bench: Bench, sides: list[Service], payloads: Payloads, fetched: dict[str, list], size: int) -> list[dict]:
+    """New uploads and downloads a second of each side, and what that is of the first one's in the same round.
+
+    Downloads are of the payloads in `fetched`, which have `size` bytes; of a side that has none there, of its uploads.
+    """
+
+    def run(operation) -> dict[str, list[float]]:
+        results = in_turns(bench.rounds(0), sides, operation)
+        return {name: [result["rate"] for result in side] for name, side in results.items()}
+
+    def put(side: Service) -> dict:
+        new = payloads.next(10_000)
+        result = bench.load.put(side, new, payloads.size, payloads.file, 8, False)
+        fetched.setdefault(side.name, stored(side, new))
+        return result
+
+    puts = run(put)
+    gets = run(lambda side: bench.load.get(side, fetched[side.name], size, payloads.file, 8, False))
+    rows = []
+    for side in sides:
+        row: dict = {"name": side.name}
+        for operation, rates in (("put", puts), ("get", gets)):
+            pairs = zip(rates[side.name], rates[sides[0].name], strict=True)
+            row[operation] = statistics.median(rates[side.name])
+            row[operation + "_ratio"] = statistics.median(rate / first for rate, first in pairs)
+        rows.append(row)
+        bench.say(f"{side.name}: PUT {row['put']:.0f}/s, GET {row['get']:.0f}/s")
+    return rows
+
+
+# Bytes of a payload that fills a store.
+FILLING = 64
+
+
+def filling(number: int) -> tuple[bytes, str]:
+    content = f"payload {number:0{FILLING - 8}d}".encode()
+    return content, hashlib.sha256(content).hexdigest()
+
+
+def fill(store: Path, count: int) -> None:
+    """Gives the store payloads, as docs/on-disk-format.md describes it, without the syncs of a real one."""
     for shard in range(256):
         for parent in (store / "objects", store / "keys/bench/common"):
             (parent / f"{shard:02x}").mkdir(parents=True, exist_ok=True)
-    for number in range(start, end):
-        content = f"payload {number:056d}".encode()
-        digest = hashlib.sha256(content).hexdigest()
+    for number in range(count):
+        content, digest = filling(number)
         target = f"{store}/objects/{digest[:2]}/{digest}"
         descriptor = os.open(target, os.O_WRONLY | os.O_CREAT, 0o440)
         os.write(descriptor, content)
@@ -329,10 +408,10 @@ def main() -> None:
             bench.compare_sides(ours, theirs)
             results["peak_memory"] = ours.peak_memory()
             if not options.only:
-                results["resources"] = bench.resources(ours) | {"idle_memory": idle_memory}
+                results["resources"] = resources(bench, ours) | {"idle_memory": idle_memory}
         if not options.only:
-            results["workers"] = bench.scale_workers()
-            results["objects"] = bench.scale_objects()
+            results["workers"] = scale_workers(bench)
+            results["objects"] = scale_objects(bench)
         results["rows"] = bench.rows
         results["seconds"] = round(time.monotonic() - start)
     options.results.parent.mkdir(exist_ok=True)

@@ -1,17 +1,34 @@
 -- What wrk sends: the requests of a file that bench.py wrote, one a line, each once and in order.
 --
 -- A line is METHOD, PATH and, for an upload, 16 characters. An upload's body is the file BODY with these at its end, so
--- that each is new. Arguments: REQUESTS BODY HEADER...
+-- that each is new. Arguments: REQUESTS BODY COUNT HEADER... With a COUNT of requests, all are answered before it ends;
+-- with 0 it ends when the time is up.
+-- The first line is for wrk itself, which asks for a request before it begins, and does not send it.
 
 function init(arguments)
     local file = assert(io.open(arguments[2], "rb"))
     body = file:read("*a")
     file:close()
-    for index = 3, #arguments do
+    local count = tonumber(arguments[3])
+    for index = 4, #arguments do
         local name, value = arguments[index]:match("^(.-): (.*)$")
         wrk.headers[name] = value
     end
     lines = assert(io.open(arguments[1]))
+    if count > 0 then wait_for(count) end
+end
+
+-- wrk looks for these two functions after init, and they cost it time.
+function wait_for(count)
+    local left, unsent = count, count
+    function delay()
+        unsent = unsent - 1
+        return unsent >= 0 and 0 or 1e9
+    end
+    function response()
+        left = left - 1
+        if left == 0 then wrk.thread:stop() end
+    end
 end
 
 function request()
@@ -28,8 +45,8 @@ end
 function done(summary, latency)
     local errors = summary.errors
     io.write(string.format(
-        'RESULT {"requests":%d,"seconds":%f,"failed":%d,"p50_ms":%f,"p99_ms":%f}\n',
-        summary.requests, summary.duration / 1e6,
+        'RESULT {"requests":%d,"bytes":%d,"seconds":%f,"failed":%d,"p50_ms":%f,"p99_ms":%f}\n',
+        summary.requests, summary.bytes, summary.duration / 1e6,
         errors.connect + errors.read + errors.write + errors.status + errors.timeout,
         latency:percentile(50) / 1e3, latency:percentile(99) / 1e3
     ))

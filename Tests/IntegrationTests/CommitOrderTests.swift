@@ -35,7 +35,7 @@ import Testing
     }
 
     @Test(arguments: Stack.Mode.allCases)
-    func `A file is on disk before a name leads to it, and the names before the answer`(mode: Stack.Mode) throws {
+    func `A file is on disk before a name leads to it, and its key's name before the answer`(mode: Stack.Mode) throws {
         let uploads = try traceUpload(times: 2, mode)
         let first = uploads[0]
         func index(_ what: String, _ matches: (String) -> Bool) throws -> Int {
@@ -47,28 +47,25 @@ import Testing
             $0.contains("linkat(") && $0.contains("/objects/") && !$0.contains("/keys/")
         }
         let key = try index("the key's link") { $0.contains("linkat(") && $0.contains("/keys/") }
-        let objects = try index("the object folder's sync") {
-            $0.contains("fsync(") && $0.range(of: "/objects/[0-9a-f]{2}>", options: .regularExpression) != nil
-        }
         let keys = try index("the key folder's sync") {
             $0.contains("fsync(") && $0.range(of: "/keys/ns/common/[0-9a-f]{2}>", options: .regularExpression) != nil
         }
         let answer = try index("the answer") { $0.contains("Status: 201") }
         #expect(sync < object)
         #expect(object < key)
-        #expect(key < min(objects, keys))
-        #expect(max(objects, keys) < answer)
+        #expect(key < keys)
+        #expect(keys < answer)
         for folder in ["/objects>", "/keys>", "/keys/ns>", "/keys/ns/common>", "/store>"] {
             #expect(try index("the sync of \(folder)") { $0.contains("fsync(") && $0.contains(folder) } < answer)
         }
     }
 
-    @Test func `An upload that exists already answers only after the names are on disk, and its age`() throws {
+    @Test func `An upload that exists already answers only after its key's name and age are on disk`() throws {
         let second = try traceUpload(times: 2, .handover)[1]
         let answer = try #require(second.firstIndex { $0.contains("Status: 200") })
         let syncs = second.indices.filter { second[$0].contains("fsync(") }
         let renewal = try #require(second.firstIndex { $0.contains("utimensat(") })
-        #expect(syncs.count == 3, "key, and both folders: \(second.joined(separator: "\n"))")
+        #expect(syncs.count == 2, "the key, and its folder: \(second.joined(separator: "\n"))")
         #expect(second[syncs[0]].contains("/keys/ns/common/") && second[syncs[0]].contains("."))
         #expect(syncs.allSatisfy { renewal < $0 && $0 < answer })
         #expect(!second.contains { $0.contains("linkat(") || $0.contains("fdatasync(") })
