@@ -13,7 +13,7 @@ BUILD_PACKAGES := libfcgi-dev pkg-config
 RUN_PACKAGES := nginx spawn-fcgi multiwatch openssl curl
 TEST_PACKAGES := binutils strace systemd
 E2E_PACKAGES := chromium chromium-driver python3 python3-venv
-BENCH_PACKAGES := wrk apache2-utils strace python3 python3-venv
+BENCH_PACKAGES := wrk stunnel4 apache2-utils strace python3 python3-venv
 # Where 'make e2e' leaves screenshots and logs.
 E2E_ARTIFACTS ?= .e2e
 

@@ -37,7 +37,8 @@ class Payloads:
     file: Path
 
     def __post_init__(self) -> None:
-        self._serial = 0
+        # Unique among all sizes.
+        self._serial = self.size << 32
         base = random.Random(self.size).randbytes(self.size - TAIL)
         self.file.write_bytes(base)
         self._hash = hashlib.sha256(base)
@@ -62,14 +63,14 @@ class Load:
         self.seconds = seconds
 
     def run(
-        self, side: Side, lines: list[str], headers: list[str], body: Path, connections: int, tls: bool,
+        self, side: Side, url: str, lines: list[str], headers: list[str], body: Path, connections: int,
         *, seconds: int = 0, count: int = 0
     ) -> dict:
         """Sends requests for so many seconds, or so many of them, until all are answered."""
         requests = self.folder / "requests"
         requests.write_text("\n".join(lines[:1] + lines) + "\n")
         command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds or 600}s", "--timeout", "600s"]
-        command += ["-s", HERE / "load.lua", side.url(tls), "--", requests, body, str(count), *headers]
+        command += ["-s", HERE / "load.lua", url, "--", requests, body, str(count), *headers]
 
         def result(output: str) -> dict:
             return json.loads(re.search("^RESULT (.*)$", output, re.MULTILINE)[1])
@@ -97,14 +98,15 @@ class Load:
         lines = [f"PUT {side.put(*payload)} {payload[0]}" for payload in payloads]
         # Of large ones, few are sent in a second: those that are under way at its end would be lost to the measure.
         how = {"count": len(lines)} if size >= LARGE else {"seconds": self.seconds}
-        return self.run(side, lines, side.put_headers, file, connections, tls, **how)
+        with side.upload_url(tls) as url:
+            return self.run(side, url, lines, side.put_headers, file, connections, **how)
 
     def get(self, side: Side, payloads: list, size: int, file: Path, connections: int, tls: bool) -> dict:
         # In no order, and each again only when all were fetched.
         lines = [f"GET {side.get(*payload)}" for payload in random.sample(payloads, len(payloads))]
         lines *= min(40_000 * self.seconds // len(lines) + 1, 1000)
         seconds = self.seconds if size < LARGE else 2 * self.seconds + connections * size // (1 << 30)
-        result = self.run(side, lines, side.get_headers(size), file, connections, tls, seconds=seconds)
+        result = self.run(side, side.url(tls), lines, side.get_headers(size), file, connections, seconds=seconds)
         if size >= LARGE:
             # With those that were under way at the end.
             result["rate"] = result["bytes"] / size / result["seconds"]
@@ -178,8 +180,11 @@ class Bench:
     def say(self, text: str) -> None:
         print(text, flush=True)
 
-    def rounds(self, size: int) -> int:
-        return 1 if self.quick else 5 if size <= LARGE else 3
+    def rounds(self, size: int = 0, connections: int = 1) -> int:
+        """Fewer where a round takes minutes."""
+        if self.quick:
+            return 1
+        return 5 if size <= LARGE else 3 if connections <= 8 else 1
 
     def payloads(self, size: int) -> Payloads:
         if size not in self.sources:
@@ -192,7 +197,7 @@ class Bench:
             return
         size = SIZES.get(size_name, 0)
         row = {"operation": operation, "size": size_name, "connections": connections, "tls": tls}
-        row |= compare(in_turns(self.rounds(size), sides, run), size)
+        row |= compare(in_turns(self.rounds(size, connections), sides, run), size)
         self.rows.append(row)
         self.say(
             f"{operation:12} {size_name:>8} {connections:3} {'TLS  ' if tls else 'plain'}"
@@ -332,7 +337,7 @@ def scale(bench: Bench, sides: list[Service], payloads: Payloads, fetched: dict[
     """
 
     def run(operation) -> dict[str, list[float]]:
-        results = in_turns(bench.rounds(0), sides, operation)
+        results = in_turns(bench.rounds(), sides, operation)
         return {name: [result["rate"] for result in side] for name, side in results.items()}
 
     def put(side: Service) -> dict:

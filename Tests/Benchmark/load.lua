@@ -5,6 +5,15 @@
 -- with 0 it ends when the time is up.
 -- The first line is for wrk itself, which asks for a request before it begins, and does not send it.
 
+local ffi = require("ffi")
+ffi.cdef("int getpid(void); int kill(int pid, int signal);")
+
+-- Ends the run before its time. wrk's main thread sleeps until then, or until SIGINT.
+function finish()
+    wrk.thread:stop()
+    ffi.C.kill(ffi.C.getpid(), 2)
+end
+
 function init(arguments)
     local file = assert(io.open(arguments[2], "rb"))
     body = file:read("*a")
@@ -27,7 +36,7 @@ function wait_for(count)
     end
     function response()
         left = left - 1
-        if left == 0 then wrk.thread:stop() end
+        if left == 0 then finish() end
     end
 end
 
@@ -35,7 +44,7 @@ function request()
     local line = lines:read("*l")
     if not line then
         -- All were sent, before the time was up.
-        wrk.thread:stop()
+        finish()
         return wrk.format("GET", "/")
     end
     local method, path, tail = line:match("^(%S+) (%S+) ?(.*)$")

@@ -38,6 +38,28 @@ class Side:
     def url(self, tls: bool) -> str:
         return f"https://127.0.0.1:{self.tls_port}" if tls else f"http://127.0.0.1:{self.port}"
 
+    @contextlib.contextmanager
+    def upload_url(self, tls: bool) -> Iterator[str]:
+        """As `url`, for wrk's uploads: TLS is spoken by stunnel, since wrk's own damages large bodies (a write that
+        OpenSSL wants to be repeated is not repeated as it was)."""
+        if not tls:
+            yield self.url(tls)
+            return
+        port = free_port()
+        configuration = self.folder / "stunnel.conf"
+        configuration.write_text(f"""
+foreground = yes
+syslog = no
+debug = err
+pid =
+[lps]
+client = yes
+accept = 127.0.0.1:{port}
+connect = 127.0.0.1:{self.tls_port}
+""")
+        with running(["stunnel4", configuration], self.folder / "stunnel.log", f"http://127.0.0.1:{port}{self.health}"):
+            yield f"http://127.0.0.1:{port}"
+
     def processes(self, name: str = "") -> list[int]:
         """The server's own processes of that name, at this moment."""
         children: dict[int, list[int]] = {}
