@@ -19,7 +19,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from sides import NO_METADATA, Dav, Service, Side, dav, service
+from sides import NO_METADATA, Service, Side, dav, service
 
 HERE = Path(__file__).parent
 KIB, MIB = 1024, 1024 * 1024
@@ -144,17 +144,17 @@ def in_turns(rounds: int, sides: list[Side], run) -> dict[str, list[dict]]:
 
 
 def compare(results: dict[str, list[dict]], size: int) -> dict:
-    pairs = list(zip(results["service"], results["dav"], strict=True))
+    pairs = list(zip(*results.values(), strict=True))
     ratios = [ours["rate"] / theirs["rate"] for ours, theirs in pairs]
     row = {"ratio": statistics.median(ratios), "min": min(ratios), "max": max(ratios), "rounds": len(ratios)}
     row["ratio_on_disk"] = statistics.median(ours["rate_on_disk"] / theirs["rate_on_disk"] for ours, theirs in pairs)
     per_request = [(o["cpu"] / o["requests"], t["cpu"] / t["requests"]) for o, t in pairs]
     row["cpu_ratio"] = statistics.median(ours / max(theirs, 1e-9) for ours, theirs in per_request)
-    for index, side in enumerate(("service", "dav")):
+    for index, (side, found) in enumerate(zip(("service", "dav"), results.values(), strict=True)):
         row[side] = {
-            "rate": statistics.median(result["rate"] for result in results[side]),
-            "p50_ms": statistics.median(result["p50_ms"] for result in results[side]),
-            "p99_ms": statistics.median(result["p99_ms"] for result in results[side]),
+            "rate": statistics.median(result["rate"] for result in found),
+            "p50_ms": statistics.median(result["p50_ms"] for result in found),
+            "p99_ms": statistics.median(result["p99_ms"] for result in found),
             "cpu_us_per_request": 1e6 * statistics.median(cpu[index] for cpu in per_request),
         }
         if size:
@@ -205,7 +205,7 @@ class Bench:
             f"  service {row['service']['rate']:8.1f}/s  dav {row['dav']['rate']:8.1f}/s"
         )
 
-    def compare_sides(self, ours: Service, theirs: Dav) -> None:
+    def compare_sides(self, ours: Service, theirs: Side) -> None:
         sides = [ours, theirs]
         connections = [8] if self.quick else [1, 8, 32]
         sizes = {name: size for name, size in SIZES.items() if not self.quick or name in ("128 KiB", "1 MiB")}
@@ -402,25 +402,41 @@ def main() -> None:
     parser.add_argument("results", type=Path)
     parser.add_argument("--quick", action="store_true", help="a few cases, one round each")
     parser.add_argument("--only", help="a pattern of comparisons, as '1 MiB 8 False', and nothing else")
+    parser.add_argument(
+        "--against", type=Path, metavar="CHECKOUT",
+        help="compare with the service of another checkout ('make build' there) instead of nginx's own; needs --only",
+    )
     options = parser.parse_args()
-    results: dict = {"machine": {"cpus": os.cpu_count()}}
+    options.results.parent.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="lps-bench-", dir=os.environ.get("BENCH_DIR")) as name:
         folder = Path(name)
         bench = Bench(folder, options.quick, options.only)
+        results: dict = {"machine": {"cpus": os.cpu_count()}, "rows": bench.rows}
         start = time.monotonic()
-        with service(folder / "service", os.cpu_count()) as ours, dav(folder / "dav", folder / "service/tls") as theirs:
+
+        def save() -> None:
+            results["seconds"] = round(time.monotonic() - start)
+            options.results.write_text(json.dumps(results, indent=1) + "\n")
+
+        def other() -> contextlib.AbstractContextManager[Side]:
+            if options.against:
+                return service(folder / "other", os.cpu_count(), options.against.resolve())
+            return dav(folder / "dav", folder / "service/tls")
+
+        with service(folder / "service", os.cpu_count()) as ours, other() as theirs:
+            if options.against:
+                theirs.name = "other"
             idle_memory = ours.peak_memory()
             bench.compare_sides(ours, theirs)
             results["peak_memory"] = ours.peak_memory()
+            save()
             if not options.only:
                 results["resources"] = resources(bench, ours) | {"idle_memory": idle_memory}
         if not options.only:
             results["workers"] = scale_workers(bench)
+            save()
             results["objects"] = scale_objects(bench)
-        results["rows"] = bench.rows
-        results["seconds"] = round(time.monotonic() - start)
-    options.results.parent.mkdir(exist_ok=True)
-    options.results.write_text(json.dumps(results, indent=1) + "\n")
+        save()
 
 
 if __name__ == "__main__":

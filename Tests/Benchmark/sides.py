@@ -166,11 +166,12 @@ def running(command: list, log: Path, url: str) -> Iterator[subprocess.Popen]:
 
 
 @contextlib.contextmanager
-def service(folder: Path, workers: int) -> Iterator[Service]:
-    """The service, as `make run` runs it."""
+def service(folder: Path, workers: int, project: Path = PROJECT) -> Iterator[Service]:
+    """The service, as `make run` runs it; of another checkout, with the binaries that were built there."""
     port, tls_port = free_port(), free_port()
     folder.mkdir(exist_ok=True)
-    command = [PROJECT / "nginx/run-local", os.environ["LPS_BIN_DIR"], folder, str(port), str(tls_port), str(workers)]
+    binaries = os.environ["LPS_BIN_DIR"] if project == PROJECT else project / ".build/release"
+    command = [project / "nginx/run-local", binaries, folder, str(port), str(tls_port), str(workers)]
     with running(command, folder / "run.log", f"http://127.0.0.1:{port}/v2/health/head") as process:
         headers = ["Content-Type: application/octet-stream", "X-Temporal-Metadata: e30="]
         yield Service("service", folder, process, port, tls_port, headers)
