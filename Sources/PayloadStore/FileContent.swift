@@ -1,4 +1,3 @@
-import CLinux
 import Glibc
 import PayloadKey
 
@@ -32,13 +31,6 @@ struct FileContent: Sendable {
             try take(UnsafeRawBufferPointer(rebasing: buffer[..<count]))
             offset += UInt64(count)
         }
-    }
-
-    /// Has the kernel begin to write to the disk what it holds of the content, without waiting (sync_file_range(2)).
-    ///
-    /// Only a hint: what fails here fails again, and is reported, when the content is synced.
-    func beginWriteback() {
-        _ = sync_file_range(descriptor.rawValue, 0, 0, UInt32(SYNC_FILE_RANGE_WRITE))
     }
 
     /// Reads the whole content for its digest.

@@ -12,8 +12,6 @@ extension PayloadStore {
     public func verify(uploadAt path: [UInt8], length: UInt64, digest: Digest) throws -> VerifiedUpload {
         let upload = try open(uploadAt: path)
         guard upload.size == length else { throw UploadMismatch.length(announced: length, actual: upload.size) }
-        // The disk writes while the content is hashed.
-        upload.content.beginWriteback()
         let actual = try upload.content.digest()
         guard actual == digest else { throw UploadMismatch.digest(announced: digest, actual: actual) }
         return VerifiedUpload(digest: digest, size: length, descriptor: upload.content.descriptor, ownFile: nil)
