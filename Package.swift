@@ -38,7 +38,7 @@ let package = Package(
         .target(
             name: "PayloadStore",
             dependencies: [
-                "CLinux", "PayloadKey",
+                "PayloadKey",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "SystemPackage", package: "swift-system"),
             ]
@@ -69,8 +69,10 @@ let package = Package(
         .executableTarget(
             name: "lps",
             dependencies: [
-                "PayloadStore",
+                "PayloadKey", "PayloadStore",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "SystemPackage", package: "swift-system"),
             ]
         ),
         .target(

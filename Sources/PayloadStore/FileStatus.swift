@@ -15,6 +15,8 @@ struct FileStatus: Equatable {
     let links: UInt64
     /// Bytes.
     let size: UInt64
+    /// Bytes that it takes on the disk.
+    let diskUsage: UInt64
     /// Seconds since 1970.
     let modified: Int
 
@@ -24,6 +26,8 @@ struct FileStatus: Equatable {
         isFolder = status.st_mode & S_IFMT == S_IFDIR
         links = UInt64(status.st_nlink)
         size = UInt64(max(0, status.st_size))
+        // In units of 512 bytes (stat(2)).
+        diskUsage = UInt64(max(0, status.st_blocks)) * 512
         modified = status.st_mtim.tv_sec
     }
 }

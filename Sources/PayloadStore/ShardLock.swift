@@ -11,10 +11,26 @@ extension PayloadStore {
         of digest: Digest,
         _ work: () throws(StoreError) -> Result
     ) throws(StoreError) -> Result {
-        let path = StoreLayout.lock(digest)
+        try withLock(LOCK_SH, of: digest.shard, work)
+    }
+
+    /// Runs `work` while no commit to a shard is under way.
+    func withExclusiveLock<Result>(
+        of shard: String,
+        _ work: () throws(StoreError) -> Result
+    ) throws(StoreError) -> Result {
+        try withLock(LOCK_EX, of: shard, work)
+    }
+
+    private func withLock<Result>(
+        _ kind: Int32,
+        of shard: String,
+        _ work: () throws(StoreError) -> Result
+    ) throws(StoreError) -> Result {
+        let path = StoreLayout.lock(shard)
         let file = try root.open(path, O_RDWR | O_CREAT, mode: 0o640)
         defer { withExtendedLifetime(file) {} }
-        try systemCall("lock \(path)") { flock(file.rawValue, LOCK_SH) }
+        try systemCall("lock \(path)") { flock(file.rawValue, kind) }
         return try work()
     }
 }

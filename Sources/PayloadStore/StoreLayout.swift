@@ -10,6 +10,9 @@ enum StoreLayout {
     static let keys = "keys"
     static let quarantine = "quarantine"
     static let locks = "locks"
+    /// Where a namespace's keys without prefix are, and those with one.
+    static let common = "common"
+    static let custom = "custom"
     /// What ext4 has in the root of each file system.
     static let lostAndFound = "lost+found"
     /// How the names begin with which a start tries whether uploads can be linked.
@@ -24,16 +27,33 @@ enum StoreLayout {
     }
 
     static func keyFolder(_ key: PayloadKey) -> String {
-        let prefix = key.prefix.map { ["custom"] + $0.folders } ?? ["common"]
-        return ([keys, key.namespace.description] + prefix + [key.digest.shard]).joined(separator: "/")
+        let prefix = key.prefix.map { [custom] + $0.folders } ?? [common]
+        return path([keys, key.namespace.description] + prefix + [key.digest.shard])
     }
 
     static func keyName(_ key: PayloadKey) -> String {
         "\(key.digest.hex).\(key.metadataHash.hex)"
     }
 
-    static func lock(_ digest: Digest) -> String {
-        "\(locks)/\(digest.shard)"
+    /// The digest and the metadata hash that a key's file is named by; `nil` for any other file.
+    static func keyName(parsing name: String) -> (digest: Digest, metadataHash: Digest)? {
+        let parts = name.utf8.split(separator: UInt8(ascii: "."), omittingEmptySubsequences: false)
+        guard parts.count == 2, let digest = Digest(hex: parts[0]), let metadataHash = Digest(hex: parts[1]) else {
+            return nil
+        }
+        return (digest, metadataHash)
+    }
+
+    static func object(_ digest: Digest) -> String {
+        "\(objectFolder(digest))/\(digest.hex)"
+    }
+
+    static func path(_ parts: some Sequence<String>) -> String {
+        parts.joined(separator: "/")
+    }
+
+    static func lock(_ shard: String) -> String {
+        "\(locks)/\(shard)"
     }
 }
 

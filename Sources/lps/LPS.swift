@@ -1,4 +1,5 @@
 import ArgumentParser
+import Logging
 
 /// The operator's tool.
 @main
@@ -6,6 +7,20 @@ struct LPS: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "lps",
         abstract: "Operates the stores of the Large Payload Service.",
-        subcommands: [Init.self]
+        discussion: """
+            Every command but init is safe while workers run.
+
+            Exit status: 0 when all is well, 1 when something is missing or damaged or the system failed, 64 for a wrong command \
+            line.
+            """,
+        subcommands: [
+            Init.self, Put.self, Get.self, Stat.self, List.self, DiskUsage.self, Remove.self, CollectGarbage.self,
+        ]
     )
+
+    static func main() {
+        // Results go to standard output; what the store has to tell does not.
+        LoggingSystem.bootstrap { StreamLogHandler.standardError(label: $0) }
+        main(nil)
+    }
 }

@@ -25,7 +25,7 @@ import Testing
         )
         let object = try #require(fixture.status(fixture.objectPath(content)))
         #expect(object.mode == 0o440)
-        #expect(object.links == 3)  // object, key, and nginx's name in incoming/
+        #expect(object.links == 2)  // object and key
     }
 
     @Test func `The same upload again exists already, and changes no file`() throws {

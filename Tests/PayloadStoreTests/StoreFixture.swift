@@ -41,11 +41,22 @@ final class StoreFixture: Sendable {
         )
     }
 
+    /// Stores a payload through `incoming/`, whose file goes afterwards, as nginx has it.
     @discardableResult
     func put(_ content: [UInt8], namespace: String = "ns", prefix: String? = nil, metadata: String = "") throws
         -> CommitOutcome
     {
-        try store.commit(verified(content), as: key(content, namespace: namespace, prefix: prefix, metadata: metadata))
+        let path = try upload(content)
+        defer { unlink(String(decoding: path, as: UTF8.self)) }
+        let upload = try store.verify(
+            uploadAt: path,
+            length: UInt64(content.count),
+            digest: Digest(of: content)
+        )
+        return try store.commit(
+            upload,
+            as: key(content, namespace: namespace, prefix: prefix, metadata: metadata)
+        )
     }
 
     /// The content that a key reads, `nil` when it is not stored.

@@ -1,0 +1,103 @@
+import Glibc
+import PayloadKey
+
+extension PayloadStore {
+    /// Deletes a key, and its content when no other key has it. Downloads under way go on.
+    ///
+    /// The shard's lock is held exclusively, so no upload is between its look at the object and its link to it: an
+    /// upload of the same payload that is answered afterwards has stored it anew.
+    ///
+    /// - Parameter isUnwanted: asked again under the lock, with what is there then: its age may have been renewed.
+    /// - Returns: whether it was there and unwanted.
+    /// - Throws: ``StoreError``; the key may be deleted then, and its content left for ``collectObjects(_:)``.
+    @discardableResult
+    public func delete(_ key: PayloadKey, if isUnwanted: (StoredKey) -> Bool = { _ in true }) throws(StoreError) -> Bool
+    {
+        try withExclusiveLock(of: key.digest.shard) { () throws(StoreError) in
+            guard let found = try find(key), isUnwanted(found) else { return false }
+            try systemCall("unlink \(found.path)") { unlinkat(root.rawValue, found.path, 0) }
+            // Before the object: a key without object is whole, and must not come back with power.
+            try root.open(StoreLayout.keyFolder(key), O_RDONLY | O_DIRECTORY).synchronize(StoreLayout.keyFolder(key))
+            _ = try deleteObjectWithoutKeys(key.digest)
+            return true
+        }
+    }
+
+    /// Deletes the objects that no key has: what crashes and interrupted deletions leave.
+    ///
+    /// - Parameter isDryRun: only count them.
+    /// - Returns: how many there were, and how many bytes they took on the disk.
+    public func collectObjects(isDryRun: Bool = false) throws(StoreError) -> (count: Int, diskUsage: UInt64) {
+        var count = 0
+        var diskUsage: UInt64 = 0
+        for shard in StoreLayout.shards {
+            for name in try root.namesIfThere("\(StoreLayout.objects)/\(shard)") {
+                guard let digest = Digest(hex: name.utf8), digest.shard == shard,
+                    let status = try root.status(of: StoreLayout.object(digest)), status.isUnreferencedObject
+                else { continue }
+                var isGone = isDryRun
+                if !isDryRun {
+                    isGone = try withExclusiveLock(of: shard) { () throws(StoreError) in
+                        try deleteObjectWithoutKeys(digest)
+                    }
+                }
+                if isGone {
+                    count += 1
+                    diskUsage += status.diskUsage
+                }
+            }
+        }
+        return (count, diskUsage)
+    }
+
+    /// Removes the folders below `keys/` that hold nothing, from the deepest up; a namespace's own goes as well.
+    public func removeEmptyFolders() throws(StoreError) {
+        for name in try root.names(StoreLayout.keys) {
+            _ = try removeFolderIfEmpty("\(StoreLayout.keys)/\(name)")
+        }
+    }
+
+    /// - Returns: whether it is gone.
+    private func removeFolderIfEmpty(_ path: String) throws(StoreError) -> Bool {
+        guard try root.status(of: path)?.isFolder == true else { return false }
+        var isEmpty = true
+        for name in try root.namesIfThere(path) {
+            // What looks like a key's name is a file, and need not be looked at.
+            if StoreLayout.keyName(parsing: name) != nil {
+                isEmpty = false
+            } else if try !removeFolderIfEmpty("\(path)/\(name)") {
+                isEmpty = false
+            }
+        }
+        guard isEmpty else { return false }
+        let name = path.split(separator: "/").last.map(String.init) ?? ""
+        guard StoreLayout.shards.contains(name) else { return try removeEmptyFolder(path) }
+        // An upload that has opened its shard's folder is about to link into it.
+        return try withExclusiveLock(of: name) { () throws(StoreError) in try removeEmptyFolder(path) }
+    }
+
+    private func removeEmptyFolder(_ path: String) throws(StoreError) -> Bool {
+        let failure = try systemCall(
+            "remove folder \(path)",
+            expecting: .directoryNotEmpty,
+            .fileExists,
+            .noSuchFileOrDirectory
+        ) {
+            unlinkat(root.rawValue, path, AT_REMOVEDIR)
+        }
+        return failure == nil || failure == .noSuchFileOrDirectory
+    }
+
+    /// Under the shard's exclusive lock.
+    private func deleteObjectWithoutKeys(_ digest: Digest) throws(StoreError) -> Bool {
+        let path = StoreLayout.object(digest)
+        guard let status = try root.status(of: path), status.isUnreferencedObject else { return false }
+        try systemCall("unlink \(path)") { unlinkat(root.rawValue, path, 0) }
+        return true
+    }
+}
+
+extension FileStatus {
+    /// An object has one name of its own, one for each key, and for some time that of the upload in `incoming/`.
+    fileprivate var isUnreferencedObject: Bool { isRegular && links == 1 }
+}

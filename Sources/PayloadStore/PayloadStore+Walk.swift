@@ -1,0 +1,85 @@
+import PayloadKey
+
+extension PayloadStore {
+    /// Hands over the keys of a selection, in no order, while uploads and deletions go on: a key that comes or goes
+    /// meanwhile may be among them or not. One folder's names are in memory at a time, and those of the folders above it.
+    ///
+    /// - Throws: ``StoreError`` when a folder can't be read, or what `visit` throws.
+    public func forEachKey(in selection: KeySelection = KeySelection(), _ visit: (StoredKey) throws -> Void) throws {
+        let namespaces = try selection.namespace.map { [$0] } ?? self.namespaces()
+        for namespace in namespaces {
+            let folder = "\(StoreLayout.keys)/\(namespace)"
+            if let prefix = selection.prefix {
+                let parts = prefix.folders
+                try walk(StoreLayout.path([folder, StoreLayout.custom] + parts), parts, namespace, visit)
+            } else {
+                for shard in try root.namesIfThere("\(folder)/\(StoreLayout.common)") {
+                    try walk("\(folder)/\(StoreLayout.common)/\(shard)", namespace, nil, shard: shard, visit)
+                }
+                try walk("\(folder)/\(StoreLayout.custom)", [], namespace, visit)
+            }
+        }
+    }
+
+    /// The namespaces that have, or had, a key.
+    public func namespaces() throws(StoreError) -> [Namespace] {
+        try root.names(StoreLayout.keys).compactMap { try? Namespace(validating: $0.utf8) }
+    }
+
+    /// Visits the keys below a folder of prefixes; `parts` lead to it. A folder may be the shard of the prefix above it,
+    /// a longer prefix, or both.
+    private func walk(
+        _ folder: String,
+        _ parts: [String],
+        _ namespace: Namespace,
+        _ visit: (StoredKey) throws -> Void
+    ) throws {
+        if let shard = parts.last, let prefix = KeyPrefix(validating: StoreLayout.path(parts.dropLast()).utf8) {
+            try walk(folder, namespace, prefix, shard: shard, visit)
+        }
+        for name in try root.namesIfThere(folder) where StoreLayout.keyName(parsing: name) == nil {
+            let path = "\(folder)/\(name)"
+            if try root.status(of: path)?.isFolder == true { try walk(path, parts + [name], namespace, visit) }
+        }
+    }
+
+    /// Visits the keys of one shard.
+    private func walk(
+        _ folder: String,
+        _ namespace: Namespace,
+        _ prefix: KeyPrefix?,
+        shard: String,
+        _ visit: (StoredKey) throws -> Void
+    ) throws {
+        for name in try root.namesIfThere(folder) {
+            guard let (digest, metadataHash) = StoreLayout.keyName(parsing: name), digest.shard == shard else {
+                continue
+            }
+            let path = "\(folder)/\(name)"
+            guard let status = try root.status(of: path), status.isRegular else { continue }
+            let key = PayloadKey(namespace: namespace, prefix: prefix, digest: digest, metadataHash: metadataHash)
+            try visit(StoredKey(key, path, status))
+        }
+    }
+
+    /// What is stored under a key, without opening it; `nil` when there is nothing.
+    ///
+    /// - Throws: ``StoreError`` with code `damaged` when it is no regular file.
+    public func find(_ key: PayloadKey) throws(StoreError) -> StoredKey? {
+        let path = "\(StoreLayout.keyFolder(key))/\(StoreLayout.keyName(key))"
+        guard let status = try root.status(of: path) else { return nil }
+        guard status.isRegular else { throw StoreError(.damaged, "\(path) is not a regular file") }
+        return StoredKey(key, path, status)
+    }
+}
+
+extension Descriptor {
+    /// ``names(_:)`` of a folder that another process may just have removed: none then.
+    func namesIfThere(_ path: String) throws(StoreError) -> [String] {
+        do {
+            return try names(path)
+        } catch let error where error.errno == .noSuchFileOrDirectory || error.errno == .notDirectory {
+            return []
+        }
+    }
+}

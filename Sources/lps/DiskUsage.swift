@@ -1,0 +1,105 @@
+import ArgumentParser
+import PayloadKey
+import PayloadStore
+
+/// `lps du`: sums keys up by namespace and prefix.
+struct DiskUsage: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "du",
+        abstract: "Sums payloads up, by namespace and prefix.",
+        discussion: """
+            On the disk, content that several keys share is counted in equal parts for each of them, so the sums are those of \
+            the disk.
+            """
+    )
+
+    @OptionGroup var store: StoreOption
+    @OptionGroup var selection: SelectionOptions
+    @Flag(help: "A line of JSON for each sum.")
+    var json = false
+
+    func run() throws {
+        var sums: [Name: Sum] = [:]
+        try store.open().forEachKey(in: selection.selection()) { stored in
+            sums[Name(stored.key), default: Sum()].add(stored)
+        }
+        let sorted = sums.sorted { $0.key < $1.key }
+        if json {
+            for (name, sum) in sorted { try Output.json(Row(name, sum)) }
+            return
+        }
+        let total = sums.values.reduce(into: Sum()) { $0.add($1) }
+        Output.table(
+            [["NAMESPACE/PREFIX", "PAYLOADS", "LOGICAL", "ON DISK", "SAVED"]]
+                + sorted.map { name, sum in [name.text] + sum.cells } + [["total"] + total.cells]
+        )
+    }
+
+    /// A namespace with a prefix, in order of their bytes.
+    private struct Name: Hashable, Comparable {
+        let namespace: [UInt8]
+        let prefix: [UInt8]
+
+        init(_ key: PayloadKey) {
+            namespace = key.namespace.utf8
+            prefix = key.prefix?.utf8 ?? []
+        }
+
+        var text: String {
+            String(decoding: prefix.isEmpty ? namespace : namespace + [UInt8(ascii: "/")] + prefix, as: UTF8.self)
+        }
+
+        static func < (one: Name, other: Name) -> Bool {
+            one.namespace == other.namespace
+                ? one.prefix.lexicographicallyPrecedes(other.prefix)
+                : one.namespace.lexicographicallyPrecedes(other.namespace)
+        }
+    }
+
+    private struct Sum {
+        var payloads = 0
+        var logical: UInt64 = 0
+        var onDisk = 0.0
+        var saved = 0.0
+
+        mutating func add(_ stored: StoredKey) {
+            payloads += 1
+            logical += stored.size
+            let share = Double(stored.diskUsage) / Double(stored.sharers)
+            onDisk += share
+            saved += Double(stored.diskUsage) - share
+        }
+
+        mutating func add(_ other: Sum) {
+            payloads += other.payloads
+            logical += other.logical
+            onDisk += other.onDisk
+            saved += other.saved
+        }
+
+        var cells: [String] {
+            [
+                "\(payloads)", Output.size(logical), Output.size(UInt64(onDisk.rounded())),
+                Output.size(UInt64(saved.rounded())),
+            ]
+        }
+    }
+
+    private struct Row: Encodable {
+        let namespace: String
+        let prefix: String
+        let payloads: Int
+        let logicalBytes: UInt64
+        let diskBytes: UInt64
+        let savedBytes: UInt64
+
+        init(_ name: Name, _ sum: Sum) {
+            namespace = String(decoding: name.namespace, as: UTF8.self)
+            prefix = String(decoding: name.prefix, as: UTF8.self)
+            payloads = sum.payloads
+            logicalBytes = sum.logical
+            diskBytes = UInt64(sum.onDisk.rounded())
+            savedBytes = UInt64(sum.saved.rounded())
+        }
+    }
+}

@@ -1,0 +1,47 @@
+import ArgumentParser
+import PayloadStore
+
+/// `lps ls`: lists keys.
+struct List: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "ls",
+        abstract: "Lists keys: size, when last stored, key.",
+        discussion: "In no order: what is found is printed at once, and takes no memory."
+    )
+
+    @OptionGroup var store: StoreOption
+    @OptionGroup var selection: SelectionOptions
+    @Flag(help: "One line of JSON for each key.")
+    var json = false
+
+    func run() throws {
+        try store.open().forEachKey(in: selection.selection()) { stored in
+            if json {
+                try Output.json(KeyDescription(stored))
+            } else {
+                let size = Output.size(stored.size)
+                let padding = String(repeating: " ", count: max(0, 10 - size.count))
+                print("\(padding)\(size)  \(Output.time(stored.lastStored))  \(stored.key)")
+            }
+        }
+    }
+}
+
+/// A key in JSON.
+struct KeyDescription: Encodable {
+    let key: String
+    let size: UInt64
+    let diskUsage: UInt64
+    let sharers: UInt64
+    let lastStored: String
+    let path: String
+
+    init(_ stored: StoredKey) {
+        key = "\(stored.key)"
+        size = stored.size
+        diskUsage = stored.diskUsage
+        sharers = stored.sharers
+        lastStored = Output.time(stored.lastStored)
+        path = stored.path
+    }
+}

@@ -1,0 +1,49 @@
+import FoundationEssentials
+import SystemPackage
+
+/// How results are written: for people, or for scripts.
+enum Output {
+    /// Writes a value as one line of JSON.
+    static func json(_ value: some Encodable) throws {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+        print(String(decoding: try encoder.encode(value), as: UTF8.self))
+    }
+
+    /// Bytes as people read them, with one digit behind the point: `1.5 MiB`.
+    static func size(_ bytes: UInt64) -> String {
+        var value = Double(bytes)
+        var unit = 0
+        let units = ["B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"]
+        while value >= 1024, unit + 1 < units.count {
+            value /= 1024
+            unit += 1
+        }
+        guard unit > 0 else { return "\(bytes) B" }
+        let tenths = UInt64((value * 10).rounded())
+        return "\(tenths / 10).\(tenths % 10) \(units[unit])"
+    }
+
+    /// Seconds since 1970 as a time in UTC: `2026-11-24T18:20:00Z`.
+    static func time(_ seconds: Int) -> String {
+        Date(timeIntervalSince1970: Double(seconds)).ISO8601Format()
+    }
+
+    /// Columns, each as wide as its widest text; the first is aligned to the left, the others to the right.
+    static func table(_ rows: [[String]]) {
+        let widths = (rows.first?.indices ?? 0..<0).map { column in rows.map { $0[column].count }.max() ?? 0 }
+        for row in rows {
+            let cells = row.indices.map { column in
+                let padding = String(repeating: " ", count: widths[column] - row[column].count)
+                return column == 0 ? row[column] + padding : padding + row[column]
+            }
+            print(cells.joined(separator: "  "))
+        }
+    }
+}
+
+/// Writes a line to standard error.
+func complain(_ message: String) {
+    // Nobody is left to be told that standard error can't be written.
+    _ = try? FileDescriptor.standardError.writeAll(Array("lps: \(message)\n".utf8))
+}

@@ -1,0 +1,36 @@
+import ArgumentParser
+import PayloadStore
+
+/// `lps stat`: tells what is stored under a key.
+struct Stat: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "stat",
+        abstract: "Tells what is stored under a key, and verifies it.",
+        discussion: "Exit status 1 when it is not stored or damaged."
+    )
+
+    @OptionGroup var store: StoreOption
+    @Argument(help: ArgumentHelp("The key, as in Temporal's histories.", valueName: "key"))
+    var key: String
+    @Flag(help: "One line of JSON.")
+    var json = false
+
+    func run() throws {
+        let key = try parseKey(key)
+        let store = try store.open()
+        guard let stored = try store.find(key), let payload = try store.open(key) else {
+            complain("\(key) is not stored")
+            throw ExitCode.failure
+        }
+        try payload.check(key.digest)
+        if json {
+            try Output.json(KeyDescription(stored))
+        } else {
+            Output.table([
+                ["key", "\(stored.key)"], ["size", "\(stored.size)"], ["on disk", "\(stored.diskUsage)"],
+                ["keys with this content", "\(stored.sharers)"], ["last stored", Output.time(stored.lastStored)],
+                ["file", stored.path], ["content", "verified"],
+            ])
+        }
+    }
+}

@@ -1,0 +1,68 @@
+import ArgumentParser
+import Glibc
+import Logging
+import PayloadKey
+import PayloadStore
+
+/// Where the store is: `--store`, or `LPS_STORE`, as for `lps-worker`.
+struct StoreOption: ParsableArguments {
+    @Option(help: ArgumentHelp("The store's folder. (default: LPS_STORE)", valueName: "path"))
+    var store: String?
+
+    /// Opens the store.
+    ///
+    /// - Throws: a ``ValidationError`` when no store is named or the user is not its owner, ``StoreError``.
+    func open() throws -> PayloadStore {
+        guard let path = store ?? getenv("LPS_STORE").map({ String(cString: $0) }), !path.isEmpty else {
+            throw ValidationError("--store (LPS_STORE) is required")
+        }
+        // A file of another user, also root's, could not be read by nginx, nor be deleted by the workers.
+        var status = stat()
+        if stat(path, &status) == 0, status.st_uid != geteuid() {
+            let owner = getpwuid(status.st_uid).map { String(cString: $0.pointee.pw_name) } ?? "\(status.st_uid)"
+            throw ValidationError(
+                "store \(path) belongs to \(owner): run this as that user, as 'sudo -u \(owner) lps …'"
+            )
+        }
+        return try PayloadStore(path: path, logger: Logger(label: "lps"))
+    }
+}
+
+/// Which keys: `--namespace` and `--prefix`.
+struct SelectionOptions: ParsableArguments {
+    @Option(help: ArgumentHelp("Only the keys of this Temporal namespace.", valueName: "name"))
+    var namespace: String?
+
+    @Option(help: ArgumentHelp("Only the keys whose prefix begins with these parts.", valueName: "prefix"))
+    var prefix: String?
+
+    func selection() throws -> KeySelection {
+        try KeySelection(
+            namespace: namespace.map(parseNamespace),
+            prefix: prefix.map { text in
+                guard let prefix = KeyPrefix(validating: text.utf8) else {
+                    throw ValidationError("--prefix '\(text)' is not a valid prefix")
+                }
+                return prefix
+            }
+        )
+    }
+}
+
+func parseNamespace(_ name: String) throws -> Namespace {
+    do {
+        return try Namespace(validating: name.utf8)
+    } catch {
+        throw ValidationError("--namespace '\(name)': \(error)")
+    }
+}
+
+func parseKey(_ text: String) throws -> PayloadKey {
+    guard let key = PayloadKey(parsing: text.utf8) else {
+        throw ValidationError(
+            "'\(text)' is not a key: /blobs/<namespace>/common/sha256:<digest>/sha256:<metadata hash>, "
+                + "or custom/<prefix> instead of common"
+        )
+    }
+    return key
+}

@@ -1,0 +1,155 @@
+import Foundation
+import PayloadKey
+import TestSupport
+import Testing
+
+/// `lps` on the store of a running service.
+@Suite(.serialized) struct OperatorToolTests {
+    private let stack: Stack
+    private let content = randomPayload(5_000)
+
+    init() throws {
+        stack = try Stack()
+    }
+
+    private func lps(_ arguments: String...) throws -> (status: Int32, output: String) {
+        try run(Project.binary("lps"), [arguments[0], "--store", stack.store] + arguments.dropFirst())
+    }
+
+    /// Stores a payload through the service, and gives its key.
+    private func put(_ content: [UInt8], namespace: String = "ns", prefix: String? = nil) throws -> String {
+        let metadata = prefix.map { TemporalMetadata([(Array("remote-codec/key-prefix".utf8), Array($0.utf8))]) }
+        let answer = try stack.put(content, namespace: namespace, metadata: metadata?.json ?? "{}")
+        try #require(answer.status == 201 || answer.status == 200)
+        let json = try JSONSerialization.jsonObject(with: Data(answer.body)) as? [String: String]
+        return try #require(json?["Key"])
+    }
+
+    private func makeOld(_ key: String, seconds: Int) throws {
+        let path = try #require(json(lps("stat", key, "--json"))["path"] as? String)
+        var times = Array(repeating: timespec(tv_sec: time(nil) - seconds, tv_nsec: 0), count: 2)
+        #expect(utimensat(AT_FDCWD, "\(stack.store)/\(path)", &times, 0) == 0)
+    }
+
+    private func json(_ result: (status: Int32, output: String)) throws -> [String: Any] {
+        #expect(result.status == 0, "\(result.output)")
+        return try #require(JSONSerialization.jsonObject(with: Data(result.output.utf8)) as? [String: Any])
+    }
+
+    @Test func `What the service has stored is listed, told and given, and what lps stores the service gives`() throws {
+        let key = try put(content)
+        let listed = try lps("ls")
+        #expect(listed.status == 0)
+        #expect(listed.output.contains("4.9 KiB") && listed.output.hasSuffix("\(key)\n"))
+        let told = try lps("stat", key)
+        #expect(told.status == 0)
+        #expect(told.output.contains("5000") && told.output.contains("verified"))
+        let fetched = stack.folder.file("fetched")
+        let command = "'\(Project.binary("lps"))' get --store '\(stack.store)' '\(key)' > '\(fetched)'"
+        #expect(try run("sh", ["-c", command]).status == 0)
+        #expect(try Array(Data(contentsOf: URL(fileURLWithPath: fetched))) == content)
+
+        let other = Array("from a file".utf8)
+        try write(other, to: stack.folder.file("file"))
+        let stored = try lps("put", stack.folder.file("file"), "--namespace", "ns")
+        #expect(stored.status == 0)
+        let otherKey = stored.output.trimmingCharacters(in: .newlines)
+        #expect(try stack.get(otherKey, length: other.count).body == other)
+    }
+
+    @Test func `A damaged payload is not given`() throws {
+        let key = try put(content)
+        let path = "\(stack.store)/" + (try #require(json(lps("stat", key, "--json"))["path"] as? String))
+        chmod(path, 0o640)
+        let file = try #require(FileHandle(forUpdatingAtPath: path))
+        try file.seek(toOffset: 2_500)
+        try file.write(contentsOf: [content[2_500] ^ 1])
+        try file.close()
+        for command in ["stat", "get"] {
+            let answer = try lps(command, key)
+            #expect(answer.status == 1)
+            #expect(answer.output.contains("damaged") && answer.output.split(separator: "\n").count == 1)
+        }
+    }
+
+    @Test func `Sums count shared content once`() throws {
+        _ = try put(content)
+        _ = try put(content, namespace: "other", prefix: "a/b")
+        let rows = try lps("du", "--json").output.split(separator: "\n").map { line in
+            try #require(JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: Any])
+        }
+        #expect(rows.map { $0["namespace"] as? String } == ["ns", "other"])
+        #expect(rows.map { $0["prefix"] as? String } == ["", "a/b"])
+        #expect(rows.allSatisfy { $0["payloads"] as? Int == 1 && $0["logicalBytes"] as? Int == 5_000 })
+        let block = rows.compactMap { $0["diskBytes"] as? Int }.reduce(0, +)
+        #expect((5_000...16_384).contains(block), "\(block)")
+        #expect(rows.compactMap { $0["savedBytes"] as? Int }.reduce(0, +) == block)
+        let table = try lps("du").output
+        #expect(table.contains("other/a/b") && table.contains("total"))
+        #expect(try !lps("du", "--namespace", "ns").output.contains("other"))
+    }
+
+    @Test func `Garbage is what is older than asked, of the namespace asked`() throws {
+        let old = try put(content)
+        let fresh = try put(randomPayload(100))
+        let elsewhere = try put(randomPayload(200), namespace: "other")
+        for key in [old, elsewhere] { try makeOld(key, seconds: 3 * 86_400) }
+
+        #expect(try json(lps("gc", "--older-than", "2d", "--dry-run", "--json"))["keys"] as? Int == 2)
+        #expect(try stack.get(old, length: content.count).status == 200)
+        let result = try json(lps("gc", "--older-than", "2d", "--namespace", "ns", "--json"))
+        #expect(result["keys"] as? Int == 1)
+        #expect(result["logicalBytes"] as? Int == 5_000)
+        #expect(try #require(result["freedBytes"] as? Int) >= 5_000)
+        #expect(try stack.get(old, length: content.count).status == 404)
+        #expect(try stack.get(fresh, length: 100).status == 200)
+        #expect(try stack.get(elsewhere, length: 200).status == 200)
+        #expect(try put(content) == old, "it can be stored again")
+        #expect(try stack.get(old, length: content.count).body == content)
+    }
+
+    @Test func `An age under a day needs force, and nonsense is refused`() throws {
+        let key = try put(content)
+        #expect(try lps("gc", "--older-than", "23h").status == 64)
+        for age in ["", "1", "d", "-1d", "1w", "1.5d", "99999999999999999999d"] {
+            #expect(try lps("gc", "--older-than=\(age)").status == 64)
+        }
+        try makeOld(key, seconds: 1_800)
+        #expect(try lps("gc", "--older-than", "1h", "--force").status == 0)
+        #expect(try stack.get(key, length: content.count).status == 200)
+        #expect(try lps("gc", "--older-than", "20m", "--force").status == 0)
+        #expect(try stack.get(key, length: content.count).status == 404)
+    }
+
+    @Test func `A deleted key is gone, its content stays while another key has it`() throws {
+        let key = try put(content)
+        let other = try put(content, namespace: "other")
+        #expect(try lps("rm", key).status == 0)
+        #expect(try stack.get(key, length: content.count).status == 404)
+        #expect(try stack.get(other, length: content.count).body == content)
+        let again = try lps("rm", key)
+        #expect(again.status == 1 && again.output.contains("not stored"))
+        #expect(try lps("rm", "nonsense").status == 64)
+    }
+
+    @Test func `Only the store's owner may operate on it`() throws {
+        try #require(geteuid() == 0, "this needs another user")
+        chmod(stack.folder.path, 0o755)
+        #expect(chown(stack.store, 65_534, 65_534) == 0)
+        let answer = try lps("ls")
+        #expect(answer.status == 64 && answer.output.contains("belongs to nobody"))
+    }
+
+    @Test func `The store may be named by the environment`() throws {
+        let key = try put(content)
+        let child = try ChildProcess(
+            Project.binary("lps"),
+            ["ls"],
+            environment: ["LPS_STORE": stack.store],
+            log: stack.folder.file("ls")
+        )
+        #expect(child.wait() == 0)
+        #expect(child.log.contains(key))
+        #expect(try run(Project.binary("lps"), ["ls"]).status == 64)
+    }
+}

@@ -1,0 +1,139 @@
+import Foundation
+import PayloadKey
+import TestSupport
+import Testing
+
+@testable import PayloadStore
+
+@Suite struct DeleteTests {
+    private let fixture: StoreFixture
+    private let content = Array("a payload".utf8)
+
+    init() throws {
+        fixture = try StoreFixture()
+    }
+
+    @Test func `Content goes with its last key`() throws {
+        try fixture.put(content)
+        try fixture.put(content, namespace: "other")
+        #expect(try fixture.store.delete(fixture.key(content)))
+        #expect(try fixture.get(content) == nil)
+        #expect(try fixture.get(content, namespace: "other") == content)
+        #expect(try fixture.store.delete(fixture.key(content, namespace: "other")))
+        #expect(fixture.status(fixture.objectPath(content)) == nil)
+        #expect(try !fixture.store.delete(fixture.key(content)), "it is gone")
+    }
+
+    @Test func `A key that is wanted by now stays`() throws {
+        try fixture.put(content)
+        #expect(try !fixture.store.delete(fixture.key(content), if: { _ in false }))
+        #expect(try fixture.get(content) == content)
+    }
+
+    @Test func `A download under way goes on`() throws {
+        try fixture.put(content)
+        let payload = try #require(try fixture.store.open(fixture.key(content)))
+        #expect(try fixture.store.delete(fixture.key(content)))
+        var bytes: [UInt8] = []
+        try payload.read(0..<payload.size) { bytes += Array($0) }
+        #expect(bytes == content)
+    }
+
+    @Test func `A key whose object has lost its name can be deleted`() throws {
+        try fixture.put(content)
+        unlink(fixture.objectPath(content))
+        #expect(try fixture.store.find(fixture.key(content))?.sharers == 1)
+        #expect(try fixture.store.delete(fixture.key(content)))
+        #expect(try fixture.get(content) == nil)
+    }
+
+    @Test func `Objects without keys are collected, and no others`() throws {
+        let other = Array("another".utf8)
+        try fixture.put(content)
+        try fixture.put(other)
+        unlink(try fixture.keyPath(content))
+        #expect(try fixture.store.collectObjects(isDryRun: true).count == 1)
+        #expect(fixture.status(fixture.objectPath(content)) != nil)
+        #expect(try fixture.store.collectObjects().count == 1)
+        #expect(fixture.status(fixture.objectPath(content)) == nil)
+        #expect(try fixture.get(other) == other)
+        #expect(try fixture.store.collectObjects().count == 0)
+    }
+
+    @Test func `Empty folders go, those with a file stay, and uploads make them anew`() throws {
+        try fixture.put(content, namespace: "emptied", prefix: "a/b")
+        try fixture.put(content)
+        #expect(try fixture.store.delete(fixture.key(content, namespace: "emptied", prefix: "a/b")))
+        try FileManager.default.createDirectory(
+            atPath: fixture.file("keys/stray/custom"),
+            withIntermediateDirectories: true
+        )
+        try write([1], to: fixture.file("keys/stray/custom/file"))
+        try fixture.store.removeEmptyFolders()
+        #expect(fixture.status(fixture.file("keys/emptied")) == nil)
+        #expect(fixture.status(fixture.file("keys/stray/custom/file")) != nil)
+        #expect(try fixture.get(content) == content)
+        #expect(try fixture.put(content, namespace: "emptied", prefix: "a/b") == .created)
+        #expect(try fixture.get(content, namespace: "emptied", prefix: "a/b") == content)
+    }
+
+    @Test func `A payload that is stored again while it is collected for its age is there afterwards`() async throws {
+        let fixture = fixture
+        let content = content
+        try fixture.put(content)
+        let key = try fixture.key(content)
+        for _ in 0..<200 {
+            let newest = time(nil) - 3600
+            fixture.setAge(try fixture.keyPath(content), seconds: 7200)
+            async let collected: Void = fixture.store.forEachKey { found in
+                try fixture.store.delete(found.key) { $0.lastStored < newest }
+            }
+            try fixture.put(content)
+            try await collected
+            #expect(try fixture.store.find(key).map { $0.lastStored > newest } == true)
+            #expect(try fixture.get(content) == content)
+        }
+    }
+
+    /// Collectors that want everything gone run against uploads of the same few payloads and of new ones: what an
+    /// upload answered must be there until a collector has taken it, never half.
+    @Test func `A storm of uploads and collections leaves each payload whole or gone`() async throws {
+        let fixture = fixture
+        let shared = (0..<4).map { randomPayload(2000 + $0) }
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for uploader in 0..<4 {
+                group.addTask {
+                    for round in 0..<100 {
+                        let content = round % 2 == 0 ? shared[round / 2 % 4] : randomPayload(1000)
+                        try fixture.put(content, namespace: "ns\(uploader % 2)")
+                        // A collector may have been here already; what is left must be right.
+                        if let found = try fixture.get(content, namespace: "ns\(uploader % 2)") {
+                            #expect(found == content)
+                        }
+                    }
+                }
+            }
+            for _ in 0..<2 {
+                group.addTask {
+                    for _ in 0..<30 {
+                        try fixture.store.forEachKey { _ = try fixture.store.delete($0.key) }
+                        _ = try fixture.store.collectObjects()
+                        try fixture.store.removeEmptyFolders()
+                    }
+                }
+            }
+            try await group.waitForAll()
+        }
+        // Every key that is left is whole, and shares its content with its object.
+        try fixture.store.forEachKey { stored in
+            let payload = try #require(try fixture.store.open(stored.key))
+            try payload.check(stored.key.digest)
+            #expect(fixture.status(fixture.file(StoreLayout.object(stored.key.digest))) != nil)
+        }
+        #expect(try fixture.store.collectObjects().count == 0)
+        try fixture.store.forEachKey { _ = try fixture.store.delete($0.key) }
+        try fixture.store.removeEmptyFolders()
+        #expect(try fixture.store.namespaces().isEmpty)
+        #expect(try fixture.store.collectObjects().count == 0)
+    }
+}
