@@ -20,8 +20,7 @@ struct List: ParsableCommand {
                 try Output.json(KeyDescription(stored))
             } else {
                 let size = Output.size(stored.size)
-                let padding = String(repeating: " ", count: max(0, 10 - size.count))
-                print("\(padding)\(size)  \(Output.time(stored.lastStored))  \(stored.key)")
+                print("\(Output.padding(of: size, to: 10))\(size)  \(Output.time(stored.lastStored))  \(stored.key)")
             }
         }
     }

@@ -34,11 +34,21 @@ enum Output {
         let widths = (rows.first?.indices ?? 0..<0).map { column in rows.map { $0[column].count }.max() ?? 0 }
         for row in rows {
             let cells = row.indices.map { column in
-                let padding = String(repeating: " ", count: widths[column] - row[column].count)
+                let padding = padding(of: row[column], to: widths[column])
                 return column == 0 ? row[column] + padding : padding + row[column]
             }
             print(cells.joined(separator: "  "))
         }
+    }
+
+    /// What belongs to one thing, a line each.
+    static func fields(_ fields: [(name: String, value: String)]) {
+        let width = fields.map(\.name.count).max() ?? 0
+        for field in fields { print("\(field.name)\(padding(of: field.name, to: width))  \(field.value)") }
+    }
+
+    static func padding(of text: String, to width: Int) -> String {
+        String(repeating: " ", count: max(0, width - text.count))
     }
 }
 

@@ -26,10 +26,10 @@ struct Stat: ParsableCommand {
         if json {
             try Output.json(KeyDescription(stored))
         } else {
-            Output.table([
-                ["key", "\(stored.key)"], ["size", "\(stored.size)"], ["on disk", "\(stored.diskUsage)"],
-                ["keys with this content", "\(stored.sharers)"], ["last stored", Output.time(stored.lastStored)],
-                ["file", stored.path], ["content", "verified"],
+            Output.fields([
+                ("key", "\(stored.key)"), ("size", "\(stored.size) bytes"), ("on disk", "\(stored.diskUsage) bytes"),
+                ("keys with this content", "\(stored.sharers)"), ("last stored", Output.time(stored.lastStored)),
+                ("file", stored.path), ("content", "verified"),
             ])
         }
     }
