@@ -39,6 +39,7 @@ extension PayloadStore {
         let object = try placeObject(upload, in: objects)
         let outcome = try placeKey(StoreLayout.keyName(key), in: keys, objects: objects, upload)
         if object == .existed || outcome == .existed { try renewAge(StoreLayout.keyName(key), in: keys) }
+        healLostKeys(of: upload.digest, objects)
         // The object's name is not waited for: a payload is read by its key's.
         try keys.synchronize()
         return outcome
@@ -130,6 +131,34 @@ extension PayloadStore {
         defer { unlinkat(incoming.rawValue, temporary, 0) }
         try systemCall("rename onto \(folder.path)/\(name)") {
             renameat(incoming.rawValue, temporary, folder.descriptor.rawValue, name)
+        }
+    }
+
+    /// Gives the keys that lost this content to quarantine theirs again. Where that fails, the next upload tries again;
+    /// this one is stored all the same.
+    private func healLostKeys(of digest: Digest, _ objects: FolderCache.Folder) {
+        do {
+            let lost = LostKeys(digest, root)
+            let paths = try lost.paths()
+            guard !paths.isEmpty else { return }
+            for path in paths {
+                let parts = path.split(separator: "/").map(String.init)
+                let folder = try folders.folder(StoreLayout.path(parts.dropLast()))
+                _ = try systemCall("link \(path) to \(objects.path)/\(digest.hex)", expecting: .fileExists) {
+                    linkat(objects.descriptor.rawValue, digest.hex, root.rawValue, path, 0)
+                }
+                try folder.synchronize()
+            }
+            try lost.remove()
+            logger.notice(
+                "an upload has healed keys whose content was damaged",
+                metadata: ["digest": "\(digest)", "keys": "\(paths.count)"]
+            )
+        } catch {
+            logger.error(
+                "keys whose content was damaged can't be healed",
+                metadata: ["digest": "\(digest)", "error": "\(error)"]
+            )
         }
     }
 

@@ -6,17 +6,23 @@ extension PayloadStore {
     ///
     /// - Throws: ``StoreError`` when a folder can't be read, or what `visit` throws.
     public func forEachKey(in selection: KeySelection = KeySelection(), _ visit: (StoredKey) throws -> Void) throws {
+        try forEachKey(in: selection, of: nil, visit)
+    }
+
+    /// Looks only at the keys of one content, when there is a `digest`.
+    func forEachKey(in selection: KeySelection, of digest: Digest?, _ visit: (StoredKey) throws -> Void) throws {
+        let walk = KeyWalk(root: root, digest: digest)
         let namespaces = try selection.namespace.map { [$0] } ?? self.namespaces()
         for namespace in namespaces {
             let folder = "\(StoreLayout.keys)/\(namespace)"
             if let prefix = selection.prefix {
                 let parts = prefix.folders
-                try walk(StoreLayout.path([folder, StoreLayout.custom] + parts), parts, namespace, visit)
+                try walk.prefixes(StoreLayout.path([folder, StoreLayout.custom] + parts), parts, namespace, visit)
             } else {
                 for shard in try root.namesIfThere("\(folder)/\(StoreLayout.common)") {
-                    try walk("\(folder)/\(StoreLayout.common)/\(shard)", namespace, nil, shard: shard, visit)
+                    try walk.shard("\(folder)/\(StoreLayout.common)/\(shard)", shard, namespace, nil, visit)
                 }
-                try walk("\(folder)/\(StoreLayout.custom)", [], namespace, visit)
+                try walk.prefixes("\(folder)/\(StoreLayout.custom)", [], namespace, visit)
             }
         }
     }
@@ -24,42 +30,6 @@ extension PayloadStore {
     /// The namespaces that have, or had, a key.
     public func namespaces() throws(StoreError) -> [Namespace] {
         try root.names(StoreLayout.keys).compactMap { try? Namespace(validating: $0.utf8) }
-    }
-
-    /// Visits the keys below a folder of prefixes; `parts` lead to it. A folder may be the shard of the prefix above it,
-    /// a longer prefix, or both.
-    private func walk(
-        _ folder: String,
-        _ parts: [String],
-        _ namespace: Namespace,
-        _ visit: (StoredKey) throws -> Void
-    ) throws {
-        if let shard = parts.last, let prefix = KeyPrefix(validating: StoreLayout.path(parts.dropLast()).utf8) {
-            try walk(folder, namespace, prefix, shard: shard, visit)
-        }
-        for name in try root.namesIfThere(folder) where StoreLayout.keyName(parsing: name) == nil {
-            let path = "\(folder)/\(name)"
-            if try root.status(of: path)?.isFolder == true { try walk(path, parts + [name], namespace, visit) }
-        }
-    }
-
-    /// Visits the keys of one shard.
-    private func walk(
-        _ folder: String,
-        _ namespace: Namespace,
-        _ prefix: KeyPrefix?,
-        shard: String,
-        _ visit: (StoredKey) throws -> Void
-    ) throws {
-        for name in try root.namesIfThere(folder) {
-            guard let (digest, metadataHash) = StoreLayout.keyName(parsing: name), digest.shard == shard else {
-                continue
-            }
-            let path = "\(folder)/\(name)"
-            guard let status = try root.status(of: path), status.isRegular else { continue }
-            let key = PayloadKey(namespace: namespace, prefix: prefix, digest: digest, metadataHash: metadataHash)
-            try visit(StoredKey(key, path, status))
-        }
     }
 
     /// What is stored under a key, without opening it; `nil` when there is nothing.
@@ -70,6 +40,50 @@ extension PayloadStore {
         guard let status = try root.status(of: path) else { return nil }
         guard status.isRegular else { throw StoreError(.damaged, "\(path) is not a regular file") }
         return StoredKey(key, path, status)
+    }
+}
+
+/// A walk through the folders below `keys/`.
+private struct KeyWalk {
+    let root: Descriptor
+    /// The content whose keys are wanted; `nil`: all keys.
+    let digest: Digest?
+
+    /// Visits the keys below a folder of prefixes; `parts` lead to it. A folder may be the shard of the prefix above it,
+    /// a longer prefix, or both.
+    func prefixes(
+        _ folder: String,
+        _ parts: [String],
+        _ namespace: Namespace,
+        _ visit: (StoredKey) throws -> Void
+    ) throws {
+        if let shard = parts.last, let prefix = KeyPrefix(validating: StoreLayout.path(parts.dropLast()).utf8) {
+            try self.shard(folder, shard, namespace, prefix, visit)
+        }
+        for name in try root.namesIfThere(folder) where StoreLayout.keyName(parsing: name) == nil {
+            let path = "\(folder)/\(name)"
+            if try root.status(of: path)?.isFolder == true { try prefixes(path, parts + [name], namespace, visit) }
+        }
+    }
+
+    /// Visits the keys of one shard.
+    func shard(
+        _ folder: String,
+        _ shard: String,
+        _ namespace: Namespace,
+        _ prefix: KeyPrefix?,
+        _ visit: (StoredKey) throws -> Void
+    ) throws {
+        guard digest == nil || digest?.shard == shard else { return }
+        for name in try root.namesIfThere(folder) {
+            guard let (digest, metadataHash) = StoreLayout.keyName(parsing: name), digest.shard == shard,
+                self.digest == nil || self.digest == digest
+            else { continue }
+            let path = "\(folder)/\(name)"
+            guard let status = try root.status(of: path), status.isRegular else { continue }
+            let key = PayloadKey(namespace: namespace, prefix: prefix, digest: digest, metadataHash: metadataHash)
+            try visit(StoredKey(key, path, status))
+        }
     }
 }
 

@@ -48,6 +48,11 @@ enum StoreLayout {
         "\(objectFolder(digest))/\(digest.hex)"
     }
 
+    /// Something of `quarantine/` that belongs to a content.
+    static func quarantined(_ digest: Digest, _ name: String) -> String {
+        "\(quarantine)/\(digest.hex).\(name)"
+    }
+
     static func path(_ parts: some Sequence<String>) -> String {
         parts.joined(separator: "/")
     }

@@ -221,7 +221,6 @@ class Bench:
                 case.get(sides)
             for case in cases:
                 case.put_existing(sides)
-            del cases
             for side in sides:
                 side.empty()
             for name, size in sizes.items():

@@ -31,6 +31,15 @@ import Testing
         #expect(utimensat(AT_FDCWD, "\(stack.store)/\(path)", &times, 0) == 0)
     }
 
+    private func damage(_ key: String) throws {
+        let path = "\(stack.store)/" + (try #require(json(lps("stat", key, "--json"))["path"] as? String))
+        chmod(path, 0o640)
+        let file = try #require(FileHandle(forUpdatingAtPath: path))
+        try file.seek(toOffset: 2_500)
+        try file.write(contentsOf: [content[2_500] ^ 1])
+        try file.close()
+    }
+
     private func json(_ result: (status: Int32, output: String)) throws -> [String: Any] {
         #expect(result.status == 0, "\(result.output)")
         return try #require(JSONSerialization.jsonObject(with: Data(result.output.utf8)) as? [String: Any])
@@ -59,16 +68,36 @@ import Testing
 
     @Test func `A damaged payload is not given`() throws {
         let key = try put(content)
-        let path = "\(stack.store)/" + (try #require(json(lps("stat", key, "--json"))["path"] as? String))
-        chmod(path, 0o640)
-        let file = try #require(FileHandle(forUpdatingAtPath: path))
-        try file.seek(toOffset: 2_500)
-        try file.write(contentsOf: [content[2_500] ^ 1])
-        try file.close()
+        try damage(key)
         for command in ["stat", "get"] {
             let answer = try lps(command, key)
             #expect(answer.status == 1)
             #expect(answer.output.contains("damaged") && answer.output.split(separator: "\n").count == 1)
+        }
+    }
+
+    @Test func `A scrub takes away what is damaged, and an upload through the service heals it`() throws {
+        let key = try put(content)
+        let other = try put(content, namespace: "other")
+        #expect(try lps("scrub").status == 0)
+        try damage(key)
+        let found = try lps("scrub")
+        #expect(found.status == 1)
+        #expect(found.output.contains("is damaged") && found.output.contains("lost: \(key)"))
+        #expect(try stack.get(other, length: content.count).status == 404)
+        #expect(try lps("scrub").status == 0)
+        #expect(try put(content) == key)
+        #expect(try stack.get(other, length: content.count).body == content)
+    }
+
+    @Test func `A scrub keeps to its rate`() throws {
+        for _ in 0..<8 { _ = try put(randomPayload(1 << 20)) }
+        let start = ContinuousClock.now
+        #expect(try lps("scrub", "--rate", "4m").status == 0)
+        // Not faster; slower is the machine's affair.
+        #expect(ContinuousClock.now - start >= .seconds(2))
+        for rate in ["0", "", "m", "1t", "-1", "1.5m", "99999999999g"] {
+            #expect(try lps("scrub", "--rate=\(rate)").status == 64)
         }
     }
 

@@ -1,0 +1,162 @@
+import Foundation
+import PayloadKey
+import TestSupport
+import Testing
+
+@testable import PayloadStore
+
+@Suite struct ScrubTests {
+    private let fixture: StoreFixture
+    private let content = randomPayload(300_000)
+    private let sound = randomPayload(1_000)
+
+    /// What happens to content on a disk.
+    enum Harm: String, CaseIterable {
+        case flippedBit = "a flipped bit"
+        case truncation = "its end is missing"
+        case emptiness = "it is empty"
+        case growth = "it has more than it should"
+    }
+
+    init() throws {
+        fixture = try StoreFixture()
+        try fixture.put(content)
+        try fixture.put(content, namespace: "other", prefix: "p/q")
+        try fixture.put(sound)
+    }
+
+    private func harm(_ path: String, _ harm: Harm) throws {
+        chmod(path, 0o600)
+        let file = try #require(FileHandle(forUpdatingAtPath: path))
+        switch harm {
+        case .flippedBit:
+            try file.seek(toOffset: 200_000)
+            try file.write(contentsOf: [content[200_000] ^ 0x10])
+        case .truncation: try file.truncate(atOffset: 299_999)
+        case .emptiness: try file.truncate(atOffset: 0)
+        case .growth:
+            try file.seekToEnd()
+            try file.write(contentsOf: [0])
+        }
+        try file.close()
+        chmod(path, 0o440)
+    }
+
+    private func scrub() throws -> [Damage] {
+        var found: [Damage] = []
+        _ = try fixture.store.scrub { found.append($0) }
+        return found
+    }
+
+    private func quarantined() throws -> Int {
+        try FileManager.default.contentsOfDirectory(atPath: fixture.file("quarantine")).filter {
+            !$0.hasSuffix(".keys")
+        }.count
+    }
+
+    @Test func `A sound store is read once, and nothing is found`() throws {
+        var paced = 0
+        let read = try fixture.store.scrub(pace: { paced += $0 }) { Issue.record("\($0)") }
+        #expect(read.files == 2)
+        #expect(read.bytes == 301_000)
+        #expect(paced == 301_000)
+        #expect(try fixture.get(content) == content)
+    }
+
+    @Test(arguments: Harm.allCases)
+    func `Damaged content goes to quarantine, and all its keys answer as never stored`(harm: Harm) throws {
+        try self.harm(fixture.objectPath(content), harm)
+        let found = try scrub()
+        #expect(found.count == 1)
+        #expect(found.first?.digest == Digest(of: content))
+        #expect(
+            try Set(found.first?.keys.map(\.description) ?? []) == [
+                "\(fixture.key(content))", "\(fixture.key(content, namespace: "other", prefix: "p/q"))",
+            ]
+        )
+        #expect(try fixture.get(content) == nil)
+        #expect(try fixture.get(content, namespace: "other", prefix: "p/q") == nil)
+        #expect(try fixture.get(sound) == sound)
+        #expect(try quarantined() == 1)
+        #expect(try scrub().isEmpty, "once is enough")
+    }
+
+    @Test(arguments: Harm.allCases)
+    func `An upload of the same payload heals all keys that lost it`(harm: Harm) throws {
+        try self.harm(fixture.objectPath(content), harm)
+        _ = try scrub()
+        #expect(try fixture.put(content, namespace: "third") == .created)
+        for (namespace, prefix) in [("ns", nil), ("other", "p/q"), ("third", nil)] {
+            #expect(try fixture.get(content, namespace: namespace, prefix: prefix) == content)
+        }
+        #expect(fixture.status(fixture.objectPath(content))?.links == 4, "one content, three keys")
+        #expect(try quarantined() == 1, "the damaged content is kept for who wants to look at it")
+        #expect(try FileManager.default.contentsOfDirectory(atPath: fixture.file("quarantine")).count == 1)
+        #expect(fixture.log.text.contains("healed"))
+        #expect(try scrub().isEmpty)
+    }
+
+    @Test func `A key whose object has lost its name is read, too`() throws {
+        unlink(fixture.objectPath(content))
+        #expect(try scrub().isEmpty)
+        #expect(try fixture.get(content) == content)
+        try harm(fixture.keyPath(content), .flippedBit)
+        let found = try scrub()
+        #expect(found.flatMap(\.keys).count == 2)
+        #expect(try fixture.get(content) == nil)
+        try fixture.put(content)
+        #expect(try fixture.get(content, namespace: "other", prefix: "p/q") == content)
+    }
+
+    @Test func `A scrub that was killed halfway is finished by the next one`() throws {
+        // As after a kill between the move of the object and that of its keys.
+        try harm(fixture.objectPath(content), .flippedBit)
+        rename(fixture.objectPath(content), fixture.file("quarantine/left"))
+        let found = try scrub()
+        #expect(found.flatMap(\.keys).count == 2)
+        #expect(try fixture.get(content) == nil)
+    }
+
+    @Test func `The list of lost keys can lead nowhere else`() throws {
+        let digest = Digest(of: content)
+        let name = StoreLayout.keyName(try fixture.key(content))
+        let lines = [
+            "keys/../../etc/\(digest.shard)/\(name)", "/keys/ns/common/\(digest.shard)/\(name)",
+            "objects/ns/common/\(digest.shard)/\(name)", "keys/ns/common/\(digest.shard)/other", "keys", "",
+            "keys/ns/common/\(digest.shard)/\(name.dropLast())", "keys/ns/common/\(digest.shard)/\(name)",
+        ]
+        try write(
+            Array(lines.joined(separator: "\n").utf8),
+            to: fixture.file(StoreLayout.quarantined(digest, "keys"))
+        )
+        #expect(try LostKeys(digest, fixture.store.root).paths() == ["keys/ns/common/\(digest.shard)/\(name)"])
+    }
+
+    @Test func `A file that is no payload ends a scrub with an error that names it`() throws {
+        unlink(fixture.objectPath(content))
+        try FileManager.default.createDirectory(
+            atPath: fixture.objectPath(content),
+            withIntermediateDirectories: false
+        )
+        let error = #expect(throws: StoreError.self) { try scrub() }
+        #expect(error?.description.contains(Digest(of: content).hex) == true)
+    }
+
+    /// Uploads of damaged content race its scrub: each payload reads whole afterwards, or not at all.
+    @Test func `Uploads and scrubs of the same content at once serve no wrong byte`() async throws {
+        let fixture = fixture
+        let content = content
+        let key = try fixture.key(content)
+        for _ in 0..<20 {
+            try harm(fixture.objectPath(content), .flippedBit)
+            async let scrubbed = fixture.store.scrub { _ in }
+            try fixture.put(content, namespace: "racing")
+            _ = try await scrubbed
+            // The upload may have come first, linked to what was damaged, and lost it.
+            try fixture.put(content)
+            let payload = try #require(try fixture.store.open(key))
+            try payload.check(key.digest)
+            #expect(try fixture.get(content, namespace: "racing") == content)
+        }
+    }
+}
