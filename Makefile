@@ -17,8 +17,8 @@ BENCH_PACKAGES := wrk stunnel4 apache2-utils strace python3 python3-venv
 # Where 'make e2e' leaves screenshots and logs.
 E2E_ARTIFACTS ?= .e2e
 
-# Links the Swift library into the binaries: a server needs glibc and libfcgi only. Optimizes across modules: a fifth
-# less time of a worker for a download.
+# Links the Swift library into the binaries: a server needs glibc and libfcgi only. Optimizes across modules: a
+# sixth less CPU for a download (docs/performance.md).
 RELEASE := -c release --static-swift-stdlib -Xswiftc -cross-module-optimization
 RELEASE_DIR = $(shell swift build $(RELEASE) --show-bin-path)
 

@@ -58,10 +58,11 @@ let package = Package(
                 .product(name: "NIOHTTP1", package: "swift-nio"),
             ]
         ),
+        .target(name: "ByteSize"),
         .executableTarget(
             name: "lps-worker",
             dependencies: [
-                "FastCGI", "PayloadService", "PayloadStore",
+                "ByteSize", "FastCGI", "PayloadService", "PayloadStore",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ]
@@ -69,7 +70,7 @@ let package = Package(
         .executableTarget(
             name: "lps",
             dependencies: [
-                "PayloadKey", "PayloadStore",
+                "ByteSize", "PayloadKey", "PayloadStore",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "SystemPackage", package: "swift-system"),
@@ -109,7 +110,7 @@ let package = Package(
             dependencies: ["LargePayloadCodec"],
             path: "Tests/EndToEnd/SwiftCodec"
         ),
-        .testTarget(name: "WorkerTests", dependencies: ["lps-worker"]),
+        .testTarget(name: "WorkerTests", dependencies: ["ByteSize", "lps-worker"]),
         .testTarget(
             name: "IntegrationTests",
             dependencies: [

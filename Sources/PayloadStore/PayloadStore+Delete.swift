@@ -16,7 +16,8 @@ extension PayloadStore {
         try withExclusiveLock(of: key.digest.shard) { () throws(StoreError) in
             guard let found = try find(key), isUnwanted(found) else { return false }
             try systemCall("unlink \(found.path)") { unlinkat(root.rawValue, found.path, 0) }
-            // Before the object: a key without object is whole, and must not come back with power.
+            // Before the content may go: on a file system without a journal, a name that comes back with power would
+            // lead to blocks that are another file's by then.
             try root.open(StoreLayout.keyFolder(key), O_RDONLY | O_DIRECTORY).synchronize(StoreLayout.keyFolder(key))
             _ = try deleteObjectWithoutKeys(key.digest)
             return true

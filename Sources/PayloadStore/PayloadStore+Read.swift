@@ -40,7 +40,7 @@ extension PayloadStore {
     /// - Throws: ``StoreError`` when there is something that can't be opened or is no regular file: that is a fault of
     ///   the store, and must never look like a payload that was not stored.
     public func open(_ key: PayloadKey) throws(StoreError) -> StoredPayload? {
-        let path = "\(StoreLayout.keyFolder(key))/\(StoreLayout.keyName(key))"
+        let path = StoreLayout.key(key)
         let file: Descriptor
         do {
             file = try root.open(path, O_RDONLY | O_NONBLOCK)

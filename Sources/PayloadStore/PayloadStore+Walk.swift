@@ -36,7 +36,7 @@ extension PayloadStore {
     ///
     /// - Throws: ``StoreError`` with code `damaged` when it is no regular file.
     public func find(_ key: PayloadKey) throws(StoreError) -> StoredKey? {
-        let path = "\(StoreLayout.keyFolder(key))/\(StoreLayout.keyName(key))"
+        let path = StoreLayout.key(key)
         guard let status = try root.status(of: path) else { return nil }
         guard status.isRegular else { throw StoreError(.damaged, "\(path) is not a regular file") }
         return StoredKey(key, path, status)

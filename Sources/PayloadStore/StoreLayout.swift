@@ -35,6 +35,10 @@ enum StoreLayout {
         "\(key.digest.hex).\(key.metadataHash.hex)"
     }
 
+    static func key(_ key: PayloadKey) -> String {
+        "\(keyFolder(key))/\(keyName(key))"
+    }
+
     /// The digest and the metadata hash that a key's file is named by; `nil` for any other file.
     static func keyName(parsing name: String) -> (digest: Digest, metadataHash: Digest)? {
         let parts = name.utf8.split(separator: UInt8(ascii: "."), omittingEmptySubsequences: false)

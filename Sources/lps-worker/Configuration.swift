@@ -1,3 +1,4 @@
+import ByteSize
 import FastCGI
 import Glibc
 import Logging
@@ -107,19 +108,5 @@ struct Environment: Sendable {
 
     subscript(name: String) -> String? {
         value(name).flatMap { $0.isEmpty ? nil : $0 }
-    }
-}
-
-/// Sizes as nginx writes them: a number of bytes, or with `k`, `m`, `g` behind it, upper case too.
-enum ByteSize {
-    static func parse(_ text: String) -> UInt64? {
-        let shifts: [Character: UInt64] = ["k": 10, "m": 20, "g": 30]
-        let shift = text.last.flatMap { shifts[Character($0.lowercased())] }
-        let digits = shift == nil ? text[...] : text.dropLast()
-        guard !digits.isEmpty, digits.utf8.allSatisfy({ (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }),
-            let number = UInt64(digits)
-        else { return nil }
-        let (size, overflow) = number.multipliedReportingOverflow(by: 1 << (shift ?? 0))
-        return overflow ? nil : size
     }
 }

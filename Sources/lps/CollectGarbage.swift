@@ -48,7 +48,7 @@ struct CollectGarbage: ParsableCommand {
         }
         let objects = try store.collectObjects(isDryRun: dryRun)
         result.objectsWithoutKeys = objects.count
-        result.freed += Double(objects.diskUsage)
+        result.freedBytes += objects.diskUsage
         if !dryRun { try store.removeEmptyFolders() }
         if json {
             try Output.json(result)
@@ -65,28 +65,17 @@ struct CollectGarbage: ParsableCommand {
         var keys = 0
         var logicalBytes: UInt64 = 0
         var objectsWithoutKeys = 0
-        var freed = 0.0
-        var freedBytes: UInt64 { UInt64(freed.rounded()) }
+        var freedBytes: UInt64 = 0
 
         /// A deletion frees content with its last key; those that are not deleted stay sharers of the others.
         mutating func count(_ stored: StoredKey, isDryRun: Bool) {
             keys += 1
             logicalBytes += stored.size
             if isDryRun {
-                freed += Double(stored.diskUsage) / Double(stored.sharers)
+                freedBytes += stored.diskUsage / stored.sharers
             } else if stored.sharers == 1 {
-                freed += Double(stored.diskUsage)
+                freedBytes += stored.diskUsage
             }
-        }
-
-        private enum CodingKeys: String, CodingKey { case keys, logicalBytes, objectsWithoutKeys, freedBytes }
-
-        func encode(to encoder: any Encoder) throws {
-            var container = encoder.container(keyedBy: CodingKeys.self)
-            try container.encode(keys, forKey: .keys)
-            try container.encode(logicalBytes, forKey: .logicalBytes)
-            try container.encode(objectsWithoutKeys, forKey: .objectsWithoutKeys)
-            try container.encode(freedBytes, forKey: .freedBytes)
         }
     }
 }

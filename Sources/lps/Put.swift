@@ -27,12 +27,7 @@ struct Put: ParsableCommand {
     func run() throws {
         let namespace = try parseNamespace(namespace)
         let metadata = try metadata.map { try TemporalMetadata(header: Array($0.utf8)) } ?? TemporalMetadata([])
-        let prefix = try metadata.keyPrefix.map { text in
-            guard let prefix = KeyPrefix(validating: text) else {
-                throw ValidationError("'\(String(decoding: text, as: UTF8.self))' is not a valid prefix")
-            }
-            return prefix
-        }
+        let prefix = try metadata.keyPrefix.map { try parsePrefix($0) }
         let store = try store.open()
         let descriptor: FileDescriptor
         do {

@@ -1,4 +1,5 @@
 import ArgumentParser
+import ByteSize
 import Glibc
 import PayloadStore
 
@@ -79,19 +80,12 @@ struct RateLimit {
     }
 }
 
-/// A size as nginx writes them: a number of bytes, or with `k`, `m`, `g` behind it, upper case too; not zero.
+/// A size that is not zero.
 struct ByteCount: ExpressibleByArgument {
     let bytes: UInt64
 
     init?(argument: String) {
-        let shifts: [Character: UInt64] = ["k": 10, "m": 20, "g": 30]
-        let shift = argument.last.flatMap { shifts[Character($0.lowercased())] }
-        let digits = shift == nil ? argument[...] : argument.dropLast()
-        guard !digits.isEmpty, digits.utf8.allSatisfy({ (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }),
-            let number = UInt64(digits), number > 0
-        else { return nil }
-        let (bytes, overflow) = number.multipliedReportingOverflow(by: 1 << (shift ?? 0))
-        guard !overflow else { return nil }
+        guard let bytes = ByteSize.parse(argument), bytes > 0 else { return nil }
         self.bytes = bytes
     }
 }

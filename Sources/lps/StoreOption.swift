@@ -39,12 +39,7 @@ struct SelectionOptions: ParsableArguments {
     func selection() throws -> KeySelection {
         try KeySelection(
             namespace: namespace.map(parseNamespace),
-            prefix: prefix.map { text in
-                guard let prefix = KeyPrefix(validating: text.utf8) else {
-                    throw ValidationError("--prefix '\(text)' is not a valid prefix")
-                }
-                return prefix
-            }
+            prefix: prefix.map { try parsePrefix($0.utf8) }
         )
     }
 }
@@ -55,6 +50,13 @@ func parseNamespace(_ name: String) throws -> Namespace {
     } catch {
         throw ValidationError("--namespace '\(name)': \(error)")
     }
+}
+
+func parsePrefix(_ text: some Collection<UInt8>) throws -> KeyPrefix {
+    guard let prefix = KeyPrefix(validating: text) else {
+        throw ValidationError("'\(String(decoding: text, as: UTF8.self))' is not a valid prefix")
+    }
+    return prefix
 }
 
 func parseKey(_ text: String) throws -> PayloadKey {

@@ -73,13 +73,11 @@ final class StoreFixture: Sendable {
     func file(_ relative: String) -> String { "\(path)/\(relative)" }
 
     func objectPath(_ content: [UInt8]) -> String {
-        let digest = Digest(of: content)
-        return file("\(StoreLayout.objectFolder(digest))/\(digest.hex)")
+        file(StoreLayout.object(Digest(of: content)))
     }
 
     func keyPath(_ content: [UInt8], metadata: String = "") throws -> String {
-        let key = try key(content, metadata: metadata)
-        return file("\(StoreLayout.keyFolder(key))/\(StoreLayout.keyName(key))")
+        try file(StoreLayout.key(key(content, metadata: metadata)))
     }
 
     /// Links and inode of a file; `nil` when there is none.

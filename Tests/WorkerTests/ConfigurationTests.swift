@@ -1,3 +1,4 @@
+import ByteSize
 import ArgumentParser
 import Testing
 
