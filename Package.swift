@@ -59,7 +59,7 @@ let package = Package(
             ]
         ),
         .target(name: "ByteSize"),
-        .target(name: "Scoreboard"),
+        .target(name: "Scoreboard", dependencies: ["CLinux"]),
         .executableTarget(
             name: "lps-worker",
             dependencies: [

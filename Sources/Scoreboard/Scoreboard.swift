@@ -1,3 +1,4 @@
+import CLinux
 import Glibc
 
 /// Memory that the processes of a pool share: what each has counted, and what each of its threads is doing.
@@ -42,13 +43,13 @@ public final class Scoreboard: Sendable {
     /// Opens the pool's scoreboard, makes it when there is none, and takes a slot.
     ///
     /// - Parameters:
-    ///   - folder: the pool's runtime folder.
+    ///   - folder: the pool's runtime folder; `nil` for memory that this process has alone.
     ///   - threads: how many threads this process has, at most ``maximumThreads``.
     /// - Throws: ``ScoreboardError`` when the file can't be used, or every slot is taken.
-    public init(in folder: String, threads: Int) throws(ScoreboardError) {
+    public init(in folder: String?, threads: Int) throws(ScoreboardError) {
         precondition((0...Self.maximumThreads).contains(threads), "a process has a row for each thread")
-        let path = "\(folder)/\(Self.name)"
-        descriptor = try Self.open(path)
+        let path = folder.map { "\($0)/\(Self.name)" } ?? "memory"
+        descriptor = try folder == nil ? Self.openMemory() : Self.open(path)
         let size = Self.words * 8
         guard let memory = mmap(nil, size, PROT_READ | PROT_WRITE, MAP_SHARED, descriptor, 0), memory != MAP_FAILED
         else {
@@ -92,6 +93,9 @@ public final class Scoreboard: Sendable {
     public func row(_ thread: Int) -> ThreadRow {
         row(thread, of: own)
     }
+
+    /// What this process's threads are doing; without one that changed every time it was looked at.
+    public var ownThreads: [ThreadRow.State] { threads(of: own) }
 
     /// Says that this process ends as it should; one that has not said so counts as a death.
     public func finish() {
@@ -156,12 +160,7 @@ public final class Scoreboard: Sendable {
         (0..<Self.maximumProcesses).compactMap { slot in
             let head = head(slot)
             guard head[Head.running] != 0, isTaken(slot) else { return nil }
-            let threads = Int(min(head[Head.threads], UInt64(Self.maximumThreads)))
-            return Process(
-                pid: head[Head.pid],
-                started: head[Head.started],
-                threads: (0..<threads).compactMap { row($0, of: slot).read() }
-            )
+            return Process(pid: head[Head.pid], started: head[Head.started], threads: threads(of: slot))
         }
     }
 
@@ -170,6 +169,11 @@ public final class Scoreboard: Sendable {
     private func start(_ slot: Int) -> Int { Self.headWords + slot * Self.slotWords }
 
     private func head(_ slot: Int) -> Words { words.part(start(slot)..<start(slot) + Self.slotHead) }
+
+    private func threads(of slot: Int) -> [ThreadRow.State] {
+        let count = Int(min(head(slot)[Head.threads], UInt64(Self.maximumThreads)))
+        return (0..<count).compactMap { row($0, of: slot).read() }
+    }
 
     private func row(_ thread: Int, of slot: Int) -> ThreadRow {
         let start = start(slot) + Self.slotHead + Self.counters + thread * ThreadRow.words
@@ -183,6 +187,18 @@ public final class Scoreboard: Sendable {
             try lock(descriptor, makerByte, F_WRLCK, "lock \(path)")
             try fill(descriptor, path)
             try lock(descriptor, makerByte, F_UNLCK, "unlock \(path)")
+        } catch {
+            close(descriptor)
+            throw error
+        }
+        return descriptor
+    }
+
+    private static func openMemory() throws(ScoreboardError) -> Int32 {
+        let descriptor = memory_file(name)
+        guard descriptor >= 0 else { throw .system("make memory for the scoreboard") }
+        do {
+            try fill(descriptor, "memory")
         } catch {
             close(descriptor)
             throw error

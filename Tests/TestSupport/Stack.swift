@@ -93,7 +93,7 @@ package final class Stack: @unchecked Sendable {
         ]
         for (name, text) in files {
             let local = text.replacingOccurrences(of: "/var/lib/lps", with: folder.file("store"))
-                .replacingOccurrences(of: "/run/lps/lps.sock", with: folder.file("lps.sock"))
+                .replacingOccurrences(of: "/run/lps/", with: folder.path + "/")
                 .replacingOccurrences(of: "/var/log/nginx/lps.log", with: folder.file("access.log"))
                 .replacingOccurrences(of: "listen [::]:443 ssl http2;", with: "")
                 .replacingOccurrences(of: "listen 443", with: "listen unix:\(folder.file("https.sock"))")
@@ -155,7 +155,7 @@ package final class Stack: @unchecked Sendable {
         let started = try (0..<count).map { _ in
             try ChildProcess(
                 Project.binary("lps-worker"),
-                ["--store", store] + options,
+                ["--store", store, "--runtime-dir", folder.path] + options,
                 standardInput: listener,
                 log: folder.file("worker-\(UUID().uuidString).log")
             )
