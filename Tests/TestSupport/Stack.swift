@@ -98,6 +98,8 @@ package final class Stack: @unchecked Sendable {
                 .replacingOccurrences(of: "listen [::]:443 ssl http2;", with: "")
                 .replacingOccurrences(of: "listen 443", with: "listen unix:\(folder.file("https.sock"))")
                 .replacingOccurrences(of: "/etc/ssl/lps", with: folder.path)
+                // Clients of the tests come through nginx's unix sockets.
+                .replacingOccurrences(of: "allow 127.0.0.1;", with: "allow 127.0.0.1;\n    allow unix:;")
             try edit(local).write(toFile: folder.file(name), atomically: true, encoding: .utf8)
         }
         try makeCertificate(folder)
