@@ -21,7 +21,8 @@ struct LPSWorker: ParsableCommand {
 
             SIGTERM, SIGINT, SIGQUIT: finishes the requests under way and exits with status 0; a second one ends it at once. \
             SIGHUP: reads the configuration file again; what can't change without a restart is named in the log. \
-            SIGUSR1: opens the log files anew.
+            SIGUSR1: opens the log files anew. SIGUSR2: finishes the requests under way and starts the program anew, as \
+            it is then, on the same sockets: an upgrade that loses no request.
 
             Sizes are bytes, or have one of the suffixes k, m, g (powers of 1024). Times are seconds, or have one of the \
             suffixes ms, s, m, h.

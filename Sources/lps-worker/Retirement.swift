@@ -11,8 +11,8 @@ final class Retirement: Sendable {
         limit.store(maximum.map { $0 + UInt64.random(in: 0...$0 / 10) } ?? .max, ordering: .relaxed)
     }
 
-    /// Counts a request; true for one, the one that reaches the limit.
+    /// Counts a request; true from the one on that reaches the limit.
     func isDue() -> Bool {
-        requests.add(1, ordering: .relaxed).newValue == limit.load(ordering: .relaxed)
+        requests.add(1, ordering: .relaxed).newValue >= limit.load(ordering: .relaxed)
     }
 }

@@ -2,12 +2,13 @@ import FastCGI
 import Glibc
 
 /// The signals that a worker knows, as nginx and PHP-FPM have them: SIGTERM, SIGINT and SIGQUIT stop it, a second one
-/// ends it at once; SIGHUP has it read its configuration again, SIGUSR1 open its logs anew.
+/// ends it at once; SIGHUP has it read its configuration again, SIGUSR1 open its logs anew, SIGUSR2 start anew.
 struct Signals {
     enum Event: Sendable {
         case stop(signal: String)
         case reload
         case reopenLogs
+        case startAnew
     }
 
     private static let stopNames = [SIGTERM: "SIGTERM", SIGINT: "SIGINT", SIGQUIT: "SIGQUIT"]
@@ -17,7 +18,7 @@ struct Signals {
     init() {
         var signals = sigset_t()
         sigemptyset(&signals)
-        for signal in Array(Self.stopNames.keys) + [SIGHUP, SIGUSR1] { sigaddset(&signals, signal) }
+        for signal in Array(Self.stopNames.keys) + [SIGHUP, SIGUSR1, SIGUSR2] { sigaddset(&signals, signal) }
         self.signals = signals
         pthread_sigmask(SIG_BLOCK, &signals, nil)
     }
@@ -34,6 +35,7 @@ struct Signals {
                 switch signal {
                 case SIGHUP: handle(.reload)
                 case SIGUSR1: handle(.reopenLogs)
+                case SIGUSR2: handle(.startAnew)
                 default:
                     guard !isStopping else {
                         writeLine(

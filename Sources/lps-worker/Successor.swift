@@ -22,7 +22,12 @@ enum Successor {
         }
         let program = CommandLine.arguments.first ?? "lps-worker"
         var arguments = CommandLine.arguments.map { strdup($0) } + [nil]
-        execvp(program, &arguments)
+        // ETXTBSY: someone is still writing the program, or a process that they have just started has it open.
+        for _ in 0..<100 {
+            execvp(program, &arguments)
+            guard errno == ETXTBSY else { break }
+            usleep(20_000)
+        }
         return ConfigurationError("run \(program) again: \(String(cString: strerror(errno)))")
     }
 

@@ -72,6 +72,9 @@ struct Worker {
                 notifySystemd("STOPPING=1")
                 end.set(.stopped)
                 pool.stop()
+            case .startAnew:
+                logger.notice("starting anew: finishing the requests under way")
+                if end.set(.retired) { pool.stop(keepsSockets: true) }
             case .reload:
                 reload(gateway, retirement)
             case .reopenLogs:
@@ -97,7 +100,7 @@ struct Worker {
         scoreboard.finish()
         if end.isRetired {
             scoreboard.add(to: .retirements)
-            logger.notice("starting anew: every request under way was answered")
+            logger.notice("started anew: every request under way was answered")
             throw Successor.replaceProcess(listeners)
         }
         logger.notice("stopped: every request under way was answered")

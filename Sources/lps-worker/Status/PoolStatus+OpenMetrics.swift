@@ -23,7 +23,11 @@ extension PoolStatus {
         text.counter("lps_process_starts", "Worker processes that were started.", starts)
         text.counter("lps_process_restarts", "Worker processes that took the place of an earlier one.", restarts)
         text.counter("lps_process_deaths", "Worker processes that were killed or crashed.", deaths)
-        text.counter("lps_process_retirements", "Worker processes that had served --max-requests.", retirements)
+        text.counter(
+            "lps_process_retirements",
+            "Worker processes that started anew, after --max-requests or on SIGUSR2.",
+            retirements
+        )
         text.add(
             "lps_requests",
             .counter,
