@@ -3,7 +3,7 @@ import Glibc
 /// The part of stat(2)'s answer that the store decides by.
 struct FileStatus: Equatable {
     /// Which file it is: two names with equal identities are one file.
-    struct Identity: Equatable {
+    struct Identity: Hashable {
         let device: UInt64
         let inode: UInt64
     }
@@ -19,6 +19,9 @@ struct FileStatus: Equatable {
     let diskUsage: UInt64
     /// Seconds since 1970.
     let modified: Int
+    /// When content, links or attributes last changed, in microseconds since 1970 (rounded down). The kernel sets it at
+    /// each write(2), link(2) and the like; no program can choose it.
+    let changed: Int64
 
     init(_ status: stat) {
         identity = Identity(device: UInt64(status.st_dev), inode: UInt64(status.st_ino))
@@ -29,5 +32,6 @@ struct FileStatus: Equatable {
         // In units of 512 bytes (stat(2)).
         diskUsage = UInt64(max(0, status.st_blocks)) * 512
         modified = status.st_mtim.tv_sec
+        changed = Int64(status.st_ctim.tv_sec) * 1_000_000 + Int64(status.st_ctim.tv_nsec) / 1000
     }
 }

@@ -25,20 +25,28 @@ private struct Finding {
 extension PayloadStore {
     /// Reads all content and moves what is damaged to `quarantine/`, while uploads and downloads go on.
     ///
-    /// Every object is read, and every key that is not a link to its object (docs/on-disk-format.md tells when).
+    /// Every object is read, and every key that is not a link to its object (docs/on-disk-format.md tells when). When it
+    /// has come to its end, the store remembers when it began; a scrub that was interrupted or failed counts for nothing.
     ///
     /// - Parameters:
+    ///   - scope: what to read. A scrub since the last one sees all that was written since, and what a program did to a
+    ///     file; it can't see content that the disk has lost or changed by itself, for which only reading everything will
+    ///     do, nor what was written while the system's clock was set back behind the last scrub.
     ///   - pace: called after so many bytes were read; may take its time.
     ///   - report: called with each damage, when its keys are gone.
     /// - Returns: how many files were read, and how many bytes.
     /// - Throws: ``StoreError``; what was moved is safe, and another scrub does the rest.
     public func scrub(
+        _ scope: ScrubScope = .everything,
         pace: (_ bytes: Int) -> Void = { _ in },
         report: (Damage) throws -> Void
     ) throws -> (files: Int, bytes: UInt64) {
+        let started = try fileSystemTime()
+        let since = try start(of: scope, now: started)
         var files = 0
         var bytes: UInt64 = 0
         func check(_ path: String, _ digest: Digest) throws -> Finding? {
+            if since > .min, let status = try root.status(of: path), status.changed < since { return nil }
             files += 1
             return try damage(path, digest) { count in
                 bytes += UInt64(count)
@@ -57,7 +65,23 @@ extension PayloadStore {
             guard try !isLinkToObject(stored), let finding = try check(stored.path, stored.key.digest) else { return }
             if let damage = try quarantine(stored, finding) { try report(damage) }
         }
+        try recordScrub(started: started, isFull: since == .min)
         return (files, bytes)
+    }
+
+    /// From when on what has changed must be read, in microseconds since 1970.
+    ///
+    /// Content has the ctime of the last link to it: what was there when the last scrub began, and has not changed since,
+    /// was read by it, or by one before.
+    private func start(of scope: ScrubScope, now: Int64) throws(StoreError) -> Int64 {
+        switch scope {
+        case .everything:
+            return .min
+        case .sinceLast:
+            // A scrub in the future was one on a clock that was wrong.
+            guard let last = try lastScrub(), last.started <= now else { return .min }
+            return last.started
+        }
     }
 
     private func isLinkToObject(_ stored: StoredKey) throws(StoreError) -> Bool {

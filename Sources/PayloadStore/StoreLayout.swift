@@ -10,6 +10,8 @@ enum StoreLayout {
     static let keys = "keys"
     static let quarantine = "quarantine"
     static let locks = "locks"
+    /// When scrubs were completed.
+    static let scrubRecord = "last-scrub.json"
     /// Where a namespace's keys without prefix are, and those with one.
     static let common = "common"
     static let custom = "custom"

@@ -12,6 +12,9 @@ struct Scrub: ParsableCommand {
             The keys of a damaged payload answer 404 from then on, never wrong bytes. An upload of the same payload heals all of \
             them.
 
+            --since-last reads only what was stored, renewed or otherwise changed since the last scrub that came to its end began. \
+            It finds no old payload that the disk has changed by itself: scrub everything from time to time, too.
+
             Safe while workers run. Exit status 1 when something was damaged.
             """
     )
@@ -19,14 +22,17 @@ struct Scrub: ParsableCommand {
     @OptionGroup var store: StoreOption
     @Option(help: ArgumentHelp("The most bytes to read in a second: 100m. (default: no limit)", valueName: "size"))
     var rate: ByteCount?
+    @Flag(help: "Read only what changed since the last complete scrub began.")
+    var sinceLast = false
     @Flag(help: "A line of JSON for each damaged payload.")
     var json = false
 
     func run() throws {
         let store = try store.open()
+        let last = try store.lastScrub()
         var limit = RateLimit(bytesPerSecond: rate?.bytes)
         var damaged = 0
-        let read = try store.scrub(pace: { limit.pass($0) }) { damage in
+        let read = try store.scrub(sinceLast ? .sinceLast : .everything, pace: { limit.pass($0) }) { damage in
             damaged += 1
             if json {
                 try Output.json(Row(damage))
@@ -37,8 +43,17 @@ struct Scrub: ParsableCommand {
                 for key in damage.keys { print("  lost: \(key)") }
             }
         }
-        if !json { print("read \(read.files) files, \(Output.size(read.bytes)): \(damaged) damaged") }
+        if !json { print("read \(read.files) files, \(Output.size(read.bytes)): \(damaged) damaged\(since(last))") }
         if damaged > 0 { throw ExitCode.failure }
+    }
+
+    /// What a scrub since the last one went by.
+    private func since(_ last: ScrubRecord?) -> String {
+        guard sinceLast else { return "" }
+        func time(_ microseconds: Int64) -> String { Output.time(Int(microseconds / 1_000_000)) }
+        guard let last else { return "; everything was read: no scrub was complete yet" }
+        let full = last.startedFull.map { "everything was last read \(time($0))" } ?? "everything was never read"
+        return "; not read again what is unchanged since \(time(last.started)), \(full)"
     }
 
     private struct Row: Encodable {
