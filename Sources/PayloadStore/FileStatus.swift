@@ -11,6 +11,9 @@ struct FileStatus: Equatable {
     let identity: Identity
     let isRegular: Bool
     let isFolder: Bool
+    /// The permissions (chmod(2)), without the file's type.
+    let mode: mode_t
+    let owner: uid_t
     /// How many names the file has; none when the last one is gone and only an open descriptor keeps it.
     let links: UInt64
     /// Bytes.
@@ -27,6 +30,8 @@ struct FileStatus: Equatable {
         identity = Identity(device: UInt64(status.st_dev), inode: UInt64(status.st_ino))
         isRegular = status.st_mode & S_IFMT == S_IFREG
         isFolder = status.st_mode & S_IFMT == S_IFDIR
+        mode = status.st_mode & 0o7777
+        owner = status.st_uid
         links = UInt64(status.st_nlink)
         size = UInt64(max(0, status.st_size))
         // In units of 512 bytes (stat(2)).

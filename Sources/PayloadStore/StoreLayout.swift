@@ -24,6 +24,10 @@ enum StoreLayout {
     /// The two hex digits of every shard.
     static let shards = (0...255).map { Digest.shard(of: UInt8($0)) }
 
+    private static let shardNames = Set(shards)
+
+    static func isShard(_ name: String) -> Bool { shardNames.contains(name) }
+
     static func objectFolder(_ digest: Digest) -> String {
         "\(objects)/\(digest.shard)"
     }

@@ -83,11 +83,66 @@ import Testing
         try damage(key)
         let found = try lps("scrub")
         #expect(found.status == 1)
-        #expect(found.output.contains("is damaged") && found.output.contains("lost: \(key)"))
+        #expect(found.output.contains("damaged: objects/") && found.output.contains("lost: \(key)"))
         #expect(try stack.get(other, length: content.count).status == 404)
         #expect(try lps("scrub").status == 0)
         #expect(try put(content) == key)
         #expect(try stack.get(other, length: content.count).body == content)
+    }
+
+    @Test func `A scrub tells what a crash has left, and mends it when asked to`() throws {
+        let key = try put(content)
+        let lost = try object(of: key)
+        unlink(lost)
+        let modified = try object(of: put(randomPayload(100)))
+        chmod(modified, 0o666)
+        try write([1], to: "\(stack.store)/note")
+        rmdir("\(stack.store)/quarantine")
+        let found = try lps("scrub")
+        #expect(found.status == 1)
+        #expect(found.output.contains("missing: quarantine") && found.output.contains("no folder quarantine/"))
+        #expect(try lps("scrub", "--repair").status == 1)
+
+        unlink(lost)
+        chmod(modified, 0o666)
+        for isMended in [false, true] {
+            let rows = try rows(lps("scrub", "--json", isMended ? "--repair" : "--since-last"))
+            let kinds = rows.compactMap { $0["kind"] as? String }.sorted()
+            #expect(kinds == ["keyWithoutObject", "stray", "wrongMode"])
+            for row in rows {
+                #expect(row["mended"] as? Bool == (isMended && row["kind"] as? String != "stray"))
+            }
+        }
+        unlink("\(stack.store)/note")
+        #expect(try lps("scrub").status == 0)
+        #expect(try FileManager.default.attributesOfItem(atPath: lost)[.referenceCount] as? Int == 2)
+        #expect(try stack.get(key, length: content.count).body == content)
+    }
+
+    /// The lines of JSON of a scrub that found something.
+    private func rows(_ result: (status: Int32, output: String)) throws -> [[String: Any]] {
+        #expect(result.status == 1, "\(result.output)")
+        return try result.output.split(separator: "\n").map { line in
+            try #require(JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: Any])
+        }
+    }
+
+    private func object(of key: String) throws -> String {
+        let digest = try #require(key.split(separator: ":").dropFirst().first?.prefix(64))
+        return "\(stack.store)/objects/\(digest.prefix(2))/\(digest)"
+    }
+
+    @Test func `What another user has put into the store is told, when it can be neither read nor mended`() throws {
+        try #require(geteuid() == 0, "this needs another user")
+        let object = try object(of: put(content))
+        chmod(stack.folder.path, 0o755)
+        #expect(try run("chown", ["-R", "65534:65534", stack.store]).status == 0)
+        #expect(chown(object, 0, 0) == 0 && chmod(object, 0o400) == 0)
+        let scrub = [Project.binary("lps"), "scrub", "--store", stack.store, "--repair", "--json"]
+        let rows = try rows(run("setpriv", ["--reuid", "65534", "--regid", "65534", "--clear-groups"] + scrub))
+        #expect(rows.compactMap { $0["kind"] as? String } == ["wrongOwner", "unreadable"])
+        #expect(rows.allSatisfy { $0["mended"] as? Bool == false })
+        #expect(!FileManager.default.fileExists(atPath: "\(stack.store)/last-scrub.json"), "it was not complete")
     }
 
     @Test func `A scrub keeps to its rate`() throws {

@@ -81,9 +81,9 @@ import Testing
         chmod(path, 0o600)
         try change([1, 2, 3], at: path)
         fixture.setAge(path, seconds: 1_000_000)
-        var found: [Damage] = []
+        var found: [Finding] = []
         _ = try fixture.store.scrub(.sinceLast) { found.append($0) }
-        #expect(found.map(\.digest) == [Digest(of: old)])
+        #expect(found.map(\.damage?.digest) == [Digest(of: old)])
     }
 
     @Test(arguments: [ScrubScope.everything, .sinceLast])
