@@ -111,6 +111,7 @@ let package = Package(
             path: "Tests/EndToEnd/SwiftCodec"
         ),
         .testTarget(name: "WorkerTests", dependencies: ["ByteSize", "lps-worker"]),
+        .testTarget(name: "OperatorTests", dependencies: ["lps"]),
         .testTarget(
             name: "IntegrationTests",
             dependencies: [

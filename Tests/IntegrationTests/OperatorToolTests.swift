@@ -146,11 +146,11 @@ import Testing
     }
 
     @Test func `A scrub keeps to its rate`() throws {
-        for _ in 0..<8 { _ = try put(randomPayload(1 << 20)) }
+        for _ in 0..<4 { _ = try put(randomPayload(1 << 20)) }
         let start = ContinuousClock.now
-        #expect(try lps("scrub", "--rate", "4m").status == 0)
-        // Not faster; slower is the machine's affair.
-        #expect(ContinuousClock.now - start >= .seconds(2))
+        #expect(try lps("scrub", "--rate", "8m").status == 0)
+        // Not faster; slower is the machine's affair. RateLimitTests measure it.
+        #expect(ContinuousClock.now - start >= .seconds(0.5))
         for rate in ["0", "", "m", "1t", "-1", "1.5m", "99999999999g"] {
             #expect(try lps("scrub", "--rate=\(rate)").status == 64)
         }
