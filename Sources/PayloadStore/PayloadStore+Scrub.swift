@@ -64,6 +64,22 @@ extension PayloadStore {
         return (files, bytes)
     }
 
+    /// How many bytes a scrub is going to read, but for keys without object; nothing is read for that.
+    public func contentToScrub(_ scope: ScrubScope) throws(StoreError) -> UInt64 {
+        let since = try start(of: scope, now: fileSystemTime())
+        var bytes: UInt64 = 0
+        for shard in StoreLayout.shards {
+            let folder = "\(StoreLayout.objects)/\(shard)"
+            for name in try root.namesIfThere(folder) {
+                guard let status = try root.status(of: "\(folder)/\(name)"), status.isRegular,
+                    status.changed >= since
+                else { continue }
+                bytes += status.size
+            }
+        }
+        return bytes
+    }
+
     /// From when on what has changed must be read, in microseconds since 1970.
     ///
     /// Content has the ctime of the last link to it: what was there when the last scrub began, and has not changed since,

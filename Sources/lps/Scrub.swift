@@ -34,16 +34,30 @@ struct Scrub: ParsableCommand {
 
     func run() throws {
         var tally = Tally()
+        let progress = Progress.onTerminal("scrub")
+        defer { progress?.wipe() }
         func report(_ finding: Finding) throws {
             tally.add(finding)
+            progress?.wipe()
             if json { try Output.json(FindingRow(finding)) } else { print(finding.line) }
         }
         try PayloadStore.inspectLayout(at: store.path(), repair: repair, report: report)
         let store = try store.open()
+        let scope = sinceLast ? ScrubScope.sinceLast : .everything
         var limit = RateLimit(bytesPerSecond: rate?.bytes)
+        progress?.begin("looking through the folders")
         try store.inspect(repair: repair, pace: { limit.pass($0) }, report: report)
         let last = try store.lastScrub()
-        let read = try store.scrub(sinceLast ? .sinceLast : .everything, pace: { limit.pass($0) }, report: report)
+        if let progress { progress.begin(.bytes, total: try store.contentToScrub(scope)) }
+        let read = try store.scrub(
+            scope,
+            pace: {
+                progress?.advance(by: $0)
+                limit.pass($0)
+            },
+            report: report
+        )
+        progress?.wipe()
         if !json {
             print("read \(read.files) files, \(Output.size(read.bytes)): \(tally.summary)\(since(last))")
         }

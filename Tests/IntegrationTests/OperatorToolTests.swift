@@ -156,6 +156,29 @@ import Testing
         }
     }
 
+    @Test(arguments: [
+        ("scrub", "of 4.9 KiB"), ("gc --older-than 30d", "of 1 keys"), ("gc --older-than 30d --dry-run", "of 1 keys"),
+    ])
+    func `Progress is shown on a terminal, and nowhere else`(command: String, progress: String) throws {
+        _ = try put(content)
+        let lps = "'\(Project.binary("lps"))' \(command) --store '\(stack.store)'"
+        let results = stack.folder.file("results")
+        func shown(_ command: String) throws -> String {
+            let answer = try run("script", ["-qec", command, "/dev/null"])
+            #expect(answer.status == 0)
+            return answer.output
+        }
+        let name = command.prefix { $0 != " " }
+        let onTerminal = try shown("\(lps) > '\(results)'")
+        #expect(onTerminal.contains("\r\(name): 0") && onTerminal.contains(progress), "\(onTerminal)")
+        #expect(onTerminal.split(separator: "\r").last?.allSatisfy { $0 == " " } == true, "it is wiped")
+        let without = try shown("\(lps) > '\(results)-2' 2> '\(results)-errors'")
+        #expect(without.isEmpty)
+        #expect(try contents(of: "\(results)-errors").isEmpty)
+        #expect(try contents(of: "\(results)-2") == contents(of: results), "results are the same")
+        #expect(try !contents(of: results).isEmpty && !contents(of: results).contains(UInt8(ascii: "\r")))
+    }
+
     @Test func `Sums count shared content once`() throws {
         _ = try put(content)
         _ = try put(content, namespace: "other", prefix: "a/b")
