@@ -113,6 +113,7 @@ let package = Package(
         ),
         .testTarget(name: "ScoreboardTests", dependencies: ["Scoreboard", "TestSupport"]),
         .testTarget(name: "WorkerTests", dependencies: ["ByteSize", "lps-worker"]),
+        .testTarget(name: "OperatorTests", dependencies: ["lps"]),
         .testTarget(
             name: "IntegrationTests",
             dependencies: [

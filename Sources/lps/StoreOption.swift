@@ -9,10 +9,10 @@ struct StoreOption: ParsableArguments {
     @Option(help: ArgumentHelp("The store's folder. (default: LPS_STORE)", valueName: "path"))
     var store: String?
 
-    /// Opens the store.
+    /// The store's folder.
     ///
-    /// - Throws: a ``ValidationError`` when no store is named or the user is not its owner, ``StoreError``.
-    func open() throws -> PayloadStore {
+    /// - Throws: a ``ValidationError`` when no store is named or the user is not its owner.
+    func path() throws -> String {
         guard let path = store ?? getenv("LPS_STORE").map({ String(cString: $0) }), !path.isEmpty else {
             throw ValidationError("--store (LPS_STORE) is required")
         }
@@ -24,7 +24,14 @@ struct StoreOption: ParsableArguments {
                 "store \(path) belongs to \(owner): run this as that user, as 'sudo -u \(owner) lps …'"
             )
         }
-        return try PayloadStore(path: path, logger: Logger(label: "lps"))
+        return path
+    }
+
+    /// Opens the store.
+    ///
+    /// - Throws: as ``path()``, and ``StoreError``.
+    func open() throws -> PayloadStore {
+        try PayloadStore(path: path(), logger: Logger(label: "lps"))
     }
 }
 
