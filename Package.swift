@@ -59,6 +59,10 @@ let package = Package(
             ]
         ),
         .target(name: "ByteSize"),
+        .target(
+            name: "StorePolicy",
+            dependencies: ["ByteSize", "PayloadKey", .product(name: "SystemPackage", package: "swift-system")]
+        ),
         .executableTarget(
             name: "lps-worker",
             dependencies: [
@@ -70,7 +74,7 @@ let package = Package(
         .executableTarget(
             name: "lps",
             dependencies: [
-                "ByteSize", "PayloadKey", "PayloadStore",
+                "ByteSize", "PayloadKey", "PayloadStore", "StorePolicy",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "SystemPackage", package: "swift-system"),
@@ -86,6 +90,7 @@ let package = Package(
         ),
         .testTarget(name: "PayloadKeyTests", dependencies: ["PayloadKey", "TestSupport"]),
         .testTarget(name: "PayloadStoreTests", dependencies: ["PayloadStore", "TestSupport"]),
+        .testTarget(name: "StorePolicyTests", dependencies: ["StorePolicy", "TestSupport"]),
         .testTarget(name: "PayloadServiceTests", dependencies: ["PayloadService", "TestSupport"]),
         .testTarget(
             name: "FastCGITests",

@@ -12,8 +12,7 @@ extension PayloadStore {
     /// Looks only at the keys of one content, when there is a `digest`.
     func forEachKey(in selection: KeySelection, of digest: Digest?, _ visit: (StoredKey) throws -> Void) throws {
         let walk = KeyWalk(root: root, digest: digest)
-        let namespaces = try selection.namespace.map { [$0] } ?? self.namespaces()
-        for namespace in namespaces {
+        for namespace in try namespaces(in: selection) {
             let folder = "\(StoreLayout.keys)/\(namespace)"
             if let prefix = selection.prefix {
                 let parts = prefix.folders
@@ -27,9 +26,10 @@ extension PayloadStore {
         }
     }
 
-    /// The namespaces that have, or had, a key.
-    public func namespaces() throws(StoreError) -> [Namespace] {
+    /// The namespaces of a selection that have, or had, a key.
+    public func namespaces(in selection: KeySelection = KeySelection()) throws(StoreError) -> [Namespace] {
         try root.names(StoreLayout.keys).compactMap { try? Namespace(validating: $0.utf8) }
+            .filter { selection.namespace == nil || selection.namespace == $0 }
     }
 
     /// What is stored under a key, without opening it; `nil` when there is nothing.

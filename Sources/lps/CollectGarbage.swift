@@ -1,6 +1,8 @@
 import ArgumentParser
 import Glibc
+import PayloadKey
 import PayloadStore
+import StorePolicy
 
 /// `lps gc`: deletes what was not stored for long enough.
 struct CollectGarbage: ParsableCommand {
@@ -12,14 +14,23 @@ struct CollectGarbage: ParsableCommand {
             time plus the namespace's retention period. Where workflows have no run timeout, no age is safe. Storing a payload \
             again makes its age count anew.
 
+            A policy gives each namespace an age of its own; --older-than is for those to which it gives none. A namespace \
+            with neither is left alone.
+
             Safe while workers run: an upload that was answered is there afterwards.
             """
     )
 
     @OptionGroup var store: StoreOption
+    @OptionGroup var policy: PolicyOption
     @OptionGroup var selection: SelectionOptions
-    @Option(help: ArgumentHelp("Keys not stored since so long: 45d, 36h, 90m, 30s.", valueName: "age"))
-    var olderThan: Age
+    @Option(
+        help: ArgumentHelp(
+            "Keys not stored since so long: 45d, 36h, 90m, 30s. Required where no policy gives an age.",
+            valueName: "age"
+        )
+    )
+    var olderThan: Age?
     @Flag(help: "Only tell what would be deleted.")
     var dryRun = false
     @Flag(help: "Accept an age under a day.")
@@ -27,24 +38,30 @@ struct CollectGarbage: ParsableCommand {
     @Flag(help: "One line of JSON.")
     var json = false
 
-    func validate() throws {
-        guard olderThan.seconds >= Age.day || force else {
-            throw ValidationError(
-                "--older-than \(olderThan.text) is under a day: uploads of right now count as garbage; --force if you mean it"
-            )
-        }
-    }
-
     func run() throws {
+        let retention = try Retention(policy: policy.load(), olderThan: olderThan, allowsAnyAge: force)
         let selection = try selection.selection()
         let store = try store.open()
-        let newest = time(nil) - olderThan.seconds
+        let now = time(nil)
         var result = Result()
-        try store.forEachKey(in: selection) { stored in
-            guard stored.lastStored < newest else { return }
-            if try dryRun || store.delete(stored.key, if: { $0.lastStored < newest }) {
-                result.count(stored, isDryRun: dryRun)
+        var leftAlone: [Namespace] = []
+        for namespace in try store.namespaces(in: selection) {
+            guard let age = retention.age(for: namespace) else {
+                leftAlone.append(namespace)
+                continue
             }
+            let newest = now - age.seconds
+            let keys = KeySelection(namespace: namespace, prefix: selection.prefix)
+            try store.forEachKey(in: keys) { stored in
+                guard stored.lastStored < newest else { return }
+                if try dryRun || store.delete(stored.key, if: { $0.lastStored < newest }) {
+                    result.count(stored, isDryRun: dryRun)
+                }
+            }
+        }
+        if !leftAlone.isEmpty {
+            let names = leftAlone.map { "'\($0)'" }.joined(separator: ", ")
+            complain("neither the policy nor --older-than gives an age for, so they are left alone: \(names)")
         }
         let objects = try store.collectObjects(isDryRun: dryRun)
         result.objectsWithoutKeys = objects.count
@@ -77,25 +94,5 @@ struct CollectGarbage: ParsableCommand {
                 freedBytes += stored.diskUsage
             }
         }
-    }
-}
-
-/// A time span as operators write it: a number with `d`, `h`, `m` or `s`.
-struct Age: ExpressibleByArgument {
-    static let day = 86_400
-    let seconds: Int
-    let text: String
-
-    init?(argument: String) {
-        let units: [Character: Int] = ["d": Self.day, "h": 3600, "m": 60, "s": 1]
-        guard let unit = argument.last.flatMap({ units[$0] }),
-            case let digits = argument.dropLast(), !digits.isEmpty,
-            digits.utf8.allSatisfy({ (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }),
-            let number = Int(digits)
-        else { return nil }
-        let (seconds, overflow) = number.multipliedReportingOverflow(by: unit)
-        guard !overflow else { return nil }
-        self.seconds = seconds
-        text = argument
     }
 }
