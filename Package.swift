@@ -119,7 +119,7 @@ let package = Package(
         .testTarget(
             name: "IntegrationTests",
             dependencies: [
-                "LargePayloadCodec", "TestSupport", "lps", "lps-worker",
+                "LargePayloadCodec", "PayloadKey", "PayloadStore", "TestSupport", "lps", "lps-worker",
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "NIOSSL", package: "swift-nio-ssl"),
             ]
