@@ -20,20 +20,23 @@ extension PayloadStore {
     /// - Throws: ``StoreError``; the upload may have become an object without key then, which harms nothing.
     public func commit(_ upload: VerifiedUpload, as key: PayloadKey) throws(StoreError) -> CommitOutcome {
         precondition(upload.digest == key.digest, "an upload is committed under its own digest")
-        return try withSharedLock(of: key.digest) { () throws(StoreError) in
-            do throws(StoreError) {
-                return try place(upload, as: key)
-            } catch let error where error.errno == .noSuchFileOrDirectory {
-                guard try upload.descriptor.status("upload").links > 0 else {
-                    throw StoreError(.uploadGone, error.action, errno: error.errno)
-                }
-                // A folder was deleted by hand since it was opened: make it anew, once.
-                return try place(upload, as: key)
+        return try withSharedLock(of: key.digest) { () throws(StoreError) in try place(upload, as: key) }
+    }
+
+    /// Under the shard's lock.
+    func place(_ upload: VerifiedUpload, as key: PayloadKey) throws(StoreError) -> CommitOutcome {
+        do throws(StoreError) {
+            return try placeOnce(upload, as: key)
+        } catch let error where error.errno == .noSuchFileOrDirectory {
+            guard try upload.descriptor.status("upload").links > 0 else {
+                throw StoreError(.uploadGone, error.action, errno: error.errno)
             }
+            // A folder was deleted by hand since it was opened: make it anew, once.
+            return try placeOnce(upload, as: key)
         }
     }
 
-    private func place(_ upload: VerifiedUpload, as key: PayloadKey) throws(StoreError) -> CommitOutcome {
+    private func placeOnce(_ upload: VerifiedUpload, as key: PayloadKey) throws(StoreError) -> CommitOutcome {
         let objects = try folders.folder(StoreLayout.objectFolder(key.digest))
         let keys = try folders.folder(StoreLayout.keyFolder(key))
         let object = try placeObject(upload, in: objects)

@@ -46,7 +46,9 @@ extension PayloadStore {
     }
 
     func strayFiles() throws(StoreError) -> [String] {
-        let expected = Set(StoreLayout.folders + [StoreLayout.description, StoreLayout.lostAndFound])
+        let expected = Set(
+            StoreLayout.folders + StoreLayout.foldersOnDemand + [StoreLayout.description, StoreLayout.lostAndFound]
+        )
         var stray = try root.names(".").filter { !expected.contains($0) }
         let shards = Set(StoreLayout.shards)
         for folder in [StoreLayout.objects, StoreLayout.locks] {

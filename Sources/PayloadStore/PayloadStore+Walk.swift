@@ -6,14 +6,19 @@ extension PayloadStore {
     ///
     /// - Throws: ``StoreError`` when a folder can't be read, or what `visit` throws.
     public func forEachKey(in selection: KeySelection = KeySelection(), _ visit: (StoredKey) throws -> Void) throws {
-        try forEachKey(in: selection, of: nil, visit)
+        try forEachKey(in: selection, of: nil, below: StoreLayout.keys, visit)
     }
 
-    /// Looks only at the keys of one content, when there is a `digest`.
-    func forEachKey(in selection: KeySelection, of digest: Digest?, _ visit: (StoredKey) throws -> Void) throws {
+    /// Looks only at the keys of one content, when there is a `digest`; in `tree`, which is `keys/` or laid out alike.
+    func forEachKey(
+        in selection: KeySelection,
+        of digest: Digest?,
+        below tree: String = StoreLayout.keys,
+        _ visit: (StoredKey) throws -> Void
+    ) throws {
         let walk = KeyWalk(root: root, digest: digest)
-        for namespace in try namespaces(in: selection) {
-            let folder = "\(StoreLayout.keys)/\(namespace)"
+        for namespace in try namespaces(in: selection, below: tree) {
+            let folder = "\(tree)/\(namespace)"
             if let prefix = selection.prefix {
                 let parts = prefix.folders
                 try walk.prefixes(StoreLayout.path([folder, StoreLayout.custom] + parts), parts, namespace, visit)
@@ -28,7 +33,11 @@ extension PayloadStore {
 
     /// The namespaces of a selection that have, or had, a key.
     public func namespaces(in selection: KeySelection = KeySelection()) throws(StoreError) -> [Namespace] {
-        try root.names(StoreLayout.keys).compactMap { try? Namespace(validating: $0.utf8) }
+        try namespaces(in: selection, below: StoreLayout.keys)
+    }
+
+    private func namespaces(in selection: KeySelection, below tree: String) throws(StoreError) -> [Namespace] {
+        try root.namesIfThere(tree).compactMap { try? Namespace(validating: $0.utf8) }
             .filter { selection.namespace == nil || selection.namespace == $0 }
     }
 

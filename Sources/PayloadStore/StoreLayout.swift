@@ -10,6 +10,8 @@ enum StoreLayout {
     static let keys = "keys"
     static let quarantine = "quarantine"
     static let locks = "locks"
+    /// What was deleted and is kept for some time; made when it is first needed.
+    static let trash = "trash"
     /// Where a namespace's keys without prefix are, and those with one.
     static let common = "common"
     static let custom = "custom"
@@ -17,7 +19,10 @@ enum StoreLayout {
     static let lostAndFound = "lost+found"
     /// How the names begin with which a start tries whether uploads can be linked.
     static let probePrefix = ".probe-"
+    /// Those that every store has.
     static let folders = [incoming, objects, keys, quarantine, locks]
+    /// Those that are made on demand.
+    static let foldersOnDemand = [trash]
 
     /// The two hex digits of every shard.
     static let shards = (0...255).map { Digest.shard(of: UInt8($0)) }
@@ -26,17 +31,23 @@ enum StoreLayout {
         "\(objects)/\(digest.shard)"
     }
 
-    static func keyFolder(_ key: PayloadKey) -> String {
+    /// - Parameter tree: `keys/`, or a folder of `trash/`, which is laid out alike.
+    static func keyFolder(_ key: PayloadKey, in tree: String = keys) -> String {
         let prefix = key.prefix.map { [custom] + $0.folders } ?? [common]
-        return path([keys, key.namespace.description] + prefix + [key.digest.shard])
+        return path([tree, key.namespace.description] + prefix + [key.digest.shard])
     }
 
     static func keyName(_ key: PayloadKey) -> String {
         "\(key.digest.hex).\(key.metadataHash.hex)"
     }
 
-    static func key(_ key: PayloadKey) -> String {
-        "\(keyFolder(key))/\(keyName(key))"
+    static func key(_ key: PayloadKey, in tree: String = keys) -> String {
+        "\(keyFolder(key, in: tree))/\(keyName(key))"
+    }
+
+    /// Where the keys are that count as deleted at a time (seconds since 1970).
+    static func trash(deletedAt seconds: Int) -> String {
+        "\(trash)/\(seconds)"
     }
 
     /// The digest and the metadata hash that a key's file is named by; `nil` for any other file.

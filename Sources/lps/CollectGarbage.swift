@@ -17,6 +17,9 @@ struct CollectGarbage: ParsableCommand {
             A policy gives each namespace an age of its own; --older-than is for those to which it gives none. A namespace \
             with neither is left alone.
 
+            With --keep-trash, what is deleted is kept in the trash for so long, where 'lps undelete' finds it, and what was \
+            in there for longer is deleted for good. That is when space becomes free.
+
             Safe while workers run: an upload that was answered is there afterwards.
             """
     )
@@ -31,6 +34,13 @@ struct CollectGarbage: ParsableCommand {
         )
     )
     var olderThan: Age?
+    @Option(
+        help: ArgumentHelp(
+            "Keep what is deleted in the trash for so long, and delete what was there for longer; 0d: empty it. (default: delete at once, and leave the trash alone)",
+            valueName: "age"
+        )
+    )
+    var keepTrash: Age?
     @Flag(help: "Only tell what would be deleted.")
     var dryRun = false
     @Flag(help: "Accept an age under a day.")
@@ -44,6 +54,8 @@ struct CollectGarbage: ParsableCommand {
         let store = try store.open()
         let now = time(nil)
         var result = Result()
+        if let keepTrash { try purgeTrash(of: store, selection, keepTrash, now, &result) }
+        let keepsTrash = keepTrash.map { $0.seconds > 0 } ?? false
         var leftAlone: [Namespace] = []
         for namespace in try store.namespaces(in: selection) {
             guard let age = retention.age(for: namespace) else {
@@ -54,8 +66,13 @@ struct CollectGarbage: ParsableCommand {
             let keys = KeySelection(namespace: namespace, prefix: selection.prefix)
             try store.forEachKey(in: keys) { stored in
                 guard stored.lastStored < newest else { return }
-                if try dryRun || store.delete(stored.key, if: { $0.lastStored < newest }) {
-                    result.count(stored, isDryRun: dryRun)
+                if keepsTrash {
+                    if try dryRun || store.moveToTrash(stored.key, if: { $0.lastStored < newest }) {
+                        result.count(stored)
+                    }
+                } else if try dryRun || store.delete(stored.key, if: { $0.lastStored < newest }) {
+                    result.count(stored)
+                    result.countFreed(stored, isDryRun: dryRun)
                 }
             }
         }
@@ -71,23 +88,48 @@ struct CollectGarbage: ParsableCommand {
             try Output.json(result)
         } else {
             let verb = dryRun ? "would delete" : "deleted"
+            let purged = keepTrash == nil ? "" : ", \(result.purgedKeys) keys of the trash"
             print(
-                "\(verb) \(result.keys) keys of \(Output.size(result.logicalBytes)), and \(result.objectsWithoutKeys) contents "
-                    + "without key; \(Output.size(result.freedBytes)) of the disk"
+                "\(verb) \(result.keys) keys of \(Output.size(result.logicalBytes))\(keepsTrash ? " to the trash" : "")"
+                    + "\(purged), and \(result.objectsWithoutKeys) contents without key; "
+                    + "\(Output.size(result.freedBytes)) of the disk"
             )
         }
+    }
+
+    /// Deletes for good what was in the trash for longer than `age`.
+    private func purgeTrash(
+        of store: PayloadStore,
+        _ selection: KeySelection,
+        _ age: Age,
+        _ now: Int,
+        _ result: inout Result
+    ) throws {
+        // Of the hour that is not over, too, when it is to be emptied.
+        let isOver = { (deleted: Int) in age.seconds == 0 || deleted + age.seconds <= now }
+        try store.forEachTrashedKey(in: selection) { trashed in
+            guard isOver(trashed.deleted), try dryRun || store.purge(trashed) else { return }
+            result.purgedKeys += 1
+            result.countFreed(trashed.stored, isDryRun: dryRun)
+        }
+        if !dryRun { try store.removeEmptyTrash { $0 <= now && isOver($0) } }
     }
 
     private struct Result: Encodable {
         var keys = 0
         var logicalBytes: UInt64 = 0
+        var purgedKeys = 0
         var objectsWithoutKeys = 0
         var freedBytes: UInt64 = 0
 
-        /// A deletion frees content with its last key; those that are not deleted stay sharers of the others.
-        mutating func count(_ stored: StoredKey, isDryRun: Bool) {
+        mutating func count(_ stored: StoredKey) {
             keys += 1
             logicalBytes += stored.size
+        }
+
+        /// A deletion frees content with its last key, of which the trash may have one; those that are not deleted stay
+        /// sharers of the others.
+        mutating func countFreed(_ stored: StoredKey, isDryRun: Bool) {
             if isDryRun {
                 freedBytes += stored.diskUsage / stored.sharers
             } else if stored.sharers == 1 {

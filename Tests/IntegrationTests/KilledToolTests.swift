@@ -58,4 +58,91 @@ import Testing
         #expect(kills >= 4 && kills < 2000, "it was killed at \(kills) calls")
         #expect(killsBetweenDeletions >= 3, "of them \(killsBetweenDeletions) between the first deletion and the last")
     }
+
+    /// Where a key is: in both places after a kill between the two halves of an undeletion.
+    private func isKept(_ key: PayloadKey, _ content: [UInt8]) throws -> Bool {
+        if try local.get(key) == content { return true }
+        guard let trashed = try local.store.trashed(key).first else { return false }
+        return try contents(of: "\(local.path)/\(trashed.stored.path)") == content
+    }
+
+    @Test(arguments: calls + ["renameat", "mkdirat"])
+    func `A collection into the trash killed before any system call loses nothing that is not purged`(call: String)
+        throws
+    {
+        let collect = ["gc", "--older-than", "2d", "--keep-trash", "1d"]
+        let garbage = [("a", randomPayload(1000)), ("a", randomPayload(2000)), ("b", randomPayload(3000))]
+        var kills = 0
+        var killsBetweenMoves = 0
+        for occurrence in 1...2000 {
+            let keys = try garbage.map { try local.put($0.1, $0.0) }
+            for key in keys { try local.makeOld(key, days: 3) }
+            let expired = try local.put(randomPayload(500), "a")
+            try local.store.moveToTrash(expired, now: time(nil) - 2 * 86_400)
+
+            let isKilled = try local.isKilled(collect, before: call, occurrence)
+            let left = try keys.filter { try local.get($0) != nil }.count
+            if isKilled {
+                kills += 1
+                if 0 < left, left < keys.count { killsBetweenMoves += 1 }
+            }
+            for (key, (_, content)) in zip(keys, garbage) { #expect(try isKept(key, content)) }
+            try local.expectSound()
+
+            #expect(try local.lps(collect).status == 0)
+            #expect(try local.keys().isEmpty)
+            #expect(try local.store.trashed(expired).isEmpty)
+            #expect(try local.objects() == Set(garbage.map { Digest(of: $0.1) }))
+            #expect(try local.lps(["undelete"]).status == 0)
+            #expect(try local.keys() == Set(keys))
+            // So that the next round makes the trash anew.
+            #expect(try local.lps(["gc", "--older-than", "2d", "--keep-trash", "0d"]).status == 0)
+            #expect(try run("rm", ["-r", "\(local.path)/trash"]).status == 0)
+            guard isKilled else { break }
+        }
+        #expect(kills >= 3 && kills < 2000, "it was killed at \(kills) calls")
+        // Names go by purges, before the first move, and by the folders that are empty after the last.
+        let isMovesCall = call != "unlinkat"
+        #expect(!isMovesCall || killsBetweenMoves >= 2, "\(killsBetweenMoves) between the first move and the last")
+    }
+
+    @Test(arguments: calls + ["linkat", "utimensat", "mkdirat"])
+    func `An undeletion killed before any system call loses nothing`(call: String) throws {
+        let garbage = [("a", randomPayload(1000)), ("a", randomPayload(2000)), ("b", randomPayload(3000))]
+        var kills = 0
+        var killsBetweenLinks = 0
+        for occurrence in 1...2000 {
+            let keys = try garbage.map { try local.put($0.1, $0.0) }
+            for key in keys {
+                try local.makeOld(key, days: 3)
+                try local.store.moveToTrash(key)
+            }
+            // One whose object a loss of power has taken.
+            unlink("\(local.path)/objects/\(keys[0].digest.hex.prefix(2))/\(keys[0].digest.hex)")
+            try local.store.removeEmptyFolders()
+
+            let isKilled = try local.isKilled(["undelete"], before: call, occurrence)
+            let back = try keys.filter { try local.get($0) != nil }
+            if isKilled {
+                kills += 1
+                if 0 < back.count, back.count < keys.count { killsBetweenLinks += 1 }
+            }
+            for (key, (_, content)) in zip(keys, garbage) { #expect(try isKept(key, content)) }
+            // What is back is no garbage.
+            #expect(try local.lps(["gc", "--older-than", "2d"]).status == 0)
+            #expect(try local.keys() == Set(back))
+            try local.expectSound()
+
+            #expect(try local.lps(["undelete"]).status == 0)
+            #expect(try local.keys() == Set(keys))
+            for (key, (_, content)) in zip(keys, garbage) {
+                #expect(try local.get(key) == content)
+                #expect(try local.store.trashed(key).isEmpty)
+                try local.store.delete(key)
+            }
+            guard isKilled else { break }
+        }
+        #expect(kills >= 3 && kills < 2000, "it was killed at \(kills) calls")
+        #expect(killsBetweenLinks >= 1, "of them \(killsBetweenLinks) between the first key and the last")
+    }
 }
