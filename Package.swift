@@ -66,7 +66,7 @@ let package = Package(
         .executableTarget(
             name: "lps-worker",
             dependencies: [
-                "ByteSize", "FastCGI", "PayloadService", "PayloadStore",
+                "ByteSize", "FastCGI", "PayloadService", "PayloadStore", "StorePolicy",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ]

@@ -20,6 +20,7 @@ struct PutEndpoint {
             digest: digest,
             metadataHash: metadata.hash
         )
+        try checkRoom(for: length, as: key, request.body)
         let upload = try verify(request.body, length, digest)
         let outcome = try store.commit(upload, as: key)
         return ServiceResponse(
@@ -80,15 +81,23 @@ struct PutEndpoint {
         }
     }
 
+    private func checkRoom(
+        for length: UInt64,
+        as key: PayloadKey,
+        _ body: ServiceRequest.Body
+    ) throws(StoreError) {
+        switch body {
+        // The web server has written the payload already: what is free now is what stays free.
+        case .file: try store.checkSpace(for: 0)
+        case .stream: try store.checkSpace(for: length)
+        }
+        try store.checkQuota(for: length, as: key)
+    }
+
     private func verify(_ body: ServiceRequest.Body, _ length: UInt64, _ digest: Digest) throws -> VerifiedUpload {
         switch body {
-        case .file(let path):
-            // The web server has written the payload already: what is free now is what stays free.
-            try store.checkSpace(for: 0)
-            return try store.verify(uploadAt: path, length: length, digest: digest)
-        case .stream(let source):
-            try store.checkSpace(for: length)
-            return try store.receive(from: source, length: length, digest: digest)
+        case .file(let path): try store.verify(uploadAt: path, length: length, digest: digest)
+        case .stream(let source): try store.receive(from: source, length: length, digest: digest)
         }
     }
 }

@@ -13,27 +13,26 @@ extension PayloadStore {
     @discardableResult
     public func delete(_ key: PayloadKey, if isUnwanted: (StoredKey) -> Bool = { _ in true }) throws(StoreError) -> Bool
     {
-        try withExclusiveLock(of: key.digest.shard) { () throws(StoreError) in
-            guard let found = try find(key), isUnwanted(found) else { return false }
-            return try deleteKey(of: key, in: StoreLayout.keys)
+        try waitingForCounts(of: key.namespace) { () throws(StoreError) in
+            try withExclusiveLock(of: key.digest.shard) { () throws(StoreError) in
+                guard let found = try find(key), isUnwanted(found) else { return false }
+                try changing(found.path, of: key.namespace.description) { () throws(StoreError) in
+                    try systemCall("unlink \(found.path)") { unlinkat(root.rawValue, found.path, 0) }
+                }
+                try finishDeletion(of: key, in: StoreLayout.keys)
+                return true
+            }
         }
     }
 
-    /// Takes the name of a key away, and its content when that was the last one; under the shard's exclusive lock.
+    /// Lets the content go, when a key that has lost its name was the last one; under the shard's exclusive lock.
     ///
-    /// - Parameter tree: `keys/`, or a folder of `trash/`.
-    /// - Returns: whether it was there.
-    func deleteKey(of key: PayloadKey, in tree: String) throws(StoreError) -> Bool {
-        let path = StoreLayout.key(key, in: tree)
-        let absent = try systemCall("unlink \(path)", expecting: .noSuchFileOrDirectory) {
-            unlinkat(root.rawValue, path, 0)
-        }
-        guard absent == nil else { return false }
+    /// - Parameter tree: where the name was: `keys/`, or a folder of `trash/`.
+    func finishDeletion(of key: PayloadKey, in tree: String) throws(StoreError) {
         // Before the content may go: on a file system without a journal, a name that comes back with power would
         // lead to blocks that are another file's by then.
         try synchronizeFolder(StoreLayout.keyFolder(key, in: tree))
         _ = try deleteObjectWithoutKeys(key.digest)
-        return true
     }
 
     /// Waits until the names in a folder are on disk.

@@ -39,13 +39,17 @@ extension PayloadStore {
         // A folder for each hour, not for each second: making one costs a handful of syncs.
         let hour = 3600
         let tree = StoreLayout.trash(deletedAt: (now / hour + 1) * hour)
-        return try withExclusiveLock(of: key.digest.shard) { () throws(StoreError) in
-            guard let found = try find(key), isUnwanted(found) else { return false }
-            let folder = try folders.folder(StoreLayout.keyFolder(key, in: tree))
-            try move(found.path, to: StoreLayout.key(key, in: tree))
-            try folder.synchronize()
-            try synchronizeFolder(StoreLayout.keyFolder(key))
-            return true
+        return try waitingForCounts(of: key.namespace) { () throws(StoreError) in
+            try withExclusiveLock(of: key.digest.shard) { () throws(StoreError) in
+                guard let found = try find(key), isUnwanted(found) else { return false }
+                let folder = try folders.folder(StoreLayout.keyFolder(key, in: tree))
+                try changing(found.path, of: key.namespace.description) { () throws(StoreError) in
+                    try move(found.path, to: StoreLayout.key(key, in: tree))
+                }
+                try folder.synchronize()
+                try synchronizeFolder(StoreLayout.keyFolder(key))
+                return true
+            }
         }
     }
 
@@ -97,7 +101,13 @@ extension PayloadStore {
     public func purge(_ trashed: TrashedKey) throws(StoreError) -> Bool {
         let key = trashed.stored.key
         return try withExclusiveLock(of: key.digest.shard) { () throws(StoreError) in
-            try deleteKey(of: key, in: StoreLayout.trash(deletedAt: trashed.deleted))
+            let path = trashed.stored.path
+            let absent = try systemCall("unlink \(path)", expecting: .noSuchFileOrDirectory) {
+                unlinkat(root.rawValue, path, 0)
+            }
+            guard absent == nil else { return false }
+            try finishDeletion(of: key, in: StoreLayout.trash(deletedAt: trashed.deleted))
+            return true
         }
     }
 
@@ -164,13 +174,16 @@ extension PayloadStore {
     private func putBack(_ upload: VerifiedUpload, _ trashed: TrashedKey) throws(StoreError) -> UndeleteOutcome {
         let key = trashed.stored.key
         let path = trashed.stored.path
-        return try withExclusiveLock(of: key.digest.shard) { () throws(StoreError) in
-            let outcome = try place(upload, as: key)
-            // A name that comes back with power does no harm: it is purged in its time.
-            _ = try systemCall("unlink \(path)", expecting: .noSuchFileOrDirectory) {
-                unlinkat(root.rawValue, path, 0)
+        return try waitingForCounts(of: key.namespace) { () throws(StoreError) in
+            try withExclusiveLock(of: key.digest.shard) { () throws(StoreError) in
+                // Whoever undeletes has decided that it is to be there.
+                let outcome = try place(upload, as: key, limit: nil)
+                // A name that comes back with power does no harm: it is purged in its time.
+                _ = try systemCall("unlink \(path)", expecting: .noSuchFileOrDirectory) {
+                    unlinkat(root.rawValue, path, 0)
+                }
+                return outcome == .created ? .undeleted : .existed
             }
-            return outcome == .created ? .undeleted : .existed
         }
     }
 }

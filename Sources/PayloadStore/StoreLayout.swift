@@ -12,6 +12,8 @@ enum StoreLayout {
     static let locks = "locks"
     /// What was deleted and is kept for some time; made when it is first needed.
     static let trash = "trash"
+    /// How much the namespaces use, where someone wants to know; made when it is first needed.
+    static let usage = "usage"
     /// Where a namespace's keys without prefix are, and those with one.
     static let common = "common"
     static let custom = "custom"
@@ -22,7 +24,7 @@ enum StoreLayout {
     /// Those that every store has.
     static let folders = [incoming, objects, keys, quarantine, locks]
     /// Those that are made on demand.
-    static let foldersOnDemand = [trash]
+    static let foldersOnDemand = [trash, usage]
 
     /// The two hex digits of every shard.
     static let shards = (0...255).map { Digest.shard(of: UInt8($0)) }
@@ -61,6 +63,21 @@ enum StoreLayout {
 
     static func object(_ digest: Digest) -> String {
         "\(objectFolder(digest))/\(digest.hex)"
+    }
+
+    /// What tells whether the counters can be trusted, see ``UsageEpoch``.
+    static let usageEpoch = "\(usage)/epoch"
+    /// `usage/` and what is in it.
+    static let usageFolders = [usage, "\(usage)/namespaces", "\(usage)/counting"]
+
+    /// A namespace's ``UsageCounter``.
+    static func usageCounter(_ namespace: String) -> String {
+        "\(usage)/namespaces/\(namespace)"
+    }
+
+    /// What is locked while a namespace's keys are counted.
+    static func usageLock(_ namespace: String) -> String {
+        "\(usage)/counting/\(namespace)"
     }
 
     /// Something of `quarantine/` that belongs to a content.

@@ -3,6 +3,7 @@ import FastCGI
 import Glibc
 import Logging
 import PayloadService
+import StorePolicy
 
 /// What a worker is told to do: options, or else environment variables, or else defaults, validated.
 struct Configuration {
@@ -16,6 +17,7 @@ struct Configuration {
     let codec: CodecLimits
     /// Bytes; `nil`: the store's own default.
     let reserve: UInt64?
+    let policy: StorePolicy
     let logLevel: Logger.Level
 
     init(_ options: LPSWorker, environment: Environment) throws(ConfigurationError) {
@@ -68,10 +70,20 @@ struct Configuration {
         }
         self.codec = codec
         reserve = try setting(options.reserve, "RESERVE", size, ByteSize.parse)
+        policy =
+            try setting(options.policy, "POLICY", "a path", { $0.isEmpty ? nil : $0 }).map(Self.policy) ?? StorePolicy()
         logLevel =
             try setting(options.logLevel, "LOG_LEVEL", "one of debug, info, notice, warning, error") {
                 ["debug", "info", "notice", "warning", "error"].contains($0) ? Logger.Level(rawValue: $0) : nil
             } ?? .info
+    }
+
+    private static func policy(_ path: String) throws(ConfigurationError) -> StorePolicy {
+        do {
+            return try StorePolicy(contentsOfFile: path)
+        } catch {
+            throw ConfigurationError("\(error)")
+        }
     }
 
     private static func mode(_ text: String) -> mode_t? {

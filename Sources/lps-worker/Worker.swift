@@ -21,7 +21,13 @@ struct Worker {
         // Before any thread is made: each inherits the mask, and one waits for the signals.
         let signals = StopSignals()
         raiseDescriptorLimit()
-        let store = try PayloadStore(path: configuration.store, reserve: configuration.reserve, logger: logger)
+        let policy = configuration.policy
+        let store = try PayloadStore(
+            path: configuration.store,
+            reserve: configuration.reserve,
+            quota: { policy[$0].quota },
+            logger: logger
+        )
         let listeners = try self.listeners()
         let gateway = Gateway(
             service: PayloadService(

@@ -145,4 +145,45 @@ import Testing
         #expect(kills >= 3 && kills < 2000, "it was killed at \(kills) calls")
         #expect(killsBetweenLinks >= 1, "of them \(killsBetweenLinks) between the first key and the last")
     }
+
+    /// What is done to a store, each in a process that is killed.
+    static let changes = [
+        ["put", "file", "--namespace", "a"], ["gc", "--older-than", "2d"],
+        ["gc", "--older-than", "2d", "--keep-trash", "3d"], ["undelete"], ["quota", "--recount"],
+    ]
+
+    @Test(arguments: changes)
+    func `What a namespace uses is right after a kill before any system call`(change: [String]) throws {
+        // Lives through it, so that no count is made anew.
+        let witness = try PayloadStore(
+            path: local.path,
+            reserve: 0,
+            quota: { _ in 1 << 40 },
+            logger: RecordedLog().logger
+        )
+        let namespace = try Namespace(validating: "a".utf8)
+        let garbage = [randomPayload(1000), randomPayload(2000), randomPayload(3000)]
+        let trashed = [randomPayload(100), randomPayload(200)]
+        let file = local.folder.file("file")
+        let arguments = change.map { $0 == "file" ? file : $0 }
+        var kills = 0
+        for call in ["flock", "pread64", "pwrite64", "linkat", "unlinkat", "renameat", "ftruncate", "fsync"] {
+            for occurrence in 1...2000 {
+                try write(randomPayload(500), to: file)
+                for content in garbage { try local.makeOld(local.put(content, "a"), days: 3) }
+                for content in trashed { try local.store.moveToTrash(local.put(content, "a")) }
+                // A count that was killed is made again by who has a quota.
+                try witness.checkQuota(for: 1, as: try local.key(randomPayload(1), "a"))
+
+                let isKilled = try local.isKilled(arguments, before: call, occurrence)
+                if isKilled { kills += 1 }
+                try witness.checkQuota(for: 1, as: try local.key(randomPayload(1), "a"))
+                let walked = try local.size(of: namespace)
+                let recounted = try witness.recount(namespace)
+                #expect(recounted.before == walked && recounted.now == walked, "\(call) \(occurrence)")
+                guard isKilled else { break }
+            }
+        }
+        #expect(kills >= 6, "it was killed at \(kills) calls")
+    }
 }

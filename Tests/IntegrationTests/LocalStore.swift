@@ -46,18 +46,29 @@ final class LocalStore {
     /// Stores a payload.
     @discardableResult
     func put(_ content: [UInt8], _ namespace: String, prefix: String? = nil) throws -> PayloadKey {
-        let digest = Digest(of: content)
-        let upload = try store.receive(length: UInt64(content.count), digest: digest) { take in
+        let key = try key(content, namespace, prefix: prefix)
+        let upload = try store.receive(length: UInt64(content.count), digest: key.digest) { take in
             try content.withUnsafeBytes { try take($0) }
         }
-        let key = PayloadKey(
-            namespace: try Namespace(validating: namespace.utf8),
-            prefix: prefix.flatMap { KeyPrefix(validating: $0.utf8) },
-            digest: digest,
-            metadataHash: Digest(of: [])
-        )
         _ = try store.commit(upload, as: key)
         return key
+    }
+
+    /// The key that a payload has, or would have.
+    func key(_ content: [UInt8], _ namespace: String, prefix: String? = nil) throws -> PayloadKey {
+        PayloadKey(
+            namespace: try Namespace(validating: namespace.utf8),
+            prefix: prefix.flatMap { KeyPrefix(validating: $0.utf8) },
+            digest: Digest(of: content),
+            metadataHash: Digest(of: [])
+        )
+    }
+
+    /// The bytes of a namespace's keys, by a walk.
+    func size(of namespace: Namespace) throws -> UInt64 {
+        var sum: UInt64 = 0
+        try store.forEachKey(in: KeySelection(namespace: namespace)) { sum += $0.size }
+        return sum
     }
 
     /// The file of a key.
