@@ -75,7 +75,7 @@ struct LPSWorker: ParsableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "The file with each namespace's quota (and retention, which 'lps gc' applies); read at the start. (default: no quotas)",
+            "The file with each namespace's quota (and retention, which 'lps gc' applies); read again on SIGHUP. (default: no quotas)",
             valueName: "path"
         )
     )

@@ -80,6 +80,7 @@ struct CollectGarbage: ParsableCommand {
                 }
             }
         }
+        progress?.wipe()
         if !leftAlone.isEmpty {
             let names = leftAlone.map { "'\($0)'" }.joined(separator: ", ")
             complain("neither the policy nor --older-than gives an age for, so they are left alone: \(names)")

@@ -97,6 +97,7 @@ import Testing
         #expect(try stack.lps("put", file, "--namespace", "ns").status == 0)
         #expect(try used(stack) == 11_000)
         #expect(walked(stack) == 11_000)
+        #expect(try stack.lps("scrub").status == 0, "counters are no strays")
     }
 
     @Test func `What was changed by hand is right after a recount`() throws {
@@ -189,6 +190,21 @@ import Testing
         #expect(walked(stack) <= UInt64(quota))
         #expect(try witness.usage(of: namespace) == walked(stack))
         #expect(try witness.recount(namespace).before == walked(stack), "it is a count, not a walk")
+    }
+
+    @Test func `A policy that is read again counts at once, and one that can't be used changes nothing`() throws {
+        let stack = try stack(quota: 1_000)
+        #expect(try stack.put(randomPayload(1_001), namespace: "ns").status == 507)
+        func reload(_ policy: String, _ says: String) throws {
+            try write(policy.utf8, to: folder.file("policy"))
+            stack.workers[0].signal(SIGHUP)
+            try eventually("the worker says \(says)") { stack.workerLog.contains(says) }
+        }
+        try reload("[ns]\nquota = lots\n", "the configuration stays as it was")
+        #expect(try stack.put(randomPayload(1_001), namespace: "ns").status == 507)
+        try reload("[ns]\nquota = 2000\n", "the configuration was read again")
+        #expect(try stack.put(randomPayload(1_001), namespace: "ns").status == 201)
+        #expect(try stack.put(randomPayload(1_000), namespace: "ns").status == 507)
     }
 
     @Test func `A worker does not start with a policy that can't be used`() throws {

@@ -123,10 +123,12 @@ import Testing
         #expect(try stack.get(sound, length: 100).status == 200)
     }
 
-    @Test func `A worker takes the trash for what it is`() throws {
+    @Test func `Workers and scrubs take the trash for what it is`() throws {
         _ = try storeGarbage(content)
         _ = try stack.lpsJSON("gc", "--older-than", "2d", "--keep-trash", "3d")
         try stack.startWorkers(1)
         #expect(!stack.workerLog.contains("ignored"))
+        #expect(try stack.lps("scrub", "--repair").status == 0)
+        #expect(try stack.lps("undelete").output == "undeleted 1 keys of 4.9 KiB\n")
     }
 }
