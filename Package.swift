@@ -59,6 +59,7 @@ let package = Package(
             ]
         ),
         .target(name: "ByteSize"),
+        .target(name: "TarArchive"),
         .executableTarget(
             name: "lps-worker",
             dependencies: [
@@ -70,7 +71,7 @@ let package = Package(
         .executableTarget(
             name: "lps",
             dependencies: [
-                "ByteSize", "PayloadKey", "PayloadStore",
+                "ByteSize", "PayloadKey", "PayloadStore", "TarArchive",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "SystemPackage", package: "swift-system"),
@@ -111,7 +112,14 @@ let package = Package(
             path: "Tests/EndToEnd/SwiftCodec"
         ),
         .testTarget(name: "WorkerTests", dependencies: ["ByteSize", "lps-worker"]),
-        .testTarget(name: "OperatorTests", dependencies: ["lps"]),
+        .testTarget(name: "TarArchiveTests", dependencies: ["TarArchive", "TestSupport"]),
+        .testTarget(
+            name: "OperatorTests",
+            dependencies: [
+                "PayloadKey", "PayloadStore", "TarArchive", "TestSupport", "lps",
+                .product(name: "Logging", package: "swift-log"),
+            ]
+        ),
         .testTarget(
             name: "IntegrationTests",
             dependencies: [

@@ -15,7 +15,7 @@ struct LPS: ParsableCommand {
             """,
         subcommands: [
             Init.self, Put.self, Get.self, Stat.self, List.self, DiskUsage.self, Remove.self, CollectGarbage.self,
-            Scrub.self,
+            Scrub.self, Export.self, Import.self,
         ]
     )
 
