@@ -109,7 +109,7 @@ struct ArchiveImport {
     private mutating func commit(_ upload: VerifiedUpload, as key: PayloadKey) throws(StoreError) {
         let outcome = try store.commit(upload, as: key)
         result.keys += 1
-        if outcome == .created { result.created += 1 }
+        if outcome != .existed { result.created += 1 }
     }
 
     /// A key from the name that an export gives it. No other name is one, so none can lead anywhere else.
