@@ -78,7 +78,7 @@ public final class PayloadStore: Sendable {
         return Descriptor(descriptor)
     }
 
-    private static func checkFormat(_ root: Descriptor, _ path: String) throws(StoreError) {
+    static func checkFormat(_ root: Descriptor, _ path: String) throws(StoreError) {
         let format: StoreFormat
         do {
             format = try StoreFormat(readFrom: root)

@@ -9,13 +9,21 @@ struct StoreOption: ParsableArguments {
     @Option(help: ArgumentHelp("The store's folder. (default: LPS_STORE)", valueName: "path"))
     var store: String?
 
+    /// The store's folder.
+    ///
+    /// - Throws: a ``ValidationError`` when no store is named.
+    func path() throws -> String {
+        guard let path = store ?? getenv("LPS_STORE").map({ String(cString: $0) }), !path.isEmpty else {
+            throw ValidationError("--store (LPS_STORE) is required")
+        }
+        return path
+    }
+
     /// Opens the store.
     ///
     /// - Throws: a ``ValidationError`` when no store is named or the user is not its owner, ``StoreError``.
     func open() throws -> PayloadStore {
-        guard let path = store ?? getenv("LPS_STORE").map({ String(cString: $0) }), !path.isEmpty else {
-            throw ValidationError("--store (LPS_STORE) is required")
-        }
+        let path = try path()
         // A file of another user, also root's, could not be read by nginx, nor be deleted by the workers.
         var status = stat()
         if stat(path, &status) == 0, status.st_uid != geteuid() {
