@@ -22,16 +22,30 @@ E2E_ARTIFACTS ?= .e2e
 RELEASE := -c release --static-swift-stdlib -Xswiftc -cross-module-optimization
 RELEASE_DIR = $(shell swift build $(RELEASE) --show-bin-path)
 
+GENERATE_MANUAL = $(shell swift build --show-bin-path)/generate-manual --output-directory .build/manual
+
 # $(call install,PACKAGES): installs what is missing of them.
 install = missing=$$(for p in $(1); do dpkg-query -W -f '$${Status}' $$p 2>/dev/null | grep -q ' installed$$' || echo $$p; done); \
 	[ -z "$$missing" ] || { $(SUDO) apt-get update -q && $(SUDO) apt-get install -qy --no-install-recommends $$missing; }
 
-.PHONY: build run test e2e bench docs lint format clean
+.PHONY: build manual run test e2e bench docs lint format clean
 
 build:
 	@$(call install,$(BUILD_PACKAGES))
 	swift build $(RELEASE) --product lps-worker
 	swift build $(RELEASE) --product lps
+
+# Man pages and shell completions, into .build/manual. The generator leaves lines between paragraphs empty, which mdoc(7)
+# does not know; completions are sourced, and have no interpreter.
+manual: build
+	swift build --product generate-manual
+	rm -rf .build/manual && mkdir -p .build/manual/bash .build/manual/zsh .build/manual/fish
+	$(GENERATE_MANUAL) --section 1 $(RELEASE_DIR)/lps
+	$(GENERATE_MANUAL) --section 8 $(RELEASE_DIR)/lps-worker
+	sed -i 's/^$$/.Pp/' .build/manual/*.[18]
+	cd .build/manual && for tool in lps lps-worker; do for shell in bash/$$tool zsh/_$$tool fish/$$tool.fish; do \
+		$(RELEASE_DIR)/$$tool --generate-completion-script $${shell%%/*} > $$shell || exit; done; done
+	sed -i '1{/^#!/d}' .build/manual/bash/*
 
 run: build
 	@$(call install,$(RUN_PACKAGES))

@@ -6,7 +6,7 @@ import PayloadStore
 
 /// Where the store is: `--store`, or `LPS_STORE`, as for `lps-worker`.
 struct StoreOption: ParsableArguments {
-    @Option(help: ArgumentHelp("The store's folder. (default: LPS_STORE)", valueName: "path"))
+    @Option(help: ArgumentHelp("The store's folder. (default: LPS_STORE)", valueName: "path"), completion: .directory)
     var store: String?
 
     /// The store's folder.
