@@ -13,6 +13,8 @@ BUILD_PACKAGES := libfcgi-dev pkg-config
 RUN_PACKAGES := nginx spawn-fcgi multiwatch openssl curl
 TEST_PACKAGES := binutils strace systemd
 E2E_PACKAGES := chromium chromium-driver python3 python3-venv
+DEB_PACKAGES := debhelper
+TEST_DEB_PACKAGES := debootstrap lintian python3-pytest systemd-container
 BENCH_PACKAGES := wrk stunnel4 apache2-utils strace python3 python3-venv
 # Where 'make e2e' leaves screenshots and logs.
 E2E_ARTIFACTS ?= .e2e
@@ -28,7 +30,7 @@ GENERATE_MANUAL = $(shell swift build --show-bin-path)/generate-manual --output-
 install = missing=$$(for p in $(1); do dpkg-query -W -f '$${Status}' $$p 2>/dev/null | grep -q ' installed$$' || echo $$p; done); \
 	[ -z "$$missing" ] || { $(SUDO) apt-get update -q && $(SUDO) apt-get install -qy --no-install-recommends $$missing; }
 
-.PHONY: build manual run test e2e bench docs lint format clean
+.PHONY: build manual deb test-deb run test e2e bench docs lint format clean
 
 build:
 	@$(call install,$(BUILD_PACKAGES))
@@ -46,6 +48,17 @@ manual: build
 	cd .build/manual && for tool in lps lps-worker; do for shell in bash/$$tool zsh/_$$tool fish/$$tool.fish; do \
 		$(RELEASE_DIR)/$$tool --generate-completion-script $${shell%%/*} > $$shell || exit; done; done
 	sed -i '1{/^#!/d}' .build/manual/bash/*
+
+# The Debian package, into .build/deb.
+deb: manual
+	@$(call install,$(DEB_PACKAGES))
+	rm -rf .build/deb debian/.debhelper debian/debhelper-build-stamp debian/*.debhelper.log && mkdir .build/deb
+	debian/rules binary
+
+# Installs, uses, upgrades and removes the package in a container of Debian 12 that has systemd and nginx, as root.
+test-deb: deb
+	@$(call install,$(TEST_DEB_PACKAGES))
+	$(SUDO) env PYTHONDONTWRITEBYTECODE=1 pytest-3 Tests/Package
 
 run: build
 	@$(call install,$(RUN_PACKAGES))
