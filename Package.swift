@@ -59,10 +59,11 @@ let package = Package(
             ]
         ),
         .target(name: "ByteSize"),
+        .target(name: "Scoreboard", dependencies: ["CLinux"]),
         .executableTarget(
             name: "lps-worker",
             dependencies: [
-                "ByteSize", "FastCGI", "PayloadService", "PayloadStore",
+                "ByteSize", "FastCGI", "PayloadService", "PayloadStore", "Scoreboard",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ]
@@ -110,7 +111,9 @@ let package = Package(
             dependencies: ["LargePayloadCodec"],
             path: "Tests/EndToEnd/SwiftCodec"
         ),
+        .testTarget(name: "ScoreboardTests", dependencies: ["Scoreboard", "TestSupport"]),
         .testTarget(name: "WorkerTests", dependencies: ["ByteSize", "lps-worker"]),
+        .testTarget(name: "OperatorTests", dependencies: ["lps"]),
         .testTarget(
             name: "IntegrationTests",
             dependencies: [

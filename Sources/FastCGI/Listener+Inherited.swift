@@ -35,7 +35,7 @@ extension Listener {
         return count
     }
 
-    private static func isListening(_ descriptor: Int32) -> Bool {
+    static func isListening(_ descriptor: Int32) -> Bool {
         var value: Int32 = 0
         var size = socklen_t(MemoryLayout.size(ofValue: value))
         return getsockopt(descriptor, SOL_SOCKET, SO_ACCEPTCONN, &value, &size) == 0 && value != 0

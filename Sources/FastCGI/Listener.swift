@@ -29,6 +29,8 @@ public final class Listener: Sendable {
 
     /// Where it listens, for messages.
     public let name: String
+    /// Whether this process has bound it, or a predecessor that has handed it over; else it was inherited.
+    public let isOwn: Bool
     let descriptor: Int32
     private let socketFile: SocketFile?
 
@@ -39,6 +41,7 @@ public final class Listener: Sendable {
     /// - Throws: ``FastCGIError`` that names the address and what failed.
     public init(binding address: ListenAddress, access: Access = Access()) throws(FastCGIError) {
         name = address.description
+        isOwn = true
         switch address {
         case .unix(let path):
             descriptor = try Self.bindUnix(path, access)
@@ -55,8 +58,33 @@ public final class Listener: Sendable {
     init(inherited descriptor: Int32, name: String) throws(FastCGIError) {
         self.name = name
         self.descriptor = descriptor
+        isOwn = false
         socketFile = nil
         try Self.prepare(descriptor, name)
+    }
+
+    /// Takes over a socket that another program in this process has bound to `address`, and left with
+    /// ``keepForSuccessor()``.
+    ///
+    /// - Throws: ``FastCGIError`` when it is not one.
+    public init(handedOver descriptor: Int32, _ address: ListenAddress) throws(FastCGIError) {
+        guard Self.isListening(descriptor) else {
+            throw FastCGIError("descriptor \(descriptor), handed over for \(address), is not a listening socket")
+        }
+        name = address.description
+        self.descriptor = descriptor
+        if case .unix(let path) = address { socketFile = SocketFile(path: path) } else { socketFile = nil }
+        isOwn = true
+        try Self.prepare(descriptor, name)
+    }
+
+    /// Leaves the socket open for the program that takes this one's place (execve(2)).
+    ///
+    /// - Returns: the descriptor that it has there.
+    /// - Throws: ``FastCGIError`` when the system refuses.
+    public func keepForSuccessor() throws(FastCGIError) -> Int32 {
+        try systemCall("keep \(name) open") { fcntl(descriptor, F_SETFD, 0) }
+        return descriptor
     }
 
     /// Whether no one can connect any more once ``removeSocketFile()`` was called: a unix socket that this process

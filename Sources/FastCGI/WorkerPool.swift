@@ -9,7 +9,25 @@ public final class WorkerPool: Sendable {
     private let acceptor: Acceptor
     private let threads: Int
     private let logger: Logger
-    private let handler: @Sendable (Request) -> Void
+    private let hooks: Hooks
+    private let handler: @Sendable (_ request: Request, _ thread: Int) -> Void
+
+    /// What is called on a pool's thread beside its handler; threads have the numbers from 0.
+    public struct Hooks: Sendable {
+        /// The thread has a connection, of which nothing is read yet.
+        public var accepted: @Sendable (_ thread: Int) -> Void
+        /// The connection is closed; the thread waits for the next one.
+        public var closed: @Sendable (_ thread: Int) -> Void
+
+        /// Makes hooks; without arguments, those that do nothing.
+        public init(
+            accepted: @escaping @Sendable (_ thread: Int) -> Void = { _ in },
+            closed: @escaping @Sendable (_ thread: Int) -> Void = { _ in }
+        ) {
+            self.accepted = accepted
+            self.closed = closed
+        }
+    }
 
     /// Makes a pool that does not run yet.
     ///
@@ -17,13 +35,15 @@ public final class WorkerPool: Sendable {
     ///   - listeners: the sockets to serve.
     ///   - threads: how many requests to serve at once.
     ///   - logger: where failures that no request is told of are logged.
-    ///   - handler: answers a request, on one of the threads; several run at once.
+    ///   - hooks: called as connections come and go.
+    ///   - handler: answers a request, on the thread of that number; several run at once.
     /// - Throws: ``FastCGIError`` when libfcgi or the system refuses.
     public init(
         listeners: [Listener],
         threads: Int,
         logger: Logger,
-        handler: @escaping @Sendable (Request) -> Void
+        hooks: Hooks = Hooks(),
+        handler: @escaping @Sendable (_ request: Request, _ thread: Int) -> Void
     ) throws(FastCGIError) {
         // Installs handlers for SIGPIPE, SIGUSR1 and SIGTERM where the program has none (os_unix.c).
         let status = FCGX_Init()
@@ -31,6 +51,7 @@ public final class WorkerPool: Sendable {
         acceptor = try Acceptor(listeners: listeners, logger: logger)
         self.threads = threads
         self.logger = logger
+        self.hooks = hooks
         self.handler = handler
     }
 
@@ -41,9 +62,9 @@ public final class WorkerPool: Sendable {
     public func run(started: () -> Void) throws(FastCGIError) {
         var running: [WorkerThread] = []
         do {
-            for _ in 0..<threads {
+            for thread in 0..<threads {
                 let waiter = try acceptor.makeWaiter()
-                running.append(try WorkerThread { self.serve(waiter) })
+                running.append(try WorkerThread { self.serve(waiter, thread) })
             }
         } catch {
             stop()
@@ -56,19 +77,24 @@ public final class WorkerPool: Sendable {
 
     /// Accepts no more, and lets ``run(started:)`` return when what is under way is done. May be called from any
     /// thread.
-    public func stop() {
-        acceptor.stop()
+    ///
+    /// - Parameter keepsSockets: whether someone goes on to serve this process's own unix sockets, so that clients may
+    ///   still connect.
+    public func stop(keepsSockets: Bool = false) {
+        acceptor.stop(keepsSockets: keepsSockets)
     }
 
-    private func serve(_ waiter: Acceptor.Waiter) {
-        while let connection = acceptor.next(waiter) { serve(connection) }
-        acceptor.drain { serve($0) }
+    private func serve(_ waiter: Acceptor.Waiter, _ thread: Int) {
+        while let connection = acceptor.next(waiter) { serve(connection, thread) }
+        acceptor.drain { serve($0, thread) }
     }
 
-    private func serve(_ connection: Int32) {
+    private func serve(_ connection: Int32, _ thread: Int) {
+        hooks.accepted(thread)
+        defer { hooks.closed(thread) }
         do {
             let request = try Request(connection: connection)
-            handler(request)
+            handler(request, thread)
             request.finish()
         } catch {
             logger.notice("a connection brought no FastCGI request", metadata: ["error": "\(error)"])

@@ -2,7 +2,7 @@ import Glibc
 import SystemPackage
 
 /// A thread of the system (pthreads(7)).
-public struct WorkerThread {
+public struct WorkerThread: Sendable {
     private final class Body {
         let run: @Sendable () -> Void
         init(_ run: @escaping @Sendable () -> Void) { self.run = run }

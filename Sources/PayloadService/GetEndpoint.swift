@@ -6,18 +6,18 @@ import PayloadStore
 struct GetEndpoint {
     let store: PayloadStore
 
-    func respond(to request: ServiceRequest, _ subject: inout Subject) throws -> ServiceResponse {
+    func respond(to request: ServiceRequest, _ trace: RequestTrace) throws -> ServiceResponse {
         try request.checkContentType()
         let expected = try expectedLength(request)
         let key = try self.key(request)
-        subject.namespace = key.namespace
-        subject.digest = key.digest
+        trace.subject.namespace = key.namespace
+        trace.subject.digest = key.digest
         try Tenancy(request.allowedNamespaces).check(key.namespace)
         guard let payload = try store.open(key) else { throw Refusal(.notFound, "blob not found") }
         guard payload.size == expected else {
             throw Refusal(.preconditionFailed, "payload has \(payload.size) bytes, expected \(expected)")
         }
-        return deliver(payload, key.digest, request)
+        return deliver(payload, key.digest, request, trace)
     }
 
     private func expectedLength(_ request: ServiceRequest) throws(Refusal) -> UInt64 {
@@ -40,7 +40,12 @@ struct GetEndpoint {
         return key
     }
 
-    private func deliver(_ payload: StoredPayload, _ digest: Digest, _ request: ServiceRequest) -> ServiceResponse {
+    private func deliver(
+        _ payload: StoredPayload,
+        _ digest: Digest,
+        _ request: ServiceRequest,
+        _ trace: RequestTrace
+    ) -> ServiceResponse {
         let etag = "\"\(digest)\""
         let validators = [
             ("ETag", etag),
@@ -57,28 +62,32 @@ struct GetEndpoint {
         switch request.delivery {
         case .redirect(let prefix):
             // The web server sends the file, answers Range and writes Content-Length.
+            trace.bytesOut += payload.size
             let path = "\(String(decoding: prefix, as: UTF8.self))/\(PercentEncoding.encodePath(payload.path.utf8))"
             return ServiceResponse(.ok, headers: headers + [("X-Accel-Redirect", path)])
         case .stream:
             let range =
                 request.headers.ifRange.map { $0.elementsEqual(etag.utf8) } ?? true ? request.headers.range : nil
-            return stream(payload, ByteRange(range, size: payload.size), headers + [("Accept-Ranges", "bytes")])
+            return stream(payload, ByteRange(range, size: payload.size), headers + [("Accept-Ranges", "bytes")], trace)
         }
     }
 
     private func stream(
         _ payload: StoredPayload,
         _ range: ByteRange,
-        _ headers: [(String, String)]
+        _ headers: [(String, String)],
+        _ trace: RequestTrace
     ) -> ServiceResponse {
         switch range {
         case .whole:
+            trace.bytesOut += payload.size
             return ServiceResponse(
                 .ok,
                 headers: headers,
                 body: .produced(payload.size) { try payload.read(0..<payload.size, $0) }
             )
         case .part(let part):
+            trace.bytesOut += part.upperBound - part.lowerBound
             let described = "bytes \(part.lowerBound)-\(part.upperBound - 1)/\(payload.size)"
             return ServiceResponse(
                 .partialContent,

@@ -2,8 +2,8 @@ import Logging
 import PayloadKey
 import PayloadStore
 
-/// The three endpoints of the wire contract, and the codec server, over a store. Knows nothing of the protocol that
-/// brings the requests.
+/// The three endpoints of the wire contract, the codec server, and a ping that asks no more of the service than an
+/// answer, over a store. Knows nothing of the protocol that brings the requests.
 public struct PayloadService: Sendable {
     /// The largest payload that the wire contract knows, in bytes: 1 GiB.
     public static let defaultMaximumPayload: UInt64 = 1 << 30
@@ -34,48 +34,65 @@ public struct PayloadService: Sendable {
     }
 
     /// Answers a request; every failure becomes an answer, too.
-    public func respond(to request: ServiceRequest) -> ServiceResponse {
-        var subject = Subject()
+    ///
+    /// - Parameter trace: what is to be told of the request as it is served. The answer is not sent yet when this
+    ///   returns.
+    public func respond(to request: ServiceRequest, _ trace: RequestTrace = RequestTrace()) -> ServiceResponse {
         var response: ServiceResponse
         do {
-            response = try route(request, &subject)
+            response = try route(request, trace)
         } catch let refusal as Refusal {
             response = ServiceResponse(refusal)
         } catch {
-            response = ServiceResponse(refusal(for: error, subject, request))
+            response = ServiceResponse(refusal(for: error, trace, request))
         }
-        subject.describe(in: &response)
+        trace.turn(to: .answering)
+        if let id = trace.id, response.status.code >= 400 { response.add("X-Request-Id", id) }
+        trace.subject.describe(in: &response)
         return response
     }
 
-    private func route(_ request: ServiceRequest, _ subject: inout Subject) throws -> ServiceResponse {
+    private func route(_ request: ServiceRequest, _ trace: RequestTrace) throws -> ServiceResponse {
         if let prefix = request.codecPrefix, let path = CodecPath(request.path, below: prefix) {
+            trace.endpoint = path.operation.endpoint
             try request.checkMethod("POST")
             return try CodecEndpoint(store: store, maximumPayload: maximumPayload, limits: codec)
-                .respond(to: request, path, &subject)
+                .respond(to: request, path, trace)
         }
         switch String(decoding: request.path, as: UTF8.self) {
         case "/v2/health/head":
+            trace.endpoint = .health
             try request.checkMethod("HEAD")
             return try HealthEndpoint(store: store, logger: logger).respond()
         case "/v2/blobs/put":
+            trace.endpoint = .put
             try request.checkMethod("PUT")
-            return try PutEndpoint(store: store, maximumPayload: maximumPayload).respond(to: request, &subject)
+            return try PutEndpoint(store: store, maximumPayload: maximumPayload).respond(to: request, trace)
         case "/v2/blobs/get":
+            trace.endpoint = .get
             try request.checkMethod("GET")
-            return try GetEndpoint(store: store).respond(to: request, &subject)
+            return try GetEndpoint(store: store).respond(to: request, trace)
+        case "/lps/ping":
+            trace.endpoint = .ping
+            try request.checkMethod("GET")
+            return ServiceResponse(
+                .ok,
+                headers: [("Content-Type", "text/plain; charset=utf-8")],
+                body: .bytes(Array("pong\n".utf8))
+            )
         default:
             throw Refusal(.notFound, "unknown path '\(printable(request.path))'")
         }
     }
 
     /// The one place where failures get their status, and their line in the log.
-    private func refusal(for error: any Error, _ subject: Subject, _ request: ServiceRequest) -> Refusal {
-        var details = subject.metadata
+    private func refusal(for error: any Error, _ trace: RequestTrace, _ request: ServiceRequest) -> Refusal {
+        var details = trace.subject.metadata
         details["path"] = "\(printable(request.path))"
         details["error"] = "\(error)"
         switch error {
         case is UploadMismatch:
+            trace.mismatches += 1
             logger.notice("an upload is not what was announced", metadata: details)
             return .badRequest("checksum mismatch")
         case let error as StoreError where error.code == .noSpace:
@@ -85,6 +102,9 @@ public struct PayloadService: Sendable {
             // Where this is the rule, the worker sees another incoming/ than the web server.
             logger.warning("an upload's file is gone, its client has left", metadata: details)
             return Refusal(.internalServerError, "the upload's file is gone")
+        case is RequestTimeout:
+            logger.warning("a request was given up", metadata: details)
+            return Refusal(.serviceUnavailable, "\(error)")
         case is StoreError:
             logger.error("the store failed", metadata: details)
             return Refusal(.internalServerError, "the store failed, the worker's log says how")

@@ -7,12 +7,12 @@ struct PutEndpoint {
     /// Bytes.
     let maximumPayload: UInt64
 
-    func respond(to request: ServiceRequest, _ subject: inout Subject) throws -> ServiceResponse {
+    func respond(to request: ServiceRequest, _ trace: RequestTrace) throws -> ServiceResponse {
         try request.checkContentType()
         let length = try announcedLength(request)
         let query = Query(request.query)
-        let namespace = try self.namespace(query, of: request, &subject)
-        let digest = try self.digest(query, &subject)
+        let namespace = try self.namespace(query, of: request, trace)
+        let digest = try self.digest(query, trace)
         let metadata = try self.metadata(request)
         let key = PayloadKey(
             namespace: namespace,
@@ -20,10 +20,14 @@ struct PutEndpoint {
             digest: digest,
             metadataHash: metadata.hash
         )
-        let upload = try verify(request.body, length, digest)
+        try trace.enter(.hashing)
+        let upload = try verify(request.body, length, digest, trace)
+        trace.bytesIn += upload.size
+        try trace.enter(.committing)
         let outcome = try store.commit(upload, as: key)
+        trace.committed(outcome)
         return ServiceResponse(
-            outcome == .created ? .created : .ok,
+            outcome == .existed ? .ok : .created,
             headers: [("Content-Type", "application/json")],
             body: .bytes(Array("{\"Key\":\(JSONText.string(key.description.unicodeScalars))}\n".utf8))
         )
@@ -48,16 +52,16 @@ struct PutEndpoint {
     private func namespace(
         _ query: Query,
         of request: ServiceRequest,
-        _ subject: inout Subject
+        _ trace: RequestTrace
     ) throws(Refusal) -> Namespace {
         guard let text = query["namespace"] else { throw .badRequest("namespace query parameter is required") }
         let namespace = try Namespace(named: text)
-        subject.namespace = namespace
+        trace.subject.namespace = namespace
         try Tenancy(request.allowedNamespaces).check(namespace)
         return namespace
     }
 
-    private func digest(_ query: Query, _ subject: inout Subject) throws(Refusal) -> Digest {
+    private func digest(_ query: Query, _ trace: RequestTrace) throws(Refusal) -> Digest {
         guard let text = query["digest"] else { throw .badRequest("digest query parameter is required") }
         let digest: Digest
         do {
@@ -68,7 +72,7 @@ struct PutEndpoint {
             case .format(let text): throw .badRequest("invalid digest format '\(printable(text))'")
             }
         }
-        subject.digest = digest
+        trace.subject.digest = digest
         return digest
     }
 
@@ -80,15 +84,27 @@ struct PutEndpoint {
         }
     }
 
-    private func verify(_ body: ServiceRequest.Body, _ length: UInt64, _ digest: Digest) throws -> VerifiedUpload {
+    private func verify(
+        _ body: ServiceRequest.Body,
+        _ length: UInt64,
+        _ digest: Digest,
+        _ trace: RequestTrace
+    ) throws -> VerifiedUpload {
         switch body {
         case .file(let path):
             // The web server has written the payload already: what is free now is what stays free.
             try store.checkSpace(for: 0)
-            return try store.verify(uploadAt: path, length: length, digest: digest)
+            return try store.verify(uploadAt: path, length: length, digest: digest, onPiece: trace.checkTime)
         case .stream(let source):
             try store.checkSpace(for: length)
-            return try store.receive(from: source, length: length, digest: digest)
+            return try store.receive(
+                from: { buffer in
+                    try trace.checkTime()
+                    return try source(buffer)
+                },
+                length: length,
+                digest: digest
+            )
         }
     }
 }

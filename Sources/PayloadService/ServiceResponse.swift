@@ -65,6 +65,13 @@ public struct Status: Equatable, Sendable {
     static let internalServerError = Status(code: 500, reason: "Internal Server Error")
     static let serviceUnavailable = Status(code: 503, reason: "Service Unavailable")
     static let insufficientStorage = Status(code: 507, reason: "Insufficient Storage")
+
+    /// Every code that an answer may have.
+    public static let codes = [
+        ok, created, partialContent, notModified, badRequest, forbidden, notFound, methodNotAllowed, lengthRequired,
+        preconditionFailed, contentTooLarge, rangeNotSatisfiable, internalServerError, serviceUnavailable,
+        insufficientStorage,
+    ].map(\.code)
 }
 
 /// Why a request is not served, as the client is told.

@@ -74,6 +74,15 @@ extension Descriptor {
         }
     }
 
+    /// The first bytes of a small file, at most 4096.
+    func head(_ name: String) throws -> [UInt8] {
+        var bytes = [UInt8](repeating: 0, count: 4096)
+        let count = try bytes.withUnsafeMutableBytes { buffer in
+            try countingSystemCall("read \(name)") { read(rawValue, buffer.baseAddress, buffer.count) }
+        }
+        return Array(bytes[..<count])
+    }
+
     /// Writes all of `bytes` at the file's end.
     func write(_ bytes: [UInt8], _ name: String) throws(StoreError) {
         do {

@@ -34,9 +34,14 @@ struct FileContent: Sendable {
     }
 
     /// Reads the whole content for its digest.
-    func digest() throws -> Digest {
+    ///
+    /// - Parameter onPiece: called with each piece; what it throws ends the reading.
+    func digest(onPiece: () throws -> Void = {}) throws -> Digest {
         var hasher = DigestHasher()
-        try read(0..<size) { hasher.update($0) }
+        try read(0..<size) { piece in
+            try onPiece()
+            hasher.update(piece)
+        }
         return hasher.finalize()
     }
 }

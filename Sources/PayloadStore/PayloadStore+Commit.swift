@@ -4,8 +4,10 @@ import SystemPackage
 
 /// What a commit found.
 public enum CommitOutcome: Sendable {
-    /// The key is new.
+    /// The key and its content are new.
     case created
+    /// The key is new, its content was there already.
+    case linked
     /// The key was there already; its age counts from now.
     case existed
 }
@@ -42,7 +44,7 @@ extension PayloadStore {
         healLostKeys(of: upload.digest, objects)
         // The object's name is not waited for: a payload is read by its key's.
         try keys.synchronize()
-        return outcome
+        return outcome == .created && object == .existed ? .linked : outcome
     }
 
     /// Makes sure that `objects/` has the content, of which the upload is one copy.

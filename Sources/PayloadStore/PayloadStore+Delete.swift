@@ -72,7 +72,7 @@ extension PayloadStore {
         }
         guard isEmpty else { return false }
         let name = path.split(separator: "/").last.map(String.init) ?? ""
-        guard StoreLayout.shards.contains(name) else { return try removeEmptyFolder(path) }
+        guard StoreLayout.isShard(name) else { return try removeEmptyFolder(path) }
         // An upload that has opened its shard's folder is about to link into it.
         return try withExclusiveLock(of: name) { () throws(StoreError) in try removeEmptyFolder(path) }
     }
@@ -90,7 +90,9 @@ extension PayloadStore {
     }
 
     /// Under the shard's exclusive lock.
-    private func deleteObjectWithoutKeys(_ digest: Digest) throws(StoreError) -> Bool {
+    ///
+    /// - Returns: whether it was there, without keys.
+    func deleteObjectWithoutKeys(_ digest: Digest) throws(StoreError) -> Bool {
         let path = StoreLayout.object(digest)
         guard let status = try root.status(of: path), status.isUnreferencedObject else { return false }
         try systemCall("unlink \(path)") { unlinkat(root.rawValue, path, 0) }
@@ -100,5 +102,5 @@ extension PayloadStore {
 
 extension FileStatus {
     /// An object has one name of its own, one for each key, and for some time that of the upload in `incoming/`.
-    fileprivate var isUnreferencedObject: Bool { isRegular && links == 1 }
+    var isUnreferencedObject: Bool { isRegular && links == 1 }
 }

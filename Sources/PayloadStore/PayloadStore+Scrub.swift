@@ -2,22 +2,8 @@ import Glibc
 import PayloadKey
 import SystemPackage
 
-/// Content that is not what was stored, and what a scrub did about it.
-public struct Damage: Sendable {
-    /// The digest that the content should have.
-    public let digest: Digest
-    /// The file that was looked at, relative to the store's root.
-    public let path: String
-    /// What is wrong with it.
-    public let reason: String
-    /// Where it was moved, relative to the store's root; `nil` when an upload had replaced it by then.
-    public let quarantine: String?
-    /// The keys that lost it. They answer as never stored, until an upload of the same payload heals them all.
-    public let keys: [PayloadKey]
-}
-
 /// A file whose content is not right: which one, and why.
-private struct Finding {
+private struct WrongContent {
     let identity: FileStatus.Identity
     let reason: String
 }
@@ -25,57 +11,111 @@ private struct Finding {
 extension PayloadStore {
     /// Reads all content and moves what is damaged to `quarantine/`, while uploads and downloads go on.
     ///
-    /// Every object is read, and every key that is not a link to its object (docs/on-disk-format.md tells when).
+    /// Every object is read, and every key that is not a link to its object (docs/on-disk-format.md tells when). When it
+    /// has come to its end, the store remembers when it began; a scrub that was interrupted or failed counts for nothing.
     ///
     /// - Parameters:
+    ///   - scope: what to read. A scrub since the last one sees all that was written since, and what a program did to a
+    ///     file; it can't see content that the disk has lost or changed by itself, for which only reading everything will
+    ///     do, nor what was written while the system's clock was set back behind the last scrub.
     ///   - pace: called after so many bytes were read; may take its time.
-    ///   - report: called with each damage, when its keys are gone.
+    ///   - report: called with each finding: damaged content, when its keys are gone, and content that can't be read, which
+    ///     makes a scrub incomplete.
     /// - Returns: how many files were read, and how many bytes.
     /// - Throws: ``StoreError``; what was moved is safe, and another scrub does the rest.
     public func scrub(
+        _ scope: ScrubScope = .everything,
         pace: (_ bytes: Int) -> Void = { _ in },
-        report: (Damage) throws -> Void
+        report: (Finding) throws -> Void
     ) throws -> (files: Int, bytes: UInt64) {
+        let started = try fileSystemTime()
+        let since = try start(of: scope, now: started)
         var files = 0
         var bytes: UInt64 = 0
-        func check(_ path: String, _ digest: Digest) throws -> Finding? {
-            files += 1
-            return try damage(path, digest) { count in
-                bytes += UInt64(count)
-                pace(count)
+        var isComplete = true
+        func check(_ path: String, _ digest: Digest) throws -> WrongContent? {
+            if since > .min, let status = try root.status(of: path), status.changed < since { return nil }
+            do {
+                return try wrongContent(path, digest) { count in
+                    bytes += UInt64(count)
+                    pace(count)
+                } opened: {
+                    files += 1
+                }
+            } catch let error as StoreError where error.code == .unreadable {
+                isComplete = false
+                try report(Finding(.unreadable, path, "can't be read: \(error)"))
+                return nil
             }
         }
         for shard in StoreLayout.shards {
             for name in try root.namesIfThere("\(StoreLayout.objects)/\(shard)") {
                 guard let digest = Digest(hex: name.utf8), digest.shard == shard,
-                    let finding = try check(StoreLayout.object(digest), digest)
+                    let wrong = try check(StoreLayout.object(digest), digest)
                 else { continue }
-                try report(try quarantine(object: digest, finding))
+                try report(try quarantine(object: digest, wrong))
             }
         }
         try forEachKey { stored in
-            guard try !isLinkToObject(stored), let finding = try check(stored.path, stored.key.digest) else { return }
-            if let damage = try quarantine(stored, finding) { try report(damage) }
+            guard try !isLinkToObject(stored), let wrong = try check(stored.path, stored.key.digest) else { return }
+            if let finding = try quarantine(stored, wrong) { try report(finding) }
         }
+        if isComplete { try recordScrub(started: started, isFull: since == .min) }
         return (files, bytes)
     }
 
-    private func isLinkToObject(_ stored: StoredKey) throws(StoreError) -> Bool {
-        guard let object = try root.status(of: StoreLayout.object(stored.key.digest)),
-            let key = try root.status(of: stored.path)
-        else { return false }
-        return object.identity == key.identity
+    /// How many bytes a scrub is going to read, but for keys without object; nothing is read for that.
+    public func contentToScrub(_ scope: ScrubScope) throws(StoreError) -> UInt64 {
+        let since = try start(of: scope, now: fileSystemTime())
+        var bytes: UInt64 = 0
+        for shard in StoreLayout.shards {
+            let folder = "\(StoreLayout.objects)/\(shard)"
+            for name in try root.namesIfThere(folder) {
+                guard let status = try root.status(of: "\(folder)/\(name)"), status.isRegular,
+                    status.changed >= since
+                else { continue }
+                bytes += status.size
+            }
+        }
+        return bytes
     }
 
-    /// What is wrong with a file, and which file it is; `nil` when its content is right, or it is gone.
-    private func damage(
+    /// From when on what has changed must be read, in microseconds since 1970.
+    ///
+    /// Content has the ctime of the last link to it: what was there when the last scrub began, and has not changed since,
+    /// was read by it, or by one before.
+    private func start(of scope: ScrubScope, now: Int64) throws(StoreError) -> Int64 {
+        switch scope {
+        case .everything:
+            return .min
+        case .sinceLast:
+            // A scrub in the future was one on a clock that was wrong.
+            guard let last = try lastScrub(), last.started <= now else { return .min }
+            return last.started
+        }
+    }
+
+    private func isLinkToObject(_ stored: StoredKey) throws(StoreError) -> Bool {
+        try root.status(of: StoreLayout.object(stored.key.digest))?.identity == stored.identity
+    }
+
+    /// Reads the content of a key, and takes it away when it is not right.
+    func quarantineIfDamaged(_ stored: StoredKey, _ pace: (Int) -> Void) throws -> Finding? {
+        guard let wrong = try wrongContent(stored.path, stored.key.digest, pace) else { return nil }
+        return try quarantine(stored, wrong)
+    }
+
+    /// What is wrong with a file, and which file it is; `nil` when its content is right, or it is gone, or is no file,
+    /// which ``inspect(repair:pace:report:)`` tells.
+    private func wrongContent(
         _ path: String,
         _ digest: Digest,
-        _ pace: (Int) -> Void
-    ) throws -> Finding? {
-        guard let file = try openIfThere(path) else { return nil }
+        _ pace: (Int) -> Void,
+        opened: () -> Void = {}
+    ) throws -> WrongContent? {
+        guard try root.status(of: path)?.isRegular == true, let file = try openIfThere(path) else { return nil }
+        opened()
         let status = try file.status(path)
-        guard status.isRegular else { throw StoreError(.damaged, "\(path) is not a regular file") }
         let content = FileContent(size: status.size, name: path, descriptor: file)
         var hasher = DigestHasher()
         do {
@@ -84,11 +124,11 @@ extension PayloadStore {
                 pace(piece.count)
             }
         } catch let error as StoreError where error.errno == .ioError {
-            return Finding(identity: status.identity, reason: "\(error)")
+            return WrongContent(identity: status.identity, reason: "\(error)")
         }
         let actual = hasher.finalize()
         guard actual != digest else { return nil }
-        return Finding(identity: status.identity, reason: "its \(status.size) bytes have digest \(actual)")
+        return WrongContent(identity: status.identity, reason: "its \(status.size) bytes have digest \(actual)")
     }
 
     private func openIfThere(_ path: String) throws(StoreError) -> Descriptor? {
@@ -96,48 +136,50 @@ extension PayloadStore {
             return try root.open(path, O_RDONLY | O_NONBLOCK)
         } catch let error where error.errno == .noSuchFileOrDirectory {
             return nil
+        } catch let error where error.errno == .permissionDenied || error.errno == .ioError {
+            throw StoreError(.unreadable, error.action, errno: error.errno)
         }
     }
 
     /// Takes an object out of the tree, then its keys: no upload can link to it any more.
     private func quarantine(
         object digest: Digest,
-        _ finding: Finding
-    ) throws -> Damage {
+        _ wrong: WrongContent
+    ) throws -> Finding {
         let path = StoreLayout.object(digest)
         let target = StoreLayout.quarantined(digest, IncomingFile.uniqueName())
         let isMoved = try withExclusiveLock(of: digest.shard) { () throws(StoreError) in
             // An upload may have replaced it.
-            guard try root.status(of: path)?.identity == finding.identity else { return false }
+            guard try root.status(of: path)?.identity == wrong.identity else { return false }
             try systemCall("move \(path) to \(target)") { renameat(root.rawValue, path, root.rawValue, target) }
             return true
         }
         var keys: [PayloadKey] = []
-        try forEachKey(in: KeySelection(), of: digest) { stored in
-            if try takeAway(stored, ifItIs: finding.identity) { keys.append(stored.key) }
+        try forEachKey(of: .one(digest)) { stored in
+            if try takeAway(stored, ifItIs: wrong.identity) { keys.append(stored.key) }
         }
-        return Damage(
-            digest: digest,
-            path: path,
-            reason: finding.reason,
-            quarantine: isMoved ? target : nil,
-            keys: keys
+        return Finding(
+            .damaged,
+            path,
+            wrong.reason,
+            .mended(isMoved ? "moved to \(target)" : "replaced by an upload"),
+            damage: Damage(digest: digest, quarantine: isMoved ? target : nil, keys: keys)
         )
     }
 
     /// Takes away a key that has damaged content of its own; `nil` when an upload has replaced it.
     private func quarantine(
         _ stored: StoredKey,
-        _ finding: Finding
-    ) throws(StoreError) -> Damage? {
+        _ wrong: WrongContent
+    ) throws(StoreError) -> Finding? {
         let target = StoreLayout.quarantined(stored.key.digest, IncomingFile.uniqueName())
-        guard try takeAway(stored, ifItIs: finding.identity, keepAs: target) else { return nil }
-        return Damage(
-            digest: stored.key.digest,
-            path: stored.path,
-            reason: finding.reason,
-            quarantine: target,
-            keys: [stored.key]
+        guard try takeAway(stored, ifItIs: wrong.identity, keepAs: target) else { return nil }
+        return Finding(
+            .damaged,
+            stored.path,
+            wrong.reason,
+            .mended("moved to \(target)"),
+            damage: Damage(digest: stored.key.digest, quarantine: target, keys: [stored.key])
         )
     }
 

@@ -11,30 +11,34 @@ extension PayloadStore {
     /// - Throws: ``StoreError``; what was removed before stays removed.
     @discardableResult
     public func sweepIncoming() throws(StoreError) -> Int {
-        var removed = try sweep(StoreLayout.incoming) { _ in true }
-        for folder in [StoreLayout.objects, StoreLayout.keys] {
-            removed += try sweep(folder) { $0.hasPrefix(StoreLayout.probePrefix) }
-        }
+        var removed = 0
+        for path in try leftovers() where try removeLeftover(path) { removed += 1 }
         if removed > 0 {
             logger.notice("leftovers of crashed uploads were removed", metadata: ["files": "\(removed)"])
         }
         return removed
     }
 
-    private func sweep(_ folder: String, _ isLeftover: (_ name: String) -> Bool) throws(StoreError) -> Int {
+    /// What crashes have left of uploads, and of starts that tried whether uploads can be linked.
+    func leftovers() throws(StoreError) -> [String] {
+        var found = try root.names(StoreLayout.incoming).map { "\(StoreLayout.incoming)/\($0)" }
+        for folder in [StoreLayout.objects, StoreLayout.keys] {
+            found += try root.names(folder).filter { $0.hasPrefix(StoreLayout.probePrefix) }.map { "\(folder)/\($0)" }
+        }
         let now = time(nil)
-        var removed = 0
-        for path in try root.names(folder).filter(isLeftover).map({ "\(folder)/\($0)" }) {
+        var old: [String] = []
+        for path in found {
             guard let status = try root.status(of: path), status.isRegular,
                 now - status.modified > Self.uploadLifetime
             else { continue }
-            // Another worker that starts now may sweep, too.
-            let gone = try systemCall("unlink \(path)", expecting: .noSuchFileOrDirectory) {
-                unlinkat(root.rawValue, path, 0)
-            }
-            if gone == nil { removed += 1 }
+            old.append(path)
         }
-        return removed
+        return old
+    }
+
+    /// - Returns: whether it was this call that removed it; another worker that starts now may sweep, too.
+    func removeLeftover(_ path: String) throws(StoreError) -> Bool {
+        try systemCall("unlink \(path)", expecting: .noSuchFileOrDirectory) { unlinkat(root.rawValue, path, 0) } == nil
     }
 
     /// Tells the log of files that do not belong in the store's upper folders; they are never touched. Looks at the
@@ -46,20 +50,28 @@ extension PayloadStore {
     }
 
     func strayFiles() throws(StoreError) -> [String] {
-        let expected = Set(StoreLayout.folders + [StoreLayout.description, StoreLayout.lostAndFound])
+        let expected = Set(
+            StoreLayout.folders + [StoreLayout.description, StoreLayout.scrubRecord, StoreLayout.lostAndFound]
+        )
         var stray = try root.names(".").filter { !expected.contains($0) }
-        let shards = Set(StoreLayout.shards)
         for folder in [StoreLayout.objects, StoreLayout.locks] {
-            stray += try root.names(folder).filter { !shards.contains($0) }.map { "\(folder)/\($0)" }
+            stray += try root.names(folder).filter { !StoreLayout.isShard($0) && !isProbe($0) }.map {
+                "\(folder)/\($0)"
+            }
         }
         for path in try root.names(StoreLayout.incoming).map({ "\(StoreLayout.incoming)/\($0)" })
         where try root.status(of: path)?.isRegular == false {
             stray.append(path)
         }
         for path in try root.names(StoreLayout.keys).map({ "\(StoreLayout.keys)/\($0)" })
-        where try root.status(of: path)?.isFolder == false {
+        where try root.status(of: path)?.isFolder == false && !isProbe(path) {
             stray.append(path)
         }
         return stray.sorted()
+    }
+
+    /// A start that is under way has one for a moment; what a crash left of it is the sweep's.
+    private func isProbe(_ path: String) -> Bool {
+        path.split(separator: "/").last?.hasPrefix(StoreLayout.probePrefix) == true
     }
 }

@@ -7,12 +7,19 @@ extension PayloadStore {
     ///   - path: where the web server says the file is: the store's own path, `/incoming/` and a name.
     ///   - length: the announced length in bytes.
     ///   - digest: the announced digest.
+    ///   - onPiece: called with each piece of the file, before it is hashed.
     /// - Throws: ``UploadMismatch`` when the content is not what was announced; ``StoreError`` with code
-    ///   `uploadNotAcceptable` when the path is not a regular file in `incoming/`, `uploadGone` when there is no file.
-    public func verify(uploadAt path: [UInt8], length: UInt64, digest: Digest) throws -> VerifiedUpload {
+    ///   `uploadNotAcceptable` when the path is not a regular file in `incoming/`, `uploadGone` when there is no file;
+    ///   or what `onPiece` throws.
+    public func verify(
+        uploadAt path: [UInt8],
+        length: UInt64,
+        digest: Digest,
+        onPiece: () throws -> Void = {}
+    ) throws -> VerifiedUpload {
         let upload = try open(uploadAt: path)
         guard upload.size == length else { throw UploadMismatch.length(announced: length, actual: upload.size) }
-        let actual = try upload.content.digest()
+        let actual = try upload.content.digest(onPiece: onPiece)
         guard actual == digest else { throw UploadMismatch.digest(announced: digest, actual: actual) }
         return VerifiedUpload(digest: digest, size: length, descriptor: upload.content.descriptor, ownFile: nil)
     }

@@ -6,23 +6,25 @@ extension PayloadStore {
     ///
     /// - Throws: ``StoreError`` when a folder can't be read, or what `visit` throws.
     public func forEachKey(in selection: KeySelection = KeySelection(), _ visit: (StoredKey) throws -> Void) throws {
-        try forEachKey(in: selection, of: nil, visit)
+        try forEachKey(in: selection, of: .all, visit)
     }
 
-    /// Looks only at the keys of one content, when there is a `digest`.
-    func forEachKey(in selection: KeySelection, of digest: Digest?, _ visit: (StoredKey) throws -> Void) throws {
-        let walk = KeyWalk(root: root, digest: digest)
-        let namespaces = try selection.namespace.map { [$0] } ?? self.namespaces()
-        for namespace in namespaces {
-            let folder = "\(StoreLayout.keys)/\(namespace)"
+    /// Looks only at the keys of some contents.
+    func forEachKey(
+        in selection: KeySelection = KeySelection(),
+        of digests: DigestSelection,
+        _ visit: (StoredKey) throws -> Void
+    ) throws {
+        let walk = KeyWalk(root: root, digests: digests)
+        func visitKeys(_ entry: KeyTreeEntry) throws {
+            if case .key(let stored, _) = entry { try visit(stored) }
+        }
+        for namespace in try selection.namespace.map({ [$0] }) ?? namespaces() {
             if let prefix = selection.prefix {
-                let parts = prefix.folders
-                try walk.prefixes(StoreLayout.path([folder, StoreLayout.custom] + parts), parts, namespace, visit)
+                let folder = [StoreLayout.keys, "\(namespace)", StoreLayout.custom] + prefix.folders
+                try walk.prefixes(StoreLayout.path(folder), prefix.folders, namespace, visitKeys)
             } else {
-                for shard in try root.namesIfThere("\(folder)/\(StoreLayout.common)") {
-                    try walk.shard("\(folder)/\(StoreLayout.common)/\(shard)", shard, namespace, nil, visit)
-                }
-                try walk.prefixes("\(folder)/\(StoreLayout.custom)", [], namespace, visit)
+                try walk.namespace(namespace, visitKeys)
             }
         }
     }
@@ -40,50 +42,6 @@ extension PayloadStore {
         guard let status = try root.status(of: path) else { return nil }
         guard status.isRegular else { throw StoreError(.damaged, "\(path) is not a regular file") }
         return StoredKey(key, path, status)
-    }
-}
-
-/// A walk through the folders below `keys/`.
-private struct KeyWalk {
-    let root: Descriptor
-    /// The content whose keys are wanted; `nil`: all keys.
-    let digest: Digest?
-
-    /// Visits the keys below a folder of prefixes; `parts` lead to it. A folder may be the shard of the prefix above it,
-    /// a longer prefix, or both.
-    func prefixes(
-        _ folder: String,
-        _ parts: [String],
-        _ namespace: Namespace,
-        _ visit: (StoredKey) throws -> Void
-    ) throws {
-        if let shard = parts.last, let prefix = KeyPrefix(validating: StoreLayout.path(parts.dropLast()).utf8) {
-            try self.shard(folder, shard, namespace, prefix, visit)
-        }
-        for name in try root.namesIfThere(folder) where StoreLayout.keyName(parsing: name) == nil {
-            let path = "\(folder)/\(name)"
-            if try root.status(of: path)?.isFolder == true { try prefixes(path, parts + [name], namespace, visit) }
-        }
-    }
-
-    /// Visits the keys of one shard.
-    func shard(
-        _ folder: String,
-        _ shard: String,
-        _ namespace: Namespace,
-        _ prefix: KeyPrefix?,
-        _ visit: (StoredKey) throws -> Void
-    ) throws {
-        guard digest == nil || digest?.shard == shard else { return }
-        for name in try root.namesIfThere(folder) {
-            guard let (digest, metadataHash) = StoreLayout.keyName(parsing: name), digest.shard == shard,
-                self.digest == nil || self.digest == digest
-            else { continue }
-            let path = "\(folder)/\(name)"
-            guard let status = try root.status(of: path), status.isRegular else { continue }
-            let key = PayloadKey(namespace: namespace, prefix: prefix, digest: digest, metadataHash: metadataHash)
-            try visit(StoredKey(key, path, status))
-        }
     }
 }
 

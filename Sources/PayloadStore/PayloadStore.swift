@@ -55,7 +55,7 @@ public final class PayloadStore: Sendable {
         }
     }
 
-    private static func withoutTrailingSlashes(_ path: String) -> String {
+    static func withoutTrailingSlashes(_ path: String) -> String {
         let end = path.utf8.lastIndex { $0 != UInt8(ascii: "/") }
         return end.map { String(path[...$0]) } ?? path
     }
@@ -69,7 +69,7 @@ public final class PayloadStore: Sendable {
         return String(cString: resolved)
     }
 
-    private static func openRoot(_ path: String) throws(StoreError) -> Descriptor {
+    static func openRoot(_ path: String) throws(StoreError) -> Descriptor {
         let descriptor = Glibc.open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
         guard descriptor >= 0 else {
             let error = Errno(rawValue: errno)

@@ -18,6 +18,8 @@ public struct StoreError: Error, Sendable {
         case uploadNotAcceptable
         /// The upload's file is gone: the web server removes it when its client leaves.
         case uploadGone
+        /// A file of the tree can't be opened: this user may not, or the disk fails.
+        case unreadable
         /// A file of the tree is not what it should be.
         case damaged
         /// Any other failure of a system call.
@@ -35,7 +37,7 @@ public struct StoreError: Error, Sendable {
     public var preventsUse: Bool {
         switch code {
         case .missing, .unknownFormat, .notWritable, .spansFileSystems: true
-        case .noSpace, .uploadNotAcceptable, .uploadGone, .damaged, .system: false
+        case .noSpace, .uploadNotAcceptable, .uploadGone, .unreadable, .damaged, .system: false
         }
     }
 

@@ -15,13 +15,7 @@ struct StoreFormat: Codable, Equatable {
 
     init(readFrom root: Descriptor) throws {
         let file = try root.open(StoreLayout.description, O_RDONLY)
-        var bytes = [UInt8](repeating: 0, count: 4096)
-        let count = try bytes.withUnsafeMutableBytes { buffer in
-            try countingSystemCall("read \(StoreLayout.description)") {
-                read(file.rawValue, buffer.baseAddress, buffer.count)
-            }
-        }
-        self = try JSONDecoder().decode(StoreFormat.self, from: Data(bytes[..<count]))
+        self = try JSONDecoder().decode(StoreFormat.self, from: Data(file.head(StoreLayout.description)))
     }
 
     var json: String { "{\"format\":\"\(format)\",\"version\":\(version)}\n" }

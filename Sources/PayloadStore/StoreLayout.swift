@@ -10,6 +10,8 @@ enum StoreLayout {
     static let keys = "keys"
     static let quarantine = "quarantine"
     static let locks = "locks"
+    /// When scrubs were completed.
+    static let scrubRecord = "last-scrub.json"
     /// Where a namespace's keys without prefix are, and those with one.
     static let common = "common"
     static let custom = "custom"
@@ -21,6 +23,10 @@ enum StoreLayout {
 
     /// The two hex digits of every shard.
     static let shards = (0...255).map { Digest.shard(of: UInt8($0)) }
+
+    private static let shardNames = Set(shards)
+
+    static func isShard(_ name: String) -> Bool { shardNames.contains(name) }
 
     static func objectFolder(_ digest: Digest) -> String {
         "\(objects)/\(digest.shard)"

@@ -14,10 +14,12 @@ public struct StoredKey: Sendable {
     public let lastStored: Int
     /// The file's path relative to the store's root.
     public let path: String
+    let identity: FileStatus.Identity
 
     init(_ key: PayloadKey, _ path: String, _ status: FileStatus) {
         self.key = key
         self.path = path
+        identity = status.identity
         size = status.size
         diskUsage = status.diskUsage
         // One link is the object's. Its name may be lost (docs/on-disk-format.md).

@@ -4,74 +4,91 @@ import Glibc
 import Logging
 import PayloadService
 
-/// What a worker is told to do: options, or else environment variables, or else defaults, validated.
+/// What a worker is told to do: options, or else what the configuration file has, or else environment variables, or
+/// else defaults, validated.
 struct Configuration {
     let store: String
     /// `nil`: the sockets that the process was started with.
     let listen: ListenAddress?
     let access: Listener.Access
     let threads: Int
-    /// Bytes.
-    let maximumPayload: UInt64
-    let codec: CodecLimits
     /// Bytes; `nil`: the store's own default.
     let reserve: UInt64?
-    let logLevel: Logger.Level
+    /// What the pool's processes share; `nil`: they share nothing, and have no status page.
+    let runtimeFolder: String?
+    /// How often to measure the store; `nil`: never.
+    let measureInterval: Duration?
+    let errorLog: String
+    /// `nil`: none.
+    let accessLog: String?
+    let settings: Settings
+    /// Names in the configuration file that mean nothing.
+    let unknown: [String]
 
-    init(_ options: LPSWorker, environment: Environment) throws(ConfigurationError) {
-        func setting<Value>(
-            _ option: String?,
-            _ name: String,
-            _ expected: String,
-            _ parse: (String) -> Value?
-        ) throws(ConfigurationError) -> Value? {
-            guard let text = option ?? environment["LPS_" + name] else { return nil }
-            guard let value = parse(text) else {
-                let option = "--" + name.lowercased().split(separator: "_").joined(separator: "-")
-                throw ConfigurationError("\(option) (LPS_\(name)) is '\(text)', expected \(expected)")
-            }
-            return value
+    /// What can change while a worker runs.
+    struct Settings: Sendable {
+        /// Bytes.
+        let maximumPayload: UInt64
+        let codec: CodecLimits
+        let logLevel: Logger.Level
+        let slowLogAfter: Duration?
+        let requestTimeout: Duration?
+        /// After how many requests a process starts anew.
+        let maximumRequests: UInt64?
+        let accessFormat: AccessFormat
+    }
+
+    init(
+        _ options: LPSWorker,
+        environment: Environment,
+        file readFile: (String) throws(ConfigurationError) -> ConfigurationFile = ConfigurationFile.init(path:)
+    ) throws(ConfigurationError) {
+        var source = Source(environment: environment)
+        if let path = try source.setting(options.config, "CONFIG", "a path", { $0 }) {
+            // As in systemd's EnvironmentFile=.
+            let mayBeMissing = path.hasPrefix("-")
+            let path = mayBeMissing ? String(path.dropFirst()) : path
+            if !mayBeMissing || Glibc.access(path, F_OK) == 0 { source.file = try readFile(path) }
         }
-
-        guard let store = try setting(options.store, "STORE", "a path", { $0.isEmpty ? nil : $0 }) else {
+        guard let store = try source.setting(options.store, "STORE", "a path", { $0 }) else {
             throw ConfigurationError("--store (LPS_STORE) is required")
         }
         self.store = store
-        listen = try setting(
+        listen = try source.setting(
             options.listen,
             "LISTEN",
             "a unix socket's path or host:port",
             ListenAddress.init(parsing:)
         )
         access = Listener.Access(
-            mode: try setting(options.listenMode, "LISTEN_MODE", "an octal mode like 0660", Self.mode) ?? 0o660,
-            owner: try setting(options.listenOwner, "LISTEN_OWNER", "a user's name or number", Self.user),
-            group: try setting(options.listenGroup, "LISTEN_GROUP", "a group's name or number", Self.group)
+            mode: try source.setting(options.listenMode, "LISTEN_MODE", "an octal mode like 0660", Self.mode) ?? 0o660,
+            owner: try source.setting(options.listenOwner, "LISTEN_OWNER", "a user's name or number", Self.user),
+            group: try source.setting(options.listenGroup, "LISTEN_GROUP", "a group's name or number", Self.group)
         )
-        let size = "a size like 1073741824 or 1g"
         threads =
-            try setting(options.threads, "THREADS", "a number from 1 to 1024") { text in
+            try source.setting(options.threads, "THREADS", "a number from 1 to 1024") { text in
                 Int(text).flatMap { (1...1024).contains($0) ? $0 : nil }
             } ?? 16
-        maximumPayload =
-            try setting(options.maxPayload, "MAX_PAYLOAD", size, ByteSize.parse)
-            ?? PayloadService.defaultMaximumPayload
-        var codec = CodecLimits()
-        if let minimum = try setting(options.codecMinSize, "CODEC_MIN_SIZE", size, ByteSize.parse) {
-            codec.minimumSize = minimum
-        }
-        if let limit = try setting(options.codecDisplayLimit, "CODEC_DISPLAY_LIMIT", size, ByteSize.parse) {
-            codec.displayLimit = limit
-        }
-        if let limit = try setting(options.codecAnswerLimit, "CODEC_ANSWER_LIMIT", size, ByteSize.parse) {
-            codec.answerLimit = limit
-        }
-        self.codec = codec
-        reserve = try setting(options.reserve, "RESERVE", size, ByteSize.parse)
-        logLevel =
-            try setting(options.logLevel, "LOG_LEVEL", "one of debug, info, notice, warning, error") {
-                ["debug", "info", "notice", "warning", "error"].contains($0) ? Logger.Level(rawValue: $0) : nil
-            } ?? .info
+        reserve = try source.size(options.reserve, "RESERVE")
+        runtimeFolder = try source.setting(options.runtimeDir, "RUNTIME_DIR", "a path", { $0 })
+        measureInterval = try source.duration(options.measureInterval, "MEASURE_INTERVAL", default: .seconds(3600))
+        errorLog = try source.setting(options.errorLog, "ERROR_LOG", "a path", { $0 }) ?? LogFile.standardError
+        accessLog = try source.setting(options.accessLog, "ACCESS_LOG", "a path", { $0 })
+        settings = try Settings(options, &source)
+        unknown = source.file?.unknown(source.known) ?? []
+    }
+
+    /// The names of the settings that differ, and that a worker can't change while it runs.
+    func fixed(unlike other: Configuration) -> [String] {
+        [
+            ("LPS_STORE", store == other.store), ("LPS_LISTEN", listen == other.listen),
+            ("LPS_LISTEN_MODE", access.mode == other.access.mode),
+            ("LPS_LISTEN_OWNER", access.owner == other.access.owner),
+            ("LPS_LISTEN_GROUP", access.group == other.access.group), ("LPS_THREADS", threads == other.threads),
+            ("LPS_RESERVE", reserve == other.reserve), ("LPS_RUNTIME_DIR", runtimeFolder == other.runtimeFolder),
+            ("LPS_MEASURE_INTERVAL", measureInterval == other.measureInterval),
+            ("LPS_ERROR_LOG", errorLog == other.errorLog), ("LPS_ACCESS_LOG", accessLog == other.accessLog),
+        ].filter { !$0.1 }.map(\.0)
     }
 
     private static func mode(_ text: String) -> mode_t? {
@@ -84,6 +101,87 @@ struct Configuration {
 
     private static func group(_ text: String) -> gid_t? {
         gid_t(text) ?? getgrnam(text)?.pointee.gr_gid
+    }
+}
+
+extension Configuration.Settings {
+    fileprivate init(_ options: LPSWorker, _ source: inout Source) throws(ConfigurationError) {
+        maximumPayload = try source.size(options.maxPayload, "MAX_PAYLOAD") ?? PayloadService.defaultMaximumPayload
+        var codec = CodecLimits()
+        if let minimum = try source.size(options.codecMinSize, "CODEC_MIN_SIZE") { codec.minimumSize = minimum }
+        if let limit = try source.size(options.codecDisplayLimit, "CODEC_DISPLAY_LIMIT") { codec.displayLimit = limit }
+        if let limit = try source.size(options.codecAnswerLimit, "CODEC_ANSWER_LIMIT") { codec.answerLimit = limit }
+        self.codec = codec
+        logLevel =
+            try source.setting(options.logLevel, "LOG_LEVEL", "one of debug, info, notice, warning, error") {
+                ["debug", "info", "notice", "warning", "error"].contains($0) ? Logger.Level(rawValue: $0) : nil
+            } ?? .info
+        slowLogAfter = try source.duration(options.slowLogAfter, "SLOW_LOG_AFTER")
+        requestTimeout = try source.duration(options.requestTimeout, "REQUEST_TIMEOUT")
+        maximumRequests =
+            try source.setting(options.maxRequests, "MAX_REQUESTS", "a number of requests, 0 for no end", UInt64.init)
+            .flatMap { $0 == 0 ? nil : $0 }
+        let format = try source.setting(options.accessFormat, "ACCESS_FORMAT", "text with $names") { $0 }
+        accessFormat = try AccessFormat(parsing: format ?? AccessFormat.standard)
+    }
+}
+
+/// Where settings come from, and which there are.
+private struct Source {
+    let environment: Environment
+    var file: ConfigurationFile?
+    /// The names that were asked for.
+    var known: Set<String> = []
+
+    init(environment: Environment) {
+        self.environment = environment
+    }
+
+    mutating func setting<Value>(
+        _ option: String?,
+        _ name: String,
+        _ expected: String,
+        _ parse: (String) -> Value?
+    ) throws(ConfigurationError) -> Value? {
+        let variable = "LPS_" + name
+        known.insert(variable)
+        guard let text = option ?? file?[variable] ?? environment[variable] else { return nil }
+        guard !text.isEmpty, let value = parse(text) else {
+            let option = "--" + name.lowercased().split(separator: "_").joined(separator: "-")
+            throw ConfigurationError("\(option) (\(variable)) is '\(text)', expected \(expected)")
+        }
+        return value
+    }
+
+    mutating func size(_ option: String?, _ name: String) throws(ConfigurationError) -> UInt64? {
+        try setting(option, name, "a size like 1073741824 or 1g", ByteSize.parse)
+    }
+
+    /// `nil` for none, written as 0.
+    mutating func duration(
+        _ option: String?,
+        _ name: String,
+        default standard: Duration? = nil
+    ) throws(ConfigurationError) -> Duration? {
+        guard
+            let duration = try setting(option, name, "a time like 500ms, 30s, 5m or 1h, or 0", Duration.init(parsing:))
+        else { return standard }
+        return duration == .zero ? nil : duration
+    }
+}
+
+extension Duration {
+    /// Reads a time as an operator writes it: a whole number with `ms`, `s`, `m` or `h`; without one, seconds.
+    init?(parsing text: String) {
+        let digits = text.prefix { $0.isASCII && $0.isNumber }
+        guard let number = Int64(digits), number <= 1_000_000_000 else { return nil }
+        switch text[digits.endIndex...] {
+        case "ms": self = .milliseconds(number)
+        case "", "s": self = .seconds(number)
+        case "m": self = .seconds(number * 60)
+        case "h": self = .seconds(number * 3600)
+        default: return nil
+        }
     }
 }
 

@@ -1,25 +1,107 @@
 import FastCGI
 import Logging
 import PayloadService
+import Scoreboard
+import Synchronization
 
-/// Makes a service's request of a FastCGI request's parameters, and an answer in CGI's form of the service's response.
-struct Gateway: Sendable {
-    let service: PayloadService
-    let logger: Logger
+/// Makes a service's request of a FastCGI request's parameters, and an answer in CGI's form of the service's response;
+/// and tells of it to the scoreboard and the logs.
+final class Gateway: Sendable {
+    private let service: @Sendable (Configuration.Settings) -> PayloadService
+    private let scoreboard: Scoreboard
+    private let threads: [ThreadActivity]
+    private let accessLog: LogFile?
+    private let logger: Logger
+    private let current: Mutex<(service: PayloadService, settings: Configuration.Settings)>
 
-    func serve(_ request: Request) {
-        let response = service.respond(to: ServiceRequest(request))
-        do {
-            try write(response, to: request)
-        } catch {
-            // The status line is out: the client must see that the rest is missing.
-            request.abort()
-            let isGone = error is FastCGIError
-            logger.log(level: isGone ? .info : .error, "an answer was cut off", metadata: ["error": "\(error)"])
+    /// - Parameter service: makes the service that the settings ask for.
+    init(
+        _ settings: Configuration.Settings,
+        scoreboard: Scoreboard,
+        threads: Int,
+        accessLog: LogFile?,
+        logger: Logger,
+        service: @escaping @Sendable (Configuration.Settings) -> PayloadService
+    ) {
+        self.service = service
+        self.scoreboard = scoreboard
+        self.threads = (0..<threads).map { ThreadActivity(scoreboard.row($0)) }
+        self.accessLog = accessLog
+        self.logger = logger
+        current = Mutex((service(settings), settings))
+    }
+
+    /// Takes other settings for the requests that come from now on.
+    func use(_ settings: Configuration.Settings) {
+        let service = service(settings)
+        current.withLock { $0 = (service, settings) }
+    }
+
+    func accepted(_ thread: Int) { threads[thread].accepted() }
+    func closed(_ thread: Int) { threads[thread].closed() }
+
+    func serve(_ request: Request, _ thread: Int) {
+        let (service, settings) = current.withLock { $0 }
+        let call = ServiceRequest(request)
+        let id = request.requestID
+        RequestContext.$requestID.withValue(id) {
+            let trace = RequestTrace(id: id, timeout: settings.requestTimeout)
+            watch(trace, call, threads[thread])
+            let response = service.respond(to: call, trace)
+            do {
+                try write(response, to: request, trace)
+            } catch {
+                // The status line is out: the client must see that the rest is missing.
+                request.abort()
+                let isGone = error is FastCGIError
+                logger.log(level: isGone ? .info : .error, "an answer was cut off", metadata: ["error": "\(error)"])
+            }
+            trace.finish()
+            tell(call, trace, status: response.status.code, settings)
         }
     }
 
-    private func write(_ response: ServiceResponse, to request: Request) throws {
+    private func watch(_ trace: RequestTrace, _ call: ServiceRequest, _ thread: ThreadActivity) {
+        var subject = RequestSubject(
+            method: String(decoding: call.method, as: UTF8.self),
+            path: String(decoding: call.path, as: UTF8.self),
+            id: trace.id ?? ""
+        )
+        thread.turn(to: .checking, subject)
+        trace.onPhase = { [unowned trace, scoreboard] ended, took in
+            subject.learn(from: trace)
+            thread.turn(to: Activity(trace.phase), subject)
+            switch ended {
+            case .hashing: scoreboard.add(took, to: PoolCounter.hash)
+            case .committing: scoreboard.add(took, to: PoolCounter.commit)
+            case .checking, .answering: break
+            }
+        }
+    }
+
+    private func tell(
+        _ call: ServiceRequest,
+        _ trace: RequestTrace,
+        status: Int,
+        _ settings: Configuration.Settings
+    ) {
+        scoreboard.count(trace, status: status)
+        if trace.isTimedOut { scoreboard.add(to: .timeouts) }
+        accessLog?.write(settings.accessFormat.line(call, trace, status: status))
+        guard let limit = settings.slowLogAfter, trace.age > limit else { return }
+        scoreboard.add(to: .slow)
+        var details: Logger.Metadata = [
+            "endpoint": "\(trace.endpoint.rawValue)", "status": "\(status)",
+            "duration": "\(AccessFormat.seconds(trace.age))", "bytes_in": "\(trace.bytesIn)",
+            "bytes_out": "\(trace.bytesOut)",
+        ]
+        for (phase, duration) in trace.durations { details[phase.rawValue] = "\(AccessFormat.seconds(duration))" }
+        if let namespace = trace.namespace { details["namespace"] = "\(namespace)" }
+        if let digest = trace.digest { details["digest"] = "\(digest)" }
+        logger.warning("slow request", metadata: details)
+    }
+
+    private func write(_ response: ServiceResponse, to request: Request, _ trace: RequestTrace) throws {
         var head = "Status: \(response.status.code) \(response.status.reason)\r\n"
         for header in response.headers {
             head += "\(header.name): \(header.value)\r\n"
@@ -32,7 +114,10 @@ struct Gateway: Sendable {
             try bytes.withUnsafeBytes { try request.write($0) }
         case .produced(let length, let produce):
             try request.write(text: head + "Content-Length: \(length)\r\n\r\n")
-            try produce { try request.write($0) }
+            try produce { piece in
+                try trace.checkTime()
+                try request.write(piece)
+            }
         }
     }
 }
@@ -45,6 +130,13 @@ extension Request {
     /// A parameter that counts as absent when it is empty: nginx passes those of absent header fields so.
     fileprivate func presentParameter(_ name: String) -> [UInt8]? {
         parameter(name).flatMap { $0.isEmpty ? nil : $0 }
+    }
+
+    /// The web server's name for the request; anything but a short word counts as none.
+    fileprivate var requestID: String? {
+        guard let id = presentParameter("LPS_REQUEST_ID"), id.count <= 64, id.allSatisfy({ (0x21...0x7E).contains($0) })
+        else { return nil }
+        return String(decoding: id, as: UTF8.self)
     }
 }
 

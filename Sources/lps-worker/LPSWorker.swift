@@ -13,20 +13,36 @@ struct LPSWorker: ParsableCommand {
         abstract: "A worker of the Large Payload Service: a FastCGI process that stores and serves Temporal payloads.",
         discussion: """
             Every option may be given as an environment variable instead, LPS_ and its name: LPS_STORE, LPS_LISTEN, \
-            LPS_MAX_PAYLOAD. An option wins over its variable.
+            LPS_MAX_PAYLOAD; or, so named, in the file of --config. An option wins over the file, and that over the \
+            environment.
 
             Without --listen the worker serves the sockets that it was started with: systemd's (LISTEN_FDS), or else file \
             descriptor 0 (spawn-fcgi). Several processes may share such a socket.
 
-            SIGTERM, SIGINT, SIGQUIT: finishes the requests under way and exits with status 0; a second one ends it at once.
+            SIGTERM, SIGINT, SIGQUIT: finishes the requests under way and exits with status 0; a second one ends it at once. \
+            SIGHUP: reads the configuration file again; what can't change without a restart is named in the log. \
+            SIGUSR1: opens the log files anew. SIGUSR2: finishes the requests under way and starts the program anew, as \
+            it is then, on the same sockets: an upgrade that loses no request.
 
-            Sizes are bytes, or have one of the suffixes k, m, g (powers of 1024).
+            Sizes are bytes, or have one of the suffixes k, m, g (powers of 1024). Times are seconds, or have one of the \
+            suffixes ms, s, m, h.
 
             Exit status: 0 after a clean stop, 78 when options, store or socket do not allow a start, 64 for a wrong command line, 1 when the \
             system failed.
             """,
         version: "lps-worker \(version)"
     )
+
+    @Flag(help: "Check the configuration, say whether a worker would start, and exit with status 0 or 78.")
+    var check = false
+
+    @Option(
+        help: ArgumentHelp(
+            "A file of settings, LPS_NAME=value, read again on SIGHUP; with - before it, it may be missing.",
+            valueName: "path"
+        )
+    )
+    var config: String?
 
     @Option(help: ArgumentHelp("The store's folder, made with 'lps init'. Required.", valueName: "path"))
     var store: String?
@@ -89,14 +105,81 @@ struct LPSWorker: ParsableCommand {
     )
     var logLevel: String?
 
+    @Option(
+        help: ArgumentHelp(
+            "A folder that the processes of the pool share: for counters, and the status page's socket, status.sock.",
+            valueName: "path"
+        )
+    )
+    var runtimeDir: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "How often to measure the store for the status page, 0 for never. (default: 1h)",
+            valueName: "time"
+        )
+    )
+    var measureInterval: String?
+
+    @Option(
+        help: ArgumentHelp("Log a request that takes longer, with its phases. (default: 0, none)", valueName: "time")
+    )
+    var slowLogAfter: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "Give up a request that takes longer, unless it is being committed: 503. (default: 0, no limit)",
+            valueName: "time"
+        )
+    )
+    var requestTimeout: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "Start the process anew after so many requests, and up to a tenth more, losing none. (default: 0, never)",
+            valueName: "n"
+        )
+    )
+    var maxRequests: String?
+
+    @Option(help: ArgumentHelp("Where to log, a path or stderr. (default: stderr)", valueName: "path"))
+    var errorLog: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "Where to log a line for each request, a path or stderr. (default: nowhere)",
+            valueName: "path"
+        )
+    )
+    var accessLog: String?
+
+    @Option(
+        help: ArgumentHelp(
+            """
+            That line: text with \(AccessFormat.Variable.allCases.map { "$" + $0.rawValue }.joined(separator: ", ")).
+            """,
+            valueName: "format"
+        )
+    )
+    var accessFormat: String?
+
     func run() throws {
         do {
-            let configuration = try Configuration(self, environment: Environment.process)
-            try Worker(configuration).run()
+            let configuration = try configuration()
+            if check {
+                try Worker.check(configuration)
+                writeLine("lps-worker: the configuration is good")
+            } else {
+                try Worker(configuration, reread: { () throws(ConfigurationError) in try self.configuration() }).run()
+            }
         } catch {
-            writeLine("lps-worker: \(error)")
+            writeLine(Worker.priority(.error) + "lps-worker: \(error)")
             throw Self.exitCode(for: error)
         }
+    }
+
+    private func configuration() throws(ConfigurationError) -> Configuration {
+        try Configuration(self, environment: Environment.process)
     }
 
     /// EX_CONFIG of sysexits(3) tells a supervisor that another start will not help.

@@ -3,63 +3,187 @@ import Glibc
 import Logging
 import PayloadService
 import PayloadStore
+import Scoreboard
+import Synchronization
 
 /// A worker process, from its start to the end of its last request.
 struct Worker {
     private let configuration: Configuration
+    private let reread: @Sendable () throws(ConfigurationError) -> Configuration
+    private let level: LogLevel
     private let logger: Logger
 
-    init(_ configuration: Configuration) {
+    /// - Parameter reread: reads the configuration again.
+    init(
+        _ configuration: Configuration,
+        reread: @escaping @Sendable () throws(ConfigurationError) -> Configuration
+    ) {
         self.configuration = configuration
-        var logger = Logger(label: "lps-worker") { _ in LogfmtHandler() }
-        logger.logLevel = configuration.logLevel
-        self.logger = logger
+        self.reread = reread
+        let level = LogLevel(configuration.settings.logLevel)
+        self.level = level
+        let hasPriority = configuration.errorLog == LogFile.standardError && Self.hasPriority
+        logger = Logger(label: "lps-worker") { _ in LogfmtHandler(level, hasPriority: hasPriority) }
+    }
+
+    /// A person at a terminal needs no priorities.
+    private static let hasPriority = isatty(STDERR_FILENO) == 0
+
+    /// What a line on standard error begins with that does not come from a logger.
+    static func priority(_ level: Logger.Level) -> String {
+        hasPriority ? LogfmtHandler.priority(level) : ""
+    }
+
+    /// Makes sure that a worker would start, as far as that can be known without its socket.
+    ///
+    /// - Throws: an error whose description is one line.
+    static func check(_ configuration: Configuration) throws {
+        let logger = Logger(label: "lps-worker") { _ in LogfmtHandler(hasPriority: hasPriority) }
+        Self.warn(of: configuration.unknown, logger)
+        _ = try PayloadStore(path: configuration.store, reserve: configuration.reserve, logger: logger)
+        for path in [configuration.errorLog, configuration.accessLog ?? LogFile.standardError] {
+            _ = try LogFile(path: path)
+        }
+        if let folder = configuration.runtimeFolder, access(folder, W_OK | X_OK) != 0 {
+            throw ConfigurationError("write to runtime folder \(folder): \(String(cString: strerror(errno)))")
+        }
     }
 
     /// - Throws: an error whose description is one line, when the worker can't start.
     func run() throws {
         // Before any thread is made: each inherits the mask, and one waits for the signals.
-        let signals = StopSignals()
+        let signals = Signals()
+        let errorLog = try LogFile(path: configuration.errorLog, as: STDERR_FILENO)
+        let accessLog = try configuration.accessLog.map { path throws(ConfigurationError) in try LogFile(path: path) }
+        Self.warn(of: configuration.unknown, logger)
         raiseDescriptorLimit()
         let store = try PayloadStore(path: configuration.store, reserve: configuration.reserve, logger: logger)
         let listeners = try self.listeners()
-        let gateway = Gateway(
-            service: PayloadService(
-                store: store,
-                maximumPayload: configuration.maximumPayload,
-                codec: configuration.codec,
-                logger: logger
-            ),
-            logger: logger
-        )
-        let pool = try WorkerPool(listeners: listeners, threads: configuration.threads, logger: logger) { request in
-            gateway.serve(request)
-        }
-        try signals.watch { signal in
-            logger.notice("stopping: finishing the requests under way", metadata: ["signal": "\(signal)"])
-            notifySystemd("STOPPING=1")
-            pool.stop()
+        let scoreboard = try self.scoreboard()
+        let gateway = makeGateway(store, scoreboard, accessLog)
+        let retirement = Retirement()
+        retirement.set(configuration.settings.maximumRequests)
+        let end = End()
+        let pool = try makePool(listeners, gateway, retirement, end)
+        try signals.watch { event in
+            switch event {
+            case .stop(let signal):
+                logger.notice("stopping: finishing the requests under way", metadata: ["signal": "\(signal)"])
+                notifySystemd("STOPPING=1")
+                end.set(.stopped)
+                pool.stop()
+            case .startAnew:
+                logger.notice("starting anew: finishing the requests under way")
+                if end.set(.retired) { pool.stop(keepsSockets: true) }
+            case .reload:
+                reload(gateway, retirement)
+            case .reopenLogs:
+                reopen([errorLog] + (accessLog.map { [$0] } ?? []))
+            }
         }
         try store.reportStrayFiles()
         try store.sweepIncoming()
+        try Watchdog(Environment.process, scoreboard)?.start()
+        let statusServer = try startStatusServer(store, listeners, scoreboard)
         try pool.run {
             logger.notice(
                 "serving",
                 metadata: [
                     "version": "\(version)", "store": "\(store.path)", "threads": "\(configuration.threads)",
                     "listen": "\(listeners.map(\.name).joined(separator: " "))", "reserve": "\(store.reserve)",
-                    "max_payload": "\(configuration.maximumPayload)",
+                    "max_payload": "\(configuration.settings.maximumPayload)",
                 ]
             )
             notifySystemd("READY=1")
         }
+        statusServer?.stop()
+        scoreboard.finish()
+        if end.isRetired {
+            scoreboard.add(to: .retirements)
+            logger.notice("started anew: every request under way was answered")
+            throw Successor.replaceProcess(listeners)
+        }
         logger.notice("stopped: every request under way was answered")
+    }
+
+    // MARK: Parts
+
+    private func scoreboard() throws(ConfigurationError) -> Scoreboard {
+        do {
+            return try Scoreboard(in: configuration.runtimeFolder, threads: configuration.threads)
+        } catch {
+            throw ConfigurationError("\(error)")
+        }
+    }
+
+    private func makeGateway(_ store: PayloadStore, _ scoreboard: Scoreboard, _ accessLog: LogFile?) -> Gateway {
+        Gateway(
+            configuration.settings,
+            scoreboard: scoreboard,
+            threads: configuration.threads,
+            accessLog: accessLog,
+            logger: logger
+        ) { [logger] settings in
+            PayloadService(
+                store: store,
+                maximumPayload: settings.maximumPayload,
+                codec: settings.codec,
+                logger: logger
+            )
+        }
+    }
+
+    private func makePool(
+        _ listeners: [Listener],
+        _ gateway: Gateway,
+        _ retirement: Retirement,
+        _ end: End
+    ) throws(FastCGIError) -> WorkerPool {
+        // The pool is made with the hook that stops it.
+        let due = Due()
+        let hooks = WorkerPool.Hooks(
+            accepted: { gateway.accepted($0) },
+            closed: { thread in
+                gateway.closed(thread)
+                if retirement.isDue(), end.set(.retired) { due.stop() }
+            }
+        )
+        let pool = try WorkerPool(
+            listeners: listeners,
+            threads: configuration.threads,
+            logger: logger,
+            hooks: hooks
+        ) { request, thread in
+            gateway.serve(request, thread)
+        }
+        due.set(pool)
+        return pool
+    }
+
+    private func startStatusServer(
+        _ store: PayloadStore,
+        _ listeners: [Listener],
+        _ scoreboard: Scoreboard
+    ) throws -> StatusServer? {
+        guard let folder = configuration.runtimeFolder else { return nil }
+        let server = StatusServer(
+            scoreboard,
+            store: store,
+            listeners: listeners,
+            folder: folder,
+            access: configuration.access,
+            measureInterval: configuration.measureInterval,
+            logger: logger
+        )
+        try server.start()
+        return server
     }
 
     private func listeners() throws(ConfigurationError) -> [Listener] {
         let inherited: [Listener]
         do throws(FastCGIError) {
             if let address = configuration.listen {
+                if let listener = try Successor.inherited(address) { return [listener] }
                 return [try Listener(binding: address, access: configuration.access)]
             }
             inherited = try Listener.inherited()
@@ -86,4 +210,69 @@ struct Worker {
             logger.warning("can't raise the limit of open files", metadata: ["errno": "\(errno)"])
         }
     }
+
+    private static func warn(of unknown: [String], _ logger: Logger) {
+        for name in unknown {
+            logger.warning("the configuration file has an unknown setting", metadata: ["setting": "\(name)"])
+        }
+    }
+
+    // MARK: Signals
+
+    private func reload(_ gateway: Gateway, _ retirement: Retirement) {
+        notifySystemd("RELOADING=1")
+        defer { notifySystemd("READY=1") }
+        do {
+            let new = try reread()
+            Self.warn(of: new.unknown, logger)
+            for name in configuration.fixed(unlike: new) {
+                logger.warning("a changed setting needs a restart", metadata: ["setting": "\(name)"])
+            }
+            level.current = new.settings.logLevel
+            retirement.set(new.settings.maximumRequests)
+            gateway.use(new.settings)
+            logger.notice("the configuration was read again")
+        } catch {
+            logger.error("the configuration stays as it was", metadata: ["error": "\(error)"])
+        }
+    }
+
+    private func reopen(_ logs: [LogFile]) {
+        for log in logs {
+            do throws(ConfigurationError) {
+                try log.reopen()
+            } catch {
+                logger.error("a log goes on in its old file", metadata: ["error": "\(error)"])
+            }
+        }
+        logger.notice("logs are open anew")
+    }
+}
+
+/// Why a process ends; what was first counts, but that a stop wins.
+private final class End: Sendable {
+    enum Reason {
+        case stopped, retired
+    }
+
+    private let reason: Mutex<Reason?> = Mutex(nil)
+
+    var isRetired: Bool { reason.withLock { $0 == .retired } }
+
+    /// Whether this is the first reason.
+    @discardableResult
+    func set(_ new: Reason) -> Bool {
+        reason.withLock { reason in
+            defer { if reason == nil || new == .stopped { reason = new } }
+            return reason == nil
+        }
+    }
+}
+
+/// The pool that is to stop when its time has come.
+private final class Due: Sendable {
+    private let pool: Mutex<WorkerPool?> = Mutex(nil)
+
+    func set(_ pool: WorkerPool) { self.pool.withLock { $0 = pool } }
+    func stop() { pool.withLock { $0 }?.stop(keepsSockets: true) }
 }

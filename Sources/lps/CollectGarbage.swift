@@ -39,17 +39,23 @@ struct CollectGarbage: ParsableCommand {
         let selection = try selection.selection()
         let store = try store.open()
         let newest = time(nil) - olderThan.seconds
+        let progress = Progress.onTerminal("gc")
+        defer { progress?.wipe() }
+        if let progress { progress.begin(.keys, total: try count(selection, in: store, progress)) }
         var result = Result()
         try store.forEachKey(in: selection) { stored in
+            progress?.advance(by: 1)
             guard stored.lastStored < newest else { return }
             if try dryRun || store.delete(stored.key, if: { $0.lastStored < newest }) {
                 result.count(stored, isDryRun: dryRun)
             }
         }
+        progress?.begin("looking for content without keys")
         let objects = try store.collectObjects(isDryRun: dryRun)
         result.objectsWithoutKeys = objects.count
         result.freedBytes += objects.diskUsage
         if !dryRun { try store.removeEmptyFolders() }
+        progress?.wipe()
         if json {
             try Output.json(result)
         } else {
@@ -59,6 +65,13 @@ struct CollectGarbage: ParsableCommand {
                     + "without key; \(Output.size(result.freedBytes)) of the disk"
             )
         }
+    }
+
+    private func count(_ selection: KeySelection, in store: PayloadStore, _ progress: Progress) throws -> UInt64 {
+        progress.begin("counting keys")
+        var keys: UInt64 = 0
+        try store.forEachKey(in: selection) { _ in keys += 1 }
+        return keys
     }
 
     private struct Result: Encodable {

@@ -33,7 +33,7 @@ struct Init: ParsableCommand {
     var mode: FolderMode?
 
     func run() throws {
-        let path = try store.path()
+        let path = try store.folder()
         let isNew = try PayloadStore.create(at: path, access: .init(owner: owner?.owner, mode: mode?.bits))
         print(isNew ? "made an empty store at \(path)" : "there is a store at \(path)")
     }

@@ -1,91 +1,89 @@
 import ArgumentParser
 import ByteSize
-import Glibc
 import PayloadStore
 
-/// `lps scrub`: reads everything, and takes away what is damaged.
+/// `lps scrub`: reads everything, takes away what is damaged, and finds what crashes and accidents have left.
 struct Scrub: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "scrub",
-        abstract: "Reads all payloads, and moves damaged ones to quarantine.",
+        abstract: "Looks through the whole store, reads all payloads, and moves damaged ones to quarantine.",
         discussion: """
             The keys of a damaged payload answer 404 from then on, never wrong bytes. An upload of the same payload heals all of \
-            them.
+            them. This needs no --repair.
 
-            Safe while workers run. Exit status 1 when something was damaged.
+            With --repair it also deletes content that no key has and what uploads have left in incoming/ for over a day, gives a \
+            key's object its name back after the content was verified, sets owners and permissions, and makes missing folders. \
+            What is not the store's is reported, and never touched.
+
+            --since-last reads only what was stored, renewed or otherwise changed since the last scrub that came to its end began. \
+            It finds no old payload that the disk has changed by itself: scrub everything from time to time, too.
+
+            Safe while workers run. Exit status 1 when something was found, also when it is mended.
             """
     )
 
     @OptionGroup var store: StoreOption
     @Option(help: ArgumentHelp("The most bytes to read in a second: 100m. (default: no limit)", valueName: "size"))
     var rate: ByteCount?
-    @Flag(help: "A line of JSON for each damaged payload.")
+    @Flag(help: "Read only what changed since the last complete scrub began.")
+    var sinceLast = false
+    @Flag(help: "Mend what can safely be mended.")
+    var repair = false
+    @Flag(help: "A line of JSON for each finding.")
     var json = false
 
     func run() throws {
+        var tally = Tally()
+        let progress = Progress.onTerminal("scrub")
+        defer { progress?.wipe() }
+        func report(_ finding: Finding) throws {
+            tally.add(finding)
+            progress?.wipe()
+            if json { try Output.json(FindingRow(finding)) } else { print(finding.line) }
+        }
+        try PayloadStore.inspectLayout(at: store.path(), repair: repair, report: report)
         let store = try store.open()
+        let scope = sinceLast ? ScrubScope.sinceLast : .everything
         var limit = RateLimit(bytesPerSecond: rate?.bytes)
-        var damaged = 0
-        let read = try store.scrub(pace: { limit.pass($0) }) { damage in
-            damaged += 1
-            if json {
-                try Output.json(Row(damage))
-            } else {
-                print(
-                    "\(damage.path) is damaged, \(damage.reason); now \(damage.quarantine ?? "replaced by an upload")"
-                )
-                for key in damage.keys { print("  lost: \(key)") }
-            }
+        progress?.begin("looking through the folders")
+        try store.inspect(repair: repair, pace: { limit.pass($0) }, report: report)
+        let last = try store.lastScrub()
+        if let progress { progress.begin(.bytes, total: try store.contentToScrub(scope)) }
+        let read = try store.scrub(
+            scope,
+            pace: {
+                progress?.advance(by: $0)
+                limit.pass($0)
+            },
+            report: report
+        )
+        progress?.wipe()
+        if !json {
+            print("read \(read.files) files, \(Output.size(read.bytes)): \(tally.summary)\(since(last))")
         }
-        if !json { print("read \(read.files) files, \(Output.size(read.bytes)): \(damaged) damaged") }
-        if damaged > 0 { throw ExitCode.failure }
+        if tally.found > 0 { throw ExitCode.failure }
     }
 
-    private struct Row: Encodable {
-        let path: String
-        let digest: String
-        let reason: String
-        let quarantine: String?
-        let keys: [String]
+    /// What a scrub since the last one went by.
+    private func since(_ last: ScrubRecord?) -> String {
+        guard sinceLast else { return "" }
+        func time(_ microseconds: Int64) -> String { Output.time(Int(microseconds / 1_000_000)) }
+        guard let last else { return "; everything was read: no scrub was complete yet" }
+        let full = last.startedFull.map { "everything was last read \(time($0))" } ?? "everything was never read"
+        return "; not read again what is unchanged since \(time(last.started)), \(full)"
+    }
 
-        init(_ damage: Damage) {
-            path = damage.path
-            digest = "\(damage.digest)"
-            reason = damage.reason
-            quarantine = damage.quarantine
-            keys = damage.keys.map(\.description)
+    private struct Tally {
+        var found = 0
+        private var damaged = 0
+        private var mended = 0
+
+        mutating func add(_ finding: Finding) {
+            found += 1
+            if finding.damage != nil { damaged += 1 }
+            if case .mended = finding.remedy { mended += 1 }
         }
-    }
-}
 
-/// Slows down to a number of bytes a second, over all that has passed.
-struct RateLimit {
-    private let bytesPerSecond: UInt64?
-    private let start = ContinuousClock.now
-    private var passed: UInt64 = 0
-
-    init(bytesPerSecond: UInt64?) {
-        self.bytesPerSecond = bytesPerSecond
-    }
-
-    mutating func pass(_ bytes: Int) {
-        guard let bytesPerSecond else { return }
-        passed += UInt64(bytes)
-        let early = start + .seconds(Double(passed) / Double(bytesPerSecond)) - ContinuousClock.now
-        guard early > .zero else { return }
-        let (seconds, attoseconds) = early.components
-        var time = timespec(tv_sec: Int(seconds), tv_nsec: Int(attoseconds / 1_000_000_000))
-        // A signal that ends the pause early costs no more than that.
-        nanosleep(&time, nil)
-    }
-}
-
-/// A size that is not zero.
-struct ByteCount: ExpressibleByArgument {
-    let bytes: UInt64
-
-    init?(argument: String) {
-        guard let bytes = ByteSize.parse(argument), bytes > 0 else { return nil }
-        self.bytes = bytes
+        var summary: String { "\(damaged) damaged, \(found - damaged) other findings, \(mended) mended" }
     }
 }

@@ -9,21 +9,21 @@ struct StoreOption: ParsableArguments {
     @Option(help: ArgumentHelp("The store's folder. (default: LPS_STORE)", valueName: "path"), completion: .directory)
     var store: String?
 
-    /// The store's folder.
+    /// The folder that is named, whatever is there.
     ///
-    /// - Throws: a ``ValidationError`` when no store is named.
-    func path() throws -> String {
+    /// - Throws: a ``ValidationError`` when none is.
+    func folder() throws -> String {
         guard let path = store ?? getenv("LPS_STORE").map({ String(cString: $0) }), !path.isEmpty else {
             throw ValidationError("--store (LPS_STORE) is required")
         }
         return path
     }
 
-    /// Opens the store.
+    /// The store's folder.
     ///
-    /// - Throws: a ``ValidationError`` when no store is named or the user is not its owner, ``StoreError``.
-    func open() throws -> PayloadStore {
-        let path = try path()
+    /// - Throws: a ``ValidationError`` when no store is named or the user is not its owner.
+    func path() throws -> String {
+        let path = try folder()
         // A file of another user, also root's, could not be read by nginx, nor be deleted by the workers.
         var status = stat()
         if stat(path, &status) == 0, status.st_uid != geteuid() {
@@ -32,7 +32,14 @@ struct StoreOption: ParsableArguments {
                 "store \(path) belongs to \(owner): run this as that user, as 'sudo -u \(owner) lps …'"
             )
         }
-        return try PayloadStore(path: path, logger: Logger(label: "lps"))
+        return path
+    }
+
+    /// Opens the store.
+    ///
+    /// - Throws: as ``path()``, and ``StoreError``.
+    func open() throws -> PayloadStore {
+        try PayloadStore(path: path(), logger: Logger(label: "lps"))
     }
 }
 

@@ -41,6 +41,29 @@ import Testing
         withExtendedLifetime(first) {}
     }
 
+    @Test func `The queue of a unix socket has every connection that nobody has taken`() throws {
+        let listener = try Listener(binding: .unix(path: path))
+        #expect(listener.queue()?.waiting == 0)
+        let clients = try (0..<3).map { _ in try FastCGIClient(path) }
+        #expect(listener.queue()?.waiting == 3)
+        #expect(try #require(listener.queue()).limit > 3)
+        withExtendedLifetime(clients) {}
+    }
+
+    @Test func `The queue of a TCP socket has every connection that nobody has taken`() throws {
+        let listener = try Listener(binding: .tcp(host: "127.0.0.1", port: 0))
+        var address = sockaddr_in()
+        var size = socklen_t(MemoryLayout<sockaddr_in>.size)
+        let named = withUnsafeMutablePointer(to: &address) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { getsockname(listener.descriptor, $0, &size) }
+        }
+        try #require(named == 0)
+        let clients = try (0..<3).map { _ in try FastCGIClient(port: UInt16(bigEndian: address.sin_port)) }
+        try eventually("three connections wait") { listener.queue()?.waiting == 3 }
+        #expect(try #require(listener.queue()).limit > 3)
+        withExtendedLifetime(clients) {}
+    }
+
     @Test func `A file that is no socket is not removed`() throws {
         try write("precious".utf8, to: path)
         #expect(throws: FastCGIError.self) { try Listener(binding: .unix(path: path)) }

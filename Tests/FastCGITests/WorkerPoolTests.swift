@@ -20,7 +20,7 @@ import Testing
     @Test func `A pool on a port stops while clients go on connecting`() throws {
         let (listener, port) = try bindPort()
         let served = Counter()
-        let pool = try WorkerPool(listeners: [listener], threads: 2, logger: Self.quiet) { _ in
+        let pool = try WorkerPool(listeners: [listener], threads: 2, logger: Self.quiet) { _, _ in
             usleep(2000)
             served.add()
         }
@@ -57,7 +57,7 @@ import Testing
         let folder = try TemporaryFolder()
         defer { withExtendedLifetime(folder) {} }
         let listener = try Listener(binding: .unix(path: folder.file("s")))
-        let pool = try WorkerPool(listeners: [listener], threads: 2, logger: Self.quiet) { request in
+        let pool = try WorkerPool(listeners: [listener], threads: 2, logger: Self.quiet) { request, _ in
             var body = [UInt8](repeating: 0, count: 100)
             let count = (try? body.withUnsafeMutableBytes { try request.readBody(into: $0) }) ?? 0
             let answer = Array("Status: 200 OK\r\n\r\n".utf8) + (request.parameter("NAME") ?? []) + body.prefix(count)

@@ -83,22 +83,100 @@ import Testing
         try damage(key)
         let found = try lps("scrub")
         #expect(found.status == 1)
-        #expect(found.output.contains("is damaged") && found.output.contains("lost: \(key)"))
+        #expect(found.output.contains("damaged: objects/") && found.output.contains("lost: \(key)"))
         #expect(try stack.get(other, length: content.count).status == 404)
         #expect(try lps("scrub").status == 0)
         #expect(try put(content) == key)
         #expect(try stack.get(other, length: content.count).body == content)
     }
 
+    @Test func `A scrub tells what a crash has left, and mends it when asked to`() throws {
+        let key = try put(content)
+        let lost = try object(of: key)
+        unlink(lost)
+        let modified = try object(of: put(randomPayload(100)))
+        chmod(modified, 0o666)
+        try write([1], to: "\(stack.store)/note")
+        rmdir("\(stack.store)/quarantine")
+        let found = try lps("scrub")
+        #expect(found.status == 1)
+        #expect(found.output.contains("missing: quarantine") && found.output.contains("no folder quarantine/"))
+        #expect(try lps("scrub", "--repair").status == 1)
+
+        unlink(lost)
+        chmod(modified, 0o666)
+        for isMended in [false, true] {
+            let rows = try rows(lps("scrub", "--json", isMended ? "--repair" : "--since-last"))
+            let kinds = rows.compactMap { $0["kind"] as? String }.sorted()
+            #expect(kinds == ["keyWithoutObject", "stray", "wrongMode"])
+            for row in rows {
+                #expect(row["mended"] as? Bool == (isMended && row["kind"] as? String != "stray"))
+            }
+        }
+        unlink("\(stack.store)/note")
+        #expect(try lps("scrub").status == 0)
+        #expect(try FileManager.default.attributesOfItem(atPath: lost)[.referenceCount] as? Int == 2)
+        #expect(try stack.get(key, length: content.count).body == content)
+    }
+
+    /// The lines of JSON of a scrub that found something.
+    private func rows(_ result: (status: Int32, output: String)) throws -> [[String: Any]] {
+        #expect(result.status == 1, "\(result.output)")
+        return try result.output.split(separator: "\n").map { line in
+            try #require(JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: Any])
+        }
+    }
+
+    private func object(of key: String) throws -> String {
+        let digest = try #require(key.split(separator: ":").dropFirst().first?.prefix(64))
+        return "\(stack.store)/objects/\(digest.prefix(2))/\(digest)"
+    }
+
+    @Test func `What another user has put into the store is told, when it can be neither read nor mended`() throws {
+        try #require(geteuid() == 0, "this needs another user")
+        let object = try object(of: put(content))
+        chmod(stack.folder.path, 0o755)
+        #expect(try run("chown", ["-R", "65534:65534", stack.store]).status == 0)
+        #expect(chown(object, 0, 0) == 0 && chmod(object, 0o400) == 0)
+        let scrub = [Project.binary("lps"), "scrub", "--store", stack.store, "--repair", "--json"]
+        let rows = try rows(run("setpriv", ["--reuid", "65534", "--regid", "65534", "--clear-groups"] + scrub))
+        #expect(rows.compactMap { $0["kind"] as? String } == ["wrongOwner", "unreadable"])
+        #expect(rows.allSatisfy { $0["mended"] as? Bool == false })
+        #expect(!FileManager.default.fileExists(atPath: "\(stack.store)/last-scrub.json"), "it was not complete")
+    }
+
     @Test func `A scrub keeps to its rate`() throws {
-        for _ in 0..<8 { _ = try put(randomPayload(1 << 20)) }
+        for _ in 0..<4 { _ = try put(randomPayload(1 << 20)) }
         let start = ContinuousClock.now
-        #expect(try lps("scrub", "--rate", "4m").status == 0)
-        // Not faster; slower is the machine's affair.
-        #expect(ContinuousClock.now - start >= .seconds(2))
+        #expect(try lps("scrub", "--rate", "8m").status == 0)
+        // Not faster; slower is the machine's affair. RateLimitTests measure it.
+        #expect(ContinuousClock.now - start >= .seconds(0.5))
         for rate in ["0", "", "m", "1t", "-1", "1.5m", "99999999999g"] {
             #expect(try lps("scrub", "--rate=\(rate)").status == 64)
         }
+    }
+
+    @Test(arguments: [
+        ("scrub", "of 4.9 KiB"), ("gc --older-than 30d", "of 1 keys"), ("gc --older-than 30d --dry-run", "of 1 keys"),
+    ])
+    func `Progress is shown on a terminal, and nowhere else`(command: String, progress: String) throws {
+        _ = try put(content)
+        let lps = "'\(Project.binary("lps"))' \(command) --store '\(stack.store)'"
+        let results = stack.folder.file("results")
+        func shown(_ command: String) throws -> String {
+            let answer = try run("script", ["-qec", command, "/dev/null"])
+            #expect(answer.status == 0)
+            return answer.output
+        }
+        let name = command.prefix { $0 != " " }
+        let onTerminal = try shown("\(lps) > '\(results)'")
+        #expect(onTerminal.contains("\r\(name): 0") && onTerminal.contains(progress), "\(onTerminal)")
+        #expect(onTerminal.split(separator: "\r").last?.allSatisfy { $0 == " " } == true, "it is wiped")
+        let without = try shown("\(lps) > '\(results)-2' 2> '\(results)-errors'")
+        #expect(without.isEmpty)
+        #expect(try contents(of: "\(results)-errors").isEmpty)
+        #expect(try contents(of: "\(results)-2") == contents(of: results), "results are the same")
+        #expect(try !contents(of: results).isEmpty && !contents(of: results).contains(UInt8(ascii: "\r")))
     }
 
     @Test func `Sums count shared content once`() throws {

@@ -73,7 +73,7 @@ import Testing
         #expect(fixture.status(fixture.file("keys/emptied")) == nil)
         #expect(fixture.status(fixture.file("keys/stray/custom/file")) != nil)
         #expect(try fixture.get(content) == content)
-        #expect(try fixture.put(content, namespace: "emptied", prefix: "a/b") == .created)
+        #expect(try fixture.put(content, namespace: "emptied", prefix: "a/b") == .linked)
         #expect(try fixture.get(content, namespace: "emptied", prefix: "a/b") == content)
     }
 

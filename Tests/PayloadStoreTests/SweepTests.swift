@@ -47,7 +47,7 @@ import Testing
         let reopened = try PayloadStore(path: fixture.path, reserve: 0, logger: fixture.log.logger)
         #expect(try reopened.open(fixture.key(content))?.size == UInt64(content.count))
         #expect(try fixture.put(content) == .existed)
-        #expect(try fixture.put(content, metadata: "m") == .created)
+        #expect(try fixture.put(content, metadata: "m") == .linked)
         for name in stray + deeper { #expect(try contents(of: fixture.file(name)) == Array("stray".utf8)) }
     }
 }

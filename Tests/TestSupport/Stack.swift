@@ -93,11 +93,13 @@ package final class Stack: @unchecked Sendable {
         ]
         for (name, text) in files {
             let local = text.replacingOccurrences(of: "/var/lib/lps", with: folder.file("store"))
-                .replacingOccurrences(of: "/run/lps/lps.sock", with: folder.file("lps.sock"))
+                .replacingOccurrences(of: "/run/lps/", with: folder.path + "/")
                 .replacingOccurrences(of: "/var/log/nginx/lps.log", with: folder.file("access.log"))
                 .replacingOccurrences(of: "listen [::]:443 ssl http2;", with: "")
                 .replacingOccurrences(of: "listen 443", with: "listen unix:\(folder.file("https.sock"))")
                 .replacingOccurrences(of: "/etc/ssl/lps", with: folder.path)
+                // Clients of the tests come through nginx's unix sockets.
+                .replacingOccurrences(of: "allow 127.0.0.1;", with: "allow 127.0.0.1;\n    allow unix:;")
             try edit(local).write(toFile: folder.file(name), atomically: true, encoding: .utf8)
         }
         try makeCertificate(folder)
@@ -155,7 +157,7 @@ package final class Stack: @unchecked Sendable {
         let started = try (0..<count).map { _ in
             try ChildProcess(
                 Project.binary("lps-worker"),
-                ["--store", store] + options,
+                ["--store", store, "--runtime-dir", folder.path] + options,
                 standardInput: listener,
                 log: folder.file("worker-\(UUID().uuidString).log")
             )

@@ -9,23 +9,26 @@ struct CodecEndpoint {
     let maximumPayload: UInt64
     let limits: CodecLimits
 
-    func respond(to request: ServiceRequest, _ path: CodecPath, _ subject: inout Subject) throws -> ServiceResponse {
+    func respond(to request: ServiceRequest, _ path: CodecPath, _ trace: RequestTrace) throws -> ServiceResponse {
         let namespace = try self.namespace(request, path)
-        subject.namespace = namespace
+        trace.subject.namespace = namespace
         let tenancy = Tenancy(request.allowedNamespaces)
         if let namespace { try tenancy.check(namespace) }
+        try trace.enter(.hashing)
         let body = try CodecBody(try upload(request, path))
         if path.operation != .encode { try body.checkReferences() }
         var answer = CodecAnswer()
         for (index, payload) in body.payloads.enumerated() {
             try namingPayload(index) {
+                try trace.checkTime()
                 switch path.operation {
-                case .encode: try encode(payload, of: body, namespace, into: &answer)
+                case .encode: try encode(payload, of: body, namespace, trace, into: &answer)
                 case .decode: try decode(payload, of: body, at: index, tenancy, request, into: &answer)
                 case .download: try download(payload, of: body, tenancy, into: &answer)
                 }
             }
         }
+        if path.operation != .encode { trace.bytesOut += answer.length }
         return answer.response(body.upload, store)
     }
 
@@ -61,6 +64,7 @@ struct CodecEndpoint {
         _ payload: CodecBody.Payload,
         of body: CodecBody,
         _ namespace: Namespace?,
+        _ trace: RequestTrace,
         into answer: inout CodecAnswer
     ) throws {
         let isLarge = SerializedSize.ofPayload(payload.metadata, dataSize: payload.size) > limits.minimumSize
@@ -81,10 +85,13 @@ struct CodecEndpoint {
             throw Refusal.badRequest("the answer's references would have over \(CodecBody.maximumInMemory) bytes")
         }
         try store.checkSpace(for: payload.size)
+        try trace.enter(.hashing)
         let upload = try store.receive(length: payload.size, digest: payload.digest) { take in
             try body.read(payload, take)
         }
-        _ = try store.commit(upload, as: key)
+        trace.bytesIn += upload.size
+        try trace.enter(.committing)
+        trace.committed(try store.commit(upload, as: key))
     }
 
     // MARK: Decode

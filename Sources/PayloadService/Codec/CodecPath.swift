@@ -2,6 +2,14 @@
 struct CodecPath: Equatable {
     enum Operation: String {
         case encode, decode, download
+
+        var endpoint: RequestTrace.Endpoint {
+            switch self {
+            case .encode: .encode
+            case .decode: .decode
+            case .download: .download
+            }
+        }
     }
 
     let namespace: [UInt8]?

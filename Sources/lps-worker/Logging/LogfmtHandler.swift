@@ -6,7 +6,20 @@ import Logging
 /// Values from outside can't break a line or fake a field: what is not plain is quoted, and controls are escaped.
 struct LogfmtHandler: LogHandler {
     var metadata: Logger.Metadata = [:]
-    var logLevel: Logger.Level = .info
+    /// Whether a line begins with its priority, as journald reads it (sd-daemon(3)): `<5>`.
+    let hasPriority: Bool
+    private let level: LogLevel
+
+    init(_ level: LogLevel = LogLevel(.info), hasPriority: Bool = false) {
+        self.level = level
+        self.hasPriority = hasPriority
+    }
+
+    /// The same for every logger of the process.
+    var logLevel: Logger.Level {
+        get { level.current }
+        set { level.current = newValue }
+    }
 
     subscript(metadataKey key: String) -> Logger.Metadata.Value? {
         get { metadata[key] }
@@ -14,9 +27,23 @@ struct LogfmtHandler: LogHandler {
     }
 
     func log(event: LogEvent) {
-        let fields = metadata.merging(event.metadata ?? [:]) { $1 }.sorted { $0.key < $1.key }
-        let texts = fields.map { "\($0.key)=\(Self.quoted("\($0.value)"))" }
-        writeLine((["level=\(event.level)", "msg=\(Self.quoted("\(event.message)"))"] + texts).joined(separator: " "))
+        var fields = metadata.merging(event.metadata ?? [:]) { $1 }
+        if let id = RequestContext.requestID { fields["request_id"] = "\(id)" }
+        let texts = fields.sorted { $0.key < $1.key }.map { "\($0.key)=\(Self.quoted("\($0.value)"))" }
+        let line = ["level=\(event.level)", "msg=\(Self.quoted("\(event.message)"))"] + texts
+        writeLine((hasPriority ? Self.priority(event.level) : "") + line.joined(separator: " "))
+    }
+
+    /// syslog(3)'s numbers.
+    static func priority(_ level: Logger.Level) -> String {
+        switch level {
+        case .trace, .debug: "<7>"
+        case .info: "<6>"
+        case .notice: "<5>"
+        case .warning: "<4>"
+        case .error: "<3>"
+        case .critical: "<2>"
+        }
     }
 
     static func quoted(_ value: String) -> String {

@@ -1,0 +1,65 @@
+import PayloadKey
+
+/// Something in a store that is not as it should be, and what became of it.
+public struct Finding: Sendable {
+    /// What can be wrong.
+    public enum Kind: String, Sendable, CaseIterable {
+        /// Content that does not have its digest, or that the disk does not give back.
+        case damaged
+        /// Content that this user may not read; it was not verified.
+        case unreadable
+        /// Content that no key has: what a crash between an upload's two links leaves.
+        case objectWithoutKeys
+        /// A key whose object has lost its name: the payload is read all the same, but the next upload of it is stored twice.
+        case keyWithoutObject
+        /// A file of an upload that was cut off long ago.
+        case staleUpload
+        /// Permissions that lack what the store needs, or give what is nobody else's.
+        case wrongMode
+        /// A file or folder of another user than the store's.
+        case wrongOwner
+        /// A folder or file that every store has.
+        case missing
+        /// A file or folder that is not the store's. It is never touched.
+        case stray
+    }
+
+    /// What was done about it.
+    public enum Remedy: Sendable {
+        /// Nothing: it was not asked for, or there is nothing that could safely be done.
+        case none
+        /// It is mended; says how.
+        case mended(String)
+        /// It could not be mended.
+        case failed(StoreError)
+    }
+
+    /// What is wrong.
+    public let kind: Kind
+    /// The file or folder, relative to the store's root; `.` is the root.
+    public let path: String
+    /// What is wrong with it, for people.
+    public let reason: String
+    /// What was done about it.
+    public let remedy: Remedy
+    /// What damaged content was; `nil` for every other kind.
+    public let damage: Damage?
+
+    init(_ kind: Kind, _ path: String, _ reason: String, _ remedy: Remedy = .none, damage: Damage? = nil) {
+        self.kind = kind
+        self.path = path
+        self.reason = reason
+        self.remedy = remedy
+        self.damage = damage
+    }
+}
+
+/// Content that is not what was stored, and who had it.
+public struct Damage: Sendable {
+    /// The digest that the content should have.
+    public let digest: Digest
+    /// Where it was moved, relative to the store's root; `nil` when an upload had replaced it by then.
+    public let quarantine: String?
+    /// The keys that lost it. They answer as never stored, until an upload of the same payload heals them all.
+    public let keys: [PayloadKey]
+}

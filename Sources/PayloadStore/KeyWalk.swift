@@ -1,0 +1,116 @@
+import Glibc
+import PayloadKey
+
+/// What lies below `keys/`.
+enum KeyTreeEntry {
+    case key(StoredKey, FileStatus)
+    /// A folder that leads to keys; told before what is in it.
+    case folder(_ path: String)
+    /// What is neither, and is passed over.
+    case stray(_ path: String)
+}
+
+/// Which content's keys a walk looks at.
+enum DigestSelection {
+    case all
+    case one(Digest)
+    /// Those of some shards, by their first byte.
+    case shards(Range<Int>)
+
+    func contains(_ digest: Digest) -> Bool {
+        switch self {
+        case .all: true
+        case .one(let one): digest == one
+        case .shards(let shards): shards.contains(Int(digest.bytes[0]))
+        }
+    }
+
+    func contains(shard: String) -> Bool {
+        switch self {
+        case .all: true
+        case .one(let one): one.shard == shard
+        case .shards(let shards): UInt8(shard, radix: 16).map { shards.contains(Int($0)) } ?? false
+        }
+    }
+}
+
+/// A walk through the folders below `keys/`. One folder's names are in memory at a time, and those of the folders above
+/// it.
+struct KeyWalk {
+    let root: Descriptor
+    let digests: DigestSelection
+
+    /// Visits all of a namespace.
+    func namespace(_ namespace: Namespace, _ visit: (KeyTreeEntry) throws -> Void) throws {
+        let folder = "\(StoreLayout.keys)/\(namespace)"
+        try visit(.folder(folder))
+        for name in try root.namesIfThere(folder) {
+            switch name {
+            case StoreLayout.common: try common("\(folder)/\(name)", namespace, visit)
+            case StoreLayout.custom: try prefixes("\(folder)/\(name)", [], namespace, visit)
+            default: try visit(.stray("\(folder)/\(name)"))
+            }
+        }
+    }
+
+    private func common(_ folder: String, _ namespace: Namespace, _ visit: (KeyTreeEntry) throws -> Void) throws {
+        try visit(.folder(folder))
+        for shard in try root.namesIfThere(folder) {
+            let path = "\(folder)/\(shard)"
+            guard StoreLayout.isShard(shard) else {
+                try visit(.stray(path))
+                continue
+            }
+            guard digests.contains(shard: shard) else { continue }
+            try visit(.folder(path))
+            for name in try root.namesIfThere(path) {
+                try key("\(path)/\(name)", name, in: shard, namespace, nil, visit)
+            }
+        }
+    }
+
+    /// Visits what is below a folder of prefixes; `parts` lead to it. A folder may be the shard of the prefix above it, a
+    /// longer prefix, or both.
+    func prefixes(
+        _ folder: String,
+        _ parts: [String],
+        _ namespace: Namespace,
+        _ visit: (KeyTreeEntry) throws -> Void
+    ) throws {
+        try visit(.folder(folder))
+        let prefix = KeyPrefix(validating: StoreLayout.path(parts.dropLast()).utf8)
+        for name in try root.namesIfThere(folder) {
+            let path = "\(folder)/\(name)"
+            if StoreLayout.keyName(parsing: name) != nil {
+                if let prefix, let shard = parts.last {
+                    try key(path, name, in: shard, namespace, prefix, visit)
+                } else {
+                    try visit(.stray(path))
+                }
+            } else if let status = try root.status(of: path) {
+                if status.isFolder, KeyPrefix(validating: name.utf8) != nil {
+                    try prefixes(path, parts + [name], namespace, visit)
+                } else {
+                    try visit(.stray(path))
+                }
+            }
+        }
+    }
+
+    private func key(
+        _ path: String,
+        _ name: String,
+        in shard: String,
+        _ namespace: Namespace,
+        _ prefix: KeyPrefix?,
+        _ visit: (KeyTreeEntry) throws -> Void
+    ) throws {
+        guard let (digest, metadataHash) = StoreLayout.keyName(parsing: name), digest.shard == shard else {
+            return try visit(.stray(path))
+        }
+        guard digests.contains(digest), let status = try root.status(of: path) else { return }
+        guard status.isRegular else { return try visit(.stray(path)) }
+        let key = PayloadKey(namespace: namespace, prefix: prefix, digest: digest, metadataHash: metadataHash)
+        try visit(.key(StoredKey(key, path, status), status))
+    }
+}

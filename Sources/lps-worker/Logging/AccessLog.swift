@@ -1,0 +1,102 @@
+import FoundationEssentials
+import Glibc
+import PayloadKey
+import PayloadService
+
+/// How a line of the access log looks: text with `$names`, as in nginx's log_format.
+struct AccessFormat: Sendable {
+    static let standard = """
+        $time "$method $path" status=$status duration=$duration hash_time=$hash_time commit_time=$commit_time \
+        bytes_in=$bytes_in bytes_out=$bytes_out namespace=$namespace digest=$digest request_id=$request_id
+        """
+
+    enum Variable: String, CaseIterable, Sendable {
+        case time, method, path, endpoint, status, duration
+        case hashTime = "hash_time"
+        case commitTime = "commit_time"
+        case answerTime = "answer_time"
+        case bytesIn = "bytes_in"
+        case bytesOut = "bytes_out"
+        case namespace, digest
+        case requestID = "request_id"
+        case pid
+    }
+
+    private enum Part: Sendable {
+        case text(String)
+        case variable(Variable)
+    }
+
+    private let parts: [Part]
+
+    /// - Throws: ``ConfigurationError`` that names a variable that does not exist.
+    init(parsing text: String) throws(ConfigurationError) {
+        var parts: [Part] = []
+        var rest = Substring(text)
+        while let dollar = rest.firstIndex(of: "$") {
+            parts.append(.text(String(rest[..<dollar])))
+            let name = rest[rest.index(after: dollar)...].prefix { $0.isASCII && ($0.isLetter || $0 == "_") }
+            guard let variable = Variable(rawValue: String(name)) else {
+                let known = Variable.allCases.map { "$" + $0.rawValue }.joined(separator: ", ")
+                throw ConfigurationError(
+                    "--access-format (LPS_ACCESS_FORMAT) has '$\(name)', expected one of \(known)"
+                )
+            }
+            parts.append(.variable(variable))
+            rest = rest[name.endIndex...]
+        }
+        self.parts = parts + [.text(String(rest))]
+    }
+
+    func line(_ request: ServiceRequest, _ trace: RequestTrace, status: Int) -> String {
+        parts.map { part in
+            switch part {
+            case .text(let text): text
+            case .variable(let variable): value(variable, request, trace, status)
+            }
+        }.joined()
+    }
+
+    private func value(_ variable: Variable, _ request: ServiceRequest, _ trace: RequestTrace, _ status: Int) -> String
+    {
+        func time(_ phase: RequestTrace.Phase) -> String { trace.durations[phase].map(Self.seconds) ?? "-" }
+        switch variable {
+        case .time: return Date().ISO8601Format()
+        case .method: return Self.escaped(request.method)
+        case .path: return Self.escaped(request.path)
+        case .endpoint: return trace.endpoint.rawValue
+        case .status: return "\(status)"
+        case .duration: return Self.seconds(trace.age)
+        case .hashTime: return time(.hashing)
+        case .commitTime: return time(.committing)
+        case .answerTime: return time(.answering)
+        case .bytesIn: return "\(trace.bytesIn)"
+        case .bytesOut: return "\(trace.bytesOut)"
+        case .namespace: return trace.namespace.map { PercentEncoding.encodePath($0.utf8) } ?? "-"
+        case .digest: return trace.digest.map { "\($0)" } ?? "-"
+        case .requestID: return trace.id ?? "-"
+        case .pid: return "\(getpid())"
+        }
+    }
+
+    /// Seconds with three digits behind the point, as nginx writes times.
+    static func seconds(_ duration: Duration) -> String {
+        let milliseconds = max(0, Int((duration.seconds * 1000).rounded()))
+        let fraction = "\(milliseconds % 1000)"
+        return "\(milliseconds / 1000)." + String(repeating: "0", count: 3 - fraction.count) + fraction
+    }
+
+    /// Nothing from outside breaks a line or a quoted field: `"`, `\`, controls and what is not ASCII become `\xHH`, as
+    /// nginx has it.
+    private static func escaped(_ bytes: [UInt8]) -> String {
+        bytes.map { byte in
+            switch byte {
+            case 0x20...0x7E where byte != UInt8(ascii: "\"") && byte != UInt8(ascii: "\\"):
+                return String(UnicodeScalar(byte))
+            default:
+                let hex = String(byte, radix: 16, uppercase: true)
+                return "\\x" + (hex.count < 2 ? "0" : "") + hex
+            }
+        }.joined()
+    }
+}

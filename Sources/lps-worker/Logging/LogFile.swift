@@ -1,0 +1,56 @@
+import Glibc
+
+/// A file that lines are appended to, and that is opened anew after a rotation. Any number of threads may write: each
+/// line is one write(2), and its number stays the same when it is opened anew.
+struct LogFile: Sendable {
+    /// The path that stands for standard error, as nginx has it.
+    static let standardError = "stderr"
+
+    let path: String
+    private let descriptor: Int32
+
+    /// Opens the file, makes it when there is none.
+    ///
+    /// - Parameter descriptor: the number that it is to have, in place of what that is now; `nil` for a new one.
+    /// - Throws: ``ConfigurationError`` that names the path.
+    init(path: String, as descriptor: Int32? = nil) throws(ConfigurationError) {
+        self.path = path
+        if path == Self.standardError {
+            self.descriptor = STDERR_FILENO
+        } else {
+            let opened = try Self.open(path)
+            self.descriptor = descriptor ?? opened
+            if descriptor != nil { try Self.move(opened, to: self.descriptor, path) }
+        }
+    }
+
+    /// Opens the path again; lines go there from now on.
+    ///
+    /// - Throws: ``ConfigurationError``; lines go on to go where they went then.
+    func reopen() throws(ConfigurationError) {
+        guard path != Self.standardError else { return }
+        try Self.move(try Self.open(path), to: descriptor, path)
+    }
+
+    func write(_ line: String) {
+        var bytes = Array("\(line)\n".utf8)
+        // Nobody is left to be told that a log can't be written.
+        _ = Glibc.write(descriptor, &bytes, bytes.count)
+    }
+
+    private static func open(_ path: String) throws(ConfigurationError) -> Int32 {
+        let descriptor = Glibc.open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0o640)
+        guard descriptor >= 0 else { throw ConfigurationError("open log \(path): \(String(cString: strerror(errno)))") }
+        return descriptor
+    }
+
+    /// dup2(2) puts one file in the place of another in one step: no line is written in between.
+    private static func move(_ opened: Int32, to descriptor: Int32, _ path: String) throws(ConfigurationError) {
+        defer { close(opened) }
+        guard dup2(opened, descriptor) >= 0,
+            descriptor == STDERR_FILENO || fcntl(descriptor, F_SETFD, FD_CLOEXEC) >= 0
+        else {
+            throw ConfigurationError("open log \(path): \(String(cString: strerror(errno)))")
+        }
+    }
+}

@@ -1,0 +1,59 @@
+import FastCGI
+import Glibc
+
+/// The signals that a worker knows, as nginx and PHP-FPM have them: SIGTERM, SIGINT and SIGQUIT stop it, a second one
+/// ends it at once; SIGHUP has it read its configuration again, SIGUSR1 open its logs anew, SIGUSR2 start anew.
+struct Signals {
+    enum Event: Sendable {
+        case stop(signal: String)
+        case reload
+        case reopenLogs
+        case startAnew
+    }
+
+    private static let stopNames = [SIGTERM: "SIGTERM", SIGINT: "SIGINT", SIGQUIT: "SIGQUIT"]
+    private let signals: sigset_t
+
+    /// Blocks the signals, for this thread and all that it starts; one that comes is kept until ``watch(_:)``.
+    init() {
+        var signals = sigset_t()
+        sigemptyset(&signals)
+        for signal in Array(Self.stopNames.keys) + [SIGHUP, SIGUSR1, SIGUSR2] { sigaddset(&signals, signal) }
+        self.signals = signals
+        pthread_sigmask(SIG_BLOCK, &signals, nil)
+    }
+
+    /// Starts a thread that waits for the signals.
+    ///
+    /// - Parameter handle: called on it; only once to stop.
+    func watch(_ handle: @escaping @Sendable (Event) -> Void) throws {
+        let signals = self.signals
+        _ = try WorkerThread {
+            var isStopping = false
+            while true {
+                let signal = Self.wait(for: signals)
+                switch signal {
+                case SIGHUP: handle(.reload)
+                case SIGUSR1: handle(.reopenLogs)
+                case SIGUSR2: handle(.startAnew)
+                default:
+                    guard !isStopping else {
+                        writeLine(
+                            Worker.priority(.warning) + "lps-worker: second signal, requests under way are cut off"
+                        )
+                        _exit(128 + signal)
+                    }
+                    isStopping = true
+                    handle(.stop(signal: Self.stopNames[signal] ?? "\(signal)"))
+                }
+            }
+        }
+    }
+
+    private static func wait(for signals: sigset_t) -> Int32 {
+        var signals = signals
+        var signal: Int32 = 0
+        while sigwait(&signals, &signal) != 0 {}
+        return signal
+    }
+}

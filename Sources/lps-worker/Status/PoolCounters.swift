@@ -1,0 +1,63 @@
+import PayloadService
+import Scoreboard
+
+/// Which counter of the scoreboard counts what.
+///
+/// A pool's processes must agree on it, also old and new ones during an upgrade: a counter that is there keeps its
+/// number, a new one gets the next.
+enum PoolCounter: Int, CaseIterable {
+    case bytesIn, bytesOut, stored, deduplicated, mismatches, slow, timeouts, retirements
+
+    static let firstRequest = 100
+    static let hash = Histogram(first: 400)
+    static let commit = Histogram(first: 450)
+
+    static func requests(_ endpoint: RequestTrace.Endpoint, _ status: Int) -> Int {
+        firstRequest + number(endpoint) * 32 + (Status.codes.firstIndex(of: status).map { $0 + 1 } ?? 0)
+    }
+
+    static func whole(_ endpoint: RequestTrace.Endpoint) -> Histogram {
+        Histogram(first: 500 + number(endpoint) * 50)
+    }
+
+    private static func number(_ endpoint: RequestTrace.Endpoint) -> Int {
+        switch endpoint {
+        case .unknown: 0
+        case .ping: 1
+        case .health: 2
+        case .put: 3
+        case .get: 4
+        case .encode: 5
+        case .decode: 6
+        case .download: 7
+        }
+    }
+}
+
+/// Values that a pool has in common.
+enum PoolValue: Int {
+    /// The store's objects, their bytes on disk, and when they were measured, in seconds since 1970.
+    case storeObjects, storeBytes, storeMeasured
+}
+
+extension Scoreboard {
+    func add(_ value: UInt64 = 1, to counter: PoolCounter) {
+        add(value, to: counter.rawValue)
+    }
+
+    func add(_ duration: Duration, to histogram: Histogram) {
+        for (counter, value) in histogram.counts(duration) { add(value, to: counter) }
+    }
+
+    /// Counts a request that is answered.
+    func count(_ trace: RequestTrace, status: Int) {
+        add(to: PoolCounter.requests(trace.endpoint, status))
+        add(trace.age, to: PoolCounter.whole(trace.endpoint))
+        for (counter, value) in [
+            (PoolCounter.bytesIn, trace.bytesIn), (.bytesOut, trace.bytesOut), (.stored, UInt64(trace.stored)),
+            (.deduplicated, UInt64(trace.deduplicated)), (.mismatches, UInt64(trace.mismatches)),
+        ] where value > 0 {
+            add(value, to: counter)
+        }
+    }
+}

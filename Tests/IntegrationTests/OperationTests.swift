@@ -1,0 +1,220 @@
+import Foundation
+import TestSupport
+import Testing
+
+/// What an operator sets, and sees in the logs.
+@Suite(.serialized) struct OperationTests {
+    private func lines(_ stack: Stack, with text: String) -> [String] {
+        stack.workerLog.split(separator: "\n").map(String.init).filter { $0.contains(text) }
+    }
+
+    /// Begins an upload through FastCGI, of which the body does not come.
+    private func slowUpload(_ stack: Stack, _ payload: [UInt8]) throws -> FastCGIClient {
+        let target = Stack.putTarget(namespace: "default", digest: Stack.digest(payload)).split(separator: "?")
+        let client = try FastCGIClient(stack.workerSocket)
+        client.send(
+            FastCGIClient.head([
+                "REQUEST_METHOD": "PUT", "SCRIPT_NAME": String(target[0]), "QUERY_STRING": String(target[1]),
+                "CONTENT_TYPE": "application/octet-stream", "CONTENT_LENGTH": "\(payload.count)",
+                "HTTP_X_TEMPORAL_METADATA": "e30=", "LPS_REQUEST_ID": "slow-one",
+            ])
+        )
+        return client
+    }
+
+    // MARK: Logs
+
+    @Test func `Each line has journald's priority, and its request's id`() throws {
+        let stack = try Stack()
+        let answer = try stack.put([1, 2, 3], digest: Stack.digest([4]))
+        #expect(answer.status == 400)
+        let id = try #require(answer.headers["x-request-id"])
+        #expect(id.count == 32)
+        let mismatch = try #require(lines(stack, with: "an upload is not what was announced").first)
+        #expect(mismatch.hasPrefix("<5>level=notice "))
+        #expect(mismatch.contains(" request_id=\(id)"))
+        #expect(stack.accessLog.contains("request_id=\(id)"))
+        for line in stack.workerLog.split(separator: "\n") {
+            #expect(line.range(of: "^<[2-7]>level=", options: .regularExpression) != nil, "\(line)")
+        }
+    }
+
+    @Test func `Error answers name their request, whoever gives them, and good ones do not`() throws {
+        let stack = try Stack()
+        let good = try stack.put([1])
+        #expect(good.status == 201)
+        #expect(good.headers["x-request-id"] == nil)
+        let ids = try [
+            stack.request("GET", "/v2/nothing"), stack.request("POST", "/v2/blobs/get"),
+            stack.codec("nothing", []),
+            stack.request("PUT", "/v2/blobs/put", ["Content-Length": "2000000000"]),
+        ].map { answer in
+            #expect(answer.status >= 400)
+            return answer.headers["x-request-id"] ?? "none of \(answer)"
+        }
+        #expect(Set(ids).count == ids.count)
+        #expect(ids.allSatisfy { $0.count == 32 }, "\(ids)")
+    }
+
+    @Test func `A request id that is no plain word is not taken`() throws {
+        let stack = try Stack()
+        for id in ["two words", "line\nbreak", String(repeating: "x", count: 65), "é"] {
+            let client = try FastCGIClient(stack.workerSocket)
+            client.send(FastCGIClient.head(["REQUEST_METHOD": "GET", "SCRIPT_NAME": "/no", "LPS_REQUEST_ID": id]))
+            client.send(FastCGIClient.record(.stdin, []))
+            let answer = client.receiveAnswer()
+            #expect(answer.contains("Status: 404"))
+            #expect(!answer.contains("X-Request-Id"))
+        }
+    }
+
+    @Test func `A slow request writes one line with its phases, a quick one none`() throws {
+        let stack = try Stack(.plain, options: ["--slow-log-after", "300ms"])
+        let payload = randomPayload(100)
+        let client = try slowUpload(stack, payload)
+        usleep(500_000)
+        client.send(FastCGIClient.record(.stdin, payload) + FastCGIClient.record(.stdin, []))
+        #expect(client.receiveAnswer().contains("Status: 201"))
+        #expect(try stack.put(payload).status == 200)
+        let slow = lines(stack, with: #"msg="slow request""#)
+        #expect(slow.count == 1)
+        let line = try #require(slow.first)
+        #expect(line.hasPrefix("<4>level=warning "))
+        for field in [
+            "endpoint=put", "status=201", "bytes_in=100", "namespace=default", "digest=\(Stack.digest(payload))",
+            "request_id=slow-one", "checking=0.0", "hashing=0.", "committing=", "answering=", "duration=0.",
+        ] {
+            #expect(line.contains(" \(field)"), "\(line)")
+        }
+    }
+
+    @Test func `An access log has a line for each request, in the operator's format, and none can be faked`() throws {
+        let folder = try TemporaryFolder()
+        let log = folder.file("access.log")
+        let format = #"[$endpoint] "$method $path" $status in=$bytes_in ns=$namespace id=$request_id;"#
+        let stack = try Stack(options: ["--access-log", log, "--access-format", format])
+        #expect(try stack.put([1, 2, 3], namespace: "a b").status == 201)
+        #expect(try stack.request("GET", "/v2/x%22%0Afake").status == 404)
+        let text = try String(contentsOfFile: log, encoding: .utf8).split(separator: "\n")
+        #expect(text.contains { $0.hasPrefix(#"[put] "PUT /v2/blobs/put" 201 in=3 ns=a%20b id="#) })
+        #expect(text.contains { $0.hasPrefix(##"[unknown] "GET /v2/x\x22\x0Afake" 404 in=0 ns=- id="##) })
+        #expect(!text.contains { $0.hasPrefix("fake") })
+    }
+
+    @Test func `SIGUSR1 opens the logs anew, and no line is lost`() throws {
+        let folder = try TemporaryFolder()
+        let (error, access) = (folder.file("error.log"), folder.file("access.log"))
+        let store = folder.file("store")
+        #expect(try run(Project.binary("lps"), ["init", "--store", store]).status == 0)
+        let socket = folder.file("lps.sock")
+        let worker = try ChildProcess(
+            Project.binary("lps-worker"),
+            ["--store", store, "--listen", socket, "--error-log", error, "--access-log", access],
+            log: folder.file("stderr")
+        )
+        @Sendable func text(_ path: String) -> String { (try? String(contentsOfFile: path, encoding: .utf8)) ?? "" }
+        @Sendable func ping() throws {
+            let client = try FastCGIClient(socket)
+            client.send(FastCGIClient.head(["REQUEST_METHOD": "GET", "SCRIPT_NAME": "/lps/ping"]))
+            client.send(FastCGIClient.record(.stdin, []))
+            #expect(client.receiveAnswer().contains("pong"))
+        }
+        try eventually("it serves") { text(error).contains("msg=serving") }
+        #expect(text(error).hasPrefix("level="), "a file has no priorities")
+        let pings = Counter()
+        let isDone = Counter()
+        try concurrently(2) { part in
+            if part == 0 {
+                while isDone.value == 0 {
+                    try ping()
+                    pings.add()
+                }
+                return
+            }
+            for number in 1...3 {
+                try eventually("lines are written") { !text(access).isEmpty }
+                rename(access, access + ".\(number)")
+                rename(error, error + ".\(number)")
+                worker.signal(SIGUSR1)
+                try eventually("it writes to the new file") { text(error).contains("logs are open anew") }
+            }
+            isDone.add()
+        }
+        let written = ["", ".1", ".2", ".3"].map { text(access + $0).split(separator: "\n").count }.reduce(0, +)
+        #expect(written == pings.value)
+        worker.signal(SIGTERM)
+        #expect(worker.wait() == 0)
+        #expect(text(error).contains("stopped"))
+    }
+
+    // MARK: Limits
+
+    @Test func `A request over its time gets 503, its upload is not stored, and its thread is free`() throws {
+        let stack = try Stack(.plain, options: ["--request-timeout", "1s", "--threads", "1"])
+        let payload = randomPayload(100)
+        let client = try slowUpload(stack, payload)
+        client.send(FastCGIClient.record(.stdin, Array(payload.prefix(50))))
+        usleep(1_200_000)
+        client.send(FastCGIClient.record(.stdin, Array(payload.suffix(50))) + FastCGIClient.record(.stdin, []))
+        let answer = client.receiveAnswer()
+        #expect(answer.contains("Status: 503"))
+        #expect(answer.contains("the request took over 1 s, and was given up while hashing"))
+        #expect(lines(stack, with: #"msg="a request was given up""#).count == 1)
+        #expect(stack.tree.isEmpty)
+        #expect(try stack.put(payload).status == 201)
+        let page = try stack.request("GET", "/lps/status")
+        #expect(
+            String(decoding: page.body, as: UTF8.self)
+                .range(of: "(?m)^request timeouts: +1$", options: .regularExpression) != nil
+        )
+    }
+
+    @Test func `A process that has served enough starts anew, and no request is lost`() throws {
+        let stack = try Stack(workers: 2, options: ["--max-requests", "50"])
+        let pids = Set(stack.workers.map(\.pid))
+        try concurrently(8) { client in
+            for number in 0..<60 {
+                let payload = Array("\(client) \(number)".utf8)
+                let answer = try stack.put(payload)
+                #expect(answer.status == 201)
+                let key = try Stack.key(answer)
+                #expect(try stack.get(key, length: payload.count).body == payload)
+            }
+        }
+        #expect(!stack.workers.contains { !$0.isRunning })
+        #expect(Set(stack.workers.map(\.pid)) == pids)
+        for worker in stack.workers {
+            let log = worker.log
+            #expect(log.components(separatedBy: "started anew").count > 2, "it has started anew more than once")
+        }
+        try eventually("both serve") {
+            let page = try stack.request("GET", "/lps/status")
+            return String(decoding: page.body, as: UTF8.self)
+                .range(of: "(?m)^processes: +2$", options: .regularExpression) != nil
+        }
+    }
+
+    @Test func `A process that has bound its socket itself hands it on when it starts anew`() throws {
+        let folder = try TemporaryFolder()
+        let (store, socket) = (folder.file("store"), folder.file("lps.sock"))
+        #expect(try run(Project.binary("lps"), ["init", "--store", store]).status == 0)
+        let worker = try ChildProcess(
+            Project.binary("lps-worker"),
+            ["--store", store, "--listen", socket, "--max-requests", "40"],
+            log: folder.file("log")
+        )
+        try eventually("it serves") { worker.log.contains("msg=serving") }
+        try concurrently(4) { _ in
+            for _ in 0..<100 {
+                let client = try FastCGIClient(socket)
+                client.send(FastCGIClient.head(["REQUEST_METHOD": "GET", "SCRIPT_NAME": "/lps/ping"]))
+                client.send(FastCGIClient.record(.stdin, []))
+                #expect(client.receiveAnswer().contains("pong"))
+            }
+        }
+        #expect(worker.log.components(separatedBy: "started anew").count > 5)
+        worker.signal(SIGTERM)
+        #expect(worker.wait() == 0)
+        #expect(!FileManager.default.fileExists(atPath: socket))
+    }
+}

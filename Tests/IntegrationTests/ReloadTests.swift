@@ -1,0 +1,143 @@
+import Foundation
+import TestSupport
+import Testing
+
+/// The configuration file: checked before it is used, read again on SIGHUP.
+@Suite(.serialized) struct ReloadTests {
+    private static let worker = Project.binary("lps-worker")
+
+    private let folder: TemporaryFolder
+    private let store: String
+    private let file: String
+
+    init() throws {
+        folder = try TemporaryFolder()
+        store = folder.file("store")
+        file = folder.file("lps.conf")
+        #expect(try run(Project.binary("lps"), ["init", "--store", store]).status == 0)
+    }
+
+    private func write(_ text: String) throws {
+        try text.write(toFile: file, atomically: true, encoding: .utf8)
+    }
+
+    @Test func `SIGHUP takes up what has changed, and names what needs a restart`() throws {
+        try write("LPS_MAX_PAYLOAD=1k\n")
+        let stack = try Stack(options: ["--config", file])
+        let payload = randomPayload(2000)
+        #expect(try stack.put(payload).status == 413)
+
+        try write("LPS_MAX_PAYLOAD=4k\nLPS_THREADS=3\nLPS_LOG_LEVEL=error\n")
+        let worker = try #require(stack.workers.first)
+        worker.signal(SIGHUP)
+        try eventually("it is taken up") { try stack.put(payload).status == 201 }
+        #expect(stack.workerLog.contains(#"msg="a changed setting needs a restart" setting=LPS_THREADS"#))
+        // Notices are logged no more.
+        #expect(try stack.put(payload, digest: Stack.digest([0])).status == 400)
+        #expect(!stack.workerLog.contains("an upload is not what was announced"))
+    }
+
+    @Test func `A configuration with an error changes nothing`() throws {
+        try write("LPS_MAX_PAYLOAD=1k\n")
+        let stack = try Stack(options: ["--config", file])
+        try write("LPS_MAX_PAYLOAD=many\n")
+        try #require(stack.workers.first).signal(SIGHUP)
+        try eventually("it is told") { stack.workerLog.contains("the configuration stays as it was") }
+        #expect(stack.workerLog.contains("LPS_MAX_PAYLOAD) is 'many', expected a size"))
+        #expect(try stack.put(randomPayload(2000)).status == 413)
+        #expect(try stack.put(randomPayload(1000)).status == 201)
+    }
+
+    @Test func `A reload under load fails no request`() throws {
+        try write("")
+        let stack = try Stack(workers: 2, options: ["--config", file])
+        let done = Counter()
+        try concurrently(5) { client in
+            if client == 4 {
+                defer { done.add() }
+                for number in 1...20 {
+                    try self.write("LPS_SLOW_LOG_AFTER=\(number)s\n")
+                    for worker in stack.workers { worker.signal(SIGHUP) }
+                    usleep(20_000)
+                }
+                return
+            }
+            var number = 0
+            while done.value == 0 {
+                number += 1
+                let status = try stack.put(Array("\(client) \(number)".utf8)).status
+                #expect(status == 201)
+            }
+        }
+    }
+
+    @Test func `A good configuration is told to be good, and nothing is started`() throws {
+        try write("# ours\nLPS_STORE='\(store)'\nLPS_THREADS = 4\nLPS_LISTEN=\(folder.file("lps.sock"))\n")
+        let checked = try run(Self.worker, ["--check", "--config", file])
+        #expect(checked.status == 0)
+        #expect(checked.output.hasSuffix("lps-worker: the configuration is good\n"))
+        #expect(!FileManager.default.fileExists(atPath: folder.file("lps.sock")))
+    }
+
+    @Test(
+        arguments: [
+            ("LPS_THREADS=0", "--threads (LPS_THREADS) is '0', expected a number from 1 to 1024"),
+            ("LPS_THREADS", "line 1: 'LPS_THREADS', expected NAME=value"),
+            ("\n\nLPS_LISTEN='/x", "line 3: 'LPS_LISTEN='/x', expected NAME=value"),
+            ("LPS_REQUEST_TIMEOUT=fast", "is 'fast', expected a time like 500ms, 30s, 5m or 1h, or 0"),
+            ("LPS_ACCESS_FORMAT=$status $nothing", "has '$nothing', expected one of $time, "),
+            ("LPS_STORE=/nonexistent", "store /nonexistent can't be opened"),
+            ("LPS_RUNTIME_DIR=/nonexistent", "write to runtime folder /nonexistent: No such file or directory"),
+            ("LPS_ERROR_LOG=/nonexistent/log", "open log /nonexistent/log: No such file or directory"),
+        ]
+    )
+    func `A wrong configuration is refused with what is wrong, and status 78`(text: String, message: String) throws {
+        try write(text.contains("LPS_STORE") ? text : text + "\nLPS_STORE=\(store)\n")
+        let checked = try run(Self.worker, ["--check", "--config", file])
+        #expect(checked.status == 78)
+        #expect(checked.output.contains(message), "\(checked.output)")
+        #expect(checked.output.split(separator: "\n").count == 1)
+    }
+
+    @Test func `A setting that does not exist is warned of`() throws {
+        try write("LPS_STORE=\(store)\nLPS_TREADS=4\nLPS_GC_OLDER_THAN=45d\n")
+        let checked = try run(Self.worker, ["--check", "--config", file])
+        #expect(checked.status == 0)
+        #expect(checked.output.contains("setting=LPS_TREADS"))
+        #expect(!checked.output.contains("LPS_GC"))
+    }
+
+    @Test func `A configuration file may be missing where it is said so`() throws {
+        let missing = folder.file("none")
+        #expect(try run(Self.worker, ["--check", "--store", store, "--config=-\(missing)"]).status == 0)
+        let refused = try run(Self.worker, ["--check", "--store", store, "--config", missing])
+        #expect(refused.status == 78)
+        #expect(refused.output.contains("read configuration \(missing): No such file or directory"))
+    }
+
+    // MARK: systemd
+
+    @Test func `systemd's watchdog is served while threads are free, and hears of a reload`() throws {
+        try write("")
+        let notify = try NotifySocket(folder.file("notify.sock"))
+        let worker = try ChildProcess(
+            Self.worker,
+            ["--store", store, "--listen", folder.file("lps.sock"), "--config", file],
+            environment: ["NOTIFY_SOCKET": notify.path, "WATCHDOG_USEC": "200000"],
+            log: folder.file("log")
+        )
+        var heard: [String] = []
+        for _ in 0..<4 { heard.append(notify.receive()) }
+        #expect(heard.contains("READY=1"))
+        #expect(heard.count { $0 == "WATCHDOG=1" } == 3)
+        worker.signal(SIGHUP)
+        heard = []
+        try eventually("it tells of the reload") {
+            heard.append(notify.receive())
+            return heard.contains("READY=1")
+        }
+        #expect(heard.contains("RELOADING=1"))
+        worker.signal(SIGTERM)
+        #expect(worker.wait() == 0)
+    }
+}

@@ -1,0 +1,276 @@
+import Foundation
+import TestSupport
+import Testing
+
+/// What the status page says, and that it says it for all processes of the pool.
+@Suite(.serialized) struct StatusPageTests {
+    /// The part of the page's JSON that the tests read.
+    private struct Status: Decodable {
+        struct Requests: Decodable, Hashable {
+            let endpoint: String
+            let status: String
+            let count: Int
+        }
+        struct Durations: Decodable { let count: Int }
+        struct Endpoint: Decodable {
+            let endpoint: String
+            let duration: Durations
+        }
+        struct Process: Decodable {
+            struct Thread: Decodable {
+                let state: String
+                let requestSeconds: Double?
+                let method: String?
+                let path: String?
+                let namespace: String?
+                let digest: String?
+                let requestId: String?
+            }
+            let pid: Int32
+            let threads: [Thread]?
+        }
+        struct Queue: Decodable { let waiting: Int }
+        struct Store: Decodable {
+            let freeBytes: Int
+            let objects: Int?
+            let bytes: Int?
+        }
+        let processes: [Process]
+        let threadsBusy: Int
+        let threadsIdle: Int
+        let starts: Int
+        let restarts: Int
+        let deaths: Int
+        let retirements: Int
+        let listenQueue: Queue?
+        let requests: [Requests]
+        let endpoints: [Endpoint]
+        let hash: Durations
+        let commit: Durations
+        let bytesIn: Int
+        let bytesOut: Int
+        let payloadsStored: Int
+        let payloadsDeduplicated: Int
+        let checksumMismatches: Int
+        let slowRequests: Int
+        let timeouts: Int
+        let store: Store
+
+        func count(_ endpoint: String, _ status: Int) -> Int {
+            requests.first { $0.endpoint == endpoint && $0.status == "\(status)" }?.count ?? -1
+        }
+    }
+
+    private func page(_ stack: Stack, _ query: String = "") throws -> String {
+        let answer = try stack.request("GET", "/lps/status\(query)")
+        #expect(answer.status == 200)
+        return String(decoding: answer.body, as: UTF8.self)
+    }
+
+    private func status(_ stack: Stack, _ query: String = "?json") throws -> Status {
+        let decoder = JSONDecoder()
+        decoder.keyDecodingStrategy = .convertFromSnakeCase
+        return try decoder.decode(Status.self, from: Data(page(stack, query).utf8))
+    }
+
+    // MARK: Counting
+
+    @Test func `The counters equal what a load run over three processes did, one of which was killed`() throws {
+        let stack = try Stack(workers: 3, options: ["--threads", "4"])
+        let payloads = (0..<20).map { _ in randomPayload(10_000) }
+        @Sendable func load() throws {
+            try concurrently(8) { client in
+                for (index, payload) in payloads.enumerated() {
+                    let namespace = "client-\(client)"
+                    let first = try stack.put(payload, namespace: namespace)
+                    #expect(first.status == 200 || first.status == 201)
+                    let again = try stack.put(payload, namespace: namespace)
+                    #expect(again.status == 200)
+                    let key = try Stack.key(again)
+                    #expect(try stack.get(key, length: payload.count).body == payload)
+                    #expect(try stack.get(key + "0", length: payload.count).status == 404)
+                    #expect(try stack.get(key, length: payload.count + 1).status == 412)
+                    if index % 5 == 0 {
+                        #expect(try stack.put(payload, digest: Stack.digest([0])).status == 400)
+                        #expect(try stack.request("POST", "/v2/blobs/put").status == 405)
+                    }
+                }
+            }
+        }
+        try load()
+        let between = try status(stack)
+        #expect(between.count("put", 201) == 160)
+        #expect(between.count("put", 200) == 160)
+        #expect(between.count("get", 200) == 160)
+        #expect(between.bytesIn == 320 * 10_000)
+        #expect(between.payloadsStored == 320)
+
+        let killed = try #require(stack.workers.first)
+        try concurrently(2) { part in
+            if part == 0 { return try load() }
+            try eventually("the load is under way") { try self.status(stack).count("get", 200) > 200 }
+            stack.stop(killed, SIGKILL)
+        }
+        try stack.startWorkers(1)
+        let after = try status(stack)
+
+        // What a process has counted but not answered when it dies, nginx gives to another, which counts it again: at
+        // most a request for each of its threads.
+        func expect(_ counted: Int, _ expected: Int, each: Int = 1, _ what: String) {
+            #expect((expected...expected + 4 * each).contains(counted), "\(what): \(counted), expected \(expected)")
+        }
+        expect(after.count("put", 201), 160, "new keys")
+        expect(after.count("put", 200), 480, "keys stored again")
+        expect(after.count("put", 400), 64, "wrong digests")
+        expect(after.count("put", 405), 64, "wrong methods")
+        expect(after.count("get", 200), 320, "downloads")
+        expect(after.count("get", 404), 320, "downloads of nothing")
+        expect(after.count("get", 412), 320, "downloads of another length")
+        expect(after.bytesIn, 640 * 10_000, each: 10_000, "bytes in")
+        expect(after.bytesOut, 320 * 10_000, each: 10_000, "bytes out")
+        expect(after.payloadsStored, 640, "stored")
+        expect(after.checksumMismatches, 64, "mismatches")
+        expect(after.hash.count, 640 + 64, "hashed")
+        expect(after.commit.count, 640, "committed")
+        // Twenty contents are new once; of several uploads of a new one at once each may be the first.
+        #expect(after.payloadsDeduplicated <= after.payloadsStored - 20)
+        #expect(after.payloadsDeduplicated >= after.payloadsStored - 164)
+        let puts = after.requests.filter { $0.endpoint == "put" }.map(\.count)
+        let put = after.endpoints.first { $0.endpoint == "put" }
+        expect(put?.duration.count ?? 0, puts.reduce(0, +) - 4, "durations")
+
+        #expect(after.processes.count == 3)
+        #expect(!after.processes.contains { $0.pid == killed.pid })
+        #expect(after.starts == 4)
+        #expect(after.restarts == 1)
+        #expect(after.deaths == 1)
+        #expect(after.threadsIdle + after.threadsBusy == 12)
+        for requests in between.requests {
+            let later = after.requests.first { $0.endpoint == requests.endpoint && $0.status == requests.status }
+            #expect((later?.count ?? 0) >= requests.count, "a counter went backwards")
+        }
+    }
+
+    @Test func `What was counted outlives every process of the pool`() throws {
+        let stack = try Stack(workers: 2)
+        #expect(try stack.put([1, 2, 3]).status == 201)
+        for worker in stack.workers { stack.stop(worker, SIGKILL) }
+        try stack.startWorkers(1)
+        try eventually("the new process serves the page") { try stack.request("GET", "/lps/status").status == 200 }
+        let status = try self.status(stack)
+        #expect(status.count("put", 201) == 1)
+        #expect(status.deaths == 2)
+    }
+
+    // MARK: Answering
+
+    @Test func `The page answers when every thread is busy, and says what each is doing`() throws {
+        let stack = try Stack(.plain, workers: 2, options: ["--threads", "2"])
+        let payload = randomPayload(1000)
+        let digest = Stack.digest(payload)
+        let target = Stack.putTarget(namespace: "slow é", digest: digest).split(separator: "?")
+        let uploads = try (0..<4).map { number in
+            let client = try FastCGIClient(stack.workerSocket)
+            client.send(
+                FastCGIClient.head([
+                    "REQUEST_METHOD": "PUT", "SCRIPT_NAME": String(target[0]), "QUERY_STRING": String(target[1]),
+                    "CONTENT_TYPE": "application/octet-stream", "CONTENT_LENGTH": "\(payload.count)",
+                    "HTTP_X_TEMPORAL_METADATA": "e30=", "LPS_REQUEST_ID": "request-\(number)",
+                ])
+            )
+            return client
+        }
+        let waiting = try FastCGIClient(stack.workerSocket)
+        try eventually("all four are hashed") {
+            try self.status(stack, "?json&full").processes.flatMap { $0.threads ?? [] }.allSatisfy {
+                $0.state == "hashing"
+            }
+        }
+        let status = try self.status(stack, "?full&json")
+        #expect(status.threadsBusy == 4)
+        #expect(status.threadsIdle == 0)
+        #expect(status.listenQueue?.waiting == 1)
+        let threads = status.processes.flatMap { $0.threads ?? [] }
+        #expect(Set(threads.compactMap(\.requestId)) == ["request-0", "request-1", "request-2", "request-3"])
+        for thread in threads {
+            #expect(thread.method == "PUT")
+            #expect(thread.path == "/v2/blobs/put")
+            #expect(thread.namespace == "slow%20%C3%A9")
+            #expect(thread.digest == digest)
+            #expect((thread.requestSeconds ?? 0) > 0)
+        }
+        let rows = try page(stack, "?full").split(separator: "\n").filter { $0.contains(" hashing ") }
+        #expect(rows.count == 4)
+        #expect(rows.allSatisfy { $0.contains("PUT") && $0.contains(digest) && $0.contains("slow%20%C3%A9") })
+        for upload in uploads {
+            upload.send(FastCGIClient.record(.stdin, payload) + FastCGIClient.record(.stdin, []))
+            #expect(upload.receiveAnswer().contains("Status: 20"))
+        }
+        withExtendedLifetime(waiting) {}
+    }
+
+    @Test func `When the process that serves the page is gone, the next one does, however it went`() throws {
+        let stack = try Stack(workers: 3)
+        for signal in [SIGKILL, SIGTERM] {
+            let leader = try #require(stack.workers.first { $0.log.contains("serving the pool's status page") })
+            stack.stop(leader, signal)
+            try eventually("another process serves it") { try stack.request("GET", "/lps/status").status == 200 }
+        }
+        #expect(try status(stack).processes.count == 1)
+    }
+
+    @Test func `The plain page has a line for each figure`() throws {
+        let stack = try Stack()
+        #expect(try stack.put([1]).status == 201)
+        let page = try page(stack)
+        for pattern in [
+            #"^version: +[0-9.]+$"#, #"^processes: +1$"#, #"^threads busy: +0$"#, #"^threads idle: +16$"#,
+            #"^listen queue: +0$"#, #"^requests put 201: +1$"#, #"^bytes in: +1$"#, #"^store bytes free: +[0-9]+$"#,
+        ] {
+            #expect(
+                page.split(separator: "\n").contains { $0.range(of: pattern, options: .regularExpression) != nil },
+                "\(page)"
+            )
+        }
+        #expect(!page.contains("pid"))
+    }
+
+    @Test func `The store is measured, and what was deleted is not counted the next time`() throws {
+        let stack = try Stack(options: ["--measure-interval", "1s"])
+        let payload = randomPayload(100_000)
+        let key = try Stack.key(stack.put(payload))
+        try eventually("it is measured") { try status(stack).store.objects == 1 }
+        #expect(try #require(status(stack).store.bytes) >= 100_000)
+        #expect(try run(Project.binary("lps"), ["rm", "--store", stack.store, key]).status == 0)
+        try eventually("it is measured again") { try status(stack).store.objects == 0 }
+    }
+
+    @Test func `Only this machine may see the pages`() throws {
+        let text = try Project.text("nginx/lps.conf")
+        for location in ["/lps/status", "/lps/ping"] {
+            let block = try #require(
+                text.components(separatedBy: "location = \(location) {").last?.components(separatedBy: "}").first
+            )
+            #expect(block.contains("allow 127.0.0.1;\n    allow ::1;\n    deny all;"))
+        }
+        // The same file, for a client that nginx sees come from elsewhere.
+        let stack = try Stack(nginx: { text in
+            text.replacingOccurrences(
+                of: "server {\n        listen unix:",
+                with: "set_real_ip_from unix:;\n    real_ip_header X-Real-IP;\n    server {\n        listen unix:"
+            )
+        })
+        for location in ["/lps/status", "/lps/ping"] {
+            #expect(try stack.request("GET", location, ["X-Real-IP": "203.0.113.7"]).status == 403)
+            #expect(try stack.request("GET", location, ["X-Real-IP": "::1"]).status == 200)
+        }
+    }
+
+    @Test func `A ping is answered by the pool`() throws {
+        let stack = try Stack()
+        let answer = try stack.request("GET", "/lps/ping")
+        #expect(answer.status == 200)
+        #expect(String(decoding: answer.body, as: UTF8.self) == "pong\n")
+        #expect(try status(stack).count("ping", 200) == 1)
+    }
+}

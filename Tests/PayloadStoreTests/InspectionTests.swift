@@ -1,0 +1,327 @@
+import Foundation
+import PayloadKey
+import TestSupport
+import Testing
+
+@testable import PayloadStore
+
+@Suite struct InspectionTests {
+    private let fixture: StoreFixture
+    private let content = randomPayload(5_000)
+    private let other = Array("another".utf8)
+
+    init() throws {
+        fixture = try StoreFixture()
+        try fixture.put(content)
+        try fixture.put(content, namespace: "other", prefix: "p/q")
+        try fixture.put(other)
+    }
+
+    /// What an inspection finds, as `kind path`.
+    private func inspect(repair: Bool = false) throws -> [String] {
+        var found: [String] = []
+        try fixture.store.inspect(repair: repair) { finding in
+            switch finding.remedy {
+            case .none: #expect(!repair || finding.kind == .stray, "\(finding)")
+            case .mended: #expect(repair, "\(finding)")
+            case .failed: Issue.record("\(finding)")
+            }
+            found.append("\(finding.kind) \(finding.path)")
+        }
+        return found.sorted()
+    }
+
+    /// Finds just this, changes nothing without being asked to, mends it, and then finds nothing.
+    private func expectMended(_ expected: [String]) throws {
+        let before = files(below: fixture.path)
+        #expect(try inspect() == expected.sorted())
+        #expect(files(below: fixture.path) == before)
+        #expect(try inspect() == expected.sorted(), "it is still there")
+        #expect(try inspect(repair: true) == expected.sorted())
+        #expect(try inspect() == [])
+        #expect(try fixture.get(other) == other)
+    }
+
+    private func relative(_ path: String) -> String {
+        String(path.dropFirst(fixture.path.count + 1))
+    }
+
+    @Test func `Nothing is found in a sound store`() throws {
+        #expect(try inspect() == [])
+        _ = try fixture.store.scrub { Issue.record("\($0)") }
+        #expect(try inspect(repair: true) == [], "nor with the record of a scrub")
+    }
+
+    @Test func `Nothing is found in a store that was made with a strict umask`() throws {
+        for path in files(below: fixture.path) where path.hasPrefix("locks/") || path.hasSuffix(".json") {
+            chmod(fixture.file(path), 0o600)
+        }
+        for folder in ["", "objects", "keys", "keys/ns", "incoming"] { chmod(fixture.file(folder), 0o700) }
+        #expect(try inspect() == [])
+    }
+
+    @Test func `An object without keys is found, and deleted`() throws {
+        let object = fixture.objectPath(content)
+        unlink(try fixture.keyPath(content))
+        unlink(fixture.file(StoreLayout.key(try fixture.key(content, namespace: "other", prefix: "p/q"))))
+        try expectMended(["objectWithoutKeys \(relative(object))"])
+        #expect(fixture.status(object) == nil)
+    }
+
+    @Test func `Keys without object are found, and one object is made of them again`() throws {
+        let key = try fixture.key(content, namespace: "other", prefix: "p/q")
+        let object = fixture.objectPath(content)
+        let inode = fixture.status(object)?.inode
+        unlink(object)
+        let keys = try [StoreLayout.key(fixture.key(content)), StoreLayout.key(key)]
+        #expect(try inspect() == keys.map { "keyWithoutObject \($0)" }.sorted())
+        #expect(fixture.status(object) == nil)
+        #expect(try inspect(repair: true).count == 1, "the first one mends the other")
+        #expect(fixture.status(object)?.inode == inode)
+        #expect(fixture.status(object)?.links == 3)
+        #expect(try inspect() == [])
+        #expect(try fixture.put(content, namespace: "third") == .created)
+        #expect(fixture.status(object)?.links == 4, "and the next upload shares it")
+    }
+
+    @Test func `A key without object whose content is wrong is lost to quarantine, not linked`() throws {
+        let object = fixture.objectPath(content)
+        chmod(object, 0o600)
+        try write([0], to: object)
+        chmod(object, 0o440)
+        unlink(object)
+        var found: [Finding] = []
+        try fixture.store.inspect(repair: true) { found.append($0) }
+        #expect(found.map(\.kind) == [.damaged, .damaged])
+        #expect(Set(found.compactMap(\.damage?.digest)) == [Digest(of: content)])
+        #expect(fixture.status(object) == nil)
+        #expect(try fixture.get(content) == nil)
+        try fixture.put(content)
+        #expect(try fixture.get(content, namespace: "other", prefix: "p/q") == content, "an upload heals it")
+        #expect(try inspect() == [])
+    }
+
+    @Test func `An upload that was left for over a day is found, and deleted, a younger one is not`() throws {
+        _ = try fixture.upload(other, name: "old")
+        _ = try fixture.upload(other, name: "young")
+        try write([], to: fixture.file("objects/.probe-young"))
+        try write([], to: fixture.file("keys/.probe-old"))
+        for name in ["incoming/old", "keys/.probe-old"] { fixture.setAge(fixture.file(name), seconds: 86_400 + 60) }
+        try expectMended(["staleUpload incoming/old", "staleUpload keys/.probe-old"])
+        #expect(fixture.status(fixture.file("incoming/young")) != nil)
+        #expect(fixture.status(fixture.file("objects/.probe-young")) != nil)
+    }
+
+    @Test(arguments: [
+        (".", 0o777, 0o755), ("objects", 0o777, 0o750), ("incoming", 0o1777, 0o750), ("locks", 0o640, 0o740),
+        ("locks/ab", 0o666, 0o640), ("locks/00", 0o440, 0o640), ("layout.json", 0o644, 0o640),
+        ("keys/ns", 0o755, 0o750), ("keys/other/custom/p", 0o700 | 0o007, 0o700), ("object folder", 0o751, 0o750),
+        ("object", 0o644, 0o440), ("object", 0o000, 0o400), ("object", 0o4440, 0o440), ("object", 0o600, 0o400),
+        ("folder", 0o550, 0o750),
+    ])
+    func `Wrong permissions are found, and set; none are given to others`(what: String, wrong: Int, right: Int) throws {
+        let path =
+            switch what {
+            case "object": relative(fixture.objectPath(content))
+            case "object folder": StoreLayout.objectFolder(Digest(of: content))
+            case "folder": StoreLayout.keyFolder(try fixture.key(content))
+            default: what
+            }
+        #expect(chmod(fixture.file(path), mode_t(wrong)) == 0)
+        try expectMended(["wrongMode \(path)"])
+        #expect(fixture.status(fixture.file(path))?.mode == UInt32(right))
+    }
+
+    @Test func `A key's own file is looked at, too`() throws {
+        let key = try fixture.keyPath(content)
+        unlink(fixture.objectPath(content))
+        chmod(key, 0o666)
+        let keys = try [relative(key), StoreLayout.key(fixture.key(content, namespace: "other", prefix: "p/q"))]
+        #expect(try inspect() == (keys.map { "keyWithoutObject \($0)" } + keys.map { "wrongMode \($0)" }).sorted())
+        #expect(try inspect(repair: true).count == 2)
+        #expect(fixture.status(key)?.mode == 0o440)
+        #expect(try inspect() == [])
+    }
+
+    @Test func `Files and folders of another user are found, and given back`() throws {
+        try #require(geteuid() == 0, "only root can give files away")
+        let object = relative(fixture.objectPath(content))
+        for path in [object, "keys/ns", "locks/ab"] { #expect(chown(fixture.file(path), 65_534, 65_534) == 0) }
+        try expectMended(["wrongOwner \(object)", "wrongOwner keys/ns", "wrongOwner locks/ab"])
+        var status = stat()
+        #expect(stat(fixture.file(object), &status) == 0 && status.st_uid == 0)
+    }
+
+    @Test func `What is not the store's is found everywhere, and never touched`() throws {
+        let shard = StoreLayout.objectFolder(Digest(of: content))
+        let hex = Digest(of: content).hex
+        let wrongShard = try #require(StoreLayout.shards.first { $0 != Digest(of: content).shard })
+        mkdir(fixture.file("objects/\(wrongShard)"), 0o750)
+        let files = [
+            "README", "objects/zz", "objects/\(wrongShard)/\(hex)", "\(shard)/note", "\(shard)/\(hex.uppercased())",
+            "locks/old", "keys/note", "keys/ns/note", "keys/ns/common/note", "keys/ns/common/\(hex.prefix(2))/note",
+            "keys/other/custom/note", "keys/other/custom/\(hex).\(hex)", "keys/other/custom/p/\(hex).\(hex)",
+            "quarantine/note", "quarantine/\(hex)0.x",
+        ]
+        let folders = [
+            "incoming/folder", "keys/a\u{1}b", "keys/ns/folder", "keys/ns/common/zz", "keys/other/custom/a b",
+            "quarantine/\(hex).folder",
+        ]
+        for file in files { try write("stray".utf8, to: fixture.file(file)) }
+        for folder in folders { #expect(mkdir(fixture.file(folder), 0o777) == 0) }
+        symlink("/etc", fixture.file("keys/ns/custom"))
+        let strays = (files + folders + ["keys/ns/custom"]).map { "stray \($0)" }.sorted()
+        #expect(try inspect(repair: true) == strays)
+        #expect(try inspect() == strays)
+        for file in files { #expect(try contents(of: fixture.file(file)) == Array("stray".utf8)) }
+        for folder in folders { #expect(fixture.status(fixture.file(folder)) != nil) }
+        #expect(fixture.status("/etc")?.mode == 0o755)
+    }
+
+    @Test func `Something else at the place of an object or a key is reported, and a scrub goes on`() throws {
+        let object = fixture.objectPath(content)
+        let key = try fixture.keyPath(other)
+        for path in [object, key] {
+            unlink(path)
+            mkdir(path, 0o700)
+        }
+        let found = try inspect()
+        #expect(found.contains("stray \(relative(object))"))
+        #expect(found.contains("stray \(relative(key))"))
+        let read = try fixture.store.scrub { Issue.record("\($0)") }
+        #expect(read.files == 3, "two keys, one object")
+    }
+
+    @Test func `A link that leads out of the store is not followed`() throws {
+        let outside = fixture.folder.file("outside")
+        try write(other, to: outside)
+        chmod(outside, 0o666)
+        for path in [fixture.objectPath(content), try fixture.keyPath(content)] {
+            unlink(path)
+            symlink(outside, path)
+        }
+        #expect(try inspect(repair: true).filter { $0.hasPrefix("stray") }.count == 2)
+        #expect(fixture.status(outside)?.mode == 0o666)
+    }
+
+    /// Uploads, deletions and inspections of the same few payloads: what is only under way is no finding, and nothing
+    /// that an upload answered is lost by mending.
+    @Test func `Nothing is found, nor lost, while uploads and deletions go on`() async throws {
+        let fixture = fixture
+        let shared = (0..<4).map { randomPayload(2_000 + $0) }
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for uploader in 0..<3 {
+                group.addTask {
+                    for round in 0..<150 {
+                        let content = shared[round % 4]
+                        try fixture.put(content, namespace: "keeper", metadata: "\(uploader)")
+                        #expect(try fixture.get(content, namespace: "keeper", metadata: "\(uploader)") == content)
+                        try fixture.put(randomPayload(1_000), namespace: "fleeting")
+                    }
+                }
+            }
+            group.addTask {
+                let fleeting = KeySelection(namespace: try Namespace(validating: "fleeting".utf8))
+                for _ in 0..<30 {
+                    try fixture.store.forEachKey(in: fleeting) { _ = try fixture.store.delete($0.key) }
+                }
+            }
+            group.addTask {
+                for round in 0..<20 {
+                    try fixture.store.inspect(repair: round % 2 == 0) { Issue.record("\($0)") }
+                }
+            }
+            try await group.waitForAll()
+        }
+    }
+
+    /// Objects lose their names, and keys theirs, under uploads: mending, and every upload answered is there.
+    @Test func `What is mended while uploads go on is whole afterwards`() async throws {
+        let fixture = fixture
+        let shared = (0..<4).map { randomPayload(2_000 + $0) }
+        for content in shared { try fixture.put(content) }
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for uploader in 0..<2 {
+                group.addTask {
+                    for round in 0..<100 {
+                        try fixture.put(shared[round % 4], metadata: "\(uploader)-\(round)")
+                    }
+                }
+            }
+            group.addTask {
+                for round in 0..<100 {
+                    let content = shared[round % 4]
+                    if round % 2 == 0 {
+                        unlink(fixture.objectPath(content))
+                    } else {
+                        unlink(try fixture.keyPath(content))
+                    }
+                    try fixture.store.inspect(repair: true) { finding in
+                        if case .failed(let error) = finding.remedy { Issue.record("\(error)") }
+                    }
+                }
+            }
+            try await group.waitForAll()
+        }
+        try fixture.store.inspect(repair: true) { _ in }
+        #expect(try inspect() == [])
+        for round in 0..<100 {
+            for uploader in 0..<2 {
+                #expect(try fixture.get(shared[round % 4], metadata: "\(uploader)-\(round)") == shared[round % 4])
+            }
+        }
+    }
+}
+
+@Suite struct LayoutInspectionTests {
+    private let fixture: StoreFixture
+    private let content = Array("a payload".utf8)
+
+    init() throws {
+        fixture = try StoreFixture()
+        try fixture.put(content)
+    }
+
+    private func inspect(repair: Bool = false) throws -> [String] {
+        var found: [String] = []
+        try PayloadStore.inspectLayout(at: fixture.path, repair: repair) { finding in
+            if case .mended = finding.remedy { #expect(repair) } else { #expect(!repair) }
+            found.append("\(finding.kind) \(finding.path)")
+        }
+        return found
+    }
+
+    @Test(arguments: ["incoming", "objects", "keys", "locks", "quarantine"])
+    func `A folder that is missing is found, and made as a new store has it`(folder: String) throws {
+        try FileManager.default.removeItem(atPath: fixture.file(folder))
+        #expect(try inspect() == ["missing \(folder)"])
+        #expect(fixture.status(fixture.file(folder)) == nil)
+        let mended = try inspect(repair: true)
+        #expect(
+            mended == ["missing \(folder)"]
+                + (folder == "locks" ? StoreLayout.shards.map { "missing locks/\($0)" } : [])
+        )
+        #expect(try inspect() == [])
+        let store = try PayloadStore(path: fixture.path, reserve: 0, logger: fixture.log.logger)
+        try store.inspect(repair: true) { finding in
+            #expect([.keyWithoutObject, .objectWithoutKeys].contains(finding.kind), "\(finding)")
+        }
+        try store.inspect { Issue.record("\($0)") }
+        #expect(try fixture.get(content) == (folder == "keys" ? nil : content))
+    }
+
+    @Test func `A lock file that is missing is found, and made`() throws {
+        unlink(fixture.file("locks/7f"))
+        #expect(try inspect(repair: true) == ["missing locks/7f"])
+        #expect(fixture.status(fixture.file("locks/7f"))?.mode == 0o640)
+        #expect(try inspect() == [])
+    }
+
+    @Test func `A folder without layout.json never becomes a store`() throws {
+        unlink(fixture.file("layout.json"))
+        rmdir(fixture.file("quarantine"))
+        let error = #expect(throws: StoreError.self) { try inspect(repair: true) }
+        #expect(error?.code == .unknownFormat)
+        #expect(fixture.status(fixture.file("quarantine")) == nil)
+    }
+}

@@ -1,0 +1,100 @@
+import Foundation
+import Scoreboard
+import TestSupport
+import Testing
+
+/// Each scoreboard opened here has an open file of its own, as each process has: that is what the kernel's locks go by.
+@Suite struct ScoreboardTests {
+    private let folder: TemporaryFolder
+
+    init() throws {
+        folder = try TemporaryFolder()
+    }
+
+    @Test func `Every process sees what all have counted`() throws {
+        let one = try Scoreboard(in: folder.path, threads: 2)
+        let other = try Scoreboard(in: folder.path, threads: 3)
+        one.add(5, to: 7)
+        other.add(to: 7)
+        other.add(2, to: 999)
+        for scoreboard in [one, other] {
+            #expect(scoreboard.total(7) == 6)
+            #expect(scoreboard.total(999) == 2)
+            #expect(scoreboard.processes.map(\.threads.count) == [2, 3])
+            #expect(scoreboard.starts.all == 2)
+            #expect(scoreboard.starts.again == 0)
+        }
+    }
+
+    @Test func `A value is common to the pool`() throws {
+        let one = try Scoreboard(in: folder.path, threads: 0)
+        let other = try Scoreboard(in: folder.path, threads: 0)
+        one[value: 3] = 42
+        #expect(other[value: 3] == 42)
+    }
+
+    @Test func `Counts by many threads at once are all counted`() async throws {
+        let scoreboard = try Scoreboard(in: folder.path, threads: 0)
+        await withTaskGroup { group in
+            for _ in 0..<8 {
+                group.addTask { for _ in 0..<10_000 { scoreboard.add(to: 1) } }
+            }
+        }
+        #expect(scoreboard.total(1) == 80_000)
+    }
+
+    @Test func `A row tells what a thread does, and cuts what is too long`() throws {
+        let scoreboard = try Scoreboard(in: folder.path, threads: 1)
+        var state = ThreadRow.State(code: 3, since: 9, requestSince: 8, requests: 7, text: Array("PUT é".utf8))
+        scoreboard.row(0).write(state)
+        #expect(scoreboard.processes.first?.threads == [state])
+        state.text = Array(repeating: 65, count: 10_000)
+        scoreboard.row(0).write(state)
+        #expect(scoreboard.processes.first?.threads.first?.text.count == ThreadRow.textLimit)
+    }
+
+    @Test func `A row that is read while it changes is never a mixture`() async throws {
+        let scoreboard = try Scoreboard(in: folder.path, threads: 1)
+        let row = scoreboard.row(0)
+        func state(_ number: UInt64) -> ThreadRow.State {
+            let text = Array(repeating: UInt8(truncatingIfNeeded: number % 256), count: Int(number % 400))
+            return ThreadRow.State(code: number, since: number, requestSince: number, requests: number, text: text)
+        }
+        row.write(state(0))
+        await withTaskGroup { group in
+            group.addTask {
+                for number in 1...3_000 {
+                    row.write(state(UInt64(number)))
+                    usleep(10)
+                }
+            }
+            group.addTask {
+                var mixtures = 0
+                for _ in 0..<5_000 {
+                    if let seen = row.read(), seen != state(seen.code) { mixtures += 1 }
+                }
+                #expect(mixtures == 0)
+            }
+        }
+    }
+
+    @Test func `A file of another kind is refused, and stays as it is`() throws {
+        let path = folder.file("scoreboard-1")
+        try Data("something else".utf8).write(to: URL(fileURLWithPath: path))
+        let error = #expect(throws: ScoreboardError.self) { try Scoreboard(in: folder.path, threads: 1) }
+        #expect(error?.description.contains("scoreboard-1") == true)
+        #expect(try String(contentsOfFile: path, encoding: .utf8) == "something else")
+    }
+
+    @Test func `A pool has a limit of processes, and says so`() throws {
+        let all = try (0..<Scoreboard.maximumProcesses).map { _ in try Scoreboard(in: folder.path, threads: 0) }
+        let error = #expect(throws: ScoreboardError.self) { try Scoreboard(in: folder.path, threads: 0) }
+        #expect(error?.description.contains("64 processes") == true)
+        #expect(all.last?.processes.count == Scoreboard.maximumProcesses)
+    }
+
+    @Test func `A runtime folder that is not there is named`() throws {
+        let error = #expect(throws: ScoreboardError.self) { try Scoreboard(in: folder.file("no"), threads: 0) }
+        #expect(error?.description.hasSuffix("/no/scoreboard-1: No such file or directory") == true)
+    }
+}

@@ -1,0 +1,28 @@
+import Scoreboard
+import Testing
+
+@testable import lps_worker
+
+@Suite struct WatchdogTests {
+    private static let minute: UInt64 = 60_000_000_000
+
+    private func thread(requestSince: UInt64) -> ThreadRow.State {
+        ThreadRow.State(code: 3, since: requestSince, requestSince: requestSince, requests: 0, text: [])
+    }
+
+    @Test func `A process is stuck when nobody waits for any of its requests any more`() {
+        let now = 100 * Self.minute
+        let old = thread(requestSince: now - 6 * Self.minute)
+        #expect(Watchdog.isStuck([old, old], now: now))
+        #expect(!Watchdog.isStuck([old, thread(requestSince: now - 4 * Self.minute)], now: now))
+        #expect(!Watchdog.isStuck([old, thread(requestSince: 0)], now: now), "an idle thread serves")
+        #expect(!Watchdog.isStuck([], now: now))
+    }
+
+    @Test func `systemd's wish for another process is not ours`() throws {
+        let scoreboard = try Scoreboard(in: nil, threads: 1)
+        #expect(Watchdog(Environment { ["WATCHDOG_USEC": "1000000"][$0] }, scoreboard) != nil)
+        #expect(Watchdog(Environment { ["WATCHDOG_USEC": "1000000", "WATCHDOG_PID": "1"][$0] }, scoreboard) == nil)
+        #expect(Watchdog(Environment { _ in nil }, scoreboard) == nil)
+    }
+}
