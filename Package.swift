@@ -60,10 +60,14 @@ let package = Package(
         ),
         .target(name: "ByteSize"),
         .target(name: "Scoreboard", dependencies: ["CLinux"]),
+        .target(
+            name: "StorePolicy",
+            dependencies: ["ByteSize", "PayloadKey", .product(name: "SystemPackage", package: "swift-system")]
+        ),
         .executableTarget(
             name: "lps-worker",
             dependencies: [
-                "ByteSize", "FastCGI", "PayloadService", "PayloadStore", "Scoreboard",
+                "ByteSize", "FastCGI", "PayloadService", "PayloadStore", "Scoreboard", "StorePolicy",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ]
@@ -71,7 +75,7 @@ let package = Package(
         .executableTarget(
             name: "lps",
             dependencies: [
-                "ByteSize", "PayloadKey", "PayloadStore",
+                "ByteSize", "PayloadKey", "PayloadStore", "StorePolicy",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "SystemPackage", package: "swift-system"),
@@ -87,6 +91,7 @@ let package = Package(
         ),
         .testTarget(name: "PayloadKeyTests", dependencies: ["PayloadKey", "TestSupport"]),
         .testTarget(name: "PayloadStoreTests", dependencies: ["PayloadStore", "TestSupport"]),
+        .testTarget(name: "StorePolicyTests", dependencies: ["StorePolicy", "TestSupport"]),
         .testTarget(name: "PayloadServiceTests", dependencies: ["PayloadService", "TestSupport"]),
         .testTarget(
             name: "FastCGITests",
@@ -117,7 +122,7 @@ let package = Package(
         .testTarget(
             name: "IntegrationTests",
             dependencies: [
-                "LargePayloadCodec", "TestSupport", "lps", "lps-worker",
+                "LargePayloadCodec", "PayloadKey", "PayloadStore", "TestSupport", "lps", "lps-worker",
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "NIOSSL", package: "swift-nio-ssl"),
             ]

@@ -20,6 +20,23 @@ public enum PercentEncoding {
         return bytes
     }
 
+    /// Decodes what a person wrote; `nil` when a `%` is not followed by two hex digits.
+    package static func decodeStrictly(_ text: some Collection<UInt8>) -> [UInt8]? {
+        var bytes: [UInt8] = []
+        var rest = text[...]
+        while let byte = rest.popFirst() {
+            guard byte == UInt8(ascii: "%") else {
+                bytes.append(byte)
+                continue
+            }
+            guard let high = rest.popFirst().flatMap(hexValue), let low = rest.popFirst().flatMap(hexValue) else {
+                return nil
+            }
+            bytes.append(high << 4 | low)
+        }
+        return bytes
+    }
+
     /// Encodes a path, or a value of a query: all but slashes and the unreserved characters.
     public static func encodePath(_ path: some Sequence<UInt8>) -> String {
         let digits = Array("0123456789ABCDEF".utf8)

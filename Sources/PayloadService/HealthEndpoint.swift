@@ -1,4 +1,5 @@
 import Logging
+import PayloadKey
 import PayloadStore
 
 /// `HEAD /v2/health/head`: whether the store can take a payload and give it back.

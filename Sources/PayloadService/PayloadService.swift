@@ -98,6 +98,12 @@ public struct PayloadService: Sendable {
         case let error as StoreError where error.code == .noSpace:
             logger.error("no space for an upload", metadata: details)
             return Refusal(.insufficientStorage, printable("\(error)".utf8))
+        case let error as StoreError where error.code == .quotaExceeded:
+            logger.notice("no room in a namespace's quota for an upload", metadata: details)
+            return Refusal(.insufficientStorage, printable("\(error)".utf8))
+        case let error as StoreError where error.code == .counting:
+            logger.notice("an upload is refused while its namespace is counted", metadata: details)
+            return Refusal(.serviceUnavailable, printable("\(error)".utf8))
         case let error as StoreError where error.code == .uploadGone:
             // Where this is the rule, the worker sees another incoming/ than the web server.
             logger.warning("an upload's file is gone, its client has left", metadata: details)

@@ -20,6 +20,7 @@ struct PutEndpoint {
             digest: digest,
             metadataHash: metadata.hash
         )
+        try checkRoom(for: length, as: key, request.body)
         try trace.enter(.hashing)
         let upload = try verify(request.body, length, digest, trace)
         trace.bytesIn += upload.size
@@ -84,6 +85,19 @@ struct PutEndpoint {
         }
     }
 
+    private func checkRoom(
+        for length: UInt64,
+        as key: PayloadKey,
+        _ body: ServiceRequest.Body
+    ) throws(StoreError) {
+        switch body {
+        // The web server has written the payload already: what is free now is what stays free.
+        case .file: try store.checkSpace(for: 0)
+        case .stream: try store.checkSpace(for: length)
+        }
+        try store.checkQuota(for: length, as: key)
+    }
+
     private func verify(
         _ body: ServiceRequest.Body,
         _ length: UInt64,
@@ -92,11 +106,8 @@ struct PutEndpoint {
     ) throws -> VerifiedUpload {
         switch body {
         case .file(let path):
-            // The web server has written the payload already: what is free now is what stays free.
-            try store.checkSpace(for: 0)
             return try store.verify(uploadAt: path, length: length, digest: digest, onPiece: trace.checkTime)
         case .stream(let source):
-            try store.checkSpace(for: length)
             return try store.receive(
                 from: { buffer in
                     try trace.checkTime()

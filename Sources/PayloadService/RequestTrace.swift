@@ -35,8 +35,9 @@ public final class RequestTrace {
     public internal(set) var bytesIn: UInt64 = 0
     /// Bytes of payloads that the answer has, or that the web server was told to send.
     public internal(set) var bytesOut: UInt64 = 0
-    /// Payloads that were stored, and how many of them had their content in the store already.
+    /// Payloads that were stored, new or not.
     public private(set) var stored = 0
+    /// Payloads that were stored, of which the store had the content already.
     public private(set) var deduplicated = 0
     /// Uploads that were not what was announced.
     public internal(set) var mismatches = 0

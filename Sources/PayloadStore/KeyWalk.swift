@@ -39,10 +39,12 @@ enum DigestSelection {
 struct KeyWalk {
     let root: Descriptor
     let digests: DigestSelection
+    /// `keys/`, or what is laid out alike.
+    var tree = StoreLayout.keys
 
     /// Visits all of a namespace.
     func namespace(_ namespace: Namespace, _ visit: (KeyTreeEntry) throws -> Void) throws {
-        let folder = "\(StoreLayout.keys)/\(namespace)"
+        let folder = "\(tree)/\(namespace)"
         try visit(.folder(folder))
         for name in try root.namesIfThere(folder) {
             switch name {

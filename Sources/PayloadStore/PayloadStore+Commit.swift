@@ -19,27 +19,43 @@ extension PayloadStore {
     /// answer. A crash at any point leaves either nothing or a whole payload. Collection of garbage holds the shard's
     /// lock exclusively.
     ///
-    /// - Throws: ``StoreError``; the upload may have become an object without key then, which harms nothing.
+    /// - Throws: ``StoreError``, with code `quotaExceeded` or `counting` when the namespace has a quota and no room, or
+    ///   is being counted; the upload may have become an object without key then, which harms nothing.
     public func commit(_ upload: VerifiedUpload, as key: PayloadKey) throws(StoreError) -> CommitOutcome {
         precondition(upload.digest == key.digest, "an upload is committed under its own digest")
-        return try withSharedLock(of: key.digest) { () throws(StoreError) in
-            do throws(StoreError) {
-                return try place(upload, as: key)
-            } catch let error where error.errno == .noSuchFileOrDirectory {
-                guard try upload.descriptor.status("upload").links > 0 else {
-                    throw StoreError(.uploadGone, error.action, errno: error.errno)
-                }
-                // A folder was deleted by hand since it was opened: make it anew, once.
-                return try place(upload, as: key)
+        // Before the content is synced, and linked where it has no key.
+        try checkQuota(for: upload.size, as: key)
+        return try waitingBriefly { () throws(StoreError) in
+            try withSharedLock(of: key.digest) { () throws(StoreError) in
+                try place(upload, as: key, limit: quota(key.namespace))
             }
         }
     }
 
-    private func place(_ upload: VerifiedUpload, as key: PayloadKey) throws(StoreError) -> CommitOutcome {
+    /// Under the shard's lock.
+    ///
+    /// - Parameter limit: the most bytes that the namespace may have then, when the key is new; `nil`: any number.
+    func place(_ upload: VerifiedUpload, as key: PayloadKey, limit: UInt64?) throws(StoreError) -> CommitOutcome {
+        do throws(StoreError) {
+            return try placeOnce(upload, as: key, limit)
+        } catch let error where error.errno == .noSuchFileOrDirectory {
+            guard try upload.descriptor.status("upload").links > 0 else {
+                throw StoreError(.uploadGone, error.action, errno: error.errno)
+            }
+            // A folder was deleted by hand since it was opened: make it anew, once.
+            return try placeOnce(upload, as: key, limit)
+        }
+    }
+
+    private func placeOnce(
+        _ upload: VerifiedUpload,
+        as key: PayloadKey,
+        _ limit: UInt64?
+    ) throws(StoreError) -> CommitOutcome {
         let objects = try folders.folder(StoreLayout.objectFolder(key.digest))
         let keys = try folders.folder(StoreLayout.keyFolder(key))
         let object = try placeObject(upload, in: objects)
-        let outcome = try placeKey(StoreLayout.keyName(key), in: keys, objects: objects, upload)
+        let outcome = try placeKey(key, in: keys, objects: objects, upload, limit)
         if object == .existed || outcome == .existed { try renewAge(StoreLayout.keyName(key), in: keys) }
         healLostKeys(of: upload.digest, objects)
         // The object's name is not waited for: a payload is read by its key's.
@@ -70,25 +86,35 @@ extension PayloadStore {
 
     /// Makes sure that the key's name leads to the content.
     private func placeKey(
-        _ name: String,
+        _ key: PayloadKey,
         in folder: FolderCache.Folder,
         objects: FolderCache.Folder,
-        _ upload: VerifiedUpload
+        _ upload: VerifiedUpload,
+        _ limit: UInt64?
     ) throws(StoreError) -> CommitOutcome {
-        if let present = try folder.descriptor.status(of: name) {
-            if !present.isRegular || present.size != upload.size {
+        let name = StoreLayout.keyName(key)
+        let present = try folder.descriptor.status(of: name)
+        if let present, present.isRegular, present.size == upload.size { return .existed }
+        return try changing(
+            StoreLayout.key(key),
+            of: key.namespace.description,
+            adding: upload.size,
+            // A key that is there is always taken.
+            limit: present == nil ? limit : nil
+        ) { () throws(StoreError) in
+            if let present {
                 reportDamaged(present, name, in: folder, replacedBy: upload)
                 try replace(name, in: folder) { temporary throws(StoreError) in
                     try linkObject(of: upload, objects, to: temporary, in: incoming)
                 }
+                return .existed
             }
-            return .existed
-        }
-        do {
-            try linkObject(of: upload, objects, to: name, in: folder.descriptor)
-            return .created
-        } catch let error where error.errno == .fileExists {
-            return .existed
+            do throws(StoreError) {
+                try linkObject(of: upload, objects, to: name, in: folder.descriptor)
+                return .created
+            } catch let error where error.errno == .fileExists {
+                return .existed
+            }
         }
     }
 
@@ -146,8 +172,11 @@ extension PayloadStore {
             for path in paths {
                 let parts = path.split(separator: "/").map(String.init)
                 let folder = try folders.folder(StoreLayout.path(parts.dropLast()))
-                _ = try systemCall("link \(path) to \(objects.path)/\(digest.hex)", expecting: .fileExists) {
-                    linkat(objects.descriptor.rawValue, digest.hex, root.rawValue, path, 0)
+                // Without limit: it was stored before.
+                try changing(path, of: parts[1]) { () throws(StoreError) in
+                    _ = try systemCall("link \(path) to \(objects.path)/\(digest.hex)", expecting: .fileExists) {
+                        linkat(objects.descriptor.rawValue, digest.hex, root.rawValue, path, 0)
+                    }
                 }
                 try folder.synchronize()
             }

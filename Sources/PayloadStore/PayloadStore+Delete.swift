@@ -13,15 +13,31 @@ extension PayloadStore {
     @discardableResult
     public func delete(_ key: PayloadKey, if isUnwanted: (StoredKey) -> Bool = { _ in true }) throws(StoreError) -> Bool
     {
-        try withExclusiveLock(of: key.digest.shard) { () throws(StoreError) in
-            guard let found = try find(key), isUnwanted(found) else { return false }
-            try systemCall("unlink \(found.path)") { unlinkat(root.rawValue, found.path, 0) }
-            // Before the content may go: on a file system without a journal, a name that comes back with power would
-            // lead to blocks that are another file's by then.
-            try root.open(StoreLayout.keyFolder(key), O_RDONLY | O_DIRECTORY).synchronize(StoreLayout.keyFolder(key))
-            _ = try deleteObjectWithoutKeys(key.digest)
-            return true
+        try waitingForCounts(of: key.namespace) { () throws(StoreError) in
+            try withExclusiveLock(of: key.digest.shard) { () throws(StoreError) in
+                guard let found = try find(key), isUnwanted(found) else { return false }
+                try changing(found.path, of: key.namespace.description) { () throws(StoreError) in
+                    try systemCall("unlink \(found.path)") { unlinkat(root.rawValue, found.path, 0) }
+                }
+                try finishDeletion(of: key, in: StoreLayout.keys)
+                return true
+            }
         }
+    }
+
+    /// Lets the content go, when a key that has lost its name was the last one; under the shard's exclusive lock.
+    ///
+    /// - Parameter tree: where the name was: `keys/`, or a folder of `trash/`.
+    func finishDeletion(of key: PayloadKey, in tree: String) throws(StoreError) {
+        // Before the content may go: on a file system without a journal, a name that comes back with power would
+        // lead to blocks that are another file's by then.
+        try synchronizeFolder(StoreLayout.keyFolder(key, in: tree))
+        _ = try deleteObjectWithoutKeys(key.digest)
+    }
+
+    /// Waits until the names in a folder are on disk.
+    func synchronizeFolder(_ path: String) throws(StoreError) {
+        try root.open(path, O_RDONLY | O_DIRECTORY).synchronize(path)
     }
 
     /// Deletes the objects that no key has: what crashes and interrupted deletions leave.
@@ -54,12 +70,15 @@ extension PayloadStore {
     /// Removes the folders below `keys/` that hold nothing, from the deepest up; a namespace's own goes as well.
     public func removeEmptyFolders() throws(StoreError) {
         for name in try root.names(StoreLayout.keys) {
-            _ = try removeFolderIfEmpty("\(StoreLayout.keys)/\(name)")
+            try removeFolderIfEmpty("\(StoreLayout.keys)/\(name)")
         }
     }
 
-    /// - Returns: whether it is gone.
-    private func removeFolderIfEmpty(_ path: String) throws(StoreError) -> Bool {
+    /// Removes the folders of a tree that hold nothing, from the deepest up.
+    ///
+    /// - Returns: whether all of it is gone.
+    @discardableResult
+    func removeFolderIfEmpty(_ path: String) throws(StoreError) -> Bool {
         guard try root.status(of: path)?.isFolder == true else { return false }
         var isEmpty = true
         for name in try root.namesIfThere(path) {
@@ -101,6 +120,7 @@ extension PayloadStore {
 }
 
 extension FileStatus {
-    /// An object has one name of its own, one for each key, and for some time that of the upload in `incoming/`.
+    /// An object has one name of its own, one for each key, also for those in the trash, and for some time that of the
+    /// upload in `incoming/`.
     var isUnreferencedObject: Bool { isRegular && links == 1 }
 }

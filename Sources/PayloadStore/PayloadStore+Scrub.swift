@@ -189,17 +189,21 @@ extension PayloadStore {
         ifItIs identity: FileStatus.Identity,
         keepAs target: String? = nil
     ) throws(StoreError) -> Bool {
-        try withExclusiveLock(of: stored.key.digest.shard) { () throws(StoreError) in
-            guard try root.status(of: stored.path)?.identity == identity else { return false }
-            try LostKeys(stored.key.digest, root).add(stored.path)
-            if let target {
-                try systemCall("move \(stored.path) to \(target)") {
-                    renameat(root.rawValue, stored.path, root.rawValue, target)
+        try waitingForCounts(of: stored.key.namespace) { () throws(StoreError) in
+            try withExclusiveLock(of: stored.key.digest.shard) { () throws(StoreError) in
+                guard try root.status(of: stored.path)?.identity == identity else { return false }
+                try LostKeys(stored.key.digest, root).add(stored.path)
+                try changing(stored.path, of: stored.key.namespace.description) { () throws(StoreError) in
+                    if let target {
+                        try systemCall("move \(stored.path) to \(target)") {
+                            renameat(root.rawValue, stored.path, root.rawValue, target)
+                        }
+                    } else {
+                        try systemCall("unlink \(stored.path)") { unlinkat(root.rawValue, stored.path, 0) }
+                    }
                 }
-            } else {
-                try systemCall("unlink \(stored.path)") { unlinkat(root.rawValue, stored.path, 0) }
+                return true
             }
-            return true
         }
     }
 }

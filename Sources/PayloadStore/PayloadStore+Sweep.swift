@@ -51,7 +51,8 @@ extension PayloadStore {
 
     func strayFiles() throws(StoreError) -> [String] {
         let expected = Set(
-            StoreLayout.folders + [StoreLayout.description, StoreLayout.scrubRecord, StoreLayout.lostAndFound]
+            StoreLayout.folders + StoreLayout.foldersOnDemand
+                + [StoreLayout.description, StoreLayout.scrubRecord, StoreLayout.lostAndFound]
         )
         var stray = try root.names(".").filter { !expected.contains($0) }
         for folder in [StoreLayout.objects, StoreLayout.locks] {

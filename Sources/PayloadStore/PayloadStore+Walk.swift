@@ -9,19 +9,20 @@ extension PayloadStore {
         try forEachKey(in: selection, of: .all, visit)
     }
 
-    /// Looks only at the keys of some contents.
+    /// Looks only at the keys of some contents; in `tree`, which is `keys/` or laid out alike.
     func forEachKey(
         in selection: KeySelection = KeySelection(),
         of digests: DigestSelection,
+        below tree: String = StoreLayout.keys,
         _ visit: (StoredKey) throws -> Void
     ) throws {
-        let walk = KeyWalk(root: root, digests: digests)
+        let walk = KeyWalk(root: root, digests: digests, tree: tree)
         func visitKeys(_ entry: KeyTreeEntry) throws {
             if case .key(let stored, _) = entry { try visit(stored) }
         }
-        for namespace in try selection.namespace.map({ [$0] }) ?? namespaces() {
+        for namespace in try namespaces(in: selection, below: tree) {
             if let prefix = selection.prefix {
-                let folder = [StoreLayout.keys, "\(namespace)", StoreLayout.custom] + prefix.folders
+                let folder = [tree, "\(namespace)", StoreLayout.custom] + prefix.folders
                 try walk.prefixes(StoreLayout.path(folder), prefix.folders, namespace, visitKeys)
             } else {
                 try walk.namespace(namespace, visitKeys)
@@ -29,9 +30,14 @@ extension PayloadStore {
         }
     }
 
-    /// The namespaces that have, or had, a key.
-    public func namespaces() throws(StoreError) -> [Namespace] {
-        try root.names(StoreLayout.keys).compactMap { try? Namespace(validating: $0.utf8) }
+    /// The namespaces of a selection that have, or had, a key.
+    public func namespaces(in selection: KeySelection = KeySelection()) throws(StoreError) -> [Namespace] {
+        try namespaces(in: selection, below: StoreLayout.keys)
+    }
+
+    private func namespaces(in selection: KeySelection, below tree: String) throws(StoreError) -> [Namespace] {
+        try root.namesIfThere(tree).compactMap { try? Namespace(validating: $0.utf8) }
+            .filter { selection.namespace == nil || selection.namespace == $0 }
     }
 
     /// What is stored under a key, without opening it; `nil` when there is nothing.

@@ -1,6 +1,7 @@
 import Glibc
 import Logging
 import PayloadKey
+import Synchronization
 import SystemPackage
 
 /// A sharded, content-addressed tree of payloads on one file system.
@@ -9,18 +10,23 @@ import SystemPackage
 /// processes may use one store at once.
 ///
 /// Lock order: a commit takes its shard's lock (``StoreLayout/lock(_:)``) and, inside it, for moments, the mutex of
-/// ``folders``. Nothing takes them the other way round.
+/// ``folders`` or the lock of its namespace's ``UsageCounter``. Nothing takes them the other way round.
 public final class PayloadStore: Sendable {
     /// The store's root, as the operator gave it.
     public let path: String
     /// Bytes of free space below which no payload is stored.
     public let reserve: UInt64
+    /// The most bytes that a namespace's keys may have in all; `nil`: any number.
+    public let quota: @Sendable (Namespace) -> UInt64?
 
     /// Where uploads may come from: `incoming/`, as the operator spells the store's path, and as it is without links.
     let uploadFolders: [[UInt8]]
     let root: Descriptor
     let incoming: Descriptor
     let folders: FolderCache
+    let epoch: UsageEpoch
+    /// The namespaces that a thread of this process counts.
+    let counts: Mutex<Set<Namespace>> = Mutex([])
     let logger: Logger
 
     /// Opens an existing store and makes sure that payloads can be committed to it.
@@ -28,9 +34,15 @@ public final class PayloadStore: Sendable {
     /// - Parameters:
     ///   - path: the store's root.
     ///   - reserve: bytes of free space to keep; `nil` for 1 GiB or 5 % of the file system, whichever is smaller.
+    ///   - quota: the most bytes that a namespace's keys may have in all; `nil` for any number.
     ///   - logger: where the store tells of what an operator should know.
     /// - Throws: ``StoreError`` with code `missing`, `unknownFormat`, `notWritable`, `spansFileSystems` or `system`.
-    public init(path: String, reserve: UInt64? = nil, logger: Logger) throws(StoreError) {
+    public init(
+        path: String,
+        reserve: UInt64? = nil,
+        quota: @escaping @Sendable (Namespace) -> UInt64? = { _ in nil },
+        logger: Logger
+    ) throws(StoreError) {
         let path = Self.withoutTrailingSlashes(path)
         let root = try Self.openRoot(path)
         try Self.checkFormat(root, path)
@@ -39,7 +51,9 @@ public final class PayloadStore: Sendable {
         uploadFolders = try [path, Self.resolved(path)].map { Array("\($0)/\(StoreLayout.incoming)/".utf8) }
         self.root = root
         self.reserve = reserve ?? min(1 << 30, fileSystem.total / 20)
+        self.quota = quota
         self.logger = logger
+        epoch = UsageEpoch(root: root)
         do {
             incoming = try root.open(StoreLayout.incoming, O_RDONLY | O_DIRECTORY)
         } catch {

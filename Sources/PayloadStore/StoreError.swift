@@ -14,6 +14,10 @@ public struct StoreError: Error, Sendable {
         case spansFileSystems
         /// The file system or the user's quota is full (ENOSPC, EDQUOT), or the reserve would be touched.
         case noSpace
+        /// The namespace would have more than its quota.
+        case quotaExceeded
+        /// The namespace's keys are being counted: until it is known how much they have, no new one is taken.
+        case counting
         /// The web server named an upload file that is not acceptable.
         case uploadNotAcceptable
         /// The upload's file is gone: the web server removes it when its client leaves.
@@ -37,7 +41,8 @@ public struct StoreError: Error, Sendable {
     public var preventsUse: Bool {
         switch code {
         case .missing, .unknownFormat, .notWritable, .spansFileSystems: true
-        case .noSpace, .uploadNotAcceptable, .uploadGone, .unreadable, .damaged, .system: false
+        case .noSpace, .quotaExceeded, .counting, .uploadNotAcceptable, .uploadGone, .unreadable, .damaged, .system:
+            false
         }
     }
 

@@ -12,6 +12,10 @@ enum StoreLayout {
     static let locks = "locks"
     /// When scrubs were completed.
     static let scrubRecord = "last-scrub.json"
+    /// What was deleted and is kept for some time; made when it is first needed.
+    static let trash = "trash"
+    /// How much the namespaces use, where someone wants to know; made when it is first needed.
+    static let usage = "usage"
     /// Where a namespace's keys without prefix are, and those with one.
     static let common = "common"
     static let custom = "custom"
@@ -19,7 +23,10 @@ enum StoreLayout {
     static let lostAndFound = "lost+found"
     /// How the names begin with which a start tries whether uploads can be linked.
     static let probePrefix = ".probe-"
+    /// Those that every store has.
     static let folders = [incoming, objects, keys, quarantine, locks]
+    /// Those that are made on demand.
+    static let foldersOnDemand = [trash, usage]
 
     /// The two hex digits of every shard.
     static let shards = (0...255).map { Digest.shard(of: UInt8($0)) }
@@ -32,17 +39,23 @@ enum StoreLayout {
         "\(objects)/\(digest.shard)"
     }
 
-    static func keyFolder(_ key: PayloadKey) -> String {
+    /// - Parameter tree: `keys/`, or a folder of `trash/`, which is laid out alike.
+    static func keyFolder(_ key: PayloadKey, in tree: String = keys) -> String {
         let prefix = key.prefix.map { [custom] + $0.folders } ?? [common]
-        return path([keys, key.namespace.description] + prefix + [key.digest.shard])
+        return path([tree, key.namespace.description] + prefix + [key.digest.shard])
     }
 
     static func keyName(_ key: PayloadKey) -> String {
         "\(key.digest.hex).\(key.metadataHash.hex)"
     }
 
-    static func key(_ key: PayloadKey) -> String {
-        "\(keyFolder(key))/\(keyName(key))"
+    static func key(_ key: PayloadKey, in tree: String = keys) -> String {
+        "\(keyFolder(key, in: tree))/\(keyName(key))"
+    }
+
+    /// Where the keys are that count as deleted at a time (seconds since 1970).
+    static func trash(deletedAt seconds: Int) -> String {
+        "\(trash)/\(seconds)"
     }
 
     /// The digest and the metadata hash that a key's file is named by; `nil` for any other file.
@@ -56,6 +69,21 @@ enum StoreLayout {
 
     static func object(_ digest: Digest) -> String {
         "\(objectFolder(digest))/\(digest.hex)"
+    }
+
+    /// What tells whether the counters can be trusted, see ``UsageEpoch``.
+    static let usageEpoch = "\(usage)/epoch"
+    /// `usage/` and what is in it.
+    static let usageFolders = [usage, "\(usage)/namespaces", "\(usage)/counting"]
+
+    /// A namespace's ``UsageCounter``.
+    static func usageCounter(_ namespace: String) -> String {
+        "\(usage)/namespaces/\(namespace)"
+    }
+
+    /// What is locked while a namespace's keys are counted.
+    static func usageLock(_ namespace: String) -> String {
+        "\(usage)/counting/\(namespace)"
     }
 
     /// Something of `quarantine/` that belongs to a content.

@@ -8,7 +8,7 @@ public struct StoredKey: Sendable {
     public let size: UInt64
     /// Bytes that the content takes on the disk, once for all keys that share it.
     public let diskUsage: UInt64
-    /// How many keys share the content, this one included; one more while an upload's own file is still in `incoming/`.
+    /// How many keys share the content, this one and those in the trash included; one more while an upload's own file is still in `incoming/`.
     public let sharers: UInt64
     /// When this key, or another one of the same content, was last stored, in seconds since 1970.
     public let lastStored: Int

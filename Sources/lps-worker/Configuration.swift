@@ -3,6 +3,7 @@ import FastCGI
 import Glibc
 import Logging
 import PayloadService
+import StorePolicy
 
 /// What a worker is told to do: options, or else what the configuration file has, or else environment variables, or
 /// else defaults, validated.
@@ -36,6 +37,7 @@ struct Configuration {
         /// After how many requests a process starts anew.
         let maximumRequests: UInt64?
         let accessFormat: AccessFormat
+        let policy: StorePolicy
     }
 
     init(
@@ -123,6 +125,15 @@ extension Configuration.Settings {
             .flatMap { $0 == 0 ? nil : $0 }
         let format = try source.setting(options.accessFormat, "ACCESS_FORMAT", "text with $names") { $0 }
         accessFormat = try AccessFormat(parsing: format ?? AccessFormat.standard)
+        policy = try source.setting(options.policy, "POLICY", "a path", { $0 }).map(Self.policy) ?? StorePolicy()
+    }
+
+    private static func policy(_ path: String) throws(ConfigurationError) -> StorePolicy {
+        do {
+            return try StorePolicy(contentsOfFile: path)
+        } catch {
+            throw ConfigurationError("\(error)")
+        }
     }
 }
 

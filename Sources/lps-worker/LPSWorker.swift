@@ -75,6 +75,14 @@ struct LPSWorker: ParsableCommand {
 
     @Option(
         help: ArgumentHelp(
+            "The file with each namespace's quota (and retention, which 'lps gc' applies); read again on SIGHUP. (default: no quotas)",
+            valueName: "path"
+        )
+    )
+    var policy: String?
+
+    @Option(
+        help: ArgumentHelp(
             "The codec server stores a payload whose serialized size is over this. (default: 128000)",
             valueName: "size"
         )

@@ -4,6 +4,7 @@ import Logging
 import PayloadService
 import PayloadStore
 import Scoreboard
+import StorePolicy
 import Synchronization
 
 /// A worker process, from its start to the end of its last request.
@@ -57,7 +58,13 @@ struct Worker {
         let accessLog = try configuration.accessLog.map { path throws(ConfigurationError) in try LogFile(path: path) }
         Self.warn(of: configuration.unknown, logger)
         raiseDescriptorLimit()
-        let store = try PayloadStore(path: configuration.store, reserve: configuration.reserve, logger: logger)
+        let policy = CurrentPolicy(configuration.settings.policy)
+        let store = try PayloadStore(
+            path: configuration.store,
+            reserve: configuration.reserve,
+            quota: { policy.value[$0].quota },
+            logger: logger
+        )
         let listeners = try self.listeners()
         let scoreboard = try self.scoreboard()
         let gateway = makeGateway(store, scoreboard, accessLog)
@@ -76,7 +83,7 @@ struct Worker {
                 logger.notice("starting anew: finishing the requests under way")
                 if end.set(.retired) { pool.stop(keepsSockets: true) }
             case .reload:
-                reload(gateway, retirement)
+                reload(gateway, retirement, policy)
             case .reopenLogs:
                 reopen([errorLog] + (accessLog.map { [$0] } ?? []))
             }
@@ -219,7 +226,7 @@ struct Worker {
 
     // MARK: Signals
 
-    private func reload(_ gateway: Gateway, _ retirement: Retirement) {
+    private func reload(_ gateway: Gateway, _ retirement: Retirement, _ policy: CurrentPolicy) {
         notifySystemd("RELOADING=1")
         defer { notifySystemd("READY=1") }
         do {
@@ -230,6 +237,7 @@ struct Worker {
             }
             level.current = new.settings.logLevel
             retirement.set(new.settings.maximumRequests)
+            policy.value = new.settings.policy
             gateway.use(new.settings)
             logger.notice("the configuration was read again")
         } catch {
@@ -246,6 +254,18 @@ struct Worker {
             }
         }
         logger.notice("logs are open anew")
+    }
+}
+
+/// The policy that the next upload goes by.
+private final class CurrentPolicy: Sendable {
+    private let policy: Mutex<StorePolicy>
+
+    init(_ policy: StorePolicy) { self.policy = Mutex(policy) }
+
+    var value: StorePolicy {
+        get { policy.withLock { $0 } }
+        set { policy.withLock { $0 = newValue } }
     }
 }
 

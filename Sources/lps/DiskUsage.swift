@@ -8,6 +8,8 @@ struct DiskUsage: ParsableCommand {
         commandName: "du",
         abstract: "Sums payloads up, by namespace and prefix.",
         discussion: """
+            What is in the trash has sums of its own, since it takes space until it is purged.
+
             On the disk, content that several keys share is counted in equal parts for each of them, so the sums are those of \
             the disk.
             """
@@ -20,8 +22,13 @@ struct DiskUsage: ParsableCommand {
 
     func run() throws {
         var sums: [Name: Sum] = [:]
-        try store.open().forEachKey(in: selection.selection()) { stored in
-            sums[Name(stored.key), default: Sum()].add(stored)
+        let selection = try selection.selection()
+        let store = try store.open()
+        try store.forEachKey(in: selection) { stored in
+            sums[Name(stored.key, isInTrash: false), default: Sum()].add(stored)
+        }
+        try store.forEachTrashedKey(in: selection) { trashed in
+            sums[Name(trashed.stored.key, isInTrash: true), default: Sum()].add(trashed.stored)
         }
         let sorted = sums.sorted { $0.key < $1.key }
         if json {
@@ -35,22 +42,26 @@ struct DiskUsage: ParsableCommand {
         )
     }
 
-    /// A namespace with a prefix, in order of their bytes.
+    /// A namespace with a prefix, in order of their bytes; what is in the trash comes last.
     private struct Name: Hashable, Comparable {
         let namespace: [UInt8]
         let prefix: [UInt8]
+        let isInTrash: Bool
 
-        init(_ key: PayloadKey) {
+        init(_ key: PayloadKey, isInTrash: Bool) {
             namespace = key.namespace.utf8
             prefix = key.prefix?.utf8 ?? []
+            self.isInTrash = isInTrash
         }
 
         var text: String {
             String(decoding: prefix.isEmpty ? namespace : namespace + [UInt8(ascii: "/")] + prefix, as: UTF8.self)
+                + (isInTrash ? " (trash)" : "")
         }
 
         static func < (one: Name, other: Name) -> Bool {
-            one.namespace == other.namespace
+            if one.isInTrash != other.isInTrash { return other.isInTrash }
+            return one.namespace == other.namespace
                 ? one.prefix.lexicographicallyPrecedes(other.prefix)
                 : one.namespace.lexicographicallyPrecedes(other.namespace)
         }
@@ -88,6 +99,7 @@ struct DiskUsage: ParsableCommand {
     private struct Row: Encodable {
         let namespace: String
         let prefix: String
+        let isInTrash: Bool
         let payloads: Int
         let logicalBytes: UInt64
         let diskBytes: UInt64
@@ -96,6 +108,7 @@ struct DiskUsage: ParsableCommand {
         init(_ name: Name, _ sum: Sum) {
             namespace = String(decoding: name.namespace, as: UTF8.self)
             prefix = String(decoding: name.prefix, as: UTF8.self)
+            isInTrash = name.isInTrash
             payloads = sum.payloads
             logicalBytes = sum.logical
             diskBytes = UInt64(sum.onDisk.rounded())

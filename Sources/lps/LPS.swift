@@ -11,11 +11,11 @@ struct LPS: ParsableCommand {
             Every command is safe while workers run.
 
             Exit status: 0 when all is well, 1 when something is missing or damaged or the system failed, 64 for a wrong command \
-            line.
+            line, 78 for a policy that can't be used.
             """,
         subcommands: [
             Init.self, Put.self, Get.self, Stat.self, List.self, DiskUsage.self, Remove.self, CollectGarbage.self,
-            Scrub.self,
+            Undelete.self, Quota.self, Scrub.self,
         ]
     )
 

@@ -41,12 +41,11 @@ def newer_package(machine: Machine, package: Path, tmp_path: Path) -> str:
 
 
 @pytest.fixture
-def age(machine: Machine) -> Iterator[None]:
-    """The operator says how old payloads get, for one test."""
+def settings(machine: Machine) -> Iterator[Path]:
+    """The file of the operator's settings, which is as before after the test."""
     settings = machine.root / "etc/default/lps"
     before = settings.read_text()
-    settings.write_text(before + "LPS_GC_OLDER_THAN=45d\n")
-    yield
+    yield settings
     settings.write_text(before)
 
 
@@ -80,7 +79,8 @@ def test_nothing_is_deleted_before_the_operator_says_an_age(machine: Machine, se
     assert service.get(key, len(CONTENT)) == (200, CONTENT)
 
 
-def test_what_is_older_than_the_operator_says_is_deleted(machine: Machine, service: Service, age: None) -> None:
+def test_what_is_older_than_the_operator_says_is_deleted(machine: Machine, service: Service, settings: Path) -> None:
+    append(settings, "LPS_GC_OLDER_THAN=45d")
     old = service.put(CONTENT)
     service.make_old(CONTENT, days=46)
     fresh = service.put(b"fresh")
@@ -88,6 +88,24 @@ def test_what_is_older_than_the_operator_says_is_deleted(machine: Machine, servi
     assert machine.property("lps-gc.service", "Result") == "success"
     assert service.get(old, len(CONTENT))[0] == 404
     assert service.get(fresh, 5) == (200, b"fresh")
+
+
+def test_what_is_older_than_the_policy_says_is_deleted_and_comes_back(
+    machine: Machine, service: Service, settings: Path
+) -> None:
+    key = service.put(CONTENT)
+    service.make_old(CONTENT, days=46)
+    append(settings, "LPS_POLICY=/etc/lps-policy.ini")
+    policy = machine.root / "etc/lps-policy.ini"
+    policy.write_text("[default]\nquota = 1g\n")
+    machine.run("systemctl", "start", "lps-gc.service")
+    assert machine.property("lps-gc.service", "Result") == "exec-condition", "quotas are no ages"
+    policy.write_text("[default]\nquota = 1g\nretention = 45d\n")
+    machine.run("systemctl", "start", "lps-gc.service")
+    assert service.get(key, len(CONTENT))[0] == 404
+    policy.unlink()
+    machine.run("runuser", "-u", "www-data", "--", "lps", "undelete", "--store", "/var/lib/lps", key)
+    assert service.get(key, len(CONTENT)) == (200, CONTENT)
 
 
 def test_a_scrub_fails_when_something_is_damaged(machine: Machine, service: Service) -> None:
@@ -131,6 +149,10 @@ def test_an_upgrade_replaces_every_worker_and_loses_no_request(
     assert machine.property("lps.socket", "ActiveEnterTimestampMonotonic") == socket
 
 
+def append(settings: Path, line: str) -> None:
+    settings.write_text(f"{settings.read_text()}{line}\n")
+
+
 def put_slow_payload(machine: Machine) -> str:
     (machine.root / "payload").write_bytes(b"slow" * 150_000)
     return machine.run("sha256sum", "/payload").split()[0]
@@ -146,17 +168,14 @@ def log_has_lines(machine: Machine, count: int) -> None:
         time.sleep(0.05)
 
 
-def test_a_setting_that_the_operator_changed_stays(machine: Machine, service: Service, newer_package: str) -> None:
-    settings = machine.root / "etc/default/lps"
-    before = settings.read_text()
-    settings.write_text(before + "LPS_THREADS=3\n")
-    try:
-        service.install(newer_package)
-        assert settings.read_text().endswith("LPS_THREADS=3\n")
-        starts = machine.run("journalctl", "--unit=lps-worker@1", "--no-pager", "--grep=msg=serving")
-        assert " threads=3 " in starts.splitlines()[-1]
-    finally:
-        settings.write_text(before)
+def test_a_setting_that_the_operator_changed_stays(
+    machine: Machine, service: Service, newer_package: str, settings: Path
+) -> None:
+    append(settings, "LPS_THREADS=3")
+    service.install(newer_package)
+    assert settings.read_text().endswith("\nLPS_THREADS=3\n")
+    starts = machine.run("journalctl", "--unit=lps-worker@1", "--no-pager", "--grep=msg=serving")
+    assert " threads=3 " in starts.splitlines()[-1]
 
 
 def test_man_pages_and_completions_are_there(machine: Machine, service: Service) -> None:

@@ -80,7 +80,7 @@ import Testing
         #expect(fixture.status(object)?.inode == inode)
         #expect(fixture.status(object)?.links == 3)
         #expect(try inspect() == [])
-        #expect(try fixture.put(content, namespace: "third") == .created)
+        #expect(try fixture.put(content, namespace: "third") == .linked)
         #expect(fixture.status(object)?.links == 4, "and the next upload shares it")
     }
 

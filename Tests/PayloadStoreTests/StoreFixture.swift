@@ -11,12 +11,13 @@ final class StoreFixture: Sendable {
     let store: PayloadStore
     let log: RecordedLog
 
-    init(reserve: UInt64 = 0) throws {
+    /// - Parameter quota: the most bytes that a namespace may have.
+    init(reserve: UInt64 = 0, quota: @escaping @Sendable (Namespace) -> UInt64? = { _ in nil }) throws {
         folder = try TemporaryFolder()
         path = folder.file("store")
         log = RecordedLog()
         try PayloadStore.create(at: path)
-        store = try PayloadStore(path: path, reserve: reserve, logger: log.logger)
+        store = try PayloadStore(path: path, reserve: reserve, quota: quota, logger: log.logger)
     }
 
     /// Puts an upload into `incoming/`, as nginx does.

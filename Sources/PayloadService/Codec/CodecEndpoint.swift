@@ -85,6 +85,7 @@ struct CodecEndpoint {
             throw Refusal.badRequest("the answer's references would have over \(CodecBody.maximumInMemory) bytes")
         }
         try store.checkSpace(for: payload.size)
+        try store.checkQuota(for: payload.size, as: key)
         try trace.enter(.hashing)
         let upload = try store.receive(length: payload.size, digest: payload.digest) { take in
             try body.read(payload, take)

@@ -1,6 +1,6 @@
 /// Text from outside made fit for a one-line message: bytes that are not UTF-8 become U+FFFD, control characters and
 /// line separators are escaped, and what is longer than any valid value is cut.
-func printable(_ bytes: some Collection<UInt8>) -> String {
+package func printable(_ bytes: some Collection<UInt8>) -> String {
     let longest = 1024
     var line = ""
     for scalar in String(decoding: bytes.prefix(longest), as: UTF8.self).unicodeScalars {

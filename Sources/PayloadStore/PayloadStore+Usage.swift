@@ -1,0 +1,210 @@
+import Glibc
+import PayloadKey
+import SystemPackage
+
+/// A namespace that has a counter (``UsageCounter``) is counted by everyone: whoever changes `keys/` does it inside
+/// ``changing(_:of:adding:limit:_:)``. A counter is made by the first process that has a quota for the namespace.
+///
+/// A count holds `usage/counting/<namespace>` locked exclusively while it walks the keys. Meanwhile the counter has no
+/// line, and whoever finds that asks for the same lock, shared and without waiting: it gets it when no count is under way,
+/// and holds it for its change, so that none begins.
+extension PayloadStore {
+    /// Changes the name of a key, so that it is counted; under the lock of the key's shard.
+    ///
+    /// - Parameters:
+    ///   - path: the key's path, relative to the root.
+    ///   - bytes: the size that the key will have; zero when it goes.
+    ///   - limit: the most bytes that the namespace may have then; `nil`: any number.
+    ///   - change: makes or takes the name.
+    /// - Throws: ``StoreError`` with code `quotaExceeded`, or `counting` while a count is under way; nothing is changed
+    ///   then. What `change` throws.
+    @discardableResult
+    func changing<Result>(
+        _ path: String,
+        of namespace: String,
+        adding bytes: UInt64 = 0,
+        limit: UInt64? = nil,
+        _ change: () throws(StoreError) -> Result
+    ) throws(StoreError) -> Result {
+        guard let counter = try UsageCounter(namespace, root) else {
+            guard limit == nil else { throw StoreError.isCounting(namespace) }
+            return try change()
+        }
+        return try counter.locked { () throws(StoreError) in
+            guard let used = try used(counter) else {
+                return try betweenCounts(of: namespace) { () throws(StoreError) in
+                    guard limit == nil else { throw StoreError.isCounting(namespace) }
+                    return try change()
+                }
+            }
+            let present = try size(of: path)
+            if let limit, bytes > present {
+                try Self.check(bytes - present, limit, used, namespace)
+            }
+            try counter.write(UsageCounter.Line(epoch: epoch.name(), bytes: used - min(used, present), path: path))
+            return try change()
+        }
+    }
+
+    /// Makes sure that a payload may be stored under a key without touching its namespace's quota: the answer of now,
+    /// before the work; a commit asks again.
+    ///
+    /// - Throws: ``StoreError`` with code `quotaExceeded` that names the figures, or `counting`.
+    public func checkQuota(for bytes: UInt64, as key: PayloadKey) throws(StoreError) {
+        // A payload that is there already costs nothing.
+        guard let quota = quota(key.namespace), try root.status(of: StoreLayout.key(key)) == nil else { return }
+        let used = try waitingBriefly { () throws(StoreError) in
+            if let counted = try countedUsage(of: key.namespace) { return counted }
+            return try count(key.namespace).now
+        }
+        try Self.check(bytes, quota, used, key.namespace.description)
+    }
+
+    private static func check(_ more: UInt64, _ quota: UInt64, _ used: UInt64, _ namespace: String) throws(StoreError) {
+        let (sum, overflow) = used.addingReportingOverflow(more)
+        guard !overflow, sum <= quota else {
+            throw StoreError(
+                .quotaExceeded,
+                "namespace '\(namespace)' has a quota of \(quota) bytes and uses \(used), \(more) more would exceed it"
+            )
+        }
+    }
+
+    /// How many bytes a namespace's keys have in all: its counter's answer, or else a walk's.
+    public func usage(of namespace: Namespace) throws(StoreError) -> UInt64 {
+        if let counted = try countedUsage(of: namespace) { return counted }
+        return try walkedUsage(of: namespace)
+    }
+
+    /// Whether uploads and deletions of a namespace are counted: since a process had a quota for it.
+    public func isCounted(_ namespace: Namespace) throws(StoreError) -> Bool {
+        try root.status(of: StoreLayout.usageCounter(namespace.description)) != nil
+    }
+
+    /// The counter's answer; `nil` when there is none.
+    func countedUsage(of namespace: Namespace) throws(StoreError) -> UInt64? {
+        guard let counter = try UsageCounter(namespace.description, root) else { return nil }
+        return try counter.locked { () throws(StoreError) in try used(counter) }
+    }
+
+    /// Counts a namespace's keys anew, for who has changed them by hand. Uploads of new keys to it are refused meanwhile
+    /// (code `counting`), and deletions wait.
+    ///
+    /// - Returns: the bytes as they were counted before, where they were, and as they are.
+    public func recount(_ namespace: Namespace) throws(StoreError) -> (before: UInt64?, now: UInt64) {
+        try count(namespace, evenIfKnown: true)
+    }
+
+    // MARK: Counting
+
+    /// What a locked counter says; `nil` when it says nothing of this epoch.
+    private func used(_ counter: UsageCounter) throws(StoreError) -> UInt64? {
+        guard let line = try counter.line(), line.epoch == (try epoch.name()) else { return nil }
+        guard let path = line.path else { return line.bytes }
+        return line.bytes + (try size(of: path))
+    }
+
+    private func size(of path: String) throws(StoreError) -> UInt64 {
+        guard let status = try root.status(of: path), status.isRegular else { return 0 }
+        return status.size
+    }
+
+    private func walkedUsage(of namespace: Namespace) throws(StoreError) -> UInt64 {
+        var sum: UInt64 = 0
+        do {
+            try forEachKey(in: KeySelection(namespace: namespace)) { sum += $0.size }
+        } catch let error as StoreError {
+            throw error
+        } catch {
+            throw StoreError(.system, "count \(namespace): \(error)")
+        }
+        return sum
+    }
+
+    /// Counts the keys of a namespace, unless another process has done it in the meantime.
+    ///
+    /// - Returns: what was counted before, and what is.
+    /// - Throws: ``StoreError`` with code `counting` when another thread of this process does it: no more than one is to
+    ///   wait for the others.
+    private func count(
+        _ namespace: Namespace,
+        evenIfKnown: Bool = false
+    ) throws(StoreError) -> (before: UInt64?, now: UInt64) {
+        guard counts.withLock({ $0.insert(namespace).inserted }) else {
+            throw StoreError.isCounting(namespace.description)
+        }
+        defer { counts.withLock { _ = $0.remove(namespace) } }
+        for folder in StoreLayout.usageFolders {
+            _ = try systemCall("make folder \(folder)", expecting: .fileExists) {
+                mkdirat(root.rawValue, folder, 0o750)
+            }
+        }
+        let lock = try root.open(StoreLayout.usageLock(namespace.description), O_RDWR | O_CREAT, mode: 0o640)
+        defer { withExtendedLifetime(lock) {} }
+        try systemCall("lock the count of \(namespace)") { flock(lock.rawValue, LOCK_EX) }
+        let counter = try UsageCounter(making: namespace.description, root)
+        let before = try counter.locked { () throws(StoreError) in
+            let used = try used(counter)
+            if evenIfKnown { try counter.clear() }
+            return used
+        }
+        if let before, !evenIfKnown { return (before, before) }
+        // Who found no counter is done by then, and who comes later finds it.
+        for shard in StoreLayout.shards { try withExclusiveLock(of: shard) {} }
+        let sum = try walkedUsage(of: namespace)
+        try counter.locked { () throws(StoreError) in
+            try counter.write(UsageCounter.Line(epoch: epoch.name(), bytes: sum, path: nil))
+        }
+        return (before, sum)
+    }
+
+    /// Runs `work` while no count of the namespace is under way, nor begins.
+    private func betweenCounts<Result>(
+        of namespace: String,
+        _ work: () throws(StoreError) -> Result
+    ) throws(StoreError) -> Result {
+        let path = StoreLayout.usageLock(namespace)
+        let lock = try root.open(path, O_RDWR | O_CREAT, mode: 0o640)
+        defer { withExtendedLifetime(lock) {} }
+        let counting = try systemCall("lock \(path)", expecting: .wouldBlock) {
+            flock(lock.rawValue, LOCK_SH | LOCK_NB)
+        }
+        guard counting == nil else { throw StoreError.isCounting(namespace) }
+        return try work()
+    }
+
+    /// Runs `work` again while a count is under way, for a fifth of a second at most: few keys are counted in a moment,
+    /// and many must not hold the thread of a request.
+    func waitingBriefly<Result>(_ work: () throws(StoreError) -> Result) throws(StoreError) -> Result {
+        for _ in 0..<20 {
+            do throws(StoreError) {
+                return try work()
+            } catch let error where error.code == .counting {
+                usleep(10_000)
+            }
+        }
+        return try work()
+    }
+
+    /// Runs `work` again, when a count that it found under way is over. `work` must hold no shard's lock when it throws.
+    func waitingForCounts<Result>(
+        of namespace: Namespace,
+        _ work: () throws(StoreError) -> Result
+    ) throws(StoreError) -> Result {
+        while true {
+            do throws(StoreError) {
+                return try work()
+            } catch let error where error.code == .counting {
+                let path = StoreLayout.usageLock(namespace.description)
+                let lock = try root.open(path, O_RDWR | O_CREAT, mode: 0o640)
+                try systemCall("lock \(path)") { flock(lock.rawValue, LOCK_SH) }
+            }
+        }
+    }
+}
+
+extension StoreError {
+    fileprivate static func isCounting(_ namespace: String) -> StoreError {
+        StoreError(.counting, "the use of namespace '\(namespace)' is being counted, try again")
+    }
+}

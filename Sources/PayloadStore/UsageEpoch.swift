@@ -1,0 +1,55 @@
+import Glibc
+import Synchronization
+import SystemPackage
+
+/// The time in which counts can be trusted: as long as at least one process that counts is there.
+///
+/// Counters are not synced, since each upload would wait for that. As long as one of their users lives, the kernel has
+/// not stopped, and what the others wrote is what one reads. When none is left, power may have been lost since. So each
+/// user holds `usage/epoch` locked (flock(2), shared) for its life; who can lock it exclusively is alone, and begins
+/// an epoch: what was counted before is counted anew.
+final class UsageEpoch: Sendable {
+    private let root: Descriptor
+    private let joined: Mutex<(file: Descriptor, name: String)?> = Mutex(nil)
+
+    init(root: Descriptor) {
+        self.root = root
+    }
+
+    /// The epoch's name. The first call joins it, for this object's life.
+    func name() throws(StoreError) -> String {
+        try joined.withLock { joined throws(StoreError) in
+            if let joined { return joined.name }
+            let (file, name) = try join()
+            joined = (file, name)
+            return name
+        }
+    }
+
+    private func join() throws(StoreError) -> (Descriptor, String) {
+        let path = StoreLayout.usageEpoch
+        let file = try root.open(path, O_RDWR | O_CREAT, mode: 0o640)
+        let others = try systemCall("lock \(path)", expecting: .wouldBlock) {
+            flock(file.rawValue, LOCK_EX | LOCK_NB)
+        }
+        if others == nil { try begin(file) }
+        // Changing the lock lets it go for a moment, in which another user may begin an epoch: read afterwards.
+        try systemCall("lock \(path)") { flock(file.rawValue, LOCK_SH) }
+        var buffer = [UInt8](repeating: 0, count: Self.nameLength)
+        let count = try countingSystemCall("read \(path)") { pread(file.rawValue, &buffer, buffer.count, 0) }
+        guard count == buffer.count else { throw StoreError(.damaged, "\(path) has \(count) bytes") }
+        return (file, String(decoding: buffer, as: UTF8.self))
+    }
+
+    private static let nameLength = 16
+
+    private func begin(_ file: Descriptor) throws(StoreError) {
+        var generator = SystemRandomNumberGenerator()
+        let digits = String(generator.next() as UInt64, radix: 16)
+        let name = Array((String(repeating: "0", count: Self.nameLength - digits.count) + digits).utf8)
+        let count = try countingSystemCall("write \(StoreLayout.usageEpoch)") {
+            pwrite(file.rawValue, name, name.count, 0)
+        }
+        guard count == name.count else { throw StoreError(.noSpace, "write \(StoreLayout.usageEpoch)") }
+    }
+}

@@ -1,0 +1,113 @@
+import Foundation
+import Logging
+import PayloadKey
+import PayloadStore
+import TestSupport
+import Testing
+
+/// A store without a service, on which `lps` runs, and is killed.
+final class LocalStore {
+    let folder: TemporaryFolder
+    let path: String
+    let store: PayloadStore
+
+    init() throws {
+        folder = try TemporaryFolder()
+        path = folder.file("store")
+        try PayloadStore.create(at: path)
+        store = try PayloadStore(path: path, reserve: 0, logger: RecordedLog().logger)
+    }
+
+    /// Runs `lps` on the store.
+    func lps(_ arguments: [String]) throws -> (status: Int32, output: String) {
+        try run(Project.binary("lps"), [arguments[0], "--store", path] + arguments.dropFirst())
+    }
+
+    /// Runs `lps` under strace(1), which kills it before a system call of a kind, the how manieth `occurrence` says.
+    ///
+    /// - Returns: whether it was killed; otherwise it has succeeded.
+    func isKilled(_ arguments: [String], before call: String, _ occurrence: Int) throws -> Bool {
+        let log = folder.file("killed-\(UUID().uuidString)")
+        let strace = try ChildProcess(
+            "strace",
+            [
+                "-f", "-o", "/dev/null", "-e", "trace=\(call)", "-e",
+                "inject=\(call):signal=KILL:when=\(occurrence)", Project.binary("lps"), arguments[0], "--store", path,
+            ] + arguments.dropFirst(),
+            log: log
+        )
+        let status = strace.wait()
+        // strace ends as its child did.
+        #expect(status == 0 || status == -SIGKILL, "\(status): \(strace.log)")
+        unlink(log)
+        return status != 0
+    }
+
+    /// Stores a payload.
+    @discardableResult
+    func put(_ content: [UInt8], _ namespace: String, prefix: String? = nil) throws -> PayloadKey {
+        let key = try key(content, namespace, prefix: prefix)
+        let upload = try store.receive(length: UInt64(content.count), digest: key.digest) { take in
+            try content.withUnsafeBytes { try take($0) }
+        }
+        _ = try store.commit(upload, as: key)
+        return key
+    }
+
+    /// The key that a payload has, or would have.
+    func key(_ content: [UInt8], _ namespace: String, prefix: String? = nil) throws -> PayloadKey {
+        PayloadKey(
+            namespace: try Namespace(validating: namespace.utf8),
+            prefix: prefix.flatMap { KeyPrefix(validating: $0.utf8) },
+            digest: Digest(of: content),
+            metadataHash: Digest(of: [])
+        )
+    }
+
+    /// The bytes of a namespace's keys, by a walk.
+    func size(of namespace: Namespace) throws -> UInt64 {
+        var sum: UInt64 = 0
+        try store.forEachKey(in: KeySelection(namespace: namespace)) { sum += $0.size }
+        return sum
+    }
+
+    /// The file of a key.
+    func file(of key: PayloadKey) throws -> String {
+        "\(path)/" + (try #require(try store.find(key)).path)
+    }
+
+    /// Makes a key, and all that share its content, as old as if it had been stored so many days ago.
+    func makeOld(_ key: PayloadKey, days: Int) throws {
+        var times = Array(repeating: timespec(tv_sec: time(nil) - days * 86_400, tv_nsec: 0), count: 2)
+        #expect(try utimensat(AT_FDCWD, file(of: key), &times, 0) == 0)
+    }
+
+    /// What a key reads; `nil` when it is not stored.
+    func get(_ key: PayloadKey) throws -> [UInt8]? {
+        guard let payload = try store.open(key) else { return nil }
+        var bytes: [UInt8] = []
+        try payload.read(0..<payload.size) { bytes += Array($0) }
+        return bytes
+    }
+
+    /// Every key that is stored.
+    func keys() throws -> Set<PayloadKey> {
+        var keys: Set<PayloadKey> = []
+        try store.forEachKey { keys.insert($0.key) }
+        return keys
+    }
+
+    /// Every content that is there. What a start that was killed has left, for the next sweep, is none.
+    func objects() throws -> Set<Digest> {
+        Set(
+            files(below: "\(path)/objects").compactMap { file in
+                file.split(separator: "/").last.flatMap { Digest(hex: $0.utf8) }
+            }
+        )
+    }
+
+    /// Makes sure that all that can be read is what was stored.
+    func expectSound() throws {
+        _ = try store.scrub { Issue.record("\($0)") }
+    }
+}

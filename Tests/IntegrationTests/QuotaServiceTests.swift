@@ -1,0 +1,222 @@
+import Foundation
+import Logging
+import PayloadKey
+import PayloadStore
+import TestSupport
+import Testing
+
+/// Quotas of a running service.
+@Suite(.serialized) struct QuotaServiceTests {
+    private let folder: TemporaryFolder
+
+    init() throws {
+        folder = try TemporaryFolder()
+    }
+
+    /// A service whose namespace `ns` may have so many bytes.
+    private func stack(quota: Int, workers: Int = 1, _ mode: Stack.Mode = .handover) throws -> Stack {
+        let policy = folder.file("policy")
+        try write("[ns]\nquota = \(quota)\n".utf8, to: policy)
+        return try Stack(mode, workers: workers, options: ["--policy", policy])
+    }
+
+    private func used(_ stack: Stack) throws -> UInt64 {
+        let row = try stack.lpsJSON("quota", "--namespace", "ns")
+        return UInt64(try #require(row["used"] as? Int))
+    }
+
+    private func walked(_ stack: Stack) -> UInt64 {
+        stack.tree.filter { $0.hasPrefix("keys/ns/") }.reduce(0) { sum, path in
+            var status = stat()
+            return lstat("\(stack.store)/\(path)", &status) == 0 ? sum + UInt64(status.st_size) : sum
+        }
+    }
+
+    @Test(arguments: Stack.Mode.allCases)
+    func `A payload over the quota is refused, what is there is taken again and read`(mode: Stack.Mode) throws {
+        let stack = try stack(quota: 10_000, mode)
+        let content = randomPayload(9_000)
+        let key = try stack.store(content, namespace: "ns")
+        let refused = try stack.put(randomPayload(1_001), namespace: "ns")
+        #expect(refused.status == 507)
+        #expect(refused.text == "namespace 'ns' has a quota of 10000 bytes and uses 9000, 1001 more would exceed it")
+        #expect(refused.headers["content-type"] == "text/plain; charset=utf-8")
+        #expect(try stack.put(content, namespace: "ns").status == 200)
+        #expect(try stack.get(key, length: content.count).body == content)
+        #expect(try stack.put(randomPayload(20_000), namespace: "other").status == 201)
+        #expect(try stack.put(randomPayload(1_000), namespace: "ns").status == 201)
+        #expect(try stack.put([1], namespace: "ns").status == 507)
+        #expect(try stack.request("HEAD", "/v2/health/head").status == 200)
+        try stack.expectNothingIncoming()
+    }
+
+    @Test func `The codec server's uploads count, and are refused`() throws {
+        let stack = try stack(quota: 300_000)
+        func encode(_ content: [UInt8]) throws -> HTTPAnswer {
+            let data = Data(content).base64EncodedString()
+            let body = "{\"payloads\":[{\"metadata\":{\"encoding\":\"YmluYXJ5L3BsYWlu\"},\"data\":\"\(data)\"}]}"
+            return try stack.codec("encode", Array(body.utf8), ["X-Namespace": "ns"])
+        }
+        let content = randomPayload(200_000)
+        #expect(try encode(content).status == 200)
+        let refused = try encode(randomPayload(200_000))
+        #expect(refused.status == 507)
+        #expect(refused.text.contains("namespace 'ns' has a quota of 300000 bytes and uses 200000"))
+        #expect(try encode(content).status == 200)
+        #expect(try used(stack) == 200_000)
+        try stack.expectNothingIncoming()
+    }
+
+    @Test func `lps tells what is used, and whatever makes room in the store makes room in the quota`() throws {
+        let stack = try stack(quota: 10_000)
+        let policy = try stack.policy("[ns]\nquota = 10000\nretention = 2d\n")
+        let (old, young) = (randomPayload(6_000), randomPayload(4_000))
+        let oldKey = try stack.store(old, namespace: "ns")
+        let youngKey = try stack.store(young, namespace: "ns")
+        #expect(try used(stack) == 10_000)
+        let table = try stack.lps("quota", "--policy", policy).output
+        #expect(
+            table.split(separator: "\n").last?.split(whereSeparator: { $0 == " " }) == [
+                "ns", "9.8", "KiB", "9.8", "KiB", "0", "B",
+            ]
+        )
+
+        try stack.makeOld(oldKey, seconds: 3 * 86_400)
+        #expect(try stack.lpsJSON("gc", "--policy", policy, "--keep-trash", "3d")["keys"] as? Int == 1)
+        #expect(try used(stack) == 4_000)
+        let new = randomPayload(5_000)
+        #expect(try stack.put(new, namespace: "ns").status == 201)
+        // Who undeletes decides, not the quota; it counts.
+        #expect(try stack.lps("undelete", oldKey).status == 0)
+        #expect(try used(stack) == 15_000)
+        #expect(try stack.put([1], namespace: "ns").status == 507)
+        #expect(try stack.lps("rm", oldKey, youngKey).status == 0)
+        #expect(try used(stack) == 5_000)
+        let file = stack.folder.file("file")
+        try write(randomPayload(6_000), to: file)
+        #expect(try stack.lps("put", file, "--namespace", "ns").status == 0)
+        #expect(try used(stack) == 11_000)
+        #expect(walked(stack) == 11_000)
+        #expect(try stack.lps("scrub").status == 0, "counters are no strays")
+    }
+
+    @Test func `What was changed by hand is right after a recount`() throws {
+        let stack = try stack(quota: 10_000)
+        _ = try stack.store(randomPayload(6_000), namespace: "ns", prefix: "by-hand")
+        _ = try stack.store(randomPayload(1_000), namespace: "ns")
+        try FileManager.default.removeItem(atPath: "\(stack.store)/keys/ns/custom")
+        #expect(try stack.put(randomPayload(6_000), namespace: "ns").status == 507)
+        let recounted = try stack.lps("quota", "--recount")
+        #expect(recounted.status == 0 && recounted.output.contains("'ns' was counted as 7000 bytes, and has 1000"))
+        #expect(try stack.put(randomPayload(6_000), namespace: "ns").status == 201)
+    }
+
+    @Test func `Three workers together never take more than the quota`() throws {
+        let quota = 200_000
+        let stack = try stack(quota: quota, workers: 3)
+        let (taken, refused) = (Counter(), Counter())
+        try concurrently(9) { _ in
+            for _ in 0..<40 {
+                let size = Int.random(in: 500...3_000)
+                let answer = try stack.put(randomPayload(size), namespace: "ns")
+                switch answer.status {
+                case 201: taken.add(size)
+                case 507: refused.add()
+                // Only the first uploads can meet the count.
+                default: #expect(answer.status == 503 && answer.text.contains("being counted"))
+                }
+            }
+        }
+        #expect(taken.value <= quota && taken.value > quota - 3_000, "\(taken.value)")
+        #expect(refused.value > 20)
+        #expect(walked(stack) == UInt64(taken.value))
+        #expect(try used(stack) == UInt64(taken.value))
+    }
+
+    @Test(arguments: Stack.Mode.allCases)
+    func `Workers killed again and again under load count right`(mode: Stack.Mode) throws {
+        let quota = 2_000_000
+        let stack = try stack(quota: quota, workers: 3, mode)
+        let log = folder.file("rm")
+        // Lives through it, so that no count is made anew: what is counted at the end is what was counted meanwhile.
+        let witness = try PayloadStore(path: stack.store, reserve: 0, logger: RecordedLog().logger)
+        let namespace = try Namespace(validating: "ns".utf8)
+        _ = try stack.store([1], namespace: "ns")
+        #expect(try witness.usage(of: namespace) == 1)
+        let (done, taken, deleted) = (Counter(), Counter(), Counter())
+        try concurrently(8) { index in
+            if index == 7 {
+                for _ in 0..<40 {
+                    usleep(UInt32.random(in: 5_000...40_000))
+                    if let victim = stack.workers.first { stack.stop(victim, SIGKILL) }
+                    try stack.startWorkers(1)
+                }
+                done.add()
+                return
+            }
+            if index == 6 {
+                // Deletions beside them, which are killed, too.
+                while done.value == 0 {
+                    let keys = stack.tree.filter { $0.hasPrefix("keys/ns/") }.shuffled().prefix(3)
+                    for path in keys {
+                        guard let name = path.split(separator: "/").last?.split(separator: ".") else { continue }
+                        let key = "/blobs/ns/common/sha256:\(name[0])/sha256:\(name[1])"
+                        let child = try ChildProcess(
+                            Project.binary("lps"),
+                            ["rm", "--store", stack.store, key],
+                            log: log
+                        )
+                        if Bool.random() {
+                            usleep(UInt32.random(in: 0...15_000))
+                            child.signal(SIGKILL)
+                        }
+                        if child.wait() == 0 { deleted.add() }
+                    }
+                }
+                return
+            }
+            while done.value == 0 {
+                do {
+                    let answer = try stack.put(randomPayload(Int.random(in: 100...20_000)), namespace: "ns")
+                    if answer.status == 201 { taken.add() }
+                    // 200: nginx has given it to the next worker, and the first had it stored when it died.
+                    #expect([200, 201, 503, 507].contains(answer.status), "\(answer.status) \(answer.text)")
+                } catch is HTTPConnection.Broken {
+                    continue
+                }
+            }
+        }
+        #expect(taken.value > 50 && deleted.value > 5, "\(taken.value), \(deleted.value)")
+        #expect(walked(stack) <= UInt64(quota))
+        #expect(try witness.usage(of: namespace) == walked(stack))
+        #expect(try witness.recount(namespace).before == walked(stack), "it is a count, not a walk")
+    }
+
+    @Test func `A policy that is read again counts at once, and one that can't be used changes nothing`() throws {
+        let stack = try stack(quota: 1_000)
+        #expect(try stack.put(randomPayload(1_001), namespace: "ns").status == 507)
+        func reload(_ policy: String, _ says: String) throws {
+            try write(policy.utf8, to: folder.file("policy"))
+            stack.workers[0].signal(SIGHUP)
+            try eventually("the worker says \(says)") { stack.workerLog.contains(says) }
+        }
+        try reload("[ns]\nquota = lots\n", "the configuration stays as it was")
+        #expect(try stack.put(randomPayload(1_001), namespace: "ns").status == 507)
+        try reload("[ns]\nquota = 2000\n", "the configuration was read again")
+        #expect(try stack.put(randomPayload(1_001), namespace: "ns").status == 201)
+        #expect(try stack.put(randomPayload(1_000), namespace: "ns").status == 507)
+    }
+
+    @Test func `A worker does not start with a policy that can't be used`() throws {
+        for text in ["[ns]\nquota = lots\n", nil] {
+            let policy = folder.file("policy-\(text == nil)")
+            if let text { try write(text.utf8, to: policy) }
+            let worker = try run(
+                Project.binary("lps-worker"),
+                ["--store", folder.path, "--listen", folder.file("s"), "--policy", policy]
+            )
+            #expect(worker.status == 78)
+            #expect(worker.output.contains(policy) && worker.output.split(separator: "\n").count == 1)
+        }
+    }
+}

@@ -1,0 +1,48 @@
+import Foundation
+import PayloadKey
+import TestSupport
+import Testing
+
+/// What an operator does with a running service, and what its tests need for that.
+extension Stack {
+    /// Runs `lps` on the store.
+    func lps(_ arguments: String...) throws -> (status: Int32, output: String) {
+        try run(Project.binary("lps"), [arguments[0], "--store", store] + arguments.dropFirst())
+    }
+
+    /// Runs `lps` with `--json`, and reads the one line that it writes.
+    func lpsJSON(_ arguments: String...) throws -> [String: Any] {
+        let result = try run(
+            Project.binary("lps"),
+            [arguments[0], "--store", store, "--json"] + arguments.dropFirst()
+        )
+        #expect(result.status == 0, "\(result.output)")
+        return try #require(JSONSerialization.jsonObject(with: Data(result.output.utf8)) as? [String: Any])
+    }
+
+    /// Stores a payload through the service, and gives its key.
+    func store(_ content: [UInt8], namespace: String = "default", prefix: String? = nil) throws -> String {
+        let metadata = prefix.map { TemporalMetadata([(Array("remote-codec/key-prefix".utf8), Array($0.utf8))]) }
+        let answer = try put(content, namespace: namespace, metadata: metadata?.json ?? "{}")
+        try #require(answer.status == 201 || answer.status == 200)
+        return try Stack.key(answer)
+    }
+
+    /// The file of a key.
+    func file(of key: String) throws -> String {
+        "\(store)/" + (try #require(lpsJSON("stat", key)["path"] as? String))
+    }
+
+    /// Makes a key, and all that share its content, as old as if it had been stored so long ago.
+    func makeOld(_ key: String, seconds: Int) throws {
+        var times = Array(repeating: timespec(tv_sec: time(nil) - seconds, tv_nsec: 0), count: 2)
+        #expect(try utimensat(AT_FDCWD, file(of: key), &times, 0) == 0)
+    }
+
+    /// Writes a policy's file, and gives its path.
+    func policy(_ text: String) throws -> String {
+        let path = folder.file("policy-\(UUID().uuidString)")
+        try write(text.utf8, to: path)
+        return path
+    }
+}

@@ -1,0 +1,373 @@
+import Foundation
+import PayloadKey
+import TestSupport
+import Testing
+
+@testable import PayloadStore
+
+@Suite struct QuotaTests {
+    /// What the namespace `ns` may have.
+    private static let quota: UInt64 = 10_000
+    private let fixture: StoreFixture
+
+    init() throws {
+        fixture = try StoreFixture(quota: Self.quotas)
+    }
+
+    private static let quotas: @Sendable (Namespace) -> UInt64? = { namespace in
+        namespace.description == "ns" ? Self.quota : nil
+    }
+
+    private static func namespace(_ name: String = "ns") throws -> Namespace {
+        try Namespace(validating: name.utf8)
+    }
+
+    /// The store as another process has it.
+    private func open(quota: @escaping @Sendable (Namespace) -> UInt64?) throws -> PayloadStore {
+        try PayloadStore(path: fixture.path, reserve: 0, quota: quota, logger: fixture.log.logger)
+    }
+
+    /// Stores a payload as another process does.
+    private static func put(_ content: [UInt8], _ key: PayloadKey, in store: PayloadStore) throws {
+        let upload = try store.receive(length: UInt64(content.count), digest: key.digest) { take in
+            try content.withUnsafeBytes { try take($0) }
+        }
+        _ = try store.commit(upload, as: key)
+    }
+
+    private func used() throws -> UInt64? {
+        try fixture.store.countedUsage(of: Self.namespace())
+    }
+
+    private static func walked(_ store: PayloadStore) throws -> UInt64 {
+        var sum: UInt64 = 0
+        try store.forEachKey(in: KeySelection(namespace: namespace())) { sum += $0.size }
+        return sum
+    }
+
+    private func refusal(_ content: [UInt8]) throws -> StoreError {
+        try #require(throws: StoreError.self) { try fixture.put(content) }
+    }
+
+    @Test func `A namespace without a quota has no counter, and a store without quotas no folder for them`() throws {
+        try fixture.put(randomPayload(20_000), namespace: "free")
+        #expect(fixture.status(fixture.file("usage")) == nil)
+        try fixture.put(randomPayload(1000))
+        #expect(fixture.status(fixture.file("usage/namespaces/ns")) != nil)
+        try fixture.put(randomPayload(20_000), namespace: "free")
+        #expect(try FileManager.default.contentsOfDirectory(atPath: fixture.file("usage/namespaces")) == ["ns"])
+        #expect(try fixture.store.strayFiles().isEmpty)
+    }
+
+    @Test func `A payload that touches the quota is taken, one byte more is refused and leaves nothing`() throws {
+        try fixture.put(randomPayload(9_000))
+        let error = try refusal(randomPayload(1_001))
+        #expect(error.code == .quotaExceeded)
+        #expect("\(error)" == "namespace 'ns' has a quota of 10000 bytes and uses 9000, 1001 more would exceed it")
+        #expect(files(below: fixture.file("objects")).count == 1)
+        #expect(files(below: fixture.file("keys")).count == 1)
+        try fixture.put(randomPayload(1_000))
+        #expect(try used() == 10_000)
+        #expect(try refusal([1]).code == .quotaExceeded)
+        try fixture.put([])
+    }
+
+    @Test func `What was there before the quota counts, and is taken again and read, however much it is`() throws {
+        let before = randomPayload(11_000)
+        try Self.put(before, fixture.key(before), in: open { _ in nil })
+        #expect(try fixture.put(before) == .existed)
+        #expect(try fixture.get(before) == before)
+        #expect("\(try refusal([1]))".contains("uses 11000,"))
+        #expect(try fixture.put(before) == .existed)
+    }
+
+    @Test func `Content that two keys share counts for both, and for each namespace`() throws {
+        let content = randomPayload(4_000)
+        try fixture.put(content)
+        try fixture.put(content, metadata: "m")
+        #expect(try used() == 8_000)
+        #expect(throws: StoreError.self) { try fixture.put(content, metadata: "n") }
+        try fixture.put(content, namespace: "other", metadata: "n")
+    }
+
+    @Test func `Whoever takes keys away gives room, and whoever puts them back takes it, beyond the quota`() throws {
+        let content = randomPayload(6_000)
+        let key = try fixture.key(content)
+        func change(_ change: (PayloadStore) throws -> Void, leaves left: UInt64) throws {
+            // By a process that knows of no quota.
+            try change(open { _ in nil })
+            #expect(try used() == left)
+            #expect(try Self.walked(fixture.store) == left)
+        }
+        try fixture.put(content)
+        try change({ try $0.delete(key) }, leaves: 0)
+        try fixture.put(content)
+        try change({ try $0.moveToTrash(key) }, leaves: 0)
+        let other = randomPayload(5_000)
+        try fixture.put(other)
+        try change({ _ = try $0.undelete(#require(try $0.trashed(key).first)) }, leaves: 11_000)
+        try change({ try $0.delete(self.fixture.key(other)) }, leaves: 6_000)
+        try change({ try $0.moveToTrash(key) }, leaves: 0)
+        try change({ try $0.purge(#require(try $0.trashed(key).first)) }, leaves: 0)
+    }
+
+    @Test func `Damaged keys give room when they are taken away, and take it when they are healed`() throws {
+        let content = randomPayload(6_000)
+        try fixture.put(content)
+        let object = fixture.objectPath(content)
+        chmod(object, 0o600)
+        let file = try #require(FileHandle(forUpdatingAtPath: object))
+        try file.write(contentsOf: [content[0] ^ 1])
+        try file.close()
+        try fixture.put([1])
+        _ = try fixture.store.scrub { _ in }
+        #expect(try used() == 1)
+        try fixture.put(content, namespace: "other")
+        #expect(try fixture.get(content) == content)
+        #expect(try used() == 6_001)
+    }
+
+    @Test func `A damaged key that an upload replaces counts as what it is then`() throws {
+        let content = randomPayload(6_000)
+        try fixture.put(content)
+        let path = try fixture.keyPath(content)
+        unlink(path)
+        try write([1, 2, 3], to: path)
+        try fixture.put(content)
+        #expect(try used() == 6_000)
+        #expect(try Self.walked(fixture.store) == 6_000)
+    }
+
+    @Test func `A process that dies between count and change has changed neither`() throws {
+        let content = randomPayload(3_000)
+        try fixture.put(content)
+        let stored = StoreLayout.key(try fixture.key(content))
+        let never = StoreLayout.key(try fixture.key(randomPayload(10)))
+        let counter = try #require(try UsageCounter("ns", fixture.store.root))
+        let epoch = try fixture.store.epoch.name()
+        // About to store a second key.
+        try counter.write(UsageCounter.Line(epoch: epoch, bytes: 3_000, path: never))
+        #expect(try used() == 3_000)
+        // About to delete the first one.
+        try counter.write(UsageCounter.Line(epoch: epoch, bytes: 0, path: stored))
+        #expect(try used() == 3_000)
+        try fixture.put(randomPayload(500))
+        #expect(try used() == 3_500)
+        // Deleted it.
+        try counter.write(UsageCounter.Line(epoch: epoch, bytes: 500, path: stored))
+        unlink(fixture.file(stored))
+        #expect(try used() == 500)
+        try fixture.put(randomPayload(50))
+        #expect(try used() == 550)
+    }
+
+    @Test func `A long key is followed by a short one without a trace`() throws {
+        let prefix = Array(repeating: String(repeating: "p", count: 120), count: 4).joined(separator: "/")
+        try fixture.put(randomPayload(100), prefix: prefix)
+        try fixture.put(randomPayload(10))
+        #expect(try used() == 110)
+        try fixture.put(randomPayload(1), prefix: prefix)
+        #expect(try used() == 111)
+    }
+
+    @Test func `Counts of a time of which nobody is left are made anew`() throws {
+        let path = fixture.path
+        let folder = fixture.folder
+        let content = randomPayload(2_000)
+        let key = try fixture.key(content)
+        /// What a process that begins now answers to a payload of 9000 bytes.
+        func answer() throws -> StoreError.Code? {
+            let store = try PayloadStore(path: path, reserve: 0, quota: Self.quotas, logger: RecordedLog().logger)
+            let payload = randomPayload(9_000)
+            let key = PayloadKey(
+                namespace: key.namespace,
+                prefix: nil,
+                digest: Digest(of: payload),
+                metadataHash: key.metadataHash
+            )
+            do {
+                try store.checkQuota(for: 9_000, as: key)
+                return nil
+            } catch {
+                return error.code
+            }
+        }
+        try Self.put(content, key, in: PayloadStore(path: path, quota: Self.quotas, logger: RecordedLog().logger))
+        do {
+            let living = try PayloadStore(path: path, reserve: 0, quota: Self.quotas, logger: RecordedLog().logger)
+            #expect(try living.usage(of: Self.namespace()) == 2_000)
+            // As a loss of power takes it.
+            unlink("\(path)/\(StoreLayout.key(key))")
+            // The key that was counted last is always looked at: it is another one for the others.
+            let counter = try #require(try UsageCounter("ns", living.root))
+            try counter.write(UsageCounter.Line(epoch: living.epoch.name(), bytes: 2_000, path: nil))
+            #expect(try answer() == .quotaExceeded, "who lives trusts the count")
+            withExtendedLifetime(living) {}
+        }
+        #expect(try answer() == nil)
+        withExtendedLifetime(folder) {}
+    }
+
+    @Test func `A recount finds what was changed by hand, and tells what was wrong`() throws {
+        try fixture.put(randomPayload(1_000), prefix: "by-hand")
+        try fixture.put(randomPayload(200))
+        try FileManager.default.removeItem(atPath: fixture.file("keys/ns/custom"))
+        let (before, now) = try fixture.store.recount(Self.namespace())
+        #expect(before == 1_200 && now == 200)
+        #expect(try used() == 200)
+        #expect(try fixture.store.recount(Self.namespace()).before == 200)
+    }
+
+    @Test func `While a namespace is counted new payloads wait outside, those that are there are taken, others go on`()
+        throws
+    {
+        let content = randomPayload(1_000)
+        try fixture.put(content)
+        let counter = try #require(try UsageCounter("ns", fixture.store.root))
+        try counter.clear()
+        let lock = try fixture.store.root.open("usage/counting/ns", O_RDWR)
+        #expect(flock(lock.rawValue, LOCK_EX) == 0)
+        let other = try open { _ in nil }
+        let new = randomPayload(10)
+        let error = #expect(throws: StoreError.self) { try Self.put(new, fixture.key(new), in: other) }
+        #expect(error?.code == .counting)
+        #expect(error?.description == "the use of namespace 'ns' is being counted, try again")
+        #expect(try fixture.get(new) == nil)
+        #expect(try fixture.put(content) == .existed)
+        #expect(try fixture.get(content) == content)
+        try fixture.put(content, namespace: "free")
+        // The count dies.
+        #expect(flock(lock.rawValue, LOCK_UN) == 0)
+        try Self.put(new, fixture.key(new), in: other)
+        #expect(try used() == nil, "nobody who has no quota counts")
+        try fixture.put(randomPayload(1))
+        #expect(try used() == 1_011)
+    }
+
+    @Test func `Deletions wait for a count`() throws {
+        let content = randomPayload(1_000)
+        try fixture.put(content)
+        let counter = try #require(try UsageCounter("ns", fixture.store.root))
+        try counter.clear()
+        let lock = try fixture.store.root.open("usage/counting/ns", O_RDWR)
+        #expect(flock(lock.rawValue, LOCK_EX) == 0)
+        let ended = Counter()
+        let (fixture, key) = (fixture, try fixture.key(content))
+        try concurrently(2) { index in
+            guard index == 1 else {
+                try fixture.store.delete(key)
+                #expect(ended.value == 1)
+                return
+            }
+            // Time to go wrong in; right is right without it.
+            usleep(50_000)
+            #expect(try fixture.get(content) == content)
+            ended.add()
+            #expect(flock(lock.rawValue, LOCK_UN) == 0)
+        }
+        #expect(try fixture.get(content) == nil)
+    }
+
+    @Test func `A first count waits for the upload that has found no counter, and is about to link its key`() throws {
+        let content = randomPayload(700)
+        let key = try fixture.key(content)
+        // So far has the upload come: it holds its shard, and knows that it need not count.
+        try Self.put(content, fixture.key(content, namespace: "free"), in: fixture.store)
+        try fixture.put([])
+        try FileManager.default.removeItem(atPath: fixture.file("usage"))
+        let shard = try fixture.store.root.open(StoreLayout.lock(key.digest.shard), O_RDWR)
+        #expect(flock(shard.rawValue, LOCK_SH) == 0)
+        let fixture = fixture
+        try concurrently(2) { index in
+            guard index == 1 else {
+                let (_, now) = try fixture.store.recount(Self.namespace())
+                #expect(now == 700)
+                return
+            }
+            try eventually("the count begins") { fixture.status(fixture.file("usage/namespaces/ns")) != nil }
+            // Time to go wrong in; right is right without it.
+            usleep(50_000)
+            let folder = fixture.file(StoreLayout.keyFolder(key))
+            try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+            #expect(link(fixture.objectPath(content), fixture.file(StoreLayout.key(key))) == 0)
+            #expect(flock(shard.rawValue, LOCK_UN) == 0)
+        }
+        #expect(try used() == 700)
+    }
+
+    /// Processes with the quota, of which one deletes: the namespace never has more than it may, and the count is right.
+    @Test func `Uploads and deletions at once never exceed the quota, and are counted`() async throws {
+        let stores = try (0..<3).map { _ in try open(quota: Self.quotas) }
+        let fixture = fixture
+        let (taken, refused) = (Counter(), Counter())
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for store in stores {
+                for _ in 0..<2 {
+                    group.addTask {
+                        for _ in 0..<150 {
+                            let content = randomPayload(Int.random(in: 500...1500))
+                            do {
+                                try Self.put(content, fixture.key(content), in: store)
+                                taken.add()
+                            } catch let error as StoreError where error.code == .quotaExceeded {
+                                refused.add()
+                            } catch let error as StoreError where error.code == .counting {
+                                continue
+                            }
+                        }
+                    }
+                }
+            }
+            group.addTask {
+                for _ in 0..<40 {
+                    try stores[0].forEachKey { if Bool.random() { _ = try stores[0].delete($0.key) } }
+                    // A walk may see a key that goes and one that comes for it: look at the count.
+                    if let used = try stores[1].countedUsage(of: Self.namespace()) { #expect(used <= Self.quota) }
+                }
+            }
+            try await group.waitForAll()
+        }
+        #expect(taken.value >= 6 && refused.value > 10, "\(taken.value), \(refused.value)")
+        let walked = try Self.walked(fixture.store)
+        #expect(walked <= Self.quota)
+        #expect(try used() == walked)
+    }
+
+    /// The first count begins while processes that know of no quota store and delete.
+    @Test func `A count that begins among uploads and deletions misses none and counts none twice`() async throws {
+        for _ in 0..<8 {
+            let fixture = try StoreFixture()
+            let (one, other, counting) = (
+                fixture.store,
+                try PayloadStore(path: fixture.path, reserve: 0, logger: fixture.log.logger),
+                try PayloadStore(
+                    path: fixture.path,
+                    reserve: 0,
+                    quota: { _ in 1 << 40 },
+                    logger: fixture.log.logger
+                )
+            )
+            for _ in 0..<20 { try fixture.put(randomPayload(100)) }
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                for store in [one, other, counting] {
+                    group.addTask {
+                        for _ in 0..<40 {
+                            let content = randomPayload(Int.random(in: 1...2000))
+                            let prefix = ["a", "b/c", nil].randomElement() ?? nil
+                            do {
+                                try Self.put(content, fixture.key(content, prefix: prefix), in: store)
+                            } catch let error as StoreError where error.code == .counting {
+                                continue
+                            }
+                        }
+                    }
+                }
+                group.addTask {
+                    for _ in 0..<3 { try other.forEachKey { if Bool.random() { try other.delete($0.key) } } }
+                }
+                try await group.waitForAll()
+            }
+            #expect(try counting.countedUsage(of: Self.namespace()) == Self.walked(one))
+        }
+    }
+}

@@ -1,0 +1,126 @@
+import Foundation
+import PayloadKey
+import TestSupport
+import Testing
+
+@testable import StorePolicy
+
+@Suite struct StorePolicyTests {
+    private func policy(_ text: String) throws -> StorePolicy {
+        try StorePolicy(parsing: text.utf8, file: "p")
+    }
+
+    private func namespace(_ name: String) throws -> Namespace {
+        try Namespace(validating: name.utf8)
+    }
+
+    @Test func `Each namespace has the rules of its section, all others those of the star`() throws {
+        let policy = try policy(
+            """
+            ; payloads of orders are kept for long
+            [orders]
+            retention = 45d
+            quota = 500g
+
+              [*]   # all others
+            \tretention=36h ; a day and a half
+            """
+        )
+        #expect(policy[try namespace("orders")].retention?.seconds == 45 * 86_400)
+        #expect(policy[try namespace("orders")].quota == 500 << 30)
+        #expect(policy[try namespace("Orders")].retention?.seconds == 36 * 3600)
+        #expect(policy[try namespace("other")].quota == nil)
+    }
+
+    @Test func `A section stands for itself, also an empty one`() throws {
+        let policy = try policy("[*]\nretention = 45d\nquota = 1g\n[kept]\n[limited]\nquota = 0")
+        #expect(policy[try namespace("kept")] == StorePolicy.Rules())
+        #expect(policy[try namespace("limited")] == StorePolicy.Rules(retention: nil, quota: 0))
+    }
+
+    @Test func `A file without sections lays down nothing`() throws {
+        #expect(try policy("") == StorePolicy())
+        #expect(try policy("\n  \n; comment\n# comment\r\n") == StorePolicy())
+    }
+
+    @Test(
+        arguments: [
+            ("caf%C3%A9", "café"), ("café", "café"), ("a b", "a b"), ("a%20", "a "), ("%2A", "*"), ("a%5Db", "a]b"),
+            ("a;b#c", "a;b#c"), ("100%25", "100%"), ("a=b", "a=b"), ("[a", "[a"), ("**", "**"),
+        ]
+    )
+    func `A section names its namespace, percent-encoded where it must be`(section: String, name: String) throws {
+        let policy = try policy("[\(section)]\nquota = 7")
+        #expect(policy.namespaces == [try namespace(name): StorePolicy.Rules(quota: 7)])
+    }
+
+    @Test func `Names that Unicode calls equivalent are two namespaces`() throws {
+        let policy = try policy("[\u{e9}]\nquota = 1\n[e\u{301}]\nquota = 2")
+        #expect(policy.namespaces.count == 2)
+        #expect(policy[try namespace("\u{e9}")].quota == 1)
+    }
+
+    @Test(
+        arguments: [
+            ("[a]\nretention = 45", "line 2: retention is '45', expected an age like 45d, 36h, 90m or 30s"),
+            ("[a]\nretention =", "line 2: retention is '', expected an age like 45d, 36h, 90m or 30s"),
+            ("[a]\nretention = 1.5d", "line 2: retention is '1.5d', expected an age like 45d, 36h, 90m or 30s"),
+            (
+                "[a]\nretention = 99999999999d",
+                "line 2: retention is '99999999999d', expected an age like 45d, 36h, 90m or 30s"
+            ),
+            ("\r\n[a]\r\nquota = 1t\r\n", "line 3: quota is '1t', expected a size like 1073741824, 512m or 500g"),
+            ("[a]\nquota = -1", "line 2: quota is '-1', expected a size like 1073741824, 512m or 500g"),
+            ("[a]\nRetention = 1d", "line 2: key 'Retention' is unknown, expected retention or quota"),
+            ("[a]\n= 1d", "line 2: key '' is unknown, expected retention or quota"),
+            ("[a]\nretention = 1d\n\nretention = 2d", "line 4: retention is there twice in its section"),
+            ("[a]\n[b]\n[a]", "line 3: section [a] is there twice"),
+            ("[a]\n[%61]", "line 2: section [%61] is there twice"),
+            ("[*]\n[*]", "line 2: section [*] is there twice"),
+            ("retention = 1d", "line 1: 'retention' stands before the first [namespace]"),
+            ("[a]\nretention", "line 2: 'retention' is neither [namespace] nor key = value"),
+            ("[a]\nretention ; = 1d", "line 2: 'retention ; = 1d' is neither [namespace] nor key = value"),
+            ("[a", "line 1: '[a' is no section, expected [namespace]"),
+            ("[a] retention = 1d", "line 1: '[a] retention = 1d' is no section, expected [namespace]"),
+            ("[]", "line 1: section [] names no namespace: namespace is empty"),
+            ("[..]", "line 1: section [..] names no namespace: namespace is '.' or '..'"),
+            ("[a%2Fb]", "line 1: section [a%2Fb] names no namespace: namespace contains '/'"),
+            ("[a%0A]", "line 1: section [a%0A] names no namespace: namespace contains a control character"),
+            ("[%FF]", "line 1: section [%FF] names no namespace: namespace is not valid UTF-8"),
+            ("[a%2]", "line 1: section [a%2] has a % without two hex digits, expected %25 where it is meant"),
+            ("[a%zz]", "line 1: section [a%zz] has a % without two hex digits, expected %25 where it is meant"),
+            ("[ a]", "line 1: section [ a] begins or ends with white space, expected %20 where it is meant"),
+            ("[a]\n\u{7}x", "line 2: '\\u{07}x' is neither [namespace] nor key = value"),
+            ("\u{feff}[a]", "line 1: '\u{feff}[a]' is neither [namespace] nor key = value"),
+        ]
+    )
+    func `What is not as expected is refused, in a line that says where and what`(text: String, message: String) throws
+    {
+        let error = #expect(throws: PolicyError.self) { try policy(text) }
+        #expect(error?.description == "policy p, \(message)")
+    }
+
+    @Test func `Bytes that are no text are refused`() throws {
+        let error = #expect(throws: PolicyError.self) {
+            try StorePolicy(parsing: Array("[a]\n".utf8) + [0xff], file: "p")
+        }
+        #expect(error?.description == "policy p, line 2: '\u{fffd}' is not UTF-8")
+    }
+
+    @Test func `A file is read to its bound, and its errors name it`() throws {
+        let folder = try TemporaryFolder()
+        let path = folder.file("policy")
+        func error() -> String? {
+            #expect(throws: PolicyError.self) { try StorePolicy(contentsOfFile: path) }?.description
+        }
+        #expect(error() == "policy \(path) can't be read: No such file or directory")
+        let section = Array("[a]\nquota = 1\n".utf8)
+        let rest = StorePolicy.maximumFileSize - section.count
+        try write(section + Array(repeating: UInt8(ascii: "\n"), count: rest), to: path)
+        #expect(try StorePolicy(contentsOfFile: path)[namespace("a")].quota == 1)
+        try write(section + Array(repeating: UInt8(ascii: "\n"), count: rest + 1), to: path)
+        #expect(error() == "policy \(path) has over 1048576 bytes")
+        try write("x".utf8, to: path)
+        #expect(error()?.hasPrefix("policy \(path), line 1: ") == true)
+    }
+}
