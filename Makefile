@@ -11,7 +11,7 @@ CODEC_ORIGINS ?= http://localhost:8233 http://127.0.0.1:8233
 
 BUILD_PACKAGES := libfcgi-dev pkg-config
 RUN_PACKAGES := nginx spawn-fcgi multiwatch openssl curl
-TEST_PACKAGES := binutils strace systemd time
+TEST_PACKAGES := binutils libarchive-tools strace systemd time
 E2E_PACKAGES := chromium chromium-driver prometheus python3 python3-venv
 DEB_PACKAGES := debhelper
 TEST_DEB_PACKAGES := debootstrap lintian python3-pytest systemd-container

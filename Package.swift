@@ -64,6 +64,7 @@ let package = Package(
             name: "StorePolicy",
             dependencies: ["ByteSize", "PayloadKey", .product(name: "SystemPackage", package: "swift-system")]
         ),
+        .target(name: "TarArchive"),
         .executableTarget(
             name: "lps-worker",
             dependencies: [
@@ -75,7 +76,7 @@ let package = Package(
         .executableTarget(
             name: "lps",
             dependencies: [
-                "ByteSize", "PayloadKey", "PayloadStore", "StorePolicy",
+                "ByteSize", "PayloadKey", "PayloadStore", "StorePolicy", "TarArchive",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "SystemPackage", package: "swift-system"),
@@ -118,7 +119,14 @@ let package = Package(
         ),
         .testTarget(name: "ScoreboardTests", dependencies: ["Scoreboard", "TestSupport"]),
         .testTarget(name: "WorkerTests", dependencies: ["ByteSize", "lps-worker"]),
-        .testTarget(name: "OperatorTests", dependencies: ["lps"]),
+        .testTarget(name: "TarArchiveTests", dependencies: ["TarArchive", "TestSupport"]),
+        .testTarget(
+            name: "OperatorTests",
+            dependencies: [
+                "PayloadKey", "PayloadStore", "TarArchive", "TestSupport", "lps",
+                .product(name: "Logging", package: "swift-log"),
+            ]
+        ),
         .testTarget(
             name: "IntegrationTests",
             dependencies: [

@@ -163,12 +163,15 @@ extension PayloadStore {
     }
 
     /// Gives the keys that lost this content to quarantine theirs again. Where that fails, the next upload tries again;
-    /// this one is stored all the same.
-    private func healLostKeys(of digest: Digest, _ objects: FolderCache.Folder) {
+    /// this one is stored all the same. Under the shard's lock.
+    ///
+    /// - Returns: whether there were any, and all are healed.
+    @discardableResult
+    func healLostKeys(of digest: Digest, _ objects: FolderCache.Folder) -> Bool {
         do {
             let lost = LostKeys(digest, root)
             let paths = try lost.paths()
-            guard !paths.isEmpty else { return }
+            guard !paths.isEmpty else { return false }
             for path in paths {
                 let parts = path.split(separator: "/").map(String.init)
                 let folder = try folders.folder(StoreLayout.path(parts.dropLast()))
@@ -182,14 +185,16 @@ extension PayloadStore {
             }
             try lost.remove()
             logger.notice(
-                "an upload has healed keys whose content was damaged",
+                "keys whose content was damaged are healed",
                 metadata: ["digest": "\(digest)", "keys": "\(paths.count)"]
             )
+            return true
         } catch {
             logger.error(
                 "keys whose content was damaged can't be healed",
                 metadata: ["digest": "\(digest)", "error": "\(error)"]
             )
+            return false
         }
     }
 

@@ -58,7 +58,7 @@ extension PayloadStore {
         }
         try forEachKey { stored in
             guard try !isLinkToObject(stored), let wrong = try check(stored.path, stored.key.digest) else { return }
-            if let finding = try quarantine(stored, wrong) { try report(finding) }
+            if let finding = try quarantine(stored, wrong, pace) { try report(finding) }
         }
         if isComplete { try recordScrub(started: started, isFull: since == .min) }
         return (files, bytes)
@@ -102,7 +102,7 @@ extension PayloadStore {
     /// Reads the content of a key, and takes it away when it is not right.
     func quarantineIfDamaged(_ stored: StoredKey, _ pace: (Int) -> Void) throws -> Finding? {
         guard let wrong = try wrongContent(stored.path, stored.key.digest, pace) else { return nil }
-        return try quarantine(stored, wrong)
+        return try quarantine(stored, wrong, pace)
     }
 
     /// What is wrong with a file, and which file it is; `nil` when its content is right, or it is gone, or is no file,
@@ -167,20 +167,40 @@ extension PayloadStore {
         )
     }
 
-    /// Takes away a key that has damaged content of its own; `nil` when an upload has replaced it.
+    /// Takes away a key that has damaged content of its own, and gives it that of its object, where that is right; `nil`
+    /// when an upload has replaced it.
     private func quarantine(
         _ stored: StoredKey,
-        _ wrong: WrongContent
-    ) throws(StoreError) -> Finding? {
-        let target = StoreLayout.quarantined(stored.key.digest, IncomingFile.uniqueName())
+        _ wrong: WrongContent,
+        _ pace: (Int) -> Void
+    ) throws -> Finding? {
+        let digest = stored.key.digest
+        let target = StoreLayout.quarantined(digest, IncomingFile.uniqueName())
         guard try takeAway(stored, ifItIs: wrong.identity, keepAs: target) else { return nil }
+        let isHealed = try healFromObject(digest, pace)
         return Finding(
             .damaged,
             stored.path,
             wrong.reason,
-            .mended("moved to \(target)"),
-            damage: Damage(digest: stored.key.digest, quarantine: target, keys: [stored.key])
+            .mended("moved to \(target)" + (isHealed ? ", and the key has the content of its object now" : "")),
+            damage: Damage(digest: digest, quarantine: target, keys: isHealed ? [] : [stored.key])
         )
+    }
+
+    /// Gives the keys that lost this content that of the object, when it is right.
+    private func healFromObject(_ digest: Digest, _ pace: (Int) -> Void) throws -> Bool {
+        let path = StoreLayout.object(digest)
+        guard let object = try root.status(of: path) else { return false }
+        do {
+            guard try wrongContent(path, digest, pace) == nil else { return false }
+        } catch let error as StoreError where error.code == .unreadable {
+            return false
+        }
+        return try withSharedLock(of: digest) { () throws(StoreError) in
+            // What was read is still the object.
+            guard try root.status(of: path)?.identity == object.identity else { return false }
+            return healLostKeys(of: digest, try folders.folder(StoreLayout.objectFolder(digest)))
+        }
     }
 
     /// Deletes a key of damaged content, after it was put down for the upload that heals it.

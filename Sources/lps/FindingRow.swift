@@ -1,9 +1,11 @@
+import PayloadKey
 import PayloadStore
 
 extension Finding {
     /// One line for people, and for damaged content one more for each key that lost it.
     var line: String {
-        let fact = "\(path) \(reason)"
+        // A stray file may be called anything.
+        let fact = "\(printable(path.utf8)) \(reason)"
         let lost = damage?.keys.map { "\n  lost: \($0)" }.joined() ?? ""
         return switch remedy {
         case .none: "\(kind.text): \(fact)"

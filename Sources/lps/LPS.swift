@@ -15,7 +15,7 @@ struct LPS: ParsableCommand {
             """,
         subcommands: [
             Init.self, Put.self, Get.self, Stat.self, List.self, DiskUsage.self, Remove.self, CollectGarbage.self,
-            Undelete.self, Quota.self, Scrub.self,
+            Undelete.self, Quota.self, Scrub.self, Export.self, Import.self,
         ]
     )
 

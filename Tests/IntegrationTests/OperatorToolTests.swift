@@ -228,6 +228,63 @@ import Testing
         #expect(try stack.get(key, length: content.count).status == 404)
     }
 
+    @Test func `An archive is read by tar, and imported into another store whose service gives the payloads`() throws {
+        let key = try put(content)
+        let other = try put(content, namespace: "other", prefix: "p/q")
+        let archive = stack.folder.file("archive.tar")
+        let lps = "'\(Project.binary("lps"))'"
+        #expect(try run("sh", ["-c", "\(lps) export --store '\(stack.store)' > '\(archive)'"]).status == 0)
+        for tar in ["tar", "bsdtar"] {
+            let listed = try run(tar, ["-tf", archive])
+            #expect(listed.status == 0)
+            #expect(listed.output.split(separator: "\n").sorted() == [key.dropFirst(), other.dropFirst()].sorted())
+            let files = stack.folder.file(tar)
+            mkdir(files, 0o700)
+            #expect(try run(tar, ["-xf", archive, "-C", files]).status == 0)
+            for key in [key, other] { #expect(try contents(of: files + key) == content) }
+        }
+
+        let another = try Stack()
+        for created in [2, 0] {
+            let command = "\(lps) import --json --store '\(another.store)' < '\(archive)'"
+            let result = try json(run("sh", ["-c", command]))
+            #expect(result["keys"] as? Int == 2)
+            #expect(result["created"] as? Int == created)
+        }
+        for key in [key, other] { #expect(try another.get(key, length: content.count).body == content) }
+        #expect(another.tree == stack.tree)
+        try another.expectNothingIncoming()
+
+        let cut = try run("sh", ["-c", "head -c 3000 '\(archive)' | \(lps) import --store '\(another.store)'"])
+        #expect(cut.status == 1)
+        #expect(cut.output.hasSuffix("the archive is cut off\n") && cut.output.split(separator: "\n").count == 1)
+    }
+
+    @Test(arguments: ["export", "import"])
+    func `An archive is neither written to a terminal nor read from one`(command: String) throws {
+        let answer = try run(
+            "script",
+            ["-qec", "'\(Project.binary("lps"))' \(command) --store '\(stack.store)'", "/dev/null"]
+        )
+        #expect(answer.status == 64)
+        #expect(answer.output.contains("is a terminal: redirect it"))
+    }
+
+    @Test func `A large payload goes from store to store in little memory`() throws {
+        let key = try put(randomPayload(64 << 20))
+        let another = try Stack()
+        let report = stack.folder.file("memory")
+        let lps = "time -q -f %M -a -o '\(report)' '\(Project.binary("lps"))'"
+        let pipe = "\(lps) export --store '\(stack.store)' | \(lps) import --store '\(another.store)'"
+        let answer = try run("sh", ["-c", pipe])
+        #expect(answer.status == 0, "\(answer.output)")
+        #expect(try another.get(key, length: 64 << 20).status == 200)
+        let kibibytes = try String(contentsOfFile: report, encoding: .utf8).split(separator: "\n").compactMap {
+            Int($0)
+        }
+        #expect(kibibytes.count == 2 && kibibytes.allSatisfy { $0 < 32 << 10 }, "\(kibibytes)")
+    }
+
     @Test func `A deleted key is gone, its content stays while another key has it`() throws {
         let key = try put(content)
         let other = try put(content, namespace: "other")

@@ -224,6 +224,7 @@ import Testing
                 let fleeting = KeySelection(namespace: try Namespace(validating: "fleeting".utf8))
                 for _ in 0..<30 {
                     try fixture.store.forEachKey(in: fleeting) { _ = try fixture.store.delete($0.key) }
+                    try fixture.store.removeEmptyFolders()
                 }
             }
             group.addTask {

@@ -108,6 +108,32 @@ import Testing
         #expect(try fixture.get(content, namespace: "other", prefix: "p/q") == content)
     }
 
+    @Test func `A damaged key whose object is right gets that content, and no key is lost`() throws {
+        // As when an object had as many links as the file system allows, and the file of before lives on under its keys.
+        let key = try fixture.keyPath(content)
+        unlink(key)
+        try write(content, to: key)
+        try harm(key, .flippedBit)
+        let found = try scrub()
+        #expect(found.map(\.digest) == [Digest(of: content)])
+        #expect(found.flatMap(\.keys).isEmpty)
+        #expect(try fixture.get(content) == content)
+        #expect(fixture.status(key)?.links == 3)
+        #expect(try quarantined() == 1)
+        #expect(try FileManager.default.contentsOfDirectory(atPath: fixture.file("quarantine")).count == 1)
+        #expect(try scrub().isEmpty)
+    }
+
+    @Test func `A damaged key whose object is damaged, too, is lost`() throws {
+        let key = try fixture.keyPath(content)
+        unlink(key)
+        try write(content, to: key)
+        for path in [key, fixture.objectPath(content)] { try harm(path, .flippedBit) }
+        #expect(try scrub().flatMap(\.keys).count == 2)
+        #expect(try fixture.get(content) == nil)
+        #expect(try fixture.get(content, namespace: "other", prefix: "p/q") == nil)
+    }
+
     @Test func `A scrub that was killed halfway is finished by the next one`() throws {
         // As after a kill between the move of the object and that of its keys.
         try harm(fixture.objectPath(content), .flippedBit)

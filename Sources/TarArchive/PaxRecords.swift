@@ -1,0 +1,64 @@
+/// Attributes of an entry that its header has no room for (pax(1), "pax Extended Header"): lines `<length> <name>=<value>`.
+struct PaxRecords: Equatable {
+    var path: [UInt8]?
+    var linkPath: [UInt8]?
+    /// Bytes.
+    var size: UInt64?
+    /// Whether the entry's content is not the file's, but GNU tar's map of it and pieces.
+    private(set) var isSparse = false
+
+    init() {}
+
+    /// Whether it changes what the next entry is.
+    var isEmpty: Bool { self == PaxRecords() }
+
+    var bytes: [UInt8] {
+        var bytes: [UInt8] = []
+        if let path { bytes += Self.record("path", path) }
+        if let linkPath { bytes += Self.record("linkpath", linkPath) }
+        if let size { bytes += Self.record("size", Array("\(size)".utf8)) }
+        return bytes
+    }
+
+    /// Reads all records; those of other attributes are passed over.
+    ///
+    /// - Throws: ``TarError`` `extendedHeader`
+    init(_ bytes: [UInt8]) throws(TarError) {
+        var rest = bytes[...]
+        while !rest.isEmpty {
+            let digits = rest.prefix { $0 != UInt8(ascii: " ") }
+            guard digits.count < 10, let length = Self.decimal(digits), digits.count < length, length <= rest.count,
+                case let record = rest.prefix(Int(length)), record.last == UInt8(ascii: "\n")
+            else { throw .extendedHeader }
+            let text = record.dropFirst(digits.count + 1).dropLast()
+            guard let equals = text.firstIndex(of: UInt8(ascii: "=")) else { throw .extendedHeader }
+            try set(String(decoding: text[..<equals], as: UTF8.self), Array(text[(equals + 1)...]))
+            rest = rest.dropFirst(Int(length))
+        }
+    }
+
+    private mutating func set(_ name: String, _ value: [UInt8]) throws(TarError) {
+        switch name {
+        case "path": path = value
+        case "linkpath": linkPath = value
+        case "size":
+            guard let number = Self.decimal(value[...]), number <= UInt64(Int64.max) else { throw .extendedHeader }
+            size = number
+        default:
+            if name.hasPrefix("GNU.sparse.") { isSparse = true }
+        }
+    }
+
+    private static func decimal(_ digits: ArraySlice<UInt8>) -> UInt64? {
+        guard digits.allSatisfy({ (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }) else { return nil }
+        return UInt64(String(decoding: digits, as: UTF8.self))
+    }
+
+    /// A record's length counts its own digits.
+    private static func record(_ name: String, _ value: [UInt8]) -> [UInt8] {
+        let rest = Array(" \(name)=".utf8) + value + [UInt8(ascii: "\n")]
+        var length = rest.count
+        while "\(length)".utf8.count + rest.count != length { length = "\(length)".utf8.count + rest.count }
+        return Array("\(length)".utf8) + rest
+    }
+}

@@ -1,0 +1,142 @@
+/// Reads a tar archive from a stream, entry by entry, in bounded memory: POSIX's ustar and pax formats, and GNU's.
+///
+/// Nothing is believed: every header's checksum is checked, the archive must have its end mark, and what is neither file,
+/// hard link nor folder is refused.
+package struct TarReader {
+    /// The most bytes that an extended header may have.
+    package static let extensionLimit = 64 << 10
+
+    private let source: (UnsafeMutableRawBufferPointer) throws -> Int
+    /// Bytes of the current entry's content, and of the padding behind it, that were not read yet.
+    private var unread: UInt64 = 0
+    private var padding: UInt64 = 0
+
+    /// - Parameter source: puts the stream's next bytes into the buffer and returns their number; zero at its end.
+    package init(_ source: @escaping (UnsafeMutableRawBufferPointer) throws -> Int) {
+        self.source = source
+    }
+
+    /// The next entry; `nil` behind the last one, when the archive is complete. What is left of the content of the entry
+    /// before is passed over.
+    ///
+    /// - Throws: ``TarError``, or what the source throws.
+    package mutating func next() throws -> TarEntry? {
+        var records = PaxRecords()
+        while true {
+            try content { _ in }
+            let block = try bytes(TarHeader.size)
+            if block.allSatisfy({ $0 == 0 }) {
+                // Attributes of an entry that does not come.
+                guard records.isEmpty else { throw TarError.truncated }
+                try readEnd()
+                return nil
+            }
+            let header = try TarHeader(block)
+            guard try takeExtension(header, into: &records) else { return try entry(header, records) }
+        }
+    }
+
+    /// Hands over the content of the current entry, piece by piece, as far as it was not read yet.
+    ///
+    /// - Throws: ``TarError`` `truncated`, or what the source or `take` throws.
+    package mutating func content(_ take: (UnsafeRawBufferPointer) throws -> Void) throws {
+        let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 64 << 10, alignment: 16)
+        defer { buffer.deallocate() }
+        while unread > 0 {
+            let count = try read(into: UnsafeMutableRawBufferPointer(rebasing: buffer.prefix(Int(clamping: unread))))
+            unread -= UInt64(count)
+            try take(UnsafeRawBufferPointer(rebasing: buffer[..<count]))
+        }
+        while padding > 0 {
+            padding -= UInt64(try read(into: UnsafeMutableRawBufferPointer(rebasing: buffer.prefix(Int(padding)))))
+        }
+    }
+
+    // MARK: Headers
+
+    private mutating func entry(_ header: TarHeader, _ records: PaxRecords) throws -> TarEntry {
+        guard !records.isSparse else { throw TarError.sparse }
+        let size = records.size ?? header.contentSize
+        let kind: TarEntry.Kind
+        switch header.kind {
+        case TarHeader.Kind.file:
+            kind = .file(size: size)
+        case TarHeader.Kind.hardLink:
+            guard size == 0 else { throw TarError.contentOfNoFile }
+            kind = .hardLink(to: records.linkPath ?? header.link)
+        case TarHeader.Kind.folder:
+            guard size == 0 else { throw TarError.contentOfNoFile }
+            kind = .folder
+        case TarHeader.Kind.sparse:
+            throw TarError.sparse
+        default:
+            throw TarError.unsupported(kind: header.kind)
+        }
+        begin(size)
+        return TarEntry(name: records.path ?? header.name, kind: kind, modified: Int(clamping: header.modified))
+    }
+
+    /// Reads a header that tells of the next one.
+    ///
+    /// - Returns: whether it was such a header.
+    private mutating func takeExtension(_ header: TarHeader, into records: inout PaxRecords) throws -> Bool {
+        switch header.kind {
+        case TarHeader.Kind.extended:
+            guard records.isEmpty else { throw TarError.extendedHeader }
+            records = try PaxRecords(extensionContent(header))
+        case TarHeader.Kind.global:
+            // What it says of all entries, names and sizes apart, is of no interest here.
+            guard try PaxRecords(extensionContent(header)).isEmpty else { throw TarError.extendedHeader }
+        case TarHeader.Kind.longName:
+            records.path = try Array(extensionContent(header).prefix { $0 != 0 })
+        case TarHeader.Kind.longLink:
+            records.linkPath = try Array(extensionContent(header).prefix { $0 != 0 })
+        default:
+            return false
+        }
+        return true
+    }
+
+    private mutating func extensionContent(_ header: TarHeader) throws -> [UInt8] {
+        guard header.contentSize <= UInt64(Self.extensionLimit) else { throw TarError.extendedHeader }
+        begin(header.contentSize)
+        var bytes: [UInt8] = []
+        try content { bytes += Array($0) }
+        return bytes
+    }
+
+    private mutating func begin(_ size: UInt64) {
+        unread = size
+        padding = (UInt64(TarHeader.size) - size % UInt64(TarHeader.size)) % UInt64(TarHeader.size)
+    }
+
+    /// The end mark's second block, and the zeros that fill the last record. To the stream's end, so that who writes it
+    /// can.
+    private func readEnd() throws {
+        guard try bytes(TarHeader.size).allSatisfy({ $0 == 0 }) else { throw TarError.dataAfterEnd }
+        let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 64 << 10, alignment: 16)
+        defer { buffer.deallocate() }
+        while case let count = try source(buffer), count > 0 {
+            guard buffer[..<count].allSatisfy({ $0 == 0 }) else { throw TarError.dataAfterEnd }
+        }
+    }
+
+    // MARK: Bytes
+
+    private func bytes(_ count: Int) throws -> [UInt8] {
+        var bytes = [UInt8](repeating: 0, count: count)
+        try bytes.withUnsafeMutableBytes { buffer in
+            var rest = buffer[...]
+            while !rest.isEmpty {
+                rest = rest.dropFirst(try read(into: UnsafeMutableRawBufferPointer(rebasing: rest)))
+            }
+        }
+        return bytes
+    }
+
+    private func read(into buffer: UnsafeMutableRawBufferPointer) throws -> Int {
+        let count = try source(buffer)
+        guard count > 0 else { throw TarError.truncated }
+        return count
+    }
+}
