@@ -102,3 +102,4 @@ format:
 
 clean:
 	rm -rf .build
+	git clean -dfqX debian
