@@ -178,6 +178,33 @@ def test_a_setting_that_the_operator_changed_stays(
     assert " threads=3 " in starts.splitlines()[-1]
 
 
+def test_a_store_may_be_elsewhere(machine: Machine, service: Service, settings: Path) -> None:
+    machine.run("lps", "init", "--store", "/srv/lps", "--owner", "www-data")
+    append(settings, "LPS_STORE=/srv/lps")
+    drop_in = machine.root / "etc/systemd/system/lps-.service.d/store.conf"
+    drop_in.parent.mkdir()
+    drop_in.write_text("[Unit]\nRequiresMountsFor=/srv/lps\n[Service]\nReadWritePaths=/srv/lps\n")
+    snippet = machine.root / "etc/nginx/snippets/lps.conf"
+    before = snippet.read_text()
+    snippet.write_text(before.replace("/var/lib/lps", "/srv/lps"))
+    usual = machine.root / "var/lib/lps"
+    try:
+        usual.rename(usual.with_name("unused"))
+        machine.run("systemctl", "daemon-reload")
+        machine.run("systemctl", "restart", "lps-worker@*", "nginx")
+        key = service.put(CONTENT)
+        assert service.get(key, len(CONTENT)) == (200, CONTENT)
+        machine.run("systemctl", "start", "lps-scrub.service")
+        assert "read 1 files" in machine.run("journalctl", "--unit=lps-scrub", "--no-pager", "--lines=5")
+    finally:
+        usual.with_name("unused").rename(usual)
+        snippet.write_text(before)
+        shutil.rmtree(drop_in.parent)
+        settings.write_text(settings.read_text().replace("LPS_STORE=/srv/lps\n", ""))
+        machine.run("systemctl", "daemon-reload")
+        machine.run("systemctl", "restart", "lps-worker@*", "nginx")
+
+
 def test_man_pages_and_completions_are_there(machine: Machine, service: Service) -> None:
     assert machine.run("sh", "-c", "man --warnings lps lps-worker 2>&1 >/dev/null") == ""
     assert "gc" in machine.run("man", "lps")
