@@ -38,13 +38,14 @@ build:
 	swift build $(RELEASE) --product lps
 
 # Man pages and shell completions, into .build/manual. The generator leaves lines between paragraphs empty, which mdoc(7)
-# does not know; completions are sourced, and have no interpreter.
+# does not know, and gives every tool subcommands; completions are sourced, and have no interpreter.
 manual: build
 	swift build --product generate-manual
 	rm -rf .build/manual && mkdir -p .build/manual/bash .build/manual/zsh .build/manual/fish
 	$(GENERATE_MANUAL) --section 1 $(RELEASE_DIR)/lps
 	$(GENERATE_MANUAL) --section 8 $(RELEASE_DIR)/lps-worker
 	sed -i 's/^$$/.Pp/' .build/manual/*.[18]
+	sed -i -e '/^.Ar subcommand$$/d' -e '/^.It Em help$$/,/^.El$$/d' .build/manual/lps-worker.8
 	cd .build/manual && for tool in lps lps-worker; do for shell in bash/$$tool zsh/_$$tool fish/$$tool.fish; do \
 		$(RELEASE_DIR)/$$tool --generate-completion-script $${shell%%/*} > $$shell || exit; done; done
 	sed -i '1{/^#!/d}' .build/manual/bash/*

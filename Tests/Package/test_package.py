@@ -178,6 +178,17 @@ def test_a_setting_that_the_operator_changed_stays(
     assert " threads=3 " in starts.splitlines()[-1]
 
 
+def test_what_nginx_refuses_is_told_and_nginx_goes_on(machine: Machine, service: Service, newer_package: str) -> None:
+    conflict = machine.root / "etc/nginx/conf.d/own.conf"
+    conflict.write_text("large_client_header_buffers 8 16k;\n")
+    try:
+        told = machine.run("apt-get", "install", "--yes", newer_package)
+        assert "lps: nginx refuses its configuration" in told
+        service.eventually_healthy()
+    finally:
+        conflict.unlink()
+
+
 def test_a_store_may_be_elsewhere(machine: Machine, service: Service, settings: Path) -> None:
     machine.run("lps", "init", "--store", "/srv/lps", "--owner", "www-data")
     append(settings, "LPS_STORE=/srv/lps")
