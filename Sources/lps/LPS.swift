@@ -8,7 +8,7 @@ struct LPS: ParsableCommand {
         commandName: "lps",
         abstract: "Operates the stores of the Large Payload Service.",
         discussion: """
-            Every command but init is safe while workers run.
+            Every command is safe while workers run.
 
             Exit status: 0 when all is well, 1 when something is missing or damaged or the system failed, 64 for a wrong command \
             line, 78 for a policy that can't be used.
