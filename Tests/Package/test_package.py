@@ -68,6 +68,7 @@ def test_an_installation_serves_payloads_through_nginx(machine: Machine, service
     assert machine.run("systemctl", "is-enabled", "lps.target", "lps-gc.timer", "lps-scrub.timer").split() == ["enabled"] * 3
     assert machine.run("systemctl", "is-active", "lps-gc.timer", "lps-scrub.timer").split() == ["active"] * 2
     assert machine.run("stat", "--format=%U:%G %a", "/var/lib/lps") == "www-data:www-data 750"
+    assert "processes: " in machine.run(*CURL, "--fail", "https://localhost/lps/status")
     assert machine.run("systemctl", "is-system-running") == "running"
 
 
