@@ -4,6 +4,7 @@ import Glibc
 import Logging
 import PayloadService
 import PayloadStore
+import Version
 
 /// The command line of a worker process.
 @main

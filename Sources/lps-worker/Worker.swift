@@ -6,6 +6,7 @@ import PayloadStore
 import Scoreboard
 import StorePolicy
 import Synchronization
+import Version
 
 /// A worker process, from its start to the end of its last request.
 struct Worker {

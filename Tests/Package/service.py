@@ -38,12 +38,19 @@ class Service:
 
     def put(self, content: bytes) -> str:
         """Uploads through nginx, and gives the key."""
+        return json.loads(self._upload(content, "--fail"))["Key"]
+
+    def put_status(self, content: bytes) -> int:
+        """Uploads through nginx, and gives the answer's status."""
+        return int(self._upload(content, "--output", "/dev/null", "--write-out", "%{http_code}"))
+
+    def _upload(self, content: bytes, *options: str) -> str:
         file = self.machine.root / "payload"
         file.write_bytes(content)
         digest = hashlib.sha256(content).hexdigest()
         url = f"https://localhost/v2/blobs/put?namespace=default&digest=sha256:{digest}"
         headers = ("--header", "Content-Type: application/octet-stream", "--header", "X-Temporal-Metadata: e30=")
-        return json.loads(self.machine.run(*CURL, "--fail", *headers, "--upload-file", "/payload", url))["Key"]
+        return self.machine.run(*CURL, *options, *headers, "--upload-file", "/payload", url)
 
     def get(self, key: str, length: int) -> tuple[int, bytes]:
         """Downloads through nginx."""

@@ -1,5 +1,6 @@
 """What the package does to a machine: installation, upgrade, removal."""
 
+import json
 import shutil
 import subprocess
 import time
@@ -68,8 +69,36 @@ def test_an_installation_serves_payloads_through_nginx(machine: Machine, service
     assert machine.run("systemctl", "is-enabled", "lps.target", "lps-gc.timer", "lps-scrub.timer").split() == ["enabled"] * 3
     assert machine.run("systemctl", "is-active", "lps-gc.timer", "lps-scrub.timer").split() == ["active"] * 2
     assert machine.run("stat", "--format=%U:%G %a", "/var/lib/lps") == "www-data:www-data 750"
-    assert "processes: " in machine.run(*CURL, "--fail", "https://localhost/lps/status")
     assert machine.run("systemctl", "is-system-running") == "running"
+
+
+def test_the_pool_is_watched(machine: Machine, service: Service) -> None:
+    status = json.loads(machine.run(*CURL, "--fail", "https://localhost/lps/status?json"))
+    assert sorted(str(process["pid"]) for process in status["processes"]) == sorted(service.workers().values())
+    # The kernel tells it by netlink, which the units must allow.
+    assert status["listen_queue"]["waiting"] == 0
+    assert machine.run(*CURL, "--fail", "https://localhost/lps/ping") == "pong"
+    assert machine.property("lps-worker@1", "WatchdogUSec") == "1min"
+
+
+def test_a_reload_takes_up_settings_and_a_process_starts_anew_in_its_place(
+    machine: Machine, service: Service, settings: Path
+) -> None:
+    workers = service.workers()
+    append(settings, "LPS_MAX_PAYLOAD=1k")
+    machine.run("systemctl", "reload", "lps-worker@*")
+    # Each process has taken it up, whichever answers.
+    assert {service.put_status(CONTENT) for _ in range(20)} == {413}
+    for worker in workers:
+        machine.run("systemctl", "kill", "--signal=SIGUSR2", worker)
+        grep = ("journalctl", f"--unit={worker}", "--no-pager", "--grep=started anew")
+        deadline = time.monotonic() + 60
+        while machine.attempt(*grep).returncode != 0:
+            assert time.monotonic() < deadline, machine.journal()
+            time.sleep(0.1)
+    service.eventually_healthy()
+    assert service.workers() == workers
+    assert {machine.property(worker, "NRestarts") for worker in workers} == {"0"}
 
 
 def test_nothing_is_deleted_before_the_operator_says_an_age(machine: Machine, service: Service) -> None:
