@@ -4,7 +4,7 @@ import json
 import shutil
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -85,20 +85,27 @@ def test_a_reload_takes_up_settings_and_a_process_starts_anew_in_its_place(
     machine: Machine, service: Service, settings: Path
 ) -> None:
     workers = service.workers()
+    before = settings.read_text()
     append(settings, "LPS_MAX_PAYLOAD=1k")
     machine.run("systemctl", "reload", "lps-worker@*")
-    # Each process has taken it up, whichever answers.
-    assert {service.put_status(CONTENT) for _ in range(20)} == {413}
+    wait_until(machine, lambda: {service.put_status(CONTENT) for _ in range(20)} == {413})
     for worker in workers:
         machine.run("systemctl", "kill", "--signal=SIGUSR2", worker)
         grep = ("journalctl", f"--unit={worker}", "--no-pager", "--grep=started anew")
-        deadline = time.monotonic() + 60
-        while machine.attempt(*grep).returncode != 0:
-            assert time.monotonic() < deadline, machine.journal()
-            time.sleep(0.1)
+        wait_until(machine, lambda grep=grep: machine.attempt(*grep).returncode == 0)
     service.eventually_healthy()
     assert service.workers() == workers
     assert {machine.property(worker, "NRestarts") for worker in workers} == {"0"}
+    settings.write_text(before)
+    machine.run("systemctl", "reload", "lps-worker@*")
+    wait_until(machine, lambda: {service.put_status(CONTENT) for _ in range(20)} <= {200, 201})
+
+
+def wait_until(machine: Machine, condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < deadline, machine.journal()
+        time.sleep(0.1)
 
 
 def test_nothing_is_deleted_before_the_operator_says_an_age(machine: Machine, service: Service) -> None:
