@@ -134,11 +134,7 @@ extension PayloadStore {
             throw StoreError.isCounting(namespace.description)
         }
         defer { counts.withLock { _ = $0.remove(namespace) } }
-        for folder in StoreLayout.usageFolders {
-            _ = try systemCall("make folder \(folder)", expecting: .fileExists) {
-                mkdirat(root.rawValue, folder, 0o750)
-            }
-        }
+        try makeUsageFolders()
         let lock = try root.open(StoreLayout.usageLock(namespace.description), O_RDWR | O_CREAT, mode: 0o640)
         defer { withExtendedLifetime(lock) {} }
         try systemCall("lock the count of \(namespace)") { flock(lock.rawValue, LOCK_EX) }

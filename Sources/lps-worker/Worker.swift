@@ -54,6 +54,7 @@ struct Worker {
     func run() throws {
         // Before any thread is made: each inherits the mask, and one waits for the signals.
         let signals = Signals()
+        let predecessor = Successor.handedOverEpoch()
         let errorLog = try LogFile(path: configuration.errorLog, as: STDERR_FILENO)
         let accessLog = try configuration.accessLog.map { path throws(ConfigurationError) in try LogFile(path: path) }
         Self.warn(of: configuration.unknown, logger)
@@ -65,6 +66,7 @@ struct Worker {
             quota: { policy.value[$0].quota },
             logger: logger
         )
+        keepCounts(of: store, policy.value, after: predecessor)
         let listeners = try self.listeners()
         let scoreboard = try self.scoreboard()
         let gateway = makeGateway(store, scoreboard, accessLog)
@@ -84,6 +86,7 @@ struct Worker {
                 if end.set(.retired) { pool.stop(keepsSockets: true) }
             case .reload:
                 reload(gateway, retirement, policy)
+                keepCounts(of: store, policy.value)
             case .reopenLogs:
                 reopen([errorLog] + (accessLog.map { [$0] } ?? []))
             }
@@ -108,9 +111,22 @@ struct Worker {
         if end.isRetired {
             scoreboard.add(to: .retirements)
             logger.notice("started anew: every request under way was answered")
-            throw Successor.replaceProcess(listeners)
+            throw Successor.replaceProcess(listeners, store)
         }
         logger.notice("stopped: every request under way was answered")
+    }
+
+    /// Where that fails, uploads that need a count try again, and tell their clients.
+    private func keepCounts(
+        of store: PayloadStore,
+        _ policy: StorePolicy,
+        after predecessor: consuming HandedOverEpoch? = nil
+    ) {
+        do throws(StoreError) {
+            try store.keepCounts(hasQuotas: policy.allRules.contains { $0.quota != nil }, after: predecessor)
+        } catch {
+            logger.warning("what namespaces use may be counted anew", metadata: ["error": "\(error)"])
+        }
     }
 
     // MARK: Parts
