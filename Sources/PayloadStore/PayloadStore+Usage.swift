@@ -124,16 +124,18 @@ extension PayloadStore {
     /// Counts the keys of a namespace, unless another process has done it in the meantime.
     ///
     /// - Returns: what was counted before, and what is.
-    /// - Throws: ``StoreError`` with code `counting` when another thread of this process does it: no more than one is to
-    ///   wait for the others.
+    /// - Throws: ``StoreError`` with code `counting` when another thread of this process counts, this namespace or another
+    ///   one: no more than one is to walk, or to wait for other processes, while the others serve.
     private func count(
         _ namespace: Namespace,
         evenIfKnown: Bool = false
     ) throws(StoreError) -> (before: UInt64?, now: UInt64) {
-        guard counts.withLock({ $0.insert(namespace).inserted }) else {
-            throw StoreError.isCounting(namespace.description)
+        let isBusy = isCounting.withLock { isCounting in
+            defer { isCounting = true }
+            return isCounting
         }
-        defer { counts.withLock { _ = $0.remove(namespace) } }
+        guard !isBusy else { throw StoreError.isCounting(namespace.description) }
+        defer { isCounting.withLock { $0 = false } }
         try makeUsageFolders()
         let lock = try root.open(StoreLayout.usageLock(namespace.description), O_RDWR | O_CREAT, mode: 0o640)
         defer { withExtendedLifetime(lock) {} }

@@ -244,6 +244,35 @@ import Testing
         #expect(try used() == 1_011)
     }
 
+    @Test func `One thread of a process counts, and those that need another namespace's count do not wait for it`()
+        throws
+    {
+        let store = try open { _ in Self.quota }
+        let (one, other) = (randomPayload(10), randomPayload(20))
+        let keys = try (fixture.key(one, namespace: "one"), fixture.key(other, namespace: "other"))
+        for (content, key) in [(one, keys.0), (other, keys.1)] {
+            try Self.put(content, key, in: store)
+            let counter = try #require(try UsageCounter(key.namespace.description, store.root))
+            try counter.clear()
+        }
+        // Another process counts.
+        let lock = try store.root.open("usage/counting/one", O_RDWR)
+        #expect(flock(lock.rawValue, LOCK_EX) == 0)
+        let new = try (fixture.key([1], namespace: "one"), fixture.key([1], namespace: "other"))
+        try concurrently(2) { index in
+            guard index == 1 else { return try Self.put([1], new.0, in: store) }
+            try eventually("a thread waits for the count") { store.isCounting.withLock { $0 } }
+            let error = #expect(throws: StoreError.self) { try Self.put([1], new.1, in: store) }
+            #expect(error?.code == .counting)
+            // What needs no count goes on.
+            try Self.put(other, keys.1, in: store)
+            #expect(flock(lock.rawValue, LOCK_UN) == 0)
+        }
+        try Self.put([1], new.1, in: store)
+        #expect(try store.countedUsage(of: keys.0.namespace) == 11)
+        #expect(try store.countedUsage(of: keys.1.namespace) == 21)
+    }
+
     @Test func `Deletions wait for a count`() throws {
         let content = randomPayload(1_000)
         try fixture.put(content)
