@@ -23,10 +23,10 @@ extension PayloadStore {
     ///   is being counted; the upload may have become an object without key then, which harms nothing.
     public func commit(_ upload: VerifiedUpload, as key: PayloadKey) throws(StoreError) -> CommitOutcome {
         precondition(upload.digest == key.digest, "an upload is committed under its own digest")
-        // Before the content is synced, and linked where it has no key.
-        try checkQuota(for: upload.size, as: key)
         return try waitingBriefly { () throws(StoreError) in
-            try withSharedLock(of: key.digest) { () throws(StoreError) in
+            // Before the content is synced, and linked where it has no key.
+            try checkQuotaOnce(for: upload.size, as: key, isVerified: true)
+            return try withSharedLock(of: key.digest) { () throws(StoreError) in
                 try place(upload, as: key, limit: quota(key.namespace))
             }
         }

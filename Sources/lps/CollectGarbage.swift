@@ -91,7 +91,10 @@ struct CollectGarbage: ParsableCommand {
         let objects = try store.collectObjects(isDryRun: dryRun)
         result.objectsWithoutKeys = objects.count
         result.freedBytes += objects.diskUsage
-        if !dryRun { try store.removeEmptyFolders() }
+        if !dryRun {
+            try store.removeEmptyFolders()
+            try store.removeUnusedCounters()
+        }
         progress?.wipe()
         if json {
             try Output.json(result)

@@ -50,6 +50,34 @@ import Testing
         try stack.expectNothingIncoming()
     }
 
+    @Test(arguments: Stack.Mode.allCases)
+    func `Uploads that are refused leave nothing behind, whatever namespaces they name`(mode: Stack.Mode) throws {
+        let policy = folder.file("policy")
+        try write("[*]\nquota = 10000\n".utf8, to: policy)
+        let stack = try Stack(mode, options: ["--policy", policy])
+        for number in 0..<10 {
+            #expect(try stack.put([1], namespace: "\(number)", digest: Stack.digest([2])).status == 400)
+            #expect(try stack.put(randomPayload(10_001), namespace: "\(number)").status == 507)
+        }
+        #expect(files(below: "\(stack.store)/usage") == ["epoch"])
+        #expect(stack.tree.isEmpty)
+        _ = try stack.store(randomPayload(10_000), namespace: "0")
+        #expect(try stack.put([1], namespace: "0").status == 507)
+    }
+
+    @Test func `A collection takes the counters of namespaces that it has emptied`() throws {
+        let stack = try stack(quota: 10_000)
+        let key = try stack.store(randomPayload(9_000), namespace: "ns")
+        #expect(try stack.lps("rm", key).status == 0)
+        #expect(try stack.lps("gc", "--older-than", "2d", "--dry-run").status == 0)
+        #expect(files(below: "\(stack.store)/usage").count == 3)
+        #expect(try stack.lps("gc", "--older-than", "2d").status == 0)
+        #expect(files(below: "\(stack.store)/usage") == ["epoch"])
+        _ = try stack.store(randomPayload(9_000), namespace: "ns")
+        #expect(try stack.put(randomPayload(1_001), namespace: "ns").status == 507)
+        #expect(try used(stack) == 9_000)
+    }
+
     @Test func `The codec server's uploads count, and are refused`() throws {
         let stack = try stack(quota: 300_000)
         func encode(_ content: [UInt8]) throws -> HTTPAnswer {

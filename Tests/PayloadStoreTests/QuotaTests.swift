@@ -72,6 +72,20 @@ import Testing
         try fixture.put([])
     }
 
+    @Test func `An upload to a namespace without payloads leaves nothing, until it is verified`() throws {
+        let content = randomPayload(9_000)
+        try fixture.store.checkQuota(for: 9_000, as: fixture.key(content))
+        let error = #expect(throws: StoreError.self) {
+            try fixture.store.checkQuota(for: 10_001, as: fixture.key(content))
+        }
+        #expect(error?.code == .quotaExceeded)
+        let refused = try refusal(randomPayload(10_001))
+        #expect("\(refused)" == "namespace 'ns' has a quota of 10000 bytes and uses 0, 10001 more would exceed it")
+        #expect(fixture.status(fixture.file("usage")) == nil)
+        try fixture.put(content)
+        #expect(try used() == 9_000)
+    }
+
     @Test func `What was there before the quota counts, and is taken again and read, however much it is`() throws {
         let before = randomPayload(11_000)
         try Self.put(before, fixture.key(before), in: open { _ in nil })
