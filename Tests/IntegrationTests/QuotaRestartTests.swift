@@ -103,6 +103,18 @@ import Testing
         #expect(try used(stack) == 2_500)
     }
 
+    @Test func `A worker that is told of its first quota by a reload keeps counts from then on`() throws {
+        let policy = folder.file("policy")
+        try write("[ns]\nretention = 45d\n".utf8, to: policy)
+        let stack = try Stack(options: ["--policy", policy])
+        let worker = stack.workers[0]
+        let epoch = "\(stack.store)/usage/epoch"
+        #expect(try holds(worker, epoch) == 0)
+        try write("[ns]\nquota = 10000\n".utf8, to: policy)
+        worker.signal(SIGHUP)
+        try eventually("it keeps them: \(worker.log)") { try holds(worker, epoch) == 1 }
+    }
+
     @Test func `After all workers were away the count is made anew`() throws {
         let stack = try stack()
         let epoch = try count(stack)

@@ -128,6 +128,40 @@ import Testing
         #expect(try stack.lps("scrub").status == 0, "counters are no strays")
     }
 
+    @Test(arguments: ["put", "import"])
+    func `lps put and lps import wait while a namespace is counted, and are not refused`(command: String) throws {
+        let stack = try stack(quota: 10_000)
+        let content = randomPayload(9_000)
+        let key = try stack.store(content, namespace: "ns")
+        let file = stack.folder.file("file")
+        let archive = stack.folder.file("archive")
+        try write(content, to: file)
+        #expect(
+            try run("sh", ["-c", "\(Project.binary("lps")) export --store \(stack.store) > \(archive)"]).status == 0
+        )
+        #expect(try stack.lps("rm", key).status == 0)
+        // A worker counts.
+        let lock = open("\(stack.store)/usage/counting/ns", O_RDWR | O_CLOEXEC)
+        defer { close(lock) }
+        #expect(flock(lock, LOCK_EX) == 0)
+        #expect(truncate("\(stack.store)/usage/namespaces/ns", 0) == 0)
+        let input = open(archive, O_RDONLY | O_CLOEXEC)
+        defer { close(input) }
+        let child = try ChildProcess(
+            Project.binary("lps"),
+            [command, "--store", stack.store] + (command == "put" ? [file, "--namespace", "ns"] : []),
+            standardInput: input,
+            log: stack.folder.file("log")
+        )
+        // Time to go wrong in; right is right without it.
+        usleep(500_000)
+        #expect(child.isRunning, "\(child.log)")
+        #expect(flock(lock, LOCK_UN) == 0)
+        #expect(child.wait() == 0, "\(child.log)")
+        #expect(try stack.put([1], namespace: "ns").status == 201)
+        #expect(try used(stack) == 9_001)
+    }
+
     @Test func `What was changed by hand is right after a recount`() throws {
         let stack = try stack(quota: 10_000)
         _ = try stack.store(randomPayload(6_000), namespace: "ns", prefix: "by-hand")
