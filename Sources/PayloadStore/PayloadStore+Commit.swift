@@ -19,17 +19,25 @@ extension PayloadStore {
     /// answer. A crash at any point leaves either nothing or a whole payload. Collection of garbage holds the shard's
     /// lock exclusively.
     ///
+    /// - Parameter waitsForCounts: wait while the namespace is counted, for however long, instead of being refused: for an
+    ///   operator's commands, whose store has no quotas.
     /// - Throws: ``StoreError``, with code `quotaExceeded` or `counting` when the namespace has a quota and no room, or
     ///   is being counted; the upload may have become an object without key then, which harms nothing.
-    public func commit(_ upload: VerifiedUpload, as key: PayloadKey) throws(StoreError) -> CommitOutcome {
+    public func commit(
+        _ upload: VerifiedUpload,
+        as key: PayloadKey,
+        waitsForCounts: Bool = false
+    ) throws(StoreError) -> CommitOutcome {
         precondition(upload.digest == key.digest, "an upload is committed under its own digest")
-        // Before the content is synced, and linked where it has no key.
-        try checkQuota(for: upload.size, as: key)
-        return try waitingBriefly { () throws(StoreError) in
-            try withSharedLock(of: key.digest) { () throws(StoreError) in
+        func commitOnce() throws(StoreError) -> CommitOutcome {
+            // Before the content is synced, and linked where it has no key.
+            try checkQuotaOnce(for: upload.size, as: key, isVerified: true)
+            return try withSharedLock(of: key.digest) { () throws(StoreError) in
                 try place(upload, as: key, limit: quota(key.namespace))
             }
         }
+        return waitsForCounts
+            ? try waitingForCounts(of: key.namespace, commitOnce) : try waitingBriefly(commitOnce)
     }
 
     /// Under the shard's lock.

@@ -49,15 +49,25 @@ extension PayloadStore {
     /// Makes sure that a payload may be stored under a key without touching its namespace's quota: the answer of now,
     /// before the work; a commit asks again.
     ///
+    /// Before a namespace's first payload this makes no file: anyone can ask for any namespace, without having a payload.
+    ///
     /// - Throws: ``StoreError`` with code `quotaExceeded` that names the figures, or `counting`.
     public func checkQuota(for bytes: UInt64, as key: PayloadKey) throws(StoreError) {
+        try waitingBriefly { () throws(StoreError) in try checkQuotaOnce(for: bytes, as: key, isVerified: false) }
+    }
+
+    /// - Parameter isVerified: the payload is there to be stored, so that its namespace may be counted.
+    func checkQuotaOnce(for bytes: UInt64, as key: PayloadKey, isVerified: Bool) throws(StoreError) {
         // A payload that is there already costs nothing.
         guard let quota = quota(key.namespace), try root.status(of: StoreLayout.key(key)) == nil else { return }
-        let used = try waitingBriefly { () throws(StoreError) in
-            if let counted = try countedUsage(of: key.namespace) { return counted }
-            return try count(key.namespace).now
+        let name = key.namespace.description
+        if try root.status(of: StoreLayout.namespace(name)) == nil {
+            try Self.check(bytes, quota, 0, name)
+            guard isVerified else { return }
         }
-        try Self.check(bytes, quota, used, key.namespace.description)
+        let used =
+            if let counted = try countedUsage(of: key.namespace) { counted } else { try count(key.namespace).now }
+        try Self.check(bytes, quota, used, name)
     }
 
     private static func check(_ more: UInt64, _ quota: UInt64, _ used: UInt64, _ namespace: String) throws(StoreError) {
@@ -124,24 +134,21 @@ extension PayloadStore {
     /// Counts the keys of a namespace, unless another process has done it in the meantime.
     ///
     /// - Returns: what was counted before, and what is.
-    /// - Throws: ``StoreError`` with code `counting` when another thread of this process does it: no more than one is to
-    ///   wait for the others.
+    /// - Throws: ``StoreError`` with code `counting` when another thread of this process counts, this namespace or another
+    ///   one: no more than one is to walk, or to wait for other processes, while the others serve.
     private func count(
         _ namespace: Namespace,
         evenIfKnown: Bool = false
     ) throws(StoreError) -> (before: UInt64?, now: UInt64) {
-        guard counts.withLock({ $0.insert(namespace).inserted }) else {
-            throw StoreError.isCounting(namespace.description)
+        let isBusy = isCounting.withLock { isCounting in
+            defer { isCounting = true }
+            return isCounting
         }
-        defer { counts.withLock { _ = $0.remove(namespace) } }
-        for folder in StoreLayout.usageFolders {
-            _ = try systemCall("make folder \(folder)", expecting: .fileExists) {
-                mkdirat(root.rawValue, folder, 0o750)
-            }
-        }
-        let lock = try root.open(StoreLayout.usageLock(namespace.description), O_RDWR | O_CREAT, mode: 0o640)
+        guard !isBusy else { throw StoreError.isCounting(namespace.description) }
+        defer { isCounting.withLock { $0 = false } }
+        try makeUsageFolders()
+        let lock = try lockCount(of: namespace.description, LOCK_EX)
         defer { withExtendedLifetime(lock) {} }
-        try systemCall("lock the count of \(namespace)") { flock(lock.rawValue, LOCK_EX) }
         let counter = try UsageCounter(making: namespace.description, root)
         let before = try counter.locked { () throws(StoreError) in
             let used = try used(counter)
@@ -163,14 +170,24 @@ extension PayloadStore {
         of namespace: String,
         _ work: () throws(StoreError) -> Result
     ) throws(StoreError) -> Result {
-        let path = StoreLayout.usageLock(namespace)
-        let lock = try root.open(path, O_RDWR | O_CREAT, mode: 0o640)
+        guard let lock = try lockCount(of: namespace, LOCK_SH | LOCK_NB) else { throw StoreError.isCounting(namespace) }
         defer { withExtendedLifetime(lock) {} }
-        let counting = try systemCall("lock \(path)", expecting: .wouldBlock) {
-            flock(lock.rawValue, LOCK_SH | LOCK_NB)
-        }
-        guard counting == nil else { throw StoreError.isCounting(namespace) }
         return try work()
+    }
+
+    /// Locks `usage/counting/<namespace>` as long as what it returns lives.
+    ///
+    /// - Parameter kind: as flock(2) has it.
+    /// - Returns: `nil` when another one holds it and `kind` does not wait.
+    func lockCount(of namespace: String, _ kind: Int32) throws(StoreError) -> Descriptor? {
+        let path = StoreLayout.usageLock(namespace)
+        while true {
+            let lock = try root.open(path, O_RDWR | O_CREAT, mode: 0o640)
+            let held = try systemCall("lock \(path)", expecting: .wouldBlock) { flock(lock.rawValue, kind) }
+            guard held == nil else { return nil }
+            // Who removes it holds it exclusively. Whoever waited meanwhile has a file that nobody else asks for.
+            if try root.status(of: path)?.identity == lock.status(path).identity { return lock }
+        }
     }
 
     /// Runs `work` again while a count is under way, for a fifth of a second at most: few keys are counted in a moment,

@@ -25,8 +25,8 @@ public final class PayloadStore: Sendable {
     let incoming: Descriptor
     let folders: FolderCache
     let epoch: UsageEpoch
-    /// The namespaces that a thread of this process counts.
-    let counts: Mutex<Set<Namespace>> = Mutex([])
+    /// Whether a thread of this process counts a namespace.
+    let isCounting = Mutex(false)
     let logger: Logger
 
     /// Opens an existing store and makes sure that payloads can be committed to it.

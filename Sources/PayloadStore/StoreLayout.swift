@@ -39,6 +39,11 @@ enum StoreLayout {
         "\(objects)/\(digest.shard)"
     }
 
+    /// Where a namespace's keys are.
+    static func namespace(_ namespace: String) -> String {
+        "\(keys)/\(namespace)"
+    }
+
     /// - Parameter tree: `keys/`, or a folder of `trash/`, which is laid out alike.
     static func keyFolder(_ key: PayloadKey, in tree: String = keys) -> String {
         let prefix = key.prefix.map { [custom] + $0.folders } ?? [common]
@@ -74,16 +79,18 @@ enum StoreLayout {
     /// What tells whether the counters can be trusted, see ``UsageEpoch``.
     static let usageEpoch = "\(usage)/epoch"
     /// `usage/` and what is in it.
-    static let usageFolders = [usage, "\(usage)/namespaces", "\(usage)/counting"]
+    static let usageFolders = [usage, usageCounters, usageLocks]
+    static let usageCounters = "\(usage)/namespaces"
+    static let usageLocks = "\(usage)/counting"
 
     /// A namespace's ``UsageCounter``.
     static func usageCounter(_ namespace: String) -> String {
-        "\(usage)/namespaces/\(namespace)"
+        "\(usageCounters)/\(namespace)"
     }
 
     /// What is locked while a namespace's keys are counted.
     static func usageLock(_ namespace: String) -> String {
-        "\(usage)/counting/\(namespace)"
+        "\(usageLocks)/\(namespace)"
     }
 
     /// Something of `quarantine/` that belongs to a content.

@@ -1,22 +1,26 @@
 import FastCGI
 import Glibc
+import PayloadStore
 
 /// The process that goes on in this one's place, with its id and its sockets: the same program, or what an upgrade has
 /// put there.
 enum Successor {
     /// Names a socket that this process's predecessor has bound: descriptor, `:`, address.
     private static let variable = "LPS_HANDED_OVER"
+    /// Names the descriptor with which it has kept what is counted of namespaces.
+    private static let epochVariable = "LPS_HANDED_OVER_EPOCH"
 
     /// Runs the program again, with the same arguments (execve(2)). Clients go on to connect meanwhile: the kernel keeps
     /// them waiting.
     ///
     /// - Returns: why it could not be done; else not at all.
-    static func replaceProcess(_ listeners: [Listener]) -> any Error {
-        do throws(FastCGIError) {
+    static func replaceProcess(_ listeners: [Listener], _ store: PayloadStore) -> any Error {
+        do {
             for listener in listeners {
                 let descriptor = try listener.keepForSuccessor()
                 if listener.isOwn { setenv(variable, "\(descriptor):\(listener.name)", 1) }
             }
+            if let descriptor = try store.handOverCounts() { setenv(epochVariable, "\(descriptor)", 1) }
         } catch {
             return error
         }
@@ -54,5 +58,13 @@ enum Successor {
         let reason: String
 
         var description: String { "run \(Successor.program) again: \(reason)" }
+    }
+
+    /// What this process's predecessor has left of the store's counts; to be asked for before any file is opened.
+    static func handedOverEpoch() -> HandedOverEpoch? {
+        guard let text = getenv(epochVariable).map({ String(cString: $0) }) else { return nil }
+        unsetenv(epochVariable)
+        guard let descriptor = Int32(text) else { return nil }
+        return HandedOverEpoch(descriptor)
     }
 }

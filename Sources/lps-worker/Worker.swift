@@ -53,6 +53,7 @@ struct Worker {
 
     /// - Throws: an error whose description is one line, when the worker can't start.
     func run(_ signals: Signals) throws {
+        let predecessor = Successor.handedOverEpoch()
         // First, since its standard error may be what the error log takes the place of.
         let accessLog = try configuration.accessLog.map { path throws(ConfigurationError) in try LogFile(path: path) }
         let errorLog = try LogFile(path: configuration.errorLog, as: STDERR_FILENO)
@@ -65,6 +66,7 @@ struct Worker {
             quota: { policy.value[$0].quota },
             logger: logger
         )
+        keepCounts(of: store, policy.value, after: predecessor)
         let listeners = try self.listeners()
         let scoreboard = try self.scoreboard()
         let gateway = makeGateway(store, scoreboard, accessLog)
@@ -85,6 +87,7 @@ struct Worker {
                 }
             case .reload:
                 reload(gateway, retirement, policy)
+                keepCounts(of: store, policy.value)
             case .reopenLogs:
                 reopen([errorLog] + (accessLog.map { [$0] } ?? []))
             }
@@ -112,9 +115,22 @@ struct Worker {
             if end.isStopRequested { kill(getpid(), SIGTERM) }
             scoreboard.add(to: .retirements)
             logger.notice("started anew: every request under way was answered")
-            throw Successor.replaceProcess(listeners)
+            throw Successor.replaceProcess(listeners, store)
         }
         logger.notice("stopped: every request under way was answered")
+    }
+
+    /// Where that fails, uploads that need a count try again, and tell their clients.
+    private func keepCounts(
+        of store: PayloadStore,
+        _ policy: StorePolicy,
+        after predecessor: consuming HandedOverEpoch? = nil
+    ) {
+        do throws(StoreError) {
+            try store.keepCounts(hasQuotas: policy.allRules.contains { $0.quota != nil }, after: predecessor)
+        } catch {
+            logger.warning("what namespaces use may be counted anew", metadata: ["error": "\(error)"])
+        }
     }
 
     // MARK: Parts

@@ -49,9 +49,11 @@ struct CollectGarbage: ParsableCommand {
     var json = false
 
     func run() throws {
-        let retention = try Retention(policy: policy.load(), olderThan: olderThan, allowsAnyAge: force)
+        let policy = try policy.load()
+        let retention = try Retention(policy: policy, olderThan: olderThan, allowsAnyAge: force)
         let selection = try selection.selection()
         let store = try store.open()
+        if let policy { try policy.warnOfUnknownNamespaces(in: store) }
         let progress = Progress.onTerminal("gc")
         defer { progress?.wipe() }
         if let progress { progress.begin(.keys, total: try count(selection, in: store, progress)) }
@@ -89,7 +91,10 @@ struct CollectGarbage: ParsableCommand {
         let objects = try store.collectObjects(isDryRun: dryRun)
         result.objectsWithoutKeys = objects.count
         result.freedBytes += objects.diskUsage
-        if !dryRun { try store.removeEmptyFolders() }
+        if !dryRun {
+            try store.removeEmptyFolders()
+            try store.removeUnusedCounters()
+        }
         progress?.wipe()
         if json {
             try Output.json(result)

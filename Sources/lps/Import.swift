@@ -107,7 +107,7 @@ struct ArchiveImport {
     }
 
     private mutating func commit(_ upload: VerifiedUpload, as key: PayloadKey) throws(StoreError) {
-        let outcome = try store.commit(upload, as: key)
+        let outcome = try store.commit(upload, as: key, waitsForCounts: true)
         result.keys += 1
         if outcome != .existed { result.created += 1 }
     }

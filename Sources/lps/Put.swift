@@ -58,7 +58,7 @@ struct Put: ParsableCommand {
         try store.checkSpace(for: length)
         let upload = try store.receive(length: length, digest: digest) { try source.forEachPiece($0) }
         let key = PayloadKey(namespace: namespace, prefix: prefix, digest: digest, metadataHash: metadata.hash)
-        _ = try store.commit(upload, as: key)
+        _ = try store.commit(upload, as: key, waitsForCounts: true)
         return key
     }
 }

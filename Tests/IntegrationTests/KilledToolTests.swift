@@ -162,6 +162,10 @@ import Testing
             logger: RecordedLog().logger
         )
         let namespace = try Namespace(validating: "a".utf8)
+        // A collection takes its last key, and then its counter.
+        let emptied = try Namespace(validating: "emptied".utf8)
+        // So that the other one has one that stays.
+        try local.put(randomPayload(50), "a")
         let garbage = [randomPayload(1000), randomPayload(2000), randomPayload(3000)]
         let trashed = [randomPayload(100), randomPayload(200)]
         let file = local.folder.file("file")
@@ -172,6 +176,8 @@ import Testing
                 try write(randomPayload(500), to: file)
                 for content in garbage { try local.makeOld(local.put(content, "a"), days: 3) }
                 for content in trashed { try local.store.moveToTrash(local.put(content, "a")) }
+                try local.makeOld(local.put(randomPayload(300), "emptied"), days: 3)
+                try witness.checkQuota(for: 1, as: try local.key(randomPayload(1), "emptied"))
                 // A count that was killed is made again by who has a quota.
                 try witness.checkQuota(for: 1, as: try local.key(randomPayload(1), "a"))
 
@@ -181,6 +187,9 @@ import Testing
                 let walked = try local.size(of: namespace)
                 let recounted = try witness.recount(namespace)
                 #expect(recounted.before == walked && recounted.now == walked, "\(call) \(occurrence)")
+                let left = try local.size(of: emptied)
+                let uncounted = try witness.recount(emptied)
+                #expect(uncounted.before ?? left == left && uncounted.now == left, "\(call) \(occurrence)")
                 guard isKilled else { break }
             }
         }

@@ -50,6 +50,34 @@ import Testing
         try stack.expectNothingIncoming()
     }
 
+    @Test(arguments: Stack.Mode.allCases)
+    func `Uploads that are refused leave nothing behind, whatever namespaces they name`(mode: Stack.Mode) throws {
+        let policy = folder.file("policy")
+        try write("[*]\nquota = 10000\n".utf8, to: policy)
+        let stack = try Stack(mode, options: ["--policy", policy])
+        for number in 0..<10 {
+            #expect(try stack.put([1], namespace: "\(number)", digest: Stack.digest([2])).status == 400)
+            #expect(try stack.put(randomPayload(10_001), namespace: "\(number)").status == 507)
+        }
+        #expect(files(below: "\(stack.store)/usage") == ["epoch"])
+        #expect(stack.tree.isEmpty)
+        _ = try stack.store(randomPayload(10_000), namespace: "0")
+        #expect(try stack.put([1], namespace: "0").status == 507)
+    }
+
+    @Test func `A collection takes the counters of namespaces that it has emptied`() throws {
+        let stack = try stack(quota: 10_000)
+        let key = try stack.store(randomPayload(9_000), namespace: "ns")
+        #expect(try stack.lps("rm", key).status == 0)
+        #expect(try stack.lps("gc", "--older-than", "2d", "--dry-run").status == 0)
+        #expect(files(below: "\(stack.store)/usage").count == 3)
+        #expect(try stack.lps("gc", "--older-than", "2d").status == 0)
+        #expect(files(below: "\(stack.store)/usage") == ["epoch"])
+        _ = try stack.store(randomPayload(9_000), namespace: "ns")
+        #expect(try stack.put(randomPayload(1_001), namespace: "ns").status == 507)
+        #expect(try used(stack) == 9_000)
+    }
+
     @Test func `The codec server's uploads count, and are refused`() throws {
         let stack = try stack(quota: 300_000)
         func encode(_ content: [UInt8]) throws -> HTTPAnswer {
@@ -98,6 +126,40 @@ import Testing
         #expect(try used(stack) == 11_000)
         #expect(walked(stack) == 11_000)
         #expect(try stack.lps("scrub").status == 0, "counters are no strays")
+    }
+
+    @Test(arguments: ["put", "import"])
+    func `lps put and lps import wait while a namespace is counted, and are not refused`(command: String) throws {
+        let stack = try stack(quota: 10_000)
+        let content = randomPayload(9_000)
+        let key = try stack.store(content, namespace: "ns")
+        let file = stack.folder.file("file")
+        let archive = stack.folder.file("archive")
+        try write(content, to: file)
+        #expect(
+            try run("sh", ["-c", "\(Project.binary("lps")) export --store \(stack.store) > \(archive)"]).status == 0
+        )
+        #expect(try stack.lps("rm", key).status == 0)
+        // A worker counts.
+        let lock = open("\(stack.store)/usage/counting/ns", O_RDWR | O_CLOEXEC)
+        defer { close(lock) }
+        #expect(flock(lock, LOCK_EX) == 0)
+        #expect(truncate("\(stack.store)/usage/namespaces/ns", 0) == 0)
+        let input = open(archive, O_RDONLY | O_CLOEXEC)
+        defer { close(input) }
+        let child = try ChildProcess(
+            Project.binary("lps"),
+            [command, "--store", stack.store] + (command == "put" ? [file, "--namespace", "ns"] : []),
+            standardInput: input,
+            log: stack.folder.file("log")
+        )
+        // Time to go wrong in; right is right without it.
+        usleep(500_000)
+        #expect(child.isRunning, "\(child.log)")
+        #expect(flock(lock, LOCK_UN) == 0)
+        #expect(child.wait() == 0, "\(child.log)")
+        #expect(try stack.put([1], namespace: "ns").status == 201)
+        #expect(try used(stack) == 9_001)
     }
 
     @Test func `What was changed by hand is right after a recount`() throws {

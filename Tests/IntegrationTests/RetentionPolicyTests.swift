@@ -66,17 +66,22 @@ import Testing
         for key in gone { #expect(try !isStored(key)) }
     }
 
+    /// Runs `lps` with a policy that the environment names.
+    private func lps(_ command: String, _ arguments: [String], policy: String) throws -> ChildProcess {
+        let child = try ChildProcess(
+            Project.binary("lps"),
+            [command, "--store", stack.store] + arguments,
+            environment: ["LPS_POLICY": policy],
+            log: stack.folder.file("lps-\(UUID().uuidString)")
+        )
+        child.wait()
+        return child
+    }
+
     @Test func `The policy may be named by the environment, and --policy wins`() throws {
         let key = try store(daysOld: 3, in: "ns")
         func collect(_ arguments: [String], policy: String) throws -> ChildProcess {
-            let child = try ChildProcess(
-                Project.binary("lps"),
-                ["gc", "--store", stack.store] + arguments,
-                environment: ["LPS_POLICY": policy],
-                log: stack.folder.file("gc-\(UUID().uuidString)")
-            )
-            child.wait()
-            return child
+            try lps("gc", arguments, policy: policy)
         }
         let keeping = try stack.policy("[ns]\nretention = 4d")
         let deleting = try stack.policy("[ns]\nretention = 2d")
@@ -105,6 +110,39 @@ import Testing
             #expect(result.status == 78)
             #expect(result.output.contains(policy) && result.output.split(separator: "\n").count == 1)
         }
+        #expect(try isStored(key))
+    }
+
+    @Test(arguments: ["gc", "quota"])
+    func `A policy whose path is empty, as of a variable that is not set, is refused, and nothing is deleted`(
+        command: String
+    ) throws {
+        let key = try store(daysOld: 50, in: "ns")
+        let age = command == "gc" ? ["--older-than", "45d"] : []
+        func refuses(_ child: ChildProcess, _ reason: String) {
+            #expect(child.wait() == 78)
+            #expect(child.log == "lps: \(reason)\n")
+        }
+        let keeping = try stack.policy("[ns]\nretention = 400d")
+        try refuses(lps(command, age + ["--policy", ""], policy: keeping), "--policy is empty, expected a path")
+        try refuses(lps(command, age, policy: ""), "LPS_POLICY is empty, expected a path, or to be unset")
+        #expect(try lps(command, age + ["--policy", keeping], policy: "").wait() == 0)
+        #expect(try isStored(key))
+    }
+
+    @Test func `Sections for which the store has no namespace are told of in one line`() throws {
+        let key = try store(daysOld: 20, in: "orders")
+        let policy = try stack.policy("[odrers]\nretention = 400d\n[none]\n[*]\nretention = 90d")
+        let result = try stack.lps("gc", "--policy", policy, "--dry-run")
+        #expect(result.status == 0)
+        let lines = result.output.split(separator: "\n").filter { $0.contains("misspelt") }
+        #expect(
+            lines == [
+                "lps: the policy has sections for namespaces that the store does not have, misspelt? 'none', 'odrers'"
+            ]
+        )
+        let right = try stack.policy("[orders]\nretention = 400d\n[*]\nretention = 90d")
+        #expect(try !stack.lps("gc", "--policy", right, "--dry-run").output.contains("misspelt"))
         #expect(try isStored(key))
     }
 }

@@ -72,6 +72,20 @@ import Testing
         try fixture.put([])
     }
 
+    @Test func `An upload to a namespace without payloads leaves nothing, until it is verified`() throws {
+        let content = randomPayload(9_000)
+        try fixture.store.checkQuota(for: 9_000, as: fixture.key(content))
+        let error = #expect(throws: StoreError.self) {
+            try fixture.store.checkQuota(for: 10_001, as: fixture.key(content))
+        }
+        #expect(error?.code == .quotaExceeded)
+        let refused = try refusal(randomPayload(10_001))
+        #expect("\(refused)" == "namespace 'ns' has a quota of 10000 bytes and uses 0, 10001 more would exceed it")
+        #expect(fixture.status(fixture.file("usage")) == nil)
+        try fixture.put(content)
+        #expect(try used() == 9_000)
+    }
+
     @Test func `What was there before the quota counts, and is taken again and read, however much it is`() throws {
         let before = randomPayload(11_000)
         try Self.put(before, fixture.key(before), in: open { _ in nil })
@@ -242,6 +256,35 @@ import Testing
         #expect(try used() == nil, "nobody who has no quota counts")
         try fixture.put(randomPayload(1))
         #expect(try used() == 1_011)
+    }
+
+    @Test func `One thread of a process counts, and those that need another namespace's count do not wait for it`()
+        throws
+    {
+        let store = try open { _ in Self.quota }
+        let (one, other) = (randomPayload(10), randomPayload(20))
+        let keys = try (fixture.key(one, namespace: "one"), fixture.key(other, namespace: "other"))
+        for (content, key) in [(one, keys.0), (other, keys.1)] {
+            try Self.put(content, key, in: store)
+            let counter = try #require(try UsageCounter(key.namespace.description, store.root))
+            try counter.clear()
+        }
+        // Another process counts.
+        let lock = try store.root.open("usage/counting/one", O_RDWR)
+        #expect(flock(lock.rawValue, LOCK_EX) == 0)
+        let new = try (fixture.key([1], namespace: "one"), fixture.key([1], namespace: "other"))
+        try concurrently(2) { index in
+            guard index == 1 else { return try Self.put([1], new.0, in: store) }
+            try eventually("a thread waits for the count") { store.isCounting.withLock { $0 } }
+            let error = #expect(throws: StoreError.self) { try Self.put([1], new.1, in: store) }
+            #expect(error?.code == .counting)
+            // What needs no count goes on.
+            try Self.put(other, keys.1, in: store)
+            #expect(flock(lock.rawValue, LOCK_UN) == 0)
+        }
+        try Self.put([1], new.1, in: store)
+        #expect(try store.countedUsage(of: keys.0.namespace) == 11)
+        #expect(try store.countedUsage(of: keys.1.namespace) == 21)
     }
 
     @Test func `Deletions wait for a count`() throws {

@@ -1,0 +1,170 @@
+import Foundation
+import PayloadKey
+import TestSupport
+import Testing
+
+@testable import PayloadStore
+
+/// Counters of namespaces that have no keys go, and are made anew.
+@Suite struct UnusedCounterTests {
+    private static let quota: UInt64 = 10_000
+    private let fixture: StoreFixture
+
+    init() throws {
+        fixture = try StoreFixture(quota: { _ in Self.quota })
+    }
+
+    private var counters: [String] { files(below: fixture.file("usage")).filter { $0 != "epoch" }.sorted() }
+
+    private func empty(_ content: [UInt8], _ namespace: String = "ns") throws {
+        try fixture.store.delete(fixture.key(content, namespace: namespace))
+        try fixture.store.removeEmptyFolders()
+    }
+
+    private func used(_ namespace: String = "ns") throws -> UInt64? {
+        try fixture.store.countedUsage(of: Namespace(validating: namespace.utf8))
+    }
+
+    @Test func `Counters go with the folders of their namespaces, others stay`() throws {
+        let content = randomPayload(100)
+        for namespace in ["ns", "other"] { try fixture.put(content, namespace: namespace) }
+        try fixture.store.removeUnusedCounters()
+        #expect(counters.count == 4)
+        try empty(content)
+        try fixture.store.removeUnusedCounters()
+        #expect(counters == ["counting/other", "namespaces/other"])
+        #expect(try used("other") == 100)
+        try fixture.put(content)
+        #expect(try used() == 100)
+        #expect(counters.count == 4)
+    }
+
+    @Test func `Where nothing was counted nothing is there to go`() throws {
+        try fixture.store.removeUnusedCounters()
+        #expect(fixture.status(fixture.file("usage")) == nil)
+    }
+
+    @Test func `A folder in the place of a counter is not ours`() throws {
+        let content = randomPayload(100)
+        try fixture.put(content)
+        for folder in ["counting", "namespaces"] {
+            try FileManager.default.createDirectory(
+                atPath: fixture.file("usage/\(folder)/stray"),
+                withIntermediateDirectories: false
+            )
+        }
+        try fixture.store.removeUnusedCounters()
+        #expect(fixture.status(fixture.file("usage/counting/stray")) != nil)
+        #expect(fixture.status(fixture.file("usage/namespaces/stray")) != nil)
+    }
+
+    @Test func `The counter of a namespace that is being counted stays`() throws {
+        let content = randomPayload(100)
+        try fixture.put(content)
+        try empty(content)
+        let lock = try #require(try fixture.store.lockCount(of: "ns", LOCK_EX))
+        try fixture.store.removeUnusedCounters()
+        #expect(counters == ["counting/ns", "namespaces/ns"])
+        withExtendedLifetime(lock) {}
+    }
+
+    @Test func `Who waited for a count's lock that was removed gets the one that is there then`() throws {
+        try fixture.put(randomPayload(100))
+        let fixture = fixture
+        let path = fixture.file("usage/counting/ns")
+        let removed = try fixture.store.root.open("usage/counting/ns", O_RDWR)
+        #expect(flock(removed.rawValue, LOCK_EX) == 0)
+        try concurrently(2) { index in
+            guard index == 1 else {
+                let lock = try #require(try fixture.store.lockCount(of: "ns", LOCK_EX))
+                #expect(
+                    try fixture.store.root.status(of: "usage/counting/ns")?.identity == lock.status("lock").identity
+                )
+                return
+            }
+            // Time to go wrong in; right is right without it.
+            usleep(50_000)
+            unlink(path)
+            #expect(flock(removed.rawValue, LOCK_UN) == 0)
+        }
+    }
+
+    @Test func `An upload that has opened a counter that goes is counted by the next one`() throws {
+        let (content, next) = (randomPayload(700), randomPayload(50))
+        let key = try fixture.key(content)
+        try fixture.put(content, namespace: "free")
+        try fixture.put(content)
+        try empty(content)
+        // So far has the upload come: it holds its shard, and the counter that it has opened says that there is room.
+        let shard = try fixture.store.root.open(StoreLayout.lock(key.digest.shard), O_RDWR)
+        #expect(flock(shard.rawValue, LOCK_SH) == 0)
+        let counter = try #require(try UsageCounter("ns", fixture.store.root))
+        try fixture.store.removeUnusedCounters()
+        #expect(counters == ["counting/free", "namespaces/free"])
+        let fixture = fixture
+        try concurrently(2) { index in
+            guard index == 1 else {
+                try fixture.put(next)
+                return
+            }
+            try eventually("the next one counts") { fixture.status(fixture.file("usage/namespaces/ns")) != nil }
+            // Time to go wrong in; right is right without it.
+            usleep(50_000)
+            try counter.locked { () throws(StoreError) in
+                try counter.write(
+                    UsageCounter.Line(epoch: fixture.store.epoch.name(), bytes: 0, path: StoreLayout.key(key))
+                )
+            }
+            let folder = fixture.file(StoreLayout.keyFolder(key))
+            try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+            #expect(link(fixture.objectPath(content), fixture.file(StoreLayout.key(key))) == 0)
+            #expect(flock(shard.rawValue, LOCK_UN) == 0)
+        }
+        #expect(try used() == 750)
+    }
+
+    /// Uploads, deletions and removals at once: at the end, the count is what is there.
+    @Test func `Counters that go among uploads and deletions leave the count right`() async throws {
+        let fixture = fixture
+        let stores = try (0..<3).map { _ in
+            try PayloadStore(path: fixture.path, reserve: 0, quota: { _ in Self.quota }, logger: fixture.log.logger)
+        }
+        let done = Counter()
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for store in stores {
+                group.addTask {
+                    for _ in 0..<40 {
+                        let content = randomPayload(Int.random(in: 1...2_000))
+                        let key = try fixture.key(content)
+                        let upload = try store.receive(length: UInt64(content.count), digest: key.digest) { take in
+                            try content.withUnsafeBytes { try take($0) }
+                        }
+                        do {
+                            _ = try store.commit(upload, as: key)
+                            if Int.random(in: 0..<4) > 0 { try store.delete(key) }
+                        } catch let error as StoreError where [.counting, .quotaExceeded].contains(error.code) {
+                            continue
+                        }
+                    }
+                    done.add()
+                }
+            }
+            group.addTask {
+                let collecting = try PayloadStore(path: fixture.path, reserve: 0, logger: fixture.log.logger)
+                while done.value < stores.count {
+                    try collecting.removeEmptyFolders()
+                    try collecting.removeUnusedCounters()
+                    if let used = try stores[0].countedUsage(of: Namespace(validating: "ns".utf8)) {
+                        #expect(used <= Self.quota)
+                    }
+                }
+            }
+            try await group.waitForAll()
+        }
+        try fixture.put([1])
+        var walked: UInt64 = 0
+        try fixture.store.forEachKey { walked += $0.size }
+        #expect(walked <= Self.quota)
+        #expect(try used() == walked)
+    }
+}
