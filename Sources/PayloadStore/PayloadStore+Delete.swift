@@ -90,7 +90,7 @@ extension PayloadStore {
             }
         }
         guard isEmpty else { return false }
-        let name = path.split(separator: "/").last.map(String.init) ?? ""
+        let name = StoreLayout.names(in: path).last ?? ""
         guard StoreLayout.isShard(name) else { return try removeEmptyFolder(path) }
         // An upload that has opened its shard's folder is about to link into it.
         return try withExclusiveLock(of: name) { () throws(StoreError) in try removeEmptyFolder(path) }

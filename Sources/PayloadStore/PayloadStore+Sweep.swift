@@ -23,7 +23,7 @@ extension PayloadStore {
     func leftovers() throws(StoreError) -> [String] {
         var found = try root.names(StoreLayout.incoming).map { "\(StoreLayout.incoming)/\($0)" }
         for folder in [StoreLayout.objects, StoreLayout.keys] {
-            found += try root.names(folder).filter { $0.hasPrefix(StoreLayout.probePrefix) }.map { "\(folder)/\($0)" }
+            found += try root.names(folder).filter(StoreLayout.isProbe).map { "\(folder)/\($0)" }
         }
         let now = time(nil)
         var old: [String] = []
@@ -56,23 +56,17 @@ extension PayloadStore {
         )
         var stray = try root.names(".").filter { !expected.contains($0) }
         for folder in [StoreLayout.objects, StoreLayout.locks] {
-            stray += try root.names(folder).filter { !StoreLayout.isShard($0) && !isProbe($0) }.map {
-                "\(folder)/\($0)"
-            }
+            stray += try root.names(folder).filter { !StoreLayout.isShard($0) && !StoreLayout.isProbe($0) }
+                .map { "\(folder)/\($0)" }
         }
         for path in try root.names(StoreLayout.incoming).map({ "\(StoreLayout.incoming)/\($0)" })
         where try root.status(of: path)?.isRegular == false {
             stray.append(path)
         }
-        for path in try root.names(StoreLayout.keys).map({ "\(StoreLayout.keys)/\($0)" })
-        where try root.status(of: path)?.isFolder == false && !isProbe(path) {
-            stray.append(path)
+        for name in try root.names(StoreLayout.keys) where !StoreLayout.isProbe(name) {
+            let path = "\(StoreLayout.keys)/\(name)"
+            if try root.status(of: path)?.isFolder == false { stray.append(path) }
         }
         return stray.sorted()
-    }
-
-    /// A start that is under way has one for a moment; what a crash left of it is the sweep's.
-    private func isProbe(_ path: String) -> Bool {
-        path.split(separator: "/").last?.hasPrefix(StoreLayout.probePrefix) == true
     }
 }

@@ -4,6 +4,9 @@ import TestSupport
 
 @testable import PayloadStore
 
+/// Namespaces that begin or end with what is one `Character` with a slash beside it.
+let namespacesThatMeltIntoSlashes = ["\u{301}x", "x\u{600}", "\u{200D}", "\u{600}\u{301}"]
+
 /// A store in a temporary folder, with what it logged.
 final class StoreFixture: Sendable {
     let folder: TemporaryFolder

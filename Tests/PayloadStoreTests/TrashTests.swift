@@ -51,6 +51,19 @@ import Testing
         #expect(try !fixture.store.moveToTrash(key), "it is gone")
     }
 
+    @Test(arguments: namespacesThatMeltIntoSlashes)
+    func `Any namespace is kept in the trash, and given back`(namespace: String) throws {
+        try fixture.put(content, namespace: namespace)
+        #expect(try fixture.store.moveToTrash(fixture.key(content, namespace: namespace), now: noon))
+        try fixture.store.removeEmptyFolders()
+        #expect(try FileManager.default.contentsOfDirectory(atPath: fixture.file("keys")).isEmpty)
+        #expect(try fixture.get(content, namespace: namespace) == nil)
+        #expect(try fixture.store.undelete(#require(trashed().first)) == .undeleted)
+        #expect(try fixture.get(content, namespace: namespace) == content)
+        try fixture.store.removeEmptyTrash { _ in true }
+        #expect(try FileManager.default.contentsOfDirectory(atPath: fixture.file("trash")).isEmpty)
+    }
+
     @Test func `Content stays as long as the trash has a key of it`() throws {
         try fixture.put(content)
         try fixture.store.moveToTrash(fixture.key(content))
