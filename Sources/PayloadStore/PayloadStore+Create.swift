@@ -14,7 +14,8 @@ extension PayloadStore {
         let root = Descriptor(
             try systemCall("open folder \(path)") { Glibc.open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC) }
         )
-        let present = try root.names(".").filter { $0 != StoreLayout.lostAndFound }
+        let entries = try root.entries(".")
+        let present = entries.names.filter { $0 != StoreLayout.lostAndFound } + entries.notUTF8
         guard present.isEmpty else {
             throw StoreError(.system, "\(path) is not empty: it has '\(present[0])'")
         }

@@ -62,6 +62,15 @@ enum StoreLayout {
         "\(trash)/\(seconds)"
     }
 
+    /// When the keys in a folder of `trash/` count as deleted; `nil` when the folder is not the trash's. No time is so far
+    /// off that sums of it could overflow.
+    static func timeInTrash(_ name: String) -> Int? {
+        let digits = UInt8(ascii: "0")...UInt8(ascii: "9")
+        guard name.utf8.allSatisfy(digits.contains), let seconds = Int(name), seconds < 1 << 40, "\(seconds)" == name
+        else { return nil }
+        return seconds
+    }
+
     /// The digest and the metadata hash that a key's file is named by; `nil` for any other file.
     static func keyName(parsing name: String) -> (digest: Digest, metadataHash: Digest)? {
         keyName(parsing: name.utf8)

@@ -98,3 +98,13 @@ final class StoreFixture: Sendable {
         utimensat(AT_FDCWD, path, &times, 0)
     }
 }
+
+extension PayloadStore {
+    /// What does not belong in the upper folders.
+    func strayFiles() throws -> [String] {
+        try Self.upperFolders.flatMap { folder in
+            let found = try strayFiles(in: folder)
+            return found.paths + found.notUTF8
+        }
+    }
+}
