@@ -12,8 +12,8 @@ struct Scrub: ParsableCommand {
             them. This needs no --repair.
 
             With --repair it also deletes content that no key has and what uploads have left in incoming/ for over a day, gives a \
-            key's object its name back after the content was verified, sets owners and permissions, and makes missing folders. \
-            What is not the store's is reported, and never touched.
+            key's object its name back after the content was verified, sets permissions, and makes missing folders. A wrong owner \
+            is mended only in a store of root's, since nobody else may. What is not the store's is reported, and never touched.
 
             --since-last reads only what was stored, renewed or otherwise changed since the last scrub that came to its end began. \
             It finds no old payload that the disk has changed by itself: scrub everything from time to time, too.
