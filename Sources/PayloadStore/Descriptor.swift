@@ -47,9 +47,29 @@ final class Descriptor: Sendable {
     }
 }
 
+/// The names in a folder, without `.` and `..`, in no order.
+struct FolderEntries {
+    private(set) var names: [String] = []
+    /// Those that are not UTF-8, as text that leads to no file: U+FFFD stands for what is none.
+    private(set) var notUTF8: [String] = []
+
+    var isEmpty: Bool { names.isEmpty && notUTF8.isEmpty }
+
+    fileprivate mutating func add(_ name: UnsafePointer<CChar>) {
+        guard let text = String(validatingCString: name) else { return notUTF8.append(String(cString: name)) }
+        if text != ".", text != ".." { names.append(text) }
+    }
+}
+
 extension Descriptor {
-    /// The names in a folder below this one, without `.` and `..`, in no order.
+    /// The names in a folder below this one, in no order; those that are not UTF-8, which nothing of the store is called,
+    /// are left out.
     func names(_ path: String) throws(StoreError) -> [String] {
+        try entries(path).names
+    }
+
+    /// The names in a folder below this one.
+    func entries(_ path: String) throws(StoreError) -> FolderEntries {
         let descriptor = try systemCall("open folder \(path)") {
             openat(rawValue, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
         }
@@ -59,18 +79,17 @@ extension Descriptor {
             throw StoreError(.system, "read folder \(path)", errno: error)
         }
         defer { closedir(stream) }
-        var names: [String] = []
+        var entries = FolderEntries()
         while true {
             errno = 0
             guard let entry = readdir(stream) else {
                 let error = Errno(rawValue: errno)
                 guard error.rawValue == 0 else { throw StoreError(.system, "read folder \(path)", errno: error) }
-                return names
+                return entries
             }
-            let name = withUnsafePointer(to: &entry.pointee.d_name) {
-                $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
+            withUnsafePointer(to: &entry.pointee.d_name) {
+                $0.withMemoryRebound(to: CChar.self, capacity: 256) { entries.add($0) }
             }
-            if name != ".", name != ".." { names.append(name) }
         }
     }
 

@@ -6,7 +6,8 @@ public struct Finding: Sendable {
     public enum Kind: String, Sendable, CaseIterable {
         /// Content that does not have its digest, or that the disk does not give back.
         case damaged
-        /// Content that this user may not read; it was not verified.
+        /// Content, or a folder, that this user may not read, or that the disk does not give back; what is in it was not
+        /// verified.
         case unreadable
         /// Content that no key has: what a crash between an upload's two links leaves.
         case objectWithoutKeys
@@ -42,7 +43,7 @@ public struct Finding: Sendable {
     public let reason: String
     /// What was done about it.
     public let remedy: Remedy
-    /// What damaged content was; `nil` for every other kind.
+    /// What damaged content was; `nil` for every other kind, and when it could not be moved.
     public let damage: Damage?
 
     init(_ kind: Kind, _ path: String, _ reason: String, _ remedy: Remedy = .none, damage: Damage? = nil) {
@@ -58,8 +59,11 @@ public struct Finding: Sendable {
 public struct Damage: Sendable {
     /// The digest that the content should have.
     public let digest: Digest
-    /// Where it was moved, relative to the store's root; `nil` when an upload had replaced it by then.
+    /// Where it was moved, relative to the store's root; `nil` when an upload had replaced it by then, and when it stays in
+    /// the trash.
     public let quarantine: String?
     /// The keys that lost it. They answer as never stored, until an upload of the same payload heals them all.
     public let keys: [PayloadKey]
+    /// The keys in the trash that have it: they can be undeleted only when the same payload is uploaded before.
+    public let trashed: [PayloadKey]
 }

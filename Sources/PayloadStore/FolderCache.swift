@@ -13,7 +13,8 @@ final class FolderCache: Sendable {
     /// than a quarter of the files that this process may have open.
     let capacity: Int
     private let root: Descriptor
-    private let open: Mutex<[String: Folder]> = Mutex([:])
+    /// By the path's bytes: two namespaces may be equal as text.
+    private let open: Mutex<[[UInt8]: Folder]> = Mutex([:])
 
     init(root: Descriptor) {
         self.root = root
@@ -34,21 +35,21 @@ final class FolderCache: Sendable {
 
     /// Opens a folder below the root, making what is missing of it.
     func folder(_ path: String) throws(StoreError) -> Folder {
-        if let known = open.withLock({ $0[path] }), try root.status(of: path)?.identity == known.identity {
+        let name = Array(path.utf8)
+        if let known = open.withLock({ $0[name] }), try root.status(of: path)?.identity == known.identity {
             return known
         }
         let folder = try openDurably(path)
         open.withLock { folders in
             // Which folder makes room hardly matters: its next use costs a few syncs.
             if folders.count >= capacity, let victim = folders.keys.first { folders[victim] = nil }
-            folders[path] = folder
+            folders[name] = folder
         }
         return folder
     }
 
     private func openDurably(_ path: String) throws(StoreError) -> Folder {
-        let parts = path.split(separator: "/")
-        let paths = parts.indices.map { parts[...$0].joined(separator: "/") }
+        let paths = StoreLayout.way(to: path)
         for path in paths {
             _ = try systemCall("make folder \(path)", expecting: .fileExists) { mkdirat(root.rawValue, path, 0o750) }
         }

@@ -3,9 +3,10 @@ import PayloadKey
 
 extension PayloadStore {
     /// Looks through the tree for what a crash or an accident has left, while uploads, downloads and deletions go on:
-    /// every kind of ``Finding`` but ``Finding/Kind/damaged`` and ``Finding/Kind/unreadable``, which ``scrub`` finds.
+    /// every kind of ``Finding`` but ``Finding/Kind/damaged``, which ``scrub`` finds.
     ///
-    /// No content is read, but that of keys whose object is to get its name back.
+    /// No content is read, but that of keys whose object is to get its name back. A folder that can't be read is a finding,
+    /// and the others are looked through all the same.
     ///
     /// What takes part in uploads and deletions is looked at again under its shard's lock before it is reported, so
     /// nothing that is merely under way is; and it is mended under that lock.
@@ -14,7 +15,7 @@ extension PayloadStore {
     ///   - repair: mend what can safely be mended. Files that are not the store's are never touched.
     ///   - pace: called after so many bytes were read; may take its time.
     ///   - report: called with each finding, when it is mended.
-    /// - Throws: ``StoreError`` when a folder can't be read, or what `report` throws.
+    /// - Throws: ``StoreError``, or what `report` throws.
     public func inspect(
         repair: Bool = false,
         pace: (_ bytes: Int) -> Void = { _ in },
@@ -29,20 +30,24 @@ extension PayloadStore {
                 try inspection.objects()
                 try inspection.keys()
                 try inspection.quarantine()
+                try inspection.trash()
+                try inspection.usage()
             }
         }
     }
 }
 
 /// One look through the tree.
-private struct Inspection {
+struct Inspection {
     let store: PayloadStore
     let repair: Bool
     let owner: uid_t
     let pace: (Int) -> Void
     let report: (Finding) throws -> Void
 
-    private var root: Descriptor { store.root }
+    var root: Descriptor { store.root }
+
+    // MARK: Findings
 
     /// - Parameter mend: mends it, and says how; `nil` when nothing can be done.
     private func found(
@@ -63,8 +68,35 @@ private struct Inspection {
         }
     }
 
-    private func stray(_ path: String) throws {
+    func stray(_ path: String) throws {
         try found(.stray, path, "is not the store's")
+    }
+
+    private func notUTF8(_ path: String) throws {
+        try found(.stray, path, "is not the store's, and its name is not UTF-8")
+    }
+
+    private func unreadable(_ path: String, _ error: StoreError) throws {
+        try found(.unreadable, path, "can't be read: \(error)")
+    }
+
+    // MARK: Looking
+
+    /// Looks at something; what does not let itself be looked at is a finding, and `nil`.
+    private func look<Found>(at path: String, _ look: () throws(StoreError) -> Found) throws -> Found? {
+        try Result(catching: look).readable { try unreadable(path, $0) }
+    }
+
+    func status(_ path: String) throws -> FileStatus? {
+        try look(at: path) { () throws(StoreError) in try root.status(of: path) } ?? nil
+    }
+
+    /// The names in a folder that may have gone.
+    func names(_ folder: String) throws -> [String] {
+        let found = try look(at: folder) { () throws(StoreError) in try root.entriesIfThere(folder) }
+        guard let found else { return [] }
+        for name in found.notUTF8 { try notUTF8(folder == "." ? name : "\(folder)/\(name)") }
+        return found.names
     }
 
     // MARK: The layout
@@ -75,15 +107,19 @@ private struct Inspection {
         for file in [StoreLayout.description, StoreLayout.scrubRecord] + StoreLayout.shards.map(StoreLayout.lock) {
             try attributes(file, .file)
         }
-        for path in try store.strayFiles() { try stray(path) }
+        for folder in PayloadStore.upperFolders {
+            let found = try look(at: folder) { () throws(StoreError) in try store.strayFiles(in: folder) }
+            for path in found?.paths ?? [] { try stray(path) }
+            for path in found?.notUTF8 ?? [] { try notUTF8(path) }
+        }
     }
 
     /// Looks at the owner and the permissions of something that may have gone.
     private func attributes(_ path: String, _ permissions: Permissions) throws {
-        if let status = try root.status(of: path) { try attributes(path, status, permissions) }
+        if let status = try status(path) { try attributes(path, status, permissions) }
     }
 
-    private func attributes(_ path: String, _ status: FileStatus, _ permissions: Permissions) throws {
+    func attributes(_ path: String, _ status: FileStatus, _ permissions: Permissions) throws {
         if status.owner != owner {
             try found(.wrongOwner, path, "belongs to user \(status.owner), the store to \(owner)") {
                 () throws(StoreError) in
@@ -103,7 +139,7 @@ private struct Inspection {
     // MARK: Uploads
 
     func leftovers() throws {
-        for path in try store.leftovers() {
+        for path in try look(at: StoreLayout.incoming, store.leftovers) ?? [] {
             try found(.staleUpload, path, "was left by an upload over a day ago") { () throws(StoreError) in
                 _ = try store.removeLeftover(path)
                 return "deleted"
@@ -117,13 +153,13 @@ private struct Inspection {
         for shard in StoreLayout.shards {
             let folder = "\(StoreLayout.objects)/\(shard)"
             // The first upload of a shard makes its folder.
-            guard let status = try root.status(of: folder) else { continue }
+            guard let status = try status(folder) else { continue }
             guard status.isFolder else {
                 try stray(folder)
                 continue
             }
             try attributes(folder, status, .folder)
-            for name in try root.namesIfThere(folder) {
+            for name in try names(folder) {
                 guard let digest = Digest(hex: name.utf8), digest.shard == shard else {
                     try stray("\(folder)/\(name)")
                     continue
@@ -135,10 +171,12 @@ private struct Inspection {
 
     private func object(_ digest: Digest) throws {
         let path = StoreLayout.object(digest)
-        guard let status = try root.status(of: path) else { return }
+        guard let status = try status(path) else { return }
         guard status.isRegular else { return try stray(path) }
         try attributes(path, status, .content)
-        guard status.isUnreferencedObject, try store.isWithoutKeys(digest) else { return }
+        guard status.isUnreferencedObject,
+            try look(at: path, { () throws(StoreError) in try store.isWithoutKeys(digest) }) == true
+        else { return }
         try found(.objectWithoutKeys, path, "has no key, and takes \(status.diskUsage) bytes of the disk") {
             () throws(StoreError) in
             try store.deleteIfWithoutKeys(digest) ? "deleted" : "an upload has given it a key"
@@ -148,43 +186,62 @@ private struct Inspection {
     // MARK: Keys
 
     func keys() throws {
-        let walk = KeyWalk(root: root, digests: .all)
-        for name in try root.names(StoreLayout.keys) {
-            let path = "\(StoreLayout.keys)/\(name)"
-            // What is no folder was told of with the other strays.
-            guard try root.status(of: path)?.isFolder == true else { continue }
-            guard let namespace = try? Namespace(validating: name.utf8) else {
-                try stray(path)
-                continue
-            }
-            try walk.namespace(namespace) { try visit($0) }
-        }
+        // What is no folder, or can't be read, was told of with the other strays.
+        let names = Result { () throws(StoreError) in try root.names(StoreLayout.keys) }
+        for name in try names.readable({ _ in }) ?? [] { try namespace(name, in: StoreLayout.keys) }
     }
 
-    private func visit(_ entry: KeyTreeEntry) throws {
+    /// Looks through a namespace's folder, when it is one.
+    ///
+    /// - Parameter tree: `keys/`, or a folder of the trash.
+    /// - Returns: whether it is a folder.
+    @discardableResult
+    func namespace(_ name: String, in tree: String) throws -> Bool {
+        let path = "\(tree)/\(name)"
+        guard try status(path)?.isFolder == true else { return false }
+        if let namespace = try? Namespace(validating: name.utf8) {
+            let walk = KeyWalk(root: root, digests: .all, tree: tree)
+            try walk.namespace(namespace) { try visit($0, needsObject: tree == StoreLayout.keys) }
+        } else {
+            try stray(path)
+        }
+        return true
+    }
+
+    /// - Parameter needsObject: a key in the trash needs none.
+    private func visit(_ entry: KeyTreeEntry, needsObject: Bool) throws {
         switch entry {
         case .stray(let path):
             // It may have gone since its folder was read.
-            if try root.status(of: path) != nil { try stray(path) }
+            if try status(path) != nil { try stray(path) }
+        case .notUTF8(let path):
+            try notUTF8(path)
+        case .unreadable(let path, let error):
+            try unreadable(path, error)
         case .folder(let path):
-            guard let status = try root.status(of: path) else { return }
+            guard let status = try status(path) else { return }
             guard status.isFolder else { return try stray(path) }
             try attributes(path, status, .folder)
         case .key(let stored, let status):
-            let object = try root.status(of: StoreLayout.object(stored.key.digest))
+            let path = StoreLayout.object(stored.key.digest)
+            let look = Result { () throws(StoreError) in try root.status(of: path) }
+            // What can't be looked at was told of with the objects.
+            guard let object = try look.readable({ _ in }) else { return }
             // One file has one owner and one mode, under all its names.
             guard object?.identity != status.identity else { return }
             try attributes(stored.path, status, .content)
-            if object == nil { try keyWithoutObject(stored) }
+            if object == nil, needsObject { try keyWithoutObject(stored) }
         }
     }
 
     private func keyWithoutObject(_ stored: StoredKey) throws {
-        guard try store.lacksObject(stored) else { return }
+        guard try look(at: stored.path, { () throws(StoreError) in try store.lacksObject(stored) }) == true else {
+            return
+        }
         let reason = "has no object at \(StoreLayout.object(stored.key.digest))"
         do {
             if repair, let damaged = try store.quarantineIfDamaged(stored, pace) { return try report(damaged) }
-        } catch let error as StoreError where error.code == .unreadable {
+        } catch let error as StoreError where !error.concernsWholeStore {
             return try report(Finding(.keyWithoutObject, stored.path, reason, .failed(error)))
         }
         try found(.keyWithoutObject, stored.path, reason) { () throws(StoreError) in
@@ -195,10 +252,10 @@ private struct Inspection {
     // MARK: Quarantine
 
     func quarantine() throws {
-        for name in try root.names(StoreLayout.quarantine) {
+        for name in try names(StoreLayout.quarantine) {
             let path = "\(StoreLayout.quarantine)/\(name)"
             let digest = name.utf8.split(separator: UInt8(ascii: "."), maxSplits: 1).first.flatMap { Digest(hex: $0) }
-            guard let status = try root.status(of: path) else { continue }
+            guard let status = try status(path) else { continue }
             guard digest != nil, status.isRegular else {
                 try stray(path)
                 continue

@@ -8,6 +8,10 @@ enum KeyTreeEntry {
     case folder(_ path: String)
     /// What is neither, and is passed over.
     case stray(_ path: String)
+    /// A stray whose name is not UTF-8; the path is for people, and leads nowhere.
+    case notUTF8(_ path: String)
+    /// A folder or file that this user or the disk does not let be looked at; what is in it is passed over.
+    case unreadable(_ path: String, StoreError)
 }
 
 /// Which content's keys a walk looks at.
@@ -46,7 +50,7 @@ struct KeyWalk {
     func namespace(_ namespace: Namespace, _ visit: (KeyTreeEntry) throws -> Void) throws {
         let folder = "\(tree)/\(namespace)"
         try visit(.folder(folder))
-        for name in try root.namesIfThere(folder) {
+        for name in try names(folder, visit) {
             switch name {
             case StoreLayout.common: try common("\(folder)/\(name)", namespace, visit)
             case StoreLayout.custom: try prefixes("\(folder)/\(name)", [], namespace, visit)
@@ -57,7 +61,7 @@ struct KeyWalk {
 
     private func common(_ folder: String, _ namespace: Namespace, _ visit: (KeyTreeEntry) throws -> Void) throws {
         try visit(.folder(folder))
-        for shard in try root.namesIfThere(folder) {
+        for shard in try names(folder, visit) {
             let path = "\(folder)/\(shard)"
             guard StoreLayout.isShard(shard) else {
                 try visit(.stray(path))
@@ -65,7 +69,7 @@ struct KeyWalk {
             }
             guard digests.contains(shard: shard) else { continue }
             try visit(.folder(path))
-            for name in try root.namesIfThere(path) {
+            for name in try names(path, visit) {
                 try key("\(path)/\(name)", name, in: shard, namespace, nil, visit)
             }
         }
@@ -81,7 +85,7 @@ struct KeyWalk {
     ) throws {
         try visit(.folder(folder))
         let prefix = KeyPrefix(validating: StoreLayout.path(parts.dropLast()).utf8)
-        for name in try root.namesIfThere(folder) {
+        for name in try names(folder, visit) {
             let path = "\(folder)/\(name)"
             if StoreLayout.keyName(parsing: name) != nil {
                 if let prefix, let shard = parts.last {
@@ -89,7 +93,7 @@ struct KeyWalk {
                 } else {
                     try visit(.stray(path))
                 }
-            } else if let status = try root.status(of: path) {
+            } else if let status = try status(path, visit) {
                 if status.isFolder, KeyPrefix(validating: name.utf8) != nil {
                     try prefixes(path, parts + [name], namespace, visit)
                 } else {
@@ -97,6 +101,18 @@ struct KeyWalk {
                 }
             }
         }
+    }
+
+    private func names(_ folder: String, _ visit: (KeyTreeEntry) throws -> Void) throws -> [String] {
+        let found = Result { () throws(StoreError) in try root.entriesIfThere(folder) }
+        guard let entries = try found.readable({ try visit(.unreadable(folder, $0)) }) else { return [] }
+        for name in entries.notUTF8 { try visit(.notUTF8("\(folder)/\(name)")) }
+        return entries.names
+    }
+
+    private func status(_ path: String, _ visit: (KeyTreeEntry) throws -> Void) throws -> FileStatus? {
+        let found = Result { () throws(StoreError) in try root.status(of: path) }
+        return try found.readable { try visit(.unreadable(path, $0)) } ?? nil
     }
 
     private func key(
@@ -110,7 +126,7 @@ struct KeyWalk {
         guard let (digest, metadataHash) = StoreLayout.keyName(parsing: name), digest.shard == shard else {
             return try visit(.stray(path))
         }
-        guard digests.contains(digest), let status = try root.status(of: path) else { return }
+        guard digests.contains(digest), let status = try status(path, visit) else { return }
         guard status.isRegular else { return try visit(.stray(path)) }
         let key = PayloadKey(namespace: namespace, prefix: prefix, digest: digest, metadataHash: metadataHash)
         try visit(.key(StoredKey(key, path, status), status))

@@ -6,6 +6,16 @@ import PayloadKey
 ///
 /// Written under the shard's exclusive lock, read under the shared one.
 struct LostKeys {
+    /// What a list has.
+    struct Content {
+        /// Each once.
+        var keys: Set<PayloadKey> = []
+        /// The lines that name no key of this content, as one that a crash has cut off.
+        var unknown: [[UInt8]] = []
+
+        var isEmpty: Bool { keys.isEmpty && unknown.isEmpty }
+    }
+
     private let digest: Digest
     private let root: Descriptor
     private let path: String
@@ -22,28 +32,45 @@ struct LostKeys {
         // A line that a crash has cut off ends here.
         try file.write(Array("\n\(key)\n".utf8), path)
         try file.synchronize(path)
-        try root.open(StoreLayout.quarantine, O_RDONLY | O_DIRECTORY).synchronize(StoreLayout.quarantine)
+        try synchronizeFolder()
     }
 
-    /// The paths of the keys' files; none when nothing was lost. What does not name a key of this content is passed
-    /// over.
-    func paths() throws -> [String] {
+    /// What was put down; nothing when nothing was lost.
+    func read() throws -> Content {
         // No more than a look, for each upload.
-        guard let status = try root.status(of: path) else { return [] }
+        guard let status = try root.status(of: path) else { return Content() }
         let file = FileContent(size: status.size, name: path, descriptor: try root.open(path, O_RDONLY))
         var bytes: [UInt8] = []
         try file.read(0..<file.size) { bytes += Array($0) }
-        let lines = bytes.split(separator: UInt8(ascii: "\n")).map { String(decoding: $0, as: UTF8.self) }
-        return Set(lines).filter { line in
-            let parts = line.split(separator: "/", omittingEmptySubsequences: false).map(String.init)
-            return parts.count >= 5 && parts[0] == StoreLayout.keys && parts[parts.count - 2] == digest.shard
-                && StoreLayout.keyName(parsing: parts[parts.count - 1])?.digest == digest
-                && !parts.contains { $0.isEmpty || $0 == "." || $0 == ".." }
-        }.sorted()
+        var content = Content()
+        for line in bytes.split(separator: UInt8(ascii: "\n")) {
+            if let key = StoreLayout.key(at: line), key.digest == digest {
+                content.keys.insert(key)
+            } else {
+                content.unknown.append(Array(line))
+            }
+        }
+        return content
     }
 
     /// Forgets them: all have their content again.
     func remove() throws(StoreError) {
         _ = try systemCall("unlink \(path)", expecting: .noSuchFileOrDirectory) { unlinkat(root.rawValue, path, 0) }
+    }
+
+    /// Keeps the list under another name, for who wants to know what its lines may have meant.
+    ///
+    /// - Returns: where it is.
+    func setAside() throws(StoreError) -> String {
+        let target = StoreLayout.quarantined(digest, "unknown-keys-\(IncomingFile.uniqueName())")
+        // Another upload may do the same.
+        _ = try systemCall("move \(path) to \(target)", expecting: .noSuchFileOrDirectory) {
+            renameat(root.rawValue, path, root.rawValue, target)
+        }
+        return target
+    }
+
+    private func synchronizeFolder() throws(StoreError) {
+        try root.open(StoreLayout.quarantine, O_RDONLY | O_DIRECTORY).synchronize(StoreLayout.quarantine)
     }
 }

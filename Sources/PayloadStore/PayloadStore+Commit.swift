@@ -170,42 +170,6 @@ extension PayloadStore {
         }
     }
 
-    /// Gives the keys that lost this content to quarantine theirs again. Where that fails, the next upload tries again;
-    /// this one is stored all the same. Under the shard's lock.
-    ///
-    /// - Returns: whether there were any, and all are healed.
-    @discardableResult
-    func healLostKeys(of digest: Digest, _ objects: FolderCache.Folder) -> Bool {
-        do {
-            let lost = LostKeys(digest, root)
-            let paths = try lost.paths()
-            guard !paths.isEmpty else { return false }
-            for path in paths {
-                let parts = path.split(separator: "/").map(String.init)
-                let folder = try folders.folder(StoreLayout.path(parts.dropLast()))
-                // Without limit: it was stored before.
-                try changing(path, of: parts[1]) { () throws(StoreError) in
-                    _ = try systemCall("link \(path) to \(objects.path)/\(digest.hex)", expecting: .fileExists) {
-                        linkat(objects.descriptor.rawValue, digest.hex, root.rawValue, path, 0)
-                    }
-                }
-                try folder.synchronize()
-            }
-            try lost.remove()
-            logger.notice(
-                "keys whose content was damaged are healed",
-                metadata: ["digest": "\(digest)", "keys": "\(paths.count)"]
-            )
-            return true
-        } catch {
-            logger.error(
-                "keys whose content was damaged can't be healed",
-                metadata: ["digest": "\(digest)", "error": "\(error)"]
-            )
-            return false
-        }
-    }
-
     /// Puts the content on disk, before any name of the tree leads to it.
     private func makeDurable(_ upload: VerifiedUpload) throws(StoreError) {
         try systemCall("chmod upload") { fchmod(upload.descriptor.rawValue, 0o440) }

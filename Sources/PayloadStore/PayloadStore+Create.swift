@@ -67,7 +67,9 @@ extension PayloadStore {
 
     /// Anything but a store's folders without a file in them is someone else's.
     private static func checkNothingIsThere(_ root: Descriptor, _ path: String) throws(StoreError) {
-        for name in try root.names(".") where ![StoreLayout.lostAndFound, StoreLayout.description].contains(name) {
+        let entries = try root.entries(".")
+        for name in entries.names + entries.notUTF8
+        where ![StoreLayout.lostAndFound, StoreLayout.description].contains(name) {
             guard StoreLayout.folders.contains(name) else {
                 throw StoreError(.system, "\(path) is not empty: it has '\(name)'")
             }

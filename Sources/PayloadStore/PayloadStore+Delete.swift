@@ -42,70 +42,36 @@ extension PayloadStore {
 
     /// Deletes the objects that no key has: what crashes and interrupted deletions leave.
     ///
-    /// - Parameter isDryRun: only count them.
+    /// - Parameters:
+    ///   - isDryRun: only count them.
+    ///   - failed: called with what one object or shard has failed with; the others follow when it returns.
     /// - Returns: how many there were, and how many bytes they took on the disk.
-    public func collectObjects(isDryRun: Bool = false) throws(StoreError) -> (count: Int, diskUsage: UInt64) {
+    public func collectObjects(
+        isDryRun: Bool = false,
+        failed: (StoreError) throws(StoreError) -> Void = { (error) throws(StoreError) in throw error }
+    ) throws(StoreError) -> (count: Int, diskUsage: UInt64) {
         var count = 0
         var diskUsage: UInt64 = 0
         for shard in StoreLayout.shards {
-            for name in try root.namesIfThere("\(StoreLayout.objects)/\(shard)") {
-                guard let digest = Digest(hex: name.utf8), digest.shard == shard,
-                    let status = try root.status(of: StoreLayout.object(digest)), status.isUnreferencedObject
-                else { continue }
-                var isGone = isDryRun
-                if !isDryRun {
-                    isGone = try withExclusiveLock(of: shard) { () throws(StoreError) in
-                        try deleteObjectWithoutKeys(digest)
-                    }
-                }
-                if isGone {
-                    count += 1
-                    diskUsage += status.diskUsage
-                }
+            let names = Result { () throws(StoreError) in try root.namesIfThere("\(StoreLayout.objects)/\(shard)") }
+            for name in try names.success(or: failed) ?? [] {
+                guard let digest = Digest(hex: name.utf8), digest.shard == shard else { continue }
+                let freed = Result { () throws(StoreError) in try collectObject(digest, isDryRun) }
+                guard let bytes = try freed.success(or: failed) ?? nil else { continue }
+                count += 1
+                diskUsage += bytes
             }
         }
         return (count, diskUsage)
     }
 
-    /// Removes the folders below `keys/` that hold nothing, from the deepest up; a namespace's own goes as well.
-    public func removeEmptyFolders() throws(StoreError) {
-        for name in try root.names(StoreLayout.keys) {
-            try removeFolderIfEmpty("\(StoreLayout.keys)/\(name)")
+    /// - Returns: how many bytes an object without keys took; `nil` when it has some, or was deleted by another.
+    private func collectObject(_ digest: Digest, _ isDryRun: Bool) throws(StoreError) -> UInt64? {
+        guard let status = try root.status(of: StoreLayout.object(digest)), status.isUnreferencedObject else {
+            return nil
         }
-    }
-
-    /// Removes the folders of a tree that hold nothing, from the deepest up.
-    ///
-    /// - Returns: whether all of it is gone.
-    @discardableResult
-    func removeFolderIfEmpty(_ path: String) throws(StoreError) -> Bool {
-        guard try root.status(of: path)?.isFolder == true else { return false }
-        var isEmpty = true
-        for name in try root.namesIfThere(path) {
-            // What looks like a key's name is a file, and need not be looked at.
-            if StoreLayout.keyName(parsing: name) != nil {
-                isEmpty = false
-            } else if try !removeFolderIfEmpty("\(path)/\(name)") {
-                isEmpty = false
-            }
-        }
-        guard isEmpty else { return false }
-        let name = path.split(separator: "/").last.map(String.init) ?? ""
-        guard StoreLayout.isShard(name) else { return try removeEmptyFolder(path) }
-        // An upload that has opened its shard's folder is about to link into it.
-        return try withExclusiveLock(of: name) { () throws(StoreError) in try removeEmptyFolder(path) }
-    }
-
-    private func removeEmptyFolder(_ path: String) throws(StoreError) -> Bool {
-        let failure = try systemCall(
-            "remove folder \(path)",
-            expecting: .directoryNotEmpty,
-            .fileExists,
-            .noSuchFileOrDirectory
-        ) {
-            unlinkat(root.rawValue, path, AT_REMOVEDIR)
-        }
-        return failure == nil || failure == .noSuchFileOrDirectory
+        if isDryRun { return status.diskUsage }
+        return try deleteIfWithoutKeys(digest) ? status.diskUsage : nil
     }
 
     /// Under the shard's exclusive lock.

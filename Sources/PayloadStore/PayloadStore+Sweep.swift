@@ -1,4 +1,5 @@
 import Glibc
+import PayloadKey
 import SystemPackage
 
 extension PayloadStore {
@@ -23,7 +24,7 @@ extension PayloadStore {
     func leftovers() throws(StoreError) -> [String] {
         var found = try root.names(StoreLayout.incoming).map { "\(StoreLayout.incoming)/\($0)" }
         for folder in [StoreLayout.objects, StoreLayout.keys] {
-            found += try root.names(folder).filter { $0.hasPrefix(StoreLayout.probePrefix) }.map { "\(folder)/\($0)" }
+            found += try root.names(folder).filter(StoreLayout.isProbe).map { "\(folder)/\($0)" }
         }
         let now = time(nil)
         var old: [String] = []
@@ -44,35 +45,45 @@ extension PayloadStore {
     /// Tells the log of files that do not belong in the store's upper folders; they are never touched. Looks at the
     /// root, `objects/`, `keys/`, `locks/` and `incoming/` only, so its cost does not grow with the payloads.
     public func reportStrayFiles() throws(StoreError) {
-        for path in try strayFiles() {
-            logger.warning("a file that is not the store's lies in it and is ignored", metadata: ["file": "\(path)"])
-        }
-    }
-
-    func strayFiles() throws(StoreError) -> [String] {
-        let expected = Set(
-            StoreLayout.folders + StoreLayout.foldersOnDemand
-                + [StoreLayout.description, StoreLayout.scrubRecord, StoreLayout.lostAndFound]
-        )
-        var stray = try root.names(".").filter { !expected.contains($0) }
-        for folder in [StoreLayout.objects, StoreLayout.locks] {
-            stray += try root.names(folder).filter { !StoreLayout.isShard($0) && !isProbe($0) }.map {
-                "\(folder)/\($0)"
+        for folder in Self.upperFolders {
+            let found = try strayFiles(in: folder)
+            for path in found.paths + found.notUTF8 {
+                logger.warning(
+                    "a file that is not the store's lies in it and is ignored",
+                    metadata: ["file": "\(printable(path.utf8))"]
+                )
             }
         }
-        for path in try root.names(StoreLayout.incoming).map({ "\(StoreLayout.incoming)/\($0)" })
-        where try root.status(of: path)?.isRegular == false {
-            stray.append(path)
-        }
-        for path in try root.names(StoreLayout.keys).map({ "\(StoreLayout.keys)/\($0)" })
-        where try root.status(of: path)?.isFolder == false && !isProbe(path) {
-            stray.append(path)
-        }
-        return stray.sorted()
     }
 
-    /// A start that is under way has one for a moment; what a crash left of it is the sweep's.
-    private func isProbe(_ path: String) -> Bool {
-        path.split(separator: "/").last?.hasPrefix(StoreLayout.probePrefix) == true
+    /// Those that every store has, and whose names are few.
+    static let upperFolders = [
+        ".", StoreLayout.objects, StoreLayout.locks, StoreLayout.incoming, StoreLayout.keys,
+    ]
+
+    /// What does not belong in one of ``upperFolders``, in order; and what has a name that is not UTF-8, and so can only be
+    /// told of.
+    func strayFiles(in folder: String) throws(StoreError) -> (paths: [String], notUTF8: [String]) {
+        func path(_ name: String) -> String { folder == "." ? name : "\(folder)/\(name)" }
+        let entries = try root.entries(folder)
+        var stray: [String] = []
+        for name in entries.names where try isStray(name, path(name), in: folder) { stray.append(path(name)) }
+        return (stray.sorted(), entries.notUTF8.map(path))
+    }
+
+    private func isStray(_ name: String, _ path: String, in folder: String) throws(StoreError) -> Bool {
+        switch folder {
+        case StoreLayout.objects, StoreLayout.locks:
+            return !StoreLayout.isShard(name) && !StoreLayout.isProbe(name)
+        case StoreLayout.incoming:
+            return try root.status(of: path)?.isRegular == false
+        case StoreLayout.keys:
+            if StoreLayout.isProbe(name) { return false }
+            return try root.status(of: path)?.isFolder == false
+        default:
+            if StoreLayout.foldersOnDemand.contains(name) { return try root.status(of: path)?.isFolder == false }
+            let others = [StoreLayout.description, StoreLayout.scrubRecord, StoreLayout.lostAndFound]
+            return !StoreLayout.folders.contains(name) && !others.contains(name)
+        }
     }
 }

@@ -10,16 +10,6 @@ public struct TrashedKey: Sendable {
     public let deleted: Int
 }
 
-/// What an undeletion found.
-public enum UndeleteOutcome: Sendable {
-    /// The key is there again.
-    case undeleted
-    /// It was stored again in the meantime.
-    case existed
-    /// It is in the trash no more.
-    case gone
-}
-
 /// Deleted keys are links in `trash/<seconds>/`, which is laid out as `keys/` is. The time is in the path, since key,
 /// object and trash are one file, which has one mtime.
 extension PayloadStore {
@@ -65,13 +55,27 @@ extension PayloadStore {
 
     /// Hands over the deleted keys of a selection, those that were deleted last first, while others come and go.
     ///
-    /// - Throws: ``StoreError`` when a folder can't be read, or what `visit` throws.
+    /// - Parameter unreadable: as of ``forEachKey(in:unreadable:_:)``.
+    /// - Throws: ``StoreError`` when a folder can't be read, or what `visit` and `unreadable` throw.
     public func forEachTrashedKey(
         in selection: KeySelection = KeySelection(),
+        unreadable: (_ path: String, StoreError) throws -> Void = { throw $1 },
         _ visit: (TrashedKey) throws -> Void
     ) throws {
-        for deleted in try timesInTrash() {
-            try forEachKey(in: selection, of: .all, below: StoreLayout.trash(deletedAt: deleted)) { stored in
+        try forEachTrashedKey(in: selection, of: .all, unreadable: unreadable, visit)
+    }
+
+    /// Looks only at the keys of some contents.
+    func forEachTrashedKey(
+        in selection: KeySelection = KeySelection(),
+        of digests: DigestSelection,
+        unreadable: (_ path: String, StoreError) throws -> Void,
+        _ visit: (TrashedKey) throws -> Void
+    ) throws {
+        let times = Result { () throws(StoreError) in try timesInTrash() }
+        for deleted in try times.readable({ try unreadable(StoreLayout.trash, $0) }) ?? [] {
+            let tree = StoreLayout.trash(deletedAt: deleted)
+            try forEachKey(in: selection, of: digests, below: tree, unreadable: unreadable) { stored in
                 try visit(TrashedKey(stored: stored, deleted: deleted))
             }
         }
@@ -89,9 +93,7 @@ extension PayloadStore {
     }
 
     private func timesInTrash() throws(StoreError) -> [Int] {
-        try root.namesIfThere(StoreLayout.trash).compactMap { name in
-            Int(name).flatMap { "\($0)" == name ? $0 : nil }
-        }.sorted(by: >)
+        try root.namesIfThere(StoreLayout.trash).compactMap(StoreLayout.timeInTrash).sorted(by: >)
     }
 
     /// Takes a key out of the trash for good, and its content when no other key has it.
@@ -113,77 +115,19 @@ extension PayloadStore {
 
     /// Removes the folders of the trash that hold nothing.
     ///
-    /// - Parameter isOver: asked for the time at which a folder's keys count as deleted; a folder into which keys may
-    ///   still be moved must stay.
-    public func removeEmptyTrash(where isOver: (_ deleted: Int) -> Bool) throws(StoreError) {
+    /// - Parameters:
+    ///   - isOver: asked for the time at which a folder's keys count as deleted; a folder into which keys may still be
+    ///     moved must stay.
+    ///   - failed: called with what one of them has failed with; the others follow when it returns.
+    public func removeEmptyTrash(
+        where isOver: (_ deleted: Int) -> Bool,
+        failed: (StoreError) throws(StoreError) -> Void = { (error) throws(StoreError) in throw error }
+    ) throws(StoreError) {
         for deleted in try timesInTrash() where isOver(deleted) {
-            try removeFolderIfEmpty(StoreLayout.trash(deletedAt: deleted))
-        }
-    }
-
-    /// Gives a deleted key its content back, as an upload does: after the content was verified; its age counts from
-    /// now.
-    ///
-    /// - Throws: ``StoreError``, with code `damaged` when the content is not what was stored; it stays in the trash.
-    public func undelete(_ trashed: TrashedKey) throws -> UndeleteOutcome {
-        guard let content = try content(of: trashed) else { return .gone }
-        let digest = trashed.stored.key.digest
-        let actual = try content.digest()
-        guard actual == digest else {
-            throw StoreError(.damaged, "\(content.name) is damaged: its content has digest \(actual)")
-        }
-        // Before the key is there: no collection may find it with the age for which it was deleted.
-        try systemCall("renew the age of \(content.name)") { futimens(content.descriptor.rawValue, nil) }
-        try content.descriptor.synchronize(content.name)
-        let upload = VerifiedUpload(digest: digest, size: content.size, descriptor: content.descriptor, ownFile: nil)
-        if let outcome = try putBackUnlessFull(upload, trashed) { return outcome }
-        let copy = try receive(length: content.size, digest: digest) { take in
-            try content.read(0..<content.size, take)
-        }
-        return try putBack(copy, trashed)
-    }
-
-    private func content(of trashed: TrashedKey) throws(StoreError) -> FileContent? {
-        let path = trashed.stored.path
-        let file: Descriptor
-        do {
-            file = try root.open(path, O_RDONLY | O_NONBLOCK)
-        } catch let error where error.errno == .noSuchFileOrDirectory {
-            return nil
-        }
-        let status = try file.status(path)
-        guard status.isRegular else { throw StoreError(.damaged, "\(path) is not a regular file") }
-        return FileContent(size: status.size, name: path, descriptor: file)
-    }
-
-    /// `nil` when the file has as many names as the file system allows.
-    private func putBackUnlessFull(
-        _ upload: VerifiedUpload,
-        _ trashed: TrashedKey
-    ) throws(StoreError) -> UndeleteOutcome? {
-        do throws(StoreError) {
-            return try putBack(upload, trashed)
-        } catch let error where error.errno == .tooManyLinks {
-            return nil
-        } catch let error where error.code == .uploadGone {
-            return .gone
-        }
-    }
-
-    /// One step for whoever deletes: a key is never taken from the trash that was just moved there again.
-    private func putBack(_ upload: VerifiedUpload, _ trashed: TrashedKey) throws(StoreError) -> UndeleteOutcome {
-        let key = trashed.stored.key
-        let path = trashed.stored.path
-        return try waitingForCounts(of: key.namespace) { () throws(StoreError) in
-            try withExclusiveLock(of: key.digest.shard) { () throws(StoreError) in
-                // Whoever undeletes has decided that it is to be there.
-                let outcome = try place(upload, as: key, limit: nil)
-                // A name that comes back with power does no harm: it is purged in its time.
-                _ = try systemCall("unlink \(path)", expecting: .noSuchFileOrDirectory) {
-                    unlinkat(root.rawValue, path, 0)
-                }
-                return outcome == .existed ? .existed : .undeleted
+            let removal = Result { () throws(StoreError) in
+                try removeEmptyFolders(ofTrash: StoreLayout.trash(deletedAt: deleted))
             }
+            _ = try removal.success(or: failed)
         }
     }
 }

@@ -4,9 +4,15 @@ extension PayloadStore {
     /// Hands over the keys of a selection, in no order, while uploads and deletions go on: a key that comes or goes
     /// meanwhile may be among them or not. One folder's names are in memory at a time, and those of the folders above it.
     ///
-    /// - Throws: ``StoreError`` when a folder can't be read, or what `visit` throws.
-    public func forEachKey(in selection: KeySelection = KeySelection(), _ visit: (StoredKey) throws -> Void) throws {
-        try forEachKey(in: selection, of: .all, visit)
+    /// - Parameter unreadable: called for a folder or file that this user or the disk does not let be read, with its path;
+    ///   the walk goes on when it returns. Without it, the walk ends there.
+    /// - Throws: ``StoreError`` when a folder can't be read, or what `visit` and `unreadable` throw.
+    public func forEachKey(
+        in selection: KeySelection = KeySelection(),
+        unreadable: (_ path: String, StoreError) throws -> Void = { throw $1 },
+        _ visit: (StoredKey) throws -> Void
+    ) throws {
+        try forEachKey(in: selection, of: .all, unreadable: unreadable, visit)
     }
 
     /// Looks only at the keys of some contents; in `tree`, which is `keys/` or laid out alike.
@@ -14,13 +20,19 @@ extension PayloadStore {
         in selection: KeySelection = KeySelection(),
         of digests: DigestSelection,
         below tree: String = StoreLayout.keys,
+        unreadable: (_ path: String, StoreError) throws -> Void = { throw $1 },
         _ visit: (StoredKey) throws -> Void
     ) throws {
         let walk = KeyWalk(root: root, digests: digests, tree: tree)
         func visitKeys(_ entry: KeyTreeEntry) throws {
-            if case .key(let stored, _) = entry { try visit(stored) }
+            switch entry {
+            case .key(let stored, _): try visit(stored)
+            case .unreadable(let path, let error): try unreadable(path, error)
+            case .folder, .stray, .notUTF8: break
+            }
         }
-        for namespace in try namespaces(in: selection, below: tree) {
+        let found = Result { () throws(StoreError) in try namespaces(in: selection, below: tree) }
+        for namespace in try found.readable({ try unreadable(tree, $0) }) ?? [] {
             if let prefix = selection.prefix {
                 let folder = [tree, "\(namespace)", StoreLayout.custom] + prefix.folders
                 try walk.prefixes(StoreLayout.path(folder), prefix.folders, namespace, visitKeys)
@@ -35,7 +47,7 @@ extension PayloadStore {
         try namespaces(in: selection, below: StoreLayout.keys)
     }
 
-    private func namespaces(in selection: KeySelection, below tree: String) throws(StoreError) -> [Namespace] {
+    func namespaces(in selection: KeySelection, below tree: String) throws(StoreError) -> [Namespace] {
         try root.namesIfThere(tree).compactMap { try? Namespace(validating: $0.utf8) }
             .filter { selection.namespace == nil || selection.namespace == $0 }
     }
@@ -54,10 +66,15 @@ extension PayloadStore {
 extension Descriptor {
     /// ``names(_:)`` of a folder that another process may just have removed: none then.
     func namesIfThere(_ path: String) throws(StoreError) -> [String] {
+        try entriesIfThere(path).names
+    }
+
+    /// ``entries(_:)`` of a folder that another process may just have removed: none then.
+    func entriesIfThere(_ path: String) throws(StoreError) -> FolderEntries {
         do {
-            return try names(path)
+            return try entries(path)
         } catch let error where error.errno == .noSuchFileOrDirectory || error.errno == .notDirectory {
-            return []
+            return FolderEntries()
         }
     }
 }

@@ -22,14 +22,18 @@ public enum ScrubScope: Sendable {
 }
 
 extension PayloadStore {
-    /// What the last complete scrub has left; `nil` when there was none, or its record can't be read.
+    /// What the last complete scrub has left; `nil` when there was none, or its record can't be read, or is of a clock that
+    /// was ahead.
     ///
     /// - Throws: ``StoreError`` when the file can't be opened for another reason than that there is none.
     public func lastScrub() throws(StoreError) -> ScrubRecord? {
         guard try root.status(of: StoreLayout.scrubRecord) != nil else { return nil }
         let file = try root.open(StoreLayout.scrubRecord, O_RDONLY | O_NONBLOCK)
         do {
-            return try JSONDecoder().decode(ScrubRecord.self, from: Data(file.head(StoreLayout.scrubRecord)))
+            let record = try JSONDecoder().decode(ScrubRecord.self, from: Data(file.head(StoreLayout.scrubRecord)))
+            if record.started <= (try fileSystemTime()) { return record }
+            logger.warning("the record of the last scrub is in the future")
+            return nil
         } catch {
             // Nobody loses anything by a scrub that reads too much.
             logger.warning("the record of the last scrub can't be read", metadata: ["error": "\(error)"])

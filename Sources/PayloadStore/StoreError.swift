@@ -1,3 +1,4 @@
+import Glibc
 import SystemPackage
 
 /// What went wrong in the store: what kind of failure, while doing what, to which file.
@@ -46,6 +47,22 @@ public struct StoreError: Error, Sendable {
         }
     }
 
+    /// Whether it is no use to go on with other keys: what failed is not one file, but the store or the process.
+    public var concernsWholeStore: Bool {
+        if code == .noSpace || preventsUse { return true }
+        let ofAll: [Errno] = [.noLocks, .readOnlyFileSystem, .tooManyOpenFiles, .tooManyOpenFilesInSystem, .noMemory]
+        return errno.map(ofAll.contains) ?? false
+    }
+
+    /// Whether this user, or the disk, does not let one file or folder be read.
+    var isUnreadable: Bool {
+        // The last two are what file systems say of metadata that is damaged, and of a checksum that is wrong.
+        let refusals: [Errno] = [
+            .permissionDenied, .notPermitted, .ioError, Errno(rawValue: EUCLEAN), Errno(rawValue: EBADMSG),
+        ]
+        return code == .unreadable || errno.map(refusals.contains) ?? false
+    }
+
     init(_ code: Code, _ action: String, errno: Errno? = nil) {
         self.code = code
         self.action = action
@@ -57,5 +74,30 @@ extension StoreError: CustomStringConvertible {
     /// One line for the log.
     public var description: String {
         errno.map { "\(action): \($0)" } ?? action
+    }
+}
+
+extension Result where Failure == StoreError {
+    /// What came of it; `nil`, after `failed` was called, when it failed.
+    func success(or failed: (StoreError) throws(StoreError) -> Void) throws(StoreError) -> Success? {
+        switch self {
+        case .success(let result): return result
+        case .failure(let error):
+            try failed(error)
+            return nil
+        }
+    }
+
+    /// What was found; `nil`, after `unreadable` was called, when this user or the disk does not let it be read.
+    ///
+    /// - Throws: every other failure, or what `unreadable` throws.
+    func readable(_ unreadable: (StoreError) throws -> Void) throws -> Success? {
+        switch self {
+        case .success(let found): return found
+        case .failure(let error):
+            guard error.isUnreadable else { throw error }
+            try unreadable(error)
+            return nil
+        }
     }
 }

@@ -33,6 +33,10 @@ enum StoreLayout {
 
     private static let shardNames = Set(shards)
 
+    /// Whether a start has made a file with this name, to try whether uploads can be linked: it has it for a moment, and
+    /// what a crash left of it is the sweep's.
+    static func isProbe(_ name: String) -> Bool { name.utf8.starts(with: probePrefix.utf8) }
+
     static func isShard(_ name: String) -> Bool { shardNames.contains(name) }
 
     static func objectFolder(_ digest: Digest) -> String {
@@ -63,9 +67,22 @@ enum StoreLayout {
         "\(trash)/\(seconds)"
     }
 
+    /// When the keys in a folder of `trash/` count as deleted; `nil` when the folder is not the trash's. No time is so far
+    /// off that sums of it could overflow.
+    static func timeInTrash(_ name: String) -> Int? {
+        let digits = UInt8(ascii: "0")...UInt8(ascii: "9")
+        guard name.utf8.allSatisfy(digits.contains), let seconds = Int(name), seconds < 1 << 40, "\(seconds)" == name
+        else { return nil }
+        return seconds
+    }
+
     /// The digest and the metadata hash that a key's file is named by; `nil` for any other file.
     static func keyName(parsing name: String) -> (digest: Digest, metadataHash: Digest)? {
-        let parts = name.utf8.split(separator: UInt8(ascii: "."), omittingEmptySubsequences: false)
+        keyName(parsing: name.utf8)
+    }
+
+    private static func keyName(parsing name: some Collection<UInt8>) -> (digest: Digest, metadataHash: Digest)? {
+        let parts = name.split(separator: UInt8(ascii: "."), omittingEmptySubsequences: false)
         guard parts.count == 2, let digest = Digest(hex: parts[0]), let metadataHash = Digest(hex: parts[1]) else {
             return nil
         }
@@ -100,6 +117,36 @@ enum StoreLayout {
 
     static func path(_ parts: some Sequence<String>) -> String {
         parts.joined(separator: "/")
+    }
+
+    /// The names that a path leads through. By bytes: `/` and a combining character after it are one `Character`.
+    static func names(in path: String) -> [String] {
+        path.utf8.split(separator: UInt8(ascii: "/")).map { String(Substring($0)) }
+    }
+
+    /// The folders that lead to a path, from the upper one down, and the path itself.
+    static func way(to path: String) -> [String] {
+        let names = names(in: path)
+        return names.indices.map { Self.path(names[...$0]) }
+    }
+
+    /// The key whose file has a path below `keys/`; `nil` when no key has it.
+    static func key(at path: some Collection<UInt8>) -> PayloadKey? {
+        let parts = path.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false)
+        guard parts.count >= 5, parts[0].elementsEqual(keys.utf8),
+            let namespace = try? Namespace(validating: parts[1]),
+            let (digest, metadataHash) = keyName(parsing: parts[parts.count - 1]),
+            parts[parts.count - 2].elementsEqual(digest.shard.utf8)
+        else { return nil }
+        let between = parts[3..<(parts.count - 2)]
+        var prefix: KeyPrefix?
+        if parts[2].elementsEqual(custom.utf8), !between.isEmpty, !between.contains(where: \.isEmpty) {
+            prefix = KeyPrefix(validating: Array(between.joined(separator: [UInt8(ascii: "/")])))
+            guard prefix != nil else { return nil }
+        } else if !parts[2].elementsEqual(common.utf8) || !between.isEmpty {
+            return nil
+        }
+        return PayloadKey(namespace: namespace, prefix: prefix, digest: digest, metadataHash: metadataHash)
     }
 
     static func lock(_ shard: String) -> String {

@@ -45,7 +45,7 @@ struct PaxRecords: Equatable {
             guard let number = Self.decimal(value[...]), number <= UInt64(Int64.max) else { throw .extendedHeader }
             size = number
         default:
-            if name.hasPrefix("GNU.sparse.") { isSparse = true }
+            if name.utf8.starts(with: "GNU.sparse.".utf8) { isSparse = true }
         }
     }
 

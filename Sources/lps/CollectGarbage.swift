@@ -20,7 +20,8 @@ struct CollectGarbage: ParsableCommand {
             With --keep-trash, what is deleted is kept in the trash for so long, where 'lps undelete' finds it, and what was \
             in there for longer is deleted for good. That is when space becomes free.
 
-            Safe while workers run: an upload that was answered is there afterwards.
+            Safe while workers run: an upload that was answered is there afterwards. What can't be read or deleted is told and left, \
+            with exit status 1.
             """
     )
 
@@ -59,7 +60,11 @@ struct CollectGarbage: ParsableCommand {
         if let progress { progress.begin(.keys, total: try count(selection, in: store, progress)) }
         let now = time(nil)
         var result = Result()
-        if let keepTrash { try purgeTrash(of: store, selection, keepTrash, now, &result) }
+        let failures = Failures {
+            progress?.wipe()
+            complain($0)
+        }
+        if let keepTrash { try purgeTrash(of: store, selection, keepTrash, now, &result, failures) }
         let keepsTrash = keepTrash.map { $0.seconds > 0 } ?? false
         var leftAlone: [Namespace] = []
         for namespace in try store.namespaces(in: selection) {
@@ -69,17 +74,18 @@ struct CollectGarbage: ParsableCommand {
             }
             let newest = now - age.seconds
             let keys = KeySelection(namespace: namespace, prefix: selection.prefix)
-            try store.forEachKey(in: keys) { stored in
+            try store.forEachKey(in: keys, unreadable: { try failures.note($1) }) { stored in
                 progress?.advance(by: 1)
                 guard stored.lastStored < newest else { return }
-                if keepsTrash {
-                    if try dryRun || store.moveToTrash(stored.key, if: { $0.lastStored < newest }) {
-                        result.count(stored)
-                    }
-                } else if try dryRun || store.delete(stored.key, if: { $0.lastStored < newest }) {
-                    result.count(stored)
-                    result.countFreed(stored, isDryRun: dryRun)
+                let isDeleted = try failures.goingOn("\(stored.key) is not deleted") {
+                    if dryRun { return true }
+                    return keepsTrash
+                        ? try store.moveToTrash(stored.key, if: { $0.lastStored < newest })
+                        : try store.delete(stored.key, if: { $0.lastStored < newest })
                 }
+                guard isDeleted == true else { return }
+                result.count(stored)
+                if !keepsTrash { result.countFreed(stored, isDryRun: dryRun) }
             }
         }
         progress?.wipe()
@@ -88,11 +94,11 @@ struct CollectGarbage: ParsableCommand {
             complain("neither the policy nor --older-than gives an age for, so they are left alone: \(names)")
         }
         progress?.begin("looking for content without keys")
-        let objects = try store.collectObjects(isDryRun: dryRun)
+        let objects = try store.collectObjects(isDryRun: dryRun, failed: failures.note)
         result.objectsWithoutKeys = objects.count
         result.freedBytes += objects.diskUsage
         if !dryRun {
-            try store.removeEmptyFolders()
+            try store.removeEmptyFolders(failed: failures.note)
             try store.removeUnusedCounters()
         }
         progress?.wipe()
@@ -107,12 +113,14 @@ struct CollectGarbage: ParsableCommand {
                     + "\(Output.size(result.freedBytes)) of the disk"
             )
         }
+        if failures.count > 0 { throw ExitCode.failure }
     }
 
     private func count(_ selection: KeySelection, in store: PayloadStore, _ progress: Progress) throws -> UInt64 {
         progress.begin("counting keys")
         var keys: UInt64 = 0
-        try store.forEachKey(in: selection) { _ in keys += 1 }
+        // The collection tells of what can't be read.
+        try store.forEachKey(in: selection, unreadable: { _, _ in }) { _ in keys += 1 }
         return keys
     }
 
@@ -122,16 +130,21 @@ struct CollectGarbage: ParsableCommand {
         _ selection: KeySelection,
         _ age: Age,
         _ now: Int,
-        _ result: inout Result
+        _ result: inout Result,
+        _ failures: Failures
     ) throws {
         // Of the hour that is not over, too, when it is to be emptied.
         let isOver = { (deleted: Int) in age.seconds == 0 || deleted + age.seconds <= now }
-        try store.forEachTrashedKey(in: selection) { trashed in
-            guard isOver(trashed.deleted), try dryRun || store.purge(trashed) else { return }
+        try store.forEachTrashedKey(in: selection, unreadable: { try failures.note($1) }) { trashed in
+            guard isOver(trashed.deleted) else { return }
+            let isPurged = try failures.goingOn("\(trashed.stored.key) is not purged") {
+                try dryRun || store.purge(trashed)
+            }
+            guard isPurged == true else { return }
             result.purgedKeys += 1
             result.countFreed(trashed.stored, isDryRun: dryRun)
         }
-        if !dryRun { try store.removeEmptyTrash { $0 <= now && isOver($0) } }
+        if !dryRun { try store.removeEmptyTrash(where: { $0 <= now && isOver($0) }, failed: failures.note) }
     }
 
     private struct Result: Encodable {

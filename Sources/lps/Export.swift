@@ -51,7 +51,8 @@ struct Export: ParsableCommand {
             try archive.add(file: name(first.key), size: payload.size, modified: first.lastStored) { take in
                 try payload.read(0..<payload.size, take)
             }
-            for other in keys where other.path != first.path {
+            // Not by their paths: those of two namespaces may be equal as text.
+            for other in keys where other.key != first.key {
                 try archive.add(hardLink: name(other.key), to: name(first.key), modified: other.lastStored)
             }
         }

@@ -2,14 +2,15 @@ import PayloadKey
 import PayloadStore
 
 extension Finding {
-    /// One line for people, and for damaged content one more for each key that lost it.
+    /// One line for people, and for damaged content one more for each key that lost it, or has it in the trash.
     var line: String {
         // A stray file may be called anything.
         let fact = "\(printable(path.utf8)) \(reason)"
         let lost = damage?.keys.map { "\n  lost: \($0)" }.joined() ?? ""
+        let trashed = damage?.trashed.map { "\n  damaged in the trash: \($0)" }.joined() ?? ""
         return switch remedy {
-        case .none: "\(kind.text): \(fact)"
-        case .mended(let how): "\(kind.text): \(fact); \(how)\(lost)"
+        case .none: "\(kind.text): \(fact)\(trashed)"
+        case .mended(let how): "\(kind.text): \(fact); \(how)\(lost)\(trashed)"
         case .failed(let error): "\(kind.text): \(fact); can't be mended: \(error)"
         }
     }
@@ -43,6 +44,7 @@ struct FindingRow: Encodable {
     let digest: String?
     let quarantine: String?
     let keys: [String]?
+    let trashed: [String]?
 
     init(_ finding: Finding) {
         kind = finding.kind.rawValue
@@ -56,5 +58,6 @@ struct FindingRow: Encodable {
         digest = finding.damage.map { "\($0.digest)" }
         quarantine = finding.damage?.quarantine
         keys = finding.damage?.keys.map(\.description)
+        trashed = finding.damage?.trashed.map(\.description)
     }
 }

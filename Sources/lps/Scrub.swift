@@ -12,8 +12,8 @@ struct Scrub: ParsableCommand {
             them. This needs no --repair.
 
             With --repair it also deletes content that no key has and what uploads have left in incoming/ for over a day, gives a \
-            key's object its name back after the content was verified, sets owners and permissions, and makes missing folders. \
-            What is not the store's is reported, and never touched.
+            key's object its name back after the content was verified, sets permissions, and makes missing folders. A wrong owner \
+            is mended only in a store of root's, since nobody else may. What is not the store's is reported, and never touched.
 
             --since-last reads only what was stored, renewed or otherwise changed since the last scrub that came to its end began. \
             It finds no old payload that the disk has changed by itself: scrub everything from time to time, too.
@@ -34,9 +34,12 @@ struct Scrub: ParsableCommand {
 
     func run() throws {
         var tally = Tally()
+        var unreadable: Set<[UInt8]> = []
         let progress = Progress.onTerminal("scrub")
         defer { progress?.wipe() }
         func report(_ finding: Finding) throws {
+            // Both looks through the store meet it.
+            if finding.kind == .unreadable, !unreadable.insert(Array(finding.path.utf8)).inserted { return }
             tally.add(finding)
             progress?.wipe()
             if json { try Output.json(FindingRow(finding)) } else { print(finding.line) }
@@ -68,7 +71,7 @@ struct Scrub: ParsableCommand {
     private func since(_ last: ScrubRecord?) -> String {
         guard sinceLast else { return "" }
         func time(_ microseconds: Int64) -> String { Output.time(Int(microseconds / 1_000_000)) }
-        guard let last else { return "; everything was read: no scrub was complete yet" }
+        guard let last else { return "; everything was read: there is no complete scrub before it to go by" }
         let full = last.startedFull.map { "everything was last read \(time($0))" } ?? "everything was never read"
         return "; not read again what is unchanged since \(time(last.started)), \(full)"
     }
@@ -80,7 +83,7 @@ struct Scrub: ParsableCommand {
 
         mutating func add(_ finding: Finding) {
             found += 1
-            if finding.damage != nil { damaged += 1 }
+            if finding.kind == .damaged { damaged += 1 }
             if case .mended = finding.remedy { mended += 1 }
         }
 

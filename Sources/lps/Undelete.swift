@@ -10,7 +10,8 @@ struct Undelete: ParsableCommand {
         discussion: """
             All that are in the trash, those of a namespace or prefix, or one. Each is verified first, and its age counts anew.
 
-            Exit status 1 when the key is not in the trash, or something of it is damaged.
+            Exit status 1 when the key is not in the trash, or something of it is damaged or can't be read; the others are given \
+            back all the same.
             """
     )
 
@@ -34,34 +35,38 @@ struct Undelete: ParsableCommand {
         let key = try key.map(parseKey)
         let store = try store.open()
         var result = Result()
+        let failures = Failures()
         if let key {
             let trashed = try store.trashed(key)
             if trashed.isEmpty {
                 complain("\(key) is not in the trash")
-                result.isComplete = false
+                result.isMissing = true
             }
-            for trashed in trashed { try undelete(trashed, in: store, &result) }
+            for trashed in trashed { try undelete(trashed, in: store, &result, failures) }
         } else {
-            try store.forEachTrashedKey(in: selection) { try undelete($0, in: store, &result) }
+            try store.forEachTrashedKey(in: selection, unreadable: { try failures.note($1) }) {
+                try undelete($0, in: store, &result, failures)
+            }
         }
         if !json {
             let verb = dryRun ? "would undelete" : "undeleted"
             print("\(verb) \(result.undeleted) keys of \(Output.size(result.logicalBytes))")
         }
-        if !result.isComplete { throw ExitCode.failure }
+        if result.isMissing || failures.count > 0 { throw ExitCode.failure }
     }
 
-    private func undelete(_ trashed: TrashedKey, in store: PayloadStore, _ result: inout Result) throws {
-        if !dryRun {
-            do {
-                // What was stored again in the meantime, or is gone, needs nothing.
-                guard try store.undelete(trashed) == .undeleted else { return }
-            } catch let error as StoreError where error.code == .damaged {
-                complain("\(error)")
-                result.isComplete = false
-                return
-            }
-        }
+    private func undelete(
+        _ trashed: TrashedKey,
+        in store: PayloadStore,
+        _ result: inout Result,
+        _ failures: Failures
+    ) throws {
+        // What was stored again in the meantime, or is gone, needs nothing.
+        guard
+            try dryRun
+                || failures.goingOn("\(trashed.stored.key) is not undeleted", { try store.undelete(trashed) })
+                    == .undeleted
+        else { return }
         result.undeleted += 1
         result.logicalBytes += trashed.stored.size
         if json {
@@ -76,7 +81,7 @@ struct Undelete: ParsableCommand {
     private struct Result {
         var undeleted = 0
         var logicalBytes: UInt64 = 0
-        var isComplete = true
+        var isMissing = false
     }
 
     private struct Row: Encodable {

@@ -6,7 +6,7 @@ import Testing
 @Suite(.serialized) struct CommitOrderTests {
     /// Stores a payload through a worker under strace, and gives the system calls from the request's arrival to its
     /// answer.
-    private func traceUpload(times: Int, _ mode: Stack.Mode) throws -> [[String]] {
+    private func traceUpload(times: Int, _ mode: Stack.Mode, namespace: String = "ns") throws -> [[String]] {
         let stack = try Stack(mode)
         let trace = stack.folder.file("trace")
         let calls = "read,recvfrom,fchmod,fdatasync,fsync,linkat,renameat,renameat2,utimensat,write,sendto,unlinkat"
@@ -20,7 +20,7 @@ import Testing
         var uploads: [[String]] = []
         for _ in 0..<times {
             let before = try lines(trace).count
-            let answer = try stack.putThroughFastCGI(Array("payload".utf8), namespace: "ns", socket)
+            let answer = try stack.putThroughFastCGI(Array("payload".utf8), namespace: namespace, socket)
             #expect(answer.hasPrefix("Status: 20"))
             try eventually("the answer is traced") {
                 try lines(trace).dropFirst(before).contains { $0.contains("Status: 20") }
@@ -57,6 +57,16 @@ import Testing
         #expect(keys < answer)
         for folder in ["/objects>", "/keys>", "/keys/ns>", "/keys/ns/common>", "/store>"] {
             #expect(try index("the sync of \(folder)") { $0.contains("fsync(") && $0.contains(folder) } < answer)
+        }
+    }
+
+    @Test(arguments: ["\u{301}x", "x\u{600}"])
+    func `All folders above a key are synced, also where a namespace melts into a slash`(namespace: String) throws {
+        let upload = try traceUpload(times: 1, .handover, namespace: namespace)[0]
+        let answer = try #require(upload.firstIndex { $0.contains("Status: 201") })
+        for folder in ["/objects>", "/keys>", "/store>"] {
+            let sync = upload.firstIndex { $0.contains("fsync(") && $0.contains(folder) }
+            #expect(try #require(sync, "\(folder): \(upload.joined(separator: "\n"))") < answer)
         }
     }
 

@@ -105,6 +105,12 @@ import Testing
         #expect(size >= 73_000 && size < 73_000 + 20_480, "content once, and headers")
     }
 
+    @Test func `Keys of namespaces that are equal as text are exported, each of them`() throws {
+        let keys = try ["\u{E9}", "e\u{301}", "\u{301}x", "x\u{600}"].map { try put(first, $0) }
+        #expect(try importing(export()).created == 4)
+        for key in keys { #expect(try target.open(key) != nil) }
+    }
+
     @Test func `An import again stores nothing anew`() throws {
         try fill()
         let archive = try export()

@@ -68,11 +68,21 @@ import Testing
         #expect(try fixture.put(content, namespace: "e\u{301}") == .linked)
     }
 
-    @Test(arguments: ["%2e%2e", "...", "a b?#&", "\\", "日本", String(repeating: "x", count: 200), "common", "-rf"])
+    @Test(
+        arguments: ["%2e%2e", "...", "a b?#&", "\\", "日本", String(repeating: "x", count: 200), "common", "-rf"]
+            + namespacesThatMeltIntoSlashes
+    )
     func `Any namespace of the contract is a folder of its own`(namespace: String) throws {
         try fixture.put(content, namespace: namespace)
         #expect(try fixture.get(content, namespace: namespace) == content)
         #expect(try FileManager.default.contentsOfDirectory(atPath: fixture.file("keys")) == [namespace])
+    }
+
+    @Test(arguments: namespacesThatMeltIntoSlashes)
+    func `All folders that lead to a key are synced, whatever the namespace begins or ends with`(namespace: String) {
+        let way = StoreLayout.way(to: "keys/\(namespace)/common/ab").map { Array($0.utf8) }
+        let expected = ["keys", "keys/\(namespace)", "keys/\(namespace)/common", "keys/\(namespace)/common/ab"]
+        #expect(way == expected.map { Array($0.utf8) })
     }
 
     @Test func `The longest prefix of the contract fits a path`() throws {

@@ -77,6 +77,28 @@ import Testing
         #expect(try fixture.get(content, namespace: "emptied", prefix: "a/b") == content)
     }
 
+    @Test func `Empty folders that are no part of the layout, or never had a key, stay`() throws {
+        try fixture.put(content, namespace: "emptied")
+        try fixture.put(content, namespace: "with notes", prefix: "p")
+        let strays = [
+            "keys/keepme", "keys/emptied/operator-notes", "keys/with notes/common/zz", "keys/with notes/custom/a b",
+            "keys/emptied/common/\(Digest(of: content).shard)/folder", "keys/a\u{1}",
+        ]
+        for path in strays {
+            #expect(throws: Never.self) {
+                try FileManager.default.createDirectory(
+                    atPath: fixture.file(path),
+                    withIntermediateDirectories: true
+                )
+            }
+        }
+        try fixture.store.delete(fixture.key(content, namespace: "emptied"))
+        try fixture.store.delete(fixture.key(content, namespace: "with notes", prefix: "p"))
+        for _ in 0..<2 { try fixture.store.removeEmptyFolders() }
+        for path in strays { #expect(fixture.status(fixture.file(path)) != nil, "\(path)") }
+        #expect(fixture.status(fixture.file("keys/with notes/custom/p")) == nil)
+    }
+
     @Test func `A payload that is stored again while it is collected for its age is there afterwards`() async throws {
         let fixture = fixture
         let content = content

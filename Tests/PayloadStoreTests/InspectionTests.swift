@@ -143,13 +143,92 @@ import Testing
         #expect(try inspect() == [])
     }
 
-    @Test func `Files and folders of another user are found, and given back`() throws {
-        try #require(geteuid() == 0, "only root can give files away")
+    @Test(.enabled(if: geteuid() == 0, "only root can give files away"))
+    func `Files and folders of another user are found, and given back`() throws {
         let object = relative(fixture.objectPath(content))
         for path in [object, "keys/ns", "locks/ab"] { #expect(chown(fixture.file(path), 65_534, 65_534) == 0) }
         try expectMended(["wrongOwner \(object)", "wrongOwner keys/ns", "wrongOwner locks/ab"])
         var status = stat()
         #expect(stat(fixture.file(object), &status) == 0 && status.st_uid == 0)
+    }
+
+    /// Lets the store have what is made on demand: a part of the trash, and counters.
+    private func useAll() throws -> (trash: String, key: String) {
+        try fixture.put(content, namespace: "\u{301}x")
+        try fixture.store.moveToTrash(fixture.key(content, namespace: "\u{301}x"), now: 0)
+        _ = try fixture.store.recount(Namespace(validating: "ns".utf8))
+        let folder = "trash/3600/\u{301}x/common/\(Digest(of: content).shard)"
+        return (folder, "\(folder)/\(StoreLayout.keyName(try fixture.key(content)))")
+    }
+
+    @Test func `Nothing is found in a trash, nor in counters`() throws {
+        _ = try useAll()
+        #expect(try inspect() == [])
+    }
+
+    @Test func `Permissions of the trash and of counters are looked at, too`() throws {
+        let (folder, key) = try useAll()
+        // The key's own file, as when an object had as many links as the file system allows.
+        unlink(fixture.file(key))
+        try write(content, to: fixture.file(key))
+        let wrong = ["trash", "trash/3600", folder, "usage", "usage/namespaces", "usage/counting"]
+        for path in wrong { chmod(fixture.file(path), 0o777) }
+        let files = ["usage/epoch", "usage/namespaces/ns", "usage/counting/ns", key]
+        for path in files { chmod(fixture.file(path), 0o666) }
+        try expectMended((wrong + files).map { "wrongMode \($0)" })
+        #expect(fixture.status(fixture.file("usage/namespaces/ns"))?.mode == 0o640)
+        #expect(fixture.status(fixture.file(key))?.mode == 0o440)
+    }
+
+    @Test(.enabled(if: geteuid() == 0, "only root can give files away"))
+    func `A counter and a trash of another user are found, and given back`() throws {
+        _ = try useAll()
+        let paths = ["usage/namespaces/ns", "usage/counting/ns", "usage/epoch", "trash/3600/\u{301}x"]
+        for path in paths { #expect(chown(fixture.file(path), 65_534, 65_534) == 0) }
+        try expectMended(paths.map { "wrongOwner \($0)" })
+    }
+
+    @Test func `What is neither of the trash nor of the counters is found, and never touched`() throws {
+        let (folder, _) = try useAll()
+        let strays = [
+            "trash/note", "trash/-1", "trash/9223372036854775807", "trash/03600", "trash/3600/note", "\(folder)/note",
+            "usage/note", "usage/namespaces/a\u{1}", "usage/counting/folder",
+        ]
+        for path in strays {
+            if path.hasSuffix("note") {
+                try write([1], to: fixture.file(path))
+            } else {
+                #expect(mkdir(fixture.file(path), 0o777) == 0)
+            }
+        }
+        #expect(try inspect(repair: true) == strays.map { "stray \($0)" }.sorted())
+        for path in strays { #expect(fixture.status(fixture.file(path)) != nil) }
+    }
+
+    @Test(arguments: ["trash", "usage"])
+    func `What is no folder, where one is made on demand, is found`(name: String) throws {
+        try write([1], to: fixture.file(name))
+        #expect(try inspect() == ["stray \(name)"])
+        try fixture.store.reportStrayFiles()
+        #expect(fixture.log.text.contains("file: \(name)") || fixture.log.text.contains("\"file\": \(name)"))
+    }
+
+    @Test func `Names that are not UTF-8 are found everywhere`() throws {
+        _ = try useAll()
+        let shard = Digest(of: content).shard
+        let folders = [
+            ".", "objects", "objects/\(shard)", "locks", "incoming", "keys", "keys/ns", "keys/ns/common",
+            "keys/ns/common/\(shard)", "keys/other/custom", "keys/other/custom/p", "quarantine", "trash", "trash/3600",
+            "usage", "usage/namespaces",
+        ]
+        for folder in folders {
+            let path =
+                fixture.file(folder).utf8CString.dropLast() + [CChar(UInt8(ascii: "/")), CChar(bitPattern: 0xFF), 0]
+            close(open(Array(path), O_CREAT | O_WRONLY, 0o600))
+        }
+        let expected = folders.map { "stray " + ($0 == "." ? "" : "\($0)/") + "\u{FFFD}" }
+        #expect(try inspect(repair: true) == expected.sorted())
+        #expect(throws: StoreError.self) { try PayloadStore.create(at: fixture.file("keys")) }
     }
 
     @Test func `What is not the store's is found everywhere, and never touched`() throws {

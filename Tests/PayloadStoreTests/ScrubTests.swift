@@ -143,19 +143,72 @@ import Testing
         #expect(try fixture.get(content) == nil)
     }
 
-    @Test func `The list of lost keys can lead nowhere else`() throws {
+    @Test(arguments: [["\u{301}x", "x\u{600}", "\u{200D}"], ["\u{E9}", "e\u{301}"]])
+    func `Keys of namespaces that are no text for comparing are healed, each of them`(namespaces: [String]) throws {
+        for namespace in namespaces { try fixture.put(content, namespace: namespace) }
+        try harm(fixture.objectPath(content), .flippedBit)
+        #expect(try scrub().flatMap(\.keys).count == 2 + namespaces.count)
+        try fixture.put(content)
+        for namespace in namespaces { #expect(try fixture.get(content, namespace: namespace) == content) }
+        #expect(try fixture.get(content, namespace: "other", prefix: "p/q") == content)
+        #expect(try FileManager.default.contentsOfDirectory(atPath: fixture.file("quarantine")).count == 1)
+    }
+
+    @Test func `The list of lost keys can lead nowhere else, and what it can't mean is kept`() throws {
         let digest = Digest(of: content)
         let name = StoreLayout.keyName(try fixture.key(content))
         let lines = [
             "keys/../../etc/\(digest.shard)/\(name)", "/keys/ns/common/\(digest.shard)/\(name)",
-            "objects/ns/common/\(digest.shard)/\(name)", "keys/ns/common/\(digest.shard)/other", "keys", "",
-            "keys/ns/common/\(digest.shard)/\(name.dropLast())", "keys/ns/common/\(digest.shard)/\(name)",
+            "objects/ns/common/\(digest.shard)/\(name)", "keys/ns/common/\(digest.shard)/other", "keys",
+            "keys/ns/common/\(digest.shard)/\(name.dropLast())", "keys/ns/custom/../\(digest.shard)/\(name)",
+            "keys/ns/custom/\(digest.shard)/\(name)", "keys/ns/common/p/\(digest.shard)/\(name)",
         ]
-        try write(
-            Array(lines.joined(separator: "\n").utf8),
-            to: fixture.file(StoreLayout.quarantined(digest, "keys"))
-        )
-        #expect(try LostKeys(digest, fixture.store.root).paths() == ["keys/ns/common/\(digest.shard)/\(name)"])
+        let key = "keys/ns/common/\(digest.shard)/\(name)"
+        let list = fixture.file(StoreLayout.quarantined(digest, "keys"))
+        let text = Array((lines + ["", key, "", key]).joined(separator: "\n").utf8)
+        try write(text, to: list)
+        let lost = try LostKeys(digest, fixture.store.root).read()
+        #expect(lost.keys == [try fixture.key(content)])
+        #expect(lost.unknown == lines.map { Array($0.utf8) })
+        unlink(fixture.file(key))
+        try fixture.put(content, namespace: "third")
+        #expect(try fixture.get(content) == content)
+        #expect(fixture.status(list) == nil, "the next upload need not read it again")
+        let kept = try FileManager.default.contentsOfDirectory(atPath: fixture.file("quarantine"))
+        #expect(try kept.map { try contents(of: fixture.file("quarantine/\($0)")) } == [text])
+        #expect(fixture.log.text.contains("lines that name none"))
+    }
+
+    @Test func `A key that can't be healed keeps no other from it, and stays on the list`() throws {
+        try harm(fixture.objectPath(content), .flippedBit)
+        #expect(try scrub().flatMap(\.keys).count == 2)
+        let other = fixture.file("keys/other")
+        try FileManager.default.removeItem(atPath: other)
+        try write([], to: other)
+        try fixture.put(content, namespace: "third")
+        #expect(try fixture.get(content) == content)
+        #expect(fixture.log.text.contains("is not healed yet"))
+        unlink(other)
+        try fixture.put(content, namespace: "third")
+        #expect(try fixture.get(content, namespace: "other", prefix: "p/q") == content)
+    }
+
+    @Test func `A key that can't be healed while its namespace is counted is no error, and is healed later`() throws {
+        let other = try Namespace(validating: "other".utf8)
+        _ = try fixture.store.recount(other)
+        try harm(fixture.objectPath(content), .flippedBit)
+        #expect(try scrub().flatMap(\.keys).count == 2)
+        // As another process has it that counts.
+        #expect(truncate(fixture.file("usage/namespaces/other"), 0) == 0)
+        let lock = open(fixture.file("usage/counting/other"), O_RDWR)
+        #expect(flock(lock, LOCK_EX) == 0)
+        try fixture.put(content, namespace: "third")
+        let lines = fixture.log.lines.filter { $0.contains("is not healed yet") }
+        #expect(lines.count == 1 && lines.allSatisfy { $0.hasPrefix("notice") })
+        #expect(try fixture.get(content) == content)
+        close(lock)
+        try fixture.put(content, namespace: "third")
+        #expect(try fixture.get(content, namespace: "other", prefix: "p/q") == content)
     }
 
     /// Uploads of damaged content race its scrub: each payload reads whole afterwards, or not at all.

@@ -4,6 +4,9 @@ import TestSupport
 
 @testable import PayloadStore
 
+/// Namespaces that begin or end with what is one `Character` with a slash beside it.
+let namespacesThatMeltIntoSlashes = ["\u{301}x", "x\u{600}", "\u{200D}", "\u{600}\u{301}"]
+
 /// A store in a temporary folder, with what it logged.
 final class StoreFixture: Sendable {
     let folder: TemporaryFolder
@@ -93,5 +96,15 @@ final class StoreFixture: Sendable {
             timespec(tv_sec: time(nil) - seconds, tv_nsec: 0), timespec(tv_sec: time(nil) - seconds, tv_nsec: 0),
         ]
         utimensat(AT_FDCWD, path, &times, 0)
+    }
+}
+
+extension PayloadStore {
+    /// What does not belong in the upper folders.
+    func strayFiles() throws -> [String] {
+        try Self.upperFolders.flatMap { folder in
+            let found = try strayFiles(in: folder)
+            return found.paths + found.notUTF8
+        }
     }
 }

@@ -51,6 +51,19 @@ import Testing
         #expect(try !fixture.store.moveToTrash(key), "it is gone")
     }
 
+    @Test(arguments: namespacesThatMeltIntoSlashes)
+    func `Any namespace is kept in the trash, and given back`(namespace: String) throws {
+        try fixture.put(content, namespace: namespace)
+        #expect(try fixture.store.moveToTrash(fixture.key(content, namespace: namespace), now: noon))
+        try fixture.store.removeEmptyFolders()
+        #expect(try FileManager.default.contentsOfDirectory(atPath: fixture.file("keys")).isEmpty)
+        #expect(try fixture.get(content, namespace: namespace) == nil)
+        #expect(try fixture.store.undelete(#require(trashed().first)) == .undeleted)
+        #expect(try fixture.get(content, namespace: namespace) == content)
+        try fixture.store.removeEmptyTrash { _ in true }
+        #expect(try FileManager.default.contentsOfDirectory(atPath: fixture.file("trash")).isEmpty)
+    }
+
     @Test func `Content stays as long as the trash has a key of it`() throws {
         try fixture.put(content)
         try fixture.store.moveToTrash(fixture.key(content))
@@ -174,6 +187,140 @@ import Testing
         #expect(try self.trashed().count == 1)
     }
 
+    /// Flips a bit of a file, which is another one then than its other names lead to.
+    private func harmCopy(_ path: String, of content: [UInt8]) throws {
+        var wrong = content
+        wrong[wrong.count / 2] ^= 1
+        unlink(path)
+        try write(wrong, to: path)
+        chmod(path, 0o440)
+    }
+
+    private func quarantined() throws -> [String] {
+        try FileManager.default.contentsOfDirectory(atPath: fixture.file("quarantine"))
+    }
+
+    @Test(arguments: [true, false])
+    func `A key whose file in the trash is damaged gets the content of its object`(canBeRead: Bool) throws {
+        try fixture.put(content)
+        try fixture.put(content, namespace: "other")
+        fixture.setAge(fixture.objectPath(content), seconds: 100 * 86_400)
+        try fixture.store.moveToTrash(fixture.key(content))
+        let trashed = try #require(trashed().first)
+        try harmCopy(fixture.file(trashed.stored.path), of: canBeRead ? content : [1])
+        #expect(try fixture.store.undelete(trashed) == .undeleted)
+        #expect(try fixture.get(content) == content)
+        #expect(inode(try fixture.keyPath(content)) == inode(fixture.objectPath(content)))
+        #expect(try #require(try fixture.store.find(fixture.key(content))).lastStored >= time(nil) - 3600)
+        #expect(try self.trashed().isEmpty)
+        #expect(try quarantined().count == 1, "the damaged file is kept")
+        #expect(fixture.log.text.contains("gets the content of its object"))
+    }
+
+    @Test func `A damaged key in the trash stays there when its object is damaged, too`() throws {
+        try fixture.put(content)
+        try fixture.store.moveToTrash(fixture.key(content))
+        let trashed = try #require(trashed().first)
+        for path in [fixture.file(trashed.stored.path), fixture.objectPath(content)] {
+            try harmCopy(path, of: content)
+        }
+        #expect(throws: StoreError.self) { try fixture.store.undelete(trashed) }
+        #expect(try self.trashed().count == 1)
+        try fixture.put(content, namespace: "other")
+        _ = try fixture.store.scrub { _ in }
+        try fixture.put(content, namespace: "other")
+        #expect(try fixture.store.undelete(trashed) == .undeleted, "an upload has brought the content back")
+    }
+
+    @Test func `An undeletion does not trust an object of the right size, and every key of it is whole afterwards`()
+        throws
+    {
+        try fixture.put(content)
+        try fixture.store.moveToTrash(fixture.key(content))
+        let object = fixture.objectPath(content)
+        try harmCopy(object, of: content)
+        try fixture.put(content, namespace: "other")
+        #expect(try fixture.get(content, namespace: "other") != content, "an upload does not read what is there")
+        #expect(try fixture.store.undelete(#require(trashed().first)) == .undeleted)
+        #expect(try fixture.get(content) == content)
+        #expect(try fixture.get(content, namespace: "other") == content)
+        #expect(try contents(of: object) == content)
+        #expect(try trashed().isEmpty)
+        #expect(try quarantined().count == 1)
+    }
+
+    @Test func `An undeletion does not trust a key of the right size that is there`() throws {
+        try fixture.put(content)
+        try fixture.store.moveToTrash(fixture.key(content))
+        try fixture.put(content)
+        try harmCopy(fixture.keyPath(content), of: content)
+        #expect(try fixture.store.undelete(#require(trashed().first)) == .existed)
+        #expect(try fixture.get(content) == content)
+        #expect(try trashed().isEmpty)
+        #expect(try fixture.store.scrub { Issue.record("\($0)") }.files == 1)
+    }
+
+    @Test func `A key that was stored again as another file is verified, and then needs no undeletion`() throws {
+        try fixture.put(content)
+        try fixture.store.moveToTrash(fixture.key(content))
+        unlink(fixture.objectPath(content))
+        try fixture.put(content)
+        #expect(try fixture.store.undelete(#require(trashed().first)) == .existed)
+        #expect(try fixture.get(content) == content)
+        #expect(try trashed().isEmpty)
+    }
+
+    @Test func `A scrub that takes damaged content away tells of the keys in the trash that have it`() throws {
+        try fixture.put(content)
+        try fixture.put(content, namespace: "other")
+        try fixture.store.moveToTrash(fixture.key(content))
+        chmod(fixture.objectPath(content), 0o600)
+        let file = try #require(FileHandle(forUpdatingAtPath: fixture.objectPath(content)))
+        try file.write(contentsOf: [content[0] ^ 1])
+        try file.close()
+        var found: [Finding] = []
+        _ = try fixture.store.scrub { found.append($0) }
+        #expect(found.count == 1, "once: \(found)")
+        #expect(try found.first?.damage?.trashed == [fixture.key(content)])
+        #expect(try found.first?.damage?.keys == [fixture.key(content, namespace: "other")])
+        #expect(try trashed().count == 1, "the trash still has the key")
+        found = []
+        _ = try fixture.store.scrub { found.append($0) }
+        #expect(try found.map(\.damage?.trashed) == [[fixture.key(content)]], "as long as it is damaged")
+        try fixture.put(content, namespace: "other")
+        #expect(try fixture.store.undelete(#require(trashed().first)) == .undeleted)
+        #expect(try fixture.get(content) == content)
+    }
+
+    @Test func `A scrub reads what only the trash has, and gives it the content of its object, when that is right`()
+        throws
+    {
+        let lost = randomPayload(3_000)
+        for content in [content, lost] {
+            try fixture.put(content)
+            try fixture.store.moveToTrash(fixture.key(content), now: noon)
+        }
+        unlink(fixture.objectPath(lost))
+        #expect(try fixture.store.scrub { Issue.record("\($0)") }.files == 2)
+        for trashed in try trashed() {
+            try harmCopy(
+                fixture.file(trashed.stored.path),
+                of: trashed.stored.size == 3_000 ? lost : content
+            )
+        }
+        var found: [Finding] = []
+        _ = try fixture.store.scrub { found.append($0) }
+        #expect(found.map(\.kind) == [.damaged, .damaged])
+        #expect(try found.flatMap { $0.damage?.trashed ?? [] } == [fixture.key(lost)], "that of the other is right")
+        #expect(try quarantined().count == 1)
+        for trashed in try trashed() where trashed.stored.size != 3_000 {
+            #expect(inode(fixture.file(trashed.stored.path)) == inode(fixture.objectPath(content)))
+            #expect(try fixture.store.undelete(trashed) == .undeleted)
+        }
+        #expect(try fixture.get(content) == content)
+        #expect(files(below: fixture.file("incoming")).isEmpty)
+    }
+
     @Test func `A file that can have no further name is given back as a copy`() throws {
         try fixture.put(content)
         try fixture.store.moveToTrash(fixture.key(content))
@@ -201,7 +348,9 @@ import Testing
     @Test func `Files that are not the trash's are passed over`() throws {
         try fixture.put(content)
         try fixture.store.moveToTrash(fixture.key(content), now: noon)
-        for name in ["1764075600x", "-1", "+1764075600", "01764075600"] {
+        for name in [
+            "1764075600x", "-1", "+1764075600", "01764075600", "9223372036854775807", "1099511627776", "x\u{301}",
+        ] {
             try FileManager.default.copyItem(
                 atPath: fixture.file("trash/1764075600"),
                 toPath: fixture.file("trash/\(name)")
@@ -209,7 +358,8 @@ import Testing
         }
         try write([1], to: fixture.file("trash/7"))
         try write([1], to: fixture.file("trash/1764075600/note"))
-        #expect(try trashed().filter { $0.deleted >= 0 }.count == 1)
+        #expect(try trashed().map(\.deleted) == [1_764_075_600])
+        #expect(try fixture.store.trashed(fixture.key(content)).count == 1)
     }
 
     /// Whoever deletes, gives back, purges and uploads at once finds each payload whole, and nothing is lost that

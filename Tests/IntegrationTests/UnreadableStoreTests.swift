@@ -1,0 +1,108 @@
+import Foundation
+import PayloadKey
+import TestSupport
+import Testing
+
+/// `lps` on a store of which its user may not read or change everything: one bad folder is no reason to leave the others.
+@Suite(.serialized, .enabled(if: geteuid() == 0, "only root can give files away and become another user"))
+struct UnreadableStoreTests {
+    private let local: LocalStore
+    private let content = Array("a payload".utf8)
+    private let nobody: uid_t = 65_534
+
+    init() throws {
+        local = try LocalStore()
+        chmod(local.folder.path, 0o755)
+    }
+
+    /// Gives the store to another user, but for some of it, which that user may see with `mode`.
+    private func giveAway(except paths: [String], mode: mode_t) throws {
+        #expect(try run("chown", ["-R", "\(nobody):\(nobody)", local.path]).status == 0)
+        for path in paths {
+            #expect(chown("\(local.path)/\(path)", 0, 0) == 0 && chmod("\(local.path)/\(path)", mode) == 0)
+        }
+    }
+
+    private func lps(_ arguments: [String]) throws -> (status: Int32, output: String) {
+        let user = ["--reuid", "\(nobody)", "--regid", "\(nobody)", "--clear-groups", Project.binary("lps")]
+        return try run("setpriv", user + [arguments[0], "--store", local.path] + arguments.dropFirst())
+    }
+
+    private func shard(_ content: [UInt8]) -> String { String(Digest(of: content).hex.prefix(2)) }
+
+    /// Payloads in shards of their own.
+    private func contents(_ count: Int) -> [[UInt8]] {
+        var contents: [String: [UInt8]] = [:]
+        var number = 0
+        while contents.count < count {
+            let content = Array("payload \(number)".utf8)
+            contents[shard(content)] = content
+            number += 1
+        }
+        return Array(contents.values)
+    }
+
+    @Test(arguments: [0o700, 0o744] as [mode_t])
+    func `A scrub reads all that can be read, and tells of the rest`(mode: mode_t) throws {
+        let contents = contents(3)
+        for content in contents { try local.put(content, "ns") }
+        try local.put(contents[0], "secret")
+        let damaged = "\(local.path)/objects/\(shard(contents[0]))/\(Digest(of: contents[0]).hex)"
+        chmod(damaged, 0o600)
+        try write(Array("payload ?".utf8), to: damaged)
+        chmod(damaged, 0o440)
+        let secrets = ["objects/\(shard(contents[1]))", "keys/secret"]
+        try giveAway(except: secrets, mode: mode)
+        for options in [[], ["--repair"]] {
+            let result = try lps(["scrub", "--json"] + options)
+            #expect(result.status == 1)
+            let rows = try result.output.split(separator: "\n").map { line in
+                try #require(JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: Any], "\(line)")
+            }
+            func paths(_ kind: String) -> [String] {
+                rows.filter { $0["kind"] as? String == kind }.compactMap { $0["path"] as? String }
+            }
+            #expect(paths("wrongOwner").sorted() == secrets.sorted())
+            #expect(!paths("unreadable").isEmpty)
+            #expect(paths("unreadable").allSatisfy { path in secrets.contains { path.hasPrefix($0) } })
+            #expect(Set(paths("unreadable")).count == paths("unreadable").count, "each once")
+            // What is damaged elsewhere is taken away by the first.
+            #expect(paths("damaged").count == (options.isEmpty ? 1 : 0))
+        }
+        #expect(try local.get(local.key(contents[0], "ns")) == nil)
+        #expect(try local.get(local.key(contents[2], "ns")) == contents[2])
+        #expect(!FileManager.default.fileExists(atPath: "\(local.path)/last-scrub.json"), "it was not complete")
+    }
+
+    @Test func `An undeletion gives back what it can, and tells of the rest`() throws {
+        let contents = contents(4)
+        for content in contents { try local.store.moveToTrash(local.put(content, "ns"), now: 0) }
+        try local.store.moveToTrash(local.put(content, "secret"), now: 0)
+        let trash = "trash/3600"
+        try giveAway(except: ["\(trash)/secret"], mode: 0o700)
+        let hidden = try local.store.trashed(local.key(contents[0], "ns"))[0].stored.path
+        #expect(chown("\(local.path)/\(hidden)", 0, 0) == 0 && chmod("\(local.path)/\(hidden)", 0o400) == 0)
+        let result = try lps(["undelete"])
+        #expect(result.status == 1)
+        #expect(result.output.contains("undeleted 3 keys"))
+        #expect(result.output.contains("\(try local.key(contents[0], "ns")) is not undeleted"))
+        #expect(result.output.contains("\(trash)/secret: Permission denied"))
+        #expect(try local.keys() == Set(contents.dropFirst().map { try local.key($0, "ns") }))
+    }
+
+    @Test(arguments: [[], ["--keep-trash", "1d"]])
+    func `A collection deletes what it can, and tells of the rest`(options: [String]) throws {
+        let contents = contents(3)
+        let names = ["a", "b", "c"]
+        for (content, name) in zip(contents, names) { try local.makeOld(local.put(content, name), days: 3) }
+        // Of one, the name can't be taken; the folder of another one can't be read.
+        try giveAway(except: ["keys/a/common/\(shard(contents[0]))"], mode: 0o755)
+        #expect(chown("\(local.path)/keys/b", 0, 0) == 0 && chmod("\(local.path)/keys/b", 0o700) == 0)
+        let result = try lps(["gc", "--older-than", "2d"] + options)
+        #expect(result.status == 1)
+        #expect(result.output.contains("\(try local.key(contents[0], "a")) is not deleted"))
+        #expect(result.output.contains("keys/b: Permission denied"))
+        #expect(result.output.contains("deleted 1 keys"))
+        #expect(try local.keys() == Set(zip(contents, names).dropLast().map { try local.key($0, $1) }))
+    }
+}
