@@ -59,6 +59,7 @@ let package = Package(
             ]
         ),
         .target(name: "ByteSize"),
+        .target(name: "Version"),
         .target(name: "Scoreboard", dependencies: ["CLinux"]),
         .target(
             name: "StorePolicy",
@@ -69,6 +70,7 @@ let package = Package(
             name: "lps-worker",
             dependencies: [
                 "ByteSize", "FastCGI", "PayloadService", "PayloadStore", "Scoreboard", "StorePolicy",
+                "Version",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ]
@@ -76,7 +78,7 @@ let package = Package(
         .executableTarget(
             name: "lps",
             dependencies: [
-                "ByteSize", "PayloadKey", "PayloadStore", "StorePolicy", "TarArchive",
+                "ByteSize", "PayloadKey", "PayloadStore", "StorePolicy", "TarArchive", "Version",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "SystemPackage", package: "swift-system"),

@@ -9,3 +9,9 @@
 
 // memfd_create(2) with MFD_CLOEXEC.
 static inline int memory_file(const char *name) { return (int)syscall(SYS_memfd_create, name, 1U); }
+
+// accept4(2) with SOCK_CLOEXEC, which is this number: with its header, Swift would lose what Glibc has of it.
+static inline int accept_closed_on_exec(int listener)
+{
+    return (int)syscall(SYS_accept4, listener, (void *)0, (void *)0, 02000000);
+}

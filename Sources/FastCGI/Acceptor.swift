@@ -97,7 +97,7 @@ final class Acceptor: Sendable {
     }
 
     private func accept(_ listener: Int32) -> Int32? {
-        let connection = Glibc.accept(listener, nil, nil)
+        let connection = accept_closed_on_exec(listener)
         guard connection < 0 else { return connection }
         let error = Errno(rawValue: errno)
         switch error {

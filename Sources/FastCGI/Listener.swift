@@ -66,15 +66,25 @@ public final class Listener: Sendable {
     /// Takes over a socket that another program in this process has bound to `address`, and left with
     /// ``keepForSuccessor()``.
     ///
+    /// - Parameter access: who may connect to a unix socket from now on.
     /// - Throws: ``FastCGIError`` when it is not one.
-    public init(handedOver descriptor: Int32, _ address: ListenAddress) throws(FastCGIError) {
+    public init(
+        handedOver descriptor: Int32,
+        _ address: ListenAddress,
+        access: Access = Access()
+    ) throws(FastCGIError) {
         guard Self.isListening(descriptor) else {
             throw FastCGIError("descriptor \(descriptor), handed over for \(address), is not a listening socket")
         }
         name = address.description
         self.descriptor = descriptor
-        if case .unix(let path) = address { socketFile = SocketFile(path: path) } else { socketFile = nil }
         isOwn = true
+        if case .unix(let path) = address {
+            socketFile = SocketFile(path: path)
+            try Self.grant(access, path)
+        } else {
+            socketFile = nil
+        }
         try Self.prepare(descriptor, name)
     }
 
@@ -111,18 +121,14 @@ public final class Listener: Sendable {
     private static func bindUnix(_ path: String, _ access: Access) throws(FastCGIError) -> Int32 {
         let address = try UnixAddress(path)
         try removeStaleSocket(path, address)
-        let descriptor = try systemCall("open a socket for \(path)") { socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0) }
+        let descriptor = try systemCall("open a socket for \(path)") {
+            socket(AF_UNIX, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
+        }
         do {
             // No one may connect before mode and owner are right. Linux gives the file the socket's own mode, less the umask.
             try systemCall("change the mode of the socket for \(path)") { fchmod(descriptor, 0o600) }
             try systemCall("bind \(path)") { address.withPointer { bind(descriptor, $0, $1) } }
-            if access.owner != nil || access.group != nil {
-                // -1 leaves a value as it is (chown(2)).
-                try systemCall("change the owner of \(path)") {
-                    chown(path, access.owner ?? .max, access.group ?? .max)
-                }
-            }
-            try systemCall("change the mode of \(path)") { chmod(path, access.mode) }
+            try grant(access, path)
         } catch {
             close(descriptor)
             throw error
@@ -130,9 +136,21 @@ public final class Listener: Sendable {
         return descriptor
     }
 
+    private static func grant(_ access: Access, _ path: String) throws(FastCGIError) {
+        if access.owner != nil || access.group != nil {
+            // -1 leaves a value as it is (chown(2)).
+            try systemCall("change the owner of \(path)") {
+                chown(path, access.owner ?? .max, access.group ?? .max)
+            }
+        }
+        try systemCall("change the mode of \(path)") { chmod(path, access.mode) }
+    }
+
     private static func removeStaleSocket(_ path: String, _ address: UnixAddress) throws(FastCGIError) {
         guard SocketFile(path: path) != nil else { return }
-        let probe = try systemCall("open a socket for \(path)") { socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0) }
+        let probe = try systemCall("open a socket for \(path)") {
+            socket(AF_UNIX, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
+        }
         defer { close(probe) }
         do {
             try systemCall("connect \(path)") { address.withPointer { connect(probe, $0, $1) } }
@@ -155,7 +173,7 @@ public final class Listener: Sendable {
         }
         defer { freeaddrinfo(found) }
         let descriptor = try systemCall("open a socket for \(name)") {
-            socket(address.ai_family, address.ai_socktype, address.ai_protocol)
+            socket(address.ai_family, address.ai_socktype | Int32(SOCK_CLOEXEC.rawValue), address.ai_protocol)
         }
         do {
             var on: Int32 = 1

@@ -32,6 +32,11 @@ public struct WorkerThread: Sendable {
         self.thread = thread
     }
 
+    /// Sends the thread a signal (pthread_kill(3)). It must not have been joined.
+    public func signal(_ number: Int32) {
+        pthread_kill(thread, number)
+    }
+
     /// Waits until the thread has ended.
     public func join() {
         pthread_join(thread, nil)

@@ -74,7 +74,8 @@ public struct PayloadService: Sendable {
             return try GetEndpoint(store: store).respond(to: request, trace)
         case "/lps/ping":
             trace.endpoint = .ping
-            try request.checkMethod("GET")
+            // Load balancers like to ask with HEAD, of which nginx leaves out the content.
+            if !request.method.elementsEqual("HEAD".utf8) { try request.checkMethod("GET") }
             return ServiceResponse(
                 .ok,
                 headers: [("Content-Type", "text/plain; charset=utf-8")],

@@ -106,11 +106,11 @@ struct PutEndpoint {
     ) throws -> VerifiedUpload {
         switch body {
         case .file(let path):
-            return try store.verify(uploadAt: path, length: length, digest: digest, onPiece: trace.checkTime)
+            return try store.verify(uploadAt: path, length: length, digest: digest, onPiece: trace.advance)
         case .stream(let source):
             return try store.receive(
                 from: { buffer in
-                    try trace.checkTime()
+                    try trace.advance()
                     return try source(buffer)
                 },
                 length: length,

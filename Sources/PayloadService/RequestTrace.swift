@@ -15,6 +15,8 @@ public final class RequestTrace {
     public enum Phase: String, CaseIterable, Sendable {
         /// Reading header fields, opening files.
         case checking
+        /// Reading the body of a request to the codec server.
+        case parsing
         /// Reading an upload for its digest, and where the web server has not written it, writing it.
         case hashing
         /// Waiting until content and names are on disk.
@@ -45,6 +47,8 @@ public final class RequestTrace {
     public private(set) var isTimedOut = false
     /// Called when a phase has ended, with the time that it took; ``phase`` is the next one.
     public var onPhase: (_ ended: Phase, _ took: Duration) -> Void = { _, _ in }
+    /// Called with each piece of long work.
+    public var onPiece: () -> Void = {}
 
     var subject = Subject()
     private let start = ContinuousClock.now
@@ -91,10 +95,13 @@ public final class RequestTrace {
         phaseStart = .now
     }
 
-    /// Makes sure that the request has not taken longer than it may.
-    ///
-    /// - Throws: an error whose description is one line.
-    public func checkTime() throws {
+    /// A piece of long work is done. Makes sure that the request has not taken longer than it may.
+    func advance() throws {
+        onPiece()
+        try checkTime()
+    }
+
+    private func checkTime() throws {
         guard let timeout, age > timeout else { return }
         isTimedOut = true
         throw RequestTimeout(limit: timeout, phase: phase)
@@ -111,5 +118,5 @@ struct RequestTimeout: Error, CustomStringConvertible {
     let limit: Duration
     let phase: RequestTrace.Phase
 
-    var description: String { "the request took over \(limit.components.seconds) s, and was given up while \(phase)" }
+    var description: String { "the request took over \(limit), and was given up while \(phase)" }
 }

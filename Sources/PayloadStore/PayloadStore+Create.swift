@@ -2,33 +2,122 @@ import Glibc
 import SystemPackage
 
 extension PayloadStore {
-    /// Makes an empty store at `path`, which must not exist or be an empty folder (or file system); folders get mode
-    /// 0750.
+    /// Who may use a store that is made.
+    public struct Access: Sendable {
+        /// Who owns all of the store: the user and the group of nginx's worker processes.
+        public struct Owner: Sendable, Equatable {
+            /// The user's number.
+            public let user: uid_t
+            /// The group's number.
+            public let group: gid_t
+
+            /// Makes an owner of two numbers.
+            public init(user: uid_t, group: gid_t) {
+                self.user = user
+                self.group = group
+            }
+        }
+
+        /// The owner; `nil`: whoever makes the store.
+        public var owner: Owner?
+        /// The mode of the store's own folder, which decides who may enter any other; `nil`: 0750, less the umask.
+        public var mode: mode_t?
+
+        /// Makes access rights.
+        public init(owner: Owner? = nil, mode: mode_t? = nil) {
+            self.owner = owner
+            self.mode = mode
+        }
+    }
+
+    /// Makes an empty store at `path`, which must not exist, or be an empty folder (or file system), or what a creation
+    /// that was cut off has left.
     ///
     /// `layout.json` is written last: a folder that has it has everything else.
     ///
-    /// - Throws: ``StoreError`` naming the folder or file that could not be made; a store or other content that is
-    ///   already there stays untouched.
-    public static func create(at path: String) throws(StoreError) {
+    /// - Returns: whether it was made; `false` when there is a store already, which stays as it is.
+    /// - Throws: ``StoreError`` naming the folder or file that could not be made, or what is there instead; also when
+    ///   there is a store with other access rights than `access` asks for. What is there stays untouched.
+    @discardableResult
+    public static func create(at path: String, access: Access = Access()) throws(StoreError) -> Bool {
         _ = try systemCall("make folder \(path)", expecting: .fileExists) { mkdir(path, 0o750) }
         let root = Descriptor(
             try systemCall("open folder \(path)") { Glibc.open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC) }
         )
-        let entries = try root.entries(".")
-        let present = entries.names.filter { $0 != StoreLayout.lostAndFound } + entries.notUTF8
-        guard present.isEmpty else {
-            throw StoreError(.system, "\(path) is not empty: it has '\(present[0])'")
+        // Empty, it is of a creation that was cut off.
+        if let description = try root.status(of: StoreLayout.description), description.size > 0 {
+            try checkFormat(root, path)
+            try check(access, of: root, path)
+            return false
         }
+        try checkNothingIsThere(root, path)
+        try access.apply(to: root, path)
         for folder in StoreLayout.folders {
-            try systemCall("make folder \(path)/\(folder)") { mkdirat(root.rawValue, folder, 0o750) }
+            let name = "\(path)/\(folder)"
+            _ = try systemCall("make folder \(name)", expecting: .fileExists) { mkdirat(root.rawValue, folder, 0o750) }
+            try access.applyOwner(to: root.open(folder, O_RDONLY | O_DIRECTORY), name)
         }
         for shard in StoreLayout.shards {
-            _ = try root.open("\(StoreLayout.locks)/\(shard)", O_RDWR | O_CREAT, mode: 0o640)
+            let lock = StoreLayout.lock(shard)
+            try access.applyOwner(to: root.open(lock, O_RDWR | O_CREAT, mode: 0o640), "\(path)/\(lock)")
         }
-        let file = try root.open(StoreLayout.description, O_WRONLY | O_CREAT | O_EXCL, mode: 0o640)
-        let json = Array(StoreFormat.current.json.utf8)
-        try file.write(json, StoreLayout.description)
-        try file.synchronize(StoreLayout.description)
+        try writeDescription(root, path, access)
+        return true
+    }
+
+    /// Anything but a store's folders without a file in them is someone else's.
+    private static func checkNothingIsThere(_ root: Descriptor, _ path: String) throws(StoreError) {
+        let ours = StoreLayout.folders + [StoreLayout.lostAndFound, StoreLayout.description]
+        let entries = try root.entries(".")
+        if let name = entries.notUTF8.first ?? entries.names.first(where: { !ours.contains($0) }) {
+            throw StoreError(.system, "\(path) is not empty: it has '\(name)'")
+        }
+        for folder in StoreLayout.folders where folder != StoreLayout.locks && entries.names.contains(folder) {
+            let files = try root.entries(folder)
+            if let file = files.names.first ?? files.notUTF8.first {
+                throw StoreError(.system, "\(path) is not empty: it has '\(folder)/\(file)'")
+            }
+        }
+    }
+
+    private static func check(_ access: Access, of root: Descriptor, _ path: String) throws(StoreError) {
+        var status = stat()
+        try systemCall("stat \(path)") { fstat(root.rawValue, &status) }
+        if let owner = access.owner, owner != Access.Owner(user: status.st_uid, group: status.st_gid) {
+            throw StoreError(
+                .system,
+                "store \(path) belongs to \(status.st_uid):\(status.st_gid), not to \(owner.user):\(owner.group)"
+            )
+        }
+        let mode = status.st_mode & 0o7777
+        if let wanted = access.mode, wanted != mode {
+            throw StoreError(
+                .system,
+                "store \(path) has mode 0\(String(mode, radix: 8)), not 0\(String(wanted, radix: 8))"
+            )
+        }
+    }
+
+    private static func writeDescription(_ root: Descriptor, _ path: String, _ access: Access) throws(StoreError) {
+        let name = StoreLayout.description
+        let file = try root.open(name, O_WRONLY | O_CREAT, mode: 0o640)
+        try access.applyOwner(to: file, "\(path)/\(name)")
+        try file.write(Array(StoreFormat.current.json.utf8), name)
+        try file.synchronize(name)
         try root.synchronize(path)
+    }
+}
+
+extension PayloadStore.Access {
+    fileprivate func apply(to root: Descriptor, _ path: String) throws(StoreError) {
+        try applyOwner(to: root, path)
+        if let mode {
+            try systemCall("change the mode of \(path)") { fchmod(root.rawValue, mode) }
+        }
+    }
+
+    fileprivate func applyOwner(to file: Descriptor, _ path: String) throws(StoreError) {
+        guard let owner else { return }
+        try systemCall("change the owner of \(path)") { fchown(file.rawValue, owner.user, owner.group) }
     }
 }

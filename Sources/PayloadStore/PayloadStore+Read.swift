@@ -25,9 +25,10 @@ public struct StoredPayload: Sendable {
 
     /// Reads the whole payload and makes sure that it is what was stored.
     ///
-    /// - Throws: ``StoreError`` with code `damaged` when its digest is another one.
-    public func check(_ digest: Digest) throws {
-        let actual = try content.digest()
+    /// - Parameter onPiece: called with each piece; what it throws ends the reading.
+    /// - Throws: ``StoreError`` with code `damaged` when its digest is another one, or what `onPiece` throws.
+    public func check(_ digest: Digest, onPiece: () throws -> Void = {}) throws {
+        let actual = try content.digest(onPiece: onPiece)
         guard actual == digest else {
             throw StoreError(.damaged, "\(path) is damaged: its content has digest \(actual)")
         }

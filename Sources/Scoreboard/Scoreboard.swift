@@ -1,5 +1,6 @@
 import CLinux
 import Glibc
+import Synchronization
 
 /// Memory that the processes of a pool share: what each has counted, and what each of its threads is doing.
 ///
@@ -39,6 +40,8 @@ public final class Scoreboard: Sendable {
     private let descriptor: Int32
     private let words: Words
     private let own: Int
+    /// One reader of this process at a time: they share the descriptor, and with it the lock.
+    private let reading = Mutex(())
 
     /// Opens the pool's scoreboard, makes it when there is none, and takes a slot.
     ///
@@ -59,6 +62,7 @@ public final class Scoreboard: Sendable {
         }
         words = Words(memory, count: Self.words)
         do {
+            try Self.lock(descriptor, Self.makerByte, F_WRLCK, "lock \(path)")
             own = try Self.takeSlot(descriptor, path)
             try Self.reserve(own, threads, descriptor, path)
         } catch {
@@ -66,6 +70,13 @@ public final class Scoreboard: Sendable {
             close(descriptor)
             throw error
         }
+        begin(threads: threads)
+        try Self.lock(descriptor, Self.makerByte, F_UNLCK, "unlock \(path)")
+    }
+
+    /// Makes the slot's head this process's. Under the maker's lock: whoever reads heads must not see a new process in
+    /// the slot beside the old one's head.
+    private func begin(threads: Int) {
         let head = head(own)
         if head[Head.running] != 0 { head.add(1, to: Head.deaths) }
         for thread in 0..<threads {
@@ -138,10 +149,12 @@ public final class Scoreboard: Sendable {
 
     /// How many processes ended otherwise than by stopping: killed, or crashed.
     public var deaths: UInt64 {
-        (0..<Self.maximumProcesses).reduce(0) { deaths, slot in
-            let head = head(slot)
-            let isDead = head[Head.running] != 0 && !isTaken(slot)
-            return deaths &+ head[Head.deaths] &+ (isDead ? 1 : 0)
+        whileNoneBegins {
+            (0..<Self.maximumProcesses).reduce(0) { deaths, slot in
+                let head = head(slot)
+                let isDead = !isTaken(slot) && head[Head.running] != 0
+                return deaths &+ head[Head.deaths] &+ (isDead ? 1 : 0)
+            }
         }
     }
 
@@ -157,10 +170,22 @@ public final class Scoreboard: Sendable {
 
     /// The processes that are running.
     public var processes: [Process] {
-        (0..<Self.maximumProcesses).compactMap { slot in
-            let head = head(slot)
-            guard head[Head.running] != 0, isTaken(slot) else { return nil }
-            return Process(pid: head[Head.pid], started: head[Head.started], threads: threads(of: slot))
+        whileNoneBegins {
+            (0..<Self.maximumProcesses).compactMap { slot in
+                let head = head(slot)
+                guard head[Head.running] != 0, isTaken(slot) else { return nil }
+                return Process(pid: head[Head.pid], started: head[Head.started], threads: threads(of: slot))
+            }
+        }
+    }
+
+    /// Reads heads while no process takes a slot.
+    private func whileNoneBegins<Result>(_ read: () -> Result) -> Result {
+        // Without the lock, what is read may be a moment's mixture, which is better than nothing.
+        reading.withLock { _ in
+            try? Self.lock(descriptor, Self.makerByte, F_RDLCK, "lock the scoreboard")
+            defer { try? Self.lock(descriptor, Self.makerByte, F_UNLCK, "unlock the scoreboard") }
+            return read()
         }
     }
 
@@ -213,16 +238,26 @@ public final class Scoreboard: Sendable {
         guard status.st_mode & S_IFMT == S_IFREG else { throw ScoreboardError("\(path) is not a regular file") }
         var head: [UInt64] = [0, 0]
         let headSize = head.count * 8
-        if status.st_size == 0 {
+        guard pread(descriptor, &head, headSize, 0) >= 0 else { throw .system("read \(path)") }
+        // One without a head is new, or its maker could not finish it.
+        let isNew = head[0] == 0
+        guard isNew || (head[0] == magic && status.st_size == words * 8) else {
+            throw ScoreboardError("\(path) is no scoreboard of this version, stop the pool and remove it")
+        }
+        if isNew {
             guard ftruncate(descriptor, off_t(words * 8)) == 0 else { throw .system("lengthen \(path)") }
-            try allocate(descriptor, 0, headWords * 8, path)
+            // Nobody but the users of one pool gets into its folder: the umask is not needed.
+            guard fchmod(descriptor, 0o660) == 0 else { throw .system("change the mode of \(path)") }
+        }
+        // What is read of every slot. A page that is touched first when the file system is full would end the process
+        // (SIGBUS), also by a read.
+        try allocate(descriptor, 0, headWords * 8, path)
+        for slot in 0..<maximumProcesses {
+            try allocate(descriptor, (headWords + slot * slotWords) * 8, (slotHead + counters) * 8, path)
+        }
+        if isNew {
             head = [magic, UInt64(time(nil))]
             guard pwrite(descriptor, head, headSize, 0) == headSize else { throw .system("write \(path)") }
-        } else {
-            guard pread(descriptor, &head, headSize, 0) >= 0 else { throw .system("read \(path)") }
-            guard head[0] == magic, status.st_size == words * 8 else {
-                throw ScoreboardError("\(path) is no scoreboard of this version, remove it")
-            }
         }
     }
 
@@ -231,7 +266,6 @@ public final class Scoreboard: Sendable {
         throw ScoreboardError("\(path) has all of its \(maximumProcesses) processes, one more can't join the pool")
     }
 
-    /// A page that is touched first when the file system is full would end the process (SIGBUS).
     private static func reserve(
         _ slot: Int,
         _ threads: Int,

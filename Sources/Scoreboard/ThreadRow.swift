@@ -7,7 +7,8 @@ import Synchronization
 /// "seqlock"), so that a reader notices a change and reads again.
 public struct ThreadRow: Sendable {
     static let words = 64
-    private static let textStart = 6
+    private static let progress = 6
+    private static let textStart = 7
     /// Bytes that the text may have; what is longer is cut.
     public static let textLimit = (words - textStart) * 8
 
@@ -25,6 +26,8 @@ public struct ThreadRow: Sendable {
         public var since: UInt64
         /// Since when it has its request; zero while it has none.
         public var requestSince: UInt64
+        /// When it has last got on with its work; a change of state is one, too.
+        public var progress: UInt64
         /// How many requests it has ended.
         public var requests: UInt64
         /// What the request is about.
@@ -32,6 +35,7 @@ public struct ThreadRow: Sendable {
 
         /// Makes a state.
         public init(code: UInt64, since: UInt64, requestSince: UInt64, requests: UInt64, text: [UInt8]) {
+            progress = since
             self.code = code
             self.since = since
             self.requestSince = requestSince
@@ -49,6 +53,7 @@ public struct ThreadRow: Sendable {
         words[2] = state.since
         words[3] = state.requestSince
         words[4] = state.requests
+        words[Self.progress] = state.progress
         let text = state.text.prefix(Self.textLimit)
         words[5] = UInt64(text.count)
         for (index, byte) in stride(from: text.startIndex, to: text.endIndex, by: 8).enumerated() {
@@ -57,6 +62,11 @@ public struct ThreadRow: Sendable {
         }
         atomicMemoryFence(ordering: .releasing)
         words[0] = sequence &+ 2
+    }
+
+    /// Says that the thread gets on with its work.
+    public func touch() {
+        words[Self.progress] = monotonicNow()
     }
 
     /// Reads the state. `nil` when it changed every time that it was looked at.
@@ -76,7 +86,9 @@ public struct ThreadRow: Sendable {
     private static func state(_ words: [UInt64]) -> State {
         let count = Int(min(words[5], UInt64(textLimit)))
         let text = (0..<count).map { UInt8(truncatingIfNeeded: words[textStart + $0 / 8] >> UInt64($0 % 8 * 8)) }
-        return State(code: words[1], since: words[2], requestSince: words[3], requests: words[4], text: text)
+        var state = State(code: words[1], since: words[2], requestSince: words[3], requests: words[4], text: text)
+        state.progress = words[progress]
+        return state
     }
 }
 

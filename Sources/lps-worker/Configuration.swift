@@ -121,8 +121,11 @@ extension Configuration.Settings {
         slowLogAfter = try source.duration(options.slowLogAfter, "SLOW_LOG_AFTER")
         requestTimeout = try source.duration(options.requestTimeout, "REQUEST_TIMEOUT")
         maximumRequests =
-            try source.setting(options.maxRequests, "MAX_REQUESTS", "a number of requests, 0 for no end", UInt64.init)
-            .flatMap { $0 == 0 ? nil : $0 }
+            try source.setting(options.maxRequests, "MAX_REQUESTS", "a number of requests up to 10^12, or 0 for no end")
+        {
+            UInt64($0).flatMap { $0 <= 1_000_000_000_000 ? $0 : nil }
+        }
+        .flatMap { $0 == 0 ? nil : $0 }
         let format = try source.setting(options.accessFormat, "ACCESS_FORMAT", "text with $names") { $0 }
         accessFormat = try AccessFormat(parsing: format ?? AccessFormat.standard)
         policy = try source.setting(options.policy, "POLICY", "a path", { $0 }).map(Self.policy) ?? StorePolicy()

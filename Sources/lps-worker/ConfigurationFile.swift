@@ -62,7 +62,21 @@ struct ConfigurationFile {
     private static func unquoted(_ text: Substring) -> String? {
         guard let quote = text.first, quote == "\"" || quote == "'" else { return String(text) }
         guard text.count >= 2, text.last == quote else { return nil }
-        return String(text.dropFirst().dropLast())
+        let inner = text.dropFirst().dropLast()
+        guard quote == "\"" else { return String(inner) }
+        // As in systemd's file: a backslash takes the meaning from a quote or another backslash.
+        var value = ""
+        var isEscaped = false
+        for character in inner {
+            if isEscaped || character != "\\" {
+                if isEscaped, character != "\"", character != "\\" { value.append("\\") }
+                value.append(character)
+                isEscaped = false
+            } else {
+                isEscaped = true
+            }
+        }
+        return isEscaped ? nil : value
     }
 
     private static func trimmed(_ text: Substring) -> Substring {

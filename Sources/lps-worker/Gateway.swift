@@ -68,13 +68,14 @@ final class Gateway: Sendable {
             id: trace.id ?? ""
         )
         thread.turn(to: .checking, subject)
+        trace.onPiece = { thread.advanced() }
         trace.onPhase = { [unowned trace, scoreboard] ended, took in
             subject.learn(from: trace)
             thread.turn(to: Activity(trace.phase), subject)
             switch ended {
             case .hashing: scoreboard.add(took, to: PoolCounter.hash)
             case .committing: scoreboard.add(took, to: PoolCounter.commit)
-            case .checking, .answering: break
+            case .checking, .parsing, .answering: break
             }
         }
     }
@@ -115,7 +116,7 @@ final class Gateway: Sendable {
         case .produced(let length, let produce):
             try request.write(text: head + "Content-Length: \(length)\r\n\r\n")
             try produce { piece in
-                try trace.checkTime()
+                trace.onPiece()
                 try request.write(piece)
             }
         }

@@ -4,6 +4,7 @@ import Glibc
 import Logging
 import PayloadService
 import PayloadStore
+import Version
 
 /// The command line of a worker process.
 @main
@@ -172,14 +173,16 @@ struct LPSWorker: ParsableCommand {
     var accessFormat: String?
 
     func run() throws {
+        // Before anything can start a thread: each inherits the mask, and one waits for the signals.
+        let signals = check ? nil : Signals()
         do {
             let configuration = try configuration()
-            if check {
+            guard let signals else {
                 try Worker.check(configuration)
-                writeLine("lps-worker: the configuration is good")
-            } else {
-                try Worker(configuration, reread: { () throws(ConfigurationError) in try self.configuration() }).run()
+                return writeLine("lps-worker: the configuration is good")
             }
+            try Worker(configuration, reread: { () throws(ConfigurationError) in try self.configuration() })
+                .run(signals)
         } catch {
             writeLine(Worker.priority(.error) + "lps-worker: \(error)")
             throw Self.exitCode(for: error)

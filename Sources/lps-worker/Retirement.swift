@@ -11,6 +11,11 @@ final class Retirement: Sendable {
         limit.store(maximum.map { $0 + UInt64.random(in: 0...$0 / 10) } ?? .max, ordering: .relaxed)
     }
 
+    /// Begins to count anew.
+    func putOff() {
+        requests.store(0, ordering: .relaxed)
+    }
+
     /// Counts a request; true from the one on that reaches the limit.
     func isDue() -> Bool {
         requests.add(1, ordering: .relaxed).newValue >= limit.load(ordering: .relaxed)

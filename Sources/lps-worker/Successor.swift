@@ -4,7 +4,7 @@ import Glibc
 /// The process that goes on in this one's place, with its id and its sockets: the same program, or what an upgrade has
 /// put there.
 enum Successor {
-    /// Names the descriptor of a socket that this process's predecessor has bound.
+    /// Names a socket that this process's predecessor has bound: descriptor, `:`, address.
     private static let variable = "LPS_HANDED_OVER"
 
     /// Runs the program again, with the same arguments (execve(2)). Clients go on to connect meanwhile: the kernel keeps
@@ -15,26 +15,44 @@ enum Successor {
         do throws(FastCGIError) {
             for listener in listeners {
                 let descriptor = try listener.keepForSuccessor()
-                if listener.isOwn { setenv(variable, "\(descriptor)", 1) }
+                if listener.isOwn { setenv(variable, "\(descriptor):\(listener.name)", 1) }
             }
         } catch {
             return error
         }
-        let program = CommandLine.arguments.first ?? "lps-worker"
         var arguments = CommandLine.arguments.map { strdup($0) } + [nil]
-        // ETXTBSY: someone is still writing the program, or a process that they have just started has it open.
-        for _ in 0..<100 {
+        // An upgrade may be replacing the program just now: not there for a moment, or still being written, or open in
+        // a process that the installer has just started (ETXTBSY).
+        for _ in 0..<250 {
             execvp(program, &arguments)
-            guard errno == ETXTBSY else { break }
+            guard errno == ETXTBSY || errno == ENOENT else { break }
             usleep(20_000)
         }
-        return ConfigurationError("run \(program) again: \(String(cString: strerror(errno)))")
+        return ExecutionFailure(reason: String(cString: strerror(errno)))
     }
 
-    /// The socket for `address` that this process's predecessor has bound; `nil` when there was none.
-    static func inherited(_ address: ListenAddress) throws(FastCGIError) -> Listener? {
+    /// Takes what this process's predecessor has bound, once.
+    ///
+    /// - Returns: the socket for `address`; `nil` when there is none, or one for another address, which is closed then.
+    static func inherited(_ address: ListenAddress?, _ access: Listener.Access) throws(FastCGIError) -> Listener? {
         guard let text = getenv(variable).map({ String(cString: $0) }) else { return nil }
         unsetenv(variable)
-        return try Listener(handedOver: Int32(text) ?? -1, address)
+        guard let colon = text.firstIndex(of: ":"), let descriptor = Int32(text[..<colon]) else { return nil }
+        let former = String(text[text.index(after: colon)...])
+        guard let address, address.description == former else {
+            close(descriptor)
+            // Nobody serves it any more; only a socket's file goes this way.
+            if former.hasPrefix("/") { unlink(former) }
+            return nil
+        }
+        return try Listener(handedOver: descriptor, address, access: access)
+    }
+
+    private static var program: String { CommandLine.arguments.first ?? "lps-worker" }
+
+    private struct ExecutionFailure: Error, CustomStringConvertible {
+        let reason: String
+
+        var description: String { "run \(Successor.program) again: \(reason)" }
     }
 }

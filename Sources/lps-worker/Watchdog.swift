@@ -2,8 +2,8 @@ import FastCGI
 import Glibc
 import Scoreboard
 
-/// Tells systemd that the process is of use (`WatchdogSec=`, sd_watchdog_enabled(3)): not when each of its threads has
-/// had one request for longer than any web server waits for it.
+/// Tells systemd that the process is of use (`WatchdogSec=`, sd_watchdog_enabled(3)): not when none of its threads has
+/// got on with its request for longer than any web server waits for the next byte.
 struct Watchdog {
     private let interval: UInt64
     private let scoreboard: Scoreboard
@@ -32,6 +32,6 @@ struct Watchdog {
     }
 
     static func isStuck(_ threads: [ThreadRow.State], now: UInt64) -> Bool {
-        !threads.isEmpty && threads.allSatisfy { $0.requestSince > 0 && now > $0.requestSince + patience }
+        !threads.isEmpty && threads.allSatisfy { $0.requestSince > 0 && now > $0.progress + patience }
     }
 }

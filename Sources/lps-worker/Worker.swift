@@ -6,6 +6,7 @@ import PayloadStore
 import Scoreboard
 import StorePolicy
 import Synchronization
+import Version
 
 /// A worker process, from its start to the end of its last request.
 struct Worker {
@@ -39,23 +40,22 @@ struct Worker {
     ///
     /// - Throws: an error whose description is one line.
     static func check(_ configuration: Configuration) throws {
-        let logger = Logger(label: "lps-worker") { _ in LogfmtHandler(hasPriority: hasPriority) }
+        try check(configuration, Logger(label: "lps-worker") { _ in LogfmtHandler(hasPriority: hasPriority) })
+    }
+
+    private static func check(_ configuration: Configuration, _ logger: Logger) throws {
         Self.warn(of: configuration.unknown, logger)
         _ = try PayloadStore(path: configuration.store, reserve: configuration.reserve, logger: logger)
-        for path in [configuration.errorLog, configuration.accessLog ?? LogFile.standardError] {
-            _ = try LogFile(path: path)
-        }
-        if let folder = configuration.runtimeFolder, access(folder, W_OK | X_OK) != 0 {
-            throw ConfigurationError("write to runtime folder \(folder): \(String(cString: strerror(errno)))")
-        }
+        try LogFile.check(configuration.errorLog)
+        try configuration.accessLog.map(LogFile.check)
+        if let folder = configuration.runtimeFolder { try StatusServer.check(folder) }
     }
 
     /// - Throws: an error whose description is one line, when the worker can't start.
-    func run() throws {
-        // Before any thread is made: each inherits the mask, and one waits for the signals.
-        let signals = Signals()
-        let errorLog = try LogFile(path: configuration.errorLog, as: STDERR_FILENO)
+    func run(_ signals: Signals) throws {
+        // First, since its standard error may be what the error log takes the place of.
         let accessLog = try configuration.accessLog.map { path throws(ConfigurationError) in try LogFile(path: path) }
+        let errorLog = try LogFile(path: configuration.errorLog, as: STDERR_FILENO)
         Self.warn(of: configuration.unknown, logger)
         raiseDescriptorLimit()
         let policy = CurrentPolicy(configuration.settings.policy)
@@ -72,16 +72,17 @@ struct Worker {
         retirement.set(configuration.settings.maximumRequests)
         let end = End()
         let pool = try makePool(listeners, gateway, retirement, end)
-        try signals.watch { event in
+        let watch = try signals.watch { event in
             switch event {
             case .stop(let signal):
                 logger.notice("stopping: finishing the requests under way", metadata: ["signal": "\(signal)"])
                 notifySystemd("STOPPING=1")
-                end.set(.stopped)
-                pool.stop()
+                if end.set(.stopped) { pool.stop() }
             case .startAnew:
-                logger.notice("starting anew: finishing the requests under way")
-                if end.set(.retired) { pool.stop(keepsSockets: true) }
+                if canStartAnew(), end.set(.retired) {
+                    logger.notice("starting anew: finishing the requests under way")
+                    pool.stop(keepsSockets: true)
+                }
             case .reload:
                 reload(gateway, retirement, policy)
             case .reopenLogs:
@@ -106,6 +107,9 @@ struct Worker {
         statusServer?.stop()
         scoreboard.finish()
         if end.isRetired {
+            watch.end()
+            // A stop that came meanwhile is the successor's, which has the sockets.
+            if end.isStopRequested { kill(getpid(), SIGTERM) }
             scoreboard.add(to: .retirements)
             logger.notice("started anew: every request under way was answered")
             throw Successor.replaceProcess(listeners)
@@ -152,7 +156,12 @@ struct Worker {
             accepted: { gateway.accepted($0) },
             closed: { thread in
                 gateway.closed(thread)
-                if retirement.isDue(), end.set(.retired) { due.stop() }
+                guard retirement.isDue() else { return }
+                if !canStartAnew() {
+                    retirement.putOff()
+                } else if end.set(.retired) {
+                    due.stop()
+                }
             }
         )
         let pool = try WorkerPool(
@@ -189,8 +198,9 @@ struct Worker {
     private func listeners() throws(ConfigurationError) -> [Listener] {
         let inherited: [Listener]
         do throws(FastCGIError) {
+            let handedOver = try Successor.inherited(configuration.listen, configuration.access)
+            if let handedOver { return [handedOver] }
             if let address = configuration.listen {
-                if let listener = try Successor.inherited(address) { return [listener] }
                 return [try Listener(binding: address, access: configuration.access)]
             }
             inherited = try Listener.inherited()
@@ -221,6 +231,17 @@ struct Worker {
     private static func warn(of unknown: [String], _ logger: Logger) {
         for name in unknown {
             logger.warning("the configuration file has an unknown setting", metadata: ["setting": "\(name)"])
+        }
+    }
+
+    /// Whether a successor would start. If not, the process goes on as it is.
+    private func canStartAnew() -> Bool {
+        do {
+            try Self.check(try reread(), logger)
+            return true
+        } catch {
+            logger.error("not starting anew: the next process would not start", metadata: ["error": "\(error)"])
+            return false
         }
     }
 
@@ -269,22 +290,23 @@ private final class CurrentPolicy: Sendable {
     }
 }
 
-/// Why a process ends; what was first counts, but that a stop wins.
+/// Why a process ends: what came first.
 private final class End: Sendable {
     enum Reason {
         case stopped, retired
     }
 
-    private let reason: Mutex<Reason?> = Mutex(nil)
+    private let state: Mutex<(reason: Reason?, isStopRequested: Bool)> = Mutex((nil, false))
 
-    var isRetired: Bool { reason.withLock { $0 == .retired } }
+    var isRetired: Bool { state.withLock { $0.reason == .retired } }
+    var isStopRequested: Bool { state.withLock { $0.isStopRequested } }
 
     /// Whether this is the first reason.
-    @discardableResult
     func set(_ new: Reason) -> Bool {
-        reason.withLock { reason in
-            defer { if reason == nil || new == .stopped { reason = new } }
-            return reason == nil
+        state.withLock { state in
+            if new == .stopped { state.isStopRequested = true }
+            defer { state.reason = state.reason ?? new }
+            return state.reason == nil
         }
     }
 }

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Logging
+import Version
 
 /// The operator's tool.
 @main
@@ -8,11 +9,12 @@ struct LPS: ParsableCommand {
         commandName: "lps",
         abstract: "Operates the stores of the Large Payload Service.",
         discussion: """
-            Every command but init is safe while workers run.
+            Every command is safe while workers run.
 
             Exit status: 0 when all is well, 1 when something is missing or damaged or the system failed, 64 for a wrong command \
             line, 78 for a policy that can't be used.
             """,
+        version: "lps \(version)",
         subcommands: [
             Init.self, Put.self, Get.self, Stat.self, List.self, DiskUsage.self, Remove.self, CollectGarbage.self,
             Undelete.self, Quota.self, Scrub.self, Export.self, Import.self,

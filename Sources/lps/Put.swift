@@ -12,7 +12,7 @@ struct Put: ParsableCommand {
     )
 
     @OptionGroup var store: StoreOption
-    @Argument(help: ArgumentHelp("The file.", valueName: "file"))
+    @Argument(help: ArgumentHelp("The file.", valueName: "file"), completion: .file())
     var file: String
     @Option(help: ArgumentHelp("The Temporal namespace.", valueName: "name"))
     var namespace: String

@@ -6,16 +6,24 @@ import PayloadStore
 
 /// Where the store is: `--store`, or `LPS_STORE`, as for `lps-worker`.
 struct StoreOption: ParsableArguments {
-    @Option(help: ArgumentHelp("The store's folder. (default: LPS_STORE)", valueName: "path"))
+    @Option(help: ArgumentHelp("The store's folder. (default: LPS_STORE)", valueName: "path"), completion: .directory)
     var store: String?
+
+    /// The folder that is named, whatever is there.
+    ///
+    /// - Throws: a ``ValidationError`` when none is.
+    func folder() throws -> String {
+        guard let path = store ?? getenv("LPS_STORE").map({ String(cString: $0) }), !path.isEmpty else {
+            throw ValidationError("--store (LPS_STORE) is required")
+        }
+        return path
+    }
 
     /// The store's folder.
     ///
     /// - Throws: a ``ValidationError`` when no store is named or the user is not its owner.
     func path() throws -> String {
-        guard let path = store ?? getenv("LPS_STORE").map({ String(cString: $0) }), !path.isEmpty else {
-            throw ValidationError("--store (LPS_STORE) is required")
-        }
+        let path = try folder()
         // A file of another user, also root's, could not be read by nginx, nor be deleted by the workers.
         var status = stat()
         if stat(path, &status) == 0, status.st_uid != geteuid() {

@@ -53,6 +53,7 @@ def prometheus(
     config["global"] = {"scrape_interval": "1s", "evaluation_interval": "1s"}
     config["rule_files"] = [str(MONITORING / "alerts.yml")]
     [job] = config["scrape_configs"]
+    job["scheme"] = "http"
     job["static_configs"][0]["targets"] = [service.url.removeprefix("http://")]
     (folder / "prometheus.yml").write_text(yaml.safe_dump(config))
     address = f"127.0.0.1:{free_port()}"

@@ -121,27 +121,36 @@ import Testing
         try stack.expectNothingIncoming()
     }
 
-    @Test func `systemd accepts the units, and rates the service's exposure below 2.0`() throws {
+    @Test func `systemd accepts the units, and rates the services' exposure below 2.0`() throws {
         let folder = try TemporaryFolder()
         defer { withExtendedLifetime(folder) {} }
-        for name in ["lps.socket", "lps-worker@.service", "lps.target"] {
+        let names = files(below: "\(Project.root)/systemd")
+        for name in names {
             let text = try Project.text("systemd/\(name)").replacingOccurrences(
-                of: "/usr/bin/lps-worker",
-                with: Project.binary("lps-worker")
+                of: "/usr/bin/",
+                with: "\(Project.binaries)/"
             )
-            try write(text.utf8, to: folder.file(name))
+            let file = folder.file(name)
+            try FileManager.default.createDirectory(
+                atPath: (file as NSString).deletingLastPathComponent,
+                withIntermediateDirectories: true
+            )
+            try write(text.utf8, to: file)
         }
-        let units = ["lps.socket", "lps-worker@1.service", "lps.target"].map(folder.file)
-        let verified = try run("systemd-analyze", ["verify"] + units)
+        let units = names.filter { !$0.hasSuffix(".conf") }.map {
+            folder.file($0.replacingOccurrences(of: "@", with: "@1"))
+        }
+        let verified = try run("systemd-analyze", ["verify", "--man=no"] + units)
         #expect(verified.status == 0)
         #expect(verified.output.isEmpty, "\(verified.output)")
-        let rated = try run(
-            "systemd-analyze",
-            ["security", "--offline=true", "--no-pager", folder.file("lps-worker@1.service")]
-        )
-        let line = try #require(rated.output.split(separator: "\n").last { $0.contains("Overall exposure level") })
-        let level = try #require(line.split(separator: " ").compactMap { Double($0) }.first)
-        #expect(level < 2.0, "\(line)")
+        let services = units.filter { $0.hasSuffix(".service") }
+        #expect(services.count == 3)
+        for service in services {
+            let rated = try run("systemd-analyze", ["security", "--offline=true", "--no-pager", service])
+            let line = try #require(rated.output.split(separator: "\n").last { $0.contains("Overall exposure level") })
+            let level = try #require(line.split(separator: " ").compactMap { Double($0) }.first)
+            #expect(level < 2.0, "\(line)")
+        }
     }
 
     @Test(.enabled(if: ProcessInfo.processInfo.environment["LPS_BIN_DIR"] != nil, "make test builds the release"))

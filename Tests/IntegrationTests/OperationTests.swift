@@ -33,7 +33,7 @@ import Testing
         let mismatch = try #require(lines(stack, with: "an upload is not what was announced").first)
         #expect(mismatch.hasPrefix("<5>level=notice "))
         #expect(mismatch.contains(" request_id=\(id)"))
-        #expect(stack.accessLog.contains("request_id=\(id)"))
+        try eventually("nginx has written its line") { stack.accessLog.contains("request_id=\(id)") }
         for line in stack.workerLog.split(separator: "\n") {
             #expect(line.range(of: "^<[2-7]>level=", options: .regularExpression) != nil, "\(line)")
         }
@@ -76,13 +76,15 @@ import Testing
         client.send(FastCGIClient.record(.stdin, payload) + FastCGIClient.record(.stdin, []))
         #expect(client.receiveAnswer().contains("Status: 201"))
         #expect(try stack.put(payload).status == 200)
+        // On a busy machine the other one may have been slow, too.
         let slow = lines(stack, with: #"msg="slow request""#)
-        #expect(slow.count == 1)
-        let line = try #require(slow.first)
+        #expect(slow.count <= 2)
+        #expect(slow.allSatisfy { !$0.contains("duration=0.0") })
+        let line = try #require(slow.first { $0.contains("request_id=slow-one") })
         #expect(line.hasPrefix("<4>level=warning "))
         for field in [
             "endpoint=put", "status=201", "bytes_in=100", "namespace=default", "digest=\(Stack.digest(payload))",
-            "request_id=slow-one", "checking=0.0", "hashing=0.", "committing=", "answering=", "duration=0.",
+            "request_id=slow-one", "checking=", "hashing=", "committing=", "answering=", "duration=",
         ] {
             #expect(line.contains(" \(field)"), "\(line)")
         }
@@ -150,15 +152,15 @@ import Testing
     // MARK: Limits
 
     @Test func `A request over its time gets 503, its upload is not stored, and its thread is free`() throws {
-        let stack = try Stack(.plain, options: ["--request-timeout", "1s", "--threads", "1"])
+        let stack = try Stack(.plain, options: ["--request-timeout", "3s", "--threads", "1"])
         let payload = randomPayload(100)
         let client = try slowUpload(stack, payload)
         client.send(FastCGIClient.record(.stdin, Array(payload.prefix(50))))
-        usleep(1_200_000)
+        usleep(3_200_000)
         client.send(FastCGIClient.record(.stdin, Array(payload.suffix(50))) + FastCGIClient.record(.stdin, []))
         let answer = client.receiveAnswer()
         #expect(answer.contains("Status: 503"))
-        #expect(answer.contains("the request took over 1 s, and was given up while hashing"))
+        #expect(answer.contains("the request took over 3.0 seconds, and was given up while hashing"))
         #expect(lines(stack, with: #"msg="a request was given up""#).count == 1)
         #expect(stack.tree.isEmpty)
         #expect(try stack.put(payload).status == 201)
@@ -214,6 +216,7 @@ import Testing
         }
         #expect(worker.log.components(separatedBy: "started anew").count > 5)
         worker.signal(SIGTERM)
+        try eventually("it ends: \(worker.log)") { !worker.isRunning }
         #expect(worker.wait() == 0)
         #expect(!FileManager.default.fileExists(atPath: socket))
     }

@@ -57,8 +57,12 @@ import Testing
                 defer { done.add() }
                 for number in 1...20 {
                     try self.write("LPS_SLOW_LOG_AFTER=\(number)s\n")
-                    for worker in stack.workers { worker.signal(SIGHUP) }
-                    usleep(20_000)
+                    for worker in stack.workers {
+                        worker.signal(SIGHUP)
+                        try eventually("it has read it again") {
+                            worker.log.components(separatedBy: "the configuration was read again").count == number + 1
+                        }
+                    }
                 }
                 return
             }

@@ -92,7 +92,7 @@ import Testing
                     #expect(try stack.get(key, length: payload.count + 1).status == 412)
                     if index % 5 == 0 {
                         #expect(try stack.put(payload, digest: Stack.digest([0])).status == 400)
-                        #expect(try stack.request("POST", "/v2/blobs/put").status == 405)
+                        #expect(try stack.request("GET", "/v2/blobs/put").status == 405)
                     }
                 }
             }
@@ -222,6 +222,8 @@ import Testing
     @Test func `The plain page has a line for each figure`() throws {
         let stack = try Stack()
         #expect(try stack.put([1]).status == 201)
+        // The thread is idle a moment after its answer.
+        try eventually("it is idle") { try self.status(stack).threadsBusy == 0 }
         let page = try page(stack)
         for pattern in [
             #"^version: +[0-9.]+$"#, #"^processes: +1$"#, #"^threads busy: +0$"#, #"^threads idle: +16$"#,
@@ -272,5 +274,58 @@ import Testing
         #expect(answer.status == 200)
         #expect(String(decoding: answer.body, as: UTF8.self) == "pong\n")
         #expect(try status(stack).count("ping", 200) == 1)
+    }
+
+    @Test(.enabled(if: geteuid() == 0, "only root can mount"))
+    func `A full file system ends no process that reads the page`() throws {
+        let folder = try TemporaryFolder()
+        let (store, runtime) = (folder.file("store"), folder.file("run"))
+        #expect(try run(Project.binary("lps"), ["init", "--store", store]).status == 0)
+        try FileManager.default.createDirectory(atPath: runtime, withIntermediateDirectories: false)
+        #expect(try run("mount", ["-t", "tmpfs", "-o", "size=2m", "tmpfs", runtime]).status == 0)
+        defer { _ = try? run("umount", ["-l", runtime]) }
+        let worker = try ChildProcess(
+            Project.binary("lps-worker"),
+            ["--store", store, "--listen", folder.file("lps.sock"), "--runtime-dir", runtime],
+            log: folder.file("log")
+        )
+        try eventually("it serves the page: \(worker.log)") { worker.log.contains("serving the pool's status page") }
+        #expect(try run("dd", ["if=/dev/zero", "of=\(runtime)/ballast", "bs=4k"]).status != 0, "it is full")
+        for query in ["", "full", "json", "openmetrics"] {
+            let client = try FastCGIClient("\(runtime)/status.sock")
+            client.send(FastCGIClient.head(["REQUEST_METHOD": "GET", "QUERY_STRING": query]))
+            client.send(FastCGIClient.record(.stdin, []))
+            #expect(client.receiveAnswer().contains("Status: 200"))
+        }
+        let second = try run(
+            Project.binary("lps-worker"),
+            ["--store", store, "--listen", folder.file("two.sock"), "--runtime-dir", runtime]
+        )
+        #expect(second.status == 78)
+        #expect(second.output.contains("No space left on device"))
+        unlink("\(runtime)/ballast")
+        let third = try ChildProcess(
+            Project.binary("lps-worker"),
+            ["--store", store, "--listen", folder.file("two.sock"), "--runtime-dir", runtime],
+            log: folder.file("log3")
+        )
+        try eventually("there is space: \(third.log)") { third.log.contains("msg=serving") }
+        #expect(worker.isRunning)
+    }
+
+    @Test func `A page whose socket someone else has comes when they are gone`() throws {
+        let folder = try TemporaryFolder()
+        let (store, runtime) = (folder.file("store"), folder.file("run"))
+        #expect(try run(Project.binary("lps"), ["init", "--store", store]).status == 0)
+        try FileManager.default.createDirectory(atPath: runtime, withIntermediateDirectories: false)
+        let other = try listenUnix("\(runtime)/status.sock")
+        let worker = try ChildProcess(
+            Project.binary("lps-worker"),
+            ["--store", store, "--listen", folder.file("lps.sock"), "--runtime-dir", runtime],
+            log: folder.file("log")
+        )
+        try eventually("it says so: \(worker.log)") { worker.log.contains("no status page yet") }
+        close(other)
+        try eventually("it serves the page: \(worker.log)") { worker.log.contains("serving the pool's status page") }
     }
 }

@@ -97,4 +97,12 @@ import Testing
         let error = #expect(throws: ScoreboardError.self) { try Scoreboard(in: folder.file("no"), threads: 0) }
         #expect(error?.description.hasSuffix("/no/scoreboard-1: No such file or directory") == true)
     }
+
+    @Test func `A file whose maker could not finish it is finished`() throws {
+        let path = folder.file("scoreboard-1")
+        try Data(count: 4096).write(to: URL(fileURLWithPath: path))
+        let scoreboard = try Scoreboard(in: folder.path, threads: 1)
+        scoreboard.add(to: 1)
+        #expect(try Scoreboard(in: folder.path, threads: 1).total(1) == 1)
+    }
 }

@@ -43,6 +43,7 @@ package final class Stack: @unchecked Sendable {
         tlsSocket = folder.file("https.sock")
         let initialised = try run(Project.binary("lps"), ["init", "--store", store])
         guard initialised.status == 0 else { throw NeverHappened(what: "lps init: \(initialised.output)") }
+        try FileManager.default.createDirectory(atPath: folder.file("pool"), withIntermediateDirectories: true)
         listener = try listenUnix(workerSocket)
         try Self.configure(folder, mode, edit)
         let error = folder.file("nginx-error.log")
@@ -157,7 +158,7 @@ package final class Stack: @unchecked Sendable {
         let started = try (0..<count).map { _ in
             try ChildProcess(
                 Project.binary("lps-worker"),
-                ["--store", store, "--runtime-dir", folder.path] + options,
+                ["--store", store, "--runtime-dir", folder.file("pool")] + options,
                 standardInput: listener,
                 log: folder.file("worker-\(UUID().uuidString).log")
             )

@@ -10,6 +10,14 @@ import Testing
         ThreadRow.State(code: 3, since: requestSince, requestSince: requestSince, requests: 0, text: [])
     }
 
+    @Test func `A process is not stuck while a thread gets on, however long its request takes`() {
+        let now = 100 * Self.minute
+        var slow = thread(requestSince: now - 60 * Self.minute)
+        #expect(Watchdog.isStuck([slow], now: now))
+        slow.progress = now - Self.minute
+        #expect(!Watchdog.isStuck([slow], now: now))
+    }
+
     @Test func `A process is stuck when nobody waits for any of its requests any more`() {
         let now = 100 * Self.minute
         let old = thread(requestSince: now - 6 * Self.minute)

@@ -14,17 +14,18 @@ struct CodecEndpoint {
         trace.subject.namespace = namespace
         let tenancy = Tenancy(request.allowedNamespaces)
         if let namespace { try tenancy.check(namespace) }
-        try trace.enter(.hashing)
-        let body = try CodecBody(try upload(request, path))
+        try trace.enter(.parsing)
+        let body = try CodecBody(try upload(request, path, trace))
+        try trace.enter(.checking)
         if path.operation != .encode { try body.checkReferences() }
         var answer = CodecAnswer()
         for (index, payload) in body.payloads.enumerated() {
             try namingPayload(index) {
-                try trace.checkTime()
+                try trace.advance()
                 switch path.operation {
                 case .encode: try encode(payload, of: body, namespace, trace, into: &answer)
-                case .decode: try decode(payload, of: body, at: index, tenancy, request, into: &answer)
-                case .download: try download(payload, of: body, tenancy, into: &answer)
+                case .decode: try decode(payload, of: body, at: index, tenancy, request, trace, into: &answer)
+                case .download: try download(payload, of: body, tenancy, trace, into: &answer)
                 }
             }
         }
@@ -43,14 +44,20 @@ struct CodecEndpoint {
         return try Namespace(named: text)
     }
 
-    private func upload(_ request: ServiceRequest, _ path: CodecPath) throws -> Upload {
+    private func upload(_ request: ServiceRequest, _ path: CodecPath, _ trace: RequestTrace) throws -> Upload {
         let upload: Upload
         switch request.body {
         case .file(let path):
             upload = try store.open(uploadAt: path)
         case .stream(let source):
             if path.operation == .encode { try store.checkSpace(for: 0) }
-            upload = try store.spool(from: source, limit: maximumPayload)
+            upload = try store.spool(
+                from: { buffer in
+                    try trace.advance()
+                    return try source(buffer)
+                },
+                limit: maximumPayload
+            )
         }
         guard upload.size <= maximumPayload else {
             throw Refusal(.contentTooLarge, "body exceeds max size of \(maximumPayload) bytes")
@@ -103,6 +110,7 @@ struct CodecEndpoint {
         at index: Int,
         _ tenancy: Tenancy,
         _ request: ServiceRequest,
+        _ trace: RequestTrace,
         into answer: inout CodecAnswer
     ) throws {
         guard let reference = try reference(payload, of: body) else { return answer.addUnchanged(payload) }
@@ -116,7 +124,7 @@ struct CodecEndpoint {
             return answer.addPlaceholder(reference, at: index, limit: limits.answerLimit)
         }
         // A request may have many references to one large payload, which is read for its digest only once.
-        if !answer.stored.contains(key) { try stored.check(key.digest) }
+        if !answer.stored.contains(key) { try stored.check(key.digest, onPiece: trace.advance) }
         answer.addStored(reference, key)
     }
 
@@ -124,6 +132,7 @@ struct CodecEndpoint {
         _ payload: CodecBody.Payload,
         of body: CodecBody,
         _ tenancy: Tenancy,
+        _ trace: RequestTrace,
         into answer: inout CodecAnswer
     ) throws {
         guard let reference = try reference(payload, of: body) else {
@@ -135,7 +144,7 @@ struct CodecEndpoint {
             throw Refusal.badRequest("the answer would have over \(limits.answerLimit) bytes, download fewer at once")
         }
         // A request may have many references to one large payload, which is read for its digest only once.
-        if !answer.stored.contains(key) { try stored.check(key.digest) }
+        if !answer.stored.contains(key) { try stored.check(key.digest, onPiece: trace.advance) }
         answer.addStored(reference, key)
     }
 

@@ -16,7 +16,8 @@ struct LogFile: Sendable {
     init(path: String, as descriptor: Int32? = nil) throws(ConfigurationError) {
         self.path = path
         if path == Self.standardError {
-            self.descriptor = STDERR_FILENO
+            // A number of its own, since standard error may become the error log's file.
+            self.descriptor = descriptor ?? dup(STDERR_FILENO)
         } else {
             let opened = try Self.open(path)
             self.descriptor = descriptor ?? opened
@@ -32,6 +33,18 @@ struct LogFile: Sendable {
         try Self.move(try Self.open(path), to: descriptor, path)
     }
 
+    /// Makes sure that a path can be a log, and makes none.
+    ///
+    /// - Throws: ``ConfigurationError`` that names the path.
+    static func check(_ path: String) throws(ConfigurationError) {
+        guard path != standardError else { return }
+        let isThere = access(path, F_OK) == 0
+        let folder = path.lastIndex(of: "/").map { $0 == path.startIndex ? "/" : String(path[..<$0]) } ?? "."
+        guard access(isThere ? path : folder, W_OK) == 0 else {
+            throw ConfigurationError("open log \(path): \(String(cString: strerror(errno)))")
+        }
+    }
+
     func write(_ line: String) {
         var bytes = Array("\(line)\n".utf8)
         // Nobody is left to be told that a log can't be written.
@@ -39,7 +52,8 @@ struct LogFile: Sendable {
     }
 
     private static func open(_ path: String) throws(ConfigurationError) -> Int32 {
-        let descriptor = Glibc.open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0o640)
+        // O_NONBLOCK: a fifo that nobody reads must not hold the thread. It means nothing for regular files (open(2)).
+        let descriptor = Glibc.open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NONBLOCK, 0o640)
         guard descriptor >= 0 else { throw ConfigurationError("open log \(path): \(String(cString: strerror(errno)))") }
         return descriptor
     }

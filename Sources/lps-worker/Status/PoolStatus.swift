@@ -2,6 +2,7 @@ import FastCGI
 import PayloadService
 import PayloadStore
 import Scoreboard
+import Version
 
 /// What a pool has done and is doing, at one moment, over all of its processes.
 struct PoolStatus: Encodable {
@@ -88,7 +89,7 @@ struct PoolStatus: Encodable {
 
     init(_ scoreboard: Scoreboard, listeners: [Listener], store: PayloadStore, now: UInt64) {
         func total(_ counter: PoolCounter) -> UInt64 { scoreboard.total(counter.rawValue) }
-        version = lps_worker.version
+        version = Version.version
         started = scoreboard.created
         self.now = now
         let clock = monotonicNow()

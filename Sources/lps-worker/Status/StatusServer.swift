@@ -19,12 +19,7 @@ final class StatusServer: Sendable {
     private let access: Listener.Access
     private let measureInterval: Duration?
     private let logger: Logger
-    private let serving: Mutex<Serving?> = Mutex(nil)
-
-    private struct Serving {
-        let pool: WorkerPool
-        let thread: WorkerThread
-    }
+    private let serving: Mutex<WorkerPool?> = Mutex(nil)
 
     init(
         _ scoreboard: Scoreboard,
@@ -38,7 +33,7 @@ final class StatusServer: Sendable {
         self.scoreboard = scoreboard
         self.store = store
         self.listeners = listeners
-        socket = "\(folder)/status.sock"
+        socket = Self.socket(folder)
         self.access = access
         self.measureInterval = measureInterval
         self.logger = logger
@@ -49,33 +44,64 @@ final class StatusServer: Sendable {
         _ = try WorkerThread { self.lead() }
     }
 
-    /// Ends the page's requests and takes away its socket.
+    /// Makes sure that a runtime folder can have the page's socket.
+    ///
+    /// - Throws: ``ConfigurationError`` that names the folder.
+    static func check(_ folder: String) throws(ConfigurationError) {
+        guard Glibc.access(folder, W_OK | X_OK) == 0 else {
+            throw ConfigurationError("write to runtime folder \(folder): \(String(cString: strerror(errno)))")
+        }
+        // sun_path holds 107 bytes (unix(7)).
+        let path = socket(folder)
+        guard path.utf8.count <= 107 else {
+            throw ConfigurationError("socket path \(path) has \(path.utf8.count) bytes, at most 107 are possible")
+        }
+    }
+
+    private static func socket(_ folder: String) -> String { "\(folder)/status.sock" }
+
+    /// Takes away the page's socket, for the next process. Requests for the page that are under way are not waited for.
     func stop() {
-        guard let serving = serving.withLock({ $0 }) else { return }
-        serving.pool.stop()
-        serving.thread.join()
+        serving.withLock { $0 }?.stop()
     }
 
     private func lead() {
         do {
             try scoreboard.lead()
+        } catch {
+            logger.error("no status page by this process", metadata: ["error": "\(error)"])
+            return
+        }
+        var isTold = false
+        while !serve(&isTold) { sleep(1) }
+        measure()
+    }
+
+    /// Begins to serve the page.
+    ///
+    /// - Parameter isTold: whether a failure was logged already.
+    /// - Returns: whether that could be done.
+    private func serve(_ isTold: inout Bool) -> Bool {
+        do {
             let listener = try Listener(binding: .unix(path: socket), access: access)
             let pool = try WorkerPool(listeners: [listener], threads: 2, logger: logger) { request, _ in
                 self.answer(request)
             }
-            let thread = try WorkerThread {
+            _ = try WorkerThread {
                 do {
                     try pool.run {}
                 } catch {
-                    self.logger.error("no status page", metadata: ["error": "\(error)"])
+                    self.logger.error("no status page by this process", metadata: ["error": "\(error)"])
                 }
             }
-            serving.withLock { $0 = Serving(pool: pool, thread: thread) }
+            serving.withLock { $0 = pool }
             logger.info("serving the pool's status page", metadata: ["listen": "\(socket)"])
+            return true
         } catch {
-            logger.error("no status page", metadata: ["error": "\(error)"])
+            if !isTold { logger.error("no status page yet", metadata: ["error": "\(error)"]) }
+            isTold = true
+            return false
         }
-        measure()
     }
 
     private func answer(_ request: Request) {

@@ -9,6 +9,8 @@ enum Activity: String, CaseIterable, Encodable {
     /// A connection is there, its request is being read.
     case reading
     case checking, hashing, committing, answering
+    /// The body of a request to the codec server.
+    case parsing
 
     var code: UInt64 { UInt64(Self.allCases.firstIndex(of: self) ?? 0) }
 
@@ -19,6 +21,7 @@ enum Activity: String, CaseIterable, Encodable {
     init(_ phase: RequestTrace.Phase) {
         switch phase {
         case .checking: self = .checking
+        case .parsing: self = .parsing
         case .hashing: self = .hashing
         case .committing: self = .committing
         case .answering: self = .answering
@@ -46,6 +49,11 @@ final class ThreadActivity: @unchecked Sendable {
         turn(to: activity, subject.text)
     }
 
+    /// A piece of the request's work is done.
+    func advanced() {
+        row.touch()
+    }
+
     func closed() {
         state.requestSince = 0
         state.requests += 1
@@ -55,6 +63,7 @@ final class ThreadActivity: @unchecked Sendable {
     private func turn(to activity: Activity, _ text: [UInt8]) {
         state.code = activity.code
         state.since = monotonicNow()
+        state.progress = state.since
         state.text = text
         row.write(state)
     }

@@ -1,2 +1,2 @@
 /// The version of this release, see CHANGELOG.md.
-let version = "0.1.0"
+public let version = "0.1.0"

@@ -1,0 +1,45 @@
+"""The Debian package in .build/deb, and a clean Debian to install it on. `make test-deb` builds and runs.
+
+It needs root, for a container; the container has no network but its own loopback interface."""
+
+import shutil
+import signal
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from machine import Machine, booted, install_debian
+
+PROJECT = Path(__file__).parents[2]
+# What a minimal Debian lacks of a server's, and what the tests use inside.
+PACKAGES = ["systemd", "systemd-sysv", "dbus", "curl", "openssl", "man-db", "bash-completion", "zsh", "fish"]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def teardown_on_sigterm() -> None:
+    """So that a run which is stopped from outside leaves no process behind."""
+    signal.signal(signal.SIGTERM, lambda *_: pytest.exit("stopped by SIGTERM", returncode=143))
+
+
+@pytest.fixture(scope="session")
+def package() -> Path:
+    [package] = (PROJECT / ".build/deb").glob("lps_*.deb")
+    return package
+
+
+@pytest.fixture(scope="session")
+def machine(package: Path) -> Iterator[Machine]:
+    """The container, with the package's file in /root."""
+    folder = Path(tempfile.mkdtemp(prefix="lps-package-", dir="/var/tmp"))
+    try:
+        root = folder / "root"
+        root.mkdir()
+        file = root / "lps.deb"
+        shutil.copy(package, file)
+        install_debian(root, PACKAGES, later=file)
+        with booted(root, folder / "boot.log") as machine:
+            yield machine
+    finally:
+        shutil.rmtree(folder)

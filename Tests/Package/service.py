@@ -1,0 +1,76 @@
+"""The installed service, as an operator and a client in the container see it."""
+
+import hashlib
+import json
+import os
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from machine import Machine
+
+CURL = ("curl", "--silent", "--show-error", "--cacert", "/etc/ssl/lps/cert.pem")
+
+
+@dataclass
+class Service:
+    machine: Machine
+
+    def install(self, package: str = "/lps.deb") -> None:
+        self.machine.run("apt-get", "install", "--yes", "--quiet", "--allow-downgrades", package)
+
+    def open_site(self) -> None:
+        """What the README has for a server that has no TLS site yet."""
+        if not (self.machine.root / "etc/ssl/lps/cert.pem").exists():
+            self.machine.run("mkdir", "--parents", "/etc/ssl/lps")
+            certificate = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=localhost"
+            certificate += " -addext subjectAltName=DNS:localhost -keyout /etc/ssl/lps/key.pem -out /etc/ssl/lps/cert.pem"
+            self.machine.run(*certificate.split())
+        self.machine.run("ln", "--symbolic", "--force", "../sites-available/lps", "/etc/nginx/sites-enabled/lps")
+        self.machine.run("nginx", "-t", "-q")
+        self.machine.run("systemctl", "reload", "nginx")
+
+    def workers(self) -> dict[str, str]:
+        """The process of each worker that runs."""
+        units = self.machine.run("systemctl", "list-units", "--plain", "--no-legend", "--state=active", "lps-worker@*")
+        names = [line.split()[0] for line in units.splitlines()]
+        return {name: self.machine.property(name, "MainPID") for name in names}
+
+    def put(self, content: bytes) -> str:
+        """Uploads through nginx, and gives the key."""
+        return json.loads(self._upload(content, "--fail"))["Key"]
+
+    def put_status(self, content: bytes) -> int:
+        """Uploads through nginx, and gives the answer's status."""
+        return int(self._upload(content, "--output", "/dev/null", "--write-out", "%{http_code}"))
+
+    def _upload(self, content: bytes, *options: str) -> str:
+        file = self.machine.root / "payload"
+        file.write_bytes(content)
+        digest = hashlib.sha256(content).hexdigest()
+        url = f"https://localhost/v2/blobs/put?namespace=default&digest=sha256:{digest}"
+        headers = ("--header", "Content-Type: application/octet-stream", "--header", "X-Temporal-Metadata: e30=")
+        return self.machine.run(*CURL, *options, *headers, "--upload-file", "/payload", url)
+
+    def get(self, key: str, length: int) -> tuple[int, bytes]:
+        """Downloads through nginx."""
+        headers = ("--header", "Content-Type: application/octet-stream")
+        headers += ("--header", f"X-Payload-Expected-Content-Length: {length}")
+        url = f"https://localhost/v2/blobs/get?key={key}"
+        status = self.machine.run(*CURL, *headers, "--output", "/fetched", "--write-out", "%{http_code}", url)
+        return int(status), (self.machine.root / "fetched").read_bytes()
+
+    def object_file(self, content: bytes) -> Path:
+        digest = hashlib.sha256(content).hexdigest()
+        return self.machine.root / "var/lib/lps/objects" / digest[:2] / digest
+
+    def make_old(self, content: bytes, days: int) -> None:
+        """Makes a payload look as if it was stored so long ago."""
+        stored = time.time() - days * 86_400
+        os.utime(self.object_file(content), (stored, stored))
+
+    def eventually_healthy(self) -> None:
+        deadline = time.monotonic() + 60
+        while self.machine.attempt(*CURL, "--fail", "--head", "https://localhost/v2/health/head").returncode != 0:
+            assert time.monotonic() < deadline, self.machine.journal()
+            time.sleep(0.1)

@@ -1,0 +1,296 @@
+"""What the package does to a machine: installation, upgrade, removal."""
+
+import json
+import shutil
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from machine import Machine
+from service import CURL, Service
+
+HERE = Path(__file__).parent
+CONTENT = bytes(range(256)) * 2000
+
+
+@pytest.fixture
+def service(machine: Machine) -> Service:
+    """The package installed, whatever the test before has made of it, with a site."""
+    service = Service(machine)
+    service.install()
+    service.open_site()
+    service.eventually_healthy()
+    return service
+
+
+@pytest.fixture
+def newer_package(machine: Machine, package: Path, tmp_path: Path) -> str:
+    """The same package as a later version."""
+    subprocess.run(["dpkg-deb", "--raw-extract", package, tmp_path / "new"], check=True)
+    control = tmp_path / "new/DEBIAN/control"
+    text = control.read_text()
+    assert "\nVersion: " in text
+    control.write_text("".join(
+        "Version: 99.0\n" if line.startswith("Version: ") else line for line in text.splitlines(keepends=True)
+    ))
+    file = machine.root / "newer.deb"
+    subprocess.run(["dpkg-deb", "--root-owner-group", "--build", "-Znone", tmp_path / "new", file], check=True)
+    return "/newer.deb"
+
+
+@pytest.fixture
+def settings(machine: Machine) -> Iterator[Path]:
+    """The file of the operator's settings, which is as before after the test."""
+    settings = machine.root / "etc/default/lps"
+    before = settings.read_text()
+    yield settings
+    settings.write_text(before)
+
+
+def test_lintian_has_nothing_to_say(package: Path) -> None:
+    checked = subprocess.run(
+        ["lintian", "--fail-on", "error,warning", "--allow-root", package], stdout=subprocess.PIPE, text=True
+    )
+    assert checked.returncode == 0, checked.stdout
+
+
+def test_the_package_has_the_version_of_its_programs(machine: Machine, service: Service) -> None:
+    version = machine.run("dpkg-query", "--show", "--showformat", "${source:Upstream-Version}", "lps")
+    assert machine.run("lps-worker", "--version") == f"lps-worker {version}"
+
+
+def test_an_installation_serves_payloads_through_nginx(machine: Machine, service: Service) -> None:
+    key = service.put(CONTENT)
+    assert service.get(key, len(CONTENT)) == (200, CONTENT)
+    assert len(service.workers()) == 2
+    assert machine.run("systemctl", "is-enabled", "lps.target", "lps-gc.timer", "lps-scrub.timer").split() == ["enabled"] * 3
+    assert machine.run("systemctl", "is-active", "lps-gc.timer", "lps-scrub.timer").split() == ["active"] * 2
+    assert machine.run("stat", "--format=%U:%G %a", "/var/lib/lps") == "www-data:www-data 750"
+    assert machine.run("systemctl", "is-system-running") == "running"
+
+
+def test_the_pool_is_watched(machine: Machine, service: Service) -> None:
+    status = json.loads(machine.run(*CURL, "--fail", "https://localhost/lps/status?json"))
+    assert sorted(str(process["pid"]) for process in status["processes"]) == sorted(service.workers().values())
+    # The kernel tells it by netlink, which the units must allow.
+    assert status["listen_queue"]["waiting"] == 0
+    assert machine.run(*CURL, "--fail", "https://localhost/lps/ping") == "pong"
+    assert machine.property("lps-worker@1", "WatchdogUSec") == "1min"
+
+
+def test_a_reload_takes_up_settings_and_a_process_starts_anew_in_its_place(
+    machine: Machine, service: Service, settings: Path
+) -> None:
+    workers = service.workers()
+    append(settings, "LPS_MAX_PAYLOAD=1k")
+    machine.run("systemctl", "reload", "lps-worker@*")
+    # Each process has taken it up, whichever answers.
+    assert {service.put_status(CONTENT) for _ in range(20)} == {413}
+    for worker in workers:
+        machine.run("systemctl", "kill", "--signal=SIGUSR2", worker)
+        grep = ("journalctl", f"--unit={worker}", "--no-pager", "--grep=started anew")
+        deadline = time.monotonic() + 60
+        while machine.attempt(*grep).returncode != 0:
+            assert time.monotonic() < deadline, machine.journal()
+            time.sleep(0.1)
+    service.eventually_healthy()
+    assert service.workers() == workers
+    assert {machine.property(worker, "NRestarts") for worker in workers} == {"0"}
+
+
+def test_nothing_is_deleted_before_the_operator_says_an_age(machine: Machine, service: Service) -> None:
+    key = service.put(CONTENT)
+    service.make_old(CONTENT, days=10_000)
+    machine.run("systemctl", "start", "lps-gc.service")
+    assert machine.property("lps-gc.service", "Result") == "exec-condition"
+    assert service.get(key, len(CONTENT)) == (200, CONTENT)
+
+
+def test_what_is_older_than_the_operator_says_is_deleted(machine: Machine, service: Service, settings: Path) -> None:
+    append(settings, "LPS_GC_OLDER_THAN=45d")
+    old = service.put(CONTENT)
+    service.make_old(CONTENT, days=46)
+    fresh = service.put(b"fresh")
+    machine.run("systemctl", "start", "lps-gc.service")
+    assert machine.property("lps-gc.service", "Result") == "success"
+    assert service.get(old, len(CONTENT))[0] == 404
+    assert service.get(fresh, 5) == (200, b"fresh")
+
+
+def test_what_is_older_than_the_policy_says_is_deleted_and_comes_back(
+    machine: Machine, service: Service, settings: Path
+) -> None:
+    key = service.put(CONTENT)
+    service.make_old(CONTENT, days=46)
+    append(settings, "LPS_POLICY=/etc/lps-policy.ini")
+    policy = machine.root / "etc/lps-policy.ini"
+    policy.write_text("[default]\nquota = 1g\n")
+    machine.run("systemctl", "start", "lps-gc.service")
+    assert machine.property("lps-gc.service", "Result") == "exec-condition", "quotas are no ages"
+    policy.write_text("[default]\nquota = 1g\nretention = 45d\n")
+    machine.run("systemctl", "start", "lps-gc.service")
+    assert service.get(key, len(CONTENT))[0] == 404
+    policy.unlink()
+    machine.run("runuser", "-u", "www-data", "--", "lps", "undelete", "--store", "/var/lib/lps", key)
+    assert service.get(key, len(CONTENT)) == (200, CONTENT)
+
+
+def test_a_scrub_fails_when_something_is_damaged(machine: Machine, service: Service) -> None:
+    service.put(CONTENT)
+    machine.run("systemctl", "start", "lps-scrub.service")
+    service.object_file(CONTENT).write_bytes(b"x" * len(CONTENT))
+    assert machine.attempt("systemctl", "start", "lps-scrub.service").returncode == 1
+    assert "lost: /blobs/default" in machine.run("journalctl", "--unit=lps-scrub", "--no-pager")
+    machine.run("systemctl", "reset-failed")
+
+
+def test_an_upgrade_replaces_every_worker_and_loses_no_request(
+    machine: Machine, service: Service, newer_package: str
+) -> None:
+    machine.run("systemctl", "start", "lps-worker@3")
+    before = service.workers()
+    assert len(before) == 3
+    socket = machine.property("lps.socket", "ActiveEnterTimestampMonotonic")
+    stop = machine.root / "stop"
+    stop.unlink(missing_ok=True)
+    shutil.copy(HERE / "load", machine.root / "load")
+    clients = [machine.start("/load", str(number)) for number in range(3)]
+    slow = machine.start(
+        *CURL, "--limit-rate", "100k", "--header", "Content-Type: application/octet-stream",
+        "--header", "X-Temporal-Metadata: e30=", "--upload-file", "/payload", "--write-out", "%{http_code}",
+        f"https://localhost/v2/blobs/put?namespace=slow&digest=sha256:{put_slow_payload(machine)}",
+    )  # fmt: skip
+    try:
+        log_has_lines(machine, 20)
+        service.install(newer_package)
+        after = service.workers()
+        log_has_lines(machine, 20)
+    finally:
+        stop.touch()
+        outputs = [client.communicate(timeout=60)[0] for client in clients]
+    answers = [line for output in outputs for line in output.splitlines()]
+    assert set(answers) == {"200", "201"}, [line for line in answers if line not in ("200", "201")]
+    assert slow.communicate(timeout=60)[0].endswith("201")
+    assert after.keys() == before.keys()
+    assert not set(after.values()) & set(before.values()), "every worker is a new process"
+    assert machine.property("lps.socket", "ActiveEnterTimestampMonotonic") == socket
+
+
+def append(settings: Path, line: str) -> None:
+    settings.write_text(f"{settings.read_text()}{line}\n")
+
+
+def put_slow_payload(machine: Machine) -> str:
+    (machine.root / "payload").write_bytes(b"slow" * 150_000)
+    return machine.run("sha256sum", "/payload").split()[0]
+
+
+def log_has_lines(machine: Machine, count: int) -> None:
+    """Waits for more requests to be answered."""
+    log = machine.root / "var/log/nginx/lps.log"
+    wanted = len(log.read_text().splitlines()) + count
+    deadline = time.monotonic() + 60
+    while len(log.read_text().splitlines()) < wanted:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def test_a_setting_that_the_operator_changed_stays(
+    machine: Machine, service: Service, newer_package: str, settings: Path
+) -> None:
+    append(settings, "LPS_THREADS=3")
+    service.install(newer_package)
+    assert settings.read_text().endswith("\nLPS_THREADS=3\n")
+    starts = machine.run("journalctl", "--unit=lps-worker@1", "--no-pager", "--grep=msg=serving")
+    assert " threads=3 " in starts.splitlines()[-1]
+
+
+def test_what_nginx_refuses_is_told_and_nginx_goes_on(machine: Machine, service: Service, newer_package: str) -> None:
+    conflict = machine.root / "etc/nginx/conf.d/own.conf"
+    conflict.write_text("large_client_header_buffers 8 16k;\n")
+    try:
+        told = machine.run("apt-get", "install", "--yes", newer_package)
+        assert "lps: nginx refuses its configuration" in told
+        service.eventually_healthy()
+    finally:
+        conflict.unlink()
+
+
+def test_a_store_may_be_elsewhere(machine: Machine, service: Service, settings: Path) -> None:
+    machine.run("lps", "init", "--store", "/srv/lps", "--owner", "www-data")
+    append(settings, "LPS_STORE=/srv/lps")
+    drop_in = machine.root / "etc/systemd/system/lps-.service.d/store.conf"
+    drop_in.parent.mkdir()
+    drop_in.write_text("[Unit]\nRequiresMountsFor=/srv/lps\n[Service]\nReadWritePaths=/srv/lps\n")
+    snippet = machine.root / "etc/nginx/snippets/lps.conf"
+    before = snippet.read_text()
+    snippet.write_text(before.replace("/var/lib/lps", "/srv/lps"))
+    usual = machine.root / "var/lib/lps"
+    try:
+        usual.rename(usual.with_name("unused"))
+        machine.run("systemctl", "daemon-reload")
+        machine.run("systemctl", "restart", "lps-worker@*", "nginx")
+        key = service.put(CONTENT)
+        assert service.get(key, len(CONTENT)) == (200, CONTENT)
+        machine.run("systemctl", "start", "lps-scrub.service")
+        assert "read 1 files" in machine.run("journalctl", "--unit=lps-scrub", "--no-pager", "--lines=5")
+    finally:
+        usual.with_name("unused").rename(usual)
+        snippet.write_text(before)
+        shutil.rmtree(drop_in.parent)
+        settings.write_text(settings.read_text().replace("LPS_STORE=/srv/lps\n", ""))
+        machine.run("systemctl", "daemon-reload")
+        machine.run("systemctl", "restart", "lps-worker@*", "nginx")
+
+
+def test_man_pages_and_completions_are_there(machine: Machine, service: Service) -> None:
+    assert machine.run("sh", "-c", "man --warnings lps lps-worker 2>&1 >/dev/null") == ""
+    assert "gc" in machine.run("man", "lps")
+    completed = machine.run(
+        "bash", "-c", "source /usr/share/bash-completion/completions/lps; COMP_CWORD=1 COMP_WORDS=(lps g); "
+        "COMP_LINE='lps g' COMP_POINT=5 COMP_TYPE=9; _lps lps g lps; echo ${COMPREPLY[*]}"
+    )  # fmt: skip
+    assert completed.split() == ["get", "gc"]
+    completed = machine.run("fish", "--command", "complete --do-complete 'lps g'")
+    assert sorted(line.split()[0] for line in completed.splitlines()) == ["gc", "get"]
+    assert machine.run("zsh", "-c", "autoload -U compinit; compinit -D; echo $_comps[lps] $_comps[lps-worker]") == "_lps _lps-worker"
+    machine.run("zsh", "-n", "/usr/share/zsh/vendor-completions/_lps")
+
+
+def test_a_removal_stops_everything_and_keeps_payloads_and_settings(machine: Machine, service: Service) -> None:
+    key = service.put(CONTENT)
+    machine.run("apt-get", "remove", "--yes", "lps")
+    assert machine.run("systemctl", "list-units", "--plain", "--no-legend", "--state=active", "lps*") == ""
+    assert machine.attempt("pgrep", "lps-worker").stdout == ""
+    assert machine.run("systemctl", "is-system-running") == "running"
+    assert (machine.root / "etc/default/lps").exists()
+    machine.run("nginx", "-t", "-q")
+    assert machine.run(*CURL, "--output", "/dev/null", "--write-out", "%{http_code}", "https://localhost/v2/health/head") == "503"
+    service.install()
+    service.eventually_healthy()
+    assert service.get(key, len(CONTENT)) == (200, CONTENT)
+
+
+def test_a_purge_leaves_the_payloads_and_nothing_else(machine: Machine, service: Service) -> None:
+    key = service.put(CONTENT)
+    machine.run("apt-get", "purge", "--yes", "lps")
+    # The operator's certificate, caches, and when systemd's timers ran last stay.
+    ours = r".*/(lps|lps[-.].*|_lps.*|stamp-lps.*)"
+    found = machine.run("find", "/etc", "/usr", "/lib/systemd", "/var", "/run", "-regextype", "egrep", "-regex", ours)
+    others = ("/etc/ssl/lps", "/var/cache/", "/var/lib/systemd/timers/")
+    found = [path for path in found.splitlines() if not path.startswith(others)]
+    assert found == ["/var/lib/lps"]
+    machine.run("nginx", "-t", "-q")
+    service.install()
+    service.open_site()
+    service.eventually_healthy()
+    assert service.get(key, len(CONTENT)) == (200, CONTENT)
+
+
+def test_a_purge_deletes_the_payloads_when_it_is_told_to(machine: Machine, service: Service) -> None:
+    service.put(CONTENT)
+    machine.run("env", "LPS_PURGE_STORE=yes", "apt-get", "purge", "--yes", "lps")
+    assert not (machine.root / "var/lib/lps").exists()
