@@ -67,14 +67,15 @@ extension PayloadStore {
 
     /// Anything but a store's folders without a file in them is someone else's.
     private static func checkNothingIsThere(_ root: Descriptor, _ path: String) throws(StoreError) {
+        let ours = StoreLayout.folders + [StoreLayout.lostAndFound, StoreLayout.description]
         let entries = try root.entries(".")
-        for name in entries.names + entries.notUTF8
-        where ![StoreLayout.lostAndFound, StoreLayout.description].contains(name) {
-            guard StoreLayout.folders.contains(name) else {
-                throw StoreError(.system, "\(path) is not empty: it has '\(name)'")
-            }
-            if name != StoreLayout.locks, let file = try root.names(name).first {
-                throw StoreError(.system, "\(path) is not empty: it has '\(name)/\(file)'")
+        if let name = entries.notUTF8.first ?? entries.names.first(where: { !ours.contains($0) }) {
+            throw StoreError(.system, "\(path) is not empty: it has '\(name)'")
+        }
+        for folder in StoreLayout.folders where folder != StoreLayout.locks && entries.names.contains(folder) {
+            let files = try root.entries(folder)
+            if let file = files.names.first ?? files.notUTF8.first {
+                throw StoreError(.system, "\(path) is not empty: it has '\(folder)/\(file)'")
             }
         }
     }
