@@ -10,7 +10,8 @@ extension PayloadStore {
     /// holds its lock, and is left alone.
     public func removeUnusedCounters() throws(StoreError) {
         let names = try root.namesIfThere(StoreLayout.usageCounters) + root.namesIfThere(StoreLayout.usageLocks)
-        for name in Set(names) where (try? Namespace(validating: name.utf8)) != nil {
+        // One that is in both lists is looked at twice: a set would take two names that are equal as text for one.
+        for name in names where (try? Namespace(validating: name.utf8)) != nil {
             try removeCounterIfUnused(of: name)
         }
     }

@@ -99,7 +99,7 @@ struct CollectGarbage: ParsableCommand {
         result.freedBytes += objects.diskUsage
         if !dryRun {
             try store.removeEmptyFolders(failed: failures.note)
-            try store.removeUnusedCounters()
+            _ = try failures.goingOn("counters without namespace are not removed") { try store.removeUnusedCounters() }
         }
         progress?.wipe()
         if json {
