@@ -8,20 +8,6 @@ import Testing
         stack.workerLog.split(separator: "\n").map(String.init).filter { $0.contains(text) }
     }
 
-    /// Begins an upload through FastCGI, of which the body does not come.
-    private func slowUpload(_ stack: Stack, _ payload: [UInt8]) throws -> FastCGIClient {
-        let target = Stack.putTarget(namespace: "default", digest: Stack.digest(payload)).split(separator: "?")
-        let client = try FastCGIClient(stack.workerSocket)
-        client.send(
-            FastCGIClient.head([
-                "REQUEST_METHOD": "PUT", "SCRIPT_NAME": String(target[0]), "QUERY_STRING": String(target[1]),
-                "CONTENT_TYPE": "application/octet-stream", "CONTENT_LENGTH": "\(payload.count)",
-                "HTTP_X_TEMPORAL_METADATA": "e30=", "LPS_REQUEST_ID": "slow-one",
-            ])
-        )
-        return client
-    }
-
     // MARK: Logs
 
     @Test func `Each line has journald's priority, and its request's id`() throws {
@@ -71,7 +57,7 @@ import Testing
     @Test func `A slow request writes one line with its phases, a quick one none`() throws {
         let stack = try Stack(.plain, options: ["--slow-log-after", "300ms"])
         let payload = randomPayload(100)
-        let client = try slowUpload(stack, payload)
+        let client = try FastCGIClient(uploading: payload, requestID: "slow-one", to: stack.workerSocket)
         usleep(500_000)
         client.send(FastCGIClient.record(.stdin, payload) + FastCGIClient.record(.stdin, []))
         #expect(client.receiveAnswer().contains("Status: 201"))
@@ -154,7 +140,7 @@ import Testing
     @Test func `A request over its time gets 503, its upload is not stored, and its thread is free`() throws {
         let stack = try Stack(.plain, options: ["--request-timeout", "3s", "--threads", "1"])
         let payload = randomPayload(100)
-        let client = try slowUpload(stack, payload)
+        let client = try FastCGIClient(uploading: payload, requestID: "slow-one", to: stack.workerSocket)
         client.send(FastCGIClient.record(.stdin, Array(payload.prefix(50))))
         usleep(3_200_000)
         client.send(FastCGIClient.record(.stdin, Array(payload.suffix(50))) + FastCGIClient.record(.stdin, []))

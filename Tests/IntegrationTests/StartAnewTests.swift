@@ -49,19 +49,6 @@ import Testing
         return client
     }
 
-    /// Holds a thread until it is told to end.
-    private func stalledUpload() throws -> FastCGIClient {
-        let target = Stack.putTarget(namespace: "default", digest: Stack.digest([1])).split(separator: "?")
-        let client = try FastCGIClient(socket)
-        client.send(
-            FastCGIClient.head([
-                "REQUEST_METHOD": "PUT", "SCRIPT_NAME": String(target[0]), "QUERY_STRING": String(target[1]),
-                "CONTENT_TYPE": "application/octet-stream", "CONTENT_LENGTH": "1", "HTTP_X_TEMPORAL_METADATA": "e30=",
-            ])
-        )
-        return client
-    }
-
     private func served(_ worker: ChildProcess) -> Int { worker.log.components(separatedBy: "msg=serving").count - 1 }
 
     @Test func `A stop that comes when the old program is done ends the new one, and its socket's file goes`() throws {
@@ -82,7 +69,8 @@ import Testing
 
     @Test func `A stop while it starts anew answers what has connected`() throws {
         let worker = try start()
-        let upload = try stalledUpload()
+        // Holds a thread until it is told to end.
+        let upload = try FastCGIClient(uploading: [1], to: socket)
         worker.signal(SIGUSR2)
         try eventually("it starts anew") { worker.log.contains("starting anew") }
         let clients = try (0..<40).map { _ in try ping(socket) }

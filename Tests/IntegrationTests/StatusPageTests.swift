@@ -168,17 +168,13 @@ import Testing
         let stack = try Stack(.plain, workers: 2, options: ["--threads", "2"])
         let payload = randomPayload(1000)
         let digest = Stack.digest(payload)
-        let target = Stack.putTarget(namespace: "slow é", digest: digest).split(separator: "?")
         let uploads = try (0..<4).map { number in
-            let client = try FastCGIClient(stack.workerSocket)
-            client.send(
-                FastCGIClient.head([
-                    "REQUEST_METHOD": "PUT", "SCRIPT_NAME": String(target[0]), "QUERY_STRING": String(target[1]),
-                    "CONTENT_TYPE": "application/octet-stream", "CONTENT_LENGTH": "\(payload.count)",
-                    "HTTP_X_TEMPORAL_METADATA": "e30=", "LPS_REQUEST_ID": "request-\(number)",
-                ])
+            try FastCGIClient(
+                uploading: payload,
+                namespace: "slow é",
+                requestID: "request-\(number)",
+                to: stack.workerSocket
             )
-            return client
         }
         let waiting = try FastCGIClient(stack.workerSocket)
         try eventually("all four are hashed") {

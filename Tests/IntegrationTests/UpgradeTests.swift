@@ -51,15 +51,7 @@ import Testing
             while done.value == 0 {
                 number += 1
                 let payload = Array("\(client) \(number)".utf8)
-                let target = Stack.putTarget(namespace: "default", digest: Stack.digest(payload)).split(separator: "?")
-                let upload = try FastCGIClient(socket)
-                upload.send(
-                    FastCGIClient.head([
-                        "REQUEST_METHOD": "PUT", "SCRIPT_NAME": String(target[0]), "QUERY_STRING": String(target[1]),
-                        "CONTENT_TYPE": "application/octet-stream", "CONTENT_LENGTH": "\(payload.count)",
-                        "HTTP_X_TEMPORAL_METADATA": "e30=",
-                    ])
-                )
+                let upload = try FastCGIClient(uploading: payload, to: socket)
                 upload.send(FastCGIClient.record(.stdin, payload) + FastCGIClient.record(.stdin, []))
                 let answer = upload.receiveAnswer()
                 #expect(answer.contains("Status: 201"), "\(answer)")

@@ -29,6 +29,24 @@ package final class FastCGIClient {
         guard connected == 0 else { throw POSIXError(.init(rawValue: errno) ?? .EIO) }
     }
 
+    /// Begins an upload, whose body is to come with the request.
+    package convenience init(
+        uploading payload: [UInt8],
+        namespace: String = "default",
+        requestID: String = "",
+        to socketPath: String
+    ) throws {
+        try self.init(socketPath)
+        let target = Stack.putTarget(namespace: namespace, digest: Stack.digest(payload)).split(separator: "?")
+        send(
+            Self.head([
+                "REQUEST_METHOD": "PUT", "SCRIPT_NAME": String(target[0]), "QUERY_STRING": String(target[1]),
+                "CONTENT_TYPE": "application/octet-stream", "CONTENT_LENGTH": "\(payload.count)",
+                "HTTP_X_TEMPORAL_METADATA": "e30=", "LPS_REQUEST_ID": requestID,
+            ])
+        )
+    }
+
     deinit {
         close(descriptor)
     }
