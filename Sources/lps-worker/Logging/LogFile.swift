@@ -17,7 +17,7 @@ struct LogFile: Sendable {
         self.path = path
         if path == Self.standardError {
             // A number of its own, since standard error may become the error log's file.
-            self.descriptor = descriptor ?? dup(STDERR_FILENO)
+            self.descriptor = descriptor ?? fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3)
         } else {
             let opened = try Self.open(path)
             self.descriptor = descriptor ?? opened
