@@ -38,7 +38,7 @@ let package = Package(
         .target(
             name: "PayloadStore",
             dependencies: [
-                "PayloadKey",
+                "CLinux", "PayloadKey",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "SystemPackage", package: "swift-system"),
             ]

@@ -2,6 +2,7 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <linux/netlink.h>
+#include <linux/openat2.h>
 #include <linux/sock_diag.h>
 #include <linux/unix_diag.h>
 #include <sys/syscall.h>
@@ -14,4 +15,11 @@ static inline int memory_file(const char *name) { return (int)syscall(SYS_memfd_
 static inline int accept_closed_on_exec(int listener)
 {
     return (int)syscall(SYS_accept4, listener, (void *)0, (void *)0, 02000000);
+}
+
+// openat2(2), Linux 5.6: follows no link in any part of the path.
+static inline int open_following_no_link(int folder, const char *path, int flags, unsigned mode)
+{
+    struct open_how how = {.flags = (unsigned)flags, .mode = mode, .resolve = RESOLVE_NO_SYMLINKS};
+    return (int)syscall(SYS_openat2, folder, path, &how, sizeof how);
 }

@@ -1,3 +1,4 @@
+import CLinux
 import Glibc
 import SystemPackage
 
@@ -16,11 +17,11 @@ final class Descriptor: Sendable {
         close(rawValue)
     }
 
-    /// Opens `path` relative to this folder, never following a link as its last part.
+    /// Opens `path` relative to this folder, following no link in any part of it.
     func open(_ path: String, _ flags: Int32, mode: mode_t = 0) throws(StoreError) -> Descriptor {
         Descriptor(
             try systemCall("open \(path)") {
-                openat(rawValue, path, flags | O_NOFOLLOW | O_CLOEXEC, mode)
+                open_following_no_link(rawValue, path, flags | O_NOFOLLOW | O_CLOEXEC, mode)
             }
         )
     }
@@ -71,7 +72,7 @@ extension Descriptor {
     /// The names in a folder below this one.
     func entries(_ path: String) throws(StoreError) -> FolderEntries {
         let descriptor = try systemCall("open folder \(path)") {
-            openat(rawValue, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
+            open_following_no_link(rawValue, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC, 0)
         }
         guard let stream = fdopendir(descriptor) else {
             let error = Errno(rawValue: errno)

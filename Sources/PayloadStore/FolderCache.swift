@@ -49,15 +49,17 @@ final class FolderCache: Sendable {
     }
 
     private func openDurably(_ path: String) throws(StoreError) -> Folder {
-        let paths = StoreLayout.way(to: path)
-        for path in paths {
-            _ = try systemCall("make folder \(path)", expecting: .fileExists) { mkdirat(root.rawValue, path, 0o750) }
+        // From folder to folder: a link in between would have them made elsewhere.
+        var descriptor = root
+        var parents: [Descriptor] = []
+        for name in StoreLayout.names(in: path) {
+            _ = try systemCall("make folder \(name) of \(path)", expecting: .fileExists) {
+                mkdirat(descriptor.rawValue, name, 0o750)
+            }
+            parents.append(descriptor)
+            descriptor = try descriptor.open(name, O_RDONLY | O_DIRECTORY)
         }
-        let descriptor = try root.open(path, O_RDONLY | O_DIRECTORY)
-        for parent in paths.dropLast() {
-            try root.open(parent, O_RDONLY | O_DIRECTORY).synchronize(parent)
-        }
-        try root.synchronize(".")
+        for parent in parents.reversed() { try parent.synchronize("the folders above \(path)") }
         return Folder(path: path, descriptor: descriptor, identity: try descriptor.status(path).identity)
     }
 }

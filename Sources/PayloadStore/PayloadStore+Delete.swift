@@ -16,8 +16,10 @@ extension PayloadStore {
         try waitingForCounts(of: key.namespace) { () throws(StoreError) in
             try withExclusiveLock(of: key.digest.shard) { () throws(StoreError) in
                 guard let found = try find(key), isUnwanted(found) else { return false }
+                // Opened, since a link on the way would lead to another's file.
+                let folder = try root.open(StoreLayout.keyFolder(key), O_RDONLY | O_DIRECTORY)
                 try changing(found.path, of: key.namespace.description) { () throws(StoreError) in
-                    try systemCall("unlink \(found.path)") { unlinkat(root.rawValue, found.path, 0) }
+                    try systemCall("unlink \(found.path)") { unlinkat(folder.rawValue, StoreLayout.keyName(key), 0) }
                 }
                 try finishDeletion(of: key, in: StoreLayout.keys)
                 return true

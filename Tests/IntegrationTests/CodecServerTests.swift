@@ -506,7 +506,7 @@ struct JSONPayloads: Codable, Equatable {
     }
 
     @Test func `No space means 507, and the store is left clean`() throws {
-        let stack = try Stack(options: ["--reserve", "4000000000g"], becomesHealthy: false)
+        let stack = try Stack(options: ["--reserve", "4000000000g"], health: 503)
         #expect(try stack.codec("encode", JSONPayloads([JSONPayload(Array("small".utf8))]).json).status == 200)
         expectError(
             try stack.codec("encode", JSONPayloads([JSONPayload(randomPayload(Self.large))]).json),

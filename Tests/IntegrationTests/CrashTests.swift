@@ -87,7 +87,7 @@ import Testing
     func `A worker killed before any system call of an upload leaves a sound store`(mode: Stack.Mode) throws {
         let stack = try Stack(mode)
         let calls = [
-            "openat", "fstat", "newfstatat", "flock", "mkdirat", "fchmod", "fdatasync", "linkat", "utimensat", "fsync",
+            "openat2", "fstat", "newfstatat", "flock", "mkdirat", "fchmod", "fdatasync", "linkat", "utimensat", "fsync",
             "unlinkat", "close",
             "read", "write", "pread64",
         ]

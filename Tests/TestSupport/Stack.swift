@@ -31,7 +31,7 @@ package final class Stack: @unchecked Sendable {
         _ mode: Mode = .handover,
         workers: Int = 1,
         options: [String] = [],
-        becomesHealthy: Bool = true,
+        health: Int = 200,
         nginx edit: (String) -> String = { $0 }
     ) throws {
         self.mode = mode
@@ -58,7 +58,6 @@ package final class Stack: @unchecked Sendable {
             guard nginx.isRunning else { throw NeverHappened(what: "nginx: \(nginx.log)") }
             return (try? HTTPConnection(folder.file("https.sock"))) != nil
         }
-        let health = becomesHealthy ? 200 : 503
         try eventually("health is \(health)") { (try? self.request("HEAD", "/v2/health/head").status) == health }
     }
 

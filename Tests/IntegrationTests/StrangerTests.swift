@@ -1,0 +1,117 @@
+import Foundation
+import TestSupport
+import Testing
+
+/// What other users of the machine get at, and what a link that was planted in the store leads to.
+@Suite(.serialized, .enabled(if: geteuid() == 0, "only root can become another user"))
+struct StrangerTests {
+    private let content = randomPayload(10_000)
+
+    /// Runs a program as a user who has no part in the service.
+    private func asStranger(_ program: String, _ arguments: [String]) throws -> String {
+        let user = ["--reuid", "65534", "--regid", "65534", "--clear-groups", "--", program]
+        return try run("setpriv", user + arguments).output
+    }
+
+    /// What the stranger may read or write, of all that he can see.
+    private func openToStrangers(_ paths: [String]) throws -> [String] {
+        let found = try asStranger("find", paths + ["(", "-readable", "-o", "-writable", ")", "-print"])
+        return found.split(separator: "\n").map(String.init).filter { !$0.hasPrefix("find: ") }.sorted()
+    }
+
+    @Test(arguments: Stack.Mode.allCases)
+    func `Another user of the machine reads, writes and reaches nothing of the service`(mode: Stack.Mode) throws {
+        let stack = try Stack(mode)
+        chmod(stack.folder.path, 0o755)
+        let pool = stack.folder.file("pool")
+        let socket = stack.folder.file("own.sock")
+        let worker = try ChildProcess(
+            Project.binary("lps-worker"),
+            ["--store", stack.store, "--listen", socket, "--runtime-dir", pool],
+            log: stack.folder.file("own.log")
+        )
+        try eventually("it serves: \(worker.log)") { worker.log.contains("msg=serving") }
+        let metadata = #"{"remote-codec/key-prefix":"dGVhbQ=="}"#
+        for metadata in ["{}", metadata] { #expect(try stack.put(content, metadata: metadata).status == 201) }
+        #expect(try stack.codec("encode", JSONPayloads([JSONPayload(randomPayload(200_000))]).json).status == 200)
+        try stack.expectNothingIncoming()
+
+        #expect(try openToStrangers([stack.store, pool, socket]) == [pool])
+        let ownFiles = Set(try FileManager.default.contentsOfDirectory(atPath: pool))
+        #expect(ownFiles.contains("status.sock") && ownFiles.count > 1)
+        // Nor does it depend on the root alone, which an operator may open to the eyes of others.
+        chmod(stack.store, 0o755)
+        #expect(try openToStrangers([stack.store, pool, socket]) == [pool, stack.store].sorted())
+        let lax = try run("find", [stack.store, "-mindepth", "1", "-perm", "/o=rwx", "-o", "-perm", "/g=w"])
+        #expect(lax.output == "")
+        // The search would find something.
+        let planted = "\(stack.store)/planted"
+        try write(content, to: planted)
+        chmod(planted, 0o604)
+        #expect(try openToStrangers([stack.store]) == [stack.store, planted])
+        worker.signal(SIGTERM)
+        #expect(worker.wait() == 0)
+    }
+
+    @Test(arguments: Stack.Mode.allCases)
+    func `A link at the place of a key or an object gives nobody what it leads to`(mode: Stack.Mode) throws {
+        let stack = try Stack(mode)
+        let secret = stack.folder.file("secret")
+        let hidden = [UInt8](repeating: UInt8(ascii: "s"), count: content.count)
+        try write(hidden, to: secret)
+        let key = try Stack.key(stack.put(content))
+        let paths = stack.tree.map { "\(stack.store)/\($0)" }
+        let keyPath = try #require(paths.first { $0.contains("/keys/") })
+        let objectPath = try #require(paths.first { $0.contains("/objects/") })
+        for path in [keyPath, objectPath] {
+            unlink(path)
+            symlink(secret, path)
+        }
+        let got = try stack.get(key, length: content.count)
+        expectError(got, 500, nil, "a download")
+        let tool = try run(Project.binary("lps"), ["get", "--store", stack.store, key])
+        #expect(tool.status != 0)
+        #expect(!tool.output.contains("sss"))
+        // An upload of the same content neither writes through the links nor makes a key of what they lead to.
+        let put = try stack.put(content, namespace: "other")
+        #expect(put.status == 201)
+        #expect(try stack.get(Stack.key(put), length: content.count).body == content)
+        #expect(try contents(of: secret) == hidden)
+        try stack.expectNothingIncoming()
+    }
+
+    @Test(arguments: Stack.Mode.allCases, ["keys", "namespace", "kind", "shard"])
+    func `A link at the place of a folder of keys is followed by no worker and no tool`(
+        mode: Stack.Mode,
+        place: String
+    ) throws {
+        let stack = try Stack(mode)
+        let key = try Stack.key(stack.put(content, namespace: "ns"))
+        let path = try #require(stack.tree.first { $0.hasPrefix("keys/") })
+        let parts = path.split(separator: "/")
+        let depth = try #require(["keys": 1, "namespace": 2, "kind": 3, "shard": 4][place])
+        let folder = "\(stack.store)/\(parts[..<depth].joined(separator: "/"))"
+        // There, the same names lead to something else of the same length.
+        let outside = stack.folder.file("outside")
+        #expect(try run("cp", ["-a", folder, outside]).status == 0)
+        let hidden = "\(outside)/\(parts[depth...].joined(separator: "/"))"
+        unlink(hidden)
+        try write([UInt8](repeating: UInt8(ascii: "s"), count: content.count), to: hidden)
+        #expect(rename(folder, "\(folder).moved") == 0 && symlink(outside, folder) == 0)
+        let before = try run("find", [outside, "-printf", "%P %i %T@ %m\n"]).output
+
+        expectError(try stack.get(key, length: content.count), 500, nil, "a download")
+        expectError(try stack.put(content, namespace: "ns"), 500, nil, "an upload of the same")
+        let metadata = #"{"remote-codec/key-prefix":"dGVhbQ=="}"#
+        let another = try stack.put(content, namespace: "ns", metadata: metadata)
+        #expect(another.status == (depth < 3 ? 500 : 201), "a key of another folder")
+        let tool = try run(Project.binary("lps"), ["get", "--store", stack.store, key])
+        #expect(tool.status != 0)
+        #expect(!tool.output.contains("sss"))
+        #expect(try !run(Project.binary("lps"), ["rm", "--store", stack.store, key]).output.contains("removed"))
+        _ = try run(Project.binary("lps"), ["gc", "--store", stack.store, "--older-than", "0s"])
+        _ = try run(Project.binary("lps"), ["scrub", "--store", stack.store, "--repair"])
+        #expect(try run("find", [outside, "-printf", "%P %i %T@ %m\n"]).output == before)
+        try stack.expectNothingIncoming()
+    }
+}
