@@ -231,6 +231,14 @@ public final class Scoreboard: Sendable {
         return descriptor
     }
 
+    /// Makes a call again that a signal interrupted.
+    private static func uninterrupted<Result: SignedInteger>(_ call: () -> Result) -> Result {
+        while true {
+            let result = call()
+            if result >= 0 || errno != EINTR { return result }
+        }
+    }
+
     /// Gives a file that is new its length and its head.
     private static func fill(_ descriptor: Int32, _ path: String) throws(ScoreboardError) {
         var status = stat()
@@ -238,14 +246,16 @@ public final class Scoreboard: Sendable {
         guard status.st_mode & S_IFMT == S_IFREG else { throw ScoreboardError("\(path) is not a regular file") }
         var head: [UInt64] = [0, 0]
         let headSize = head.count * 8
-        guard pread(descriptor, &head, headSize, 0) >= 0 else { throw .system("read \(path)") }
+        guard uninterrupted({ pread(descriptor, &head, headSize, 0) }) >= 0 else { throw .system("read \(path)") }
         // One without a head is new, or its maker could not finish it.
         let isNew = head[0] == 0
         guard isNew || (head[0] == magic && status.st_size == words * 8) else {
             throw ScoreboardError("\(path) is no scoreboard of this version, stop the pool and remove it")
         }
         if isNew {
-            guard ftruncate(descriptor, off_t(words * 8)) == 0 else { throw .system("lengthen \(path)") }
+            guard uninterrupted({ ftruncate(descriptor, off_t(words * 8)) }) == 0 else {
+                throw .system("lengthen \(path)")
+            }
             // Nobody but the users of one pool gets into its folder: the umask is not needed.
             guard fchmod(descriptor, 0o660) == 0 else { throw .system("change the mode of \(path)") }
         }
@@ -257,7 +267,9 @@ public final class Scoreboard: Sendable {
         }
         if isNew {
             head = [magic, UInt64(time(nil))]
-            guard pwrite(descriptor, head, headSize, 0) == headSize else { throw .system("write \(path)") }
+            guard uninterrupted({ pwrite(descriptor, head, headSize, 0) }) == headSize else {
+                throw .system("write \(path)")
+            }
         }
     }
 
@@ -282,7 +294,8 @@ public final class Scoreboard: Sendable {
         _ count: Int,
         _ path: String
     ) throws(ScoreboardError) {
-        let status = posix_fallocate(descriptor, off_t(start), off_t(count))
+        var status: Int32
+        repeat { status = posix_fallocate(descriptor, off_t(start), off_t(count)) } while status == EINTR
         guard status == 0 else {
             throw ScoreboardError("reserve \(count) bytes of \(path): \(String(cString: strerror(status)))")
         }

@@ -1,0 +1,152 @@
+import Foundation
+import TestSupport
+
+/// A system call that fails: strace(1) gives an error in place of the kernel's answer, and the call is not made.
+struct Fault: CustomStringConvertible {
+    let call: String
+    let errno: String
+    /// Which of the thread's calls of this kind, from 1.
+    let occurrence: Int
+
+    var description: String { "\(call) \(occurrence) fails with \(errno)" }
+    /// A call that was interrupted is made again: nobody notices.
+    var mustBeInvisible: Bool { errno == "EINTR" }
+    /// The file system says that a name is not there: what is answered then is true to that.
+    var deniesAName: Bool { errno == "ENOENT" }
+
+    /// The file-system calls, and the errors of their man pages that a healthy program meets: a full, failing or
+    /// read-only disk, too many open files, another owner, a signal. None for fcntl(2), of which glibc only gets and sets
+    /// flags and no errno makes sense; none for close(2), since a call that is not made leaks what it is to close.
+    static let errors: KeyValuePairs = [
+        "openat": ["EIO", "EMFILE", "ENFILE", "EACCES", "ENOSPC", "EDQUOT", "EROFS", "EINTR", "ENOENT"],
+        "linkat": ["ENOSPC", "EDQUOT", "EIO", "EMLINK", "EACCES", "EROFS", "ENOENT"],
+        "unlinkat": ["EIO", "EACCES", "EROFS", "ENOENT"],
+        "renameat": ["ENOSPC", "EDQUOT", "EIO", "EACCES", "EROFS", "ENOENT"],
+        "mkdirat": ["ENOSPC", "EDQUOT", "EIO", "EMLINK", "EACCES", "EROFS", "ENOENT"],
+        "fsync": ["EIO", "ENOSPC", "EDQUOT", "EROFS", "EINTR"],
+        "fdatasync": ["EIO", "ENOSPC", "EDQUOT", "EROFS", "EINTR"],
+        "newfstatat": ["EIO", "EACCES", "ENOENT"],
+        "pread64": ["EIO", "EINTR"],
+        "pwrite64": ["ENOSPC", "EDQUOT", "EIO", "EINTR"],
+        "read": ["EIO", "EINTR"],
+        "write": ["ENOSPC", "EDQUOT", "EIO", "EINTR"],
+        "flock": ["EINTR", "ENOLCK"],
+        "getdents64": ["EIO", "ENOENT"],
+        "fstatfs": ["EIO", "EINTR"],
+        "utimensat": ["EIO", "EACCES", "EROFS"],
+        "faccessat2": ["EACCES", "EIO", "EROFS"],
+        "fchmod": ["EIO", "EROFS"],
+        "ftruncate": ["EIO", "EINTR"],
+        "fallocate": ["ENOSPC", "EIO", "EINTR"],
+    ]
+
+    static let traced = errors.map(\.key).joined(separator: ",")
+
+    /// Every call with every error of its kind.
+    static func all(_ calls: [TracedCall]) -> [Fault] {
+        errors.flatMap { name, errors in
+            calls.filter { $0.name == name }.flatMap { call in
+                errors.map { Fault(call: name, errno: $0, occurrence: call.occurrence) }
+            }
+        }
+    }
+
+    /// Each call at least once, and each error of its kind at least once; of calls of one kind that are more than `most`
+    /// (a look at each of 256 shards, say) so many, evenly spread.
+    static func some(_ calls: [TracedCall], most: Int) -> [Fault] {
+        errors.flatMap { name, errors -> [Fault] in
+            let occurrences = calls.filter { $0.name == name }.map(\.occurrence)
+            guard !occurrences.isEmpty else { return [] }
+            let sampled = min(occurrences.count, max(most, errors.count))
+            return (0..<max(sampled, errors.count)).map {
+                let index = ($0 % sampled) * occurrences.count / sampled
+                return Fault(call: name, errno: errors[$0 % errors.count], occurrence: occurrences[index])
+            }
+        }
+    }
+}
+
+/// A system call in the output of strace(1) with -f and -y.
+struct TracedCall {
+    let thread: Substring
+    let name: String
+    /// The how manieth of its kind that its thread made, from 1: what `when=` of strace counts.
+    let occurrence: Int
+    let line: String
+
+    /// Between processes, where no file system fails; or in memory.
+    var isOfFiles: Bool {
+        !["<socket:", "<UNIX", "<TCP", "<pipe:", "<memfd:", "/memfd:"].contains { line.contains($0) }
+    }
+
+    static func parse(_ trace: String) -> [TracedCall] {
+        var counts: [String: Int] = [:]
+        return trace.split(separator: "\n").compactMap { line in
+            // The thread's number is padded with spaces.
+            guard let space = line.firstIndex(of: " ") else { return nil }
+            let thread = line[..<space]
+            let call = line[space...].drop { $0 == " " }
+            guard let end = call.firstIndex(of: "("), call.first?.isLetter == true else { return nil }
+            let name = String(call[..<end])
+            counts["\(thread) \(name)", default: 0] += 1
+            return TracedCall(
+                thread: thread,
+                name: name,
+                occurrence: counts["\(thread) \(name)"] ?? 0,
+                line: String(line)
+            )
+        }
+    }
+
+    /// The calls of a program's first thread since it opened the store; before are the dynamic loader's and the runtime's.
+    static func onStore(_ trace: String, _ store: String) -> [TracedCall] {
+        let calls = parse(trace)
+        guard let first = calls.firstIndex(where: { $0.line.contains("\"\(store)\"") && $0.name == "openat" }) else {
+            return []
+        }
+        return calls[first...].filter { $0.thread == calls[first].thread }
+    }
+}
+
+/// A strace(1) that makes one system call fail, or none.
+struct Tracer {
+    let output: String
+    private let options: [String]
+
+    init(_ folder: TemporaryFolder, _ fault: Fault?) {
+        output = folder.file("trace-\(UUID().uuidString)")
+        options =
+            ["-f", "-y", "-s", "0", "-o", output, "-e", "trace=\(fault?.call ?? Fault.traced)"]
+            + (fault.map { ["-e", "inject=\($0.call):error=\($0.errno):when=\($0.occurrence)"] } ?? [])
+    }
+
+    /// Starts a program under it.
+    func start(_ command: [String]) throws -> ChildProcess {
+        try ChildProcess("strace", options + command, log: output + ".log")
+    }
+
+    /// Traces a process that runs already, while `work` is done.
+    func attached<Result>(to process: ChildProcess, _ work: () throws -> Result) throws -> Result {
+        let strace = try ChildProcess("strace", options + ["-p", "\(process.pid)"], log: output + ".log")
+        let end = Date().addingTimeInterval(60)
+        while !strace.log.contains("attached") {
+            guard Date() < end, strace.isRunning else { throw NeverHappened(what: "strace is attached: \(strace.log)") }
+            usleep(2000)
+        }
+        defer {
+            // It lets go of the process.
+            strace.signal(SIGTERM)
+            strace.wait()
+        }
+        return try work()
+    }
+
+    /// What it has written, which is gone then.
+    func take() -> String {
+        defer {
+            unlink(output)
+            unlink(output + ".log")
+        }
+        return (try? String(contentsOfFile: output, encoding: .utf8)) ?? ""
+    }
+}
