@@ -30,7 +30,7 @@ GENERATE_MANUAL = $(shell swift build --show-bin-path)/generate-manual --output-
 install = missing=$$(for p in $(1); do dpkg-query -W -f '$${Status}' $$p 2>/dev/null | grep -q ' installed$$' || echo $$p; done); \
 	[ -z "$$missing" ] || { $(SUDO) apt-get update -q && $(SUDO) apt-get install -qy --no-install-recommends $$missing; }
 
-.PHONY: build manual deb test-deb run test e2e bench docs lint format clean
+.PHONY: build manual deb test-deb run test e2e bench docs fuzz lint format clean
 
 build:
 	@$(call install,$(BUILD_PACKAGES))
@@ -99,6 +99,21 @@ bench: build
 docs:
 	LPS_DOCS=1 swift package --allow-writing-to-directory .build/documentation generate-documentation \
 		--target LargePayloadCodec --output-path .build/documentation --warnings-as-errors --transform-for-static-hosting
+
+# Each reader of input from outside, for so many seconds, with what no one means to send; from the seeds of Tests/Fuzz and
+# what earlier runs have found (in .build-fuzz/corpus). What fails is left in .build-fuzz/found.
+FUZZ := query key metadata names ranges json policy tar
+# Of several -sanitize the Swift compiler heeds the last alone: without both there, no coverage.
+FUZZ_BUILD := --scratch-path .build-fuzz --product fuzz --sanitize fuzzer --sanitize address \
+	-Xswiftc -sanitize=fuzzer,address
+fuzz: SECONDS := 60
+fuzz:
+	LPS_FUZZ=1 swift build $(FUZZ_BUILD)
+	mkdir -p .build-fuzz/found $(addprefix .build-fuzz/corpus/,$(FUZZ))
+	for target in $(FUZZ); do \
+		FUZZ_TARGET=$$target .build-fuzz/debug/fuzz -max_total_time=$(SECONDS) -timeout=10 -rss_limit_mb=1024 -max_len=16384 \
+			-artifact_prefix=.build-fuzz/found/$$target- -print_final_stats=1 -verbosity=0 \
+			.build-fuzz/corpus/$$target Tests/Fuzz/Corpus/$$target || exit; done
 
 lint:
 	swift format lint --strict --recursive --parallel Package.swift Sources Tests

@@ -145,3 +145,15 @@ let package = Package(
 if Context.environment["LPS_DOCS"] != nil {
     package.dependencies.append(.package(url: "https://github.com/swiftlang/swift-docc-plugin", from: "1.5.0"))
 }
+
+// For 'make fuzz' alone: it links only with -sanitize=fuzzer.
+if Context.environment["LPS_FUZZ"] != nil {
+    package.targets.append(
+        .executableTarget(
+            name: "fuzz",
+            dependencies: ["PayloadKey", "PayloadService", "StorePolicy", "TarArchive"],
+            path: "Tests/Fuzz",
+            exclude: ["Corpus"]
+        )
+    )
+}

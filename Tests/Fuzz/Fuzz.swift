@@ -1,0 +1,27 @@
+import Glibc
+
+// libFuzzer (llvm.org/docs/LibFuzzer.html) on one reader of input from outside, which the environment variable
+// FUZZ_TARGET names; see 'make fuzz'.
+
+/// Reads a text, and traps when what must hold for every text does not. That a text is refused is fine.
+typealias FuzzTarget = @Sendable ([UInt8]) throws -> Void
+
+private let targets: [String: FuzzTarget] = [
+    "query": fuzzQuery, "key": fuzzKey, "metadata": fuzzMetadata, "names": fuzzNames, "ranges": fuzzRanges,
+    "json": fuzzJSON, "policy": fuzzPolicy, "tar": fuzzTar,
+]
+
+private let target: FuzzTarget = {
+    guard let name = getenv("FUZZ_TARGET"), let target = targets[String(cString: name)] else {
+        print("FUZZ_TARGET is to be one of", targets.keys.sorted().joined(separator: ", "))
+        exit(64)
+    }
+    return target
+}()
+
+/// What libFuzzer's `main` calls with each input.
+@_cdecl("LLVMFuzzerTestOneInput")
+public func testOneInput(_ bytes: UnsafePointer<UInt8>?, _ size: Int) -> CInt {
+    try? target([UInt8](UnsafeBufferPointer(start: bytes, count: size)))
+    return 0
+}

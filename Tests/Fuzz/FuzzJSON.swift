@@ -1,0 +1,38 @@
+import PayloadKey
+
+@testable import PayloadService
+
+/// JSON, references and base64: a text reads the same in one piece and byte by byte, and what is written again is read as
+/// the same.
+func fuzzJSON(_ text: [UInt8]) {
+    var whole = JSONReader(text)
+    var pieces = JSONReader { offset in offset < text.count ? [text[offset]] : [] }
+    let wholeError = syntaxError { try skipAll(&whole) }
+    precondition(wholeError == syntaxError { try skipAll(&pieces) })
+    precondition(whole.offset == pieces.offset && whole.offset <= text.count)
+
+    if let reference = try? PayloadReference(parsing: text) {
+        guard let again = try? PayloadReference(parsing: Array(reference.json.utf8)) else {
+            preconditionFailure("what was written is not read")
+        }
+        precondition(again == reference)
+    }
+    if let bytes = Base64Decoder.decode(text) {
+        precondition(Base64Decoder.decode(Array(StandardBase64.encode(bytes).utf8)) == bytes)
+    }
+}
+
+private func skipAll(_ reader: inout JSONReader) throws {
+    try reader.skipWhitespace()
+    try reader.skip()
+    try reader.end()
+}
+
+private func syntaxError(_ body: () throws -> Void) -> JSONSyntaxError? {
+    do {
+        try body()
+        return nil
+    } catch {
+        return error as? JSONSyntaxError
+    }
+}

@@ -1,0 +1,14 @@
+import PayloadKey
+
+/// A key: it is written as it was read, and so is each of its parts.
+func fuzzKey(_ text: [UInt8]) {
+    if let digest = try? Digest(parsing: text) {
+        precondition("\(digest)".utf8.elementsEqual(text))
+        precondition(digest.bytes.count == 32)
+    }
+    guard let key = PayloadKey(parsing: text) else { return }
+    precondition(key.utf8 == text)
+    precondition(PayloadKey(parsing: key.utf8) == key)
+    checkNamespace(key.namespace)
+    if let prefix = key.prefix { checkPrefix(prefix) }
+}
