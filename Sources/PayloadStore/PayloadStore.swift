@@ -84,12 +84,13 @@ public final class PayloadStore: Sendable {
     }
 
     static func openRoot(_ path: String) throws(StoreError) -> Descriptor {
-        let descriptor = Glibc.open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
-        guard descriptor >= 0 else {
-            let error = Errno(rawValue: errno)
-            throw StoreError(.missing, "store \(path) can't be opened, make it with 'lps init'", errno: error)
+        do {
+            return Descriptor(
+                try systemCall("open store \(path)") { Glibc.open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC) }
+            )
+        } catch {
+            throw StoreError(.missing, "store \(path) can't be opened, make it with 'lps init'", errno: error.errno)
         }
-        return Descriptor(descriptor)
     }
 
     static func checkFormat(_ root: Descriptor, _ path: String) throws(StoreError) {

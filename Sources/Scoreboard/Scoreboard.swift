@@ -206,7 +206,7 @@ public final class Scoreboard: Sendable {
     }
 
     private static func open(_ path: String) throws(ScoreboardError) -> Int32 {
-        let descriptor = Glibc.open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o660)
+        let descriptor = uninterrupted { Glibc.open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o660) }
         guard descriptor >= 0 else { throw .system("open \(path)") }
         do {
             try lock(descriptor, makerByte, F_WRLCK, "lock \(path)")

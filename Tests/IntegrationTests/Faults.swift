@@ -19,6 +19,7 @@ struct Fault: CustomStringConvertible {
     /// flags and no errno makes sense; none for close(2), since a call that is not made leaks what it is to close.
     static let errors: KeyValuePairs = [
         "openat": ["EIO", "EMFILE", "ENFILE", "EACCES", "ENOSPC", "EDQUOT", "EROFS", "EINTR", "ENOENT"],
+        "openat2": ["EIO", "EMFILE", "ENFILE", "EACCES", "ENOSPC", "EDQUOT", "EROFS", "EINTR", "ENOENT"],
         "linkat": ["ENOSPC", "EDQUOT", "EIO", "EMLINK", "EACCES", "EROFS", "ENOENT"],
         "unlinkat": ["EIO", "EACCES", "EROFS", "ENOENT"],
         "renameat": ["ENOSPC", "EDQUOT", "EIO", "EACCES", "EROFS", "ENOENT"],
