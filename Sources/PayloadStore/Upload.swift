@@ -71,7 +71,8 @@ extension PayloadStore {
     private func nameInIncoming(_ path: [UInt8]) throws(StoreError) -> String {
         guard let folder = uploadFolders.first(where: { path.starts(with: $0) }),
             let name = String(validating: path.dropFirst(folder.count), as: UTF8.self),
-            !name.isEmpty, !name.utf8.contains(UInt8(ascii: "/")), name != ".", name != ".."
+            // A NUL byte would end the name that the system gets.
+            !name.isEmpty, !name.utf8.contains(UInt8(ascii: "/")), !name.utf8.contains(0), name != ".", name != ".."
         else {
             throw StoreError(
                 .uploadNotAcceptable,

@@ -1,4 +1,5 @@
 import ByteSize
+import EnvironmentFile
 import FastCGI
 import Glibc
 import Logging
@@ -40,17 +41,13 @@ struct Configuration {
         let policy: StorePolicy
     }
 
-    init(
-        _ options: LPSWorker,
-        environment: Environment,
-        file readFile: (String) throws(ConfigurationError) -> ConfigurationFile = ConfigurationFile.init(path:)
-    ) throws(ConfigurationError) {
+    init(_ options: LPSWorker, environment: Environment) throws(ConfigurationError) {
         var source = Source(environment: environment)
         if let path = try source.setting(options.config, "CONFIG", "a path", { $0 }) {
             // As in systemd's EnvironmentFile=.
             let mayBeMissing = path.hasPrefix("-")
             let path = mayBeMissing ? String(path.dropFirst()) : path
-            if !mayBeMissing || Glibc.access(path, F_OK) == 0 { source.file = try readFile(path) }
+            if !mayBeMissing || Glibc.access(path, F_OK) == 0 { source.file = try Self.file(path) }
         }
         guard let store = try source.setting(options.store, "STORE", "a path", { $0 }) else {
             throw ConfigurationError("--store (LPS_STORE) is required")
@@ -77,7 +74,7 @@ struct Configuration {
         errorLog = try source.setting(options.errorLog, "ERROR_LOG", "a path", { $0 }) ?? LogFile.standardError
         accessLog = try source.setting(options.accessLog, "ACCESS_LOG", "a path", { $0 })
         settings = try Settings(options, &source)
-        unknown = source.file?.unknown(source.known) ?? []
+        unknown = source.unknown
     }
 
     /// The names of the settings that differ, and that a worker can't change while it runs.
@@ -91,6 +88,14 @@ struct Configuration {
             ("LPS_MEASURE_INTERVAL", measureInterval == other.measureInterval),
             ("LPS_ERROR_LOG", errorLog == other.errorLog), ("LPS_ACCESS_LOG", accessLog == other.accessLog),
         ].filter { !$0.1 }.map(\.0)
+    }
+
+    private static func file(_ path: String) throws(ConfigurationError) -> EnvironmentFile {
+        do {
+            return try EnvironmentFile(path: path)
+        } catch {
+            throw ConfigurationError("\(error)")
+        }
     }
 
     private static func mode(_ text: String) -> mode_t? {
@@ -143,12 +148,21 @@ extension Configuration.Settings {
 /// Where settings come from, and which there are.
 private struct Source {
     let environment: Environment
-    var file: ConfigurationFile?
+    var file: EnvironmentFile?
     /// The names that were asked for.
     var known: Set<String> = []
 
     init(environment: Environment) {
         self.environment = environment
+    }
+
+    /// The settings of the file that are not known: most likely misspelt.
+    var unknown: [String] {
+        // The timers of lps gc and lps scrub have theirs in the same file.
+        (file?.names ?? []).filter { name in
+            name.hasPrefix("LPS_") && !known.contains(name) && !name.hasPrefix("LPS_GC_")
+                && !name.hasPrefix("LPS_SCRUB_")
+        }.sorted()
     }
 
     mutating func setting<Value>(

@@ -99,7 +99,7 @@ import Testing
         try write(content, to: fixture.file("incoming/d/x"))
         for path in [
             "incoming", "incoming/", "incoming/.", "incoming/..", "incoming/../secret", "incoming/d/x", "incoming//x",
-            "secret", "incoming/./x",
+            "secret", "incoming/./x", "incoming/x\0", "incoming/x\0/../../secret",
         ] {
             try expectNotAcceptable(fixture.file(path))
         }

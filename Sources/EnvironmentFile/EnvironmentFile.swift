@@ -1,32 +1,36 @@
 import Glibc
+import PayloadKey
 
-/// A file of settings, as systemd reads an EnvironmentFile (systemd.exec(5)): a line for each, `LPS_NAME=value`, in
-/// quotes or not; lines that begin with `#` or `;` are comments.
-struct ConfigurationFile {
+/// A file of settings, as systemd reads an EnvironmentFile (systemd.exec(5)): a line for each, `NAME=value`, in quotes or
+/// not; lines that begin with `#` or `;` are comments.
+package struct EnvironmentFile {
     /// Bytes that a file may have.
     private static let limit = 1 << 20
 
-    private let values: [String: String]
-    let path: String
+    /// Not characters: with a combining mark behind it, a quote is another one.
+    private typealias Scalars = Substring.UnicodeScalarView
 
-    /// - Throws: ``ConfigurationError`` that names file, line and what is expected.
-    init(path: String) throws(ConfigurationError) {
+    private let values: [String: String]
+
+    /// - Throws: ``EnvironmentFileError`` that names file, line and what is expected.
+    package init(path: String) throws(EnvironmentFileError) {
         try self.init(path: path, text: Self.read(path))
     }
 
-    init(path: String, text: String) throws(ConfigurationError) {
-        self.path = path
+    package init(path: String, text: String) throws(EnvironmentFileError) {
         var values: [String: String] = [:]
         for (number, line) in text.utf8.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
             .enumerated()
         {
-            let line = Self.trimmed(Substring(line))
+            let line = Self.trimmed(Substring(line).unicodeScalars)
             guard let first = line.first, first != "#", first != ";" else { continue }
             guard let equals = line.firstIndex(of: "="),
                 let value = Self.unquoted(Self.trimmed(line[line.index(after: equals)...])),
                 let name = Self.name(line[..<equals])
             else {
-                throw ConfigurationError("\(path), line \(number + 1): '\(line)', expected NAME=value")
+                throw EnvironmentFileError(
+                    "\(path), line \(number + 1): '\(printable(Array(String(line).utf8)))', expected NAME=value"
+                )
             }
             values[name] = value
         }
@@ -34,65 +38,58 @@ struct ConfigurationFile {
     }
 
     /// A setting; an empty one counts as absent.
-    subscript(name: String) -> String? {
+    package subscript(name: String) -> String? {
         values[name].flatMap { $0.isEmpty ? nil : $0 }
     }
 
-    /// The settings of a worker that are not among `known`: most likely misspelt.
-    func unknown(_ known: Set<String>) -> [String] {
-        // The timers of lps gc and lps scrub have theirs in the same file.
-        values.keys.filter { name in
-            name.hasPrefix("LPS_") && !known.contains(name) && !name.hasPrefix("LPS_GC_")
-                && !name.hasPrefix("LPS_SCRUB_")
-        }.sorted()
-    }
+    /// The names of all settings, in no order.
+    package var names: [String] { Array(values.keys) }
 
-    private static func name(_ text: Substring) -> String? {
+    private static func name(_ text: Scalars) -> String? {
         let name = trimmed(text)
-        let isName = !name.isEmpty && name.utf8.allSatisfy { $0 == UInt8(ascii: "_") || isLetterOrDigit($0) }
+        let isName = !name.isEmpty && name.allSatisfy { $0 == "_" || isLetterOrDigit($0) }
         return isName ? String(name) : nil
     }
 
-    private static func isLetterOrDigit(_ byte: UInt8) -> Bool {
-        let character = Character(UnicodeScalar(byte))
-        return byte < 0x80 && (character.isLetter || character.isNumber)
+    private static func isLetterOrDigit(_ scalar: Unicode.Scalar) -> Bool {
+        scalar.isASCII && (scalar.properties.isAlphabetic || scalar.properties.numericType != nil)
     }
 
     /// `nil` when a quote is not closed.
-    private static func unquoted(_ text: Substring) -> String? {
+    private static func unquoted(_ text: Scalars) -> String? {
         guard let quote = text.first, quote == "\"" || quote == "'" else { return String(text) }
         guard text.count >= 2, text.last == quote else { return nil }
         let inner = text.dropFirst().dropLast()
         guard quote == "\"" else { return String(inner) }
         // As in systemd's file: a backslash takes the meaning from a quote or another backslash.
-        var value = ""
+        var value = String.UnicodeScalarView()
         var isEscaped = false
-        for character in inner {
-            if isEscaped || character != "\\" {
-                if isEscaped, character != "\"", character != "\\" { value.append("\\") }
-                value.append(character)
+        for scalar in inner {
+            if isEscaped || scalar != "\\" {
+                if isEscaped, scalar != "\"", scalar != "\\" { value.append("\\") }
+                value.append(scalar)
                 isEscaped = false
             } else {
                 isEscaped = true
             }
         }
-        return isEscaped ? nil : value
+        return isEscaped ? nil : String(value)
     }
 
-    private static func trimmed(_ text: Substring) -> Substring {
+    private static func trimmed(_ text: Scalars) -> Scalars {
         var text = text
         while let first = text.first, isBlank(first) { text.removeFirst() }
         while let last = text.last, isBlank(last) { text.removeLast() }
         return text
     }
 
-    private static func isBlank(_ character: Character) -> Bool {
-        character == " " || character == "\t" || character == "\r"
+    private static func isBlank(_ scalar: Unicode.Scalar) -> Bool {
+        scalar == " " || scalar == "\t" || scalar == "\r"
     }
 
-    private static func read(_ path: String) throws(ConfigurationError) -> String {
-        func failure(_ reason: String) -> ConfigurationError {
-            ConfigurationError("read configuration \(path): \(reason)")
+    private static func read(_ path: String) throws(EnvironmentFileError) -> String {
+        func failure(_ reason: String) -> EnvironmentFileError {
+            EnvironmentFileError("read configuration \(path): \(reason)")
         }
         let file = open(path, O_RDONLY | O_CLOEXEC)
         guard file >= 0 else { throw failure(String(cString: strerror(errno))) }
@@ -108,5 +105,14 @@ struct ConfigurationFile {
         }
         guard let text = String(validating: bytes, as: UTF8.self) else { throw failure("it is not UTF-8") }
         return text
+    }
+}
+
+/// Why a file of settings can't be used, in one line.
+package struct EnvironmentFileError: Error, Equatable, CustomStringConvertible {
+    package let description: String
+
+    init(_ description: String) {
+        self.description = description
     }
 }
