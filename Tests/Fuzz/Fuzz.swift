@@ -8,7 +8,8 @@ typealias FuzzTarget = @Sendable ([UInt8]) throws -> Void
 
 private let targets: [String: FuzzTarget] = [
     "query": fuzzQuery, "key": fuzzKey, "metadata": fuzzMetadata, "names": fuzzNames, "ranges": fuzzRanges,
-    "json": fuzzJSON, "policy": fuzzPolicy, "tar": fuzzTar,
+    "json": fuzzJSON, "codec": fuzzCodec, "upload": fuzzUpload, "fastcgi": fuzzFastCGI,
+    "configuration": fuzzConfiguration, "policy": fuzzPolicy, "tar": fuzzTar,
 ]
 
 private let target: FuzzTarget = {

@@ -52,8 +52,12 @@ package final class FastCGIClient {
     }
 
     package static func record(_ type: RecordType, _ content: [UInt8], version: UInt8 = 1, id: UInt16 = 1) -> [UInt8] {
+        record(type.rawValue, content, version: version, id: id)
+    }
+
+    package static func record(_ type: UInt8, _ content: [UInt8], version: UInt8 = 1, id: UInt16 = 1) -> [UInt8] {
         [
-            version, type.rawValue, UInt8(id >> 8), UInt8(id & 255), UInt8(content.count >> 8),
+            version, type, UInt8(id >> 8), UInt8(id & 255), UInt8(content.count >> 8),
             UInt8(content.count & 255), 0, 0,
         ]
             + content
@@ -62,7 +66,7 @@ package final class FastCGIClient {
     /// BEGIN_REQUEST and PARAMS of a request of the responder's role.
     package static func head(_ parameters: [String: String], keepConnection: Bool = false) -> [UInt8] {
         var content: [UInt8] = []
-        for (name, value) in parameters {
+        for (name, value) in parameters.sorted(by: { $0.key < $1.key }) {
             content += length(name.utf8.count) + length(value.utf8.count) + name.utf8 + value.utf8
         }
         var records = record(.beginRequest, [0, 1, keepConnection ? 1 : 0, 0, 0, 0, 0, 0])
@@ -70,6 +74,11 @@ package final class FastCGIClient {
             records += record(.params, Array(content[start..<min(start + 65535, content.count)]))
         }
         return records + record(.params, [])
+    }
+
+    /// Asks for what an application tells of itself (FCGI_GET_VALUES).
+    package static func getValues(_ names: [String]) -> [UInt8] {
+        record(9, names.flatMap { [UInt8($0.utf8.count), 0] + Array($0.utf8) }, id: 0)
     }
 
     private static func length(_ count: Int) -> [UInt8] {
