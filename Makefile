@@ -30,7 +30,7 @@ GENERATE_MANUAL = $(shell swift build --show-bin-path)/generate-manual --output-
 install = missing=$$(for p in $(1); do dpkg-query -W -f '$${Status}' $$p 2>/dev/null | grep -q ' installed$$' || echo $$p; done); \
 	[ -z "$$missing" ] || { $(SUDO) apt-get update -q && $(SUDO) apt-get install -qy --no-install-recommends $$missing; }
 
-.PHONY: build manual deb test-deb run test e2e bench docs fuzz lint format clean
+.PHONY: build manual deb test-deb run test e2e bench docs fuzz sanitize sanitize-thread sanitize-address lint format clean
 
 build:
 	@$(call install,$(BUILD_PACKAGES))
@@ -101,19 +101,47 @@ docs:
 		--target LargePayloadCodec --output-path .build/documentation --warnings-as-errors --transform-for-static-hosting
 
 # Each reader of input from outside, for so many seconds, with what no one means to send; from the seeds of Tests/Fuzz and
-# what earlier runs have found (in .build-fuzz/corpus). What fails is left in .build-fuzz/found.
-FUZZ := query key metadata names ranges json policy tar
+# what earlier runs have found (in .build-fuzz/corpus). What fails is left in .build-fuzz/found. Then a whole worker, built
+# with the sanitizer of addresses, as long; a run prints its LPS_FUZZ_SEED.
+FUZZ := query key metadata names ranges json codec upload fastcgi configuration policy tar
 # Of several -sanitize the Swift compiler heeds the last alone: without both there, no coverage.
 FUZZ_BUILD := --scratch-path .build-fuzz --product fuzz --sanitize fuzzer --sanitize address \
 	-Xswiftc -sanitize=fuzzer,address
 fuzz: SECONDS := 60
 fuzz:
+	@$(call install,$(BUILD_PACKAGES) $(RUN_PACKAGES))
 	LPS_FUZZ=1 swift build $(FUZZ_BUILD)
 	mkdir -p .build-fuzz/found $(addprefix .build-fuzz/corpus/,$(FUZZ))
-	for target in $(FUZZ); do \
-		FUZZ_TARGET=$$target .build-fuzz/debug/fuzz -max_total_time=$(SECONDS) -timeout=10 -rss_limit_mb=1024 -max_len=16384 \
-			-artifact_prefix=.build-fuzz/found/$$target- -print_final_stats=1 -verbosity=0 \
-			.build-fuzz/corpus/$$target Tests/Fuzz/Corpus/$$target || exit; done
+	folder=$$(mktemp -d /dev/shm/lps-fuzz-XXXXXX); trap 'rm -rf "$$folder"' EXIT; for target in $(FUZZ); do \
+		LSAN_OPTIONS=suppressions=Tests/Sanitizers/leaks.txt FUZZ_TARGET=$$target FUZZ_FOLDER=$$folder .build-fuzz/debug/fuzz -max_total_time=$(SECONDS) -timeout=10 \
+			-rss_limit_mb=1024 -malloc_limit_mb=64 -max_len=16384 -artifact_prefix=.build-fuzz/found/$$target- \
+			-print_final_stats=1 -verbosity=0 .build-fuzz/corpus/$$target Tests/Fuzz/Corpus/$$target || exit; done
+	LPS_SANITIZE=1 swift build $(SANITIZE_address) --product lps-worker
+	LPS_SANITIZE=1 swift build $(SANITIZE_address) --product lps
+	LPS_BIN_DIR=$(abspath .build-address/debug) $(SANITIZER_OPTIONS) LPS_FUZZ_SECONDS=$(SECONDS) \
+		swift test --filter HostileRecordsTests
+
+# The unit tests, but for those of the client library, and real workers in integration tests, under the sanitizers of
+# threads and of addresses. What is found in any process is printed at the end, and left in .build-thread/found and
+# .build-address/found.
+SANITIZED_TESTS := ^IntegrationTests\.(Hostile|Pool|Reload|StartAnew|StatusPage|UploadContract|DownloadContract|CodecServer)
+SANITIZE_thread := --scratch-path .build-thread --sanitize thread -Xlinker $(abspath .build-thread)/mutex.o
+SANITIZE_address := --scratch-path .build-address --sanitize address
+SANITIZER_OPTIONS = TSAN_OPTIONS=halt_on_error=1:log_path=$(abspath .build-thread)/found/report \
+	ASAN_OPTIONS=log_path=$(abspath .build-address)/found/report SWIFT_BACKTRACE=enable=no \
+	LSAN_OPTIONS=suppressions=$(abspath Tests/Sanitizers/leaks.txt)
+sanitize: sanitize-thread sanitize-address
+sanitize-thread sanitize-address: sanitize-%:
+	@$(call install,$(BUILD_PACKAGES) $(RUN_PACKAGES) $(TEST_PACKAGES))
+	rm -rf .build-$*/found && mkdir -p .build-$*/found
+	clang -c -O1 -Wall -Wextra -Werror Tests/Sanitizers/mutex.c -o .build-$*/mutex.o
+	LPS_SANITIZE=1 swift build $(SANITIZE_$*) --build-tests
+	swift build --build-tests
+	status=0; \
+	LPS_SANITIZE=1 $(SANITIZER_OPTIONS) swift test $(SANITIZE_$*) --skip-build || status=$$?; \
+	LPS_BIN_DIR=$(abspath .build-$*)/debug $(SANITIZER_OPTIONS) swift test --skip-build --filter '$(SANITIZED_TESTS)' \
+		|| status=$$?; \
+	if grep -r '' .build-$*/found; then status=1; fi; exit $$status
 
 lint:
 	swift format lint --strict --recursive --parallel Package.swift Sources Tests
