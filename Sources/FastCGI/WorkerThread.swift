@@ -37,6 +37,11 @@ public struct WorkerThread: Sendable {
         pthread_kill(thread, number)
     }
 
+    /// Has the system forget the thread when it ends, for one that is neither joined nor sent signals.
+    public func detach() {
+        pthread_detach(thread)
+    }
+
     /// Waits until the thread has ended.
     public func join() {
         pthread_join(thread, nil)

@@ -21,14 +21,14 @@ struct Watchdog {
     }
 
     func start() throws {
-        _ = try WorkerThread {
+        try WorkerThread {
             while true {
                 if !Self.isStuck(scoreboard.ownThreads, now: monotonicNow()) { notifySystemd("WATCHDOG=1") }
                 // usleep(3) may refuse a second or more.
                 sleep(UInt32(clamping: interval / 1_000_000))
                 usleep(UInt32(interval % 1_000_000))
             }
-        }
+        }.detach()
     }
 
     static func isStuck(_ threads: [ThreadRow.State], now: UInt64) -> Bool {

@@ -94,35 +94,6 @@ import Testing
             #expect(digest == "sha256:\((path as NSString).lastPathComponent)")
         }
     }
-
-    private static let holes: [[UInt8]] = [
-        // libfcgi's answer has room for three.
-        FastCGIClient.getValues([String](repeating: "FCGI_MPXS_CONNS", count: 100)),
-        // Each fits into an int, their sum does not.
-        FastCGIClient.record(.beginRequest, [0, 1, 0, 0, 0, 0, 0, 0])
-            + FastCGIClient.record(.params, [0xC0, 0, 0, 0, 0xC0, 0, 0, 0]),
-    ]
-
-    @Test(arguments: holes)
-    func `A hole of libfcgi ends one worker at most, and the pool serves on`(records: [UInt8]) throws {
-        #expect(meetsHoleOfLibfcgi(records))
-        let stack = try Stack(workers: 2)
-        let client = try FastCGIClient(stack.workerSocket)
-        client.send(records + FastCGIClient.head(["REQUEST_METHOD": "HEAD"]))
-        shutdown(client.descriptor, Int32(SHUT_WR))
-        let isAnswered = client.receiveAnswer().hasPrefix("Status: ")
-        try eventually("the worker ends, or goes on") {
-            isAnswered || stack.workers.contains { !$0.isRunning }
-                || stack.workerLog.contains("brought no FastCGI request")
-        }
-        // Until libfcgi is mended, an assertion and the stack protector that it is built with end the process.
-        for worker in stack.workers where !worker.isRunning {
-            #expect(stack.stop(worker) == -SIGABRT)
-        }
-        #expect(!stack.workers.isEmpty)
-        for index in 0..<10 as Range<UInt8> { #expect(try stack.put(Self.payload + [index]).status == 201) }
-        try stack.expectNothingIncoming()
-    }
 }
 
 /// What a process of the pool holds.

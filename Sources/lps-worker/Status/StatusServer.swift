@@ -41,7 +41,7 @@ final class StatusServer: Sendable {
 
     /// Starts a thread that waits for its turn.
     func start() throws {
-        _ = try WorkerThread { self.lead() }
+        try WorkerThread { self.lead() }.detach()
     }
 
     /// Makes sure that a runtime folder can have the page's socket.
@@ -87,13 +87,13 @@ final class StatusServer: Sendable {
             let pool = try WorkerPool(listeners: [listener], threads: 2, logger: logger) { request, _ in
                 self.answer(request)
             }
-            _ = try WorkerThread {
+            try WorkerThread {
                 do {
                     try pool.run {}
                 } catch {
                     self.logger.error("no status page by this process", metadata: ["error": "\(error)"])
                 }
-            }
+            }.detach()
             serving.withLock { $0 = pool }
             logger.info("serving the pool's status page", metadata: ["listen": "\(socket)"])
             return true
