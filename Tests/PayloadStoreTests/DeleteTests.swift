@@ -141,6 +141,23 @@ import Testing
         }
     }
 
+    @Test func `An upload that comes between a deletion's look and its end waits, and is there afterwards`() throws {
+        try fixture.put(content)
+        let fixture = fixture
+        let content = content
+        let stored = Counter()
+        try fixture.store.delete(fixture.key(content)) { _ in
+            Thread {
+                if (try? fixture.put(content)) != nil { stored.add() }
+            }.start()
+            // Time to finish for an upload that does not wait.
+            usleep(500_000)
+            return true
+        }
+        try eventually("the upload is taken") { stored.value == 1 }
+        #expect(try fixture.get(content) == content)
+    }
+
     /// Collectors that want everything gone run against uploads of the same few payloads and of new ones: what an
     /// upload answered must be there until a collector has taken it, never half.
     @Test func `A storm of uploads and collections leaves each payload whole or gone`() async throws {
