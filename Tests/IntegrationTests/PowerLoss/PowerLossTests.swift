@@ -260,7 +260,7 @@ import Testing
         unlink(try local.file(of: orphan))
         let recorder = try recorder(local)
         recorder.promise(.stored(lost, try local.get(lost) ?? [], isYoung: false))
-        #expect(try lps(["scrub", "--repair"], local, recorder) == 0)
+        #expect(try lps(["scrub", "--repair"], local, recorder) == 1)
         try expectAllIsKept(recorder, "repair", events: 5)
     }
 }
