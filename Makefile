@@ -124,7 +124,7 @@ fuzz:
 # The unit tests, but for those of the client library, and real workers in integration tests, under the sanitizers of
 # threads and of addresses. What is found in any process is printed at the end, and left in .build-thread/found and
 # .build-address/found.
-SANITIZED_TESTS := ^IntegrationTests\.(Hostile|Pool|Reload|StartAnew|StatusPage|UploadContract|DownloadContract|CodecServer)
+SANITIZED_TESTS := ^IntegrationTests\.(Hostile|Pool|Reload|StartAnew|StatusPage)
 SANITIZE_thread := --scratch-path .build-thread --sanitize thread -Xlinker $(abspath .build-thread)/mutex.o
 SANITIZE_address := --scratch-path .build-address --sanitize address
 SANITIZER_OPTIONS = TSAN_OPTIONS=halt_on_error=1:log_path=$(abspath .build-thread)/found/report \
