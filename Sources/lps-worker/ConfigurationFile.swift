@@ -91,22 +91,22 @@ struct ConfigurationFile {
     }
 
     private static func read(_ path: String) throws(ConfigurationError) -> String {
-        func failure(_ reason: String) -> ConfigurationError {
-            ConfigurationError("read configuration \(path): \(reason)")
-        }
-        let file = open(path, O_RDONLY | O_CLOEXEC)
-        guard file >= 0 else { throw failure(String(cString: strerror(errno))) }
+        let action = "read configuration \(path)"
+        let file = uninterrupted { open(path, O_RDONLY | O_CLOEXEC) }
+        guard file >= 0 else { throw .system(action) }
         defer { close(file) }
         var bytes: [UInt8] = []
         var buffer = [UInt8](repeating: 0, count: 65536)
         while true {
-            let count = Glibc.read(file, &buffer, buffer.count)
-            guard count >= 0 else { throw failure(String(cString: strerror(errno))) }
+            let count = uninterrupted { Glibc.read(file, &buffer, buffer.count) }
+            guard count >= 0 else { throw .system(action) }
             if count == 0 { break }
             bytes += buffer[..<count]
-            guard bytes.count <= limit else { throw failure("it has over \(limit) bytes") }
+            guard bytes.count <= limit else { throw ConfigurationError("\(action): it has over \(limit) bytes") }
         }
-        guard let text = String(validating: bytes, as: UTF8.self) else { throw failure("it is not UTF-8") }
+        guard let text = String(validating: bytes, as: UTF8.self) else {
+            throw ConfigurationError("\(action): it is not UTF-8")
+        }
         return text
     }
 }
