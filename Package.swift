@@ -59,7 +59,10 @@ let package = Package(
             ]
         ),
         .target(name: "ByteSize"),
-        .target(name: "EnvironmentFile", dependencies: ["PayloadKey"]),
+        .target(
+            name: "EnvironmentFile",
+            dependencies: ["PayloadKey", .product(name: "SystemPackage", package: "swift-system")]
+        ),
         .target(name: "Version"),
         .target(name: "Scoreboard", dependencies: ["CLinux"]),
         .target(

@@ -1,5 +1,5 @@
-import Glibc
 import PayloadKey
+import SystemPackage
 
 /// A file of settings, as systemd reads an EnvironmentFile (systemd.exec(5)): a line for each, `NAME=value`, in quotes or
 /// not; lines that begin with `#` or `;` are comments.
@@ -88,31 +88,42 @@ package struct EnvironmentFile {
     }
 
     private static func read(_ path: String) throws(EnvironmentFileError) -> String {
-        func failure(_ reason: String) -> EnvironmentFileError {
-            EnvironmentFileError("read configuration \(path): \(reason)")
+        let action = "read configuration \(path)"
+        let bytes: [UInt8]
+        do {
+            let file = try FileDescriptor.open(path, .readOnly, options: .closeOnExec)
+            bytes = try file.closeAfter { try read(file) }
+        } catch {
+            throw EnvironmentFileError("\(action): \(error)", errno: error as? Errno)
         }
-        let file = open(path, O_RDONLY | O_CLOEXEC)
-        guard file >= 0 else { throw failure(String(cString: strerror(errno))) }
-        defer { close(file) }
+        guard bytes.count <= limit else { throw EnvironmentFileError("\(action): it has over \(limit) bytes") }
+        guard let text = String(validating: bytes, as: UTF8.self) else {
+            throw EnvironmentFileError("\(action): it is not UTF-8")
+        }
+        return text
+    }
+
+    /// All of a file, or as much as tells that it is too long.
+    private static func read(_ file: FileDescriptor) throws -> [UInt8] {
         var bytes: [UInt8] = []
         var buffer = [UInt8](repeating: 0, count: 65536)
-        while true {
-            let count = Glibc.read(file, &buffer, buffer.count)
-            guard count >= 0 else { throw failure(String(cString: strerror(errno))) }
+        while bytes.count <= limit {
+            let count = try buffer.withUnsafeMutableBytes { try file.read(into: $0) }
             if count == 0 { break }
             bytes += buffer[..<count]
-            guard bytes.count <= limit else { throw failure("it has over \(limit) bytes") }
         }
-        guard let text = String(validating: bytes, as: UTF8.self) else { throw failure("it is not UTF-8") }
-        return text
+        return bytes
     }
 }
 
 /// Why a file of settings can't be used, in one line.
 package struct EnvironmentFileError: Error, Equatable, CustomStringConvertible {
     package let description: String
+    /// The failure of the system call, where one failed.
+    package let errno: Errno?
 
-    init(_ description: String) {
+    init(_ description: String, errno: Errno? = nil) {
         self.description = description
+        self.errno = errno
     }
 }

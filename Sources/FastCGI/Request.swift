@@ -16,6 +16,10 @@ public final class Request {
 
     private let request: UnsafeMutablePointer<FCGX_Request>
     private let isUnixSocket: Bool
+    /// Bytes of the answer so far.
+    private var written = 0
+    /// What libfcgi keeps before it sends the first of it: a buffer of 8192 bytes, less some heads.
+    private static let surelyUnsent = 8000
 
     /// Takes over a connected socket, and reads the parameters of the request on it.
     ///
@@ -85,6 +89,7 @@ public final class Request {
             guard FCGX_PutStr(start, Int32(count), request.pointee.out) == count else {
                 throw Self.error("write a request's answer", FCGX_GetError(request.pointee.out))
             }
+            written += count
             rest = UnsafeRawBufferPointer(rebasing: rest[count...])
         }
     }
@@ -108,7 +113,17 @@ public final class Request {
     }
 
     /// Breaks the connection, so that the web server sees that the answer is not whole.
-    public func abort() {
+    ///
+    /// nginx takes an answer that merely ends for a whole one, whatever its length was to be, and keeps its client waiting
+    /// for the rest. So what it has a part of ends with a record that is none. Of what it has nothing it asks another worker.
+    ///
+    /// - Parameter isReading: whether the web server is still there.
+    public func abort(isReading: Bool) {
+        if isReading, written > Self.surelyUnsent {
+            // Version 0, where there is only 1 (FastCGI 1.0, section 3.3).
+            let record = [UInt8](repeating: 0, count: 8)
+            _ = send(request.pointee.ipcFd, record, record.count, Int32(MSG_NOSIGNAL))
+        }
         shutdown(request.pointee.ipcFd, Int32(SHUT_RDWR))
     }
 

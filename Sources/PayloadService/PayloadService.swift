@@ -40,7 +40,7 @@ public struct PayloadService: Sendable {
     /// - Parameter trace: what is to be told of the request as it is served. The answer is not sent yet when this
     ///   returns.
     public func respond(to request: ServiceRequest, _ trace: RequestTrace = RequestTrace()) -> ServiceResponse {
-        var response: ServiceResponse
+        let response: ServiceResponse
         do {
             response = try route(request, trace)
         } catch let refusal as Refusal {
@@ -49,6 +49,21 @@ public struct PayloadService: Sendable {
             response = ServiceResponse(refusal(for: error, trace, request))
         }
         trace.turn(to: .answering)
+        return complete(response, trace)
+    }
+
+    /// Answers a request whose answer's content failed before anything of the answer was sent.
+    public func respond(
+        to request: ServiceRequest,
+        failedWith error: any Error,
+        _ trace: RequestTrace
+    ) -> ServiceResponse {
+        trace.bytesOut = 0
+        return complete(ServiceResponse(refusal(for: error, trace, request)), trace)
+    }
+
+    private func complete(_ response: ServiceResponse, _ trace: RequestTrace) -> ServiceResponse {
+        var response = response
         if let id = trace.id, response.status.code >= 400 { response.add("X-Request-Id", id) }
         trace.subject.describe(in: &response)
         return response

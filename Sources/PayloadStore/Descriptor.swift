@@ -94,13 +94,19 @@ extension Descriptor {
         }
     }
 
-    /// The first bytes of a small file, at most 4096.
-    func head(_ name: String) throws -> [UInt8] {
-        var bytes = [UInt8](repeating: 0, count: 4096)
-        let count = try bytes.withUnsafeMutableBytes { buffer in
-            try countingSystemCall("read \(name)") { read(rawValue, buffer.baseAddress, buffer.count) }
+    /// The first bytes of a file, as many as there are, at most `limit`; pread(2) may give less than it is asked for.
+    func head(_ name: @autoclosure () -> String, limit: Int = 4096) throws(StoreError) -> [UInt8] {
+        let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: limit, alignment: 16)
+        defer { buffer.deallocate() }
+        var filled = 0
+        while filled < limit {
+            let count = try countingSystemCall("read \(name())") {
+                pread(rawValue, buffer.baseAddress?.advanced(by: filled), limit - filled, off_t(filled))
+            }
+            if count == 0 { break }
+            filled += count
         }
-        return Array(bytes[..<count])
+        return Array(buffer[..<filled])
     }
 
     /// Writes all of `bytes` at the file's end.

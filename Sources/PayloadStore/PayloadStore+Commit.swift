@@ -170,7 +170,8 @@ extension PayloadStore {
         }
     }
 
-    /// Puts the content on disk, before any name of the tree leads to it.
+    /// Puts the content on disk, before any name of the tree leads to it. The mode goes first: a file whose sync may have
+    /// failed is known by it (``Upload/isTriedBefore``).
     private func makeDurable(_ upload: VerifiedUpload) throws(StoreError) {
         try systemCall("chmod upload") { fchmod(upload.descriptor.rawValue, 0o440) }
         try systemCall("fdatasync upload") { fdatasync(upload.descriptor.rawValue) }

@@ -101,7 +101,8 @@ public final class PayloadStore: Sendable {
         } catch {
             throw StoreError(
                 .unknownFormat,
-                "store \(path) has no readable \(StoreLayout.description), make a store with 'lps init' (\(error))"
+                "store \(path) has no readable \(StoreLayout.description), make a store with 'lps init' (\(error))",
+                errno: (error as? StoreError)?.errno
             )
         }
         guard format == .current else {

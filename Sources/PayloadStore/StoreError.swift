@@ -43,10 +43,19 @@ public struct StoreError: Error, Sendable {
     /// Whether a worker can't use this store until someone has changed something.
     public var preventsUse: Bool {
         switch code {
-        case .missing, .unknownFormat, .notWritable, .spansFileSystems, .unsupportedFileSystem: true
+        case .unsupportedFileSystem: true
+        case .missing, .unknownFormat, .notWritable, .spansFileSystems: !mayPass
         case .noSpace, .quotaExceeded, .counting, .uploadNotAcceptable, .uploadGone, .unreadable, .damaged, .system:
             false
         }
+    }
+
+    /// Whether another try may succeed: the system lacked something, or the disk has failed for once.
+    private var mayPass: Bool {
+        let passing: [Errno] = [
+            .ioError, .noMemory, .tooManyOpenFiles, .tooManyOpenFilesInSystem, .noSpace, .diskQuotaExceeded, .noLocks,
+        ]
+        return errno.map(passing.contains) ?? false
     }
 
     /// Whether it is no use to go on with other keys: what failed is not one file, but the store or the process.

@@ -7,6 +7,9 @@ public struct Upload: Sendable {
     let content: FileContent
     /// Present when the file is the store's own, whose name must go afterwards; nginx removes its own.
     let ownFile: IncomingFile?
+    /// Whether a commit of this very file was begun before: the web server gives the request of a worker that has died to
+    /// the next one, with the file.
+    var isTriedBefore = false
 
     /// Bytes.
     public var size: UInt64 { content.size }
@@ -39,7 +42,12 @@ extension PayloadStore {
         guard status.isRegular else {
             throw StoreError(.uploadNotAcceptable, "upload \(StoreLayout.incoming)/\(name) is not a regular file")
         }
-        return Upload(content: FileContent(size: status.size, name: "upload \(name)", descriptor: file), ownFile: nil)
+        return Upload(
+            content: FileContent(size: status.size, name: "upload \(name)", descriptor: file),
+            ownFile: nil,
+            // A commit takes the right to write away before it syncs.
+            isTriedBefore: status.mode & 0o200 == 0
+        )
     }
 
     /// Puts a body into a file of the store's own, which is gone with the last reference to the upload.

@@ -49,10 +49,9 @@ struct UsageCounter {
 
     /// The line; `nil` when nothing was counted yet.
     func line() throws(StoreError) -> Line? {
-        var buffer = [UInt8](repeating: 0, count: 4096)
-        let count = try countingSystemCall("read \(path)") { pread(file.rawValue, &buffer, buffer.count, 0) }
+        let buffer = try file.head(path)
         // A longer line of before may have left its end behind this one's.
-        guard let end = buffer[..<count].firstIndex(of: UInt8(ascii: "\n")) else { return nil }
+        guard let end = buffer.firstIndex(of: UInt8(ascii: "\n")) else { return nil }
         let parts = String(decoding: buffer[..<end], as: UTF8.self)
             .split(separator: " ", maxSplits: 2, omittingEmptySubsequences: false).map(String.init)
         guard parts.count == 3, let bytes = UInt64(parts[1]) else { return nil }
@@ -63,9 +62,17 @@ struct UsageCounter {
     /// sync: what a loss of power leaves is of an epoch that is over.
     func write(_ line: Line) throws(StoreError) {
         let bytes = Array("\(line.epoch) \(line.bytes) \(line.path ?? "")\n".utf8)
-        let count = try countingSystemCall("write \(path)") { pwrite(file.rawValue, bytes, bytes.count, 0) }
-        guard count == bytes.count else {
-            throw StoreError(.noSpace, "write \(path): \(count) of \(bytes.count) bytes")
+        var written = try write(bytes[...], at: 0)
+        guard written < bytes.count else { return }
+        // A part of it, over the line of before, would read as another number. Without that line, it counts nothing.
+        try clear()
+        written = 0
+        while written < bytes.count { written += try write(bytes[written...], at: written) }
+    }
+
+    private func write(_ bytes: ArraySlice<UInt8>, at offset: Int) throws(StoreError) -> Int {
+        try countingSystemCall("write \(path)") {
+            bytes.withUnsafeBytes { pwrite(file.rawValue, $0.baseAddress, $0.count, off_t(offset)) }
         }
     }
 

@@ -48,10 +48,9 @@ final class UsageEpoch: Sendable {
         if others == nil { try begin(file) }
         // Changing the lock lets it go for a moment, in which another user may begin an epoch: read afterwards.
         try systemCall("lock \(path)") { flock(file.rawValue, LOCK_SH) }
-        var buffer = [UInt8](repeating: 0, count: Self.nameLength)
-        let count = try countingSystemCall("read \(path)") { pread(file.rawValue, &buffer, buffer.count, 0) }
-        guard count == buffer.count else { throw StoreError(.damaged, "\(path) has \(count) bytes") }
-        return (file, String(decoding: buffer, as: UTF8.self))
+        let name = try file.head(path, limit: Self.nameLength)
+        guard name.count == Self.nameLength else { throw StoreError(.damaged, "\(path) has \(name.count) bytes") }
+        return (file, String(decoding: name, as: UTF8.self))
     }
 
     private static let nameLength = 16
@@ -60,9 +59,9 @@ final class UsageEpoch: Sendable {
         var generator = SystemRandomNumberGenerator()
         let digits = String(generator.next() as UInt64, radix: 16)
         let name = Array((String(repeating: "0", count: Self.nameLength - digits.count) + digits).utf8)
-        let count = try countingSystemCall("write \(StoreLayout.usageEpoch)") {
-            pwrite(file.rawValue, name, name.count, 0)
-        }
-        guard count == name.count else { throw StoreError(.noSpace, "write \(StoreLayout.usageEpoch)") }
+        // The name of before is gone first: whoever waits for the lock must not take it for this epoch's when the writing
+        // fails.
+        try systemCall("truncate \(StoreLayout.usageEpoch)") { ftruncate(file.rawValue, 0) }
+        try file.write(name, StoreLayout.usageEpoch)
     }
 }

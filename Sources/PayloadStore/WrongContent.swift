@@ -23,11 +23,26 @@ extension PayloadStore {
     }
 
     /// What is wrong with an open file; `nil` when its content is right.
+    ///
+    /// What is wrong at the first look is read again, from the disk: an error of the disk that goes away, or a bit that has
+    /// flipped in memory, is no damage of what is stored.
     func wrongContent(
         _ content: FileContent,
         _ digest: Digest,
         _ pace: (Int) -> Void = { _ in }
     ) throws -> WrongContent? {
+        guard let first = try look(at: content, digest, pace) else { return nil }
+        // Advice: a page that is in use otherwise stays (posix_fadvise(2)).
+        posix_fadvise(content.descriptor.rawValue, 0, 0, POSIX_FADV_DONTNEED)
+        if let second = try look(at: content, digest, pace) { return second }
+        logger.warning(
+            "content was wrong at the first look and right at the second one: the disk or the memory may be failing",
+            metadata: ["file": "\(content.name)", "found": "\(first.reason)"]
+        )
+        return nil
+    }
+
+    private func look(at content: FileContent, _ digest: Digest, _ pace: (Int) -> Void) throws -> WrongContent? {
         let identity = try content.identity()
         var hasher = DigestHasher()
         do {

@@ -239,14 +239,30 @@ public final class Scoreboard: Sendable {
         }
     }
 
+    /// Makes a call that may do a part of the work until all is done: how many bytes are, or below zero the call's failure.
+    private static func entirely(_ count: Int, _ call: (_ done: Int) -> Int) -> Int {
+        var done = 0
+        while done < count {
+            let result = uninterrupted { call(done) }
+            guard result >= 0 else { return result }
+            if result == 0 { break }
+            done += result
+        }
+        return done
+    }
+
     /// Gives a file that is new its length and its head.
     private static func fill(_ descriptor: Int32, _ path: String) throws(ScoreboardError) {
         var status = stat()
         guard fstat(descriptor, &status) == 0 else { throw .system("stat \(path)") }
         guard status.st_mode & S_IFMT == S_IFREG else { throw ScoreboardError("\(path) is not a regular file") }
         var head: [UInt64] = [0, 0]
-        let headSize = head.count * 8
-        guard uninterrupted({ pread(descriptor, &head, headSize, 0) }) >= 0 else { throw .system("read \(path)") }
+        let read = head.withUnsafeMutableBytes { head in
+            entirely(head.count) { done in
+                pread(descriptor, head.baseAddress?.advanced(by: done), head.count - done, off_t(done))
+            }
+        }
+        guard read >= 0 else { throw .system("read \(path)") }
         // One without a head is new, or its maker could not finish it.
         let isNew = head[0] == 0
         guard isNew || (head[0] == magic && status.st_size == words * 8) else {
@@ -267,9 +283,12 @@ public final class Scoreboard: Sendable {
         }
         if isNew {
             head = [magic, UInt64(time(nil))]
-            guard uninterrupted({ pwrite(descriptor, head, headSize, 0) }) == headSize else {
-                throw .system("write \(path)")
+            let written = head.withUnsafeBytes { head in
+                entirely(head.count) { done in
+                    pwrite(descriptor, head.baseAddress?.advanced(by: done), head.count - done, off_t(done))
+                }
             }
+            guard written == 16 else { throw .system("write \(path)") }
         }
     }
 

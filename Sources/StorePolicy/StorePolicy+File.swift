@@ -12,9 +12,10 @@ extension StorePolicy {
         let bytes: [UInt8]
         do {
             let file = try FileDescriptor.open(path, .readOnly)
-            bytes = try file.closeAfter { try Self.read(file) }
+            defer { _ = try? file.close() }
+            bytes = try Self.read(file)
         } catch {
-            throw PolicyError("policy \(path) can't be read: \(error)")
+            throw PolicyError("policy \(path) can't be read: \(error)", errno: (error as? Errno)?.rawValue)
         }
         guard bytes.count <= Self.maximumFileSize else {
             throw PolicyError("policy \(path) has over \(Self.maximumFileSize) bytes")
@@ -38,8 +39,11 @@ extension StorePolicy {
 /// Why a policy can't be used: file, line, value and what was expected, in one line.
 package struct PolicyError: Error, Equatable, CustomStringConvertible {
     package let description: String
+    /// The failure of the system call, where one failed.
+    package let errno: Int32?
 
-    init(_ description: String) {
+    init(_ description: String, errno: Int32? = nil) {
         self.description = description
+        self.errno = errno
     }
 }

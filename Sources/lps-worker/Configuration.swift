@@ -94,7 +94,7 @@ struct Configuration {
         do {
             return try EnvironmentFile(path: path)
         } catch {
-            throw ConfigurationError("\(error)")
+            throw ConfigurationError("\(error)", errno: error.errno?.rawValue)
         }
     }
 
@@ -140,7 +140,7 @@ extension Configuration.Settings {
         do {
             return try StorePolicy(contentsOfFile: path)
         } catch {
-            throw ConfigurationError("\(error)")
+            throw ConfigurationError("\(error)", errno: error.errno)
         }
     }
 }
@@ -216,9 +216,21 @@ extension Duration {
 /// A setting that makes no sense: which, its value, and what is expected.
 struct ConfigurationError: Error, CustomStringConvertible {
     let description: String
+    /// Whether the next start may succeed with the same configuration: the system lacked something, or the disk has failed
+    /// for once.
+    let mayPass: Bool
 
-    init(_ description: String) {
+    /// - Parameter errno: the failure of the system call, where one failed.
+    init(_ description: String, errno: Int32? = nil) {
         self.description = description
+        let passing = [EIO, ENOMEM, EMFILE, ENFILE, ENOSPC, EDQUOT, ENOLCK, ENOBUFS]
+        mayPass = errno.map(passing.contains) ?? false
+    }
+
+    /// The failure of a system call just now: reads `errno`.
+    static func system(_ action: String) -> ConfigurationError {
+        let code = errno
+        return ConfigurationError("\(action): \(String(cString: strerror(code)))", errno: code)
     }
 }
 

@@ -47,13 +47,18 @@ final class Gateway: Sendable {
         RequestContext.$requestID.withValue(id) {
             let trace = RequestTrace(id: id, timeout: settings.requestTimeout)
             watch(trace, call, threads[thread])
-            let response = service.respond(to: call, trace)
+            var response = service.respond(to: call, trace)
             do {
-                try write(response, to: request, trace)
+                do {
+                    try write(response, to: request, trace)
+                } catch let failure as NothingSent {
+                    response = service.respond(to: call, failedWith: failure.error, trace)
+                    try write(response, to: request, trace)
+                }
             } catch {
                 // The status line is out: the client must see that the rest is missing.
-                request.abort()
                 let isGone = error is FastCGIError
+                request.abort(isReading: !isGone)
                 logger.log(level: isGone ? .info : .error, "an answer was cut off", metadata: ["error": "\(error)"])
             }
             trace.finish()
@@ -102,6 +107,7 @@ final class Gateway: Sendable {
         logger.warning("slow request", metadata: details)
     }
 
+    /// - Throws: ``NothingSent`` when there is still time for another answer.
     private func write(_ response: ServiceResponse, to request: Request, _ trace: RequestTrace) throws {
         var head = "Status: \(response.status.code) \(response.status.reason)\r\n"
         for header in response.headers {
@@ -114,13 +120,29 @@ final class Gateway: Sendable {
             try request.write(text: head + "Content-Length: \(bytes.count)\r\n\r\n")
             try bytes.withUnsafeBytes { try request.write($0) }
         case .produced(let length, let produce):
-            try request.write(text: head + "Content-Length: \(length)\r\n\r\n")
-            try produce { piece in
-                trace.onPiece()
-                try request.write(piece)
+            head += "Content-Length: \(length)\r\n\r\n"
+            // Held back until the first piece is there: whether that can be read, the status has to tell.
+            var isHeldBack = true
+            do {
+                try produce { piece in
+                    if isHeldBack {
+                        isHeldBack = false
+                        try request.write(text: head)
+                    }
+                    trace.onPiece()
+                    try request.write(piece)
+                }
+            } catch  where isHeldBack {
+                throw NothingSent(error: error)
             }
+            if isHeldBack { try request.write(text: head) }
         }
     }
+}
+
+/// The content of an answer failed before anything of the answer was sent.
+private struct NothingSent: Error {
+    let error: any Error
 }
 
 extension Request {

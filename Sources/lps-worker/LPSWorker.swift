@@ -196,16 +196,30 @@ struct LPSWorker: ParsableCommand {
     /// EX_CONFIG of sysexits(3) tells a supervisor that another start will not help.
     private static func exitCode(for error: any Error) -> ExitCode {
         switch error {
-        case is ConfigurationError: ExitCode(EX_CONFIG)
+        case let error as ConfigurationError where !error.mayPass: ExitCode(EX_CONFIG)
         case let error as StoreError where error.preventsUse: ExitCode(EX_CONFIG)
         default: .failure
         }
     }
 }
 
-/// Writes a line to standard error, in one write(2).
-func writeLine(_ line: String) {
-    var bytes = Array("\(line)\n".utf8)
-    // Nobody is left to be told that standard error can't be written.
-    _ = write(STDERR_FILENO, &bytes, bytes.count)
+/// Writes a line, in one write(2) unless the kernel takes only a part of it.
+func writeLine(_ line: String, to descriptor: Int32 = STDERR_FILENO) {
+    Array("\(line)\n".utf8).withUnsafeBytes { bytes in
+        var rest = bytes
+        while !rest.isEmpty {
+            let count = uninterrupted { write(descriptor, rest.baseAddress, rest.count) }
+            // Nobody is left to be told that a log can't be written.
+            guard count > 0 else { return }
+            rest = UnsafeRawBufferPointer(rebasing: rest[count...])
+        }
+    }
+}
+
+/// Makes a system call again that a signal interrupted.
+func uninterrupted<Result: SignedInteger>(_ call: () -> Result) -> Result {
+    while true {
+        let result = call()
+        if result >= 0 || errno != EINTR { return result }
+    }
 }

@@ -26,13 +26,15 @@ enum Successor {
         }
         var arguments = CommandLine.arguments.map { strdup($0) } + [nil]
         // An upgrade may be replacing the program just now: not there for a moment, or still being written, or open in
-        // a process that the installer has just started (ETXTBSY).
+        // a process that the installer has just started (ETXTBSY). Or the system lacks memory for a moment, or the disk
+        // fails for once: whatever it is, without a successor this process is lost to the pool.
+        var reason = ""
         for _ in 0..<250 {
             execvp(program, &arguments)
-            guard errno == ETXTBSY || errno == ENOENT else { break }
+            reason = String(cString: strerror(errno))
             usleep(20_000)
         }
-        return ExecutionFailure(reason: String(cString: strerror(errno)))
+        return ExecutionFailure(reason: reason)
     }
 
     /// Takes what this process's predecessor has bound, once.

@@ -70,7 +70,8 @@ struct Worker {
         try Self.checkFileSystem(of: store, logger)
         keepCounts(of: store, policy.value, after: predecessor)
         let listeners = try self.listeners()
-        let scoreboard = try self.scoreboard()
+        if let folder = configuration.runtimeFolder { try StatusServer.check(folder) }
+        let (scoreboard, isShared) = try self.scoreboard()
         let gateway = makeGateway(store, scoreboard, accessLog)
         let retirement = Retirement()
         retirement.set(configuration.settings.maximumRequests)
@@ -97,7 +98,7 @@ struct Worker {
         try store.reportStrayFiles()
         try store.sweepIncoming()
         try Watchdog(Environment.process, scoreboard)?.start()
-        let statusServer = try startStatusServer(store, listeners, scoreboard)
+        let statusServer = isShared ? try startStatusServer(store, listeners, scoreboard) : nil
         try pool.run {
             logger.notice(
                 "serving",
@@ -137,11 +138,18 @@ struct Worker {
 
     // MARK: Parts
 
-    private func scoreboard() throws(ConfigurationError) -> Scoreboard {
+    /// - Returns: the pool's scoreboard, or one of this process alone where that can't be used: counters are no reason not
+    ///   to serve.
+    private func scoreboard() throws(ScoreboardError) -> (Scoreboard, isShared: Bool) {
         do {
-            return try Scoreboard(in: configuration.runtimeFolder, threads: configuration.threads)
+            return (try Scoreboard(in: configuration.runtimeFolder, threads: configuration.threads), true)
         } catch {
-            throw ConfigurationError("\(error)")
+            guard configuration.runtimeFolder != nil else { throw error }
+            logger.error(
+                "no part in the pool's status page: this process counts for itself",
+                metadata: ["error": "\(error)"]
+            )
+            return (try Scoreboard(in: nil, threads: configuration.threads), false)
         }
     }
 
@@ -223,7 +231,7 @@ struct Worker {
             }
             inherited = try Listener.inherited()
         } catch {
-            throw ConfigurationError("\(error)")
+            throw ConfigurationError("\(error)", errno: error.errno?.rawValue)
         }
         guard !inherited.isEmpty else {
             throw ConfigurationError(

@@ -25,5 +25,6 @@ struct LPS: ParsableCommand {
         // Results go to standard output; what the store has to tell does not.
         LoggingSystem.bootstrap { StreamLogHandler.standardError(label: $0) }
         main(nil)
+        Output.finish()
     }
 }

@@ -1,4 +1,5 @@
 import FoundationEssentials
+@preconcurrency import Glibc
 import SystemPackage
 
 /// How results are written: for people, or for scripts.
@@ -8,6 +9,21 @@ enum Output {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
         print(String(decoding: try encoder.encode(value), as: UTF8.self))
+    }
+
+    /// Makes sure that what was printed has arrived: on a disk that is full it has not, and without its result no command
+    /// has succeeded.
+    static func finish() {
+        // print(_:) tells of no failure; the stream remembers it (ferror(3)). A network's file system may say so at the end.
+        let isFlushed = fflush(stdout) == 0
+        let reason = errno
+        guard isFlushed, ferror(stdout) == 0 else { fail(isFlushed ? nil : reason) }
+        if close(STDOUT_FILENO) != 0 { fail(errno) }
+    }
+
+    private static func fail(_ errno: Int32?) -> Never {
+        complain("write to standard output" + (errno.map { ": \(Errno(rawValue: $0))" } ?? " failed"))
+        exit(EXIT_FAILURE)
     }
 
     /// Bytes as people read them, with one digit behind the point: `1.5 MiB`.

@@ -35,10 +35,9 @@ struct Put: ParsableCommand {
         } catch {
             throw FileError("open \(file)", error)
         }
-        let key = try descriptor.closeAfter {
-            try put(InputFile(name: file, descriptor: descriptor), namespace, prefix, metadata, in: store)
-        }
-        print(key)
+        // Nothing was written to it: that it can't be closed says nothing of the payload.
+        defer { _ = try? descriptor.close() }
+        print(try put(InputFile(name: file, descriptor: descriptor), namespace, prefix, metadata, in: store))
     }
 
     private func put(

@@ -7,84 +7,8 @@ import Testing
 /// Whatever system call fails, in whatever way: nothing that was answered is lost, nothing wrong is ever read, and nothing
 /// needs a repair by hand.
 @Suite(.serialized) struct FaultTests {
-    /// A worker of its own on a stack's store, whose calls fail.
-    private final class Victim {
-        let stack: Stack
-        let socket: String
-        let process: ChildProcess
-
-        init(_ stack: Stack) throws {
-            self.stack = stack
-            socket = stack.folder.file("victim.sock")
-            unlink(socket)
-            process = try ChildProcess(
-                Project.binary("lps-worker"),
-                ["--store", stack.store, "--listen", socket, "--threads", "1"],
-                log: stack.folder.file("victim-\(UUID().uuidString).log")
-            )
-            let process = process
-            try eventually("the worker serves: \(process.log)") { process.log.contains("msg=serving") }
-        }
-
-        func put(_ payload: [UInt8], _ namespace: String) throws -> CGIAnswer {
-            CGIAnswer(try stack.putThroughFastCGI(payload, namespace: namespace, socket))
-        }
-
-        func get(_ payload: [UInt8], _ namespace: String) throws -> CGIAnswer {
-            let target = Stack.getTarget(FaultTests.key(payload, namespace)).split(separator: "?")
-            let client = try FastCGIClient(socket)
-            client.send(
-                FastCGIClient.head([
-                    "REQUEST_METHOD": "GET", "SCRIPT_NAME": String(target[0]), "QUERY_STRING": String(target[1]),
-                    "CONTENT_TYPE": "application/octet-stream",
-                    "HTTP_X_PAYLOAD_EXPECTED_CONTENT_LENGTH": "\(payload.count)",
-                ]) + FastCGIClient.record(.stdin, [])
-            )
-            return CGIAnswer(client.receiveAnswer())
-        }
-
-        /// Its open descriptors but folders, which it keeps, and the tracer's.
-        var openFiles: [String] {
-            let folder = "/proc/\(process.pid)/fd"
-            let names = (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
-            return names.filter { name in
-                var status = stat()
-                return stat("\(folder)/\(name)", &status) == 0 && status.st_mode & S_IFMT == S_IFREG
-            }
-        }
-    }
-
-    private struct CGIAnswer {
-        let status: Int?
-        let announced: Int?
-        let body: String
-        let head: Substring
-
-        init(_ text: String) {
-            let parts = text.components(separatedBy: "\r\n\r\n")
-            head = parts[0][...]
-            body = parts.dropFirst().joined(separator: "\r\n\r\n")
-            func field(_ name: String) -> Int? {
-                let line = parts[0].components(separatedBy: "\r\n").first { $0.hasPrefix("\(name): ") }
-                return line?.split(separator: " ").dropFirst().first.flatMap { Int($0) }
-            }
-            status = field("Status")
-            announced = field("Content-Length")
-        }
-
-        var isTaken: Bool { status == 200 || status == 201 }
-        /// An error, as one line.
-        var isClearError: Bool {
-            (400..<600).contains(status ?? 0) && body.split(separator: "\n").count == 1 && body.utf8.count > 5
-        }
-    }
-
-    private static func key(_ payload: [UInt8], _ namespace: String) -> String {
-        "/blobs/\(namespace)/common/\(Stack.digest(payload))/\(Stack.digest([]))"
-    }
-
     private func expectWhole(_ payload: [UInt8], _ namespace: String, in stack: Stack, _ fault: Fault) throws {
-        let isWhole = try stack.get(Self.key(payload, namespace), length: payload.count).body == payload
+        let isWhole = try stack.get(Stack.key(of: payload, namespace), length: payload.count).body == payload
         #expect(isWhole, "\(fault)")
     }
 
@@ -150,7 +74,7 @@ import Testing
                         let isFull = ["ENOSPC", "EDQUOT"].contains(fault.errno) && !isReading
                         #expect(!isFull || answer.status == 507, "\(fault): \(answer)")
                     }
-                    let fetched = try stack.get(Self.key(payload, namespace), length: payload.count)
+                    let fetched = try stack.get(Stack.key(of: payload, namespace), length: payload.count)
                     #expect(fetched.status == 404 || fetched.body == payload, "\(fault)")
                 }
                 #expect(try victim.put(payload, namespace).isTaken, "\(fault), and then none")
@@ -221,10 +145,7 @@ import Testing
                 if fault.mustBeInvisible, injected.isOfFiles { #expect(answer.body.utf8.count == payload.count) }
             } else if injected.isOfFiles {
                 #expect(!fault.mustBeInvisible, "\(fault): \(answer)")
-                // The head may wait in libfcgi's buffer when the first piece can't be read: the connection breaks, and
-                // nginx answers 502.
-                let isCutOff = fault.call == "pread64" && answer.head.isEmpty
-                #expect(answer.isClearError || isCutOff, "\(fault): \(answer)")
+                #expect(answer.isClearError, "\(fault): \(answer)")
                 #expect((answer.status ?? 500) >= 500 || fault.deniesAName, "\(fault): \(answer)")
             }
             let isWhole = try victim.get(payload, "a").body == text
@@ -242,9 +163,12 @@ import Testing
         let socket = stack.folder.file("start.sock")
         let runtime = stack.folder.file("start-pool")
         try FileManager.default.createDirectory(atPath: runtime, withIntermediateDirectories: true)
+        let settings = stack.folder.file("settings")
+        let policy = try stack.policy("[a]\nquota = 1g\n")
+        try write("LPS_POLICY=\(policy)\nLPS_ACCESS_LOG=\(stack.folder.file("victim-access.log"))\n".utf8, to: settings)
         let command = [
-            Project.binary("lps-worker"), "--store", stack.store, "--listen", socket, "--threads", "1", "--runtime-dir",
-            runtime,
+            Project.binary("lps-worker"), "--config", settings, "--store", stack.store, "--listen", socket, "--threads",
+            "1", "--runtime-dir", runtime,
         ]
         /// Starts a worker with a fault, and stops it if it serves: whether it did, its log, and its calls.
         func start(_ fault: Fault?) throws -> (serves: Bool, status: Int32, log: String, trace: String) {
@@ -274,7 +198,7 @@ import Testing
         #expect(traced.serves && traced.status == 0)
         let startUp = traced.trace.components(separatedBy: "msg=serving")[0]
         // It writes to its log only, whose line this test waits for, and to the eventfd(2) that ends its threads.
-        let calls = TracedCall.onStore(startUp, stack.store).filter { $0.name != "write" }
+        let calls = TracedCall.onStore(startUp, settings).filter { $0.name != "write" }
         var tried = 0
         var refused = 0
         for fault in Fault.some(calls, most: 24) {
@@ -286,6 +210,9 @@ import Testing
                 #expect(status > 0 && status < 128, "\(fault): \(status) \(log)")
                 #expect(log.contains("lps-worker: "), "\(fault): \(log)")
                 #expect(!fault.mustBeInvisible, "\(fault): \(log)")
+                // With 78, no supervisor would try again what may succeed the next time.
+                let isForGood = ["ENOENT", "EACCES", "EROFS"].contains(fault.errno)
+                #expect(isForGood || status == 1, "\(fault): \(status) \(log)")
             }
         }
         try expectWhole(before, "before", in: stack, Fault(call: "start", errno: "any", occurrence: tried))
@@ -345,7 +272,8 @@ import Testing
                     status > 0 && status < 128 && log.contains("lps: ") || log.contains("rror: "),
                     "\(fault): \(log)"
                 )
-                #expect(!fault.mustBeInvisible, "\(fault): \(log)")
+                // No signal has a handler in lps, so none interrupts what it prints.
+                #expect(!fault.mustBeInvisible || fault.call == "write", "\(fault): \(log)")
             } else if !fault.deniesAName {
                 let left = try keys.filter { try local.get($0) != nil }
                 #expect(left.isEmpty, "\(fault): \(log)")
@@ -397,12 +325,9 @@ import Testing
             defer { fclose(file) }
             #expect(fwrite(bytes, 1, bytes.count, file) == bytes.count)
         }
-        /// A file that the disk can't read counts as damaged: it is moved, and nothing else takes it.
         func expectKept(_ fault: Fault) throws {
-            if try local.get(key) == payload { return }
-            let quarantine = files(below: "\(local.path)/quarantine").map { "\(local.path)/quarantine/\($0)" }
-            let isMoved = try quarantine.contains { try contents(of: $0) == payload }
-            #expect(fault.call == "pread64" && fault.errno == "EIO" && isMoved, "\(fault)")
+            let isKept = try local.get(key) == payload
+            #expect(isKept, "\(fault)")
         }
         try damage()
         let points = try points(["scrub"], local)

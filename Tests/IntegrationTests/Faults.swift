@@ -65,6 +65,22 @@ struct Fault: CustomStringConvertible {
             }
         }
     }
+
+    /// So many calls of each kind, evenly spread, each with one error; another `turn` begins with other errors.
+    static func few(_ calls: [TracedCall], each count: Int, turn: Int) -> [Fault] {
+        errors.flatMap { name, errors -> [Fault] in
+            let occurrences = calls.filter { $0.name == name }.map(\.occurrence)
+            let sampled = min(occurrences.count, count)
+            return (0..<(occurrences.isEmpty ? 0 : count)).map {
+                let index = ($0 % sampled) * occurrences.count / sampled
+                return Fault(
+                    call: name,
+                    errno: errors[(turn * count + $0) % errors.count],
+                    occurrence: occurrences[index]
+                )
+            }
+        }
+    }
 }
 
 /// A system call in the output of strace(1) with -f and -y.
@@ -99,27 +115,42 @@ struct TracedCall {
         }
     }
 
-    /// The calls of a program's first thread since it opened the store; before are the dynamic loader's and the runtime's.
+    /// The calls of a program's first thread since it first named the store; before are the dynamic loader's and the
+    /// runtime's.
     static func onStore(_ trace: String, _ store: String) -> [TracedCall] {
         let calls = parse(trace)
-        guard let first = calls.firstIndex(where: { $0.line.contains("\"\(store)\"") && $0.name == "openat" }) else {
+        guard let first = calls.firstIndex(where: { $0.line.contains("\"\(store)\"") && $0.name != "execve" }) else {
             return []
         }
         return calls[first...].filter { $0.thread == calls[first].thread }
     }
 }
 
-/// A strace(1) that makes one system call fail, or none.
+/// A strace(1) that makes one system call fail, or kills at one, or does neither.
 struct Tracer {
     let output: String
     private let options: [String]
 
-    init(_ folder: TemporaryFolder, _ fault: Fault?) {
+    /// - Parameter other: calls that are to be seen, too.
+    init(_ folder: TemporaryFolder, _ fault: Fault?, beside other: String? = nil) {
+        let inject = fault.map { "\($0.call):error=\($0.errno):when=\($0.occurrence)" }
+        let trace = [fault?.call ?? Fault.traced, other].compactMap { $0 }.joined(separator: ",")
+        self.init(folder, trace: trace, inject: inject)
+    }
+
+    init(_ folder: TemporaryFolder, killing point: KillPoint) {
+        self.init(folder, trace: point.call, inject: "\(point.call):signal=KILL:when=\(point.occurrence)")
+    }
+
+    init(_ folder: TemporaryFolder, trace: String, inject: String? = nil) {
         output = folder.file("trace-\(UUID().uuidString)")
         options =
-            ["-f", "-y", "-s", "0", "-o", output, "-e", "trace=\(fault?.call ?? Fault.traced)"]
-            + (fault.map { ["-e", "inject=\($0.call):error=\($0.errno):when=\($0.occurrence)"] } ?? [])
+            ["-f", "-y", "-s", "0", "-o", output, "-e", "trace=\(trace)"]
+            + (inject.map { ["-e", "inject=\($0)"] } ?? [])
     }
+
+    /// What a program's command begins with that is to run under it.
+    var command: [String] { ["strace"] + options }
 
     /// Starts a program under it.
     func start(_ command: [String]) throws -> ChildProcess {

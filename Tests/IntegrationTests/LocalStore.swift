@@ -30,6 +30,29 @@ final class LocalStore {
         try run(Project.binary("lps"), [arguments[0], "--store", path] + arguments.dropFirst())
     }
 
+    /// Starts `lps` on the store.
+    ///
+    /// - Parameters:
+    ///   - wrapper: the beginning of a command that runs it.
+    ///   - input: the file that it reads from standard input.
+    func start(
+        _ arguments: [String],
+        by wrapper: [String] = [],
+        environment: [String: String] = [:],
+        input: String? = nil
+    ) throws -> ChildProcess {
+        let command = wrapper + [Project.binary("lps"), arguments[0], "--store", path] + arguments.dropFirst()
+        let file = input.map { open($0, O_RDONLY | O_CLOEXEC) }
+        defer { if let file { close(file) } }
+        return try ChildProcess(
+            command[0],
+            Array(command.dropFirst()),
+            environment: environment,
+            standardInput: file,
+            log: folder.file("lps-\(UUID().uuidString)")
+        )
+    }
+
     /// Runs `lps` under strace(1), which kills it before a system call of a kind, the how manieth `occurrence` says.
     ///
     /// - Returns: whether it was killed; otherwise it has succeeded.
@@ -116,5 +139,27 @@ final class LocalStore {
     /// Makes sure that all that can be read is what was stored.
     func expectSound() throws {
         _ = try store.scrub { Issue.record("\($0)") }
+    }
+
+    /// Makes sure that nothing is left behind but what a sweep and a collection take.
+    func expectOnlyLeftovers() throws {
+        try store.inspect { #expect($0.kind == .objectWithoutKeys, "\($0)") }
+        _ = try store.collectObjects()
+        let old = timeval(tv_sec: time(nil) - 25 * 60 * 60, tv_usec: 0)
+        for name in files(below: "\(path)/incoming") { utimes("\(path)/incoming/\(name)", [old, old]) }
+        try store.sweepIncoming()
+        #expect(files(below: "\(path)/incoming").isEmpty)
+        try store.inspect { Issue.record("\($0)") }
+    }
+
+    /// Puts other bytes in the place of a key's, as a disk that fails does.
+    func damage(_ key: PayloadKey) throws {
+        let path = try file(of: key)
+        chmod(path, 0o640)
+        var bytes = try contents(of: path)
+        bytes[bytes.count / 2] ^= 1
+        let file = try #require(fopen(path, "r+"))
+        defer { fclose(file) }
+        #expect(fwrite(bytes, 1, bytes.count, file) == bytes.count)
     }
 }

@@ -41,20 +41,18 @@ struct LogFile: Sendable {
         let isThere = access(path, F_OK) == 0
         let folder = path.lastIndex(of: "/").map { $0 == path.startIndex ? "/" : String(path[..<$0]) } ?? "."
         guard access(isThere ? path : folder, W_OK) == 0 else {
-            throw ConfigurationError("open log \(path): \(String(cString: strerror(errno)))")
+            throw .system("open log \(path)")
         }
     }
 
-    func write(_ line: String) {
-        var bytes = Array("\(line)\n".utf8)
-        // Nobody is left to be told that a log can't be written.
-        _ = Glibc.write(descriptor, &bytes, bytes.count)
-    }
+    func write(_ line: String) { writeLine(line, to: descriptor) }
 
     private static func open(_ path: String) throws(ConfigurationError) -> Int32 {
         // O_NONBLOCK: a fifo that nobody reads must not hold the thread. It means nothing for regular files (open(2)).
-        let descriptor = Glibc.open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NONBLOCK, 0o640)
-        guard descriptor >= 0 else { throw ConfigurationError("open log \(path): \(String(cString: strerror(errno)))") }
+        let descriptor = uninterrupted {
+            Glibc.open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NONBLOCK, 0o640)
+        }
+        guard descriptor >= 0 else { throw .system("open log \(path)") }
         return descriptor
     }
 
@@ -64,7 +62,7 @@ struct LogFile: Sendable {
         guard dup2(opened, descriptor) >= 0,
             descriptor == STDERR_FILENO || fcntl(descriptor, F_SETFD, FD_CLOEXEC) >= 0
         else {
-            throw ConfigurationError("open log \(path): \(String(cString: strerror(errno)))")
+            throw .system("open log \(path)")
         }
     }
 }

@@ -49,7 +49,7 @@ final class StatusServer: Sendable {
     /// - Throws: ``ConfigurationError`` that names the folder.
     static func check(_ folder: String) throws(ConfigurationError) {
         guard Glibc.access(folder, W_OK | X_OK) == 0 else {
-            throw ConfigurationError("write to runtime folder \(folder): \(String(cString: strerror(errno)))")
+            throw .system("write to runtime folder \(folder)")
         }
         // sun_path holds 107 bytes (unix(7)).
         let path = socket(folder)
@@ -114,7 +114,7 @@ final class StatusServer: Sendable {
             let head = "Status: 200 OK\r\nContent-Type: \(type)\r\nCache-Control: no-store\r\n\r\n"
             try (Array(head.utf8) + content).withUnsafeBytes { try request.write($0) }
         } catch {
-            request.abort()
+            request.abort(isReading: !(error is FastCGIError))
             logger.notice("the status page was cut off", metadata: ["error": "\(error)"])
         }
     }

@@ -1,0 +1,117 @@
+import Foundation
+import TestSupport
+import Testing
+
+/// A worker that is killed just before and just after each system call of a download: its client gets the payload from
+/// the next worker, or sees that it is cut off.
+@Suite(.serialized) struct KilledDownloadTests {
+    private enum Outcome {
+        case whole
+        /// Less than was announced, all of it right.
+        case cutOff
+        case error(Int)
+        case wrong
+    }
+
+    private func download(_ key: String, _ payload: [UInt8], from stack: Stack) throws -> Outcome {
+        let connection = try HTTPConnection(stack.httpSocket)
+        // Where a connection is kept, nginx takes an answer for whole whose worker is gone, and the client waits until nginx
+        // gives the connection up.
+        let headers = Stack.getHeaders(length: payload.count).merging(["Connection": "close"]) { $1 }
+        try connection.send("GET", Stack.getTarget(key), headers)
+        do {
+            let answer = try connection.receive()
+            guard answer.status == 200 else { return .error(answer.status) }
+            return answer.body == payload ? .whole : .wrong
+        } catch is HTTPConnection.Broken {
+            return .cutOff
+        }
+    }
+
+    @Test(arguments: Stack.Mode.allCases)
+    func `A worker killed before or after any system call of a download spoils none`(mode: Stack.Mode) throws {
+        let stack = try Stack(mode, options: ["--threads", "1"])
+        let payload = randomPayload(200_000)
+        let key = try Stack.key(stack.put(payload))
+        let tracer = Tracer(stack.folder, trace: "all")
+        let traced = try tracer.attached(to: stack.workers[0]) { try download(key, payload, from: stack) }
+        guard case .whole = traced else { throw NeverHappened(what: "a download without a kill") }
+        // The thread that has opened the payload. Where it waits for a connection, nothing is lost with it.
+        let calls = TracedCall.parse(tracer.take())
+        let thread = try #require(calls.first { $0.name == "openat2" }).thread
+        let points = KillPoint.all(calls.filter { $0.thread == thread && $0.name != "epoll_wait" })
+        var kills = 0
+        var cutOff = 0
+        for point in points {
+            let worker = stack.workers[0]
+            let outcome = OutcomeBox()
+            let killing = Tracer(stack.folder, killing: point)
+            try killing.attached(to: worker) {
+                try concurrently(2) { index in
+                    if index == 0 {
+                        outcome.set(try download(key, payload, from: stack))
+                        return
+                    }
+                    // A supervisor starts the next one, which finds in the socket's queue what nginx asks again.
+                    try eventually("it is killed, or answers") { !worker.isRunning || outcome.value != nil }
+                    if worker.isRunning { usleep(20_000) }
+                    guard !worker.isRunning else { return }
+                    stack.stop(worker, SIGKILL)
+                    try stack.startWorkers(1)
+                }
+            }
+            if !worker.isRunning { kills += 1 }
+            if stack.workers.isEmpty { try stack.startWorkers(1) }
+            switch outcome.value {
+            case .whole: break
+            // Some of it may have left for the client, and nobody can take that back.
+            case .cutOff where mode == .plain: cutOff += 1
+            case let other: Issue.record("\(point): \(String(describing: other))")
+            }
+        }
+        guard case .whole = try download(key, payload, from: stack) else { throw NeverHappened(what: "a download") }
+        print("downloads, \(mode): killed at \(kills) points, \(cutOff) were cut off")
+        #expect(kills >= 10 && (mode == .handover || cutOff > 0), "\(kills) of \(points.count), \(cutOff) cut off")
+        try stack.expectNothingIncoming()
+    }
+
+    @Test func `A client whose download can't be read to its end does not wait for the rest`() throws {
+        // As long as nginx keeps the connection, it says that the answer is whole.
+        let stack = try Stack(.plain, options: ["--threads", "1"]) {
+            $0.replacingOccurrences(of: "    access_log off;", with: "    access_log off; keepalive_timeout 1h;")
+        }
+        let payload = randomPayload(400_000)
+        let key = try Stack.key(stack.put(payload))
+        let tracer = Tracer(stack.folder, Fault(call: "pread64", errno: "EIO", occurrence: 4))
+        try tracer.attached(to: stack.workers[0]) {
+            let connection = try HTTPConnection(stack.httpSocket)
+            try connection.send("GET", Stack.getTarget(key), Stack.getHeaders(length: payload.count))
+            let broken = try #require(throws: HTTPConnection.Broken.self) { try connection.receive() }
+            // Not after the test's own patience.
+            #expect(broken.reason.hasPrefix("closed after"), "\(broken)")
+        }
+        #expect(tracer.take().contains("INJECTED"))
+        let isWhole = try stack.get(key, length: payload.count).body == payload
+        #expect(isWhole)
+    }
+
+    @Test func `A download whose first read fails is an error that says so`() throws {
+        let stack = try Stack(.plain, options: ["--threads", "1"])
+        let payload = randomPayload(400_000)
+        let key = try Stack.key(stack.put(payload))
+        let tracer = Tracer(stack.folder, Fault(call: "pread64", errno: "EIO", occurrence: 1))
+        let answer = try tracer.attached(to: stack.workers[0]) { try stack.get(key, length: payload.count) }
+        #expect(tracer.take().contains("INJECTED"))
+        #expect(answer.status == 500 && answer.text == "the store failed, the worker's log says how")
+        #expect(stack.workerLog.contains("Input/output error"))
+    }
+
+    private final class OutcomeBox: @unchecked Sendable {
+        // Guarded by the lock.
+        private var outcome: Outcome?
+        private let lock = NSLock()
+
+        func set(_ new: Outcome) { lock.withLock { outcome = new } }
+        var value: Outcome? { lock.withLock { outcome } }
+    }
+}

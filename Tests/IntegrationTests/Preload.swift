@@ -1,0 +1,32 @@
+import Foundation
+import TestSupport
+
+/// Makes programs' transfers short, or wrong: an object that is loaded before the C library (ld.so(8)).
+enum Preload {
+    private static let folder = Result { try TemporaryFolder() }
+    /// Compiled once.
+    private static let object = Result {
+        let path = try folder.get().file("transfers.so")
+        let source = "\(Project.root)/Tests/Preload/transfers.c"
+        // Swift brings a clang along.
+        let compiler = "exec $(command -v cc || command -v clang) -shared -fPIC -O1 -Wall -Wextra -Werror"
+        let made = try run("/bin/sh", ["-c", "\(compiler) -o \"$1\" \"$2\"", "sh", path, source])
+        guard made.status == 0 else { throw NeverHappened(what: "a C compiler: \(made.output)") }
+        return path
+    }
+
+    /// The environment of a program whose transfers are to be so, for example `["SHORT": "7"]`.
+    ///
+    /// - Parameter count: where the number of changed calls is written.
+    static func environment(_ settings: [String: String], count: String) throws -> [String: String] {
+        var environment = ["LD_PRELOAD": try object.get(), "LPS_COUNT": count]
+        for (name, value) in settings { environment["LPS_\(name)"] = value }
+        return environment
+    }
+
+    /// How many calls were changed.
+    static func count(_ path: String) -> Int {
+        let text = (try? String(contentsOfFile: path, encoding: .utf8)) ?? ""
+        return Int(text.trimmingCharacters(in: .whitespacesAndNewlines)) ?? 0
+    }
+}

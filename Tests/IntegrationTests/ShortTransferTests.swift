@@ -1,0 +1,162 @@
+import Foundation
+import PayloadKey
+import PayloadStore
+import TestSupport
+import Testing
+
+/// Reads and writes that move less than they were asked to, as the kernel may at any time: every one of a program's moves
+/// so few bytes that each loop has to go on.
+@Suite(.serialized) struct ShortTransferTests {
+    /// One byte at a time is the least that may be; with up to 100, the pieces are of all sizes.
+    static let limits = ["1", "100"]
+
+    private static func settings(_ limit: String) -> [String: String] { ["SHORT": limit] }
+
+    @Test(arguments: limits)
+    func `A worker whose transfers are short stores and serves whole payloads`(limit: String) throws {
+        for mode in Stack.Mode.allCases {
+            let stack = try Stack(mode)
+            let count = stack.folder.file("count")
+            let policy = try stack.policy("[a]\nquota = 100000\n")
+            let settings = stack.folder.file("settings")
+            try write("LPS_POLICY=\(policy)\nLPS_MAX_PAYLOAD=50000\n".utf8, to: settings)
+            let runtime = stack.folder.file("short-pool")
+            try FileManager.default.createDirectory(atPath: runtime, withIntermediateDirectories: true)
+            let access = stack.folder.file("short-access.log")
+            let victim = try Victim(
+                stack,
+                options: ["--config", settings, "--runtime-dir", runtime, "--access-log", access],
+                environment: Preload.environment(Self.settings(limit), count: count)
+            )
+            // ASCII, for the answer is text.
+            let payload = randomPayload(20_000).map { $0 & 0x3F + 0x20 }
+            for status in [201, 200] {
+                let answer = try victim.put(payload, "a")
+                #expect(answer.status == status && answer.body == "{\"Key\":\"\(Stack.key(of: payload, "a"))\"}\n")
+            }
+            let fetched = try victim.get(payload, "a")
+            let isWhole = fetched.status == 200 && fetched.body == String(decoding: payload, as: UTF8.self)
+            #expect(isWhole)
+            #expect(try victim.put(randomPayload(50_001), "a").status == 413, "the settings were read to their end")
+            #expect(try victim.put(randomPayload(40_000), "a").status == 201)
+            let refused = try victim.put(randomPayload(45_000), "a")
+            #expect(refused.status == 507 && refused.body.contains("uses 60000"), "\(refused.body)")
+            let wrong = try victim.request(
+                [
+                    "REQUEST_METHOD": "PUT", "SCRIPT_NAME": "/v2/blobs/put",
+                    "QUERY_STRING": "namespace=b&digest=\(Stack.digest([1]))",
+                    "CONTENT_TYPE": "application/octet-stream", "CONTENT_LENGTH": "\(payload.count)",
+                    "HTTP_X_TEMPORAL_METADATA": "e30=",
+                ],
+                body: payload
+            )
+            #expect(wrong.status == 400)
+            #expect(victim.process.isRunning)
+            // What a line is written in may be many writes, but it is all there.
+            try eventually("the log has whole lines") {
+                let log = try String(contentsOfFile: access, encoding: .utf8)
+                return log.hasSuffix("\n") && log.split(separator: "\n").count == 7
+            }
+            #expect(Preload.count(count) > 2000)
+            // nginx removes its own.
+            #expect(!stack.incoming.contains { $0.hasPrefix("upload-") })
+            // Another of its kind joins the pool by the same scoreboard.
+            #expect(try Victim(stack, options: ["--runtime-dir", runtime]).put(payload, "a").status == 200)
+        }
+    }
+
+    @Test(arguments: limits)
+    func `Commands whose transfers are short do the same as ever`(limit: String) throws {
+        let local = try LocalStore()
+        let count = local.folder.file("count")
+        let environment = try Preload.environment(Self.settings(limit), count: count)
+        /// Runs `lps` with short transfers: what it wrote.
+        func lps(_ store: LocalStore, _ arguments: [String], input: String? = nil, status: Int32 = 0) throws -> [UInt8]
+        {
+            let process = try store.start(arguments, environment: environment, input: input)
+            let ended = process.wait()
+            #expect(ended == status, "\(arguments): \(ended) \(process.log)")
+            return try contents(of: process.logPath)
+        }
+        let made = local.folder.file("made")
+        let initialisation = try ChildProcess(
+            Project.binary("lps"),
+            ["init", "--store", made],
+            environment: environment,
+            log: local.folder.file("log")
+        )
+        #expect(initialisation.wait() == 0)
+        try PayloadStore(path: made, reserve: 0, logger: RecordedLog().logger).inspect { Issue.record("\($0)") }
+        let payloads = [randomPayload(20_000), randomPayload(0), randomPayload(1)]
+        let file = local.folder.file("file")
+        for payload in payloads {
+            try write(payload, to: file)
+            let key = try local.key(payload, "a")
+            #expect(try lps(local, ["put", file, "--namespace", "a"]) == Array("\(key)\n".utf8))
+            let written = try lps(local, ["get", "\(key)"])
+            #expect(written == payload)
+        }
+        #expect(try lps(local, ["ls"]).filter { $0 == UInt8(ascii: "\n") }.count == 3)
+        _ = try lps(local, ["scrub"])
+        // By its record, which is JSON: nothing is read again.
+        let again = String(decoding: try lps(local, ["scrub", "--since-last"]), as: UTF8.self)
+        #expect(again.contains("not read again what is unchanged since"), "\(again)")
+
+        let archive = local.folder.file("archive")
+        try write(lps(local, ["export"]), to: archive)
+        let other = try LocalStore()
+        _ = try lps(other, ["import"], input: archive)
+        for payload in payloads { #expect(try other.get(other.key(payload, "a")) == payload) }
+
+        let key = try local.key(payloads[0], "a")
+        let policy = local.folder.file("policy")
+        try write("[a]\nquota = 1m\nretention = 2d\n".utf8, to: policy)
+        for _ in 1...2 {
+            let recounted = try lps(local, ["quota", "--policy", policy, "--recount", "--json"])
+            #expect(String(decoding: recounted, as: UTF8.self).contains("\"used\":20001"))
+        }
+        try local.makeOld(key, days: 3)
+        _ = try lps(local, ["gc", "--policy", policy, "--keep-trash", "1d"])
+        #expect(try local.get(key) == nil)
+        _ = try lps(local, ["undelete"])
+        #expect(try local.get(key) == payloads[0])
+        try local.damage(key)
+        _ = try lps(local, ["scrub"], status: 1)
+        #expect(try local.get(key) == nil)
+        // By the list of keys that lost their content.
+        let healer = try local.key(payloads[0], "b")
+        try write(payloads[0], to: file)
+        let healed = String(decoding: try lps(local, ["put", file, "--namespace", "b"]), as: UTF8.self)
+        #expect(healed.hasSuffix("\(healer)\n") && healed.contains("healed"))
+        #expect(Preload.count(count) > 500)
+        #expect(try local.get(key) == payloads[0])
+        _ = try lps(local, ["rm", "\(key)"])
+        try local.expectSound()
+        try local.expectOnlyLeftovers()
+    }
+
+    @Test func `What is counted is right where a counter's line is written in parts`() throws {
+        // A worker with short writes changes keys beside a witness that has whole ones: neither reads half a number.
+        let stack = try Stack()
+        let policy = try stack.policy("[a]\nquota = 1g\n")
+        let witness = try PayloadStore(
+            path: stack.store,
+            reserve: 0,
+            quota: { _ in 1 << 30 },
+            logger: RecordedLog().logger
+        )
+        let namespace = try Namespace(validating: "a".utf8)
+        let victim = try Victim(
+            stack,
+            options: ["--policy", policy],
+            environment: Preload.environment(Self.settings("9"), count: stack.folder.file("count"))
+        )
+        var size: UInt64 = 0
+        for round in 1...30 {
+            size += UInt64(round * 37)
+            #expect(try victim.put(randomPayload(round * 37), "a").status == 201)
+            let counted = try witness.recount(namespace)
+            #expect(counted.before == size && counted.now == size, "\(round): \(counted)")
+        }
+    }
+}

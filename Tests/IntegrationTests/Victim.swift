@@ -1,0 +1,99 @@
+import Foundation
+import TestSupport
+
+/// A worker of its own on a stack's store, whose calls fail.
+final class Victim {
+    let stack: Stack
+    let socket: String
+    let process: ChildProcess
+
+    init(_ stack: Stack, options: [String] = [], environment: [String: String] = [:]) throws {
+        self.stack = stack
+        socket = stack.folder.file("victim.sock")
+        unlink(socket)
+        process = try ChildProcess(
+            Project.binary("lps-worker"),
+            ["--store", stack.store, "--listen", socket, "--threads", "1"] + options,
+            environment: environment,
+            log: stack.folder.file("victim-\(UUID().uuidString).log")
+        )
+        let process = process
+        try eventually("the worker serves: \(process.log)") {
+            guard process.isRunning else { throw NeverHappened(what: "it ended: \(process.log)") }
+            return process.log.contains("msg=serving")
+        }
+    }
+
+    func put(_ payload: [UInt8], _ namespace: String) throws -> CGIAnswer {
+        CGIAnswer(try stack.putThroughFastCGI(payload, namespace: namespace, socket))
+    }
+
+    func get(_ payload: [UInt8], _ namespace: String) throws -> CGIAnswer {
+        let target = Stack.getTarget(Stack.key(of: payload, namespace)).split(separator: "?")
+        return try request([
+            "REQUEST_METHOD": "GET", "SCRIPT_NAME": String(target[0]), "QUERY_STRING": String(target[1]),
+            "CONTENT_TYPE": "application/octet-stream", "HTTP_X_PAYLOAD_EXPECTED_CONTENT_LENGTH": "\(payload.count)",
+        ])
+    }
+
+    func request(_ parameters: [String: String], body: [UInt8] = []) throws -> CGIAnswer {
+        let client = try FastCGIClient(socket)
+        client.send(FastCGIClient.head(parameters))
+        for start in stride(from: 0, to: body.count, by: 65535) {
+            client.send(FastCGIClient.record(.stdin, Array(body[start..<min(start + 65535, body.count)])))
+        }
+        client.send(FastCGIClient.record(.stdin, []))
+        return CGIAnswer(client.receiveAnswer())
+    }
+
+    /// Its open descriptors but folders, which it keeps, and the tracer's.
+    var openFiles: [String] {
+        let folder = "/proc/\(process.pid)/fd"
+        let names = (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
+        return names.filter { name in
+            var status = stat()
+            return stat("\(folder)/\(name)", &status) == 0 && status.st_mode & S_IFMT == S_IFREG
+        }
+    }
+}
+
+/// An answer in CGI's form.
+struct CGIAnswer {
+    let status: Int?
+    let announced: Int?
+    let body: String
+    let head: Substring
+
+    init(_ text: String) {
+        let parts = text.components(separatedBy: "\r\n\r\n")
+        head = parts[0][...]
+        body = parts.dropFirst().joined(separator: "\r\n\r\n")
+        func field(_ name: String) -> Int? {
+            let line = parts[0].components(separatedBy: "\r\n").first { $0.hasPrefix("\(name): ") }
+            return line?.split(separator: " ").dropFirst().first.flatMap { Int($0) }
+        }
+        status = field("Status")
+        announced = field("Content-Length")
+    }
+
+    var isTaken: Bool { status == 200 || status == 201 }
+    /// An error, as one line.
+    var isClearError: Bool {
+        (400..<600).contains(status ?? 0) && body.split(separator: "\n").count == 1 && body.utf8.count > 5
+    }
+}
+
+extension Stack {
+    /// What is left of uploads goes with the sweep.
+    func expectOnlySweepableIncoming() throws {
+        let old = timeval(tv_sec: time(nil) - 25 * 60 * 60, tv_usec: 0)
+        for name in incoming { utimes("\(store)/incoming/\(name)", [old, old]) }
+        try startWorkers(1)
+        try expectNothingIncoming()
+    }
+
+    /// The key of a payload without metadata.
+    static func key(of payload: [UInt8], _ namespace: String) -> String {
+        "/blobs/\(namespace)/common/\(digest(payload))/\(digest([]))"
+    }
+}
