@@ -40,7 +40,7 @@ extension PayloadStore {
     ///   there is a store with other access rights than `access` asks for. What is there stays untouched.
     @discardableResult
     public static func create(at path: String, access: Access = Access()) throws(StoreError) -> Bool {
-        _ = try systemCall("make folder \(path)", expecting: .fileExists) { mkdir(path, 0o750) }
+        let present = try systemCall("make folder \(path)", expecting: .fileExists) { mkdir(path, 0o750) }
         let root = Descriptor(
             try systemCall("open folder \(path)") { Glibc.open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC) }
         )
@@ -61,13 +61,18 @@ extension PayloadStore {
             let lock = StoreLayout.lock(shard)
             try access.applyOwner(to: root.open(lock, O_RDWR | O_CREAT, mode: 0o640), "\(path)/\(lock)")
         }
+        // Before there is a name by which it counts as a store.
+        try root.open(StoreLayout.locks, O_RDONLY | O_DIRECTORY).synchronize("\(path)/\(StoreLayout.locks)")
+        try root.synchronize(path)
         try writeDescription(root, path, access)
+        if present == nil { try root.open("..", O_RDONLY | O_DIRECTORY).synchronize("the folder above \(path)") }
         return true
     }
 
     /// Anything but a store's folders without a file in them is someone else's.
     private static func checkNothingIsThere(_ root: Descriptor, _ path: String) throws(StoreError) {
-        let ours = StoreLayout.folders + [StoreLayout.lostAndFound, StoreLayout.description]
+        let ours =
+            StoreLayout.folders + [StoreLayout.lostAndFound, StoreLayout.description, StoreLayout.newDescription]
         let entries = try root.entries(".")
         if let name = entries.notUTF8.first ?? entries.names.first(where: { !ours.contains($0) }) {
             throw StoreError(.system, "\(path) is not empty: it has '\(name)'")
@@ -98,12 +103,16 @@ extension PayloadStore {
         }
     }
 
+    /// It is on disk before it has its name: no loss of power leaves another one.
     private static func writeDescription(_ root: Descriptor, _ path: String, _ access: Access) throws(StoreError) {
-        let name = StoreLayout.description
-        let file = try root.open(name, O_WRONLY | O_CREAT, mode: 0o640)
+        let name = StoreLayout.newDescription
+        let file = try root.open(name, O_WRONLY | O_CREAT | O_TRUNC, mode: 0o640)
         try access.applyOwner(to: file, "\(path)/\(name)")
         try file.write(Array(StoreFormat.current.json.utf8), name)
         try file.synchronize(name)
+        try systemCall("rename \(path)/\(name)") {
+            renameat(root.rawValue, name, root.rawValue, StoreLayout.description)
+        }
         try root.synchronize(path)
     }
 }

@@ -20,6 +20,9 @@ extension PayloadStore {
             // An upload may have replaced it.
             guard try root.status(of: path)?.identity == wrong.identity else { return false }
             try systemCall("move \(path) to \(target)") { renameat(root.rawValue, path, root.rawValue, target) }
+            // It may not come back after a loss of power: the next key would get it.
+            try synchronizeFolder(StoreLayout.quarantine)
+            try synchronizeFolder(StoreLayout.objectFolder(digest))
             return true
         }
         var keys: [PayloadKey] = []
@@ -139,6 +142,9 @@ extension PayloadStore {
                         try systemCall("unlink \(stored.path)") { unlinkat(root.rawValue, stored.path, 0) }
                     }
                 }
+                // Nor may this one, which nobody would verify again.
+                if target != nil { try synchronizeFolder(StoreLayout.quarantine) }
+                try synchronizeFolder(StoreLayout.keyFolder(stored.key))
                 return true
             }
         }

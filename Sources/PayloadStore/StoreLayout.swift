@@ -5,6 +5,8 @@ enum StoreLayout {
     /// The format that this version reads and writes, as `layout.json` has it.
     static let version = 1
     static let description = "layout.json"
+    /// Its name until it is on disk.
+    static let newDescription = "layout.json.new"
     static let incoming = "incoming"
     static let objects = "objects"
     static let keys = "keys"

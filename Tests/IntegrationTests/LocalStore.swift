@@ -18,6 +18,13 @@ final class LocalStore {
         store = try PayloadStore(path: path, reserve: 0, logger: RecordedLog().logger)
     }
 
+    /// A store that is there already.
+    init(at path: String) throws {
+        folder = try TemporaryFolder()
+        self.path = path
+        store = try PayloadStore(path: path, reserve: 0, logger: RecordedLog().logger)
+    }
+
     /// Runs `lps` on the store.
     func lps(_ arguments: [String]) throws -> (status: Int32, output: String) {
         try run(Project.binary("lps"), [arguments[0], "--store", path] + arguments.dropFirst())
