@@ -5,6 +5,7 @@
 #include <linux/openat2.h>
 #include <linux/sock_diag.h>
 #include <linux/unix_diag.h>
+#include <sys/statfs.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -22,4 +23,11 @@ static inline int open_following_no_link(int folder, const char *path, int flags
 {
     struct open_how how = {.flags = (unsigned)flags, .mode = mode, .resolve = RESOLVE_NO_SYMLINKS};
     return (int)syscall(SYS_openat2, folder, path, &how, sizeof how);
+}
+
+// The magic number of a file system's kind (statfs(2): f_type); 0 when it can't be told.
+static inline unsigned file_system_kind(int file)
+{
+    struct statfs status;
+    return fstatfs(file, &status) == 0 ? (unsigned)status.f_type : 0;
 }

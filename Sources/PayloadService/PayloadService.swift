@@ -8,6 +8,8 @@ public struct PayloadService: Sendable {
     /// The largest payload that the wire contract knows, in bytes: 1 GiB.
     public static let defaultMaximumPayload: UInt64 = 1 << 30
 
+    private static let put = "/v2/blobs/put"
+
     let store: PayloadStore
     let maximumPayload: UInt64
     let codec: CodecLimits
@@ -53,6 +55,10 @@ public struct PayloadService: Sendable {
     }
 
     private func route(_ request: ServiceRequest, _ trace: RequestTrace) throws -> ServiceResponse {
+        if let upload = UnwrittenUpload(request.path) {
+            trace.endpoint = endpoint(of: upload.path, request.codecPrefix)
+            throw try upload.refusal(of: request, store)
+        }
         if let prefix = request.codecPrefix, let path = CodecPath(request.path, below: prefix) {
             trace.endpoint = path.operation.endpoint
             try request.checkMethod("POST")
@@ -64,7 +70,7 @@ public struct PayloadService: Sendable {
             trace.endpoint = .health
             try request.checkMethod("HEAD")
             return try HealthEndpoint(store: store, logger: logger).respond()
-        case "/v2/blobs/put":
+        case Self.put:
             trace.endpoint = .put
             try request.checkMethod("PUT")
             return try PutEndpoint(store: store, maximumPayload: maximumPayload).respond(to: request, trace)
@@ -84,6 +90,12 @@ public struct PayloadService: Sendable {
         default:
             throw Refusal(.notFound, "unknown path '\(printable(request.path))'")
         }
+    }
+
+    /// What a request that nginx could not hand over has asked for.
+    private func endpoint(of path: [UInt8], _ codecPrefix: [UInt8]?) -> RequestTrace.Endpoint {
+        if path.elementsEqual(Self.put.utf8) { return .put }
+        return codecPrefix.flatMap { CodecPath(path, below: $0) }?.operation.endpoint ?? .unknown
     }
 
     /// The one place where failures get their status, and their line in the log.
@@ -112,6 +124,9 @@ public struct PayloadService: Sendable {
         case is RequestTimeout:
             logger.warning("a request was given up", metadata: details)
             return Refusal(.serviceUnavailable, "\(error)")
+        case let error as StoreError where error.isShortOfFiles:
+            logger.error("the store failed", metadata: details)
+            return Refusal(.serviceUnavailable, "too many files are open, try again")
         case is StoreError:
             logger.error("the store failed", metadata: details)
             return Refusal(.internalServerError, "the store failed, the worker's log says how")

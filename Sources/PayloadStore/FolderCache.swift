@@ -52,14 +52,20 @@ final class FolderCache: Sendable {
         // From folder to folder: a link in between would have them made elsewhere.
         var descriptor = root
         var parents: [Descriptor] = []
+        func synchronizeParents() throws(StoreError) {
+            for parent in parents.reversed() { try parent.synchronize("the folders above \(path)") }
+            parents = []
+        }
         for name in StoreLayout.names(in: path) {
             _ = try systemCall("make folder \(name) of \(path)", expecting: .fileExists) {
                 mkdirat(descriptor.rawValue, name, 0o750)
             }
             parents.append(descriptor)
+            // All at once costs one write to the journal; but a prefix may have 256 parts, and a thread not so many files.
+            if parents.count == 8 { try synchronizeParents() }
             descriptor = try descriptor.open(name, O_RDONLY | O_DIRECTORY)
         }
-        for parent in parents.reversed() { try parent.synchronize("the folders above \(path)") }
+        try synchronizeParents()
         return Folder(path: path, descriptor: descriptor, identity: try descriptor.status(path).identity)
     }
 }

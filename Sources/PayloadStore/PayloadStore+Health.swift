@@ -12,17 +12,16 @@ extension PayloadStore {
         try checkSpace(for: 0)
     }
 
-    /// Makes sure that free space stays above the reserve after `bytes` more are written.
+    /// Makes sure that free space stays above the reserve after `bytes` more are written, and that files can be made.
     ///
     /// - Throws: ``StoreError`` with code `noSpace` that names the figures.
     public func checkSpace(for bytes: UInt64) throws(StoreError) {
-        let free = try FileSystemSpace(root, path).free
-        let (left, overflow) = free.subtractingReportingOverflow(bytes)
+        let space = try FileSystemSpace(root, path)
+        let (left, overflow) = space.free.subtractingReportingOverflow(bytes)
         guard !overflow, left > reserve else {
-            throw StoreError(
-                .noSpace,
-                "store has \(free) bytes free, a payload of \(bytes) bytes would touch the reserve of \(reserve) bytes"
-            )
+            let upload = bytes > 0 ? ", \(bytes) more would touch" : ", which is not more than"
+            throw StoreError(.noSpace, "store has \(space.free) bytes free\(upload) the reserve of \(reserve) bytes")
         }
+        guard space.hasFreeInodes else { throw StoreError(.noSpace, "store has no inodes free") }
     }
 }

@@ -61,6 +61,8 @@ extension PayloadStore {
         guard received == length else { throw UploadMismatch.length(announced: length, actual: received) }
         let actual = hasher.finalize()
         guard actual == digest else { throw UploadMismatch.digest(announced: digest, actual: actual) }
+        // Others may have come meanwhile, each of which found room for itself.
+        try checkSpace(for: 0)
         return VerifiedUpload(digest: digest, size: length, descriptor: file.descriptor, ownFile: file)
     }
 

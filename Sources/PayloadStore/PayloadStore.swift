@@ -36,7 +36,8 @@ public final class PayloadStore: Sendable {
     ///   - reserve: bytes of free space to keep; `nil` for 1 GiB or 5 % of the file system, whichever is smaller.
     ///   - quota: the most bytes that a namespace's keys may have in all; `nil` for any number.
     ///   - logger: where the store tells of what an operator should know.
-    /// - Throws: ``StoreError`` with code `missing`, `unknownFormat`, `notWritable`, `spansFileSystems` or `system`.
+    /// - Throws: ``StoreError`` with code `missing`, `unknownFormat`, `notWritable`, `spansFileSystems`,
+    ///   `unsupportedFileSystem` or `system`.
     public init(
         path: String,
         reserve: UInt64? = nil,
@@ -143,6 +144,12 @@ public final class PayloadStore: Sendable {
                 throw StoreError(
                     .spansFileSystems,
                     "store \(path) is shared between file systems: \(StoreLayout.incoming)/ can't link into \(folder)/",
+                    errno: error.errno
+                )
+            } catch let error where error.errno == .notPermitted {
+                throw StoreError(
+                    .unsupportedFileSystem,
+                    "the file system of store \(path) has no hard links",
                     errno: error.errno
                 )
             }

@@ -13,6 +13,8 @@ public struct StoreError: Error, Sendable {
         case notWritable
         /// `incoming/` can't link into the tree: they are on different file systems.
         case spansFileSystems
+        /// The file system has no syncs or locks.
+        case unsupportedFileSystem
         /// The file system or the user's quota is full (ENOSPC, EDQUOT), or the reserve would be touched.
         case noSpace
         /// The namespace would have more than its quota.
@@ -41,7 +43,7 @@ public struct StoreError: Error, Sendable {
     /// Whether a worker can't use this store until someone has changed something.
     public var preventsUse: Bool {
         switch code {
-        case .missing, .unknownFormat, .notWritable, .spansFileSystems: true
+        case .missing, .unknownFormat, .notWritable, .spansFileSystems, .unsupportedFileSystem: true
         case .noSpace, .quotaExceeded, .counting, .uploadNotAcceptable, .uploadGone, .unreadable, .damaged, .system:
             false
         }
@@ -53,6 +55,9 @@ public struct StoreError: Error, Sendable {
         let ofAll: [Errno] = [.noLocks, .readOnlyFileSystem, .tooManyOpenFiles, .tooManyOpenFilesInSystem, .noMemory]
         return errno.map(ofAll.contains) ?? false
     }
+
+    /// Whether this process, or the system, has as many open files as it may: it will have fewer.
+    public var isShortOfFiles: Bool { errno == .tooManyOpenFiles || errno == .tooManyOpenFilesInSystem }
 
     /// Whether this user, or the disk, does not let one file or folder be read.
     var isUnreadable: Bool {

@@ -45,7 +45,8 @@ struct Worker {
 
     private static func check(_ configuration: Configuration, _ logger: Logger) throws {
         Self.warn(of: configuration.unknown, logger)
-        _ = try PayloadStore(path: configuration.store, reserve: configuration.reserve, logger: logger)
+        let store = try PayloadStore(path: configuration.store, reserve: configuration.reserve, logger: logger)
+        try checkFileSystem(of: store, logger)
         try LogFile.check(configuration.errorLog)
         try configuration.accessLog.map(LogFile.check)
         if let folder = configuration.runtimeFolder { try StatusServer.check(folder) }
@@ -66,6 +67,7 @@ struct Worker {
             quota: { policy.value[$0].quota },
             logger: logger
         )
+        try Self.checkFileSystem(of: store, logger)
         keepCounts(of: store, policy.value, after: predecessor)
         let listeners = try self.listeners()
         let scoreboard = try self.scoreboard()
@@ -231,17 +233,36 @@ struct Worker {
         return inherited
     }
 
+    private static func checkFileSystem(of store: PayloadStore, _ logger: Logger) throws(StoreError) {
+        try store.checkFileSystem()
+        if let name = store.remoteFileSystem {
+            logger.warning(
+                "the store is on a network file system, or another program's: what is answered may be lost",
+                metadata: ["file_system": "\(name)", "store": "\(store.path)"]
+            )
+        }
+    }
+
     /// Folders that stay open, connections and files take descriptors; the usual soft limit of 1024 is there for
     /// select(2), which nothing here uses.
     private func raiseDescriptorLimit() {
         var limit = rlimit()
         let resource = __rlimit_resource_t(RLIMIT_NOFILE.rawValue)
-        let wanted: rlim_t = 16384
-        guard getrlimit(resource, &limit) == 0, limit.rlim_cur < wanted else { return }
-        limit.rlim_cur = min(limit.rlim_max, wanted)
-        if setrlimit(resource, &limit) != 0 {
-            logger.warning("can't raise the limit of open files", metadata: ["errno": "\(errno)"])
+        // A request has at most 16 at once, with the folders that it makes; a quarter is for folders that stay open.
+        let needed = rlim_t(configuration.threads * 16 + 64) / 3 * 4
+        let wanted = max(16384, needed)
+        guard getrlimit(resource, &limit) == 0 else { return }
+        if limit.rlim_cur < wanted {
+            limit.rlim_cur = min(limit.rlim_max, wanted)
+            if setrlimit(resource, &limit) != 0 {
+                logger.warning("can't raise the limit of open files", metadata: ["errno": "\(errno)"])
+            }
         }
+        guard getrlimit(resource, &limit) == 0, limit.rlim_cur < needed else { return }
+        logger.warning(
+            "the limit of open files is low for so many threads",
+            metadata: ["limit": "\(limit.rlim_cur)", "needed": "\(needed)", "threads": "\(configuration.threads)"]
+        )
     }
 
     private static func warn(of unknown: [String], _ logger: Logger) {

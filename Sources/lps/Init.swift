@@ -35,6 +35,9 @@ struct Init: ParsableCommand {
     func run() throws {
         let path = try store.folder()
         let isNew = try PayloadStore.create(at: path, access: .init(owner: owner?.owner, mode: mode?.bits))
+        if let name = PayloadStore.remoteFileSystem(at: path) {
+            complain("\(path) is on a network file system, or another program's (\(name)): what is stored may be lost")
+        }
         print(isNew ? "made an empty store at \(path)" : "there is a store at \(path)")
     }
 }

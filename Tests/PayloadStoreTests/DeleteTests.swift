@@ -60,6 +60,30 @@ import Testing
         #expect(try fixture.store.collectObjects().count == 0)
     }
 
+    @Test func `Listing and collection pass over files that are not the store's, and leave them`() throws {
+        try fixture.put(content)
+        let shard = Digest(of: content).shard
+        let other = shard == "00" ? "01" : "00"
+        let strays = [
+            "objects/README", "objects/\(shard)/.nfs0001", "objects/\(shard)/\(Digest(of: content).hex).tmp",
+            // An object's name, but not one of this shard.
+            "objects/\(shard)/\(other)\(Digest(of: content).hex.dropFirst(2))", "keys/README", "keys/ns/README",
+            "keys/ns/common/\(shard)/\(Digest(of: content).hex)", "keys/ns/common/\(other)/README",
+        ]
+        mkdir(fixture.file("keys/ns/common/\(other)"), 0o750)
+        for path in strays { try write([1], to: fixture.file(path)) }
+        symlink("/etc/passwd", fixture.file("objects/\(shard)/link"))
+        var listed: [PayloadKey] = []
+        try fixture.store.forEachKey { listed.append($0.key) }
+        #expect(try listed == [fixture.key(content)])
+        try fixture.store.forEachKey { _ = try fixture.store.delete($0.key) }
+        #expect(try fixture.store.collectObjects().count == 0)
+        try fixture.store.removeEmptyFolders()
+        for path in strays + ["objects/\(shard)/link"] { #expect(fixture.status(fixture.file(path)) != nil, "\(path)") }
+        try fixture.put(content)
+        #expect(try fixture.get(content) == content)
+    }
+
     @Test func `Empty folders go, those with a file stay, and uploads make them anew`() throws {
         try fixture.put(content, namespace: "emptied", prefix: "a/b")
         try fixture.put(content)
@@ -115,6 +139,23 @@ import Testing
             #expect(try fixture.store.find(key).map { $0.lastStored > newest } == true)
             #expect(try fixture.get(content) == content)
         }
+    }
+
+    @Test func `An upload that comes between a deletion's look and its end waits, and is there afterwards`() throws {
+        try fixture.put(content)
+        let fixture = fixture
+        let content = content
+        let stored = Counter()
+        try fixture.store.delete(fixture.key(content)) { _ in
+            Thread {
+                if (try? fixture.put(content)) != nil { stored.add() }
+            }.start()
+            // Time to finish for an upload that does not wait.
+            usleep(500_000)
+            return true
+        }
+        try eventually("the upload is taken") { stored.value == 1 }
+        #expect(try fixture.get(content) == content)
     }
 
     /// Collectors that want everything gone run against uploads of the same few payloads and of new ones: what an

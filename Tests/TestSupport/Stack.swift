@@ -23,21 +23,32 @@ package final class Stack: @unchecked Sendable {
     package let nginx: ChildProcess
     private let listener: Int32
     private let options: [String]
+    private let launcher: [String]
+    private let disk: SmallDisk?
     // Guarded by the lock.
     private var pool: [ChildProcess] = []
     private let lock = NSLock()
 
+    /// - Parameters:
+    ///   - launcher: a program that becomes the worker, and its arguments.
+    ///   - health: what the health check is to answer at first.
+    ///   - disk: where the store is; `nil` for the temporary folder.
+    ///   - edit: changes nginx's files.
     package init(
         _ mode: Mode = .handover,
         workers: Int = 1,
         options: [String] = [],
+        launcher: [String] = [],
         health: Int = 200,
+        disk: SmallDisk? = nil,
         nginx edit: (String) -> String = { $0 }
     ) throws {
         self.mode = mode
         self.options = options
+        self.launcher = launcher
+        self.disk = disk
         folder = try TemporaryFolder()
-        store = folder.file("store")
+        store = disk?.file("store") ?? folder.file("store")
         workerSocket = folder.file("lps.sock")
         httpSocket = folder.file("http.sock")
         tlsSocket = folder.file("https.sock")
@@ -45,7 +56,7 @@ package final class Stack: @unchecked Sendable {
         guard initialised.status == 0 else { throw NeverHappened(what: "lps init: \(initialised.output)") }
         try FileManager.default.createDirectory(atPath: folder.file("pool"), withIntermediateDirectories: true)
         listener = try listenUnix(workerSocket)
-        try Self.configure(folder, mode, edit)
+        try Self.configure(folder, store, mode, edit)
         let error = folder.file("nginx-error.log")
         nginx = try ChildProcess(
             "nginx",
@@ -72,16 +83,23 @@ package final class Stack: @unchecked Sendable {
         close(listener)
     }
 
-    private static func configure(_ folder: TemporaryFolder, _ mode: Mode, _ edit: (String) -> String) throws {
+    private static func configure(
+        _ folder: TemporaryFolder,
+        _ store: String,
+        _ mode: Mode,
+        _ edit: (String) -> String
+    ) throws {
         func locations(_ path: String) throws -> String {
             let text = try Project.text(path)
-            guard mode == .plain else { return text }
+            guard mode == .plain, let end = text.range(of: "\n}\n") else { return text }
             let handover = [
                 "client_body_in_file_only", "client_body_temp_path", "fastcgi_pass_request_body", "REQUEST_BODY_FILE",
                 "LPS_ACCEL_PREFIX",
             ]
-            return text.split(separator: "\n", omittingEmptySubsequences: false)
+            // Of the first location, as README says.
+            return text[..<end.lowerBound].split(separator: "\n", omittingEmptySubsequences: false)
                 .filter { line in !handover.contains { line.contains($0) } }.joined(separator: "\n")
+                + text[end.lowerBound...]
         }
         try FileManager.default.createDirectory(atPath: folder.file("snippets"), withIntermediateDirectories: true)
         let files = [
@@ -92,7 +110,7 @@ package final class Stack: @unchecked Sendable {
             ("lps-site.conf", try Project.text("nginx/lps-site.conf")),
         ]
         for (name, text) in files {
-            let local = text.replacingOccurrences(of: "/var/lib/lps", with: folder.file("store"))
+            let local = text.replacingOccurrences(of: "/var/lib/lps", with: store)
                 .replacingOccurrences(of: "/run/lps/", with: folder.path + "/")
                 .replacingOccurrences(of: "/var/log/nginx/lps.log", with: folder.file("access.log"))
                 .replacingOccurrences(of: "listen [::]:443 ssl http2;", with: "")
@@ -157,9 +175,10 @@ package final class Stack: @unchecked Sendable {
     @discardableResult
     package func startWorkers(_ count: Int) throws -> [ChildProcess] {
         let started = try (0..<count).map { _ in
-            try ChildProcess(
-                Project.binary("lps-worker"),
-                ["--store", store, "--runtime-dir", folder.file("pool")] + options,
+            let command = launcher + [Project.binary("lps-worker")]
+            return try ChildProcess(
+                command[0],
+                command.dropFirst() + ["--store", store, "--runtime-dir", folder.file("pool")] + options,
                 standardInput: listener,
                 log: folder.file("worker-\(UUID().uuidString).log")
             )

@@ -1,0 +1,268 @@
+import Foundation
+import TestSupport
+import Testing
+
+/// A service whose store is on a small disk that is full: who is refused, with what, and that nothing else suffers.
+@Suite(.serialized, .enabled(if: geteuid() == 0, "only root can mount"))
+struct FullDiskTests {
+    private static let mebibyte = 1 << 20
+    private static let reserve = 4 << 20
+
+    private func stack(_ mode: Stack.Mode, _ disk: SmallDisk) throws -> Stack {
+        try Stack(mode, options: ["--reserve", "\(Self.reserve)"], disk: disk)
+    }
+
+    /// Expects 507 with a text that tells of the store's space.
+    private func expectFull(_ answer: HTTPAnswer, _ what: String, sourceLocation: SourceLocation = #_sourceLocation) {
+        expectError(answer, 507, nil, what, sourceLocation: sourceLocation)
+        let isTold = answer.text.hasPrefix("store had ") || answer.text.hasSuffix(": No space left on device")
+        #expect(
+            isTold || answer.text.hasPrefix("store has "),
+            "\(what): \(answer.text)",
+            sourceLocation: sourceLocation
+        )
+        #expect(answer.headers["x-request-id"] != nil, "\(what)", sourceLocation: sourceLocation)
+    }
+
+    /// A file's space is free a moment after its name is gone, when nginx closes it.
+    private func expectReserve(_ disk: SmallDisk) throws {
+        try eventually("the reserve is free: \(disk.free)") { disk.free > Self.reserve }
+    }
+
+    private func expectWhole(
+        _ payloads: [String: [UInt8]],
+        _ stack: Stack,
+        sourceLocation: SourceLocation = #_sourceLocation
+    ) throws {
+        for (key, payload) in payloads {
+            let isWhole = try stack.get(key, length: payload.count).body == payload
+            #expect(isWhole, "\(key)", sourceLocation: sourceLocation)
+        }
+    }
+
+    @Test(arguments: Stack.Mode.allCases, SmallDisk.Kind.allCases)
+    func
+        `Uploads get 507 before the reserve is touched, downloads go on, and freed space lets uploads in again`(
+            mode: Stack.Mode,
+            kind: SmallDisk.Kind
+        ) throws
+    {
+        let disk = try SmallDisk(kind, mebibytes: 32)
+        let stack = try stack(mode, disk)
+        var stored: [String: [UInt8]] = [:]
+        var refused: HTTPAnswer?
+        while refused == nil {
+            let payload = randomPayload(3 * Self.mebibyte)
+            let answer = try stack.put(payload)
+            if answer.status == 201 { stored[try Stack.key(answer)] = payload } else { refused = answer }
+            try #require(stored.count < 12)
+        }
+        expectFull(try #require(refused), "the first that would touch the reserve")
+        try stack.expectNothingIncoming()
+        try expectReserve(disk)
+        #expect(stored.count >= 6)
+        #expect(try stack.request("HEAD", "/v2/health/head").status == 200, "a smaller one has room")
+
+        // Others write to the disk, too: up to the reserve, and to the last byte.
+        let large = randomPayload(3 * Self.mebibyte)
+        for left in [2 * Self.mebibyte, 0] {
+            try disk.fill(leaving: left)
+            #expect(try stack.request("HEAD", "/v2/health/head").status == 503)
+            expectFull(try stack.put(randomPayload(1000)), "a small upload, \(left) bytes left")
+            // Of this one nginx writes what there is room for, and fails by itself.
+            expectFull(try stack.put(large), "a large upload, \(left) bytes left")
+            try expectWhole(stored, stack)
+            #expect(try stack.request("GET", "/lps/ping").status == 200)
+            try stack.expectNothingIncoming()
+        }
+        if mode == .handover {
+            let log = try String(contentsOfFile: stack.folder.file("nginx-error.log"), encoding: .utf8)
+            #expect(log.contains("No space left on device"), "it was nginx that could not write")
+        }
+
+        // An operator makes room while there is none, not even for a folder.
+        for key in stored.keys.prefix(3) {
+            #expect(try stack.lps("rm", key).status == 0)
+            stored[key] = nil
+        }
+        #expect(disk.free > Self.reserve + large.count)
+        #expect(try stack.request("HEAD", "/v2/health/head").status == 200)
+        stored[try stack.store(large)] = large
+        try disk.empty()
+        for _ in 0..<2 {
+            let payload = randomPayload(3 * Self.mebibyte)
+            stored[try stack.store(payload)] = payload
+        }
+        try expectWhole(stored, stack)
+        try stack.expectNothingIncoming()
+        #expect(stack.workers.count == 1, "none was restarted")
+        #expect(try stack.lps("scrub").status == 0)
+    }
+
+    @Test(arguments: Stack.Mode.allCases)
+    func `Uploads at once that have room one by one but not together are taken or get 507, and the reserve stays`(
+        mode: Stack.Mode
+    ) throws {
+        let disk = try SmallDisk(.tmpfs, mebibytes: 24)
+        let stack = try stack(mode, disk)
+        let clients = 12
+        let payloads = (0..<clients).map { _ in randomPayload(3 * Self.mebibyte) }
+        let begun = Counter()
+        let taken = Taken()
+        try concurrently(clients + 1) { index in
+            guard index < clients else {
+                // Somebody reads all the while.
+                let small = randomPayload(1000)
+                let key = try Stack.key(stack.put(small))
+                while begun.value < 2 * clients {
+                    let isWhole = try stack.get(key, length: small.count).body == small
+                    #expect(isWhole)
+                }
+                return
+            }
+            let payload = payloads[index]
+            let connection = try HTTPConnection(stack.httpSocket)
+            let target = Stack.putTarget(namespace: "default", digest: Stack.digest(payload))
+            try connection.send("PUT", target, Stack.putHeaders(), length: payload.count)
+            try connection.send(Array(payload.prefix(payload.count / 3)))
+            begun.add()
+            // All have begun, and there was room for each, when the first one goes on.
+            try eventually("all have begun") { begun.value >= clients }
+            try connection.send(Array(payload.dropFirst(payload.count / 3)))
+            let answer = try connection.receive()
+            begun.add()
+            if answer.status == 201 {
+                taken.add(try Stack.key(answer), payload)
+            } else {
+                expectFull(answer, "upload \(index)")
+            }
+        }
+        #expect(taken.payloads.count < clients)
+        try stack.expectNothingIncoming()
+        try expectReserve(disk)
+        try expectWhole(taken.payloads, stack)
+        for key in taken.payloads.keys { #expect(try stack.lps("rm", key).status == 0) }
+        // Again, one after the other: there is room for six.
+        let again = try payloads.map { try stack.put($0).status }
+        #expect(again == Array(repeating: 201, count: 6) + Array(repeating: 507, count: clients - 6))
+        try expectReserve(disk)
+    }
+
+    private final class Taken: @unchecked Sendable {
+        // Guarded by the lock.
+        private var all: [String: [UInt8]] = [:]
+        private let lock = NSLock()
+
+        func add(_ key: String, _ payload: [UInt8]) { lock.withLock { all[key] = payload } }
+        var payloads: [String: [UInt8]] { lock.withLock { all } }
+    }
+
+    @Test(arguments: Stack.Mode.allCases, SmallDisk.Kind.allCases)
+    func `A disk without inodes is as full as one without bytes`(mode: Stack.Mode, kind: SmallDisk.Kind) throws {
+        let disk = try SmallDisk(kind, mebibytes: 32, inodes: 600)
+        let stack = try stack(mode, disk)
+        let payload = randomPayload(100_000)
+        let key = try stack.store(payload)
+        try stack.makeOld(key, seconds: 3 * 86_400)
+        try disk.useAllInodes()
+        #expect(disk.free > 2 * Self.reserve, "it has bytes")
+        #expect(try stack.request("HEAD", "/v2/health/head").status == 503)
+        for size in [1000, Self.mebibyte] { expectFull(try stack.put(randomPayload(size)), "\(size) bytes") }
+        try expectWhole([key: payload], stack)
+        try stack.expectNothingIncoming()
+        // A trash needs folders; without one, room can be made.
+        let kept = try stack.lps("gc", "--older-than", "2d", "--keep-trash", "1d")
+        #expect(kept.status == 1 && kept.output.contains("No space left on device"), "\(kept)")
+        try expectWhole([key: payload], stack)
+        #expect(try stack.lps("gc", "--older-than", "2d").status == 0)
+        #expect(try stack.get(key, length: payload.count).status == 404)
+        #expect(try stack.request("HEAD", "/v2/health/head").status == 200)
+        try disk.empty()
+        #expect(try stack.put(payload).status == 201)
+        try expectWhole([key: payload], stack)
+    }
+
+    @Test func `Over HTTP/2, and from the codec server, a full disk is 507, too`() throws {
+        let disk = try SmallDisk(.tmpfs, mebibytes: 16)
+        let stack = try stack(.handover, disk)
+        try disk.fill(leaving: Self.mebibyte)
+        let payload = randomPayload(4 * Self.mebibyte)
+        let file = stack.folder.file("payload")
+        try write(payload, to: file)
+        let target = "https://localhost" + Stack.putTarget(namespace: "default", digest: Stack.digest(payload))
+        let curl = try run(
+            "curl",
+            [
+                "-sSk", "--http2", "--unix-socket", stack.tlsSocket, "-w", "\n%{http_version} %{http_code}", "-T", file,
+                "-H", "Content-Type: application/octet-stream", "-H", "X-Temporal-Metadata: e30=", target,
+            ]
+        )
+        #expect(curl.status == 0)
+        #expect(curl.output.hasPrefix("store has ") && curl.output.hasSuffix("\n2 507"), "\(curl.output)")
+
+        let origin = "https://temporal.example.com"
+        let body = try JSONPayloads([JSONPayload(payload)]).json
+        let answer = try stack.codec("encode", body, ["X-Namespace": "default", "Origin": origin])
+        expectFull(answer, "a body that nginx could not write")
+        #expect(answer.headers["access-control-allow-origin"] == origin, "a page sees it")
+        expectFull(try stack.codec("encode", JSONPayloads([JSONPayload(randomPayload(200_000))]).json), "a small body")
+        let counted = try stack.request("GET", "/lps/status?openmetrics").text
+        #expect(counted.contains("lps_requests_total{endpoint=\"put\",status=\"507\"} 1"))
+        #expect(counted.contains("lps_requests_total{endpoint=\"encode\",status=\"507\"} 2"))
+        try stack.expectNothingIncoming()
+    }
+
+    /// What nginx answers by itself for other reasons, with a disk that has room and with one that is full.
+    @Test func `What fails in nginx for another reason than the disk's space is not called a full disk`() throws {
+        let disk = try SmallDisk(.ext4, mebibytes: 32)
+        let stack = try Stack(options: ["--reserve", "\(Self.reserve)"], disk: disk) { text in
+            text.replacingOccurrences(of: "fastcgi_read_timeout 10s;", with: "fastcgi_read_timeout 1s;")
+        }
+        let failed = "the web server failed, its error log says how"
+        // All parameters together have more than a FastCGI record.
+        let metadata = ["X-Temporal-Metadata": String(repeating: "A", count: 60_000)]
+        let query = "&x=" + String(repeating: "y", count: 8_000)
+        let target = Stack.putTarget(namespace: "default", digest: helloWorldDigest)
+        let headers = Stack.putHeaders().merging(metadata) { $1 }
+        expectError(try stack.request("PUT", target + query, headers, body: helloWorld), 500, failed, "parameters")
+
+        #expect(rename("\(stack.store)/incoming", "\(stack.store)/moved") == 0)
+        let missing = try stack.put(randomPayload(Self.mebibyte))
+        expectError(missing, 500, nil, "no folder")
+        #expect(rename("\(stack.store)/moved", "\(stack.store)/incoming") == 0)
+
+        let key = try stack.store(helloWorld)
+        try disk.remount("ro")
+        expectError(try stack.put(randomPayload(1000)), 500, nil, "read-only")
+        #expect(try stack.get(key, length: helloWorld.count).body == helloWorld)
+        try disk.remount("rw")
+        #expect(try stack.put(randomPayload(1000)).status == 201)
+
+        stack.stop(stack.workers[0])
+        try disk.fill(leaving: 0)
+        expectError(try stack.put(randomPayload(Self.mebibyte)), 500, failed, "nobody to ask")
+    }
+
+    @Test func `Who may not send a body learns nothing of the disk`() throws {
+        let disk = try SmallDisk(.tmpfs, mebibytes: 16)
+        let stack = try Stack(options: ["--reserve", "\(Self.reserve)"], health: 500, disk: disk) { text in
+            text.replacingOccurrences(
+                of: "location /v2/ {",
+                with: """
+                    location = /broken-auth { internal; proxy_pass http://unix:/nonexistent/auth.sock:/; }
+                    location /v2/ {
+                        auth_request /broken-auth;
+                    """
+            )
+        }
+        try disk.fill(leaving: 0)
+        let failed = "the web server failed, its error log says how"
+        expectError(try stack.put(randomPayload(Self.mebibyte)), 500, failed, "an upload")
+        let get = Stack.getTarget("/blobs/default/common/\(helloWorldDigest)/\(Stack.digest([]))")
+        expectError(try stack.request("GET", get, Stack.getHeaders(length: 11)), 500, failed, "a download")
+        // No location leads there.
+        for path in ["/lps/unwritten/v2/blobs/put", "/v2/../lps/unwritten/v2/blobs/put"] {
+            #expect(try stack.request("PUT", path, Stack.putHeaders(), body: []).status == 404)
+        }
+    }
+}

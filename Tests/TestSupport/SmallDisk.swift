@@ -1,0 +1,90 @@
+import Foundation
+
+/// A small file system of its own, gone with the last reference. Only root can mount one.
+package final class SmallDisk: Sendable {
+    package enum Kind: String, CaseIterable, Sendable {
+        /// In memory.
+        case tmpfs
+        /// In a file, on a loop device.
+        case ext4
+    }
+
+    private let folder: TemporaryFolder
+    private let path: String
+
+    /// - Parameters:
+    ///   - mebibytes: its size.
+    ///   - inodes: how many files and folders there is room for; `nil` for as many as such a file system has.
+    package init(_ kind: Kind, mebibytes: Int, inodes: Int? = nil) throws {
+        folder = try TemporaryFolder()
+        path = folder.file("disk")
+        try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: false)
+        switch kind {
+        case .tmpfs:
+            let limit = inodes.map { ",nr_inodes=\($0)" } ?? ""
+            try Self.succeed("mount", ["-t", "tmpfs", "-o", "size=\(mebibytes)m\(limit)", "none", path])
+        case .ext4:
+            let image = folder.file("image")
+            try write([], to: image)
+            guard truncate(image, mebibytes << 20) == 0 else { throw POSIXError(.init(rawValue: errno) ?? .EIO) }
+            // Without blocks that are kept for root, which the tests run as.
+            let limit = inodes.map { ["-N", "\($0)"] } ?? []
+            try Self.succeed("mkfs.ext4", ["-q", "-m", "0", "-E", "lazy_itable_init=0"] + limit + [image])
+            try Self.succeed("mount", ["-o", "loop", image, path])
+        }
+    }
+
+    deinit {
+        umount2(path, Int32(MNT_DETACH))
+    }
+
+    private static func succeed(_ executable: String, _ arguments: [String]) throws {
+        let ended = try run(executable, arguments)
+        guard ended.status == 0 else { throw NeverHappened(what: "\(executable) \(arguments): \(ended.output)") }
+    }
+
+    package func file(_ name: String) -> String { "\(path)/\(name)" }
+
+    /// Mounts it again with other options.
+    package func remount(_ options: String) throws {
+        try Self.succeed("mount", ["-o", "remount,\(options)", path])
+    }
+
+    /// Bytes.
+    package var free: Int {
+        var space = statvfs()
+        guard statvfs(path, &space) == 0 else { return 0 }
+        return Int(space.f_bavail) * Int(space.f_frsize)
+    }
+
+    /// Takes all space but so many bytes, as another program may; what it took before is taken anew.
+    package func fill(leaving bytes: Int) throws {
+        let file = open(ballast, O_WRONLY | O_CREAT | O_CLOEXEC, 0o600)
+        guard file >= 0 else { throw POSIXError(.init(rawValue: errno) ?? .EIO) }
+        defer { close(file) }
+        // A file system takes some of its space for itself as it fills.
+        var piece = 1 << 20
+        let zeros = [UInt8](repeating: 0, count: piece)
+        lseek(file, 0, Int32(SEEK_END))
+        while free > bytes {
+            let wanted = min(piece, free - bytes)
+            if Foundation.write(file, zeros, wanted) > 0 { continue }
+            guard errno == ENOSPC, piece > 1 else { break }
+            piece /= 2
+        }
+        fsync(file)
+    }
+
+    /// Takes every file and folder that there is still room for.
+    package func useAllInodes() throws {
+        try FileManager.default.createDirectory(atPath: ballast, withIntermediateDirectories: false)
+        for index in 0... where mkdir("\(ballast)/\(index)", 0o700) != 0 { break }
+    }
+
+    /// Gives back what was taken.
+    package func empty() throws {
+        try FileManager.default.removeItem(atPath: ballast)
+    }
+
+    private var ballast: String { file("ballast") }
+}
