@@ -13,15 +13,18 @@ BUILD_PACKAGES := libfcgi-dev pkg-config
 RUN_PACKAGES := nginx spawn-fcgi multiwatch openssl curl
 TEST_PACKAGES := binutils libarchive-tools strace systemd time
 E2E_PACKAGES := chromium chromium-driver prometheus python3 python3-venv
-DEB_PACKAGES := debhelper
-TEST_DEB_PACKAGES := debootstrap lintian python3-pytest systemd-container
+DEB_PACKAGES := binutils debhelper python3
+TEST_DEB_PACKAGES := debootstrap devscripts lintian python3 python3-venv systemd-container
 BENCH_PACKAGES := wrk stunnel4 apache2-utils strace python3 python3-venv
 # Where 'make e2e' leaves screenshots and logs.
 E2E_ARTIFACTS ?= .e2e
 
 # Links the Swift library into the binaries: a server needs glibc and libfcgi only. Optimizes across modules: a
 # sixth less CPU for a download (docs/performance.md). No symbols for libraries that nobody loads: a megabyte less.
-RELEASE := -c release --static-swift-stdlib -Xswiftc -cross-module-optimization -Xlinker --no-export-dynamic
+# Hardened as Debian's own packages (docs/security.md); without a library path of their own.
+HARDENING := --disable-local-rpath -Xlinker -z -Xlinker now \
+	-Xcc -fstack-protector-strong -Xcc -fstack-clash-protection -Xcc -D_FORTIFY_SOURCE=2
+RELEASE := -c release --static-swift-stdlib -Xswiftc -cross-module-optimization -Xlinker --no-export-dynamic $(HARDENING)
 RELEASE_DIR = $(shell swift build $(RELEASE) --show-bin-path)
 
 GENERATE_MANUAL = $(shell swift build --show-bin-path)/generate-manual --output-directory .build/manual
@@ -30,7 +33,7 @@ GENERATE_MANUAL = $(shell swift build --show-bin-path)/generate-manual --output-
 install = missing=$$(for p in $(1); do dpkg-query -W -f '$${Status}' $$p 2>/dev/null | grep -q ' installed$$' || echo $$p; done); \
 	[ -z "$$missing" ] || { $(SUDO) apt-get update -q && $(SUDO) apt-get install -qy --no-install-recommends $$missing; }
 
-.PHONY: build manual deb test-deb run test e2e bench docs fuzz sanitize sanitize-thread sanitize-address lint format clean
+.PHONY: build manual sbom deb test-deb run test e2e bench docs fuzz sanitize sanitize-thread sanitize-address lint format clean
 
 build:
 	@$(call install,$(BUILD_PACKAGES))
@@ -50,16 +53,24 @@ manual: build
 		$(RELEASE_DIR)/$$tool --generate-completion-script $${shell%%/*} > $$shell || exit; done; done
 	sed -i '1{/^#!/d}' .build/manual/bash/*
 
-# The Debian package, into .build/deb.
-deb: manual
+# Bills of materials (CycloneDX), into .build/sbom: of the programs, and of the client library.
+sbom: build
 	@$(call install,$(DEB_PACKAGES))
+	mkdir -p .build/sbom
+	debian/sbom --binaries $(RELEASE_DIR) lps-worker lps > .build/sbom/lps.cdx.json
+	debian/sbom LargePayloadCodec > .build/sbom/LargePayloadCodec.cdx.json
+
+# The Debian package, into .build/deb.
+deb: manual sbom
 	rm -rf .build/deb debian/.debhelper debian/debhelper-build-stamp debian/*.debhelper.log && mkdir .build/deb
 	debian/rules binary
 
 # Installs, uses, upgrades and removes the package in a container of Debian 12 that has systemd and nginx, as root.
 test-deb: deb
 	@$(call install,$(TEST_DEB_PACKAGES))
-	$(SUDO) env PYTHONDONTWRITEBYTECODE=1 pytest-3 Tests/Package
+	python3 -m venv .build/test-deb
+	.build/test-deb/bin/pip install --quiet --disable-pip-version-check -r Tests/Package/requirements.txt
+	$(SUDO) env PYTHONDONTWRITEBYTECODE=1 .build/test-deb/bin/python -m pytest Tests/Package
 
 run: build
 	@$(call install,$(RUN_PACKAGES))

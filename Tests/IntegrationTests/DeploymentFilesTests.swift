@@ -121,7 +121,7 @@ import Testing
         try stack.expectNothingIncoming()
     }
 
-    @Test func `systemd accepts the units, and rates the services' exposure below 2.0`() throws {
+    @Test func `systemd accepts the units, and rates the services' exposure below 1.2`() throws {
         let folder = try TemporaryFolder()
         defer { withExtendedLifetime(folder) {} }
         let names = files(below: "\(Project.root)/systemd")
@@ -149,7 +149,7 @@ import Testing
             let rated = try run("systemd-analyze", ["security", "--offline=true", "--no-pager", service])
             let line = try #require(rated.output.split(separator: "\n").last { $0.contains("Overall exposure level") })
             let level = try #require(line.split(separator: " ").compactMap { Double($0) }.first)
-            #expect(level < 2.0, "\(line)")
+            #expect(level < 1.2, "\(line)")
         }
     }
 

@@ -2,7 +2,7 @@ import Foundation
 import TestSupport
 
 /// The socket on which systemd listens for sd_notify(3).
-final class NotifySocket {
+final class NotifySocket: Sendable {
     let path: String
     private let descriptor: Int32
 

@@ -34,7 +34,7 @@ import Testing
         let locations = try ["lps.conf", "lps-codec.conf"].flatMap {
             try matches(#"return [45]\d\d "([^"]+)";"#, in: "nginx/\($0)")
         }
-        #expect(http.count == 6 && locations.count > 8)
+        #expect(http.count == 7 && locations.count > 8)
         for text in http + locations {
             // The guide has no figures.
             let isExplained = guide.contains(text.prefix { !$0.isNumber })

@@ -73,6 +73,15 @@ package final class HTTPConnection {
         }
     }
 
+    /// All answers until the server closes the connection.
+    package func receiveAll() throws -> [HTTPAnswer] {
+        var answers: [HTTPAnswer] = []
+        while true {
+            if received.isEmpty, try !fill() { return answers }
+            answers.append(try receive())
+        }
+    }
+
     package func receiveHead() throws -> (status: Int, headers: [String: String]) {
         let lines = try takeLines()
         let status = lines[0].split(separator: " ").dropFirst().first.flatMap { Int($0) }
@@ -134,6 +143,8 @@ package final class HTTPConnection {
     private func fill() throws -> Bool {
         var buffer = [UInt8](repeating: 0, count: 256 * 1024)
         let count = recv(descriptor, &buffer, buffer.count, 0)
+        // A server that has not read all closes a unix socket so, after what it has sent.
+        if count < 0, errno == ECONNRESET { return false }
         guard count >= 0 else { throw Broken(reason: "receive: errno \(errno)") }
         received += buffer[..<count]
         return count > 0

@@ -1,0 +1,61 @@
+import Foundation
+import TestSupport
+import Testing
+
+/// What nginx's complete site allows one client to take of it.
+@Suite(.serialized) struct ConnectionLimitTests {
+    @Test func `A client that does not begin is let go`() throws {
+        let stack = try Stack { conf in
+            conf.replacingOccurrences(of: "client_header_timeout 15s;", with: "client_header_timeout 1s;")
+        }
+        let begun = Date()
+        let silent = try HTTPConnection(stack.tlsSocket)
+        // A TLS record that promises 16 KiB, and does not go on.
+        let slow = try HTTPConnection(stack.tlsSocket)
+        try slow.send([22, 3, 1, 0x40, 0, 1])
+        for connection in [silent, slow] {
+            let answers = try connection.receiveAll()
+            #expect(answers.isEmpty)
+        }
+        // Without a limit of its own it would take a minute.
+        #expect(Date().timeIntervalSince(begun) < 45)
+    }
+
+    @Test func `Where the operator limits one address, what is over it gets 429, and later its turn`() throws {
+        let stack = try Stack { conf in
+            conf.replacingOccurrences(of: "# limit_conn_zone", with: "limit_conn_zone")
+                .replacingOccurrences(of: "# limit_conn lps_addresses 100;", with: "limit_conn lps_addresses 2;")
+                .replacingOccurrences(of: "# limit_conn_status 429;", with: "limit_conn_status 429;")
+        }
+        let payload = Array("hello".utf8)
+        let target = Stack.putTarget(namespace: "ns", digest: Stack.digest(payload))
+        let fields = [
+            ("content-type", "application/octet-stream"), ("x-temporal-metadata", "e30="), ("content-length", "5"),
+        ]
+        let connection = try HTTP2Connection(stack.tlsSocket, in: stack.folder)
+        func begin(_ stream: UInt32) throws {
+            let head = HTTP2Connection.head("PUT", target, fields)
+            try connection.send(
+                HTTP2Connection.frame(.headers, flags: HTTP2Connection.endHeaders, stream: stream, head)
+            )
+        }
+        func end(_ stream: UInt32) throws {
+            let end = HTTP2Connection.endStream
+            try connection.send(HTTP2Connection.frame(.data, flags: end, stream: stream, payload))
+        }
+        for stream in [UInt32(1), 3, 5] { try begin(stream) }
+        #expect(try connection.outcome(ofStream: 5) == .answered(429))
+        let text = connection.frames.filter { $0.type == .data && $0.stream == 5 }.flatMap(\.payload)
+        #expect(String(decoding: text, as: UTF8.self) == "too many requests at once")
+        for stream in [UInt32(1), 3] { try end(stream) }
+        // Either may have been the first.
+        for stream in [UInt32(1), 3] {
+            let outcome = try connection.outcome(ofStream: stream)
+            #expect(outcome == .answered(200) || outcome == .answered(201), "\(outcome)")
+        }
+        try begin(7)
+        try end(7)
+        #expect(try connection.outcome(ofStream: 7) == .answered(200))
+        try stack.expectNothingIncoming()
+    }
+}

@@ -1,0 +1,247 @@
+import Foundation
+import TestSupport
+import Testing
+
+/// What a client may send over HTTP/2 that a client library never would: nginx ends it, nothing wrong is stored, nothing
+/// stays, and the others are served.
+@Suite(.serialized) struct HTTP2AbuseTests {
+    private typealias H2 = HTTP2Connection
+
+    private let stack: Stack
+    private let content = randomPayload(10_000)
+
+    init() throws {
+        stack = try Stack(workers: 2, options: ["--threads", "2"])
+    }
+
+    private func connect() throws -> HTTP2Connection {
+        try HTTP2Connection(stack.tlsSocket, in: stack.folder)
+    }
+
+    private func putHead(_ payload: [UInt8], _ namespace: String, _ fields: [(String, String)] = []) -> [UInt8] {
+        let usual = [("content-type", "application/octet-stream"), ("x-temporal-metadata", "e30=")]
+        return H2.head("PUT", Stack.putTarget(namespace: namespace, digest: Stack.digest(payload)), usual + fields)
+    }
+
+    private func put(_ payload: [UInt8], _ namespace: String, stream: UInt32 = 1) -> [UInt8] {
+        let head = putHead(payload, namespace, [("content-length", "\(payload.count)")])
+        return H2.frame(.headers, flags: H2.endHeaders, stream: stream, head)
+            + H2.frame(.data, flags: H2.endStream, stream: stream, payload)
+    }
+
+    /// The service is as it was: everything ends, nothing is left, nothing is stored but in `namespaces`, and a client is
+    /// served, over HTTP/2, too.
+    private func expectUnharmed(_ namespaces: [String] = [], sourceLocation: SourceLocation = #_sourceLocation) throws {
+        try stack.expectNothingIncoming()
+        let stored = Set(stack.tree.filter { $0.hasPrefix("keys/") }.map { $0.split(separator: "/")[1] }).sorted()
+        #expect(stored.map(String.init) == namespaces.sorted(), sourceLocation: sourceLocation)
+        #expect(stack.workers.allSatisfy { $0.isRunning }, sourceLocation: sourceLocation)
+        let connection = try connect()
+        try connection.send(put(Array("after".utf8), "after"))
+        let outcome = try connection.outcome()
+        #expect(outcome == .answered(201) || outcome == .answered(200), sourceLocation: sourceLocation)
+        #expect(try stack.get(try stack.store(content, namespace: "after"), length: content.count).body == content)
+    }
+
+    @Test func `Streams that are opened and reset at once stop nobody else, and leave nothing`() throws {
+        let key = try stack.store(content, namespace: "mine")
+        let fields = Stack.getHeaders(length: content.count).map { ($0.key.lowercased(), $0.value) }
+        let get = H2.head("GET", Stack.getTarget(key), fields)
+        let cancel = [UInt8]([0, 0, 0, 8])
+        let attackers = try (0..<4).map { _ in try connect() }
+        let done = Counter()
+        // 12000 requests, a half of them uploads that are cut off.
+        try concurrently(attackers.count + 1) { [content, stack] client in
+            if client == attackers.count {
+                var served = 0
+                while done.value < attackers.count || served < 5 {
+                    let payload = Array("\(served)".utf8)
+                    let answer = try stack.put(payload, namespace: "others")
+                    #expect(answer.status == 201)
+                    #expect(try stack.get(Stack.key(answer), length: payload.count).body == payload)
+                    #expect(try stack.request("HEAD", "/v2/health/head").status == 200)
+                    served += 1
+                }
+                return
+            }
+            defer { done.add() }
+            for number in 0..<UInt32(1500) {
+                let (download, upload) = (4 * number + 1, 4 * number + 3)
+                let cut = self.putHead(content, "cut", [("content-length", "\(content.count)")])
+                try attackers[client].send(
+                    H2.frame(.headers, flags: H2.endHeaders | H2.endStream, stream: download, get)
+                        + H2.frame(.resetStream, stream: download, cancel)
+                        + H2.frame(.headers, flags: H2.endHeaders, stream: upload, cut)
+                        + H2.frame(.data, stream: upload, Array(content.prefix(100)))
+                        + H2.frame(.resetStream, stream: upload, cancel)
+                )
+            }
+        }
+        // nginx has had enough of each connection long before its end.
+        for attacker in attackers {
+            try eventually("the connection is closed") { attacker.isClosed }
+            let last = try #require(attacker.frames.last { $0.type == .goAway }).payload
+            let stream = last.prefix(4).reduce(0) { $0 << 8 | Int($1) }
+            #expect(stream <= 2 * 1000 + 1, "keepalive_requests: \(stream)")
+        }
+        try expectUnharmed(["mine", "others"])
+    }
+
+    @Test func `More streams than are allowed at once are refused, and the others answered`() throws {
+        let connection = try connect()
+        let streams = (0..<300).map { UInt32(2 * $0 + 1) }
+        let head = putHead(content, "mine", [("content-length", "\(content.count)")])
+        try connection.send(streams.flatMap { H2.frame(.headers, flags: H2.endHeaders, stream: $0, head) })
+        try eventually("some are refused") {
+            connection.isClosed || connection.frames.contains { $0.type == .resetStream }
+        }
+        let refused = connection.frames.filter { $0.type == .resetStream }
+        // REFUSED_STREAM: a client may send them again.
+        #expect(refused.allSatisfy { $0.payload == [0, 0, 0, 7] })
+        #expect(try stack.put(content, namespace: "mine").status == 201)
+        try connection.send(H2.frame(.goAway, [0, 0, 0, 0, 0, 0, 0, 0]))
+    }
+
+    @Test func `Frames without end take no memory, and no answer from others`() throws {
+        let head = H2.head("GET", "/v2/blobs/get?key=k")
+        let filler = H2.field("x", String(repeating: "y", count: 1000))
+        func many(_ frame: [UInt8], _ count: Int) -> [UInt8] { (0..<count).flatMap { _ in frame } }
+        let floods: [(String, [UInt8])] = [
+            ("fields that go on", many(H2.frame(.continuation, stream: 1, filler), 3000)),
+            ("fields that go on, empty", many(H2.frame(.continuation, stream: 1), 100_000)),
+            ("settings", many(H2.frame(.settings, [0, 3, 0, 0, 0, 100]), 30_000)),
+            ("a settings frame of 2700 settings", H2.frame(.settings, many([0, 3, 0, 0, 0, 100], 2700))),
+            ("pings", many(H2.frame(.ping, Array("12345678".utf8)), 50_000)),
+            ("priorities", (0..<30_000).flatMap { H2.frame(.priority, stream: 2 * $0 + 1, [0, 0, 0, 0, 16]) }),
+            ("a stream's windows", many(H2.frame(.windowUpdate, stream: 1, [0, 0, 0, 1]), 50_000)),
+            ("no data", many(H2.frame(.data, stream: 1), 50_000)),
+            ("frames of an unknown type", many(H2.frame(.pushPromise, stream: 1, [0, 0, 0, 2]), 1000)),
+        ]
+        for (name, flood) in floods {
+            let connection = try connect()
+            if name.hasPrefix("fields") {
+                try connection.send(H2.frame(.headers, flags: H2.endStream, stream: 1, head))
+            } else if name.contains("stream's") || name.contains("no data") {
+                let head = putHead(content, "flood", [("content-length", "\(content.count)")])
+                try connection.send(H2.frame(.headers, flags: H2.endHeaders, stream: 1, head))
+            }
+            try connection.send(flood)
+            #expect(try stack.request("HEAD", "/v2/health/head").status == 200, "\(name)")
+            #expect(try largestNginx() < 100_000, "\(name)")
+        }
+        try expectUnharmed()
+    }
+
+    /// The memory of nginx's largest process, in KiB.
+    private func largestNginx() throws -> Int {
+        let children = "/proc/\(stack.nginx.pid)/task/\(stack.nginx.pid)/children"
+        let pids = try String(contentsOfFile: children, encoding: .utf8).split(separator: " ")
+        return try pids.map { pid in
+            let status = try String(contentsOfFile: "/proc/\(pid)/status", encoding: .utf8)
+            let line = status.split(separator: "\n").first { $0.hasPrefix("VmRSS:") }
+            return try #require(line?.split(whereSeparator: \.isWhitespace).dropFirst().first.flatMap { Int($0) })
+        }.max() ?? 0
+    }
+
+    @Test func `Compressed header fields that unpack to more than nginx takes are refused`() throws {
+        let head = H2.head("GET", "/v2/blobs/get?key=k")
+        // A field of 3900 bytes in the table, and then 4000 references to it: 15 MB of a few KB.
+        let entry = [0x40] + H2.literal(Array("x".utf8)) + H2.literal([UInt8](repeating: 121, count: 3900))
+        let bombs: [(String, [UInt8])] = [
+            ("references", head + entry + [UInt8](repeating: 0xBE, count: 4000)),
+            ("a table of 4 GiB", H2.integer(0xFFFF_FFFF, 31).enumerated().map { $0 == 0 ? $1 | 0x20 : $1 } + head),
+            ("an entry that is not there", head + [0xFF, 0xFF, 0xFF, 0x7F]),
+            ("a length without end", head + [0, 0x7F] + [UInt8](repeating: 0xFF, count: 200)),
+            ("Huffman's end of string", head + [0, 0x84, 0xFF, 0xFF, 0xFF, 0xFF, 0]),
+            ("many fields", head + (0..<1500).flatMap { H2.field("x\($0)", "y") }),
+        ]
+        for (name, block) in bombs {
+            let connection = try connect()
+            try connection.send(H2.frame(.headers, flags: H2.endHeaders | H2.endStream, stream: 1, block))
+            let outcome = try connection.outcome()
+            #expect(outcome == .closed || outcome == .answered(400), "\(name): \(outcome)")
+        }
+        #expect(!stack.accessLog.contains("/v2/blobs/get"), "no worker has seen one")
+        try expectUnharmed()
+    }
+
+    @Test func `A request that could be read in two ways is refused, and stores nothing`() throws {
+        let length = ("content-length", "\(content.count)")
+        let wrongHeads: [(String, [UInt8])] = [
+            ("two lengths", putHead(content, "ns", [length, length])),
+            ("two different lengths", putHead(content, "ns", [length, ("content-length", "1")])),
+            ("a signed length", putHead(content, "ns", [("content-length", "+\(content.count)")])),
+            ("too long", putHead(content, "ns", [("content-length", "\(content.count - 1)")])),
+            ("too short", putHead(content, "ns", [("content-length", "\(content.count + 1)")])),
+            ("two paths", putHead(content, "ns", [(":path", Stack.getTarget("k")), length])),
+            ("another host", putHead(content, "ns", [("host", "elsewhere"), length])),
+            ("lines in a value", putHead(content, "ns", [("x", "y\r\nx-temporal-metadata: e30="), length])),
+            ("NUL in a value", putHead(content, "ns", [("x", "y\0"), length])),
+            ("a field in a name", putHead(content, "ns", [("x-temporal-metadata: e30=\r\nx", "y"), length])),
+            ("upper case", putHead(content, "ns", [("X-Temporal-Metadata", "e30="), length])),
+            ("a line in the path", H2.head("PUT", "/v2/blobs/put HTTP/1.1\r\nHost: x\r\n\r\n", [length])),
+            ("a line in the method", H2.head("PUT /v2/blobs/put HTTP/1.1\r\n\r\nGET", "/v2/x", [length])),
+            ("no path", H2.field(":method", "PUT") + H2.field(":scheme", "https")),
+            ("no authority", H2.field(":method", "GET") + H2.field(":path", "/")),
+        ]
+        for (name, head) in wrongHeads {
+            let connection = try connect()
+            try connection.send(H2.frame(.headers, flags: H2.endHeaders, stream: 1, head))
+            try connection.send(H2.frame(.data, flags: H2.endStream, stream: 1, content))
+            let outcome = try connection.outcome()
+            #expect([.answered(400), .reset, .closed].contains(outcome), "\(name): \(outcome)")
+        }
+        try expectUnharmed()
+    }
+
+    @Test func `Frames on the wrong stream or of a wrong length end the connection, and store nothing`() throws {
+        let payload = Array("hello".utf8)
+        let upload = H2.frame(
+            .headers,
+            flags: H2.endHeaders,
+            stream: 1,
+            putHead(payload, "ns", [("content-length", "5")])
+        )
+        let wrong: [(String, [UInt8])] = [
+            ("an even stream", H2.frame(.headers, flags: H2.endHeaders, stream: 2, putHead(payload, "ns"))),
+            ("fields of another stream", H2.frame(.headers, stream: 1, []) + H2.frame(.continuation, stream: 3)),
+            ("data amid fields", H2.frame(.headers, stream: 1, []) + H2.frame(.data, stream: 1, payload)),
+            (
+                "more padding than there is",
+                upload + H2.frame(.data, flags: 8 | H2.endStream, stream: 1, [255] + payload)
+            ),
+            ("a window over 2 GiB", upload + H2.frame(.windowUpdate, [0x7F, 0xFF, 0xFF, 0xFF])),
+            ("a stream that depends on itself", H2.frame(.priority, stream: 1, [0, 0, 0, 1, 16])),
+            ("settings of 5 bytes", H2.frame(.settings, [0, 3, 0, 0, 0])),
+            ("a ping of 7 bytes", H2.frame(.ping, Array("1234567".utf8))),
+            ("a stream that was before", H2.frame(.headers, flags: 5, stream: 3, H2.head("GET", "/")) + upload),
+        ]
+        for (name, bytes) in wrong {
+            let connection = try connect()
+            try connection.send(bytes)
+            try eventually("\(name) ends the connection") {
+                connection.isClosed || connection.frames.contains { $0.type == .goAway }
+            }
+        }
+        try expectUnharmed()
+    }
+
+    @Test func `Trailers change nothing of a request`() throws {
+        let payload = Array("hello".utf8)
+        for trailers in [[("x-temporal-metadata", "e31=")], [(":path", "/v2/x")], [("content-length", "4")]] {
+            let connection = try connect()
+            let head = putHead(payload, "trailed", [("content-length", "5")])
+            let end = trailers.flatMap { H2.field($0, $1) }
+            try connection.send(
+                H2.frame(.headers, flags: H2.endHeaders, stream: 1, head) + H2.frame(.data, stream: 1, payload)
+                    + H2.frame(.headers, flags: H2.endHeaders | H2.endStream, stream: 1, end)
+            )
+            // nginx of Debian 12 refuses them; later ones read past them.
+            let outcome = try connection.outcome()
+            #expect([.closed, .reset, .answered(400), .answered(201), .answered(200)].contains(outcome), "\(outcome)")
+        }
+        let names = stack.tree.filter { $0.hasPrefix("keys/trailed/") }
+        #expect(names.count <= 1 && names.allSatisfy { $0.hasSuffix(".\(Stack.digest([]).dropFirst(7))") }, "\(names)")
+        try expectUnharmed(names.isEmpty ? [] : ["trailed"])
+    }
+}

@@ -1,0 +1,182 @@
+import Foundation
+import TestSupport
+import Testing
+
+/// Requests that are well-formed, and odd: each is read in one way only, every time.
+@Suite(.serialized) struct OddRequestTests {
+    private static let target = Stack.putTarget(namespace: "mine", digest: helloWorldDigest)
+    private static let metadata = ["e30=", Data(#"{"a":"Yg=="}"#.utf8).base64EncodedString()]
+
+    private func answer(_ stack: Stack, _ head: String, _ body: String = "") throws -> HTTPAnswer {
+        let connection = try HTTPConnection(stack.httpSocket)
+        try connection.send(Array("\(head)\r\nConnection: close\r\n\r\n\(body)".utf8))
+        return try connection.receive()
+    }
+
+    private func upload(_ stack: Stack, _ fields: String..., target: String = target) throws -> HTTPAnswer {
+        let head = ["PUT \(target) HTTP/1.1", "Host: localhost", "Content-Length: 11"] + fields
+        return try answer(stack, head.joined(separator: "\r\n"), "hello world")
+    }
+
+    @Test(arguments: Stack.Mode.allCases)
+    func `Of a field that is sent twice the first counts, every time`(mode: Stack.Mode) throws {
+        let stack = try Stack(mode, workers: 2)
+        let type = "Content-Type: application/octet-stream"
+        let plain = try Stack.key(upload(stack, type, "X-Temporal-Metadata: \(Self.metadata[0])"))
+        let named = try Stack.key(upload(stack, type, "X-Temporal-Metadata: \(Self.metadata[1])"))
+        #expect(plain != named)
+        for _ in 0..<10 {
+            for (fields, key) in [(Self.metadata, plain), (Self.metadata.reversed(), named)] {
+                let twice = fields.map { "X-Temporal-Metadata: \($0)" }.joined(separator: "\r\nX-Other: y\r\n")
+                let stored = try upload(stack, type, twice)
+                // Later versions of nginx join the two, which is no base64.
+                #expect(stored.status == 400 || (stored.status == 200 && (try? Stack.key(stored)) == key))
+            }
+            let types = "\(type)\r\nContent-Type: text/plain"
+            #expect(try [200, 400].contains(upload(stack, types, "X-Temporal-Metadata: e30=").status))
+            let wrong = try upload(stack, "Content-Type: text/plain\r\n\(type)", "X-Temporal-Metadata: e30=")
+            #expect(wrong.status == 400)
+            for (lengths, expected) in [([11, 12], 200), ([12, 11], 412)] {
+                let fields = lengths.map { "X-Payload-Expected-Content-Length: \($0)" }
+                let head = ["GET \(Stack.getTarget(plain)) HTTP/1.1", "Host: localhost", type] + fields
+                let fetched = try answer(stack, head.joined(separator: "\r\n"))
+                #expect(fetched.status == expected || fetched.status == 400)
+            }
+        }
+        // Joined by whoever comes before the worker, they are nothing.
+        expectError(try upload(stack, type, "X-Temporal-Metadata: e30=, e30="), 400, nil, "two in one")
+        expectError(
+            try stack.get(plain, length: 11, ["X-Payload-Expected-Content-Length": "11, 11"]),
+            400,
+            nil,
+            "two lengths in one"
+        )
+        #expect(stack.tree.filter { $0.hasPrefix("keys/") }.count == 2)
+        try stack.expectNothingIncoming()
+    }
+
+    @Test(arguments: Stack.Mode.allCases)
+    func `A name with underscores is not the one with hyphens`(mode: Stack.Mode) throws {
+        let stack = try Stack(mode)
+        let type = "Content-Type: application/octet-stream"
+        let plain = try Stack.key(upload(stack, type, "X-Temporal-Metadata: e30="))
+        for name in ["X_Temporal_Metadata", "X-Temporal_Metadata", "HTTP_X_TEMPORAL_METADATA", "X.Temporal.Metadata"] {
+            let forged = "\(name): \(Self.metadata[1])"
+            for fields in ["X-Temporal-Metadata: e30=\r\n\(forged)", "\(forged)\r\nX-Temporal-Metadata: e30="] {
+                let stored = try upload(stack, type, fields)
+                #expect(stored.status == 200 || stored.status == 400, "\(name)")
+                if stored.status == 200 { #expect(try Stack.key(stored) == plain, "\(name)") }
+            }
+            #expect(try upload(stack, type, forged).status == 400, "no metadata at all: \(name)")
+        }
+        #expect(try upload(stack, "Content_Type: application/octet-stream", "X-Temporal-Metadata: e30=").status == 400)
+        // The case of letters is nobody's business.
+        #expect(
+            try Stack.key(upload(stack, type.replacing("Content", with: "CONTENT"), "x-temporal-metadata: e30="))
+                == plain
+        )
+        #expect(stack.tree.filter { $0.hasPrefix("keys/") }.count == 1)
+    }
+
+    @Test func `Fields without end are refused, and many pass`() throws {
+        let stack = try Stack()
+        let usual = "Content-Type: application/octet-stream\r\nX-Temporal-Metadata: e30="
+        let many = (0..<500).map { "X\($0): y" }.joined(separator: "\r\n")
+        #expect(try upload(stack, many, usual).status == 201)
+        for fields in [
+            (0..<40_000).map { "X\($0): y" }.joined(separator: "\r\n"), "\(String(repeating: "X", count: 70_000)): y",
+            "X: \(String(repeating: "y", count: 70_000))",
+            (0..<300).map { "X\($0): \(String(repeating: "y", count: 1000))" }.joined(separator: "\r\n"),
+        ] {
+            expectError(try upload(stack, fields, usual), 400, "bad request", "\(fields.count) bytes of fields")
+        }
+        try stack.expectNothingIncoming()
+        #expect(try stack.put(helloWorld).status == 201)
+    }
+
+    @Test(arguments: Stack.Mode.allCases)
+    func `A path is what it means, not how it is written, and leads nowhere else`(mode: Stack.Mode) throws {
+        let stack = try Stack(mode)
+        let key = try stack.store(helloWorld)
+        let query = "key=\(Stack.escape(key))"
+        let fields = "Content-Type: application/octet-stream\r\nX-Payload-Expected-Content-Length: 11"
+        func status(_ target: String) throws -> Int {
+            let fetched = try answer(stack, "GET \(target) HTTP/1.1\r\nHost: localhost\r\n\(fields)")
+            if fetched.status == 200 { #expect(fetched.body == helloWorld) }
+            if fetched.status >= 400 { expectError(fetched, fetched.status, nil, target) }
+            return fetched.status
+        }
+        for path in [
+            "/v2/blobs/get", "/v2/%62lobs/get", "/v2/blobs/put/../get", "/v2/blobs/put/%2e%2e/get", "//v2//blobs/./get",
+            "/v2/blobs%2fget", "http://localhost/v2/blobs/get", "http://elsewhere:80/v2/blobs/get",
+        ] { #expect(try status("\(path)?\(query)") == 200, "\(path)") }
+        let file = key.dropFirst("/blobs/".count)
+        for (target, expected) in [
+            ("/v2/blobs/get%00?\(query)", 400), ("/v2/blobs/get%0a?\(query)", 404), ("/v2/blobs/get;x?\(query)", 404),
+            ("/v2/blobs/get%2500?\(query)", 404), ("/v2/blobs/get/?\(query)", 404), ("/V2/blobs/get?\(query)", 404),
+            ("/v2/%zz?\(query)", 400), ("/../v2/blobs/get?\(query)", 400), ("/v2/\u{1}?\(query)", 400),
+            ("v2/blobs/get?\(query)", 400), ("*", 400), ("/v2/blobs/get#?\(query)", 400), ("/v2\\blobs\\get", 404),
+            ("/lps-internal/keys/\(file)", 404), ("/v2/../lps-internal/keys/\(file)", 404),
+            ("/v2/blobs/get?key=/lps-internal/keys/\(file)", 404), ("/lps-internal/400", 404),
+            ("/lps-internal/405", 404), ("/lps-internal/414", 404), ("/lps-internal/keys/../keys/", 404),
+            ("/v2/blobs/get?key=\(Stack.escape(key))%00", 404), ("/v2/blobs/get?key=%2e%2e/%2e%2e/layout.json", 404),
+            ("/v2/blobs/get?\(String(repeating: "a&", count: 20_000))\(query)", 200),
+            ("/v2/blobs/get?\(String(repeating: "a", count: 70_000))\(query)", 414),
+        ] { #expect(try status(target) == expected, "\(target.prefix(80))") }
+    }
+
+    @Test func `No method but those of the endpoints does anything`() throws {
+        let stack = try Stack()
+        let usual = "Host: localhost\r\nContent-Type: application/octet-stream\r\nX-Temporal-Metadata: e30="
+        for (method, statuses) in [
+            ("POST", [405]), ("DELETE", [405]), ("PATCH", [405]), ("OPTIONS", [405]), ("MKCOL", [405]), ("COPY", [405]),
+            ("PROPFIND", [405]), ("TRACE", [405]), ("CONNECT", [400, 405]), ("PRI", [400, 405]), ("put", [400]),
+            ("PUTT", [405]), (String(repeating: "PUT", count: 100), [405]), ("P\0T", [400]), ("PUT\t", [400]),
+        ] {
+            let line = "\(method) \(Self.target) HTTP/1.1"
+            let refused = try answer(stack, "\(line)\r\n\(usual)\r\nContent-Length: 11", "hello world")
+            expectError(refused, statuses.contains(refused.status) ? refused.status : statuses[0], nil, method)
+        }
+        for (version, status) in [("HTTP/2.0", 505), ("HTTP/3", 505), ("HTTP/1.1 x", 400), ("ICY/1.1", 400)] {
+            let refused = try answer(
+                stack,
+                "PUT \(Self.target) \(version)\r\n\(usual)\r\nContent-Length: 11",
+                "hello world"
+            )
+            expectError(refused, status, nil, version)
+        }
+        for host in ["Host: a\r\nHost: b", "Host: a/b", "X: no host"] {
+            let fields = usual.replacingOccurrences(of: "Host: localhost", with: host)
+            let refused = try answer(
+                stack,
+                "PUT \(Self.target) HTTP/1.1\r\n\(fields)\r\nContent-Length: 11",
+                "hello world"
+            )
+            expectError(refused, 400, "bad request", host)
+        }
+        try stack.expectNothingIncoming()
+        #expect(stack.tree.isEmpty)
+        #expect(try stack.put(helloWorld).status == 201)
+    }
+
+    @Test(arguments: Stack.Mode.allCases)
+    func `Many ranges at once give the whole payload, not many times as much`(mode: Stack.Mode) throws {
+        let stack = try Stack(mode)
+        let payload = randomPayload(100_000)
+        let key = try Stack.key(stack.put(payload))
+        let ranges = [
+            "bytes=0-0,2-2", "bytes=" + Array(repeating: "0-", count: 1000).joined(separator: ","),
+            "bytes=" + (0..<6000).map { "\($0)-\($0)" }.joined(separator: ","), "bytes=-1,0-",
+        ]
+        for range in ranges {
+            let fetched = try stack.get(key, length: payload.count, ["Range": range])
+            #expect(fetched.status == 200, "\(range.prefix(40))")
+            let isWhole = fetched.body == payload
+            #expect(isWhole, "\(range.prefix(40))")
+        }
+        for range in ["bytes=5-4", "bytes=a-b", "lines=1-2", "bytes=", "bytes", "bytes=99999999999999999999-"] {
+            let status = try stack.get(key, length: payload.count, ["Range": range]).status
+            #expect(status == 200 || status == 416, "\(range): \(status)")
+        }
+    }
+}

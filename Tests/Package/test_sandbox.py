@@ -1,0 +1,71 @@
+"""What a program may do in the workers' place: what the units allow, and nothing else."""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from machine import Machine
+from service import Service
+
+PROBE = Path(__file__).parent / "probe"
+UNIT = "lps-worker@probe.service"
+NOT_PERMITTED = "Operation not permitted"
+NO_FAMILY = "Address family not supported by protocol"
+
+
+@pytest.fixture
+def probed(machine: Machine, package: Path) -> Iterator[Machine]:
+    """A worker's unit that runs the probe."""
+    Service(machine).install()
+    shutil.copy(PROBE, machine.root / "probe")
+    drop_in = machine.root / f"etc/systemd/system/{UNIT}.d/probe.conf"
+    drop_in.parent.mkdir(parents=True)
+    drop_in.write_text("[Service]\nType=oneshot\nWatchdogSec=0\nRestart=no\nExecStart=\nExecStart=/usr/bin/perl /probe\n")
+    machine.run("systemctl", "daemon-reload")
+    yield machine
+    shutil.rmtree(drop_in.parent)
+    machine.run("systemctl", "daemon-reload")
+
+
+def answers(text: str) -> dict[str, str]:
+    return dict(line.split(": ", 1) for line in text.splitlines() if ": " in line)
+
+
+def test_a_program_in_a_workers_place_reaches_the_store_and_nothing_else(probed: Machine) -> None:
+    free = answers(probed.run("perl", "/probe"))
+    assert set(free.values()) == {"allowed"}, f"without a unit it may do everything: {free}"
+
+    probed.run("systemctl", "start", UNIT)
+    confined = answers(probed.run("journalctl", f"--unit={UNIT}", "--no-pager", "--output=cat"))
+    assert {name: confined[name] for name in free} == {
+        "store": "allowed",
+        "unix socket": "allowed",
+        "netlink": "allowed",
+        "internet": NO_FAMILY,
+        "internet 6": NO_FAMILY,
+        "system": "Read-only file system",
+        "homes": "Permission denied",
+        "other processes": "No such file or directory",
+        "shared memory": NOT_PERMITTED,
+        "other memory": NOT_PERMITTED,
+        "executable memory": NOT_PERMITTED,
+        "io_uring": NOT_PERMITTED,
+        "keyring": NOT_PERMITTED,
+        "being traced": NOT_PERMITTED,
+        "namespaces": NOT_PERMITTED,
+    }
+
+
+def test_the_workers_run_with_the_filter_and_without_any_capability(machine: Machine) -> None:
+    service = Service(machine)
+    service.install()
+    service.open_site()
+    service.eventually_healthy()
+    for process in service.workers().values():
+        status = answers(machine.run("cat", f"/proc/{process}/status").replace(":\t", ": "))
+        # A filter of system calls (seccomp(2), mode 2), no way to more rights, and none.
+        assert {"Seccomp": status["Seccomp"], "NoNewPrivs": status["NoNewPrivs"]} == {"Seccomp": "2", "NoNewPrivs": "1"}
+        for kind in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"):
+            assert int(status[kind], 16) == 0, kind
