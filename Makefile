@@ -33,7 +33,7 @@ GENERATE_MANUAL = $(shell swift build --show-bin-path)/generate-manual --output-
 install = missing=$$(for p in $(1); do dpkg-query -W -f '$${Status}' $$p 2>/dev/null | grep -q ' installed$$' || echo $$p; done); \
 	[ -z "$$missing" ] || { $(SUDO) apt-get update -q && $(SUDO) apt-get install -qy --no-install-recommends $$missing; }
 
-.PHONY: build manual sbom deb test-deb run test e2e bench docs fuzz sanitize sanitize-thread sanitize-address lint format clean
+.PHONY: build manual sbom deb test-deb run test soak e2e bench docs fuzz sanitize sanitize-thread sanitize-address lint format clean
 
 build:
 	@$(call install,$(BUILD_PACKAGES))
@@ -83,8 +83,15 @@ ASYNC_TESTS := ^(LargePayloadCodecTests|IntegrationTests\.SwiftCodecTests)
 # The integration tests run the release, as it is deployed.
 test: build
 	@$(call install,$(RUN_PACKAGES) $(TEST_PACKAGES))
-	LPS_BIN_DIR=$(RELEASE_DIR) swift test --skip '$(ASYNC_TESTS)'
+	LPS_BIN_DIR=$(RELEASE_DIR) swift test --skip '$(ASYNC_TESTS)|^SoakTests'
 	LPS_BIN_DIR=$(RELEASE_DIR) swift test --skip-build --filter '$(ASYNC_TESTS)'
+
+# A mixed load through nginx for so long, with collections and scrubs, while workers are killed, reloaded and replaced:
+# nothing that was answered may be lost, and nothing may grow. Ends with a report.
+soak: MINUTES := 15
+soak: build
+	@$(call install,$(RUN_PACKAGES))
+	LPS_BIN_DIR=$(RELEASE_DIR) LPS_SOAK_MINUTES=$(MINUTES) swift test --filter '^SoakTests'
 
 # With a real Temporal server, its command line, its Web UI in a browser, and its Python SDK.
 e2e: build

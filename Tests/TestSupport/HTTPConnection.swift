@@ -38,13 +38,15 @@ package final class HTTPConnection {
     }
 
     package func send(_ bytes: [UInt8]) throws {
-        var rest = bytes[...]
+        try bytes.withUnsafeBytes(send)
+    }
+
+    package func send(_ bytes: UnsafeRawBufferPointer) throws {
+        var rest = bytes
         while !rest.isEmpty {
-            let count = rest.withUnsafeBytes {
-                Foundation.send(descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL))
-            }
+            let count = Foundation.send(descriptor, rest.baseAddress, rest.count, Int32(MSG_NOSIGNAL))
             guard count > 0 else { throw Broken(reason: "send: errno \(errno)") }
-            rest = rest.dropFirst(count)
+            rest = UnsafeRawBufferPointer(rebasing: rest[count...])
         }
     }
 
@@ -124,6 +126,21 @@ package final class HTTPConnection {
         return taken
     }
 
+    /// Takes so many bytes of a body piece by piece, and keeps none of them.
+    package func take(_ count: Int, pieces: Int = 256 << 10, _ body: (UnsafeRawBufferPointer) throws -> Void) throws {
+        let first = try take(min(count, received.count))
+        try first.withUnsafeBytes(body)
+        var rest = count - first.count
+        try withUnsafeTemporaryAllocation(byteCount: pieces, alignment: 1) { buffer in
+            while rest > 0 {
+                let count = recv(descriptor, buffer.baseAddress, min(rest, buffer.count), 0)
+                guard count > 0 else { throw Broken(reason: "closed, or silent, with \(rest) bytes to come") }
+                try body(UnsafeRawBufferPointer(rebasing: buffer[..<count]))
+                rest -= count
+            }
+        }
+    }
+
     private func takeChunks() throws -> [UInt8] {
         var body: [UInt8] = []
         while true {
@@ -168,9 +185,9 @@ package func connectUnix(_ path: String) throws -> Int32 {
 }
 
 /// Listens on a unix socket, as spawn-fcgi or systemd do for the processes that they start.
-package func listenUnix(_ path: String) throws -> Int32 {
+package func listenUnix(_ path: String, backlog: Int32 = 4096) throws -> Int32 {
     let descriptor = try bindUnix(path, Int32(SOCK_STREAM.rawValue))
-    guard listen(descriptor, 4096) == 0 else { throw POSIXError(.init(rawValue: errno) ?? .EIO) }
+    guard listen(descriptor, backlog) == 0 else { throw POSIXError(.init(rawValue: errno) ?? .EIO) }
     return descriptor
 }
 

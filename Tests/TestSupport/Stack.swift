@@ -33,6 +33,7 @@ package final class Stack: @unchecked Sendable {
     ///   - launcher: a program that becomes the worker, and its arguments.
     ///   - health: what the health check is to answer at first.
     ///   - disk: where the store is; `nil` for the temporary folder.
+    ///   - backlog: how many connections may wait for the workers, less one.
     ///   - edit: changes nginx's files.
     package init(
         _ mode: Mode = .handover,
@@ -41,6 +42,7 @@ package final class Stack: @unchecked Sendable {
         launcher: [String] = [],
         health: Int = 200,
         disk: SmallDisk? = nil,
+        backlog: Int32 = 4096,
         nginx edit: (String) -> String = { $0 }
     ) throws {
         self.mode = mode
@@ -55,7 +57,7 @@ package final class Stack: @unchecked Sendable {
         let initialised = try run(Project.binary("lps"), ["init", "--store", store])
         guard initialised.status == 0 else { throw NeverHappened(what: "lps init: \(initialised.output)") }
         try FileManager.default.createDirectory(atPath: folder.file("pool"), withIntermediateDirectories: true)
-        listener = try listenUnix(workerSocket)
+        listener = try listenUnix(workerSocket, backlog: backlog)
         try Self.configure(folder, store, mode, edit)
         let error = folder.file("nginx-error.log")
         nginx = try ChildProcess(
@@ -200,6 +202,22 @@ package final class Stack: @unchecked Sendable {
         let status = worker.wait()
         lock.withLock { pool.removeAll { $0 === worker } }
         return status
+    }
+
+    /// How many connections wait in the workers' socket until one takes them.
+    package var waiting: Int {
+        // One that nobody has accepted has the listening socket's path and the state SS_CONNECTING (proc(5),
+        // net/unix/af_unix.c). The file is read line by line: Foundation takes its first page for the whole.
+        guard let file = fopen("/proc/net/unix", "r") else { return 0 }
+        defer { fclose(file) }
+        var (line, capacity) = (UnsafeMutablePointer<CChar>?.none, 0)
+        defer { free(line) }
+        var count = 0
+        while getline(&line, &capacity, file) > 0, let line {
+            let fields = String(cString: line).split { $0.isWhitespace }
+            if fields.last == workerSocket[...], fields.dropFirst(5).first == "02" { count += 1 }
+        }
+        return count
     }
 
     package var workerLog: String { workers.map(\.log).joined() }
