@@ -293,12 +293,16 @@ import Testing
             client.send(FastCGIClient.record(.stdin, []))
             #expect(client.receiveAnswer().contains("Status: 200"))
         }
-        let second = try run(
+        // Without a part in the page.
+        let second = try ChildProcess(
             Project.binary("lps-worker"),
-            ["--store", store, "--listen", folder.file("two.sock"), "--runtime-dir", runtime]
+            ["--store", store, "--listen", folder.file("two.sock"), "--runtime-dir", runtime],
+            log: folder.file("log2")
         )
-        #expect(second.status == 78)
-        #expect(second.output.contains("No space left on device"))
+        try eventually("it serves: \(second.log)") { second.log.contains("msg=serving") }
+        #expect(second.log.contains("level=error") && second.log.contains("No space left on device"))
+        second.signal(SIGTERM)
+        #expect(second.wait() == 0)
         unlink("\(runtime)/ballast")
         let third = try ChildProcess(
             Project.binary("lps-worker"),
