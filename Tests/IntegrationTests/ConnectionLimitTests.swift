@@ -45,7 +45,9 @@ import Testing
         }
         for stream in [UInt32(1), 3, 5] { try begin(stream) }
         #expect(try connection.outcome(ofStream: 5) == .answered(429))
-        let text = connection.frames.filter { $0.type == .data && $0.stream == 5 }.flatMap(\.payload)
+        func data() -> [HTTP2Connection.Frame] { connection.frames.filter { $0.type == .data && $0.stream == 5 } }
+        try eventually("the text is whole") { data().contains { $0.flags & HTTP2Connection.endStream != 0 } }
+        let text = data().flatMap(\.payload)
         #expect(String(decoding: text, as: UTF8.self) == "too many requests at once")
         for stream in [UInt32(1), 3] { try end(stream) }
         // Either may have been the first.

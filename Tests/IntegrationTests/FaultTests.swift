@@ -269,7 +269,7 @@ import Testing
             if status != 0 {
                 told += 1
                 #expect(
-                    status > 0 && status < 128 && log.contains("lps: ") || log.contains("rror: "),
+                    status > 0 && status < 128 && (log.contains("lps: ") || log.contains("rror: ")),
                     "\(fault): \(log)"
                 )
                 // No signal has a handler in lps, so none interrupts what it prints.
@@ -337,6 +337,7 @@ import Testing
             try damage()
             guard let (status, log) = try run(["scrub"], local, fault) else { continue }
             tried += 1
+            #expect(status >= 0 && status < 128, "\(fault): \(status) \(log)")
             // What is damaged is found, or else what kept it from that is told.
             let isTold = !log.isEmpty || fault.call == "write"
             #expect(status > 0 && status < 128 && isTold || fault.deniesAName, "\(fault): \(status) \(log)")

@@ -60,7 +60,11 @@ import Testing
                     try stack.startWorkers(1)
                 }
             }
-            if !worker.isRunning { kills += 1 }
+            // The kill may have come after the answer, and only now.
+            if !worker.isRunning {
+                kills += 1
+                stack.stop(worker, SIGKILL)
+            }
             if stack.workers.isEmpty { try stack.startWorkers(1) }
             switch outcome.value {
             case .whole: break

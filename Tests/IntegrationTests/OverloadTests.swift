@@ -21,7 +21,16 @@ import Testing
 
         init(_ stack: Stack) throws {
             self.stack = stack
+            Self.allowOpenFiles()
             key = try Stack.key(stack.put(stored))
+        }
+
+        /// Each client has a descriptor of this process, whose usual limit is 1024.
+        private static func allowOpenFiles() {
+            var limit = rlimit()
+            getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
+            limit.rlim_cur = limit.rlim_max
+            setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
         }
 
         func payload(_ client: Int) -> [UInt8] { Array("\(client)".utf8) + stored }
@@ -123,7 +132,13 @@ import Testing
 
     @Test(arguments: Stack.Mode.allCases)
     func `Hundreds of clients that send and read slowly keep no thread from the others`(mode: Stack.Mode) throws {
-        let stack = try Stack(mode, options: ["--threads", "2"])
+        // They stand still until all the others are served.
+        let stack = try Stack(mode, options: ["--threads", "2"]) {
+            $0.replacingOccurrences(
+                of: "    access_log off;",
+                with: "    access_log off; client_body_timeout 300s; send_timeout 300s;"
+            )
+        }
         let crowd = try Crowd(stack)
         let uploads = try (0..<300).map { client in
             let payload = crowd.payload(client)
@@ -204,7 +219,7 @@ import Testing
         throws
     {
         let stack = try Stack(mode, workers: 2, options: ["--threads", "2"]) {
-            $0.replacingOccurrences(of: "fastcgi_read_timeout 300s", with: "fastcgi_read_timeout 2s")
+            $0.replacingOccurrences(of: "fastcgi_read_timeout 300s", with: "fastcgi_read_timeout 10s")
         }
         let crowd = try Crowd(stack)
         for worker in stack.workers { try worker.freeze() }

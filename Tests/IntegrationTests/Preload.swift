@@ -3,15 +3,17 @@ import TestSupport
 
 /// Makes programs' transfers short, or wrong: an object that is loaded before the C library (ld.so(8)).
 enum Preload {
-    private static let folder = Result { try TemporaryFolder() }
-    /// Compiled once.
+    /// Compiled once, beside the binaries.
     private static let object = Result {
-        let path = try folder.get().file("transfers.so")
+        let path = Project.binary("transfers.so")
+        let new = "\(path).\(getpid())"
         let source = "\(Project.root)/Tests/Preload/transfers.c"
         // Swift brings a clang along.
         let compiler = "exec $(command -v cc || command -v clang) -shared -fPIC -O1 -Wall -Wextra -Werror"
-        let made = try run("/bin/sh", ["-c", "\(compiler) -o \"$1\" \"$2\"", "sh", path, source])
+        let made = try run("/bin/sh", ["-c", "\(compiler) -o \"$1\" \"$2\"", "sh", new, source])
         guard made.status == 0 else { throw NeverHappened(what: "a C compiler: \(made.output)") }
+        // Another run of the tests may have it loaded.
+        guard rename(new, path) == 0 else { throw POSIXError(.init(rawValue: errno) ?? .EIO) }
         return path
     }
 

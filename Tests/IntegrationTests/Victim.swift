@@ -46,13 +46,13 @@ final class Victim {
         return CGIAnswer(client.receiveAnswer())
     }
 
-    /// Its open descriptors but folders, which it keeps, and the tracer's.
+    /// Its open descriptors but folders, which it keeps.
     var openFiles: [String] {
         let folder = "/proc/\(process.pid)/fd"
         let names = (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
         return names.filter { name in
             var status = stat()
-            return stat("\(folder)/\(name)", &status) == 0 && status.st_mode & S_IFMT == S_IFREG
+            return stat("\(folder)/\(name)", &status) == 0 && status.st_mode & S_IFMT != S_IFDIR
         }
     }
 }

@@ -145,11 +145,14 @@ import Testing
         try fixture.put(content)
         let fixture = fixture
         let content = content
+        let begun = Counter()
         let stored = Counter()
         try fixture.store.delete(fixture.key(content)) { _ in
             Thread {
+                begun.add()
                 if (try? fixture.put(content)) != nil { stored.add() }
             }.start()
+            while begun.value == 0 { usleep(1000) }
             // Time to finish for an upload that does not wait.
             usleep(500_000)
             return true

@@ -1,7 +1,7 @@
 // Stands between a program and the C library (LD_PRELOAD): transfers as the kernel may make them, and seldom does.
 //
 // LPS_SHORT=n     read(2), pread(2), write(2) and pwrite(2) of files, pipes and sockets move 1 to n bytes, one more at
-//                 each call. What they move is real.
+//                 each call, but of standard error. What they move is real.
 // LPS_CLOSE=errno close(2) of a file closes it, and then fails.
 // LPS_FLIP=n      a bit of what the n-th pread(2) of a file brings is another one than the file has.
 // LPS_COUNT=path  how many calls were changed; written there at each.
@@ -67,6 +67,8 @@ static mode_t kind(int file)
 static size_t part(int file, size_t wanted)
 {
     if (short_limit <= 0 || wanted <= 1) return wanted;
+    // Threads share it: parts of their lines would mix.
+    if (file == STDERR_FILENO) return wanted;
     mode_t of = kind(file);
     // An eventfd(2), which has no kind, moves 8 bytes or none.
     if (of != S_IFREG && of != S_IFIFO && of != S_IFSOCK) return wanted;

@@ -65,12 +65,13 @@ package final class ChildProcess: @unchecked Sendable {
         throw NeverHappened(what: "\(executable) is installed")
     }
 
-    package var isRunning: Bool { waitStatus(WNOHANG) == nil }
+    package var isRunning: Bool { waitStatus() == nil }
 
     package var log: String { (try? String(contentsOfFile: logPath, encoding: .utf8)) ?? "" }
 
+    /// Sends a signal, if nobody has waited for the process: its number may be another one's by then.
     package func signal(_ signal: Int32) {
-        kill(pid, signal)
+        lock.withLock { if ended == nil { kill(pid, signal) } }
     }
 
     /// Stops the process (SIGSTOP), and waits until it stands still.
@@ -85,16 +86,19 @@ package final class ChildProcess: @unchecked Sendable {
     /// Waits for the end: the exit status, or below zero the signal that ended it.
     @discardableResult
     package func wait() -> Int32 {
-        let status = waitStatus(0) ?? 0
+        // The lock is for the end only, so that others can signal the process meanwhile.
+        var end = siginfo_t()
+        while waitStatus() == nil { waitid(P_PID, id_t(pid), &end, WEXITED | WNOWAIT) }
+        let status = waitStatus() ?? 0
         return status & 0x7F == 0 ? (status >> 8) & 0xFF : -(status & 0x7F)
     }
 
-    private func waitStatus(_ options: Int32) -> Int32? {
+    private func waitStatus() -> Int32? {
         lock.withLock {
             if let ended { return ended }
             var status: Int32 = 0
             var waited: pid_t
-            repeat { waited = waitpid(pid, &status, options) } while waited < 0 && errno == EINTR
+            repeat { waited = waitpid(pid, &status, WNOHANG) } while waited < 0 && errno == EINTR
             precondition(waited >= 0, "process \(pid) was waited for by someone else")
             if waited == pid { ended = status }
             return ended

@@ -127,9 +127,10 @@ package final class Stack: @unchecked Sendable {
             daemon off;
             \(geteuid() == 0 ? "user root;" : "")
             worker_processes 2;
+            worker_rlimit_nofile 8192;
             pid \(folder.file("nginx.pid"));
             error_log \(folder.file("nginx-error.log")) info;
-            events { worker_connections 1024; }
+            events { worker_connections 4096; }
             http {
                 access_log off;
                 client_body_temp_path \(folder.file("temp-body"));
