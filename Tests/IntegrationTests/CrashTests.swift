@@ -57,6 +57,7 @@ import Testing
             }
         }
         let stored = ledger.all
+        print("\(mode): \(kills) workers killed, \(stored.count) uploads answered, \(ledger.failed) not")
         #expect(stored.count > 50, "the load was a load")
         for entry in stored {
             let fetched = try stack.get(entry.key, length: entry.payload.count)
@@ -111,6 +112,7 @@ import Testing
                 #expect(isWholeNow)
             }
         }
+        print("uploads, \(mode): killed at \(kills) points")
         #expect(kills >= 30, "the upload was killed at \(kills) calls")
         try expectLeftoversAreSwept(stack)
     }

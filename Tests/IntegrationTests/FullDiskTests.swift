@@ -108,18 +108,20 @@ struct FullDiskTests {
         let clients = 12
         let payloads = (0..<clients).map { _ in randomPayload(3 * Self.mebibyte) }
         let begun = Counter()
+        let done = Counter()
         let taken = Taken()
         try concurrently(clients + 1) { index in
             guard index < clients else {
                 // Somebody reads all the while.
                 let small = randomPayload(1000)
                 let key = try Stack.key(stack.put(small))
-                while begun.value < 2 * clients {
+                while done.value < clients {
                     let isWhole = try stack.get(key, length: small.count).body == small
                     #expect(isWhole)
                 }
                 return
             }
+            defer { done.add() }
             let payload = payloads[index]
             let connection = try HTTPConnection(stack.httpSocket)
             let target = Stack.putTarget(namespace: "default", digest: Stack.digest(payload))
@@ -130,7 +132,6 @@ struct FullDiskTests {
             try eventually("all have begun") { begun.value >= clients }
             try connection.send(Array(payload.dropFirst(payload.count / 3)))
             let answer = try connection.receive()
-            begun.add()
             if answer.status == 201 {
                 taken.add(try Stack.key(answer), payload)
             } else {
@@ -146,15 +147,6 @@ struct FullDiskTests {
         let again = try payloads.map { try stack.put($0).status }
         #expect(again == Array(repeating: 201, count: 6) + Array(repeating: 507, count: clients - 6))
         try expectReserve(disk)
-    }
-
-    private final class Taken: @unchecked Sendable {
-        // Guarded by the lock.
-        private var all: [String: [UInt8]] = [:]
-        private let lock = NSLock()
-
-        func add(_ key: String, _ payload: [UInt8]) { lock.withLock { all[key] = payload } }
-        var payloads: [String: [UInt8]] { lock.withLock { all } }
     }
 
     @Test(arguments: Stack.Mode.allCases, SmallDisk.Kind.allCases)

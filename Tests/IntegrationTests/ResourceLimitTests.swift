@@ -83,15 +83,6 @@ import Testing
         return stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
     }
 
-    private final class Taken: @unchecked Sendable {
-        // Guarded by the lock.
-        private var all: [String: [UInt8]] = [:]
-        private let lock = NSLock()
-
-        func add(_ key: String, _ payload: [UInt8]) { lock.withLock { all[key] = payload } }
-        var payloads: [String: [UInt8]] { lock.withLock { all } }
-    }
-
     @Test func `The longest prefix needs no more descriptors than another one`() throws {
         let stack = try Stack()
         let worker = stack.workers[0]
