@@ -36,7 +36,7 @@ install = missing=$$(for p in $(1); do \
 	[ -z "$$missing" ] || \
 		{ $(SUDO) apt-get update -q && $(SUDO) apt-get install -qy --no-install-recommends $$missing; }
 
-.PHONY: build manual sbom deb test-deb run test soak e2e bench docs fuzz sanitize sanitize-thread sanitize-address \
+.PHONY: build manual sbom deb test-deb run test faults soak e2e bench docs fuzz sanitize sanitize-thread sanitize-address \
 	lint format clean
 
 build:
@@ -96,6 +96,11 @@ soak: MINUTES := 15
 soak: build
 	@$(call install,$(RUN_PACKAGES))
 	LPS_BIN_DIR=$(RELEASE_DIR) LPS_SOAK_MINUTES=$(MINUTES) swift test --filter '^SoakTests'
+
+# The tests of failing system calls and of kills, with every call and every error where 'make test' takes samples.
+faults: build
+	@$(call install,$(RUN_PACKAGES) $(TEST_PACKAGES))
+	LPS_EVERY_POINT=1 LPS_BIN_DIR=$(RELEASE_DIR) swift test --filter '^IntegrationTests\..*(Fault|Killed|Crash)'
 
 # With a real Temporal server, its command line, its Web UI in a browser, and its Python SDK.
 e2e: build

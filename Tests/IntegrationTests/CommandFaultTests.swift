@@ -24,7 +24,7 @@ import Testing
     /// Runs a command again and again, each time with another fault.
     ///
     /// - Parameters:
-    ///   - turn: which errors it begins with: all suites together have each error of each call.
+    ///   - turn: which errors it begins with, so that suites together have more of them.
     ///   - wrapper: what it is run by.
     ///   - succeeds: the exit status of one that has no fault.
     private func tryFaults(

@@ -55,7 +55,8 @@ struct Fault: CustomStringConvertible {
     /// Each call at least once, and each error of its kind at least once; of calls of one kind that are more than `most`
     /// (a look at each of 256 shards, say) so many, evenly spread.
     static func some(_ calls: [TracedCall], most: Int) -> [Fault] {
-        errors.flatMap { name, errors -> [Fault] in
+        if TracedCall.isEveryOneTried { return all(TracedCall.distinct(calls)) }
+        return errors.flatMap { name, errors -> [Fault] in
             let occurrences = calls.filter { $0.name == name }.map(\.occurrence)
             guard !occurrences.isEmpty else { return [] }
             let sampled = min(occurrences.count, max(most, errors.count))
@@ -68,7 +69,8 @@ struct Fault: CustomStringConvertible {
 
     /// So many calls of each kind, evenly spread, each with one error; another `turn` begins with other errors.
     static func few(_ calls: [TracedCall], each count: Int, turn: Int) -> [Fault] {
-        errors.flatMap { name, errors -> [Fault] in
+        if TracedCall.isEveryOneTried { return all(TracedCall.distinct(calls)) }
+        return errors.flatMap { name, errors -> [Fault] in
             let occurrences = calls.filter { $0.name == name }.map(\.occurrence)
             let sampled = min(occurrences.count, count)
             return (0..<(occurrences.isEmpty ? 0 : count)).map {
@@ -90,6 +92,19 @@ struct TracedCall {
     /// The how manieth of its kind that its thread made, from 1: what `when=` of strace counts.
     let occurrence: Int
     let line: String
+
+    /// Whether nothing is sampled ('make faults').
+    static let isEveryOneTried = ProcessInfo.processInfo.environment["LPS_EVERY_POINT"] != nil
+
+    /// One of those that differ only in numbers and hexadecimal names: of a look at each of 256 shards the first.
+    static func distinct(_ calls: [TracedCall]) -> [TracedCall] {
+        var seen: Set<Substring> = []
+        return calls.filter { call in
+            let text = call.line.drop { $0 != " " }
+            let kind = text.replacing(/[0-9a-f]+/, with: "#")
+            return seen.insert(kind).inserted
+        }
+    }
 
     /// Between processes, where no file system fails; or in memory.
     var isOfFiles: Bool {

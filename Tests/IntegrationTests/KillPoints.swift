@@ -21,6 +21,7 @@ struct KillPoint: CustomStringConvertible, Hashable {
     /// Just before and just after calls of every kind: of those that change nothing `most`, of the others twice as many,
     /// evenly spread.
     static func some(_ calls: [TracedCall], most: Int) -> [KillPoint] {
+        if TracedCall.isEveryOneTried { return all(TracedCall.distinct(calls)) }
         var chosen: Set<Int> = []
         for (_, indices) in Dictionary(grouping: calls.indices, by: { calls[$0].name }) {
             let changing = indices.filter { calls[$0].changesSomething }
