@@ -1,4 +1,4 @@
-# make run, make test, make build, make lint; see README.md.
+# make run (serves here), make build, make deb, make test, make lint; README.md has all of them, in "Develop".
 SHELL := /bin/bash
 SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 
@@ -24,24 +24,28 @@ E2E_ARTIFACTS ?= .e2e
 # Hardened as Debian's own packages (docs/security.md); without a library path of their own.
 HARDENING := --disable-local-rpath -Xlinker -z -Xlinker now \
 	-Xcc -fstack-protector-strong -Xcc -fstack-clash-protection -Xcc -D_FORTIFY_SOURCE=2
-RELEASE := -c release --static-swift-stdlib -Xswiftc -cross-module-optimization -Xlinker --no-export-dynamic $(HARDENING)
+RELEASE := -c release --static-swift-stdlib -Xswiftc -cross-module-optimization -Xlinker --no-export-dynamic \
+	$(HARDENING)
 RELEASE_DIR = $(shell swift build $(RELEASE) --show-bin-path)
 
 GENERATE_MANUAL = $(shell swift build --show-bin-path)/generate-manual --output-directory .build/manual
 
 # $(call install,PACKAGES): installs what is missing of them.
-install = missing=$$(for p in $(1); do dpkg-query -W -f '$${Status}' $$p 2>/dev/null | grep -q ' installed$$' || echo $$p; done); \
-	[ -z "$$missing" ] || { $(SUDO) apt-get update -q && $(SUDO) apt-get install -qy --no-install-recommends $$missing; }
+install = missing=$$(for p in $(1); do \
+		dpkg-query -W -f '$${Status}' $$p 2>/dev/null | grep -q ' installed$$' || echo $$p; done); \
+	[ -z "$$missing" ] || \
+		{ $(SUDO) apt-get update -q && $(SUDO) apt-get install -qy --no-install-recommends $$missing; }
 
-.PHONY: build manual sbom deb test-deb run test soak e2e bench docs fuzz sanitize sanitize-thread sanitize-address lint format clean
+.PHONY: build manual sbom deb test-deb run test soak e2e bench docs fuzz sanitize sanitize-thread sanitize-address \
+	lint format clean
 
 build:
 	@$(call install,$(BUILD_PACKAGES))
 	swift build $(RELEASE) --product lps-worker
 	swift build $(RELEASE) --product lps
 
-# Man pages and shell completions, into .build/manual. The generator leaves lines between paragraphs empty, which mdoc(7)
-# does not know, and gives every tool subcommands; completions are sourced, and have no interpreter.
+# Man pages and shell completions, into .build/manual. The generator leaves lines between paragraphs empty, which
+# mdoc(7) does not know, and gives every tool subcommands; completions are sourced, and have no interpreter.
 manual: build
 	swift build --product generate-manual
 	rm -rf .build/manual && mkdir -p .build/manual/bash .build/manual/zsh .build/manual/fish
@@ -116,11 +120,12 @@ bench: build
 # The library's documentation, as files for a web server.
 docs:
 	LPS_DOCS=1 swift package --allow-writing-to-directory .build/documentation generate-documentation \
-		--target LargePayloadCodec --output-path .build/documentation --warnings-as-errors --transform-for-static-hosting
+		--target LargePayloadCodec --output-path .build/documentation --warnings-as-errors \
+		--transform-for-static-hosting
 
-# Each reader of input from outside, for so many seconds, with what no one means to send; from the seeds of Tests/Fuzz and
-# what earlier runs have found (in .build-fuzz/corpus). What fails is left in .build-fuzz/found. Then a whole worker, built
-# with the sanitizer of addresses, as long; a run prints its LPS_FUZZ_SEED.
+# Each reader of input from outside, for so many seconds, with what no one means to send; from the seeds of Tests/Fuzz
+# and what earlier runs have found (in .build-fuzz/corpus). What fails is left in .build-fuzz/found. Then a whole
+# worker, built with the sanitizer of addresses, as long; a run prints its LPS_FUZZ_SEED.
 FUZZ := query key metadata names ranges json codec upload fastcgi configuration policy tar
 # Of several -sanitize the Swift compiler heeds the last alone: without both there, no coverage.
 FUZZ_BUILD := --scratch-path .build-fuzz --product fuzz --sanitize fuzzer --sanitize address \
@@ -131,7 +136,8 @@ fuzz:
 	LPS_FUZZ=1 swift build $(FUZZ_BUILD)
 	mkdir -p .build-fuzz/found $(addprefix .build-fuzz/corpus/,$(FUZZ))
 	folder=$$(mktemp -d /dev/shm/lps-fuzz-XXXXXX); trap 'rm -rf "$$folder"' EXIT; for target in $(FUZZ); do \
-		LSAN_OPTIONS=suppressions=Tests/Sanitizers/leaks.txt FUZZ_TARGET=$$target FUZZ_FOLDER=$$folder .build-fuzz/debug/fuzz -max_total_time=$(SECONDS) -timeout=10 \
+		LSAN_OPTIONS=suppressions=Tests/Sanitizers/leaks.txt FUZZ_TARGET=$$target FUZZ_FOLDER=$$folder \
+			.build-fuzz/debug/fuzz -max_total_time=$(SECONDS) -timeout=10 \
 			-rss_limit_mb=1024 -malloc_limit_mb=64 -max_len=16384 -artifact_prefix=.build-fuzz/found/$$target- \
 			-print_final_stats=1 -verbosity=0 .build-fuzz/corpus/$$target Tests/Fuzz/Corpus/$$target || exit; done
 	LPS_SANITIZE=1 swift build $(SANITIZE_address) --product lps-worker
@@ -139,13 +145,14 @@ fuzz:
 	LPS_BIN_DIR=$(abspath .build-address/debug) $(SANITIZER_OPTIONS) LPS_FUZZ_SECONDS=$(SECONDS) \
 		swift test --filter HostileRecordsTests
 
-# The unit tests, but for those of the client library, and real workers in integration tests, under the sanitizers of
-# threads and of addresses. What is found in any process is printed at the end, and left in .build-thread/found and
-# .build-address/found.
-SANITIZED_TESTS := ^IntegrationTests\.(Hostile|Pool|Reload|StartAnew|StatusPage)
+# The unit tests, but for those of the client library, under the sanitizers of threads and of addresses; with WORKERS=1
+# integration tests with real workers, too. What is found in any process is printed at the end, and left in
+# .build-thread/found and .build-address/found.
+SANITIZED_TESTS := ^IntegrationTests\.(Hostile|Pool|Reload|StatusPage)
 SANITIZE_thread := --scratch-path .build-thread --sanitize thread -Xlinker $(abspath .build-thread)/mutex.o
 SANITIZE_address := --scratch-path .build-address --sanitize address
-SANITIZER_OPTIONS = TSAN_OPTIONS=halt_on_error=1:log_path=$(abspath .build-thread)/found/report \
+# A process that is to end at once leaves its threads.
+SANITIZER_OPTIONS = TSAN_OPTIONS=halt_on_error=1:report_thread_leaks=0:log_path=$(abspath .build-thread)/found/report \
 	ASAN_OPTIONS=log_path=$(abspath .build-address)/found/report SWIFT_BACKTRACE=enable=no \
 	LSAN_OPTIONS=suppressions=$(abspath Tests/Sanitizers/leaks.txt)
 sanitize: sanitize-thread sanitize-address
@@ -154,11 +161,10 @@ sanitize-thread sanitize-address: sanitize-%:
 	rm -rf .build-$*/found && mkdir -p .build-$*/found
 	clang -c -O1 -Wall -Wextra -Werror Tests/Sanitizers/mutex.c -o .build-$*/mutex.o
 	LPS_SANITIZE=1 swift build $(SANITIZE_$*) --build-tests
-	swift build --build-tests
 	status=0; \
 	LPS_SANITIZE=1 $(SANITIZER_OPTIONS) swift test $(SANITIZE_$*) --skip-build || status=$$?; \
-	LPS_BIN_DIR=$(abspath .build-$*)/debug $(SANITIZER_OPTIONS) swift test --skip-build --filter '$(SANITIZED_TESTS)' \
-		|| status=$$?; \
+	$(if $(WORKERS),LPS_BIN_DIR=$(abspath .build-$*)/debug $(SANITIZER_OPTIONS) swift test \
+		--filter '$(SANITIZED_TESTS)' || status=$$?;) \
 	if grep -r '' .build-$*/found; then status=1; fi; exit $$status
 
 lint:
@@ -168,5 +174,5 @@ format:
 	swift format --in-place --recursive --parallel Package.swift Sources Tests
 
 clean:
-	rm -rf .build
+	rm -rf .build .build-fuzz .build-thread .build-address
 	git clean -dfqX debian

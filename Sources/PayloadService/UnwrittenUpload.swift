@@ -24,7 +24,7 @@ struct UnwrittenUpload {
                 try store.checkRoom(forUnwritten: file, length: length)
             } catch {
                 // The web server has a folder of its own for bodies, of which nothing is known here.
-                guard error.code == .uploadNotAcceptable else { throw error }
+                guard error.code == .uploadNotAcceptable, error.errno == nil else { throw error }
             }
         }
         return Refusal(.internalServerError, "the web server failed, its error log says how")

@@ -64,8 +64,13 @@ extension PayloadStore {
         // Before there is a name by which it counts as a store.
         try root.open(StoreLayout.locks, O_RDONLY | O_DIRECTORY).synchronize("\(path)/\(StoreLayout.locks)")
         try root.synchronize(path)
+        do throws(StoreError) {
+            try root.open("..", O_RDONLY | O_DIRECTORY).synchronize("the folder above \(path)")
+        } catch {
+            // The folder of someone who may not read the one above was made by someone else.
+            guard error.errno == .permissionDenied, present != nil else { throw error }
+        }
         try writeDescription(root, path, access)
-        if present == nil { try root.open("..", O_RDONLY | O_DIRECTORY).synchronize("the folder above \(path)") }
         return true
     }
 

@@ -29,7 +29,7 @@ extension PayloadStore {
         do throws(StoreError) {
             try work()
         } catch {
-            let refusals: [Errno] = [.invalidArgument, .notSupported, .noFunction, .noLocks]
+            let refusals: [Errno] = [.invalidArgument, .notSupported, .noFunction]
             guard let errno = error.errno, refusals.contains(errno) else { throw error }
             throw StoreError(
                 .unsupportedFileSystem,

@@ -20,9 +20,8 @@ extension PayloadStore {
             // An upload may have replaced it.
             guard try root.status(of: path)?.identity == wrong.identity else { return false }
             try systemCall("move \(path) to \(target)") { renameat(root.rawValue, path, root.rawValue, target) }
-            // It may not come back after a loss of power: the next key would get it.
-            try synchronizeFolder(StoreLayout.quarantine)
-            try synchronizeFolder(StoreLayout.objectFolder(digest))
+            // Come back with the power, it would be given to the next key.
+            makeDurable(removalOf: path, from: StoreLayout.objectFolder(digest))
             return true
         }
         var keys: [PayloadKey] = []
@@ -106,7 +105,9 @@ extension PayloadStore {
             }
             // rename(2) leaves it when it fails; what can't be removed is left to the sweep.
             defer { unlinkat(root.rawValue, temporary, 0) }
-            try systemCall("move \(path) to \(target)") { renameat(root.rawValue, path, root.rawValue, target) }
+            try systemCall("link \(target) to \(path)") {
+                linkat(root.rawValue, path, root.rawValue, target, 0)
+            }
             try systemCall("move \(temporary) to \(path)") {
                 renameat(root.rawValue, temporary, root.rawValue, path)
             }
@@ -121,6 +122,19 @@ extension PayloadStore {
             .mended("moved to \(target), and the trash has the content of its object now"),
             damage: Damage(digest: digest, quarantine: target, keys: [], trashed: [])
         )
+    }
+
+    /// Syncs the folders of what was taken away. A disk that fails to is no reason to leave the rest of the damage.
+    private func makeDurable(removalOf path: String, from folder: String) {
+        do throws(StoreError) {
+            try synchronizeFolder(StoreLayout.quarantine)
+            try synchronizeFolder(folder)
+        } catch {
+            logger.error(
+                "damaged content that was taken away may come back with a loss of power",
+                metadata: ["file": "\(path)", "error": "\(error)"]
+            )
+        }
     }
 
     /// Deletes a key of damaged content, after it was put down for the upload that heals it.
@@ -142,9 +156,8 @@ extension PayloadStore {
                         try systemCall("unlink \(stored.path)") { unlinkat(root.rawValue, stored.path, 0) }
                     }
                 }
-                // Nor may this one, which nobody would verify again.
-                if target != nil { try synchronizeFolder(StoreLayout.quarantine) }
-                try synchronizeFolder(StoreLayout.keyFolder(stored.key))
+                // Come back with the power, nobody would verify it again.
+                makeDurable(removalOf: stored.path, from: StoreLayout.keyFolder(stored.key))
                 return true
             }
         }

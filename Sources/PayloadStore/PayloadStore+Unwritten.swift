@@ -23,6 +23,8 @@ extension PayloadStore {
         try checkSpace(for: announced - min(announced, written ?? 0))
         let probe = try IncomingFile(in: incoming, logger: logger)
         try probe.descriptor.write([0], "\(StoreLayout.incoming)/\(probe.name)")
+        // A disk that fails is not full.
+        try probe.descriptor.synchronize("\(StoreLayout.incoming)/\(probe.name)")
         guard let written, written < announced else { return }
         throw StoreError(
             .noSpace,

@@ -19,19 +19,26 @@ extension PayloadStore {
     ) throws -> VerifiedUpload {
         let upload = try open(uploadAt: path)
         guard upload.size == length else { throw UploadMismatch.length(announced: length, actual: upload.size) }
-        guard !upload.isTriedBefore else {
-            // Its sync may have failed. The kernel says so once, drops what it could not write, and the next sync of
-            // the same file succeeds: only a copy will be on disk.
-            return try receive(length: length, digest: digest) { take in
-                try upload.read(0..<length) { piece in
+        if upload.isTriedBefore { return try copy(upload, digest, onPiece) }
+        let actual = try upload.content.digest(onPiece: onPiece)
+        guard actual == digest else { throw UploadMismatch.digest(announced: digest, actual: actual) }
+        return VerifiedUpload(digest: digest, size: length, descriptor: upload.content.descriptor, ownFile: nil)
+    }
+
+    /// Its sync may have failed. The kernel says so once, drops what it could not write, and the next sync of the same
+    /// file succeeds: only a copy will be on disk.
+    private func copy(_ upload: Upload, _ digest: Digest, _ onPiece: () throws -> Void) throws -> VerifiedUpload {
+        do {
+            return try receive(length: upload.size, digest: digest) { take in
+                try upload.read(0..<upload.size) { piece in
                     try onPiece()
                     try take(piece)
                 }
             }
+        } catch let error as UploadMismatch {
+            // It was right when it was tried before.
+            throw StoreError(.damaged, "\(upload.content.name) has lost what the disk could not write: \(error)")
         }
-        let actual = try upload.content.digest(onPiece: onPiece)
-        guard actual == digest else { throw UploadMismatch.digest(announced: digest, actual: actual) }
-        return VerifiedUpload(digest: digest, size: length, descriptor: upload.content.descriptor, ownFile: nil)
     }
 
     /// Receives an upload into a file of the store's own, and verifies it.

@@ -13,7 +13,7 @@ public struct StoreError: Error, Sendable {
         case notWritable
         /// `incoming/` can't link into the tree: they are on different file systems.
         case spansFileSystems
-        /// The file system has no syncs or locks.
+        /// The file system has no syncs, locks or links.
         case unsupportedFileSystem
         /// The file system or the user's quota is full (ENOSPC, EDQUOT), or the reserve would be touched.
         case noSpace

@@ -9,7 +9,7 @@ public struct Upload: Sendable {
     let ownFile: IncomingFile?
     /// Whether a commit of this very file was begun before: the web server gives the request of a worker that has died to
     /// the next one, with the file.
-    var isTriedBefore = false
+    let isTriedBefore: Bool
 
     /// Bytes.
     public var size: UInt64 { content.size }
@@ -71,7 +71,8 @@ extension PayloadStore {
         }
         return Upload(
             content: FileContent(size: size, name: "upload \(file.name)", descriptor: file.descriptor),
-            ownFile: file
+            ownFile: file,
+            isTriedBefore: false
         )
     }
 

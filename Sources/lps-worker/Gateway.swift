@@ -56,7 +56,7 @@ final class Gateway: Sendable {
                     try write(response, to: request, trace)
                 }
             } catch {
-                // The status line is out: the client must see that the rest is missing.
+                // Where the status line is out, the client must see that the rest is missing.
                 let isGone = error is FastCGIError
                 request.abort(isReading: !isGone)
                 logger.log(level: isGone ? .info : .error, "an answer was cut off", metadata: ["error": "\(error)"])

@@ -66,7 +66,7 @@ import Testing
             ("fsync:error=EINVAL:when=1", "fsync incoming/: Invalid argument"),
             ("fsync:error=EOPNOTSUPP:when=1", "fsync incoming/: "),
             ("fdatasync:error=ENOSYS:when=1", "fdatasync locks/00: Function not implemented"),
-            ("flock:error=ENOLCK:when=1", "lock locks/00: No locks available"),
+            ("flock:error=EOPNOTSUPP:when=1", "lock locks/00: "),
             ("linkat:error=EPERM:when=1", "has no hard links: Operation not permitted"),
         ]
     )

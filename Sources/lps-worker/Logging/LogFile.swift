@@ -1,7 +1,7 @@
 import Glibc
 
 /// A file that lines are appended to, and that is opened anew after a rotation. Any number of threads may write: each
-/// line is one write(2), and its number stays the same when it is opened anew.
+/// line is one write(2), unless that takes less, and its number stays the same when it is opened anew.
 struct LogFile: Sendable {
     /// The path that stands for standard error, as nginx has it.
     static let standardError = "stderr"
