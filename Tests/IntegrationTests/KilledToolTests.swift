@@ -55,6 +55,7 @@ import Testing
             #expect(try local.objects() == [Digest(of: young.payload), Digest(of: shared)])
             guard isKilled else { break }
         }
+        print("collections, \(call): killed at \(kills) points")
         #expect(kills >= 4 && kills < 2000, "it was killed at \(kills) calls")
         #expect(killsBetweenDeletions >= 3, "of them \(killsBetweenDeletions) between the first deletion and the last")
     }
@@ -100,6 +101,7 @@ import Testing
             #expect(try run("rm", ["-r", "\(local.path)/trash"]).status == 0)
             guard isKilled else { break }
         }
+        print("collections into the trash, \(call): killed at \(kills) points")
         #expect(kills >= 3 && kills < 2000, "it was killed at \(kills) calls")
         // Names go by purges, before the first move, and by the folders that are empty after the last.
         let isMovesCall = call != "unlinkat"
@@ -142,6 +144,7 @@ import Testing
             }
             guard isKilled else { break }
         }
+        print("undeletions, \(call): killed at \(kills) points")
         #expect(kills >= 3 && kills < 2000, "it was killed at \(kills) calls")
         #expect(killsBetweenLinks >= 1, "of them \(killsBetweenLinks) between the first key and the last")
     }
@@ -193,6 +196,7 @@ import Testing
                 guard isKilled else { break }
             }
         }
+        print("counts, \(change): killed at \(kills) points")
         #expect(kills >= 6, "it was killed at \(kills) calls")
     }
 }
