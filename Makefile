@@ -159,7 +159,7 @@ SANITIZE_address := --scratch-path .build-address --sanitize address
 # A process that is to end at once leaves its threads.
 SANITIZER_OPTIONS = TSAN_OPTIONS=halt_on_error=1:report_thread_leaks=0:log_path=$(abspath .build-thread)/found/report \
 	ASAN_OPTIONS=log_path=$(abspath .build-address)/found/report SWIFT_BACKTRACE=enable=no \
-	LSAN_OPTIONS=suppressions=$(abspath Tests/Sanitizers/leaks.txt)
+	LSAN_OPTIONS=print_suppressions=0:suppressions=$(abspath Tests/Sanitizers/leaks.txt)
 sanitize: sanitize-thread sanitize-address
 sanitize-thread sanitize-address: sanitize-%:
 	@$(call install,$(BUILD_PACKAGES) $(RUN_PACKAGES) $(TEST_PACKAGES))
