@@ -46,6 +46,11 @@ final class Descriptor: Sendable {
     func synchronize(_ name: @autoclosure () -> String) throws(StoreError) {
         try systemCall("fsync \(name())") { fsync(rawValue) }
     }
+
+    /// Waits until the names in the folder at `path`, relative to this one, are on disk.
+    func synchronizeFolder(_ path: String) throws(StoreError) {
+        try open(path, O_RDONLY | O_DIRECTORY).synchronize(path)
+    }
 }
 
 /// The names in a folder, without `.` and `..`, in no order.

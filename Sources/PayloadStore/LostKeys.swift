@@ -32,7 +32,7 @@ struct LostKeys {
         // A line that a crash has cut off ends here.
         try file.write(Array("\n\(key)\n".utf8), path)
         try file.synchronize(path)
-        try synchronizeFolder()
+        try root.synchronizeFolder(StoreLayout.quarantine)
     }
 
     /// What was put down; nothing when nothing was lost.
@@ -68,9 +68,5 @@ struct LostKeys {
             renameat(root.rawValue, path, root.rawValue, target)
         }
         return target
-    }
-
-    private func synchronizeFolder() throws(StoreError) {
-        try root.open(StoreLayout.quarantine, O_RDONLY | O_DIRECTORY).synchronize(StoreLayout.quarantine)
     }
 }

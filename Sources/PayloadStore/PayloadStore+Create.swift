@@ -62,7 +62,7 @@ extension PayloadStore {
             try access.applyOwner(to: root.open(lock, O_RDWR | O_CREAT, mode: 0o640), "\(path)/\(lock)")
         }
         // Before there is a name by which it counts as a store.
-        try root.open(StoreLayout.locks, O_RDONLY | O_DIRECTORY).synchronize("\(path)/\(StoreLayout.locks)")
+        try root.synchronizeFolder(StoreLayout.locks)
         try root.synchronize(path)
         do throws(StoreError) {
             try root.open("..", O_RDONLY | O_DIRECTORY).synchronize("the folder above \(path)")

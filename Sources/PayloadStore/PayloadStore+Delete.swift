@@ -33,13 +33,8 @@ extension PayloadStore {
     func finishDeletion(of key: PayloadKey, in tree: String) throws(StoreError) {
         // Before the content may go: on a file system without a journal, a name that comes back with power would
         // lead to blocks that are another file's by then.
-        try synchronizeFolder(StoreLayout.keyFolder(key, in: tree))
+        try root.synchronizeFolder(StoreLayout.keyFolder(key, in: tree))
         _ = try deleteObjectWithoutKeys(key.digest)
-    }
-
-    /// Waits until the names in a folder are on disk.
-    func synchronizeFolder(_ path: String) throws(StoreError) {
-        try root.open(path, O_RDONLY | O_DIRECTORY).synchronize(path)
     }
 
     /// Deletes the objects that no key has: what crashes and interrupted deletions leave.

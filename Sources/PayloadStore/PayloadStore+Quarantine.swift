@@ -127,8 +127,8 @@ extension PayloadStore {
     /// Syncs the folders of what was taken away. A disk that fails to is no reason to leave the rest of the damage.
     private func makeDurable(removalOf path: String, from folder: String) {
         do throws(StoreError) {
-            try synchronizeFolder(StoreLayout.quarantine)
-            try synchronizeFolder(folder)
+            try root.synchronizeFolder(StoreLayout.quarantine)
+            try root.synchronizeFolder(folder)
         } catch {
             logger.error(
                 "damaged content that was taken away may come back with a loss of power",

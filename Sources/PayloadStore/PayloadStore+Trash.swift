@@ -37,7 +37,7 @@ extension PayloadStore {
                     try move(found.path, to: StoreLayout.key(key, in: tree))
                 }
                 try folder.synchronize()
-                try synchronizeFolder(StoreLayout.keyFolder(key))
+                try root.synchronizeFolder(StoreLayout.keyFolder(key))
                 return true
             }
         }
