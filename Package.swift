@@ -38,7 +38,7 @@ let package = Package(
         .target(
             name: "PayloadStore",
             dependencies: [
-                "CLinux", "PayloadKey",
+                "CLinux", "PayloadKey", "SystemCalls",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "SystemPackage", package: "swift-system"),
             ]
@@ -61,22 +61,29 @@ let package = Package(
         .target(name: "ByteSize"),
         .target(
             name: "EnvironmentFile",
-            dependencies: ["PayloadKey", .product(name: "SystemPackage", package: "swift-system")]
+            dependencies: ["PayloadKey", "SystemCalls", .product(name: "SystemPackage", package: "swift-system")]
+        ),
+        .target(
+            name: "SystemCalls",
+            dependencies: [.product(name: "SystemPackage", package: "swift-system")]
         ),
         .target(name: "Version"),
-        .target(name: "Scoreboard", dependencies: ["CLinux"]),
+        .target(name: "Scoreboard", dependencies: ["CLinux", "SystemCalls"]),
         .target(
             name: "StorePolicy",
-            dependencies: ["ByteSize", "PayloadKey", .product(name: "SystemPackage", package: "swift-system")]
+            dependencies: [
+                "ByteSize", "PayloadKey", "SystemCalls", .product(name: "SystemPackage", package: "swift-system"),
+            ]
         ),
         .target(name: "TarArchive"),
         .executableTarget(
             name: "lps-worker",
             dependencies: [
                 "ByteSize", "EnvironmentFile", "FastCGI", "PayloadService", "PayloadStore", "Scoreboard", "StorePolicy",
-                "Version",
+                "SystemCalls", "Version",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
+                .product(name: "SystemPackage", package: "swift-system"),
             ]
         ),
         .executableTarget(

@@ -1,4 +1,5 @@
 import PayloadKey
+import SystemCalls
 import SystemPackage
 
 /// A file of settings, as systemd reads an EnvironmentFile (systemd.exec(5)): a line for each, `NAME=value`, in quotes or
@@ -91,8 +92,7 @@ package struct EnvironmentFile {
         let action = "read configuration \(path)"
         let bytes: [UInt8]
         do {
-            let file = try FileDescriptor.open(path, .readOnly, options: .closeOnExec)
-            bytes = try file.closeAfter { try read(file) }
+            bytes = try readFile(path, limit: limit)
         } catch {
             throw EnvironmentFileError("\(action): \(error)", errno: error as? Errno)
         }
@@ -101,18 +101,6 @@ package struct EnvironmentFile {
             throw EnvironmentFileError("\(action): it is not UTF-8")
         }
         return text
-    }
-
-    /// All of a file, or as much as tells that it is too long.
-    private static func read(_ file: FileDescriptor) throws -> [UInt8] {
-        var bytes: [UInt8] = []
-        var buffer = [UInt8](repeating: 0, count: 65536)
-        while bytes.count <= limit {
-            let count = try buffer.withUnsafeMutableBytes { try file.read(into: $0) }
-            if count == 0 { break }
-            bytes += buffer[..<count]
-        }
-        return bytes
     }
 }
 

@@ -1,4 +1,5 @@
 import Glibc
+import SystemCalls
 import SystemPackage
 
 /// What went wrong in the store: what kind of failure, while doing what, to which file.
@@ -44,18 +45,10 @@ public struct StoreError: Error, Sendable {
     public var preventsUse: Bool {
         switch code {
         case .unsupportedFileSystem: true
-        case .missing, .unknownFormat, .notWritable, .spansFileSystems: !mayPass
+        case .missing, .unknownFormat, .notWritable, .spansFileSystems: errno?.mayPass != true
         case .noSpace, .quotaExceeded, .counting, .uploadNotAcceptable, .uploadGone, .unreadable, .damaged, .system:
             false
         }
-    }
-
-    /// Whether another try may succeed: the system lacked something, or the disk has failed for once.
-    private var mayPass: Bool {
-        let passing: [Errno] = [
-            .ioError, .noMemory, .tooManyOpenFiles, .tooManyOpenFilesInSystem, .noSpace, .diskQuotaExceeded, .noLocks,
-        ]
-        return errno.map(passing.contains) ?? false
     }
 
     /// Whether it is no use to go on with other keys: what failed is not one file, but the store or the process.

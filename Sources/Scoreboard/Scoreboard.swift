@@ -1,6 +1,7 @@
 import CLinux
 import Glibc
 import Synchronization
+import SystemCalls
 
 /// Memory that the processes of a pool share: what each has counted, and what each of its threads is doing.
 ///
@@ -229,14 +230,6 @@ public final class Scoreboard: Sendable {
             throw error
         }
         return descriptor
-    }
-
-    /// Makes a call again that a signal interrupted.
-    private static func uninterrupted<Result: SignedInteger>(_ call: () -> Result) -> Result {
-        while true {
-            let result = call()
-            if result >= 0 || errno != EINTR { return result }
-        }
     }
 
     /// Makes a call that may do a part of the work until all is done: how many bytes are, or below zero the call's failure.

@@ -1,4 +1,5 @@
 import PayloadKey
+import SystemCalls
 import SystemPackage
 
 extension StorePolicy {
@@ -11,28 +12,14 @@ extension StorePolicy {
     package init(contentsOfFile path: String) throws(PolicyError) {
         let bytes: [UInt8]
         do {
-            let file = try FileDescriptor.open(path, .readOnly)
-            defer { _ = try? file.close() }
-            bytes = try Self.read(file)
+            bytes = try readFile(path, limit: Self.maximumFileSize)
         } catch {
-            throw PolicyError("policy \(path) can't be read: \(error)", errno: (error as? Errno)?.rawValue)
+            throw PolicyError("policy \(path) can't be read: \(error)", errno: error as? Errno)
         }
         guard bytes.count <= Self.maximumFileSize else {
             throw PolicyError("policy \(path) has over \(Self.maximumFileSize) bytes")
         }
         try self.init(parsing: bytes, file: path)
-    }
-
-    /// Reads to the end, or one byte more than there may be.
-    private static func read(_ file: FileDescriptor) throws -> [UInt8] {
-        var bytes: [UInt8] = []
-        var piece = [UInt8](repeating: 0, count: 64 * 1024)
-        while bytes.count <= maximumFileSize {
-            let count = try piece.withUnsafeMutableBytes { try file.read(into: $0) }
-            if count == 0 { break }
-            bytes += piece[..<count]
-        }
-        return bytes
     }
 }
 
@@ -40,9 +27,9 @@ extension StorePolicy {
 package struct PolicyError: Error, Equatable, CustomStringConvertible {
     package let description: String
     /// The failure of the system call, where one failed.
-    package let errno: Int32?
+    package let errno: Errno?
 
-    init(_ description: String, errno: Int32? = nil) {
+    init(_ description: String, errno: Errno? = nil) {
         self.description = description
         self.errno = errno
     }

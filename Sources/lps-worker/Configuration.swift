@@ -5,6 +5,8 @@ import Glibc
 import Logging
 import PayloadService
 import StorePolicy
+import SystemCalls
+import SystemPackage
 
 /// What a worker is told to do: options, or else what the configuration file has, or else environment variables, or
 /// else defaults, validated.
@@ -94,7 +96,7 @@ struct Configuration {
         do {
             return try EnvironmentFile(path: path)
         } catch {
-            throw ConfigurationError("\(error)", errno: error.errno?.rawValue)
+            throw ConfigurationError("\(error)", errno: error.errno)
         }
     }
 
@@ -221,16 +223,15 @@ struct ConfigurationError: Error, CustomStringConvertible {
     let mayPass: Bool
 
     /// - Parameter errno: the failure of the system call, where one failed.
-    init(_ description: String, errno: Int32? = nil) {
+    init(_ description: String, errno: Errno? = nil) {
         self.description = description
-        let passing = [EIO, ENOMEM, EMFILE, ENFILE, ENOSPC, EDQUOT, ENOLCK, ENOBUFS]
-        mayPass = errno.map(passing.contains) ?? false
+        mayPass = errno?.mayPass ?? false
     }
 
     /// The failure of a system call just now: reads `errno`.
     static func system(_ action: String) -> ConfigurationError {
-        let code = errno
-        return ConfigurationError("\(action): \(String(cString: strerror(code)))", errno: code)
+        let error = Errno(rawValue: errno)
+        return ConfigurationError("\(action): \(error)", errno: error)
     }
 }
 

@@ -4,6 +4,7 @@ import Glibc
 import Logging
 import PayloadService
 import PayloadStore
+import SystemCalls
 import Version
 
 /// The command line of a worker process.
@@ -213,13 +214,5 @@ func writeLine(_ line: String, to descriptor: Int32 = STDERR_FILENO) {
             guard count > 0 else { return }
             rest = UnsafeRawBufferPointer(rebasing: rest[count...])
         }
-    }
-}
-
-/// Makes a system call again that a signal interrupted.
-func uninterrupted<Result: SignedInteger>(_ call: () -> Result) -> Result {
-    while true {
-        let result = call()
-        if result >= 0 || errno != EINTR { return result }
     }
 }

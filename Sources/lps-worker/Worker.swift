@@ -231,7 +231,7 @@ struct Worker {
             }
             inherited = try Listener.inherited()
         } catch {
-            throw ConfigurationError("\(error)", errno: error.errno?.rawValue)
+            throw ConfigurationError("\(error)", errno: error.errno)
         }
         guard !inherited.isEmpty else {
             throw ConfigurationError(
