@@ -81,7 +81,7 @@ import Testing
             content = randomPayload(70_000)
             try write(content, to: file)
         } check: { attempt in
-            let key = try local.key(content, "a")
+            let key = try LocalStore.key(content, "a")
             if attempt.isDone {
                 try expectWhole(key, content, attempt.fault)
                 #expect(attempt.output.contains("\(key)\n"), "\(attempt.fault): a key that nobody is told is lost")
@@ -113,8 +113,8 @@ import Testing
 
     @Test func `A deletion of which any system call fails leaves all other keys`() throws {
         let content = randomPayload(3000)
-        let key = try local.key(content, "a")
-        let other = try local.key(content, "b")
+        let key = try LocalStore.key(content, "a")
+        let other = try LocalStore.key(content, "b")
         try tryFaults(["rm", "\(key)"], turn: 2) {
             try local.put(content, "a")
             try local.put(content, "b")
@@ -178,7 +178,7 @@ import Testing
 
     @Test func `An undeletion of which any system call fails loses nothing, and says so`() throws {
         let contents = [randomPayload(3000), randomPayload(2000)]
-        let keys = try contents.map { try local.key($0, "a") }
+        let keys = try contents.map { try LocalStore.key($0, "a") }
         try tryFaults(["undelete"], turn: 5) {
             for (key, content) in zip(keys, contents) {
                 if try local.store.trashed(key).isEmpty {
@@ -212,7 +212,7 @@ import Testing
             logger: RecordedLog().logger
         )
         try tryFaults(["quota", "--recount", "--json"], turn: 6) {
-            try witness.checkQuota(for: 1, as: local.key(randomPayload(1), "a"))
+            try witness.checkQuota(for: 1, as: LocalStore.key(randomPayload(1), "a"))
         } check: { attempt in
             #expect(!attempt.isDone || attempt.output.contains("\"used\":5100") || attempt.fault.deniesAName)
             // Known and right, or not known.
@@ -238,8 +238,8 @@ import Testing
     {
         let good = randomPayload(3000)
         let bad = randomPayload(2000)
-        let goodKey = try local.key(good, "a")
-        let badKey = try local.key(bad, "b")
+        let goodKey = try LocalStore.key(good, "a")
+        let badKey = try LocalStore.key(bad, "b")
         let stale = "\(local.path)/incoming/stale"
         try tryFaults(["scrub", "--repair"], turn: 8, succeeds: 1) {
             try local.put(good, "a")

@@ -201,14 +201,8 @@ import Testing
         let worker = try ChildProcess("setpriv", arguments, log: stack.folder.file("nobody.log"))
         try eventually("the worker serves: \(worker.log)") { worker.log.contains("msg=serving") }
         let client = try FastCGIClient(socket)
-        let target = Stack.getTarget(key).split(separator: "?")
-        client.send(
-            FastCGIClient.head([
-                "REQUEST_METHOD": "GET", "SCRIPT_NAME": String(target[0]), "QUERY_STRING": String(target[1]),
-                "CONTENT_TYPE": "application/octet-stream", "HTTP_X_PAYLOAD_EXPECTED_CONTENT_LENGTH": "1000",
-                "LPS_ACCEL_PREFIX": "/lps-internal",
-            ])
-        )
+        let parameters = Stack.getParameters(key, length: 1000).merging(["LPS_ACCEL_PREFIX": "/lps-internal"]) { $1 }
+        client.send(FastCGIClient.head(parameters))
         #expect(client.receiveAnswer().hasPrefix("Status: 500 "))
         #expect(worker.log.contains("Permission denied"))
     }

@@ -187,9 +187,7 @@ import Testing
                 // The fault may be yet to come, in the upload.
                 #expect(answer.isTaken || answer.isClearError, "\(String(describing: fault)): \(answer)")
                 // In strace's group, which would outlive a signal to strace alone.
-                let children = "/proc/\(strace.pid)/task/\(strace.pid)/children"
-                let child = try String(contentsOfFile: children, encoding: .utf8).split(separator: " ").first
-                kill(try #require(child.flatMap { pid_t($0) }), SIGTERM)
+                kill(try #require(try strace.children().first), SIGTERM)
             }
             let status = strace.wait()
             return (serves, status, strace.log, tracer.take())
@@ -314,7 +312,7 @@ import Testing
         let payload = randomPayload(3000)
         let key = try local.put(payload, "a")
         let damaged = randomPayload(2000)
-        let damagedKey = try local.key(damaged, "b")
+        let damagedKey = try LocalStore.key(damaged, "b")
         func damage() throws {
             try local.put(damaged, "b")
             let path = try local.file(of: damagedKey)

@@ -145,9 +145,7 @@ import Testing
 
     /// The memory of nginx's largest process, in KiB.
     private func largestNginx() throws -> Int {
-        let children = "/proc/\(stack.nginx.pid)/task/\(stack.nginx.pid)/children"
-        let pids = try String(contentsOfFile: children, encoding: .utf8).split(separator: " ")
-        return try pids.map { pid in
+        try stack.nginx.children().map { pid in
             let status = try String(contentsOfFile: "/proc/\(pid)/status", encoding: .utf8)
             let line = status.split(separator: "\n").first { $0.hasPrefix("VmRSS:") }
             return try #require(line?.split(whereSeparator: \.isWhitespace).dropFirst().first.flatMap { Int($0) })

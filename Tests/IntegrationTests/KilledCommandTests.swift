@@ -16,7 +16,7 @@ import Testing
     @Test func `A kill at a call comes before it, and after the call before`() throws {
         let file = local.folder.file("file")
         try write(randomPayload(100), to: file)
-        let key = try local.key(contents(of: file), "a")
+        let key = try LocalStore.key(contents(of: file), "a")
         let object = "\(local.path)/objects/\(key.digest.hex.prefix(2))/\(key.digest.hex)"
         let put = ["put", file, "--namespace", "a"]
         let tracer = Tracer(local.folder, trace: "all")
@@ -37,9 +37,7 @@ import Testing
         let late = Tracer(local.folder, trace: "linkat", inject: name)
         let strace = try local.start(put, by: late.command)
         try eventually("the link is there") { FileManager.default.fileExists(atPath: object) }
-        let children = "/proc/\(strace.pid)/task/\(strace.pid)/children"
-        let child = try String(contentsOfFile: children, encoding: .utf8).split(separator: " ").first
-        let lps = try #require(child.flatMap { pid_t($0) })
+        let lps = try #require(try strace.children().first)
         kill(lps, SIGKILL)
         // Some kernels let it die only when strace lets go of it, which would be at the delay's end.
         strace.signal(SIGKILL)
@@ -103,7 +101,7 @@ import Testing
             content = randomPayload(70_000)
             try write(content, to: file)
         } check: { point in
-            let key = try local.key(content, "a")
+            let key = try LocalStore.key(content, "a")
             try expectWholeOrAbsent(key, content, point)
             try expectWhole(beforeKey, before, point)
             #expect(try local.lps(["put", file, "--namespace", "a"]).status == 0)
@@ -116,7 +114,7 @@ import Testing
     @Test func `A deletion that is killed leaves its key or not, and others with the same content`() throws {
         let content = randomPayload(3000)
         let alone = randomPayload(2000)
-        let keys = try [local.key(content, "a"), local.key(alone, "a")]
+        let keys = try [LocalStore.key(content, "a"), LocalStore.key(alone, "a")]
         try killing(["rm"] + keys.map { "\($0)" }, most: 2) {
             try local.put(content, "a")
             try local.put(content, "b")
@@ -124,10 +122,10 @@ import Testing
         } check: { point in
             try expectWholeOrAbsent(keys[0], content, point)
             try expectWholeOrAbsent(keys[1], alone, point)
-            try expectWhole(local.key(content, "b"), content, point)
+            try expectWhole(LocalStore.key(content, "b"), content, point)
             _ = try local.lps(["rm"] + keys.map { "\($0)" })
             for key in keys { #expect(try local.get(key) == nil, "\(point)") }
-            try expectWhole(local.key(content, "b"), content, point)
+            try expectWhole(LocalStore.key(content, "b"), content, point)
         }
         try local.expectSound()
         try local.expectOnlyLeftovers()
@@ -168,8 +166,8 @@ import Testing
         let good = randomPayload(3000)
         let bad = randomPayload(2000)
         let orphan = randomPayload(500)
-        let goodKey = try local.key(good, "a")
-        let badKeys = try [local.key(bad, "a"), local.key(bad, "b", prefix: "p")]
+        let goodKey = try LocalStore.key(good, "a")
+        let badKeys = try [LocalStore.key(bad, "a"), LocalStore.key(bad, "b", prefix: "p")]
         try killing(["scrub"] + option, most: 1) {
             try local.put(good, "a")
             try local.put(bad, "a")
@@ -241,10 +239,8 @@ import Testing
                 return false
             }
             if tracer != nil {
-                let children = "/proc/\(process.pid)/task/\(process.pid)/children"
-                let child = try String(contentsOfFile: children, encoding: .utf8).split(separator: " ").first
                 // It may be killed at a call that comes after its line in the log.
-                if let child = child.flatMap({ pid_t($0) }) { kill(child, SIGTERM) }
+                if let worker = try process.children().first { kill(worker, SIGTERM) }
                 let status = process.wait()
                 #expect(status == 0 || status == -SIGKILL, "\(status): \(process.log)")
             } else {

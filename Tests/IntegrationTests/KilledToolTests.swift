@@ -180,13 +180,13 @@ import Testing
                 for content in garbage { try local.makeOld(local.put(content, "a"), days: 3) }
                 for content in trashed { try local.store.moveToTrash(local.put(content, "a")) }
                 try local.makeOld(local.put(randomPayload(300), "emptied"), days: 3)
-                try witness.checkQuota(for: 1, as: try local.key(randomPayload(1), "emptied"))
+                try witness.checkQuota(for: 1, as: try LocalStore.key(randomPayload(1), "emptied"))
                 // A count that was killed is made again by who has a quota.
-                try witness.checkQuota(for: 1, as: try local.key(randomPayload(1), "a"))
+                try witness.checkQuota(for: 1, as: try LocalStore.key(randomPayload(1), "a"))
 
                 let isKilled = try local.isKilled(arguments, before: call, occurrence)
                 if isKilled { kills += 1 }
-                try witness.checkQuota(for: 1, as: try local.key(randomPayload(1), "a"))
+                try witness.checkQuota(for: 1, as: try LocalStore.key(randomPayload(1), "a"))
                 let walked = try local.size(of: namespace)
                 let recounted = try witness.recount(namespace)
                 #expect(recounted.before == walked && recounted.now == walked, "\(call) \(occurrence)")

@@ -76,16 +76,21 @@ final class LocalStore {
     /// Stores a payload.
     @discardableResult
     func put(_ content: [UInt8], _ namespace: String, prefix: String? = nil) throws -> PayloadKey {
-        let key = try key(content, namespace, prefix: prefix)
+        let key = try Self.key(content, namespace, prefix: prefix)
+        try put(content, key)
+        return key
+    }
+
+    /// Stores a payload under its key.
+    func put(_ content: [UInt8], _ key: PayloadKey) throws {
         let upload = try store.receive(length: UInt64(content.count), digest: key.digest) { take in
             try content.withUnsafeBytes { try take($0) }
         }
         _ = try store.commit(upload, as: key)
-        return key
     }
 
     /// The key that a payload has, or would have.
-    func key(_ content: [UInt8], _ namespace: String, prefix: String? = nil) throws -> PayloadKey {
+    static func key(_ content: [UInt8], _ namespace: String, prefix: String? = nil) throws -> PayloadKey {
         PayloadKey(
             namespace: try Namespace(validating: namespace.utf8),
             prefix: prefix.flatMap { KeyPrefix(validating: $0.utf8) },

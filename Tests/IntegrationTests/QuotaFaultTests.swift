@@ -70,12 +70,12 @@ import Testing
         let young = randomPayload(3000)
         let youngKey = try local.put(young, "a")
         let old = randomPayload(2000)
-        let key = try local.key(old, "a")
+        let key = try LocalStore.key(old, "a")
         let arguments = command.map { $0 == "key" ? "\(key)" : $0 }
         func prepare() throws {
             try local.put(old, "a")
             try local.makeOld(key, days: 3)
-            try witness.checkQuota(for: 1, as: local.key(randomPayload(1), "a"))
+            try witness.checkQuota(for: 1, as: LocalStore.key(randomPayload(1), "a"))
         }
         try prepare()
         let tracer = Tracer(local.folder, nil)

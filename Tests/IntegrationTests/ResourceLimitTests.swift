@@ -145,12 +145,8 @@ import Testing
         #expect(limit > 16)
         try concurrently(64) { _ in
             let client = try FastCGIClient(socket)
-            let target = Stack.getTarget(key).split(separator: "?")
             client.send(
-                FastCGIClient.head([
-                    "REQUEST_METHOD": "GET", "SCRIPT_NAME": String(target[0]), "QUERY_STRING": String(target[1]),
-                    "CONTENT_TYPE": "application/octet-stream", "HTTP_X_PAYLOAD_EXPECTED_CONTENT_LENGTH": "1000",
-                ]) + FastCGIClient.record(.stdin, [])
+                FastCGIClient.head(Stack.getParameters(key, length: 1000)) + FastCGIClient.record(.stdin, [])
             )
             let isAnswered = client.receiveAnswer().hasPrefix("Status: 200 ")
             #expect(isAnswered)

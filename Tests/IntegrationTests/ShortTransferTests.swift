@@ -91,7 +91,7 @@ import Testing
         let file = local.folder.file("file")
         for payload in payloads {
             try write(payload, to: file)
-            let key = try local.key(payload, "a")
+            let key = try LocalStore.key(payload, "a")
             #expect(try lps(local, ["put", file, "--namespace", "a"]) == Array("\(key)\n".utf8))
             let written = try lps(local, ["get", "\(key)"])
             #expect(written == payload)
@@ -106,9 +106,9 @@ import Testing
         try write(lps(local, ["export"]), to: archive)
         let other = try LocalStore()
         _ = try lps(other, ["import"], input: archive)
-        for payload in payloads { #expect(try other.get(other.key(payload, "a")) == payload) }
+        for payload in payloads { #expect(try other.get(LocalStore.key(payload, "a")) == payload) }
 
-        let key = try local.key(payloads[0], "a")
+        let key = try LocalStore.key(payloads[0], "a")
         let policy = local.folder.file("policy")
         try write("[a]\nquota = 1m\nretention = 2d\n".utf8, to: policy)
         for _ in 1...2 {
@@ -124,7 +124,7 @@ import Testing
         _ = try lps(local, ["scrub"], status: 1)
         #expect(try local.get(key) == nil)
         // By the list of keys that lost their content.
-        let healer = try local.key(payloads[0], "b")
+        let healer = try LocalStore.key(payloads[0], "b")
         try write(payloads[0], to: file)
         let healed = String(decoding: try lps(local, ["put", file, "--namespace", "b"]), as: UTF8.self)
         #expect(healed.hasSuffix("\(healer)\n") && healed.contains("healed"))

@@ -153,7 +153,7 @@ import Testing
         let local = try LocalStore()
         let file = local.folder.file("file")
         try write(payload, to: file)
-        let key = try local.key(payload, "a")
+        let key = try LocalStore.key(payload, "a")
         for command in [["put", file, "--namespace", "a"], ["scrub"], ["quota", "--recount"]] {
             // What it has printed is a file, too: whether that has arrived, only its close would have told.
             let child = try local.start(command, environment: environment)

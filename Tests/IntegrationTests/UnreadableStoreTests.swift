@@ -69,8 +69,8 @@ struct UnreadableStoreTests {
             // What is damaged elsewhere is taken away by the first.
             #expect(paths("damaged").count == (options.isEmpty ? 1 : 0))
         }
-        #expect(try local.get(local.key(contents[0], "ns")) == nil)
-        #expect(try local.get(local.key(contents[2], "ns")) == contents[2])
+        #expect(try local.get(LocalStore.key(contents[0], "ns")) == nil)
+        #expect(try local.get(LocalStore.key(contents[2], "ns")) == contents[2])
         #expect(!FileManager.default.fileExists(atPath: "\(local.path)/last-scrub.json"), "it was not complete")
     }
 
@@ -80,14 +80,14 @@ struct UnreadableStoreTests {
         try local.store.moveToTrash(local.put(content, "secret"), now: 0)
         let trash = "trash/3600"
         try giveAway(except: ["\(trash)/secret"], mode: 0o700)
-        let hidden = try local.store.trashed(local.key(contents[0], "ns"))[0].stored.path
+        let hidden = try local.store.trashed(LocalStore.key(contents[0], "ns"))[0].stored.path
         #expect(chown("\(local.path)/\(hidden)", 0, 0) == 0 && chmod("\(local.path)/\(hidden)", 0o400) == 0)
         let result = try lps(["undelete"])
         #expect(result.status == 1)
         #expect(result.output.contains("undeleted 3 keys"))
-        #expect(result.output.contains("\(try local.key(contents[0], "ns")) is not undeleted"))
+        #expect(result.output.contains("\(try LocalStore.key(contents[0], "ns")) is not undeleted"))
         #expect(result.output.contains("\(trash)/secret: Permission denied"))
-        #expect(try local.keys() == Set(contents.dropFirst().map { try local.key($0, "ns") }))
+        #expect(try local.keys() == Set(contents.dropFirst().map { try LocalStore.key($0, "ns") }))
     }
 
     @Test(arguments: [[], ["--keep-trash", "1d"]])
@@ -100,9 +100,9 @@ struct UnreadableStoreTests {
         #expect(chown("\(local.path)/keys/b", 0, 0) == 0 && chmod("\(local.path)/keys/b", 0o700) == 0)
         let result = try lps(["gc", "--older-than", "2d"] + options)
         #expect(result.status == 1)
-        #expect(result.output.contains("\(try local.key(contents[0], "a")) is not deleted"))
+        #expect(result.output.contains("\(try LocalStore.key(contents[0], "a")) is not deleted"))
         #expect(result.output.contains("keys/b: Permission denied"))
         #expect(result.output.contains("deleted 1 keys"))
-        #expect(try local.keys() == Set(zip(contents, names).dropLast().map { try local.key($0, $1) }))
+        #expect(try local.keys() == Set(zip(contents, names).dropLast().map { try LocalStore.key($0, $1) }))
     }
 }

@@ -29,11 +29,7 @@ final class Victim {
     }
 
     func get(_ payload: [UInt8], _ namespace: String) throws -> CGIAnswer {
-        let target = Stack.getTarget(Stack.key(of: payload, namespace)).split(separator: "?")
-        return try request([
-            "REQUEST_METHOD": "GET", "SCRIPT_NAME": String(target[0]), "QUERY_STRING": String(target[1]),
-            "CONTENT_TYPE": "application/octet-stream", "HTTP_X_PAYLOAD_EXPECTED_CONTENT_LENGTH": "\(payload.count)",
-        ])
+        try request(Stack.getParameters(Stack.key(of: payload, namespace), length: payload.count))
     }
 
     func request(_ parameters: [String: String], body: [UInt8] = []) throws -> CGIAnswer {

@@ -47,12 +47,6 @@ struct ProcessUsage {
         let line = text.split(separator: "\n").first { $0.hasPrefix("\(name):") }
         return line?.split { " \t".contains($0) }.dropFirst().first.flatMap { Int($0) } ?? -1
     }
-
-    /// The processes that a process has started.
-    static func children(of pid: pid_t) throws -> [pid_t] {
-        try String(contentsOfFile: "/proc/\(pid)/task/\(pid)/children", encoding: .utf8).split(separator: " ")
-            .compactMap { pid_t($0) }
-    }
 }
 
 /// A process that lives through the soak, and what it has had.

@@ -33,7 +33,7 @@ final class Soak: Sendable {
                 WatchedProcess("worker, started anew", disturbance.startedAnew.pid, store: store),
                 WatchedProcess("nginx, master", stack.nginx.pid, store: store),
             ]
-            + (try ProcessUsage.children(of: stack.nginx.pid)).enumerated().map { index, pid in
+            + (try stack.nginx.children()).enumerated().map { index, pid in
                 WatchedProcess("nginx, worker \(index + 1)", pid, store: store)
             }
         myself = WatchedProcess("the clients", getpid(), store: store)

@@ -30,12 +30,10 @@ struct SoakPayload: Sendable {
         }
     }
 
-    /// SplitMix64's output function: every bit of the number counts for every bit of the result.
+    /// Every bit of the number counts for every bit of the result.
     private static func mixed(_ number: UInt64) -> UInt64 {
-        var value = number &+ 0x9E37_79B9_7F4A_7C15
-        value = (value ^ (value >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        value = (value ^ (value >> 27)) &* 0x94D0_49BB_1331_11EB
-        return value ^ (value >> 31)
+        var random = SplitMix64(state: number)
+        return random.next()
     }
 
     /// What pieces are cut from, each somewhere else.

@@ -105,6 +105,12 @@ package final class ChildProcess: @unchecked Sendable {
         }
     }
 
+    /// The processes that it has started, and that live.
+    package func children() throws -> [pid_t] {
+        try String(contentsOfFile: "/proc/\(pid)/task/\(pid)/children", encoding: .utf8)
+            .split(separator: " ").compactMap { pid_t($0) }
+    }
+
     /// A number of `/proc/<pid>/status`, in KiB for memory.
     package func status(_ field: String) -> Int? {
         guard let text = try? String(contentsOfFile: "/proc/\(pid)/status", encoding: .utf8) else { return nil }

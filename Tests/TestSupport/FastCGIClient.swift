@@ -88,14 +88,7 @@ package final class FastCGIClient {
     }
 
     package func send(_ bytes: [UInt8]) {
-        var rest = bytes[...]
-        while !rest.isEmpty {
-            let count = rest.withUnsafeBytes {
-                Foundation.send(descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL))
-            }
-            guard count > 0 else { return }
-            rest = rest.dropFirst(count)
-        }
+        sendWhatIsTaken(bytes, to: descriptor)
     }
 
     /// Everything that the worker sends until it closes.

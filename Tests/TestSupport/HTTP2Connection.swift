@@ -88,14 +88,7 @@ package final class HTTP2Connection: @unchecked Sendable {
 
     /// Sends what the server still takes; it may have closed.
     package func send(_ bytes: [UInt8]) throws {
-        var rest = bytes[...]
-        while !rest.isEmpty {
-            let count = rest.withUnsafeBytes {
-                Foundation.send(input, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL))
-            }
-            guard count > 0 else { return }
-            rest = rest.dropFirst(count)
-        }
+        sendWhatIsTaken(bytes, to: input)
     }
 
     // MARK: Receiving

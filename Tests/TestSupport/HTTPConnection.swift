@@ -172,6 +172,18 @@ package final class HTTPConnection {
 private let closeOnExec = Int32(SOCK_CLOEXEC.rawValue)
 
 /// Connects to a unix socket.
+/// Sends as much as the other side takes: it may have closed.
+func sendWhatIsTaken(_ bytes: [UInt8], to descriptor: Int32) {
+    var rest = bytes[...]
+    while !rest.isEmpty {
+        let count = rest.withUnsafeBytes {
+            Foundation.send(descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL))
+        }
+        guard count > 0 else { return }
+        rest = rest.dropFirst(count)
+    }
+}
+
 package func connectUnix(_ path: String) throws -> Int32 {
     let descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue) | closeOnExec, 0)
     guard descriptor >= 0 else { throw POSIXError(.init(rawValue: errno) ?? .EIO) }

@@ -302,6 +302,15 @@ package final class Stack: @unchecked Sendable {
         ["Content-Type": "application/octet-stream", "X-Payload-Expected-Content-Length": "\(length)"]
     }
 
+    /// The parameters of a download, as nginx hands it over.
+    package static func getParameters(_ key: String, length: Int) -> [String: String] {
+        let target = getTarget(key).split(separator: "?")
+        return [
+            "REQUEST_METHOD": "GET", "SCRIPT_NAME": String(target[0]), "QUERY_STRING": String(target[1]),
+            "CONTENT_TYPE": "application/octet-stream", "HTTP_X_PAYLOAD_EXPECTED_CONTENT_LENGTH": "\(length)",
+        ]
+    }
+
     package static func escape(_ text: String) -> String {
         text.addingPercentEncoding(
             withAllowedCharacters: .alphanumerics.intersection(CharacterSet(charactersIn: "\0"..."~"))

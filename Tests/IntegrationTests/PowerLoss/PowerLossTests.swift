@@ -29,7 +29,7 @@ import Testing
         untilWrong: Bool = false,
         _ violations: @escaping @Sendable (CrashState) throws -> [String]
     ) throws -> (trees: Int, wrong: [String]) {
-        var generator = SeededGenerator(state: 6)
+        var generator = SplitMix64(state: 6)
         let states = CrashState.possible(disk, using: &generator)
         let rest = Mutex(Array(states))
         let wrong = Mutex<[String]>([])
@@ -56,9 +56,7 @@ import Testing
 
     /// The processes of a stack that touch the store.
     private func processes(_ stack: Stack) throws -> [pid_t] {
-        let nginx = "/proc/\(stack.nginx.pid)/task/\(stack.nginx.pid)/children"
-        let children = try String(contentsOfFile: nginx, encoding: .utf8).split(separator: " ")
-        return stack.workers.map(\.pid) + children.compactMap { pid_t($0) }
+        stack.workers.map(\.pid) + (try stack.nginx.children())
     }
 
     private func put(_ content: [UInt8], _ namespace: String, _ stack: Stack) throws -> Promise {
@@ -99,21 +97,14 @@ import Testing
         var kills = 0
         for occurrence in 1...20 {
             let content = randomPayload(2000)
-            let socket = stack.folder.file("victim.sock")
-            unlink(socket)
-            let victim = try ChildProcess(
-                Project.binary("lps-worker"),
-                ["--store", stack.store, "--listen", socket, "--threads", "1"],
-                log: stack.folder.file("victim-\(occurrence).log")
-            )
-            try eventually("the worker serves: \(victim.log)") { victim.log.contains("msg=serving") }
+            let victim = try Victim(stack)
             let recorder = try DiskRecorder(stack.store, in: folder)
             let kill = ["-e", "inject=\(call):signal=KILL:when=\(occurrence)"]
             var isAnswered = false
-            try recorder.attached(to: [victim.pid], kill) {
-                isAnswered = !(try stack.putThroughFastCGI(content, namespace: "n\(occurrence)", socket)).isEmpty
+            try recorder.attached(to: [victim.process.pid], kill) {
+                isAnswered = try victim.put(content, "n\(occurrence)").status != nil
                 // strace(1) that is stopped while a process dies may hang.
-                guard isAnswered else { return victim.wait() == -SIGKILL ? [] : [try .stored([], "alive")] }
+                guard isAnswered else { return victim.process.wait() == -SIGKILL ? [] : [try .stored([], "alive")] }
                 return [try .stored(content, "n\(occurrence)")]
             }
             if isAnswered { break }
@@ -262,16 +253,5 @@ import Testing
         recorder.promise(.stored(lost, try local.get(lost) ?? [], isYoung: false))
         #expect(try lps(["scrub", "--repair"], local, recorder) == 1)
         try expectAllIsKept(recorder, "repair", events: 5)
-    }
-}
-
-private struct SeededGenerator: RandomNumberGenerator {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        state ^= state << 13
-        state ^= state >> 7
-        state ^= state << 17
-        return state
     }
 }

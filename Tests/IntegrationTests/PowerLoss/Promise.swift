@@ -14,20 +14,8 @@ enum Promise {
 
     /// A payload of a namespace, without metadata.
     static func stored(_ content: [UInt8], _ namespace: String, isYoung: Bool = true) throws -> Promise {
-        let key = PayloadKey(
-            namespace: try Namespace(validating: namespace.utf8),
-            prefix: nil,
-            digest: Digest(of: content),
-            metadataHash: Digest(of: [])
-        )
+        let key = try LocalStore.key(content, namespace)
         return .stored(key, content, isYoung: isYoung)
-    }
-
-    var digest: Digest {
-        switch self {
-        case .stored(let key, _, _): key.digest
-        case .takenAway(let digest): digest
-        }
     }
 }
 
@@ -44,24 +32,21 @@ extension CrashState {
         try make(at: root, old: now - 10 * 86_400)
         let made = self.promises.map { promises[$0] }
         do {
-            let store = try PayloadStore(path: root, reserve: 0, logger: RecordedLog().logger)
-            try store.sweepIncoming()
-            var wrong = try made.flatMap { try Self.violations(of: $0, store, since: now - 86_400) }
+            let local = try LocalStore(at: root)
+            try local.store.sweepIncoming()
+            var wrong = try made.flatMap { try Self.violations(of: $0, local, since: now - 86_400) }
             // What was damaged when it began may be so until it is said to be taken away.
             let damaged = promises.compactMap { if case .takenAway(let digest) = $0 { digest } else { nil } }
             let takenAway = made.compactMap { if case .takenAway(let digest) = $0 { digest } else { nil } }
             let allowed = Set(damaged).subtracting(takenAway)
-            _ = try store.scrub { finding in
+            _ = try local.store.scrub { finding in
                 if finding.damage.map({ allowed.contains($0.digest) }) != true {
                     wrong.append("a scrub finds \(finding)")
                 }
             }
             for case .stored(let key, let content, _) in promises {
-                let upload = try store.receive(length: UInt64(content.count), digest: key.digest) { take in
-                    try content.withUnsafeBytes { try take($0) }
-                }
-                _ = try store.commit(upload, as: key)
-                if try Self.read(key, store) != content { wrong.append("\(key) is not whole when it is stored then") }
+                try local.put(content, key)
+                if try local.get(key) != content { wrong.append("\(key) is not whole when it is stored then") }
             }
             return wrong
         } catch {
@@ -69,17 +54,10 @@ extension CrashState {
         }
     }
 
-    private static func violations(of promise: Promise, _ store: PayloadStore, since: Int) throws -> [String] {
+    private static func violations(of promise: Promise, _ local: LocalStore, since: Int) throws -> [String] {
         guard case .stored(let key, let content, let isYoung) = promise else { return [] }
-        guard try read(key, store) == content else { return ["\(key) is not whole"] }
-        let lastStored = try store.find(key)?.lastStored ?? 0
+        guard try local.get(key) == content else { return ["\(key) is not whole"] }
+        let lastStored = try local.store.find(key)?.lastStored ?? 0
         return isYoung && lastStored < since ? ["\(key) may be collected"] : []
-    }
-
-    private static func read(_ key: PayloadKey, _ store: PayloadStore) throws -> [UInt8]? {
-        guard let payload = try store.open(key) else { return nil }
-        var bytes: [UInt8] = []
-        try payload.read(0..<payload.size) { bytes += Array($0) }
-        return bytes
     }
 }
