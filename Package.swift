@@ -44,6 +44,11 @@ let package = Package(
             ]
         ),
         .target(
+            name: "S3Store",
+            dependencies: ["PayloadKey", "PayloadStore", "S3", .product(name: "Logging", package: "swift-log"),
+                .product(name: "SystemPackage", package: "swift-system"),]
+        ),
+        .target(
             name: "PayloadService",
             dependencies: ["PayloadKey", "PayloadStore", .product(name: "Logging", package: "swift-log")]
         ),
@@ -79,8 +84,8 @@ let package = Package(
         .executableTarget(
             name: "lps-worker",
             dependencies: [
-                "ByteSize", "EnvironmentFile", "FastCGI", "PayloadService", "PayloadStore", "Scoreboard", "StorePolicy",
-                "SystemCalls", "Version",
+                "ByteSize", "EnvironmentFile", "FastCGI", "PayloadKey", "PayloadService", "PayloadStore", "Scoreboard", "StorePolicy",
+                "S3", "S3Store", "SystemCalls", "Version",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "SystemPackage", package: "swift-system"),

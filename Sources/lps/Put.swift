@@ -54,8 +54,8 @@ struct Put: ParsableCommand {
             length += UInt64(piece.count)
         }
         let digest = hasher.finalize()
-        try store.checkSpace(for: length)
-        let upload = try store.receive(length: length, digest: digest) { try source.forEachPiece($0) }
+        try store.uploads.checkSpace(for: length)
+        let upload = try store.uploads.receive(length: length, digest: digest) { try source.forEachPiece($0) }
         let key = PayloadKey(namespace: namespace, prefix: prefix, digest: digest, metadataHash: metadata.hash)
         _ = try store.commit(upload, as: key, waitsForCounts: true)
         return key

@@ -12,7 +12,7 @@ import Synchronization
 /// One process of the pool does it, its leader; when that ends, however it ends, the next one takes over.
 final class StatusServer: Sendable {
     private let scoreboard: Scoreboard
-    private let store: PayloadStore
+    private let store: any ServedStore
     /// The pool's sockets, whose queues the page tells.
     private let listeners: [Listener]
     private let socket: String
@@ -23,7 +23,7 @@ final class StatusServer: Sendable {
 
     init(
         _ scoreboard: Scoreboard,
-        store: PayloadStore,
+        store: any ServedStore,
         listeners: [Listener],
         folder: String,
         access: Listener.Access,
@@ -139,7 +139,7 @@ final class StatusServer: Sendable {
             if now < last || now - last >= interval {
                 attempt = now
                 do {
-                    let usage = try store.measureUsage()
+                    guard let usage = try store.usage() else { return }
                     scoreboard[value: PoolValue.storeObjects.rawValue] = usage.objects
                     scoreboard[value: PoolValue.storeBytes.rawValue] = usage.bytes
                     scoreboard[value: PoolValue.storeMeasured.rawValue] = UInt64(time(nil))
