@@ -67,6 +67,15 @@ let package = Package(
             name: "SystemCalls",
             dependencies: [.product(name: "SystemPackage", package: "swift-system")]
         ),
+        .target(
+            name: "S3",
+            dependencies: [
+                "PayloadKey", "SystemCalls",
+                .product(name: "Crypto", package: "swift-crypto"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "SystemPackage", package: "swift-system"),
+            ]
+        ),
         .target(name: "Version"),
         .target(name: "Scoreboard", dependencies: ["CLinux", "SystemCalls"]),
         .target(
@@ -132,6 +141,10 @@ let package = Package(
         ),
         .testTarget(name: "EnvironmentFileTests", dependencies: ["EnvironmentFile"]),
         .testTarget(name: "ScoreboardTests", dependencies: ["Scoreboard", "TestSupport"]),
+        .testTarget(
+            name: "S3Tests",
+            dependencies: ["S3", "TestSupport", .product(name: "Logging", package: "swift-log")]
+        ),
         .testTarget(name: "WorkerTests", dependencies: ["ByteSize", "lps-worker"]),
         .testTarget(name: "TarArchiveTests", dependencies: ["TarArchive", "TestSupport"]),
         .testTarget(
