@@ -23,6 +23,8 @@ let package = Package(
     targets: [
         .systemLibrary(name: "CFastCGI", pkgConfig: "fcgi", providers: [.apt(["libfcgi-dev"])]),
         .systemLibrary(name: "CLinux"),
+        .systemLibrary(name: "CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
+        .systemLibrary(name: "CExpat", pkgConfig: "expat", providers: [.apt(["libexpat1-dev"])]),
         .target(
             name: "FastCGI",
             dependencies: [
@@ -71,6 +73,15 @@ let package = Package(
         .target(
             name: "SystemCalls",
             dependencies: [.product(name: "SystemPackage", package: "swift-system")]
+        ),
+        .target(
+            name: "S3",
+            dependencies: [
+                "CCurl", "CExpat", "PayloadKey", "SystemCalls",
+                .product(name: "Crypto", package: "swift-crypto"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "SystemPackage", package: "swift-system"),
+            ]
         ),
         .target(name: "Version"),
         .target(name: "Scoreboard", dependencies: ["CLinux", "SystemCalls"]),
@@ -137,6 +148,10 @@ let package = Package(
         ),
         .testTarget(name: "EnvironmentFileTests", dependencies: ["EnvironmentFile"]),
         .testTarget(name: "ScoreboardTests", dependencies: ["Scoreboard", "TestSupport"]),
+        .testTarget(
+            name: "S3Tests",
+            dependencies: ["S3", "TestSupport", .product(name: "Logging", package: "swift-log")]
+        ),
         .testTarget(name: "WorkerTests", dependencies: ["ByteSize", "lps-worker"]),
         .testTarget(name: "TarArchiveTests", dependencies: ["TarArchive", "TestSupport"]),
         .testTarget(
