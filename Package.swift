@@ -47,8 +47,10 @@ let package = Package(
         ),
         .target(
             name: "S3Store",
-            dependencies: ["PayloadKey", "PayloadStore", "S3", .product(name: "Logging", package: "swift-log"),
-                .product(name: "SystemPackage", package: "swift-system"),]
+            dependencies: [
+                "PayloadKey", "PayloadStore", "S3", .product(name: "Logging", package: "swift-log"),
+                .product(name: "SystemPackage", package: "swift-system"),
+            ]
         ),
         .target(
             name: "PayloadService",
@@ -95,7 +97,8 @@ let package = Package(
         .executableTarget(
             name: "lps-worker",
             dependencies: [
-                "ByteSize", "EnvironmentFile", "FastCGI", "PayloadKey", "PayloadService", "PayloadStore", "Scoreboard", "StorePolicy",
+                "ByteSize", "EnvironmentFile", "FastCGI", "PayloadKey", "PayloadService", "PayloadStore", "Scoreboard",
+                "StorePolicy",
                 "S3", "S3Store", "SystemCalls", "Version",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
@@ -105,7 +108,7 @@ let package = Package(
         .executableTarget(
             name: "lps",
             dependencies: [
-                "ByteSize", "PayloadKey", "PayloadStore", "StorePolicy", "TarArchive", "Version",
+                "ByteSize", "PayloadKey", "PayloadStore", "S3", "S3Store", "StorePolicy", "TarArchive", "Version",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "SystemPackage", package: "swift-system"),

@@ -48,7 +48,8 @@ public struct StoreError: Error, Sendable {
         switch code {
         case .unsupportedFileSystem: true
         case .missing, .unknownFormat, .notWritable, .spansFileSystems: errno?.mayPass != true
-        case .noSpace, .quotaExceeded, .counting, .uploadNotAcceptable, .uploadGone, .unreadable, .damaged, .unavailable,
+        case .noSpace, .quotaExceeded, .counting, .uploadNotAcceptable, .uploadGone, .unreadable, .damaged,
+            .unavailable,
             .system:
             false
         }

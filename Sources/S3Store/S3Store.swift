@@ -33,12 +33,12 @@ public final class S3Store: PayloadStorage {
         return "s3://\(location.bucket)\(prefix) at \(location.host)"
     }
 
-    /// Makes sure that endpoint, region, bucket and credentials are right.
+    /// Makes sure that endpoint, region, bucket and credentials are right; waits for nothing that may pass.
     ///
     /// - Throws: ``StoreError`` with code `unavailable` when it may be otherwise a moment later, else `missing`.
     public func checkBucket() throws(StoreError) {
         do {
-            try client.checkBucket(retrying: true)
+            try client.checkBucket(retrying: false)
         } catch {
             throw StoreError(error.mayPass ? .unavailable : .missing, error.description)
         }

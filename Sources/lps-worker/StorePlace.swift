@@ -73,7 +73,11 @@ struct StorePlace {
         }
         let uploads = try UploadFolder(path: incoming, reserve: reserve, setting: "--incoming", logger: logger)
         let credentials = AWSCredentials(environment: environment, logger: logger)
-        let store = S3Store(S3Client(location, credentials: credentials, logger: logger), uploads: uploads, logger: logger)
+        let store = S3Store(
+            S3Client(location, credentials: credentials, logger: logger),
+            uploads: uploads,
+            logger: logger
+        )
         try store.checkBucket()
         return store
     }

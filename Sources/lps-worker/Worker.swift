@@ -45,7 +45,9 @@ struct Worker {
 
     private static func check(_ configuration: Configuration, _ logger: Logger) throws {
         Self.warn(of: configuration.unknown, logger)
-        try configuration.store.open(reserve: configuration.reserve, quota: { _ in nil }, logger).checkForServing(logger)
+        try configuration.store.open(reserve: configuration.reserve, quota: { _ in nil }, logger).checkForServing(
+            logger
+        )
         try LogFile.check(configuration.errorLog)
         try configuration.accessLog.map(LogFile.check)
         if let folder = configuration.runtimeFolder { try StatusServer.check(folder) }

@@ -32,7 +32,8 @@ import Testing
         let digest = Digest(of: content)
         #expect(try fixture.verified(content).size == UInt64(size))
         #expect(
-            try fixture.store.uploads.receive(from: source(content, piece: 1000), length: UInt64(size), digest: digest).digest
+            try fixture.store.uploads.receive(from: source(content, piece: 1000), length: UInt64(size), digest: digest)
+                .digest
                 == digest
         )
     }
@@ -43,7 +44,9 @@ import Testing
         let mismatch = UploadMismatch.digest(announced: wrong, actual: Digest(of: content))
         let size = UInt64(content.count)
         #expect(throws: mismatch) { try fixture.store.uploads.verify(uploadAt: path, length: size, digest: wrong) }
-        #expect(throws: mismatch) { try fixture.store.uploads.receive(from: source(content), length: size, digest: wrong) }
+        #expect(throws: mismatch) {
+            try fixture.store.uploads.receive(from: source(content), length: size, digest: wrong)
+        }
         #expect(
             files(below: fixture.file("incoming")) == [
                 (String(decoding: path, as: UTF8.self) as NSString).lastPathComponent
@@ -127,7 +130,8 @@ import Testing
         for root in [link, fixture.path] {
             try write(content, to: "\(root)/incoming/x")
             #expect(
-                try store.uploads.verify(uploadAt: Array("\(root)/incoming/x".utf8), length: size, digest: digest).size == size
+                try store.uploads.verify(uploadAt: Array("\(root)/incoming/x".utf8), length: size, digest: digest).size
+                    == size
             )
         }
     }
