@@ -28,7 +28,7 @@ let package = Package(
         .target(
             name: "FastCGI",
             dependencies: [
-                "CFastCGI", "CLinux",
+                "CFastCGI", "CLinux", "SystemCalls",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "SystemPackage", package: "swift-system"),
             ]
@@ -108,7 +108,8 @@ let package = Package(
         .executableTarget(
             name: "lps",
             dependencies: [
-                "ByteSize", "PayloadKey", "PayloadStore", "S3", "S3Store", "StorePolicy", "TarArchive", "Version",
+                "ByteSize", "PayloadKey", "PayloadStore", "S3", "S3Store", "StorePolicy", "SystemCalls", "TarArchive",
+                "Version",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "SystemPackage", package: "swift-system"),

@@ -5,6 +5,7 @@ import Logging
 import PayloadStore
 import Scoreboard
 import Synchronization
+import SystemCalls
 
 /// Serves the pool's status page on a socket and threads of its own, so that it answers also when every thread of the
 /// pool is busy; and measures the store.
