@@ -12,6 +12,7 @@ CODEC_ORIGINS ?= http://localhost:8233 http://127.0.0.1:8233
 BUILD_PACKAGES := libfcgi-dev pkg-config
 RUN_PACKAGES := nginx spawn-fcgi multiwatch openssl curl
 TEST_PACKAGES := binutils libarchive-tools strace systemd time
+S3_PACKAGES := python3 python3-venv
 E2E_PACKAGES := chromium chromium-driver prometheus python3 python3-venv
 DEB_PACKAGES := binutils debhelper python3
 TEST_DEB_PACKAGES := debootstrap devscripts lintian python3 python3-venv systemd-container
@@ -84,11 +85,20 @@ run: build
 # processes: beside them, a request of a second may take a minute.
 ASYNC_TESTS := ^(LargePayloadCodecTests|IntegrationTests\.SwiftCodecTests)
 
+# The S3 engines that tests run, and Python with boto3.
+.build/s3/bin/weed: Tests/S3Engine/requirements.txt
+	@$(call install,$(S3_PACKAGES))
+	python3 -m venv .build/s3
+	.build/s3/bin/pip install --quiet --disable-pip-version-check -r $<
+	@touch $@
+S3_ENV = LPS_WEED=$(abspath .build/s3/bin/weed) LPS_MOTO=$(abspath .build/s3/bin/moto_server) \
+	LPS_PYTHON=$(abspath .build/s3/bin/python)
+
 # The integration tests run the release, as it is deployed.
-test: build
+test: build .build/s3/bin/weed
 	@$(call install,$(RUN_PACKAGES) $(TEST_PACKAGES))
-	LPS_BIN_DIR=$(RELEASE_DIR) swift test --skip '$(ASYNC_TESTS)|^SoakTests'
-	LPS_BIN_DIR=$(RELEASE_DIR) swift test --skip-build --filter '$(ASYNC_TESTS)'
+	LPS_BIN_DIR=$(RELEASE_DIR) $(S3_ENV) swift test --skip '$(ASYNC_TESTS)|^SoakTests'
+	LPS_BIN_DIR=$(RELEASE_DIR) $(S3_ENV) swift test --skip-build --filter '$(ASYNC_TESTS)'
 
 # A mixed load through nginx for so long, with collections and scrubs, while workers are killed, reloaded and replaced:
 # nothing that was answered may be lost, and nothing may grow. Ends with a report.
@@ -98,9 +108,9 @@ soak: build
 	LPS_BIN_DIR=$(RELEASE_DIR) LPS_SOAK_MINUTES=$(MINUTES) swift test --filter '^SoakTests'
 
 # The tests of failing system calls and of kills, with every call and every error where 'make test' takes samples.
-faults: build
+faults: build .build/s3/bin/weed
 	@$(call install,$(RUN_PACKAGES) $(TEST_PACKAGES))
-	LPS_EVERY_POINT=1 LPS_BIN_DIR=$(RELEASE_DIR) swift test --filter '^IntegrationTests\..*(Fault|Killed|Crash)'
+	LPS_EVERY_POINT=1 LPS_BIN_DIR=$(RELEASE_DIR) $(S3_ENV) swift test --filter '^IntegrationTests\..*(Fault|Killed|Crash)'
 
 # With a real Temporal server, its command line, its Web UI in a browser, and its Python SDK.
 e2e: build
