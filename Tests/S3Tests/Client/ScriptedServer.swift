@@ -115,11 +115,14 @@ final class ScriptedServer: @unchecked Sendable {
             let steps = script(number, request)
             if !steps.contains(where: { if case .takeBody = $0 { true } else { false } }) {
                 takeBody(connection, &request, &received)
+                lock.withLock { taken[number] = request }
             }
             for step in steps {
                 switch step {
                 case .send(let bytes): send(connection, bytes)
-                case .takeBody: takeBody(connection, &request, &received)
+                case .takeBody:
+                    takeBody(connection, &request, &received)
+                    lock.withLock { taken[number] = request }
                 case .close: return
                 case .reset:
                     var hard = linger(l_onoff: 1, l_linger: 0)
@@ -130,7 +133,6 @@ final class ScriptedServer: @unchecked Sendable {
                     return
                 }
             }
-            lock.withLock { taken[number] = request }
         }
     }
 
@@ -143,7 +145,8 @@ final class ScriptedServer: @unchecked Sendable {
                 var headers: [String: String] = [:]
                 for line in lines.dropFirst() {
                     let parts = line.split(separator: ":", maxSplits: 1).map(String.init)
-                    headers[parts[0].lowercased()] = parts.count > 1 ? parts[1].trimmingCharacters(in: .whitespaces) : ""
+                    headers[parts[0].lowercased()] =
+                        parts.count > 1 ? parts[1].trimmingCharacters(in: .whitespaces) : ""
                 }
                 return Request(line: String(lines[0].dropLast(" HTTP/1.1".count)), headers: headers)
             }
@@ -177,7 +180,7 @@ final class ScriptedServer: @unchecked Sendable {
 }
 
 /// A listener on a free port of the loopback address.
-func listenOnLoopback() throws -> (descriptor: Int32, port: UInt16) {
+func listenOnLoopback(backlog: Int32 = 128) throws -> (descriptor: Int32, port: UInt16) {
     let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
     var address = sockaddr_in()
     address.sin_family = sa_family_t(AF_INET)
@@ -185,7 +188,7 @@ func listenOnLoopback() throws -> (descriptor: Int32, port: UInt16) {
     var length = socklen_t(MemoryLayout<sockaddr_in>.size)
     let status = withUnsafeMutablePointer(to: &address) {
         $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { address in
-            bind(descriptor, address, length) == 0 && listen(descriptor, 128) == 0
+            bind(descriptor, address, length) == 0 && listen(descriptor, backlog) == 0
                 && getsockname(descriptor, address, &length) == 0
         }
     }

@@ -87,7 +87,8 @@ struct XMLTests {
     }
 
     @Test(arguments: [
-        "", "<Error/>", "<Error><Code/></Error>", "<html><Code>NoSuchKey</Code></html>", "<Error><Code>NoSuchKey</Code>",
+        "", "<Error/>", "<Error><Code/></Error>", "<html><Code>NoSuchKey</Code></html>",
+        "<Error><Code>NoSuchKey</Code>",
         "<a><Error><Code>NoSuchKey</Code></Error></a>",
     ])
     func `What is no whole error of S3 is none`(body: String) {
