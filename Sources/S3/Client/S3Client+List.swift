@@ -11,7 +11,7 @@ extension S3Client {
         while true {
             let next: ListPage
             do throws(AttemptFailure) {
-                let request = listRequest(prefix, most: nil, after: position)
+                let request = listRequest(prefix, most: limits.pageSize, after: position)
                 next = try retrying { () throws(AttemptFailure) in try page(request) }
                 try check(next, prefix)
             } catch {

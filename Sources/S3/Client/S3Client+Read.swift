@@ -61,22 +61,25 @@ extension S3Client {
             answer = try send(request) { head, piece in
                 guard head.status == 200 || head.status == 206 else { return nil }
                 var current = try body ?? RangeBody(head, rest)
-                body = current
                 if reading.entityTag == nil { reading.entityTag = head["etag"] }
-                guard let wanted = try current.wanted(piece) else { return .goOn }
+                let wanted = try current.wanted(piece)
                 body = current
+                guard let wanted else { return .goOn }
                 reading.position += UInt64(wanted.count)
                 try take(wanted)
                 return reading.position == rest.upperBound && current.isLongerThanRange ? .enough : .goOn
             }
         } catch .caller(let error as RangeBody.Failure) {
-            throw error.isOfObject
-                ? .engine(failure(.refused, operation, error.description), .none)
-                : malformed(operation, error.description)
+            throw wrongRange(error, operation)
         }
         switch answer.status {
         case 200, 206:
             guard reading.position < rest.upperBound else { return }
+            do throws(RangeBody.Failure) {
+                if body == nil { _ = try RangeBody(answer.head, rest) }
+            } catch {
+                throw wrongRange(error, operation)
+            }
             throw .engine(
                 failure(.cutOff, operation, "the answer ended at byte \(reading.position)", mayPass: true),
                 .again(after: .zero)
@@ -85,5 +88,10 @@ extension S3Client {
             throw .engine(failure(.cutOff, operation, "412: the object has changed meanwhile", mayPass: true), .none)
         default: throw refusal(answer, operation)
         }
+    }
+
+    private func wrongRange(_ error: RangeBody.Failure, _ operation: String) -> AttemptFailure {
+        error.isOfObject
+            ? .engine(failure(.refused, operation, error.description), .none) : malformed(operation, error.description)
     }
 }

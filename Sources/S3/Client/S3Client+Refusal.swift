@@ -52,7 +52,7 @@ extension S3Client {
         "ConditionalRequestConflict", "Busy", "RequestLimitExceeded", "Throttling", "ThrottlingException",
         "RequestThrottled", "TooManyRequests",
     ]
-    private static let busyStatuses: Set = [408, 425, 429, 500, 502, 503, 504]
+    static let busyStatuses: Set = [408, 425, 429, 500, 502, 503, 504]
 
     private func skew(_ answer: S3Answer, _ error: ErrorAnswer?) -> String {
         guard let engine = error.flatMap({ unixSeconds(ofTimestamp: $0.serverTime) }) ?? answer.head.date("date") else {

@@ -28,7 +28,7 @@ extension S3Client {
                     return try object(key, answer.head, size: answer.head.number("content-length"), operation)
                 }
                 // Nothing that a body could tell would change these.
-                if answer.status >= 500 || answer.status == 429 { throw refusal(answer, operation) }
+                if Self.busyStatuses.contains(answer.status) { throw refusal(answer, operation) }
                 return try firstByte(key)
             }
         } catch {

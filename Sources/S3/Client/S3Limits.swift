@@ -13,6 +13,8 @@ public struct S3Limits: Sendable {
     public var longestBackoff: Duration = .seconds(5)
     /// How long any request may take.
     var total: Duration?
+    /// How many objects a page of a listing may have; `nil`: as the engine likes it.
+    var pageSize: Int?
 
     /// The defaults.
     public init() {}

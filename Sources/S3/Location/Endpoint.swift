@@ -53,7 +53,7 @@ struct Endpoint: Equatable {
         guard rest.isEmpty || rest.first == UInt8(ascii: ":"), let port = Self.port(rest.dropFirst()) else {
             return nil
         }
-        self.port = port == (isTLS ? 443 : 80) || rest.isEmpty ? nil : port
+        self.port = port == 0 || port == (isTLS ? 443 : 80) ? nil : port
         if authority.first == UInt8(ascii: "["), address(AF_INET6, bytes: 16) == nil { return nil }
     }
 

@@ -57,9 +57,8 @@ extension S3Location {
 
     private static func prefix(_ text: ArraySlice<UInt8>) throws(S3LocationError) -> [UInt8] {
         let expected = "expected up to 512 bytes of UTF-8, without empty, '.' and '..' segments and control characters"
-        var text = text
-        if text.last == UInt8(ascii: "/") { text.removeLast() }
         guard !text.isEmpty else { return [] }
+        let text = text.last == UInt8(ascii: "/") ? text.dropLast() : text
         guard let prefix = PercentEncoding.decodeStrictly(text) else {
             throw S3LocationError("the prefix is '\(printable(text))': a '%' is not followed by two hex digits")
         }
@@ -102,7 +101,8 @@ extension S3Location {
 
     private static func endpoint(ofAWS region: String) throws(S3LocationError) -> Endpoint {
         let domain = region.utf8.starts(with: "cn-".utf8) ? "amazonaws.com.cn" : "amazonaws.com"
-        guard let endpoint = Endpoint(parsing: "https://s3.\(region).\(domain)") else {
+        let isLabel = region.utf8.allSatisfy { isLetterOrDigit($0) || $0 == UInt8(ascii: "-") }
+        guard isLabel, let endpoint = Endpoint(parsing: "https://s3.\(region).\(domain)") else {
             throw S3LocationError("the region is '\(region)', expected one of AWS's, or endpoint=… in the store's URL")
         }
         return endpoint

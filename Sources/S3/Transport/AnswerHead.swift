@@ -3,6 +3,8 @@ import CCurl
 /// Status and headers of an answer.
 struct AnswerHead {
     private(set) var status = 0
+    /// Whether its end has come.
+    private(set) var isComplete = false
     /// Names in lower case.
     private var headers: [(name: String, value: String)] = []
     private var size = 0
@@ -33,6 +35,7 @@ struct AnswerHead {
         }
         size += line.count
         guard size <= 64 * 1024, headers.count < 256 else { return false }
+        if line.elementsEqual("\r\n".utf8) || line.elementsEqual("\n".utf8) { isComplete = true }
         guard let colon = line.firstIndex(of: UInt8(ascii: ":")) else { return true }
         let value = Self.trimmed(line[(colon + 1)...])
         headers.append((String(decoding: line[..<colon], as: UTF8.self).lowercased(), value))

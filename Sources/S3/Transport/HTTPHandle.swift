@@ -60,7 +60,11 @@ final class HTTPHandle {
             return curl_easy_perform(handle)
         }
         if let failure = exchange.failure { throw failure }
-        if code == CURLE_OK || exchange.hasEnough { return }
+        if code == CURLE_OK || exchange.hasEnough {
+            // libcurl takes the end of a connection for that of the head.
+            guard exchange.head.isComplete else { throw TransportError(.cutOff, "the answer ended within its head") }
+            return
+        }
         var error = TransportError(code, String(cString: message))
         error.head = exchange.head
         throw error
@@ -83,7 +87,8 @@ final class HTTPHandle {
         try check(curl_set_number(handle, CURLOPT_LOW_SPEED_TIME, max(1, limits.stallTime.milliseconds / 1000)))
         if let total = limits.total { try check(curl_set_number(handle, CURLOPT_TIMEOUT_MS, total.milliseconds)) }
         try check(curl_set_number(handle, CURLOPT_UPLOAD_BUFFERSIZE, 512 * 1024))
-        try check(curl_set_number(handle, CURLOPT_BUFFERSIZE, 128 * 1024))
+        // Refused where a failed request has left its buffer, which is of this size.
+        curl_set_number(handle, CURLOPT_BUFFERSIZE, 128 * 1024)
         try check(curl_set_text(handle, CURLOPT_USERAGENT, "large-payload-service"))
         if let authorities = Self.authorities { try check(curl_set_text(handle, CURLOPT_CAINFO, authorities)) }
     }
