@@ -99,7 +99,7 @@ import Testing
         let server = try LoopbackServer { _ in
             if endpoint.count == 1 {
                 isAsked.signal()
-                mayAnswer.wait()
+                _ = mayAnswer.wait(timeout: .now() + 10)
             }
             return endpoint.document()
         }
