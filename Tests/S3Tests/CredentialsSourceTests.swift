@@ -142,6 +142,24 @@ import Testing
         #expect(aws.failure() == "\(aws.credentialsFile), line \(line): expected \(expected)")
     }
 
+    @Test func `Any text is a file of settings or an error of one line without it`() {
+        var random = SplitMix64(state: 7)
+        let pieces = [
+            "[", "]", "default", "\n", "\r", " ", "\t", "=", "#", ";", "hunter2", "\u{0}", "é", "aws_access_key_id",
+        ]
+        for _ in 0..<5000 {
+            let count = Int.random(in: 0...12, using: &random)
+            let text = (0..<count).map { _ in pieces.randomElement(using: &random) ?? "" }.joined()
+            var message = ""
+            do {
+                _ = try INIFile(Array(text.utf8), path: "file")
+            } catch {
+                message = "\(error)"
+            }
+            #expect(!message.contains("hunter2") && !message.contains { $0.isNewline })
+        }
+    }
+
     @Test func `Refuses a file without end, and settings that can't be in a header`() throws {
         let aws = try AWSFixture()
         aws["AWS_SHARED_CREDENTIALS_FILE"] = "/dev/zero"
