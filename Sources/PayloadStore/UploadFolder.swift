@@ -76,14 +76,19 @@ public final class UploadFolder: Sendable {
         return String(cString: resolved)
     }
 
-    /// Makes sure that files can be made in it.
+    /// Makes sure that it is still what its path leads to, and that files can be made in it.
     ///
-    /// - Throws: ``StoreError`` with code `notWritable`.
+    /// - Throws: ``StoreError`` with code `notWritable`, or `missing`.
     public func checkWritable() throws(StoreError) {
         do {
-            try systemCall("write to \(name)") { faccessat(descriptor.rawValue, ".", W_OK | X_OK, AT_EACCESS) }
+            try systemCall("write to \(name)") { faccessat(AT_FDCWD, path, W_OK | X_OK, AT_EACCESS) }
         } catch {
             throw StoreError(.notWritable, error.action, errno: error.errno)
+        }
+        var status = stat()
+        try systemCall("stat \(name)") { stat(path, &status) }
+        guard FileStatus(status).identity == (try descriptor.status(name).identity) else {
+            throw StoreError(.missing, "\(name) is another folder than at the start")
         }
     }
 }
