@@ -85,12 +85,12 @@ struct GetEndpoint {
         switch try payload.handOver() {
         case .file(let path):
             return [("X-Accel-Redirect", "\(prefix)/\(PercentEncoding.encodePath(path.utf8))")]
-        case .request(let target, let host):
+        case .request(let target, let headers):
             let isPart = if case .part = range { payload.size > Self.wholeForRange } else { false }
             return [
                 ("X-Accel-Redirect", "\(prefix)/\(isPart ? "s3-ranges" : "s3")/\(digest.hex)"),
-                ("X-LPS-S3-Target", target), ("X-LPS-S3-Host", host),
-            ]
+                ("X-LPS-S3-Target", target),
+            ] + headers.map { ("X-LPS-S3-\($0.name)", $0.value) }
         }
     }
 

@@ -57,7 +57,7 @@ public protocol PayloadContent: Sendable {
 public enum HandOver: Sendable {
     /// The file at this path, relative to the store's root.
     case file(String)
-    /// What an engine answers to a GET of this target (path and query, as they are sent), with this `Host`. Whoever has the
-    /// target can read the payload for some minutes.
-    case request(target: String, host: String)
+    /// What an engine answers to a GET of this target (path and query, as they go on the wire) with these header fields,
+    /// whose names are in lower case. Whoever has them can read the payload for some minutes.
+    case request(target: String, headers: [(name: String, value: String)])
 }

@@ -3,9 +3,6 @@ import PayloadStore
 import S3
 
 extension S3Store {
-    /// Seconds for which a web server may fetch a payload that it was told to send. As long as the engine lets clocks differ.
-    static let handOverLifetime = 900
-
     public func open(_ key: PayloadKey) throws(StoreError) -> StoredPayload? {
         let object = objectKey(key)
         if let size = sizes[key] { return payload(key, object, size) }
@@ -38,9 +35,7 @@ private struct ObjectContent: PayloadContent {
     }
 
     func handOver() throws(StoreError) -> HandOver {
-        let target = try translating { () throws(S3Error) in
-            try store.client.presignedGet(object, lifetime: S3Store.handOverLifetime)
-        }
-        return .request(target: target, host: store.client.location.host)
+        let request = try translating { () throws(S3Error) in try store.client.signedGet(object) }
+        return .request(target: request.target, headers: request.headers)
     }
 }
