@@ -9,7 +9,7 @@ WORKERS ?= 2
 # The Web UI of 'temporal server start-dev'.
 CODEC_ORIGINS ?= http://localhost:8233 http://127.0.0.1:8233
 
-BUILD_PACKAGES := libfcgi-dev pkg-config
+BUILD_PACKAGES := libfcgi-dev libcurl4-openssl-dev libexpat1-dev pkg-config
 RUN_PACKAGES := nginx spawn-fcgi multiwatch openssl curl
 TEST_PACKAGES := binutils libarchive-tools strace systemd time
 S3_PACKAGES := python3 python3-venv

@@ -15,7 +15,7 @@ import Testing
 
     private func answer(_ path: [UInt8], _ length: UInt64?, _ store: PayloadStore? = nil) -> StoreError? {
         do throws(StoreError) {
-            try (store ?? fixture.store).checkRoom(forUnwritten: path, length: length)
+            try (store ?? fixture.store).uploads.checkRoom(forUnwritten: path, length: length)
             return nil
         } catch {
             return error

@@ -408,11 +408,14 @@ package final class Stack: @unchecked Sendable {
         return listed.output.split(separator: "\n").map(String.init).sorted()
     }
 
-    /// Runs the operator's tool on the store.
-    package func lps(_ command: String, _ arguments: String...) throws -> (status: Int32, output: String) {
+    /// Runs `lps` on the store.
+    package func lps(_ arguments: String...) throws -> (status: Int32, output: String) { try lps(arguments) }
+
+    /// Runs `lps` on the store.
+    package func lps(_ arguments: [String]) throws -> (status: Int32, output: String) {
         try run(
             Project.binary("lps"),
-            [command, "--store", storePlace] + arguments,
+            [arguments[0], "--store", storePlace] + arguments.dropFirst(),
             environment: engine?.environment ?? [:]
         )
     }
