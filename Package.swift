@@ -23,10 +23,12 @@ let package = Package(
     targets: [
         .systemLibrary(name: "CFastCGI", pkgConfig: "fcgi", providers: [.apt(["libfcgi-dev"])]),
         .systemLibrary(name: "CLinux"),
+        .systemLibrary(name: "CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
+        .systemLibrary(name: "CExpat", pkgConfig: "expat", providers: [.apt(["libexpat1-dev"])]),
         .target(
             name: "FastCGI",
             dependencies: [
-                "CFastCGI", "CLinux",
+                "CFastCGI", "CLinux", "SystemCalls",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "SystemPackage", package: "swift-system"),
             ]
@@ -40,6 +42,13 @@ let package = Package(
             dependencies: [
                 "CLinux", "PayloadKey", "SystemCalls",
                 .product(name: "Logging", package: "swift-log"),
+                .product(name: "SystemPackage", package: "swift-system"),
+            ]
+        ),
+        .target(
+            name: "S3Store",
+            dependencies: [
+                "PayloadKey", "PayloadStore", "S3", .product(name: "Logging", package: "swift-log"),
                 .product(name: "SystemPackage", package: "swift-system"),
             ]
         ),
@@ -67,6 +76,15 @@ let package = Package(
             name: "SystemCalls",
             dependencies: [.product(name: "SystemPackage", package: "swift-system")]
         ),
+        .target(
+            name: "S3",
+            dependencies: [
+                "CCurl", "CExpat", "PayloadKey", "SystemCalls",
+                .product(name: "Crypto", package: "swift-crypto"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "SystemPackage", package: "swift-system"),
+            ]
+        ),
         .target(name: "Version"),
         .target(name: "Scoreboard", dependencies: ["CLinux", "SystemCalls"]),
         .target(
@@ -79,8 +97,9 @@ let package = Package(
         .executableTarget(
             name: "lps-worker",
             dependencies: [
-                "ByteSize", "EnvironmentFile", "FastCGI", "PayloadService", "PayloadStore", "Scoreboard", "StorePolicy",
-                "SystemCalls", "Version",
+                "ByteSize", "EnvironmentFile", "FastCGI", "PayloadKey", "PayloadService", "PayloadStore", "Scoreboard",
+                "StorePolicy",
+                "S3", "S3Store", "SystemCalls", "Version",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "SystemPackage", package: "swift-system"),
@@ -89,7 +108,8 @@ let package = Package(
         .executableTarget(
             name: "lps",
             dependencies: [
-                "ByteSize", "PayloadKey", "PayloadStore", "StorePolicy", "TarArchive", "Version",
+                "ByteSize", "PayloadKey", "PayloadStore", "S3", "S3Store", "StorePolicy", "SystemCalls", "TarArchive",
+                "Version",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "SystemPackage", package: "swift-system"),
@@ -132,6 +152,11 @@ let package = Package(
         ),
         .testTarget(name: "EnvironmentFileTests", dependencies: ["EnvironmentFile"]),
         .testTarget(name: "ScoreboardTests", dependencies: ["Scoreboard", "TestSupport"]),
+        .testTarget(
+            name: "S3Tests",
+            dependencies: ["S3", "TestSupport", .product(name: "Logging", package: "swift-log")],
+            exclude: ["botocore_vectors.json", "botocore_vectors.py", "requirements.txt"]
+        ),
         .testTarget(name: "WorkerTests", dependencies: ["ByteSize", "lps-worker"]),
         .testTarget(name: "TarArchiveTests", dependencies: ["TarArchive", "TestSupport"]),
         .testTarget(

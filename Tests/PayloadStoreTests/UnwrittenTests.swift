@@ -41,7 +41,7 @@ import Testing
             #expect(answer(path, 3, full)?.code == .noSpace)
         }
         // What is missing counts, not what is written already.
-        let free = try fixture.store.space().free
+        let free = try fixture.store.uploads.space().free
         let nearlyFull = try PayloadStore(path: fixture.path, reserve: free / 2, logger: fixture.log.logger)
         #expect(
             try answer(fixture.upload([1, 2, 3]), 3 + free, nearlyFull)?.description.contains("would touch") == true

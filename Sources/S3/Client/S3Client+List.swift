@@ -1,0 +1,94 @@
+extension S3Client {
+    /// Lists what begins with a prefix, page by page (ListObjectsV2), as the engine names it: SeaweedFS leaves out a
+    /// slash at a key's start. No page is held while the next is asked for.
+    ///
+    /// - Parameters:
+    ///   - prefix: of whole keys. SeaweedFS finds nothing for a lone slash.
+    ///   - visit: gets each object. What it throws ends the listing, and is thrown.
+    /// - Throws: ``S3Error``, or what `visit` throws.
+    public func list(prefix: [UInt8], _ visit: (S3Object) throws -> Void) throws {
+        var position = ListPosition.start
+        while true {
+            let next: ListPage
+            do throws(AttemptFailure) {
+                let request = listRequest(prefix, most: limits.pageSize, after: position)
+                next = try retrying { () throws(AttemptFailure) in try page(request) }
+                try check(next, prefix)
+            } catch {
+                throw error.error
+            }
+            for object in next.objects { try visit(object) }
+            guard next.isTruncated else { return }
+            let following = ListPosition(after: next)
+            guard let following, following != position else {
+                throw malformed("listing", "a page that has a next one, and does not say where").error
+            }
+            position = following
+        }
+    }
+
+    func listRequest(_ prefix: [UInt8], most: Int?, after position: ListPosition) -> S3Request {
+        var query = [("list-type", "2"), ("encoding-type", "url"), ("prefix", String(decoding: prefix, as: UTF8.self))]
+        if let most { query.append(("max-keys", String(most))) }
+        switch position {
+        case .start: break
+        case .token(let token): query.append(("continuation-token", token))
+        case .key(let key): query.append(("start-after", key))
+        }
+        return S3Request(
+            operation: "listing",
+            method: "GET",
+            path: location.bucketPath,
+            query: query.map { (name: $0.0, value: $0.1) }
+        )
+    }
+
+    func page(_ request: S3Request) throws(AttemptFailure) -> ListPage {
+        let answer = try send(request, keeping: Self.longestPage)
+        guard answer.status == 200 else { throw refusal(answer, request.operation) }
+        if let error = ErrorAnswer(answer.body.bytes) { throw refusal(answer, request.operation, error) }
+        guard !answer.body.isCut else { throw malformed(request.operation, "a page of over 4 MiB") }
+        do throws(XMLError) {
+            return try ListPage(answer.body.bytes)
+        } catch {
+            throw malformed(request.operation, error.description)
+        }
+    }
+
+    /// Engines that leave out slashes must not be taken for such that ignore the prefix.
+    private func check(_ page: ListPage, _ prefix: [UInt8]) throws(AttemptFailure) {
+        let prefix = Self.withSingleSlashes(prefix)
+        for object in page.objects where !Self.withSingleSlashes(object.key).starts(with: prefix) {
+            throw malformed("listing", "a key that does not begin with the prefix that was asked for")
+        }
+    }
+
+    /// A key as SeaweedFS keeps it.
+    static func withSingleSlashes(_ key: [UInt8]) -> [UInt8] {
+        var single: [UInt8] = []
+        single.reserveCapacity(key.count)
+        let slash = UInt8(ascii: "/")
+        for byte in key where byte != slash || (single.last ?? slash) != slash { single.append(byte) }
+        return single
+    }
+}
+
+/// Where a page of a listing begins.
+enum ListPosition: Equatable {
+    case start
+    case token(String)
+    /// Behind a key.
+    case key(String)
+
+    /// Behind a page; `nil` when it does not say.
+    init?(after page: ListPage) {
+        // SeaweedFS's token is a key, in which U+FFFD is in place of what XML can't name: it would skip others.
+        if !page.nextToken.isEmpty, !page.nextToken.unicodeScalars.contains("\u{FFFD}") {
+            self = .token(page.nextToken)
+        } else if let last = page.objects.last, let key = String(validating: last.key, as: UTF8.self) {
+            self = .key(key)
+        } else {
+            return nil
+        }
+    }
+}

@@ -1,0 +1,103 @@
+import Glibc
+import Logging
+import PayloadKey
+
+/// A client of one bucket, for threads that wait.
+///
+/// Safe to use from many threads: each has its own connection, which is kept for its next request. Requests that fail
+/// for what may pass are sent again, as ``S3Limits`` says.
+public final class S3Client: Sendable {
+    /// Where the bucket is.
+    public let location: S3Location
+    let credentials: any CredentialsSource
+    let limits: S3Limits
+    let logger: Logger
+    let signer: SigV4Signer
+    /// Unix seconds.
+    let now: @Sendable () -> Int
+
+    /// Makes a client; connects to nothing yet.
+    public convenience init(
+        _ location: S3Location,
+        credentials: any CredentialsSource,
+        limits: S3Limits = S3Limits(),
+        logger: Logger
+    ) {
+        self.init(location, credentials: credentials, limits: limits, logger: logger, now: { time(nil) })
+    }
+
+    init(
+        _ location: S3Location,
+        credentials: any CredentialsSource,
+        limits: S3Limits,
+        logger: Logger,
+        now: @escaping @Sendable () -> Int
+    ) {
+        self.location = location
+        self.credentials = credentials
+        self.limits = limits
+        self.logger = logger
+        signer = SigV4Signer(region: location.region)
+        self.now = now
+    }
+
+    /// Does something again until it succeeds, its failure is one that does not pass, or the time for it has passed.
+    ///
+    /// - Parameter hasProgressed: whether something has come since it was last asked, so that the time begins anew.
+    func retrying<Result>(
+        hasProgressed: () -> Bool = { false },
+        _ attempt: () throws(AttemptFailure) -> Result
+    ) throws(AttemptFailure) -> Result {
+        var backoff = Backoff(limits)
+        var hasOtherCredentials = false
+        while true {
+            let failure: AttemptFailure
+            do throws(AttemptFailure) {
+                return try attempt()
+            } catch {
+                failure = error
+            }
+            if hasProgressed() { backoff.restart() }
+            guard case .engine(let error, let remedy) = failure else { throw failure }
+            switch remedy {
+            case .none: throw failure
+            case .again(let least):
+                guard let wait = backoff.next(atLeast: least) else { throw failure }
+                logger.info("\(error); again in \(wait.milliseconds) ms")
+                wait.sleep()
+            case .otherCredentials(let refused):
+                guard !hasOtherCredentials, try areOther(than: refused) else { throw failure }
+                hasOtherCredentials = true
+                logger.info("\(error); again with other credentials")
+            }
+        }
+    }
+
+    private func areOther(than refused: Credentials) throws(AttemptFailure) -> Bool {
+        credentials.refusedByEngine(refused)
+        let other = try currentCredentials("credentials")
+        return other.accessKey != refused.accessKey || other.secretKey != refused.secretKey
+            || other.sessionToken != refused.sessionToken
+    }
+
+    func currentCredentials(_ operation: String) throws(AttemptFailure) -> Credentials {
+        do {
+            return try credentials.credentials()
+        } catch {
+            let isPassing = error.mayPass
+            throw .engine(
+                failure(.credentials, operation, error.description, mayPass: isPassing),
+                isPassing ? .again(after: .zero) : .none
+            )
+        }
+    }
+
+    /// An error of an operation, with the bucket and its host.
+    func failure(_ code: S3Error.Code, _ operation: String, _ text: String, mayPass: Bool = false) -> S3Error {
+        S3Error(
+            code,
+            "bucket \(location.bucket) at \(location.host): \(operation): \(printable(text.utf8))",
+            mayPass: mayPass
+        )
+    }
+}

@@ -1,0 +1,21 @@
+/// How long a client waits for its engine.
+public struct S3Limits: Sendable {
+    /// For a connection, with the look-up of the host's name and TLS.
+    public var connectTimeout: Duration = .seconds(5)
+    /// How long nothing may come or go before a request is given up, in whole seconds.
+    public var stallTime: Duration = .seconds(30)
+    /// How long after an operation's begin its requests are sent again. A read counts from the last byte that came. What
+    /// was begun by then goes on.
+    public var retryFor: Duration = .seconds(20)
+    /// Each wait is a random part of this, doubled for each try.
+    public var backoff: Duration = .milliseconds(100)
+    /// The longest wait that an engine has not asked for.
+    public var longestBackoff: Duration = .seconds(5)
+    /// How long any request may take.
+    var total: Duration?
+    /// How many objects a page of a listing may have; `nil`: as the engine likes it.
+    var pageSize: Int?
+
+    /// The defaults.
+    public init() {}
+}

@@ -1,0 +1,46 @@
+import PayloadKey
+
+extension Credentials {
+    /// Bytes that an endpoint's answer may have.
+    static let documentLimit = 64 * 1024
+    private static let documentNames = ["AccessKeyId", "SecretAccessKey", "Token", "Expiration", "Code"]
+
+    /// Reads what the endpoints of containers and instances answer: a JSON object with `AccessKeyId`, `SecretAccessKey`,
+    /// `Token` and `Expiration`.
+    ///
+    /// - Parameter source: for messages, which never hold what was answered.
+    init(document: [UInt8], from source: String) throws(CredentialsError) {
+        var values: [String: [UInt8]] = [:]
+        guard document.count <= Self.documentLimit else {
+            throw CredentialsError("\(source) answered over \(Self.documentLimit) bytes", mayPass: true)
+        }
+        do {
+            var reader = JSONReader(document)
+            try reader.skipWhitespace()
+            try reader.object { reader, name in
+                let name = String(decoding: name, as: UTF8.self)
+                guard Self.documentNames.contains(name) else { return try reader.skip() }
+                if try !reader.null() { values[name] = try reader.string() }
+            }
+            try reader.end()
+        } catch {
+            throw CredentialsError("\(source) did not answer credentials in JSON: \(error)", mayPass: true)
+        }
+        if let code = values["Code"], !code.elementsEqual("Success".utf8) {
+            throw CredentialsError("\(source) answered '\(printable(code))' in the place of credentials", mayPass: true)
+        }
+        var expiration: Int?
+        if let text = values["Expiration"] {
+            expiration = unixSeconds(ofTimestamp: String(decoding: text, as: UTF8.self))
+            guard expiration != nil else {
+                throw CredentialsError("\(source) answered an Expiration that is no time in UTC", mayPass: true)
+            }
+        }
+        try self.init(
+            accessKey: ("AccessKeyId of \(source)", values["AccessKeyId"]),
+            secretKey: ("SecretAccessKey of \(source)", values["SecretAccessKey"]),
+            sessionToken: ("Token of \(source)", values["Token"]),
+            expiration: expiration
+        )
+    }
+}

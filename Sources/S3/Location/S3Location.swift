@@ -1,0 +1,66 @@
+import PayloadKey
+
+/// Where payloads are kept in an engine that speaks the S3 API:
+/// `s3://BUCKET[/PREFIX]?endpoint=…&region=…&path-style=…&storage-class=…&sse=…&sse-kms-key-id=…`
+///
+/// Without an endpoint, it is AWS's of the region (`https://s3.REGION.amazonaws.com`), and the bucket is part of the
+/// host's name; with one, the bucket is part of the path, unless `path-style=false`. On AWS, too, the bucket is part
+/// of the path when no certificate would match it (a name with dots), or when it can't be a host's name (as older
+/// buckets' names).
+public struct S3Location: Sendable, Equatable {
+    /// How the engine encrypts new objects.
+    public struct Encryption: Sendable, Equatable {
+        /// `x-amz-server-side-encryption`: `AES256`, `aws:kms` or `aws:kms:dsse`.
+        public let algorithm: String
+        /// `x-amz-server-side-encryption-aws-kms-key-id`.
+        public let kmsKeyID: String?
+    }
+
+    /// The bucket's name.
+    public let bucket: String
+    /// What stands before a payload's key in an object's key: empty, or without a slash at its start and its end.
+    public let prefix: [UInt8]
+    /// Whether the endpoint is HTTPS.
+    public let isTLS: Bool
+    /// As in the `Host` header: with the port when it is not the scheme's own, and with the bucket when that is not
+    /// part of the path.
+    public let host: String
+    /// The region that requests are signed for.
+    public let region: String
+    /// Whether the bucket is part of the path.
+    public let isPathStyle: Bool
+    /// `x-amz-storage-class` of new objects.
+    public let storageClass: String?
+    /// How the engine is to encrypt new objects; `nil`: as the bucket says.
+    public let encryption: Encryption?
+
+    /// Scheme and host, without a slash at the end.
+    public var origin: String { (isTLS ? "https://" : "http://") + host }
+
+    /// The path of requests for the bucket itself.
+    public var bucketPath: String { isPathStyle ? "/" + bucket : "/" }
+
+    /// The key of the object that holds a payload.
+    ///
+    /// - Parameter payloadKey: begins with a slash.
+    public func objectKey(of payloadKey: [UInt8]) -> [UInt8] { prefix + payloadKey }
+
+    /// The path of requests for an object, as it is signed and as it goes on the wire: each byte but slashes and the
+    /// unreserved characters percent-encoded; nothing is left out, neither a slash after another nor a dot segment.
+    ///
+    /// - Parameter key: the object's whole key, with the prefix.
+    public func path(of key: [UInt8]) -> String {
+        (isPathStyle ? "/\(bucket)/" : "/") + PercentEncoding.encodePath(key)
+    }
+}
+
+/// Why a text names no place in an S3 engine: one line that names the value and what is expected. What may be a secret
+/// is not in it.
+public struct S3LocationError: Error, Sendable, Equatable, CustomStringConvertible {
+    /// The line.
+    public let description: String
+
+    init(_ description: String) {
+        self.description = description
+    }
+}

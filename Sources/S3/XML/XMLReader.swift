@@ -1,0 +1,107 @@
+import CExpat
+
+/// Why a text is not the XML that an S3 engine writes.
+struct XMLError: Error, Equatable {
+    let description: String
+}
+
+/// Reads a small XML document, and calls `ended` at the end of each element, with the names of those around it and its
+/// own, and with the text behind its last child.
+///
+/// A document type, and with it any entity of the document's own, is refused; so are more levels and longer texts than
+/// answers have. The document itself is bounded by who received it.
+///
+/// - Throws: `XMLError`, or what `ended` throws.
+func readXML(
+    _ document: [UInt8],
+    _ ended: (_ path: [String], _ text: [UInt8]) throws(XMLError) -> Void
+) throws(XMLError) {
+    // `nil`: the encoding that the document names; expat gives UTF-8 for each that it knows.
+    guard let parser = XML_ParserCreate(nil) else { throw XMLError(description: "no memory for a parser") }
+    defer { XML_ParserFree(parser) }
+    let failure: XMLError? = withoutActuallyEscaping(ended) { ended in
+        let reading = XMLReading(parser, ended)
+        return withExtendedLifetime(reading) { () -> XMLError? in
+            reading.connect()
+            let status = document.withUnsafeBytes { bytes in
+                XML_Parse(parser, bytes.baseAddress?.assumingMemoryBound(to: CChar.self), Int32(bytes.count), 1)
+            }
+            if let failure = reading.failure { return failure }
+            if status == XML_STATUS_OK { return nil }
+            let message = XML_ErrorString(XML_GetErrorCode(parser)).map { String(cString: $0) } ?? "not well-formed"
+            return XMLError(description: "XML: \(message)")
+        }
+    }
+    if let failure { throw failure }
+}
+
+/// What expat's callbacks work on.
+private final class XMLReading {
+    static let deepest = 16
+    static let longestText = 64 * 1024
+
+    let parser: XML_Parser
+    let ended: ([String], [UInt8]) throws(XMLError) -> Void
+    var path: [String] = []
+    var text: [UInt8] = []
+    private(set) var failure: XMLError?
+
+    init(_ parser: XML_Parser, _ ended: @escaping ([String], [UInt8]) throws(XMLError) -> Void) {
+        self.parser = parser
+        self.ended = ended
+    }
+
+    /// Callbacks may still come after it (XML_StopParser in expat.h).
+    func stop(_ error: XMLError) {
+        guard failure == nil else { return }
+        failure = error
+        XML_StopParser(parser, XML_Bool(XML_FALSE))
+    }
+
+    func start(_ name: String) {
+        guard failure == nil else { return }
+        guard path.count < Self.deepest else { return stop(XMLError(description: "XML: over 16 levels")) }
+        path.append(name)
+        text.removeAll(keepingCapacity: true)
+    }
+
+    func append(_ piece: UnsafeRawBufferPointer) {
+        guard failure == nil else { return }
+        guard text.count + piece.count <= Self.longestText else {
+            return stop(XMLError(description: "XML: a text of over 64 KiB"))
+        }
+        text += piece
+    }
+
+    func end() {
+        guard failure == nil else { return }
+        do throws(XMLError) {
+            try ended(path, text)
+        } catch {
+            return stop(error)
+        }
+        path.removeLast()
+        text.removeAll(keepingCapacity: true)
+    }
+
+    func connect() {
+        XML_SetUserData(parser, Unmanaged.passUnretained(self).toOpaque())
+        XML_SetStartDoctypeDeclHandler(parser) { context, _, _, _, _ in
+            XMLReading.of(context)?.stop(XMLError(description: "XML: a document type"))
+        }
+        XML_SetElementHandler(
+            parser,
+            { context, name, _ in
+                if let name { XMLReading.of(context)?.start(String(cString: name)) }
+            },
+            { context, _ in XMLReading.of(context)?.end() }
+        )
+        XML_SetCharacterDataHandler(parser) { context, piece, count in
+            XMLReading.of(context)?.append(UnsafeRawBufferPointer(start: piece, count: Int(count)))
+        }
+    }
+
+    private static func of(_ context: UnsafeMutableRawPointer?) -> XMLReading? {
+        context.map { Unmanaged<XMLReading>.fromOpaque($0).takeUnretainedValue() }
+    }
+}

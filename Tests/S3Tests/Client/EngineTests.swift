@@ -1,0 +1,326 @@
+import Crypto
+import Foundation
+import Synchronization
+import SystemPackage
+import TestSupport
+import Testing
+
+@testable import S3
+
+@Suite(.engine) struct EngineTests {
+    let engine: SeaweedFS
+
+    init() throws { engine = try Engine.required() }
+
+    @Test func `An object is stored, described, read and deleted under a key that begins with a slash`() throws {
+        let client = try engine.client()
+        let payload = randomPayload(300_000)
+        let key = key("/blobs/ns/common/life:sha256+a=b c%2Fé")
+        let before = time(nil)
+        #expect(try client.put(key, payload) == .stored)
+        let object = try #require(try client.status(of: key))
+        #expect(object.size == 300_000)
+        #expect((before - 1...time(nil) + 1).contains(object.lastModified))
+        #expect(try client.contents(of: key, 0..<300_000) == payload)
+        #expect(try client.contents(of: key, 17..<40_001) == Array(payload[17..<40_001]))
+        let failed = try client.delete([key])
+        #expect(failed.isEmpty)
+        #expect(try client.status(of: key) == nil)
+        let error = try failure { try client.read(key, 0..<1) { _ in } }
+        #expect(error.code == .noSuchKey)
+    }
+
+    @Test func `An empty object is stored and described`() throws {
+        let client = try engine.client()
+        #expect(try client.put(key("/blobs/empty"), []) == .stored)
+        #expect(try client.status(of: key("/blobs/empty"))?.size == 0)
+        #expect(try client.contents(of: key("/blobs/empty"), 0..<0) == [])
+    }
+
+    @Test func `Of many uploads of an absent key at once, one stores it`() throws {
+        let client = try engine.client()
+        let outcomes = Mutex<[S3Client.PutOutcome]>([])
+        let key = key("/blobs/race")
+        try concurrently(8) { _ in
+            let outcome = try client.put(key, Array("the payload".utf8))
+            outcomes.withLock { $0.append(outcome) }
+        }
+        #expect(outcomes.withLock { $0.filter { $0 == .stored }.count } == 1)
+        #expect(outcomes.withLock { $0.filter { $0 == .existed }.count } == 7)
+        #expect(try client.put(key, Array("other".utf8), onlyIfAbsent: false) == .stored)
+        #expect(try client.contents(of: key, 0..<5) == Array("other".utf8))
+    }
+
+    @Test func `Content that does not have its digest is refused, and nothing is stored`() throws {
+        let client = try engine.client()
+        let key = key("/blobs/wrong")
+        let error = try failure {
+            try withFile([1, 2, 3]) { file in
+                _ = try client.put(
+                    key,
+                    from: file,
+                    size: 3,
+                    digest: Array(SHA256.hash(data: [3, 2, 1] as [UInt8])),
+                    onlyIfAbsent: true
+                )
+            }
+        }
+        #expect(error.code == .badDigest)
+        #expect(!error.mayPass)
+        #expect(try client.status(of: key) == nil)
+    }
+
+    @Test func `A missing bucket is told from a missing object, by each operation`() throws {
+        let client = try engine.client(bucket: "nobody-made-it")
+        let key = key("/blobs/a")
+        let codes = try [
+            failure { _ = try client.status(of: key) }, failure { try client.read(key, 0..<1) { _ in } },
+            failure { _ = try client.renew(key) }, failure { try client.list(prefix: key) { _ in } },
+            failure { try client.checkBucket(retrying: true) },
+        ].map(\.code)
+        #expect(codes == Array(repeating: .noSuchBucket, count: 5))
+        #expect(try engine.client().status(of: key) == nil)
+        #expect(try engine.client().renew(key) == false)
+    }
+
+    @Test func `A copy onto itself renews an object's age and keeps its content, storage class and type`() throws {
+        let client = try engine.client(options: "&storage-class=STANDARD_IA")
+        let key = key("/blobs/old: one")
+        try client.put(key, Array("content".utf8))
+        let stored = try #require(try client.status(of: key)).lastModified
+        try eventually("another second") { time(nil) > stored + 1 }
+        #expect(try client.renew(key))
+        let renewed = try #require(try client.status(of: key))
+        #expect(renewed.lastModified > stored)
+        #expect(renewed.size == 7)
+        #expect(try client.contents(of: key, 0..<7) == Array("content".utf8))
+        let head = try engine.curl("HEAD", "/payloads//blobs/old%3A%20one").body
+        let headers = String(decoding: head, as: UTF8.self).lowercased()
+        #expect(headers.contains("x-amz-storage-class: standard_ia"))
+        #expect(headers.contains("content-type: application/octet-stream"))
+    }
+
+    @Test func `A listing goes through all pages, and ends with what its visitor throws`() throws {
+        try engine.createBucket("pages")
+        var limits = S3Limits.quick
+        limits.pageSize = 7
+        let client = try engine.client(bucket: "pages", limits: limits)
+        let names = (0..<40).map { "/blobs/a/\($0 + 100)" }
+        for name in names { try client.put(key(name), Array(name.utf8)) }
+        try client.put(key("/blobs/b"), [])
+        let listed = try client.keys(prefix: key("/blobs/a/"))
+        // SeaweedFS leaves out the first slash.
+        #expect(listed == names.map { key(String($0.dropFirst())) })
+        #expect(try client.keys(prefix: key("/blobs/")).count == 41)
+        #expect(try client.keys(prefix: key("/blobs/none/")).isEmpty)
+        struct Stop: Error {}
+        var visited = 0
+        #expect(throws: Stop.self) {
+            try client.list(prefix: key("/blobs/a/")) { object in
+                #expect(object.size == 12)
+                visited += 1
+                if visited == 10 { throw Stop() }
+            }
+        }
+        #expect(visited == 10)
+    }
+
+    @Test func `Keys that XML can't hold are listed and deleted like others`() throws {
+        try engine.createBucket("odd-keys")
+        var limits = S3Limits.quick
+        limits.pageSize = 1
+        let client = try engine.client(bucket: "odd-keys", limits: limits)
+        let names = ["a\u{1}b", "a+b c%25", "a<b>&\"'c", "a\nb\tc", "a~é\u{FFFD}", "b"].map { key("/blobs/\($0)") }
+        for name in names { try client.put(name, [1]) }
+        let listed = try client.keys(prefix: key("/blobs/"))
+        #expect(Set(listed) == Set(names.map { Array($0.dropFirst()) }))
+        #expect(listed.count == names.count)
+        let failed = try client.delete(names + [key("/blobs/never")])
+        #expect(failed.isEmpty)
+        #expect(try client.keys(prefix: key("/blobs/")).isEmpty)
+    }
+
+    @Test func `A signed GET is good for whoever sends it, with any range, and for no other object`() throws {
+        let client = try engine.client(prefix: "tenant a")
+        let key = client.location.objectKey(of: key("/blobs/pre:signed+ é"))
+        try client.put(key, Array("content".utf8))
+        let request = try client.signedGet(key)
+        let headers = request.headers.flatMap { ["-H", "\($0.name): \($0.value)"] }
+        func get(_ target: String, _ more: [String] = []) throws -> String {
+            try run(
+                "curl",
+                ["-s", "--path-as-is", "-w", " %{http_code}"] + headers + more + ["\(engine.endpoint)\(target)"]
+            ).output
+        }
+        #expect(try get(request.target) == "content 200")
+        #expect(try get(request.target, ["-r", "1-3"]) == "ont 206")
+        #expect(try get(request.target.replacingOccurrences(of: "signed", with: "other")).hasSuffix("403"))
+    }
+
+    @Test func `Wrong credentials are named, and never shown`() throws {
+        let unknown = Credentials(accessKey: "unknown", secretKey: "a-secret-of-mine")
+        let wrong = Credentials(accessKey: engine.accessKey, secretKey: "a-secret-of-mine")
+        let log = RecordedLog()
+        for credentials in [unknown, wrong] {
+            let client = try engine.client(credentials: credentials, log: log)
+            let errors = try [
+                failure { try client.checkBucket(retrying: false) },
+                failure { _ = try client.status(of: key("/blobs/a")) },
+                failure { try client.put(key("/blobs/a"), []) },
+            ]
+            for error in errors {
+                #expect(error.code == .credentials)
+                #expect(error.description.contains("bucket payloads at \(engine.host): "))
+                #expect(!error.description.contains("a-secret-of-mine"))
+                #expect(!error.description.contains("ignature="))
+            }
+        }
+        #expect(!log.text.contains("a-secret-of-mine"))
+        #expect(!log.text.contains("ignature="))
+    }
+
+    @Test func `Credentials that the engine refuses are asked for once more`() throws {
+        let source = ChangingCredentials([
+            Credentials(accessKey: "expired", secretKey: "x"),
+            Credentials(accessKey: engine.accessKey, secretKey: engine.secretKey),
+        ])
+        let client = try engine.client(credentials: source)
+        #expect(try client.status(of: key("/blobs/never")) == nil)
+        #expect(source.refused == ["expired"])
+        #expect(try client.put(key("/blobs/fresh"), [1]) == .stored)
+    }
+
+    @Test(arguments: [-3600, 3600])
+    func `A clock that differs too much is named, with the seconds`(offset: Int) throws {
+        let client = try engine.client(now: { time(nil) + offset })
+        let errors = try [
+            failure { try client.checkBucket(retrying: true) },
+            failure { _ = try client.status(of: key("/blobs/a")) },
+            failure { try client.put(key("/blobs/a"), []) },
+        ]
+        for error in errors {
+            #expect(error.code == .clockSkew)
+            let way = offset < 0 ? "behind" : "ahead of"
+            let seconds = (3595...3605).contains { error.description.contains("clock is \($0) s \(way) the engine's") }
+            #expect(seconds, "\(error)")
+        }
+    }
+
+    @Test func `A read and an upload go on after the engine was gone for a while`() throws {
+        let own = try SeaweedFS()
+        var limits = S3Limits.quick
+        limits.retryFor = .seconds(60)
+        let client = try own.client(limits: limits)
+        let payload = randomPayload(2_000_000)
+        try client.put(key("/blobs/a"), payload)
+        own.kill()
+        let error = try failure { _ = try own.client(limits: .impatient).status(of: key("/blobs/a")) }
+        #expect(error.code == .unavailable)
+        #expect(error.mayPass)
+        let restart = Thread { try? own.start() }
+        restart.start()
+        #expect(try client.put(key("/blobs/b"), payload) == .stored)
+        #expect(try client.contents(of: key("/blobs/b"), 0..<2_000_000) == payload)
+        #expect(try client.contents(of: key("/blobs/a"), 0..<2_000_000) == payload)
+        try eventually("the engine is started") { restart.isFinished }
+    }
+
+    @Test func `What a read's taker throws ends it and comes out`() throws {
+        let client = try engine.client()
+        try client.put(key("/blobs/aborted"), randomPayload(8_000_000))
+        struct Stop: Error, Equatable { let at: Int }
+        var count = 0
+        #expect(throws: Stop(at: 1)) {
+            try client.read(key("/blobs/aborted"), 0..<8_000_000) { _ in
+                count += 1
+                throw Stop(at: 1)
+            }
+        }
+        #expect(count == 1)
+        // The thread's handle is as good as before.
+        #expect(try client.contents(of: key("/blobs/aborted"), 0..<8_000_000).count == 8_000_000)
+    }
+
+    @Test func `What is called for an upload's pieces may end it, and nothing is stored`() throws {
+        let client = try engine.client()
+        struct Stop: Error {}
+        try withFile(randomPayload(4_000_000)) { file in
+            var pieces = 0
+            #expect(throws: Stop.self) {
+                _ = try client.put(
+                    key("/blobs/ended"),
+                    from: file,
+                    size: 4_000_000,
+                    digest: [UInt8](repeating: 0, count: 32),
+                    onlyIfAbsent: true
+                ) {
+                    pieces += 1
+                    if pieces == 3 { throw Stop() }
+                }
+            }
+            #expect(pieces == 3)
+        }
+        #expect(try client.status(of: key("/blobs/ended")) == nil)
+    }
+
+    @Test func `One GiB goes up and down with a few MiB of memory`() throws {
+        let client = try engine.client()
+        let size: UInt64 = 1 << 30
+        let folder = try TemporaryFolder()
+        try write([], to: folder.file("sparse"))
+        truncate(folder.file("sparse"), Int(size))
+        let file = open(folder.file("sparse"), O_RDONLY)
+        defer { close(file) }
+        var sha256 = SHA256()
+        let zeros = [UInt8](repeating: 0, count: 1 << 20)
+        for _ in 0..<1024 { sha256.update(data: zeros) }
+        // What was the most until now counts no more (proc_pid_clear_refs(5)).
+        try write(Array("5".utf8), to: "/proc/self/clear_refs")
+        let before = try memory("VmHWM")
+        #expect(
+            try client.put(
+                key("/blobs/giant"),
+                from: file,
+                size: size,
+                digest: Array(sha256.finalize()),
+                onlyIfAbsent: true
+            ) == .stored
+        )
+        var (count, isZero) = (UInt64(0), true)
+        try client.read(key("/blobs/giant"), 0..<size) { piece in
+            count += UInt64(piece.count)
+            isZero =
+                isZero && piece.count > 0 && piece[0] == 0
+                && memcmp(piece.baseAddress!, piece.baseAddress! + 1, piece.count - 1) == 0
+        }
+        #expect(count == size)
+        #expect(isZero)
+        // Other tests of this process have payloads of some MiB meanwhile.
+        #expect(try memory("VmHWM") - before < 64 * 1024)
+        _ = try client.delete([key("/blobs/giant")])
+    }
+
+    private func memory(_ field: String) throws -> Int {
+        let lines = try String(contentsOfFile: "/proc/self/status", encoding: .utf8).split(separator: "\n")
+        let line = try #require(lines.first { $0.hasPrefix("\(field):") })
+        return try #require(line.split(separator: "\t").last?.split(separator: " ").first.flatMap { Int($0) })
+    }
+}
+
+/// Gives out the next credentials for those that were refused.
+final class ChangingCredentials: CredentialsSource {
+    private let state: Mutex<(rest: ArraySlice<Credentials>, refused: [String])>
+
+    init(_ all: [Credentials]) { state = Mutex((all[...], [])) }
+
+    var refused: [String] { state.withLock { $0.refused } }
+
+    func credentials() -> Credentials { state.withLock { $0.rest.first ?? Credentials(accessKey: "", secretKey: "") } }
+
+    func refusedByEngine(_ credentials: Credentials) {
+        state.withLock { state in
+            state.refused.append(credentials.accessKey)
+            if state.rest.first == credentials, state.rest.count > 1 { state.rest.removeFirst() }
+        }
+    }
+}

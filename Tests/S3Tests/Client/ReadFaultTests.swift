@@ -1,0 +1,146 @@
+import Foundation
+import TestSupport
+import Testing
+
+@testable import S3
+
+struct ReadFaultTests {
+    private let key = Array("/k".utf8)
+
+    private func partial(_ range: String, _ body: String, tag: String = "\"tag\"", length: Int? = nil)
+        -> ScriptedServer.Step
+    {
+        .send(
+            "HTTP/1.1 206 -\r\nContent-Length: \(length ?? body.utf8.count)\r\nContent-Range: bytes \(range)\r\n"
+                + "ETag: \(tag)\r\n\r\n\(body)"
+        )
+    }
+
+    private func read(_ server: ScriptedServer, _ range: Range<UInt64>, limits: S3Limits = .quick) throws -> String {
+        String(decoding: try server.client(limits: limits).contents(of: key, range), as: UTF8.self)
+    }
+
+    @Test func `A read goes on where an answer broke off, for the same object`() throws {
+        let server = try ScriptedServer { number, _ in
+            switch number {
+            case 0: [partial("2-9/12", "cdef", length: 8), .close]
+            case 1: [.error(503, "SlowDown")]
+            case 2: [partial("6-9/12", "g", length: 4), .reset]
+            default: [partial(number == 3 ? "7-9/12" : "6-9/12", number == 3 ? "hij" : "ghij")]
+            }
+        }
+        #expect(try read(server, 2..<10) == "cdefghij")
+        let ranges = server.requests.map { $0.headers["range"] ?? "" }
+        #expect(ranges[0] == "bytes=2-9")
+        #expect(ranges[1...2] == ["bytes=6-9", "bytes=6-9"])
+        #expect(server.requests[0].headers["if-match"] == nil)
+        #expect(server.requests.dropFirst().allSatisfy { $0.headers["if-match"] == "\"tag\"" })
+    }
+
+    @Test func `An answer that stalls is given up, and the read goes on behind it`() throws {
+        let server = try ScriptedServer { number, _ in
+            number == 0 ? [partial("0-3/4", "ab", length: 4), .stall] : [partial("2-3/4", "cd")]
+        }
+        var limits = S3Limits.quick
+        limits.stallTime = .seconds(1)
+        #expect(try read(server, 0..<4, limits: limits) == "abcd")
+    }
+
+    @Test func `What came gives the time for tries anew`() throws {
+        // One byte a connection: each is a failure, and progress.
+        let server = try ScriptedServer { number, request in
+            let first = request.headers["range"].flatMap { Int($0.dropFirst(6).prefix { $0 != "-" }) } ?? 0
+            usleep(20_000)
+            return [partial("\(first)-19/20", "x", length: 20 - first), .close]
+        }
+        var limits = S3Limits.quick
+        limits.retryFor = .milliseconds(200)
+        #expect(try read(server, 0..<20, limits: limits) == String(repeating: "x", count: 20))
+    }
+
+    @Test func `When the tries end, what failed is a cut answer`() throws {
+        let server = try ScriptedServer { _, _ in [partial("0-3/4", "ab", length: 4), .close] }
+        let client = try server.client(limits: .impatient)
+        var bytes: [UInt8] = []
+        let error = try failure { try client.read(key, 0..<4) { bytes += $0 } }
+        #expect(error.code == .cutOff)
+        #expect(error.mayPass)
+        #expect(bytes == Array("ab".utf8))
+    }
+
+    @Test func `An answer without a length that ends early is gone on with`() throws {
+        let server = try ScriptedServer { number, _ in
+            number == 0
+                ? [.send("HTTP/1.1 206 -\r\nContent-Range: bytes 0-3/4\r\nConnection: close\r\n\r\nab"), .close]
+                : [partial("2-3/4", "cd")]
+        }
+        #expect(try read(server, 0..<4) == "abcd")
+    }
+
+    @Test func `The whole object in place of a range is cut to it`() throws {
+        let server = try ScriptedServer(.answer(200, [], "abcdefghij"))
+        #expect(try read(server, 2..<5) == "cde")
+        #expect(try read(server, 0..<10) == "abcdefghij")
+        #expect(try read(server, 9..<10) == "j")
+    }
+
+    @Test func `An object that was changed while it was read ends the read`() throws {
+        let server = try ScriptedServer { number, _ in
+            number == 0 ? [partial("0-3/4", "ab", length: 4), .close] : [.error(412, "PreconditionFailed")]
+        }
+        let error = try failure { _ = try read(server, 0..<4) }
+        #expect(error.code == .cutOff)
+        #expect(server.lines.count == 2)
+    }
+
+    @Test(arguments: [
+        "HTTP/1.1 206 -\r\nContent-Length: 4\r\n\r\nabcd",
+        "HTTP/1.1 206 -\r\nContent-Length: 4\r\nContent-Range: bytes 1-4/9\r\n\r\nabcd",
+        "HTTP/1.1 206 -\r\nContent-Length: 3\r\nContent-Range: bytes 0-2/9\r\n\r\nabc",
+        "HTTP/1.1 206 -\r\nContent-Length: 5\r\nContent-Range: bytes 0-4/9\r\n\r\nabcde",
+        "HTTP/1.1 206 -\r\nContent-Length: 4\r\nContent-Range: bytes 0-3/*\r\n\r\nabcd",
+        "HTTP/1.1 206 -\r\nContent-Length: 5\r\nContent-Range: bytes 0-3/9\r\n\r\nabcde",
+        "HTTP/1.1 206 -\r\nContent-Range: bytes 0-3/9\r\nConnection: close\r\n\r\nabcde",
+        "HTTP/1.1 206 -\r\nContent-Length: 4\r\nContent-Range: items 0-3/9\r\n\r\nabcd",
+        "HTTP/1.1 206 -\r\nContent-Length: 0\r\nContent-Range: bytes 3-0/9\r\n\r\n",
+        "HTTP/1.1 200 -\r\nConnection: close\r\n\r\nabcd",
+    ])
+    func `An answer that is not the range that was asked for is refused, and no byte of it is given`(answer: String)
+        throws
+    {
+        let server = try ScriptedServer { _, _ in [.send(answer), .close] }
+        var bytes: [UInt8] = []
+        let client = try server.client(limits: .impatient)
+        let error = try failure { try client.read(key, 0..<4) { bytes += $0 } }
+        #expect(error.code == .malformedAnswer)
+        #expect(bytes.isEmpty)
+    }
+
+    @Test(arguments: [
+        "HTTP/1.1 206 -\r\nContent-Length: 3\r\nContent-Range: bytes 0-2/3\r\n\r\nabc",
+        "HTTP/1.1 200 -\r\nContent-Length: 3\r\n\r\nabc",
+        "HTTP/1.1 416 -\r\nContent-Length: 41\r\n\r\n<Error><Code>InvalidRange</Code></Error>  ",
+    ])
+    func `An object that is shorter than the range is refused`(answer: String) throws {
+        let server = try ScriptedServer { _, _ in [.send(answer), .close] }
+        let error = try failure { _ = try read(server, 0..<4) }
+        #expect(error.code == .refused)
+    }
+
+    @Test func `No range asks for nothing`() throws {
+        let server = try ScriptedServer(.answer(500))
+        #expect(try read(server, 3..<3) == "")
+        #expect(server.lines.isEmpty)
+    }
+
+    @Test func `A taker may make requests of its own`() throws {
+        let server = try ScriptedServer { _, request in
+            request.line.hasPrefix("GET") ? [partial("0-3/4", "abcd")] : [.answer(200)]
+        }
+        let client = try server.client()
+        var outcomes: [S3Client.PutOutcome] = []
+        try client.read(key, 0..<4) { _ in outcomes.append(try client.put(key, [1])) }
+        #expect(outcomes == [.stored])
+        #expect(server.lines == ["GET /bucket//k", "PUT /bucket//k"])
+    }
+}

@@ -1,0 +1,197 @@
+import Foundation
+import TestSupport
+
+@testable import S3
+
+/// A server on a port of its own that answers as a script says, byte by byte.
+final class ScriptedServer: @unchecked Sendable {
+    struct Request: Sendable {
+        /// Such as `GET /bucket/key`.
+        let line: String
+        /// Names in lower case.
+        let headers: [String: String]
+        var body: [UInt8] = []
+    }
+
+    enum Step {
+        case send([UInt8])
+        /// Takes the request's body, if there is one.
+        case takeBody
+        /// Ends the connection.
+        case close
+        /// Ends the connection with a reset.
+        case reset
+        /// Says nothing any more, until the client goes.
+        case stall
+
+        static func send(_ text: String) -> Step { .send(Array(text.utf8)) }
+
+        /// A whole answer.
+        static func answer(_ status: Int, _ headers: [String] = [], _ body: String = "") -> Step {
+            let lines = ["HTTP/1.1 \(status) -", "Content-Length: \(body.utf8.count)"] + headers
+            return .send(lines.joined(separator: "\r\n") + "\r\n\r\n" + body)
+        }
+
+        /// An answer that is an error of S3.
+        static func error(_ status: Int, _ code: String, _ headers: [String] = [], rest: String = "") -> Step {
+            answer(status, headers, "<Error><Code>\(code)</Code><Message>of the test</Message>\(rest)</Error>")
+        }
+    }
+
+    let port: UInt16
+    private let listener: Int32
+    private let script: @Sendable (Int, Request) -> [Step]
+    // Guarded by the lock.
+    private var taken: [Request] = []
+    private var open: Set<Int32> = []
+    private var connections = 0
+    private let lock = NSLock()
+
+    /// - Parameter script: what to do about a request, given its number from 0; a body that no step takes is taken first,
+    ///   unless a step is `takeBody`.
+    init(_ script: @escaping @Sendable (Int, Request) -> [Step]) throws {
+        self.script = script
+        (listener, port) = try listenOnLoopback()
+        let listener = listener
+        Thread { [weak self] in
+            while true {
+                let connection = accept(listener, nil, nil)
+                guard connection >= 0, let server = self else { return }
+                server.lock.withLock {
+                    server.connections += 1
+                    _ = server.open.insert(connection)
+                }
+                Thread { [weak self] in self?.serve(connection) }.start()
+            }
+        }.start()
+    }
+
+    /// Answers everything with these, one after the other, then with the last.
+    convenience init(_ answers: Step...) throws {
+        try self.init { number, _ in [answers[min(number, answers.count - 1)]] }
+    }
+
+    deinit { stop() }
+
+    /// Ends all connections, and takes no more.
+    func stop() {
+        shutdown(listener, Int32(SHUT_RDWR))
+        lock.withLock { for connection in open { shutdown(connection, Int32(SHUT_RDWR)) } }
+    }
+
+    var requests: [Request] { lock.withLock { taken } }
+    var lines: [String] { requests.map(\.line) }
+    var connectionCount: Int { lock.withLock { connections } }
+
+    func client(
+        bucket: String = "bucket",
+        options: String = "",
+        credentials: any CredentialsSource = Credentials(accessKey: "AKEXAMPLE", secretKey: "secret-of-the-test"),
+        limits: S3Limits = .quick,
+        log: RecordedLog = RecordedLog(),
+        now: @escaping @Sendable () -> Int = { time(nil) }
+    ) throws -> S3Client {
+        let url = "s3://\(bucket)?endpoint=http://127.0.0.1:\(port)&region=us-east-1&path-style=true" + options
+        return try S3Client(
+            S3Location(parsing: url, environment: { _ in nil }),
+            credentials: credentials,
+            limits: limits,
+            logger: log.logger,
+            now: now
+        )
+    }
+
+    private func serve(_ connection: Int32) {
+        defer {
+            lock.withLock { _ = open.remove(connection) }
+            close(connection)
+        }
+        var received: [UInt8] = []
+        while var request = head(connection, &received) {
+            let number = lock.withLock { () -> Int in
+                taken.append(request)
+                return taken.count - 1
+            }
+            let steps = script(number, request)
+            if !steps.contains(where: { if case .takeBody = $0 { true } else { false } }) {
+                takeBody(connection, &request, &received)
+                lock.withLock { taken[number] = request }
+            }
+            for step in steps {
+                switch step {
+                case .send(let bytes): send(connection, bytes)
+                case .takeBody:
+                    takeBody(connection, &request, &received)
+                    lock.withLock { taken[number] = request }
+                case .close: return
+                case .reset:
+                    var hard = linger(l_onoff: 1, l_linger: 0)
+                    setsockopt(connection, SOL_SOCKET, SO_LINGER, &hard, socklen_t(MemoryLayout<linger>.size))
+                    return
+                case .stall:
+                    while receive(connection, &received) {}
+                    return
+                }
+            }
+        }
+    }
+
+    private func head(_ connection: Int32, _ received: inout [UInt8]) -> Request? {
+        while true {
+            if let end = received.firstRange(of: Array("\r\n\r\n".utf8)) {
+                let lines = String(decoding: received[..<end.lowerBound], as: UTF8.self)
+                    .components(separatedBy: "\r\n")
+                received.removeSubrange(..<end.upperBound)
+                var headers: [String: String] = [:]
+                for line in lines.dropFirst() {
+                    let parts = line.split(separator: ":", maxSplits: 1).map(String.init)
+                    headers[parts[0].lowercased()] =
+                        parts.count > 1 ? parts[1].trimmingCharacters(in: .whitespaces) : ""
+                }
+                return Request(line: String(lines[0].dropLast(" HTTP/1.1".count)), headers: headers)
+            }
+            guard receive(connection, &received) else { return nil }
+        }
+    }
+
+    private func takeBody(_ connection: Int32, _ request: inout Request, _ received: inout [UInt8]) {
+        let length = request.headers["content-length"].flatMap { Int($0) } ?? 0
+        if request.headers["expect"] != nil { send(connection, Array("HTTP/1.1 100 Continue\r\n\r\n".utf8)) }
+        while received.count < length, receive(connection, &received) {}
+        request.body = Array(received.prefix(length))
+        received.removeFirst(min(length, received.count))
+    }
+
+    private func receive(_ connection: Int32, _ received: inout [UInt8]) -> Bool {
+        var piece = [UInt8](repeating: 0, count: 64 * 1024)
+        let count = recv(connection, &piece, piece.count, 0)
+        if count > 0 { received += piece[..<count] }
+        return count > 0
+    }
+
+    private func send(_ connection: Int32, _ bytes: [UInt8]) {
+        var rest = bytes[...]
+        while !rest.isEmpty {
+            let count = rest.withUnsafeBytes { Glibc.send(connection, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL)) }
+            guard count > 0 else { return }
+            rest = rest.dropFirst(count)
+        }
+    }
+}
+
+/// A listener on a free port of the loopback address.
+func listenOnLoopback(backlog: Int32 = 128) throws -> (descriptor: Int32, port: UInt16) {
+    let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+    var address = sockaddr_in()
+    address.sin_family = sa_family_t(AF_INET)
+    address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
+    var length = socklen_t(MemoryLayout<sockaddr_in>.size)
+    let status = withUnsafeMutablePointer(to: &address) {
+        $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { address in
+            bind(descriptor, address, length) == 0 && listen(descriptor, backlog) == 0
+                && getsockname(descriptor, address, &length) == 0
+        }
+    }
+    guard status else { throw NeverHappened(what: "a port is free") }
+    return (descriptor, UInt16(bigEndian: address.sin_port))
+}

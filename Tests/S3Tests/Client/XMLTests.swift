@@ -1,0 +1,137 @@
+import Testing
+
+@testable import S3
+
+struct XMLTests {
+    private func elements(_ document: String) throws(XMLError) -> [String] {
+        var found: [String] = []
+        try readXML(Array(document.utf8)) { path, text in
+            found.append(path.joined(separator: "/") + "=" + String(decoding: text, as: UTF8.self))
+        }
+        return found
+    }
+
+    @Test func `Elements come at their ends, with their paths and texts`() throws {
+        let found = try elements(
+            "<?xml version=\"1.0\"?>\n<a xmlns=\"urn:x\"><b c=\"d\">1 &lt;&#50;</b><b><![CDATA[<3>]]></b><e/>rest</a>"
+        )
+        #expect(found == ["a/b=1 <2", "a/b=<3>", "a/e=", "a=rest"])
+    }
+
+    @Test(arguments: [
+        "", " ", "text", "<a>", "<a></b>", "<a/><b/>", "<a b></a>", "<a>&unknown;</a>", "<a>\u{1}</a>",
+        "<html><br></html>", "<a xmlns:b='x'><b:c/></a", "{\"Error\":1}",
+    ])
+    func `What is not XML is refused`(document: String) {
+        #expect(throws: XMLError.self) { try elements(document) }
+    }
+
+    @Test(arguments: [
+        "<!DOCTYPE a><a/>",
+        "<!DOCTYPE a [<!ENTITY x \"xxxxxxxxxx\"><!ENTITY y \"&x;&x;&x;&x;\">]><a>&y;</a>",
+        "<!DOCTYPE a SYSTEM \"file:///etc/passwd\"><a/>",
+        "<!DOCTYPE a [<!ENTITY x SYSTEM \"file:///etc/passwd\">]><a>&x;</a>",
+    ])
+    func `A document type is refused, and with it every entity`(document: String) {
+        #expect(throws: XMLError(description: "XML: a document type")) { try elements(document) }
+    }
+
+    @Test func `More than sixteen levels are refused`() throws {
+        let deep = String(repeating: "<a>", count: 16) + String(repeating: "</a>", count: 16)
+        #expect(try elements(deep).count == 16)
+        #expect(throws: XMLError(description: "XML: over 16 levels")) { try elements("<a>\(deep)</a>") }
+        #expect(throws: XMLError(description: "XML: over 16 levels")) {
+            try elements(String(repeating: "<a>", count: 1_000_000))
+        }
+    }
+
+    @Test func `A text of more than 64 KiB is refused`() throws {
+        let text = String(repeating: "x", count: 64 * 1024)
+        #expect(try elements("<a>\(text)</a>").count == 1)
+        #expect(throws: XMLError(description: "XML: a text of over 64 KiB")) { try elements("<a>\(text)x</a>") }
+    }
+
+    @Test func `What throws at an element ends the reading`() {
+        var count = 0
+        #expect(throws: XMLError(description: "enough")) {
+            try readXML(Array("<a><b/><b/><b/></a>".utf8)) { _, _ throws(XMLError) in
+                count += 1
+                throw XMLError(description: "enough")
+            }
+        }
+        #expect(count == 1)
+    }
+
+    @Test func `A document in UTF-16 is read as one in UTF-8`() throws {
+        var bytes: [UInt8] = [0xFF, 0xFE]
+        for unit in "<a>é</a>".utf16 { bytes += [UInt8(unit & 255), UInt8(unit >> 8)] }
+        var text: [UInt8] = []
+        try readXML(bytes) { text = $1 }
+        #expect(text == Array("é".utf8))
+    }
+
+    @Test func `An error's code, message, region and time are read`() {
+        let error = ErrorAnswer(
+            Array(
+                """
+                <?xml version="1.0" encoding="UTF-8"?>
+                <Error><Code>AuthorizationHeaderMalformed</Code><Message>wrong &amp; so</Message><Region>eu-west-1</Region>
+                <ServerTime>2026-11-26T22:00:00Z</ServerTime><StringToSign><Code>x</Code></StringToSign></Error>
+                """.utf8
+            )
+        )
+        #expect(error?.code == "AuthorizationHeaderMalformed")
+        #expect(error?.message == "wrong & so")
+        #expect(error?.region == "eu-west-1")
+        #expect(error?.serverTime == "2026-11-26T22:00:00Z")
+    }
+
+    @Test(arguments: [
+        "", "<Error/>", "<Error><Code/></Error>", "<html><Code>NoSuchKey</Code></html>",
+        "<Error><Code>NoSuchKey</Code>",
+        "<a><Error><Code>NoSuchKey</Code></Error></a>",
+    ])
+    func `What is no whole error of S3 is none`(body: String) {
+        #expect(ErrorAnswer(Array(body.utf8)) == nil)
+    }
+
+    private let entry =
+        "<Contents><Key>a%2Bb+c</Key><Size>7</Size><LastModified>2026-11-26T22:08:46.123Z</LastModified></Contents>"
+
+    @Test func `A page names its objects, decoded where it says that they are encoded`() throws {
+        let plain = "<ListBucketResult>\(entry)<IsTruncated>false</IsTruncated></ListBucketResult>"
+        let page = try ListPage(Array(plain.utf8))
+        #expect(page.objects == [S3Object(key: Array("a%2Bb+c".utf8), size: 7, lastModified: 1_795_730_926)])
+        #expect(!page.isTruncated)
+        let encoded =
+            "<ListBucketResult>\(entry)<EncodingType>url</EncodingType><IsTruncated>true</IsTruncated>"
+            + "<NextContinuationToken>a%2B</NextContinuationToken></ListBucketResult>"
+        let other = try ListPage(Array(encoded.utf8))
+        #expect(other.objects.map(\.key) == [Array("a+b c".utf8)])
+        #expect(other.isTruncated)
+        #expect(other.nextToken == "a%2B")
+    }
+
+    @Test(arguments: [
+        "<Contents><Size>7</Size><LastModified>2026-11-26T22:08:46Z</LastModified></Contents>",
+        "<Contents><Key>a</Key><LastModified>2026-11-26T22:08:46Z</LastModified></Contents>",
+        "<Contents><Key>a</Key><Size>-7</Size><LastModified>2026-11-26T22:08:46Z</LastModified></Contents>",
+        "<Contents><Key>a</Key><Size>99999999999999999999</Size><LastModified>2026-11-26T22:08:46Z</LastModified></Contents>",
+        "<Contents><Key>a</Key><Size>7</Size><LastModified>yesterday</LastModified></Contents>",
+    ])
+    func `A listed object without a key, a size or a time is refused`(entry: String) {
+        #expect(throws: XMLError.self) { try ListPage(Array("<ListBucketResult>\(entry)</ListBucketResult>".utf8)) }
+    }
+
+    @Test func `A deletion names its keys so that XML keeps each byte`() throws {
+        let keys = ["a&b<c>", "x\ty\nz\r", "plain", "]]>"].map { Array($0.utf8) }
+        var read: [[UInt8]] = []
+        try readXML(DeleteRequest(keys).body) { path, text in
+            if path == ["Delete", "Object", "Key"] { read.append(text) }
+        }
+        #expect(read == keys)
+        let unnamed: [[UInt8]] = [[1], [0], [0xFF], Array("a\u{FFFE}".utf8), [0x1F], [0xC0, 0x80]]
+        for key in unnamed { #expect(!DeleteRequest.canName(key)) }
+        for key in keys + [Array("é\u{10FFFF}\u{7F}".utf8)] { #expect(DeleteRequest.canName(key)) }
+    }
+}

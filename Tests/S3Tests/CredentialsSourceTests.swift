@@ -1,0 +1,275 @@
+import Foundation
+import Synchronization
+import TestSupport
+import Testing
+
+@testable import S3
+
+@Suite struct CredentialsSourceTests {
+    private static let written = """
+        [default]
+        aws_access_key_id = AKIDEFAULT
+        aws_secret_access_key = secret-default
+
+        [tests]
+        aws_access_key_id = AKITESTS
+        aws_secret_access_key = secret-tests
+        aws_session_token = token-tests
+        """
+
+    // MARK: Environment
+
+    @Test func `The environment counts before the files`() throws {
+        let aws = try AWSFixture()
+        try write(Self.written.utf8, to: aws.credentialsFile)
+        aws["AWS_ACCESS_KEY_ID"] = "AKIENV"
+        aws["AWS_SECRET_ACCESS_KEY"] = "secret-env"
+        #expect(try aws.source().credentials() == Credentials(accessKey: "AKIENV", secretKey: "secret-env"))
+        aws["AWS_SESSION_TOKEN"] = "token-env"
+        let withToken = Credentials(accessKey: "AKIENV", secretKey: "secret-env", sessionToken: "token-env")
+        #expect(try aws.source().credentials() == withToken)
+    }
+
+    @Test func `An empty variable counts as absent`() throws {
+        let aws = try AWSFixture()
+        try write(Self.written.utf8, to: aws.credentialsFile)
+        aws["AWS_ACCESS_KEY_ID"] = ""
+        aws["AWS_SECRET_ACCESS_KEY"] = ""
+        aws["AWS_PROFILE"] = ""
+        #expect(try aws.source().credentials().accessKey == "AKIDEFAULT")
+    }
+
+    @Test func `Names what is missing of a pair, and what can't be in a header`() throws {
+        let aws = try AWSFixture()
+        aws["AWS_ACCESS_KEY_ID"] = "AKIENV"
+        #expect(aws.failure() == "AWS_SECRET_ACCESS_KEY is missing")
+        for secret in ["hunter2\n", "hunter2 ", "hunter2\r\nHost: a", "hünter2", "hunter2\u{0}"] {
+            aws["AWS_SECRET_ACCESS_KEY"] = secret
+            #expect(
+                aws.failure()
+                    == "AWS_SECRET_ACCESS_KEY has white space, a control character or more than 16384 bytes"
+            )
+        }
+        aws["AWS_SECRET_ACCESS_KEY"] = "hunter2"
+        aws["AWS_ACCESS_KEY_ID"] = nil
+        #expect(aws.failure() == "AWS_ACCESS_KEY_ID is missing")
+    }
+
+    // MARK: Files
+
+    @Test func `Takes the profile that the environment names`() throws {
+        let aws = try AWSFixture()
+        try write(Self.written.utf8, to: aws.credentialsFile)
+        #expect(try aws.source().credentials().accessKey == "AKIDEFAULT")
+        aws["AWS_DEFAULT_PROFILE"] = "tests"
+        let tests = Credentials(accessKey: "AKITESTS", secretKey: "secret-tests", sessionToken: "token-tests")
+        #expect(try aws.source().credentials() == tests)
+        aws["AWS_PROFILE"] = "default"
+        #expect(try aws.source().credentials().accessKey == "AKIDEFAULT")
+        aws["AWS_PROFILE"] = "other"
+        #expect(
+            aws.failure()
+                == "profile 'other' (AWS_PROFILE) is not in \(aws.credentialsFile) and \(aws.configurationFile)"
+        )
+    }
+
+    @Test(arguments: ["[profile tests]", "[profile \"tests\"]", "[profile  'tests' ]", "[\tprofile\ttests]"])
+    func `The configuration has profiles with their kind before their names`(_ section: String) throws {
+        let aws = try AWSFixture()
+        aws["AWS_PROFILE"] = "tests"
+        let settings = "aws_access_key_id = AKICONFIG\naws_secret_access_key = s\n"
+        try write("\(section)\n\(settings)".utf8, to: aws.configurationFile)
+        #expect(try aws.source().credentials().accessKey == "AKICONFIG")
+        try write("[tests]\n\(settings)".utf8, to: aws.configurationFile)
+        #expect(aws.failure().contains("is not in"))
+        // The credentials file counts before it, and has bare names.
+        try write("\(section)\n\(settings)".utf8, to: aws.configurationFile)
+        try write(Self.written.utf8, to: aws.credentialsFile)
+        #expect(try aws.source().credentials().accessKey == "AKITESTS")
+    }
+
+    @Test func `The environment names other files`() throws {
+        let aws = try AWSFixture()
+        try write(Self.written.utf8, to: aws.home.file("a"))
+        aws["AWS_SHARED_CREDENTIALS_FILE"] = aws.home.file("a")
+        #expect(try aws.source().credentials().accessKey == "AKIDEFAULT")
+        aws["AWS_SHARED_CREDENTIALS_FILE"] = "~/a"
+        #expect(try aws.source().credentials().accessKey == "AKIDEFAULT")
+        aws["AWS_SHARED_CREDENTIALS_FILE"] = aws.home.file("missing")
+        try write("[default]\naws_access_key_id=AKICONFIG\naws_secret_access_key=s".utf8, to: aws.home.file("b"))
+        aws["AWS_CONFIG_FILE"] = aws.home.file("b")
+        #expect(try aws.source().credentials().accessKey == "AKICONFIG")
+        aws["HOME"] = nil
+        #expect(try aws.source().credentials().accessKey == "AKICONFIG")
+        aws["AWS_CONFIG_FILE"] = aws.home.path
+        #expect(aws.failure() == "read \(aws.home.path): Is a directory")
+    }
+
+    @Test func `Reads settings as the AWS tools do`() throws {
+        let aws = try AWSFixture()
+        let text = """
+            # A comment; and one with [default]
+            ; aws_access_key_id = AKICOMMENT
+            \u{20}
+            [default]\u{20}\u{20}
+            AWS_ACCESS_KEY_ID=AKIDEFAULT # not part of it\r
+            s3 =
+                addressing_style = path
+                aws_access_key_id = AKINESTED
+            aws_secret_access_key\t=\t a=b#c;d/+ \t
+            region =
+            [other]
+            aws_access_key_id = AKIOTHER
+            [default]
+              aws_session_token = indented
+              cli_pager =
+            """
+        try write(text.utf8, to: aws.credentialsFile)
+        let expected = Credentials(accessKey: "AKIDEFAULT", secretKey: "a=b#c;d/+", sessionToken: "indented")
+        #expect(try aws.source().credentials() == expected)
+    }
+
+    @Test(arguments: [
+        ("aws_secret_access_key = hunter2\n", 1, "a [SECTION] before it"),
+        ("[default]\n\nhunter2\n", 3, "NAME = VALUE"),
+        ("[default]\n= hunter2\n", 2, "NAME = VALUE"),
+        ("[default\nhunter2", 1, "[SECTION]"),
+        ("[]\n", 1, "[SECTION]"),
+    ])
+    func `Names the line that is wrong, not what is in it`(_ text: String, _ line: Int, _ expected: String) throws {
+        let aws = try AWSFixture()
+        try write(text.utf8, to: aws.credentialsFile)
+        #expect(aws.failure() == "\(aws.credentialsFile), line \(line): expected \(expected)")
+    }
+
+    @Test func `Any text is a file of settings or an error of one line without it`() {
+        var random = SplitMix64(state: 7)
+        let pieces = [
+            "[", "]", "default", "\n", "\r", " ", "\t", "=", "#", ";", "hunter2", "\u{0}", "é", "aws_access_key_id",
+        ]
+        for _ in 0..<5000 {
+            let count = Int.random(in: 0...12, using: &random)
+            let text = (0..<count).map { _ in pieces.randomElement(using: &random) ?? "" }.joined()
+            var message = ""
+            do {
+                _ = try INIFile(Array(text.utf8), path: "file")
+            } catch {
+                message = "\(error)"
+            }
+            #expect(!message.contains("hunter2") && !message.contains { $0.isNewline })
+        }
+    }
+
+    @Test func `Refuses a file without end, and settings that can't be in a header`() throws {
+        let aws = try AWSFixture()
+        aws["AWS_SHARED_CREDENTIALS_FILE"] = "/dev/zero"
+        #expect(aws.failure() == "read /dev/zero: it has over 1048576 bytes")
+        aws["AWS_SHARED_CREDENTIALS_FILE"] = nil
+        let start = Array("[default]\naws_access_key_id = AKI\naws_secret_access_key = hunter2".utf8)
+        for bytes in [[0xFF], [0], Array(" 3".utf8), Array("é".utf8), [UInt8](repeating: 0x41, count: 17000)] {
+            try write(start + bytes, to: aws.credentialsFile)
+            #expect(
+                aws.failure()
+                    == "aws_secret_access_key in profile 'default' of \(aws.credentialsFile) has white space, a "
+                    + "control character or more than 16384 bytes"
+            )
+        }
+        try write("[default]\naws_access_key_id = AKI\naws_secret_access_key =".utf8, to: aws.credentialsFile)
+        #expect(aws.failure() == "aws_secret_access_key in profile 'default' of \(aws.credentialsFile) is missing")
+    }
+
+    @Test(arguments: [
+        "credential_process = /bin/true", "sso_session = a", "sso_start_url = https://a",
+        "web_identity_token_file = /a",
+        "credential_source = Environment", "role_arn = arn:aws:iam::1:role/a\nsource_profile = tests",
+        "role_arn = a\naws_access_key_id = AKI\naws_secret_access_key = s",
+    ])
+    func `Names a profile and the way to credentials that it has and that is not known here`(_ setting: String) throws {
+        let aws = try AWSFixture()
+        try write("[default]\n\(setting)\n".utf8, to: aws.configurationFile)
+        let name = setting.prefix { $0 != " " }
+        #expect(
+            aws.failure()
+                == "profile 'default' of \(aws.configurationFile) has \(name), which is not supported: expected "
+                + "aws_access_key_id and aws_secret_access_key"
+        )
+        if name != "role_arn" {
+            try write(Self.written.utf8, to: aws.credentialsFile)
+            #expect(try aws.source().credentials().accessKey == "AKIDEFAULT")
+        }
+    }
+
+    @Test func `Web identity is not passed over for the machine's role`() throws {
+        let aws = try AWSFixture(["AWS_WEB_IDENTITY_TOKEN_FILE": "/token"])
+        #expect(
+            aws.failure()
+                == "AWS_WEB_IDENTITY_TOKEN_FILE is set, which is not supported: expected EKS Pod Identity, or keys"
+        )
+        try write(Self.written.utf8, to: aws.credentialsFile)
+        #expect(try aws.source().credentials().accessKey == "AKIDEFAULT")
+    }
+
+    @Test func `Says where it has looked in vain`() throws {
+        let aws = try AWSFixture()
+        try write("[default]\nregion = r\n".utf8, to: aws.configurationFile)
+        #expect(
+            aws.failure() == "no credentials: AWS_ACCESS_KEY_ID is not set, profile 'default' has none in "
+                + "\(aws.credentialsFile) and \(aws.configurationFile), no container's endpoint is set, and the "
+                + "instance's metadata service is not to be asked"
+        )
+        aws["AWS_EC2_METADATA_DISABLED"] = nil
+        aws["HOME"] = nil
+        #expect(
+            aws.failure() == "no credentials: AWS_ACCESS_KEY_ID is not set, profile 'default' has none in no file "
+                + "(HOME is not set), no container's endpoint is set, and the instance's metadata service: "
+                + "http://169.254.169.254/latest/api/token was asked"
+        )
+    }
+
+    @Test func `A file in another user's home is as good as none, but for one that the environment names`() throws {
+        let aws = try AWSFixture()
+        try write(Self.written.utf8, to: aws.credentialsFile)
+        let failures = Mutex<[String]>([])
+        let isDone = DispatchSemaphore(value: 0)
+        #expect(chmod(aws.credentialsFile, 0) == 0)
+        Thread {
+            becomeNobodyForFiles()
+            failures.withLock { $0.append(aws.failure()) }
+            aws["AWS_SHARED_CREDENTIALS_FILE"] = aws.credentialsFile
+            failures.withLock { $0.append(aws.failure()) }
+            isDone.signal()
+        }
+        .start()
+        isDone.wait()
+        let (first, second) = failures.withLock { ($0[0], $0[1]) }
+        #expect(first.contains("profile 'default' has none in \(aws.credentialsFile) (no permission) and "))
+        #expect(second == "read \(aws.credentialsFile): Permission denied")
+    }
+
+    // MARK: Secrets
+
+    @Test func `No description of credentials has their secrets`() {
+        let credentials = Credentials(accessKey: "AKI", secretKey: "hunter2", sessionToken: "swordfish", expiration: 0)
+        var dumped = ""
+        dump(credentials, to: &dumped)
+        dump([credentials], to: &dumped)
+        let error = CredentialsError("a")
+        let texts = [
+            "\(credentials)", credentials.debugDescription, "\([credentials])", "\(Optional(credentials) as Any)",
+            String(reflecting: (credentials, 1)), "\(CredentialsChain.Found(credentials: credentials, files: nil))",
+            dumped, "\(error)",
+        ]
+        for text in texts {
+            #expect(!text.contains("hunter2"))
+            #expect(!text.contains("swordfish"))
+        }
+        #expect("\(credentials)" == "credentials AKI, which expire at 19700101T000000Z")
+    }
+}
+
+/// For files, the calling thread alone becomes another user, who may not do what root may (setfsuid(2), which Swift's
+/// Glibc does not show).
+private func becomeNobodyForFiles() {
+    let call = dlsym(nil, "setfsuid")
+    _ = unsafeBitCast(call, to: (@convention(c) (uid_t) -> Int32).self)(65534)
+}

@@ -1,0 +1,226 @@
+import Foundation
+import Synchronization
+import TestSupport
+import Testing
+
+@testable import S3
+
+@Suite struct RenewalTests {
+    /// An endpoint that gives out credentials by number, each valid for an hour.
+    private final class Endpoint: Sendable {
+        let aws: AWSFixture
+        private let state = Mutex<(count: Int, status: Int)>((0, 200))
+
+        init(_ aws: AWSFixture) {
+            self.aws = aws
+            aws["AWS_CONTAINER_CREDENTIALS_RELATIVE_URI"] = "/"
+        }
+
+        var count: Int { state.withLock { $0.count } }
+
+        func answer(_ status: Int) { state.withLock { $0.status = status } }
+
+        func document() -> (status: Int, body: String) {
+            let (count, status) = state.withLock { state in
+                state.count += 1
+                return state
+            }
+            let end = timestamp(aws.now + 3600)
+            let time =
+                "1970-01-12T\(end.dropFirst(9).prefix(2)):\(end.dropFirst(11).prefix(2)):\(end.dropFirst(13).prefix(2))Z"
+            return (status, EndpointCredentialsTests.document("AKI\(count)", expiration: time))
+        }
+    }
+
+    private func written(_ key: String) -> String {
+        "[default]\naws_access_key_id = \(key)\naws_secret_access_key = hunter2\n"
+    }
+
+    // MARK: Expiration
+
+    @Test func `Credentials are asked for once, and renewed ten minutes before their end`() throws {
+        let endpoint = Endpoint(try AWSFixture())
+        let server = try LoopbackServer { _ in endpoint.document() }
+        defer { server.stop() }
+        let source = endpoint.aws.source(plainHTTP(to: server.port))
+        #expect(try source.credentials().accessKey == "AKI1")
+        endpoint.aws.pass(3000)
+        #expect(try source.credentials().accessKey == "AKI1")
+        #expect(endpoint.count == 1)
+        endpoint.aws.pass(1)
+        #expect(try source.credentials().accessKey == "AKI2")
+        #expect(try source.credentials().accessKey == "AKI2")
+        #expect(endpoint.count == 2)
+    }
+
+    @Test func `A renewal that fails keeps valid credentials, is tried again after a pause, and is logged once`() throws
+    {
+        let endpoint = Endpoint(try AWSFixture())
+        let server = try LoopbackServer { _ in endpoint.document() }
+        defer { server.stop() }
+        let aws = endpoint.aws
+        let source = aws.source(plainHTTP(to: server.port))
+        _ = try source.credentials()
+        endpoint.answer(500)
+        aws.pass(3100)
+        for _ in 0..<3 { #expect(try source.credentials().accessKey == "AKI1") }
+        #expect(endpoint.count == 2)
+        aws.pass(AWSCredentials.pause)
+        for _ in 0..<3 { #expect(try source.credentials().accessKey == "AKI1") }
+        #expect(endpoint.count == 3)
+        #expect(
+            aws.log.lines == [
+                "warning The credentials can't be renewed: the container's credentials endpoint answered status 500; "
+                    + "the old ones stay in use [:]"
+            ]
+        )
+        // At their end, there are none.
+        aws.pass(500)
+        #expect(throws: CredentialsError("the container's credentials endpoint answered status 500", mayPass: true)) {
+            try source.credentials()
+        }
+        #expect(endpoint.count == 4)
+        // Those who come in the next moment need not ask.
+        #expect(throws: CredentialsError.self) { try source.credentials() }
+        #expect(endpoint.count == 4)
+        endpoint.answer(200)
+        aws.pass(AWSCredentials.failurePause)
+        #expect(try source.credentials().accessKey == "AKI5")
+        // A failure after a success is another one.
+        endpoint.answer(503)
+        aws.pass(3100)
+        #expect(try source.credentials().accessKey == "AKI5")
+        #expect(aws.log.lines.count == 2)
+    }
+
+    @Test func `One thread renews, while others go on with the old credentials`() throws {
+        let endpoint = Endpoint(try AWSFixture())
+        let isAsked = DispatchSemaphore(value: 0), mayAnswer = DispatchSemaphore(value: 0)
+        let server = try LoopbackServer { _ in
+            if endpoint.count == 1 {
+                isAsked.signal()
+                _ = mayAnswer.wait(timeout: .now() + 10)
+            }
+            return endpoint.document()
+        }
+        defer { server.stop() }
+        let source = endpoint.aws.source(plainHTTP(to: server.port))
+        _ = try source.credentials()
+        endpoint.aws.pass(3100)
+        let renewed = Mutex<String?>(nil)
+        let isDone = DispatchSemaphore(value: 0)
+        Thread {
+            let key = try? source.credentials().accessKey
+            renewed.withLock { $0 = key }
+            isDone.signal()
+        }
+        .start()
+        #expect(isAsked.wait(timeout: .now() + 10) == .success)
+        // However long that takes.
+        endpoint.aws.pass(AWSCredentials.pause)
+        for _ in 0..<10 { #expect(try source.credentials().accessKey == "AKI1") }
+        mayAnswer.signal()
+        #expect(isDone.wait(timeout: .now() + 10) == .success)
+        #expect(renewed.withLock { $0 } == "AKI2")
+        #expect(try source.credentials().accessKey == "AKI2")
+        #expect(endpoint.count == 2)
+    }
+
+    @Test func `Threads that have no credentials wait for one that asks`() throws {
+        let endpoint = Endpoint(try AWSFixture())
+        let server = try LoopbackServer { _ in endpoint.document() }
+        defer { server.stop() }
+        let source = endpoint.aws.source(plainHTTP(to: server.port))
+        let keys = Mutex<[String?]>([])
+        let isDone = DispatchSemaphore(value: 0)
+        for _ in 0..<8 {
+            Thread {
+                let key = try? source.credentials().accessKey
+                keys.withLock { $0.append(key) }
+                isDone.signal()
+            }
+            .start()
+        }
+        for _ in 0..<8 { isDone.wait() }
+        #expect(keys.withLock { $0 } == Array(repeating: "AKI1", count: 8))
+        #expect(endpoint.count == 1)
+    }
+
+    // MARK: Refusal
+
+    @Test func `Credentials that the engine refused are read anew, with a pause between`() throws {
+        let endpoint = Endpoint(try AWSFixture())
+        let server = try LoopbackServer { _ in endpoint.document() }
+        defer { server.stop() }
+        let source = endpoint.aws.source(plainHTTP(to: server.port))
+        let first = try source.credentials()
+        source.refusedByEngine(first)
+        let second = try source.credentials()
+        #expect(second.accessKey == "AKI2")
+        source.refusedByEngine(second)
+        #expect(try source.credentials().accessKey == "AKI2")
+        endpoint.aws.pass(AWSCredentials.pause)
+        #expect(try source.credentials().accessKey == "AKI3")
+        // Another thread may tell late of what is not in use any more.
+        endpoint.aws.pass(AWSCredentials.pause)
+        source.refusedByEngine(second)
+        #expect(try source.credentials().accessKey == "AKI3")
+        #expect(endpoint.count == 3)
+    }
+
+    @Test func `Credentials of a file that the engine refused are read anew, though the file has not changed`() throws {
+        let aws = try AWSFixture()
+        try write(written("AKI1").utf8, to: aws.home.file("a"))
+        try write(written("AKI2").utf8, to: aws.home.file("b"))
+        aws["AWS_SHARED_CREDENTIALS_FILE"] = aws.home.file("a")
+        let source = aws.source()
+        let first = try source.credentials()
+        aws["AWS_SHARED_CREDENTIALS_FILE"] = aws.home.file("b")
+        aws.pass(100)
+        #expect(try source.credentials().accessKey == "AKI1")
+        source.refusedByEngine(first)
+        #expect(try source.credentials().accessKey == "AKI2")
+    }
+
+    // MARK: Files
+
+    @Test func `Files are read anew when they have changed`() throws {
+        let aws = try AWSFixture()
+        try write(written("AKI1").utf8, to: aws.credentialsFile)
+        let source = aws.source()
+        #expect(try source.credentials().accessKey == "AKI1")
+        try write(written("AKI2").utf8, to: aws.credentialsFile)
+        aws.pass(1)
+        #expect(try source.credentials().accessKey == "AKI2")
+        // Another one in its place, and a file that was not there.
+        try write(written("AKI3").utf8, to: aws.home.file("new"))
+        #expect(rename(aws.home.file("new"), aws.credentialsFile) == 0)
+        aws.pass(1)
+        #expect(try source.credentials().accessKey == "AKI3")
+        try write("[default]\nrole_arn = a\n".utf8, to: aws.configurationFile)
+        aws.pass(1)
+        #expect(try source.credentials().accessKey == "AKI3")
+        #expect(aws.log.text.contains("has role_arn"))
+    }
+
+    @Test func `A file that can't be used now keeps the credentials it had, and is read again when it changes`() throws
+    {
+        let aws = try AWSFixture()
+        try write(written("AKI1").utf8, to: aws.credentialsFile)
+        let source = aws.source()
+        _ = try source.credentials()
+        for text in ["[default]\nhunter2", "[default]\naws_access_key_id = AKI2", "", "[other]\n"] {
+            try write(text.utf8, to: aws.credentialsFile)
+            aws.pass(1)
+            #expect(try source.credentials().accessKey == "AKI1")
+        }
+        try FileManager.default.removeItem(atPath: aws.credentialsFile)
+        aws.pass(1)
+        #expect(try source.credentials().accessKey == "AKI1")
+        #expect(aws.log.lines.count == 1)
+        #expect(!aws.log.text.contains("hunter2"))
+        try write(written("AKI3").utf8, to: aws.credentialsFile)
+        aws.pass(1)
+        #expect(try source.credentials().accessKey == "AKI3")
+    }
+}
