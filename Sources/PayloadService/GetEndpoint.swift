@@ -50,13 +50,13 @@ struct GetEndpoint {
         let validators = [
             ("ETag", etag),
             ("Repr-Digest", "sha-256=:\(Data(digest.bytes).base64EncodedString()):"),
-            ("Cache-Control", "private, max-age=31536000, immutable"),
         ]
+        let caching = "private, max-age=31536000, immutable"
         if let field = request.headers.ifMatch, !EntityTag.list(field, names: etag, weakly: false) {
             return ServiceResponse(Refusal(.preconditionFailed, "the payload's tag is \(etag)"))
         }
         if let field = request.headers.ifNoneMatch, EntityTag.list(field, names: etag, weakly: true) {
-            return ServiceResponse(.notModified, headers: validators)
+            return ServiceResponse(.notModified, headers: validators + [("Cache-Control", caching)])
         }
         let headers = [("Content-Type", "application/octet-stream")] + validators
         let isRangeMeant = request.headers.ifRange.map { $0.elementsEqual(etag.utf8) } ?? true
@@ -65,9 +65,19 @@ struct GetEndpoint {
         case .redirect(let prefix):
             // The web server sends the payload, answers Range and writes Content-Length.
             trace.bytesOut += payload.size
-            return ServiceResponse(.ok, headers: headers + (try redirect(payload, digest, range, below: prefix)))
+            return ServiceResponse(
+                .ok,
+                // By its own name, nginx would also send it with an error that it meets on the way.
+                headers: headers + [("X-LPS-Cache-Control", caching)]
+                    + (try redirect(payload, digest, range, below: prefix))
+            )
         case .stream:
-            return stream(payload, range, headers + [("Accept-Ranges", "bytes")], trace)
+            return stream(
+                payload,
+                range,
+                headers + [("Cache-Control", caching), ("Accept-Ranges", "bytes")],
+                trace
+            )
         }
     }
 
