@@ -90,16 +90,20 @@ final class HTTPHandle {
         // Refused where a failed request has left its buffer, which is of this size.
         curl_set_number(handle, CURLOPT_BUFFERSIZE, 128 * 1024)
         try check(curl_set_text(handle, CURLOPT_USERAGENT, "large-payload-service"))
-        if let authorities = Self.authorities { try check(curl_set_text(handle, CURLOPT_CAINFO, authorities)) }
+        if let authorities = limits.authorities ?? Self.authorities {
+            try check(curl_set_text(handle, CURLOPT_CAINFO, authorities))
+        }
     }
 
+    private static let authorities = authorities { getenv($0).map { String(cString: $0) } }
+
     /// A file of trusted authorities in place of the system's. libcurl itself reads none of these variables.
-    private static let authorities: String? = {
+    static func authorities(_ environment: (String) -> String?) -> String? {
         for variable in ["AWS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE"] {
-            if let file = getenv(variable).map({ String(cString: $0) }), !file.isEmpty { return file }
+            if let file = environment(variable), !file.isEmpty { return file }
         }
         return nil
-    }()
+    }
 
     private func set(_ request: HTTPRequest) throws {
         try check(curl_set_text(handle, CURLOPT_URL, request.url))

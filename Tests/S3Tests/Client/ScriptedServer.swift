@@ -47,8 +47,8 @@ final class ScriptedServer: @unchecked Sendable {
     private var connections = 0
     private let lock = NSLock()
 
-    /// - Parameter script: what to do about a request, given its number from 0; a body that no step takes is taken first,
-    ///   unless a step is `takeBody`.
+    /// - Parameter script: what to do about a request, given its number from 0. A body that no step takes is taken
+    ///   first.
     init(_ script: @escaping @Sendable (Int, Request) -> [Step]) throws {
         self.script = script
         (listener, port) = try listenOnLoopback()
@@ -82,6 +82,7 @@ final class ScriptedServer: @unchecked Sendable {
     var requests: [Request] { lock.withLock { taken } }
     var lines: [String] { requests.map(\.line) }
     var connectionCount: Int { lock.withLock { connections } }
+    var openConnectionCount: Int { lock.withLock { open.count } }
 
     func client(
         bucket: String = "bucket",
