@@ -505,7 +505,7 @@ struct FaultTests {
     // MARK: Listings
 
     @Test func `A page that names no next one, or itself, ends the listing with an error`() throws {
-        func page(_ rest: String) -> ScriptedServer.Step {
+        @Sendable func page(_ rest: String) -> ScriptedServer.Step {
             .answer(200, [], "<ListBucketResult><IsTruncated>true</IsTruncated>\(rest)</ListBucketResult>")
         }
         for rest in ["", "<NextContinuationToken>a</NextContinuationToken>"] {
