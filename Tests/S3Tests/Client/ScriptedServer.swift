@@ -21,6 +21,8 @@ final class ScriptedServer: @unchecked Sendable {
         case close
         /// Ends the connection with a reset.
         case reset
+        /// Waits for so many milliseconds.
+        case wait(Int)
         /// Says nothing any more, until the client goes.
         case stall
 
@@ -124,6 +126,7 @@ final class ScriptedServer: @unchecked Sendable {
                 case .takeBody:
                     takeBody(connection, &request, &received)
                     lock.withLock { taken[number] = request }
+                case .wait(let milliseconds): usleep(UInt32(milliseconds) * 1000)
                 case .close: return
                 case .reset:
                     var hard = linger(l_onoff: 1, l_linger: 0)

@@ -99,7 +99,8 @@ struct TransportTests {
             switch request.line {
             case "PUT /token": [.answer(200, [], request.headers["x-ttl"] ?? "none")]
             case "GET /moved": [.answer(302, ["Location: http://127.0.0.1:1/"])]
-            case "GET /trickle": Array(repeating: .send("HTTP/1.1 200 OK\r\n"), count: 1) + [.stall]
+            // It never stalls.
+            case "GET /trickle": (0..<200).flatMap { _ in [.send("HTTP/1.1 100 Continue\r\n\r\n"), .wait(100)] }
             case "GET /large": [.answer(200, [], String(repeating: "x", count: 1_048_577))]
             default: [.error(404, "None")]
             }
