@@ -100,7 +100,9 @@ struct TransportTests {
             case "PUT /token": [.answer(200, [], request.headers["x-ttl"] ?? "none")]
             case "GET /moved": [.answer(302, ["Location: http://127.0.0.1:1/"])]
             // It never stalls.
-            case "GET /trickle": (0..<200).flatMap { _ in [.send("HTTP/1.1 100 Continue\r\n\r\n"), .wait(100)] }
+            case "GET /trickle":
+                [.send("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n")]
+                    + (0..<100).flatMap { _ in [.send("x"), .wait(100)] }
             case "GET /large": [.answer(200, [], String(repeating: "x", count: 1_048_577))]
             default: [.error(404, "None")]
             }
