@@ -41,14 +41,8 @@ final class HTTPHandle {
         defer { curl_slist_free_all(headers) }
         // Before the headers are freed; connections are kept.
         defer { curl_easy_reset(handle) }
-        for (name, value) in request.headers {
-            // Also keeps a value from becoming a header of its own.
-            guard value.utf8.allSatisfy({ $0 >= 0x20 && $0 != 0x7F }) else {
-                throw TransportError(.permanent, "the header \(name) would have a control character")
-            }
-            guard let longer = curl_slist_append(headers, "\(name): \(value)") else {
-                throw TransportError(CURLE_OUT_OF_MEMORY, "")
-            }
+        for line in try lines(request) {
+            guard let longer = curl_slist_append(headers, line) else { throw TransportError(CURLE_OUT_OF_MEMORY, "") }
             headers = longer
         }
         message.pointee = 0
@@ -68,6 +62,23 @@ final class HTTPHandle {
         var error = TransportError(code, String(cString: message))
         error.head = exchange.head
         throw error
+    }
+
+    /// Bodies up to this are sent without waiting for the server to want them.
+    static let longestUnasked: UInt64 = 1024 * 1024
+
+    private func lines(_ request: HTTPRequest) throws -> [String] {
+        var lines: [String] = []
+        for (name, value) in request.headers {
+            // Also keeps a value from becoming a header of its own.
+            guard value.utf8.allSatisfy({ $0 >= 0x20 && $0 != 0x7F }) else {
+                throw TransportError(.permanent, "the header \(name) would have a control character")
+            }
+            lines.append("\(name): \(value)")
+        }
+        // libcurl would send `Expect: 100-continue` with any, and wait a second where that is not known.
+        if request.body.size <= Self.longestUnasked { lines.append("Expect:") }
+        return lines
     }
 
     private func configure(_ limits: S3Limits) throws {

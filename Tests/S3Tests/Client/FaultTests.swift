@@ -370,6 +370,14 @@ struct FaultTests {
         #expect(server.requests[0].headers["authorization"]?.contains("expect") == false)
     }
 
+    @Test func `Only for a body of over a MiB is the engine asked whether it wants it`() throws {
+        let server = try ScriptedServer(.answer(200))
+        let client = try server.client()
+        for size in [0, 1, 1 << 20, 1 << 20 + 1] { try client.put(key, [UInt8](repeating: 1, count: size)) }
+        #expect(server.requests.map { $0.headers["expect"] } == [nil, nil, nil, "100-continue"])
+        #expect(server.requests.map { $0.headers["content-length"] } == ["0", "1", "1048576", "1048577"])
+    }
+
     @Test func `A file that ends before its size is no upload`() throws {
         let server = try ScriptedServer(.answer(200))
         let error = try failure {
