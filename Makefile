@@ -4,12 +4,13 @@ SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 
 PORT ?= 8577
 TLS_PORT ?= 8578
+S3_PORT ?= 8580
 DIR ?= .lps
 WORKERS ?= 2
 # The Web UI of 'temporal server start-dev'.
 CODEC_ORIGINS ?= http://localhost:8233 http://127.0.0.1:8233
 
-BUILD_PACKAGES := libfcgi-dev pkg-config
+BUILD_PACKAGES := libfcgi-dev libcurl4-openssl-dev libexpat1-dev pkg-config
 RUN_PACKAGES := nginx spawn-fcgi multiwatch openssl curl
 TEST_PACKAGES := binutils libarchive-tools strace systemd time
 S3_PACKAGES := python3 python3-venv
@@ -77,9 +78,11 @@ test-deb: deb
 	.build/test-deb/bin/pip install --quiet --disable-pip-version-check -r Tests/Package/requirements.txt
 	$(SUDO) env PYTHONDONTWRITEBYTECODE=1 .build/test-deb/bin/python -m pytest Tests/Package
 
-run: build
+# With STORE=s3, payloads are in SeaweedFS, an S3 engine that then runs here, too.
+run: build $(if $(filter s3,$(STORE)),.build/s3/bin/weed)
 	@$(call install,$(RUN_PACKAGES))
-	@exec nginx/run-local $(RELEASE_DIR) $(DIR) $(PORT) $(TLS_PORT) $(WORKERS) '$(CODEC_ORIGINS)'
+	@exec nginx/run-local $(RELEASE_DIR) $(DIR) $(PORT) $(TLS_PORT) $(WORKERS) '$(CODEC_ORIGINS)' \
+		$(if $(filter s3,$(STORE)),$(abspath .build/s3/bin/weed) $(S3_PORT))
 
 # Tests of the client library wait on Swift's own threads, which those of the service block while they wait for
 # processes: beside them, a request of a second may take a minute.

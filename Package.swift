@@ -28,7 +28,7 @@ let package = Package(
         .target(
             name: "FastCGI",
             dependencies: [
-                "CFastCGI", "CLinux",
+                "CFastCGI", "CLinux", "SystemCalls",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "SystemPackage", package: "swift-system"),
             ]
@@ -42,6 +42,13 @@ let package = Package(
             dependencies: [
                 "CLinux", "PayloadKey", "SystemCalls",
                 .product(name: "Logging", package: "swift-log"),
+                .product(name: "SystemPackage", package: "swift-system"),
+            ]
+        ),
+        .target(
+            name: "S3Store",
+            dependencies: [
+                "PayloadKey", "PayloadStore", "S3", .product(name: "Logging", package: "swift-log"),
                 .product(name: "SystemPackage", package: "swift-system"),
             ]
         ),
@@ -90,8 +97,9 @@ let package = Package(
         .executableTarget(
             name: "lps-worker",
             dependencies: [
-                "ByteSize", "EnvironmentFile", "FastCGI", "PayloadService", "PayloadStore", "Scoreboard", "StorePolicy",
-                "SystemCalls", "Version",
+                "ByteSize", "EnvironmentFile", "FastCGI", "PayloadKey", "PayloadService", "PayloadStore", "Scoreboard",
+                "StorePolicy",
+                "S3", "S3Store", "SystemCalls", "Version",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "SystemPackage", package: "swift-system"),
@@ -100,7 +108,8 @@ let package = Package(
         .executableTarget(
             name: "lps",
             dependencies: [
-                "ByteSize", "PayloadKey", "PayloadStore", "StorePolicy", "TarArchive", "Version",
+                "ByteSize", "PayloadKey", "PayloadStore", "S3", "S3Store", "StorePolicy", "SystemCalls", "TarArchive",
+                "Version",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "SystemPackage", package: "swift-system"),

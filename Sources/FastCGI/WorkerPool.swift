@@ -1,5 +1,6 @@
 import CFastCGI
 import Logging
+import SystemCalls
 import SystemPackage
 
 /// Threads that each take one request after the other from the listening sockets.
@@ -64,7 +65,7 @@ public final class WorkerPool: Sendable {
         do {
             for thread in 0..<threads {
                 let waiter = try acceptor.makeWaiter()
-                running.append(try WorkerThread { self.serve(waiter, thread) })
+                running.append(try start(waiter, thread))
             }
         } catch {
             stop()
@@ -82,6 +83,14 @@ public final class WorkerPool: Sendable {
     ///   still connect.
     public func stop(keepsSockets: Bool = false) {
         acceptor.stop(keepsSockets: keepsSockets)
+    }
+
+    private func start(_ waiter: Acceptor.Waiter, _ thread: Int) throws(FastCGIError) -> WorkerThread {
+        do {
+            return try WorkerThread { self.serve(waiter, thread) }
+        } catch {
+            throw FastCGIError("start a thread", errno: error.errno)
+        }
     }
 
     private func serve(_ waiter: Acceptor.Waiter, _ thread: Int) {

@@ -4,7 +4,7 @@ import PayloadStore
 
 /// `GET /v2/blobs/get`: gives a stored payload. The checks run in the order of the wire contract.
 struct GetEndpoint {
-    let store: PayloadStore
+    let store: any PayloadStorage
 
     func respond(to request: ServiceRequest, _ trace: RequestTrace) throws -> ServiceResponse {
         try request.checkContentType()
@@ -17,7 +17,7 @@ struct GetEndpoint {
         guard payload.size == expected else {
             throw Refusal(.preconditionFailed, "payload has \(payload.size) bytes, expected \(expected)")
         }
-        return deliver(payload, key.digest, request, trace)
+        return try deliver(payload, key.digest, request, trace)
     }
 
     private func expectedLength(_ request: ServiceRequest) throws(Refusal) -> UInt64 {
@@ -45,7 +45,7 @@ struct GetEndpoint {
         _ digest: Digest,
         _ request: ServiceRequest,
         _ trace: RequestTrace
-    ) -> ServiceResponse {
+    ) throws -> ServiceResponse {
         let etag = "\"\(digest)\""
         let validators = [
             ("ETag", etag),
@@ -59,16 +59,38 @@ struct GetEndpoint {
             return ServiceResponse(.notModified, headers: validators)
         }
         let headers = [("Content-Type", "application/octet-stream")] + validators
+        let isRangeMeant = request.headers.ifRange.map { $0.elementsEqual(etag.utf8) } ?? true
+        let range = ByteRange(isRangeMeant ? request.headers.range : nil, size: payload.size)
         switch request.delivery {
         case .redirect(let prefix):
-            // The web server sends the file, answers Range and writes Content-Length.
+            // The web server sends the payload, answers Range and writes Content-Length.
             trace.bytesOut += payload.size
-            let path = "\(String(decoding: prefix, as: UTF8.self))/\(PercentEncoding.encodePath(payload.path.utf8))"
-            return ServiceResponse(.ok, headers: headers + [("X-Accel-Redirect", path)])
+            return ServiceResponse(.ok, headers: headers + (try redirect(payload, digest, range, below: prefix)))
         case .stream:
-            let range =
-                request.headers.ifRange.map { $0.elementsEqual(etag.utf8) } ?? true ? request.headers.range : nil
-            return stream(payload, ByteRange(range, size: payload.size), headers + [("Accept-Ranges", "bytes")], trace)
+            return stream(payload, range, headers + [("Accept-Ranges", "bytes")], trace)
+        }
+    }
+
+    /// Bytes up to which a payload of an engine is fetched whole for a range of it: the web server's cache has it then.
+    private static let wholeForRange: UInt64 = 4 << 20
+
+    /// What tells the web server to send the payload.
+    private func redirect(
+        _ payload: StoredPayload,
+        _ digest: Digest,
+        _ range: ByteRange,
+        below prefix: [UInt8]
+    ) throws(StoreError) -> [(String, String)] {
+        let prefix = String(decoding: prefix, as: UTF8.self)
+        switch try payload.handOver() {
+        case .file(let path):
+            return [("X-Accel-Redirect", "\(prefix)/\(PercentEncoding.encodePath(path.utf8))")]
+        case .request(let target, let headers):
+            let isPart = if case .part = range { payload.size > Self.wholeForRange } else { false }
+            return [
+                ("X-Accel-Redirect", "\(prefix)/\(isPart ? "s3-ranges" : "s3")/\(digest.hex)"),
+                ("X-LPS-S3-Target", target),
+            ] + headers.map { ("X-LPS-S3-\($0.name)", $0.value) }
         }
     }
 

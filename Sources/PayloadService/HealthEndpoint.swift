@@ -4,7 +4,7 @@ import PayloadStore
 
 /// `HEAD /v2/health/head`: whether the store can take a payload and give it back.
 struct HealthEndpoint {
-    let store: PayloadStore
+    let store: any PayloadStorage
     let logger: Logger
 
     func respond() throws(Refusal) -> ServiceResponse {

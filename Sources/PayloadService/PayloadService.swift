@@ -10,7 +10,7 @@ public struct PayloadService: Sendable {
 
     private static let put = "/v2/blobs/put"
 
-    let store: PayloadStore
+    let store: any PayloadStorage
     let maximumPayload: UInt64
     let codec: CodecLimits
     let logger: Logger
@@ -24,7 +24,7 @@ public struct PayloadService: Sendable {
     ///   - codec: the codec server's limits.
     ///   - logger: where each failure is told of once.
     public init(
-        store: PayloadStore,
+        store: any PayloadStorage,
         maximumPayload: UInt64 = Self.defaultMaximumPayload,
         codec: CodecLimits = CodecLimits(),
         logger: Logger
@@ -142,6 +142,9 @@ public struct PayloadService: Sendable {
         case let error as StoreError where error.isShortOfFiles:
             logger.error("the store failed", metadata: details)
             return Refusal(.serviceUnavailable, "too many files are open, try again")
+        case let error as StoreError where error.code == .unavailable:
+            logger.error("the store can't be used", metadata: details)
+            return Refusal(.serviceUnavailable, printable("\(error)".utf8), headers: [("Retry-After", "5")])
         case is StoreError:
             logger.error("the store failed", metadata: details)
             return Refusal(.internalServerError, "the store failed, the worker's log says how")

@@ -3,7 +3,7 @@ import PayloadStore
 
 /// `PUT /v2/blobs/put`: verifies an upload and stores it. The checks run in the order of the wire contract.
 struct PutEndpoint {
-    let store: PayloadStore
+    let store: any PayloadStorage
     /// Bytes.
     let maximumPayload: UInt64
 
@@ -25,7 +25,7 @@ struct PutEndpoint {
         let upload = try verify(request.body, length, digest, trace)
         trace.bytesIn += upload.size
         try trace.enter(.committing)
-        let outcome = try store.commit(upload, as: key)
+        let outcome = try store.commit(upload, as: key, onPiece: trace.advance)
         trace.committed(outcome)
         return ServiceResponse(
             outcome == .existed ? .ok : .created,
@@ -92,8 +92,8 @@ struct PutEndpoint {
     ) throws(StoreError) {
         switch body {
         // The web server has written the payload already: what is free now is what stays free.
-        case .file: try store.checkSpace(for: 0)
-        case .stream: try store.checkSpace(for: length)
+        case .file: try store.uploads.checkSpace(for: 0)
+        case .stream: try store.uploads.checkSpace(for: length)
         }
         try store.checkQuota(for: length, as: key)
     }
@@ -106,9 +106,9 @@ struct PutEndpoint {
     ) throws -> VerifiedUpload {
         switch body {
         case .file(let path):
-            return try store.verify(uploadAt: path, length: length, digest: digest, onPiece: trace.advance)
+            return try store.uploads.verify(uploadAt: path, length: length, digest: digest, onPiece: trace.advance)
         case .stream(let source):
-            return try store.receive(
+            return try store.uploads.receive(
                 from: { buffer in
                     try trace.advance()
                     return try source(buffer)

@@ -17,11 +17,11 @@ struct UnwrittenUpload {
         self.path = Array(path.dropFirst(Self.prefix.count))
     }
 
-    func refusal(of request: ServiceRequest, _ store: PayloadStore) throws -> Refusal {
+    func refusal(of request: ServiceRequest, _ store: any PayloadStorage) throws -> Refusal {
         if case .file(let file) = request.body {
             do throws(StoreError) {
                 let length = request.headers.contentLength.flatMap { try? DecimalNumber.parse($0) }
-                try store.checkRoom(forUnwritten: file, length: length)
+                try store.uploads.checkRoom(forUnwritten: file, length: length)
             } catch {
                 // The web server has a folder of its own for bodies, of which nothing is known here.
                 guard error.code == .uploadNotAcceptable, error.errno == nil else { throw error }

@@ -2,7 +2,7 @@ import Glibc
 import PayloadKey
 
 /// The content of an open file, from its start to the size that it had when it was opened.
-struct FileContent: Sendable {
+struct FileContent: PayloadContent {
     /// Bytes that are read at a time: enough to make the calls' cost vanish, small enough for many threads and for the
     /// processor's cache, from which a hash reads what was just copied.
     static let pieceSize = 64 * 1024
@@ -32,6 +32,8 @@ struct FileContent: Sendable {
             offset += UInt64(count)
         }
     }
+
+    func handOver() -> HandOver { .file(name) }
 
     /// Reads the whole content for its digest.
     ///

@@ -1,6 +1,6 @@
 import Glibc
 
-/// The size of the store's file system and what is free of it.
+/// The size of a file system and what is free of it.
 struct FileSystemSpace {
     /// Bytes.
     let total: UInt64
@@ -9,9 +9,9 @@ struct FileSystemSpace {
     /// Whether there is room for one more file or folder. Btrfs, for one, has no limit but its space, and says zero of all.
     let hasFreeInodes: Bool
 
-    init(_ root: Descriptor, _ path: String) throws(StoreError) {
+    init(_ folder: Descriptor, _ path: String) throws(StoreError) {
         var space = statvfs()
-        try systemCall("measure free space of \(path)") { fstatvfs(root.rawValue, &space) }
+        try systemCall("measure free space of \(path)") { fstatvfs(folder.rawValue, &space) }
         total = UInt64(space.f_blocks) * UInt64(space.f_frsize)
         free = UInt64(space.f_bavail) * UInt64(space.f_frsize)
         hasFreeInodes = space.f_files == 0 || space.f_favail > 0

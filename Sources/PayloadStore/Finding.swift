@@ -46,7 +46,7 @@ public struct Finding: Sendable {
     /// What damaged content was; `nil` for every other kind, and when it could not be moved.
     public let damage: Damage?
 
-    init(_ kind: Kind, _ path: String, _ reason: String, _ remedy: Remedy = .none, damage: Damage? = nil) {
+    package init(_ kind: Kind, _ path: String, _ reason: String, _ remedy: Remedy = .none, damage: Damage? = nil) {
         self.kind = kind
         self.path = path
         self.reason = reason
@@ -66,4 +66,11 @@ public struct Damage: Sendable {
     public let keys: [PayloadKey]
     /// The keys in the trash that have it: they can be undeleted only when the same payload is uploaded before.
     public let trashed: [PayloadKey]
+
+    package init(digest: Digest, quarantine: String?, keys: [PayloadKey], trashed: [PayloadKey]) {
+        self.digest = digest
+        self.quarantine = quarantine
+        self.keys = keys
+        self.trashed = trashed
+    }
 }

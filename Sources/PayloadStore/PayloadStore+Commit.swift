@@ -19,14 +19,20 @@ extension PayloadStore {
     /// answer. A crash at any point leaves either nothing or a whole payload. Collection of garbage holds the shard's
     /// lock exclusively.
     ///
-    /// - Parameter waitsForCounts: wait while the namespace is counted, for however long, instead of being refused: for an
-    ///   operator's commands, whose store has no quotas.
     /// - Throws: ``StoreError``, with code `quotaExceeded` or `counting` when the namespace has a quota and no room, or
     ///   is being counted; the upload may have become an object without key then, which harms nothing.
+    public func commit(_ upload: VerifiedUpload, as key: PayloadKey) throws(StoreError) -> CommitOutcome {
+        try commit(upload, as: key, waitsForCounts: false)
+    }
+
+    /// As ``commit(_:as:)``.
+    ///
+    /// - Parameter waitsForCounts: wait while the namespace is counted, for however long, instead of being refused: for an
+    ///   operator's commands, whose store has no quotas.
     public func commit(
         _ upload: VerifiedUpload,
         as key: PayloadKey,
-        waitsForCounts: Bool = false
+        waitsForCounts: Bool
     ) throws(StoreError) -> CommitOutcome {
         precondition(upload.digest == key.digest, "an upload is committed under its own digest")
         func commitOnce() throws(StoreError) -> CommitOutcome {

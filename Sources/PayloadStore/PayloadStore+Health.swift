@@ -9,19 +9,6 @@ extension PayloadStore {
         for folder in [StoreLayout.incoming, StoreLayout.objects, StoreLayout.keys, StoreLayout.locks] {
             try checkWritable(folder)
         }
-        try checkSpace(for: 0)
-    }
-
-    /// Makes sure that free space stays above the reserve after `bytes` more are written, and that files can be made.
-    ///
-    /// - Throws: ``StoreError`` with code `noSpace` that names the figures.
-    public func checkSpace(for bytes: UInt64) throws(StoreError) {
-        let space = try FileSystemSpace(root, path)
-        let (left, overflow) = space.free.subtractingReportingOverflow(bytes)
-        guard !overflow, left > reserve else {
-            let upload = bytes > 0 ? ", \(bytes) more would touch" : ", which is not more than"
-            throw StoreError(.noSpace, "store has \(space.free) bytes free\(upload) the reserve of \(reserve) bytes")
-        }
-        guard space.hasFreeInodes else { throw StoreError(.noSpace, "store has no inodes free") }
+        try uploads.checkSpace(for: 0)
     }
 }

@@ -2,39 +2,6 @@ import Glibc
 import PayloadKey
 import SystemPackage
 
-/// A payload of the store, open for reading. It stays readable while this value lives, also when its key is deleted.
-public struct StoredPayload: Sendable {
-    /// The file's path relative to the store's root.
-    public let path: String
-    private let content: FileContent
-
-    init(size: UInt64, path: String, descriptor: Descriptor) {
-        self.path = path
-        content = FileContent(size: size, name: path, descriptor: descriptor)
-    }
-
-    /// The payload's length in bytes.
-    public var size: UInt64 { content.size }
-
-    /// Hands `range` of the payload to `take`, piece by piece.
-    ///
-    /// - Throws: ``StoreError`` when the file can't be read or ends early, or what `take` throws.
-    public func read(_ range: Range<UInt64>, _ take: (UnsafeRawBufferPointer) throws -> Void) throws {
-        try content.read(range, take)
-    }
-
-    /// Reads the whole payload and makes sure that it is what was stored.
-    ///
-    /// - Parameter onPiece: called with each piece; what it throws ends the reading.
-    /// - Throws: ``StoreError`` with code `damaged` when its digest is another one, or what `onPiece` throws.
-    public func check(_ digest: Digest, onPiece: () throws -> Void = {}) throws {
-        let actual = try content.digest(onPiece: onPiece)
-        guard actual == digest else {
-            throw StoreError(.damaged, "\(path) is damaged: its content has digest \(actual)")
-        }
-    }
-}
-
 extension PayloadStore {
     /// Opens the payload that is stored under a key; `nil` when there is none.
     ///
@@ -50,6 +17,6 @@ extension PayloadStore {
         }
         let status = try file.status(path)
         guard status.isRegular else { throw StoreError(.damaged, "\(path) is not a regular file") }
-        return StoredPayload(size: status.size, path: path, descriptor: file)
+        return StoredPayload(size: status.size, FileContent(size: status.size, name: path, descriptor: file))
     }
 }

@@ -9,14 +9,6 @@ public struct StoreUsage: Equatable, Sendable {
 }
 
 extension PayloadStore {
-    /// Bytes of the store's file system, and what is free of it for this user.
-    ///
-    /// - Throws: ``StoreError`` with code `system`.
-    public func space() throws(StoreError) -> (total: UInt64, free: UInt64) {
-        let space = try FileSystemSpace(root, path)
-        return (space.total, space.free)
-    }
-
     /// Looks at every object; reads no content. Uploads and deletions go on meanwhile.
     ///
     /// - Throws: ``StoreError`` with code `system`.

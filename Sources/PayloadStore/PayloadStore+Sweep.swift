@@ -3,10 +3,7 @@ import PayloadKey
 import SystemPackage
 
 extension PayloadStore {
-    /// How long an upload's file may lie in `incoming/` after its last byte was written, in seconds.
-    public static let uploadLifetime = 24 * 60 * 60
-
-    /// Removes what crashed uploads left in `incoming/`: files unchanged for longer than ``uploadLifetime``.
+    /// Removes what crashed uploads left in `incoming/`: files unchanged for longer than ``UploadFolder/uploadLifetime``.
     ///
     /// - Returns: how many files were removed.
     /// - Throws: ``StoreError``; what was removed before stays removed.
@@ -14,9 +11,7 @@ extension PayloadStore {
     public func sweepIncoming() throws(StoreError) -> Int {
         var removed = 0
         for path in try leftovers() where try removeLeftover(path) { removed += 1 }
-        if removed > 0 {
-            logger.notice("leftovers of crashed uploads were removed", metadata: ["files": "\(removed)"])
-        }
+        uploads.logSwept(removed)
         return removed
     }
 
@@ -26,14 +21,8 @@ extension PayloadStore {
         for folder in [StoreLayout.objects, StoreLayout.keys] {
             found += try root.names(folder).filter(StoreLayout.isProbe).map { "\(folder)/\($0)" }
         }
-        let now = time(nil)
         var old: [String] = []
-        for path in found {
-            guard let status = try root.status(of: path), status.isRegular,
-                now - status.modified > Self.uploadLifetime
-            else { continue }
-            old.append(path)
-        }
+        for path in found where try root.isLeftover(path) { old.append(path) }
         return old
     }
 

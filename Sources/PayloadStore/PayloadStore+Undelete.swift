@@ -82,7 +82,7 @@ extension PayloadStore {
 
     private func copy(of content: FileContent, _ digest: Digest) throws -> VerifiedUpload {
         do {
-            return try receive(length: content.size, digest: digest) { take in
+            return try uploads.receive(length: content.size, digest: digest) { take in
                 try content.read(0..<content.size, take)
             }
         } catch let error as UploadMismatch {

@@ -14,15 +14,13 @@ import SystemPackage
 public final class PayloadStore: Sendable {
     /// The store's root, as the operator gave it.
     public let path: String
-    /// Bytes of free space below which no payload is stored.
-    public let reserve: UInt64
+    /// Takes uploads in.
+    public let uploads: UploadFolder
     /// The most bytes that a namespace's keys may have in all; `nil`: any number.
     public let quota: @Sendable (Namespace) -> UInt64?
 
-    /// Where uploads may come from: `incoming/`, as the operator spells the store's path, and as it is without links.
-    let uploadFolders: [[UInt8]]
     let root: Descriptor
-    let incoming: Descriptor
+    var incoming: Descriptor { uploads.descriptor }
     let folders: FolderCache
     let epoch: UsageEpoch
     /// Whether a thread of this process counts a namespace.
@@ -49,17 +47,25 @@ public final class PayloadStore: Sendable {
         try Self.checkFormat(root, path)
         let fileSystem = try FileSystemSpace(root, path)
         self.path = path
-        uploadFolders = try [path, Self.resolved(path)].map { Array("\($0)/\(StoreLayout.incoming)/".utf8) }
         self.root = root
-        self.reserve = reserve ?? min(1 << 30, fileSystem.total / 20)
         self.quota = quota
         self.logger = logger
         epoch = UsageEpoch(root: root)
+        let incoming: Descriptor
         do {
             incoming = try root.open(StoreLayout.incoming, O_RDONLY | O_DIRECTORY)
         } catch {
             throw StoreError(.unknownFormat, "store \(path) has no folder \(StoreLayout.incoming)/", errno: error.errno)
         }
+        uploads = try UploadFolder(
+            path: "\(path)/\(StoreLayout.incoming)",
+            name: "store",
+            setting: "--store",
+            descriptor: incoming,
+            fileSystem: fileSystem,
+            reserve: reserve,
+            logger: logger
+        )
         folders = FolderCache(root: root)
         try checkFolders()
         do {
@@ -73,15 +79,6 @@ public final class PayloadStore: Sendable {
     static func withoutTrailingSlashes(_ path: String) -> String {
         let end = path.utf8.lastIndex { $0 != UInt8(ascii: "/") }
         return end.map { String(path[...$0]) } ?? path
-    }
-
-    private static func resolved(_ path: String) throws(StoreError) -> String {
-        guard let resolved = realpath(path, nil) else {
-            let error = Errno(rawValue: errno)
-            throw StoreError(.missing, "resolve store \(path)", errno: error)
-        }
-        defer { free(resolved) }
-        return String(cString: resolved)
     }
 
     static func openRoot(_ path: String) throws(StoreError) -> Descriptor {

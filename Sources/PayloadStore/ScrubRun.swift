@@ -53,7 +53,9 @@ final class ScrubRun {
     func trash() throws {
         try store.forEachTrashedKey(unreadable: unreadable) { trashed in
             let stored = trashed.stored
-            guard !told.contains(stored.identity), let wrong = try check(unlessObject: stored) else { return }
+            guard stored.identity.map(told.contains) != true, let wrong = try check(unlessObject: stored) else {
+                return
+            }
             try handle(stored.path, wrong) { try store.mend(trashed, wrong, pace) }
         }
     }

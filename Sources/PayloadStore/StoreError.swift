@@ -30,6 +30,8 @@ public struct StoreError: Error, Sendable {
         case unreadable
         /// A file of the tree is not what it should be.
         case damaged
+        /// The engine that keeps the payloads can't be reached, or does not let this process in: it may later.
+        case unavailable
         /// Any other failure of a system call.
         case system
     }
@@ -46,14 +48,16 @@ public struct StoreError: Error, Sendable {
         switch code {
         case .unsupportedFileSystem: true
         case .missing, .unknownFormat, .notWritable, .spansFileSystems: errno?.mayPass != true
-        case .noSpace, .quotaExceeded, .counting, .uploadNotAcceptable, .uploadGone, .unreadable, .damaged, .system:
+        case .noSpace, .quotaExceeded, .counting, .uploadNotAcceptable, .uploadGone, .unreadable, .damaged,
+            .unavailable,
+            .system:
             false
         }
     }
 
     /// Whether it is no use to go on with other keys: what failed is not one file, but the store or the process.
     public var concernsWholeStore: Bool {
-        if code == .noSpace || preventsUse { return true }
+        if code == .noSpace || code == .unavailable || preventsUse { return true }
         let ofAll: [Errno] = [.noLocks, .readOnlyFileSystem, .tooManyOpenFiles, .tooManyOpenFilesInSystem, .noMemory]
         return errno.map(ofAll.contains) ?? false
     }
@@ -70,7 +74,7 @@ public struct StoreError: Error, Sendable {
         return code == .unreadable || errno.map(refusals.contains) ?? false
     }
 
-    init(_ code: Code, _ action: String, errno: Errno? = nil) {
+    package init(_ code: Code, _ action: String, errno: Errno? = nil) {
         self.code = code
         self.action = action
         self.errno = errno

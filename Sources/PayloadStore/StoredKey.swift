@@ -12,9 +12,10 @@ public struct StoredKey: Sendable {
     public let sharers: UInt64
     /// When this key, or another one of the same content, was last stored, in seconds since 1970.
     public let lastStored: Int
-    /// The file's path relative to the store's root.
+    /// The file's path relative to the store's root; in a bucket, the object's key.
     public let path: String
-    let identity: FileStatus.Identity
+    /// Which file it is; `nil` in a bucket.
+    let identity: FileStatus.Identity?
 
     init(_ key: PayloadKey, _ path: String, _ status: FileStatus) {
         self.key = key
@@ -25,6 +26,17 @@ public struct StoredKey: Sendable {
         // One link is the object's. Its name may be lost (docs/on-disk-format.md).
         sharers = max(1, status.links - 1)
         lastStored = status.modified
+    }
+
+    /// A key of a bucket, where each has an object of its own.
+    package init(_ key: PayloadKey, size: UInt64, lastStored: Int, object: String) {
+        self.key = key
+        self.size = size
+        self.lastStored = lastStored
+        path = object
+        diskUsage = size
+        sharers = 1
+        identity = nil
     }
 }
 
@@ -39,5 +51,12 @@ public struct KeySelection: Sendable {
     public init(namespace: Namespace? = nil, prefix: KeyPrefix? = nil) {
         self.namespace = namespace
         self.prefix = prefix
+    }
+
+    /// Whether a key is one of them.
+    package func includes(_ key: PayloadKey) -> Bool {
+        if let namespace, namespace != key.namespace { return false }
+        guard let prefix else { return true }
+        return key.prefix?.folders.starts(with: prefix.folders) ?? false
     }
 }

@@ -22,7 +22,7 @@ public struct Upload: Sendable {
     }
 }
 
-extension PayloadStore {
+extension UploadFolder {
     /// Opens an upload that the web server has already put into `incoming/`.
     ///
     /// - Parameter path: where the web server says the file is: the store's own path, `/incoming/` and a name.
@@ -33,7 +33,7 @@ extension PayloadStore {
         let file: Descriptor
         do {
             // O_NONBLOCK: a fifo must not hold the thread. It means nothing for regular files (open(2)).
-            file = try incoming.open(name, O_RDONLY | O_NONBLOCK)
+            file = try descriptor.open(name, O_RDONLY | O_NONBLOCK)
         } catch {
             let code: StoreError.Code = error.errno == .noSuchFileOrDirectory ? .uploadGone : .uploadNotAcceptable
             throw StoreError(code, "open upload \(StoreLayout.incoming)/\(name)", errno: error.errno)
@@ -61,7 +61,7 @@ extension PayloadStore {
         from source: (UnsafeMutableRawBufferPointer) throws -> Int,
         limit: UInt64
     ) throws -> Upload {
-        let file = try IncomingFile(in: incoming, logger: logger)
+        let file = try IncomingFile(in: descriptor, logger: logger)
         var size: UInt64 = 0
         try Self.readPieces { buffer in
             size > limit ? 0 : try source(buffer)
@@ -78,15 +78,15 @@ extension PayloadStore {
 
     /// The name of an upload's file, when the path leads straight into `incoming/`.
     private func nameInIncoming(_ path: [UInt8]) throws(StoreError) -> String {
-        guard let folder = uploadFolders.first(where: { path.starts(with: $0) }),
+        guard let folder = spellings.first(where: { path.starts(with: $0) }),
             let name = String(validating: path.dropFirst(folder.count), as: UTF8.self),
             // A NUL byte would end the name that the system gets.
             !name.isEmpty, !name.utf8.contains(UInt8(ascii: "/")), !name.utf8.contains(0), name != ".", name != ".."
         else {
             throw StoreError(
                 .uploadNotAcceptable,
-                "upload file '\(String(decoding: path, as: UTF8.self))' is not in \(self.path)/\(StoreLayout.incoming)/: "
-                    + "client_body_temp_path and --store must agree"
+                "upload file '\(String(decoding: path, as: UTF8.self))' is not in \(self.path)/: "
+                    + "client_body_temp_path and \(setting) must agree"
             )
         }
         return name

@@ -11,6 +11,9 @@ public struct VerifiedUpload: Sendable {
     let descriptor: Descriptor
     /// Present when the file is the store's own, whose name must go afterwards; nginx removes its own.
     let ownFile: IncomingFile?
+
+    /// The open file's number; valid while this value lives.
+    package var fileDescriptor: Int32 { descriptor.rawValue }
 }
 
 /// An upload that is not what its sender announced.

@@ -11,7 +11,7 @@ import SystemPackage
 /// What a worker is told to do: options, or else what the configuration file has, or else environment variables, or
 /// else defaults, validated.
 struct Configuration {
-    let store: String
+    let store: StorePlace
     /// `nil`: the sockets that the process was started with.
     let listen: ListenAddress?
     let access: Listener.Access
@@ -51,10 +51,12 @@ struct Configuration {
             let path = mayBeMissing ? String(path.dropFirst()) : path
             if !mayBeMissing || Glibc.access(path, F_OK) == 0 { source.file = try Self.file(path) }
         }
-        guard let store = try source.setting(options.store, "STORE", "a path", { $0 }) else {
+        guard let store = try source.setting(options.store, "STORE", "a path or s3://BUCKET…", { $0 }) else {
             throw ConfigurationError("--store (LPS_STORE) is required")
         }
-        self.store = store
+        let incoming = try source.setting(options.incoming, "INCOMING", "a path", { $0 })
+        let lookUp = source.lookUp
+        self.store = try StorePlace(store, incoming: incoming, environment: lookUp)
         listen = try source.setting(
             options.listen,
             "LISTEN",
@@ -76,13 +78,15 @@ struct Configuration {
         errorLog = try source.setting(options.errorLog, "ERROR_LOG", "a path", { $0 }) ?? LogFile.standardError
         accessLog = try source.setting(options.accessLog, "ACCESS_LOG", "a path", { $0 })
         settings = try Settings(options, &source)
+        try self.store.check(settings)
         unknown = source.unknown
     }
 
     /// The names of the settings that differ, and that a worker can't change while it runs.
     func fixed(unlike other: Configuration) -> [String] {
         [
-            ("LPS_STORE", store == other.store), ("LPS_LISTEN", listen == other.listen),
+            ("LPS_STORE", store.text == other.store.text), ("LPS_INCOMING", store.incoming == other.store.incoming),
+            ("LPS_LISTEN", listen == other.listen),
             ("LPS_LISTEN_MODE", access.mode == other.access.mode),
             ("LPS_LISTEN_OWNER", access.owner == other.access.owner),
             ("LPS_LISTEN_GROUP", access.group == other.access.group), ("LPS_THREADS", threads == other.threads),
@@ -165,6 +169,11 @@ private struct Source {
             name.hasPrefix("LPS_") && !known.contains(name) && !name.hasPrefix("LPS_GC_")
                 && !name.hasPrefix("LPS_SCRUB_")
         }.sorted()
+    }
+
+    /// The value of a variable that is another program's, too; of the file, or else of the environment.
+    var lookUp: @Sendable (String) -> String? {
+        { [file, environment] name in file?[name] ?? environment[name] }
     }
 
     mutating func setting<Value>(

@@ -46,8 +46,21 @@ struct LPSWorker: ParsableCommand {
     )
     var config: String?
 
-    @Option(help: ArgumentHelp("The store's folder, made with 'lps init'. Required.", valueName: "path"))
+    @Option(
+        help: ArgumentHelp(
+            "The store's folder, made with 'lps init', or a bucket: s3://BUCKET[/PREFIX]?endpoint=…&region=…&path-style=…. Required.",
+            valueName: "place"
+        )
+    )
     var store: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "With a store in a bucket: the folder where uploads are taken in, the web server's client_body_temp_path.",
+            valueName: "path"
+        )
+    )
+    var incoming: String?
 
     @Option(help: ArgumentHelp("A unix socket's path, or host:port.", valueName: "address"))
     var listen: String?

@@ -14,7 +14,7 @@ enum Successor {
     /// them waiting.
     ///
     /// - Returns: why it could not be done; else not at all.
-    static func replaceProcess(_ listeners: [Listener], _ store: PayloadStore) -> any Error {
+    static func replaceProcess(_ listeners: [Listener], _ store: any ServedStore) -> any Error {
         do {
             for listener in listeners {
                 let descriptor = try listener.keepForSuccessor()

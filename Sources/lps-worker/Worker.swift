@@ -45,8 +45,9 @@ struct Worker {
 
     private static func check(_ configuration: Configuration, _ logger: Logger) throws {
         Self.warn(of: configuration.unknown, logger)
-        let store = try PayloadStore(path: configuration.store, reserve: configuration.reserve, logger: logger)
-        try checkFileSystem(of: store, logger)
+        try configuration.store.open(reserve: configuration.reserve, quota: { _ in nil }, logger).checkForServing(
+            logger
+        )
         try LogFile.check(configuration.errorLog)
         try configuration.accessLog.map(LogFile.check)
         if let folder = configuration.runtimeFolder { try StatusServer.check(folder) }
@@ -61,13 +62,12 @@ struct Worker {
         Self.warn(of: configuration.unknown, logger)
         raiseDescriptorLimit()
         let policy = CurrentPolicy(configuration.settings.policy)
-        let store = try PayloadStore(
-            path: configuration.store,
+        let store = try configuration.store.open(
             reserve: configuration.reserve,
             quota: { policy.value[$0].quota },
-            logger: logger
+            logger
         )
-        try Self.checkFileSystem(of: store, logger)
+        try store.checkForServing(logger)
         keepCounts(of: store, policy.value, after: predecessor)
         let listeners = try self.listeners()
         if let folder = configuration.runtimeFolder { try StatusServer.check(folder) }
@@ -95,16 +95,15 @@ struct Worker {
                 reopen([errorLog] + (accessLog.map { [$0] } ?? []))
             }
         }
-        try store.reportStrayFiles()
-        try store.sweepIncoming()
+        try store.tidyUp()
         try Watchdog(Environment.process, scoreboard)?.start()
         let statusServer = isShared ? try startStatusServer(store, listeners, scoreboard) : nil
         try pool.run {
             logger.notice(
                 "serving",
                 metadata: [
-                    "version": "\(version)", "store": "\(store.path)", "threads": "\(configuration.threads)",
-                    "listen": "\(listeners.map(\.name).joined(separator: " "))", "reserve": "\(store.reserve)",
+                    "version": "\(version)", "store": "\(store.name)", "threads": "\(configuration.threads)",
+                    "listen": "\(listeners.map(\.name).joined(separator: " "))", "reserve": "\(store.uploads.reserve)",
                     "max_payload": "\(configuration.settings.maximumPayload)",
                 ]
             )
@@ -125,7 +124,7 @@ struct Worker {
 
     /// Where that fails, uploads that need a count try again, and tell their clients.
     private func keepCounts(
-        of store: PayloadStore,
+        of store: any ServedStore,
         _ policy: StorePolicy,
         after predecessor: consuming HandedOverEpoch? = nil
     ) {
@@ -153,7 +152,7 @@ struct Worker {
         }
     }
 
-    private func makeGateway(_ store: PayloadStore, _ scoreboard: Scoreboard, _ accessLog: LogFile?) -> Gateway {
+    private func makeGateway(_ store: any ServedStore, _ scoreboard: Scoreboard, _ accessLog: LogFile?) -> Gateway {
         Gateway(
             configuration.settings,
             scoreboard: scoreboard,
@@ -203,7 +202,7 @@ struct Worker {
     }
 
     private func startStatusServer(
-        _ store: PayloadStore,
+        _ store: any ServedStore,
         _ listeners: [Listener],
         _ scoreboard: Scoreboard
     ) throws -> StatusServer? {
@@ -239,16 +238,6 @@ struct Worker {
             )
         }
         return inherited
-    }
-
-    private static func checkFileSystem(of store: PayloadStore, _ logger: Logger) throws(StoreError) {
-        try store.checkFileSystem()
-        if let name = store.remoteFileSystem {
-            logger.warning(
-                "the store is on a network file system, or another program's: what is answered may be lost",
-                metadata: ["file_system": "\(name)", "store": "\(store.path)"]
-            )
-        }
     }
 
     /// Folders that stay open, connections and files take descriptors; the usual soft limit of 1024 is there for

@@ -53,8 +53,11 @@ struct CollectGarbage: ParsableCommand {
         let policy = try policy.load()
         let retention = try Retention(policy: policy, olderThan: olderThan, allowsAnyAge: force)
         let selection = try selection.selection()
+        if let bucket = try store.openBucket() {
+            return try collect(in: bucket, selection, retention, policy)
+        }
         let store = try store.open()
-        if let policy { try policy.warnOfUnknownNamespaces(in: store) }
+        if let policy { try policy.warnOfUnknownNamespaces(of: store.namespaces()) }
         let progress = Progress.onTerminal("gc")
         defer { progress?.wipe() }
         if let progress { progress.begin(.keys, total: try count(selection, in: store, progress)) }
@@ -89,10 +92,7 @@ struct CollectGarbage: ParsableCommand {
             }
         }
         progress?.wipe()
-        if !leftAlone.isEmpty {
-            let names = leftAlone.map { "'\($0)'" }.joined(separator: ", ")
-            complain("neither the policy nor --older-than gives an age for, so they are left alone: \(names)")
-        }
+        Self.tell(leftAlone: leftAlone)
         progress?.begin("looking for content without keys")
         let objects = try store.collectObjects(isDryRun: dryRun, failed: failures.note)
         result.objectsWithoutKeys = objects.count
@@ -114,6 +114,12 @@ struct CollectGarbage: ParsableCommand {
             )
         }
         if failures.count > 0 { throw ExitCode.failure }
+    }
+
+    static func tell(leftAlone: [Namespace]) {
+        guard !leftAlone.isEmpty else { return }
+        let names = leftAlone.map { "'\($0)'" }.joined(separator: ", ")
+        complain("neither the policy nor --older-than gives an age for, so they are left alone: \(names)")
     }
 
     private func count(_ selection: KeySelection, in store: PayloadStore, _ progress: Progress) throws -> UInt64 {
@@ -147,7 +153,7 @@ struct CollectGarbage: ParsableCommand {
         if !dryRun { try store.removeEmptyTrash(where: { $0 <= now && isOver($0) }, failed: failures.note) }
     }
 
-    private struct Result: Encodable {
+    struct Result: Encodable {
         var keys = 0
         var logicalBytes: UInt64 = 0
         var purgedKeys = 0

@@ -23,11 +23,11 @@ struct DiskUsage: ParsableCommand {
     func run() throws {
         var sums: [Name: Sum] = [:]
         let selection = try selection.selection()
-        let store = try store.open()
+        let store = try store.openAny()
         try store.forEachKey(in: selection) { stored in
             sums[Name(stored.key, isInTrash: false), default: Sum()].add(stored)
         }
-        try store.forEachTrashedKey(in: selection) { trashed in
+        try (store as? PayloadStore)?.forEachTrashedKey(in: selection) { trashed in
             sums[Name(trashed.stored.key, isInTrash: true), default: Sum()].add(trashed.stored)
         }
         let sorted = sums.sorted { $0.key < $1.key }

@@ -16,7 +16,7 @@ struct Get: ParsableCommand {
 
     func run() throws {
         let key = try parseKey(key)
-        guard let payload = try store.open().open(key) else {
+        guard let payload = try store.openAny().open(key) else {
             complain("\(key) is not stored")
             throw ExitCode.failure
         }

@@ -91,8 +91,8 @@ struct ArchiveImport {
             break
         case .file(let size):
             let key = try key(entry.name)
-            try store.checkSpace(for: size)
-            let upload = try store.receive(length: size, digest: key.digest) { try archive.content($0) }
+            try store.uploads.checkSpace(for: size)
+            let upload = try store.uploads.receive(length: size, digest: key.digest) { try archive.content($0) }
             result.bytes += size
             last = upload
             try commit(upload, as: key)

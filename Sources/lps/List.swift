@@ -15,7 +15,7 @@ struct List: ParsableCommand {
     var json = false
 
     func run() throws {
-        try store.open().forEachKey(in: selection.selection()) { stored in
+        try store.openAny().forEachKey(in: selection.selection()) { stored in
             if json {
                 try Output.json(KeyDescription(stored))
             } else {

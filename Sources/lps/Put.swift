@@ -28,7 +28,7 @@ struct Put: ParsableCommand {
         let namespace = try parseNamespace(namespace)
         let metadata = try metadata.map { try TemporalMetadata(header: Array($0.utf8)) } ?? TemporalMetadata([])
         let prefix = try metadata.keyPrefix.map { try parsePrefix($0) }
-        let store = try store.open()
+        let store = try store.openAny()
         let descriptor: FileDescriptor
         do {
             descriptor = try FileDescriptor.open(file, .readOnly)
@@ -45,7 +45,7 @@ struct Put: ParsableCommand {
         _ namespace: Namespace,
         _ prefix: KeyPrefix?,
         _ metadata: TemporalMetadata,
-        in store: PayloadStore
+        in store: any OperatedStore
     ) throws -> PayloadKey {
         var hasher = DigestHasher()
         var length: UInt64 = 0
@@ -54,10 +54,10 @@ struct Put: ParsableCommand {
             length += UInt64(piece.count)
         }
         let digest = hasher.finalize()
-        try store.checkSpace(for: length)
-        let upload = try store.receive(length: length, digest: digest) { try source.forEachPiece($0) }
+        try store.uploads.checkSpace(for: length)
+        let upload = try store.uploads.receive(length: length, digest: digest) { try source.forEachPiece($0) }
         let key = PayloadKey(namespace: namespace, prefix: prefix, digest: digest, metadataHash: metadata.hash)
-        _ = try store.commit(upload, as: key, waitsForCounts: true)
+        _ = try store.store(upload, as: key)
         return key
     }
 }

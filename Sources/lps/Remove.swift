@@ -17,9 +17,9 @@ struct Remove: ParsableCommand {
 
     func run() throws {
         let keys = try keys.map(parseKey)
-        let store = try store.open()
+        let store = try store.openAny()
         var missing = false
-        for key in keys where try !store.delete(key) {
+        for key in keys where try !store.remove(key) {
             complain("\(key) is not stored")
             missing = true
         }

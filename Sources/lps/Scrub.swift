@@ -1,6 +1,7 @@
 import ArgumentParser
 import ByteSize
 import PayloadStore
+import S3Store
 
 /// `lps scrub`: reads everything, takes away what is damaged, and finds what crashes and accidents have left.
 struct Scrub: ParsableCommand {
@@ -44,6 +45,24 @@ struct Scrub: ParsableCommand {
             progress?.wipe()
             if json { try Output.json(FindingRow(finding)) } else { print(finding.line) }
         }
+        if let bucket = try store.openBucket() {
+            guard !sinceLast else {
+                throw ValidationError("--since-last is for a store on a disk: a bucket keeps no record of scrubs")
+            }
+            var limit = RateLimit(bytesPerSecond: rate?.bytes)
+            if let progress { progress.begin(.bytes, total: try size(of: bucket, progress)) }
+            let read = try bucket.scrub(
+                pace: {
+                    progress?.advance(by: $0)
+                    limit.pass($0)
+                },
+                report: report
+            )
+            progress?.wipe()
+            if !json { print("read \(read.files) objects, \(Output.size(read.bytes)): \(tally.summary)") }
+            if tally.found > 0 { throw ExitCode.failure }
+            return
+        }
         try PayloadStore.inspectLayout(at: store.path(), repair: repair, report: report)
         let store = try store.open()
         let scope = sinceLast ? ScrubScope.sinceLast : .everything
@@ -65,6 +84,13 @@ struct Scrub: ParsableCommand {
             print("read \(read.files) files, \(Output.size(read.bytes)): \(tally.summary)\(since(last))")
         }
         if tally.found > 0 { throw ExitCode.failure }
+    }
+
+    private func size(of bucket: S3Store, _ progress: Progress) throws -> UInt64 {
+        progress.begin("listing payloads")
+        var bytes: UInt64 = 0
+        try bucket.forEachKey { bytes += $0.size }
+        return bytes
     }
 
     /// What a scrub since the last one went by.

@@ -17,7 +17,7 @@ struct Stat: ParsableCommand {
 
     func run() throws {
         let key = try parseKey(key)
-        let store = try store.open()
+        let store = try store.openAny()
         guard let stored = try store.find(key), let payload = try store.open(key) else {
             complain("\(key) is not stored")
             throw ExitCode.failure

@@ -3,43 +3,59 @@ import Glibc
 import Logging
 import PayloadKey
 import PayloadStore
+import S3Store
 
 /// Where the store is: `--store`, or `LPS_STORE`, as for `lps-worker`.
 struct StoreOption: ParsableArguments {
-    @Option(help: ArgumentHelp("The store's folder. (default: LPS_STORE)", valueName: "path"), completion: .directory)
+    @Option(
+        help: ArgumentHelp(
+            "The store's folder, or s3://BUCKET[/PREFIX]?endpoint=…&region=…. (default: LPS_STORE)",
+            valueName: "place"
+        ),
+        completion: .directory
+    )
     var store: String?
+
+    /// The place that is named, whatever is there.
+    ///
+    /// - Throws: a ``ValidationError`` when none is.
+    func place() throws -> String {
+        guard let place = store ?? getenv("LPS_STORE").map({ String(cString: $0) }), !place.isEmpty else {
+            throw ValidationError("--store (LPS_STORE) is required")
+        }
+        return place
+    }
 
     /// The folder that is named, whatever is there.
     ///
     /// - Throws: a ``ValidationError`` when none is.
     func folder() throws -> String {
-        guard let path = store ?? getenv("LPS_STORE").map({ String(cString: $0) }), !path.isEmpty else {
-            throw ValidationError("--store (LPS_STORE) is required")
+        let place = try place()
+        guard !StorePlace.isBucket(place) else {
+            throw ValidationError("store \(place) is a bucket: this command is for a store on a disk")
         }
-        return path
+        return place
     }
 
     /// The store's folder.
     ///
     /// - Throws: a ``ValidationError`` when no store is named or the user is not its owner.
-    func path() throws -> String {
-        let path = try folder()
-        // A file of another user, also root's, could not be read by nginx, nor be deleted by the workers.
-        var status = stat()
-        if stat(path, &status) == 0, status.st_uid != geteuid() {
-            let owner = getpwuid(status.st_uid).map { String(cString: $0.pointee.pw_name) } ?? "\(status.st_uid)"
-            throw ValidationError(
-                "store \(path) belongs to \(owner): run this as that user, as 'sudo -u \(owner) lps …'"
-            )
-        }
-        return path
-    }
+    func path() throws -> String { try StorePlace.checkOwner(of: folder()) }
 
-    /// Opens the store.
+    /// Opens a store on a disk.
     ///
     /// - Throws: as ``path()``, and ``StoreError``.
-    func open() throws -> PayloadStore {
-        try PayloadStore(path: path(), logger: Logger(label: "lps"))
+    func open() throws -> PayloadStore { try StorePlace.openFolder(folder()) }
+
+    /// Opens a store, on a disk or in a bucket.
+    ///
+    /// - Throws: as ``path()``, and ``StoreError``.
+    func openAny() throws -> any OperatedStore { try StorePlace.open(place()) }
+
+    /// Opens a store when it is in a bucket; `nil` when it is on a disk.
+    func openBucket() throws -> S3Store? {
+        let place = try place()
+        return StorePlace.isBucket(place) ? try StorePlace.openBucket(place) : nil
     }
 }
 

@@ -83,7 +83,7 @@ private final class CodecServer {
     private init() {
         do {
             let digest = Digest(of: Self.content)
-            let upload = try store.store.receive(length: UInt64(Self.content.count), digest: digest) { take in
+            let upload = try store.store.uploads.receive(length: UInt64(Self.content.count), digest: digest) { take in
                 try Self.content.withUnsafeBytes { try take($0) }
             }
             let key = PayloadKey(
@@ -101,7 +101,7 @@ private final class CodecServer {
     /// The payloads of a body; `nil` when it is refused.
     func read(_ body: [UInt8]) -> CodecBody? {
         do {
-            return try CodecBody(try store.store.spool(from: source(body), limit: .max))
+            return try CodecBody(try store.store.uploads.spool(from: source(body), limit: .max))
         } catch let refusal as Refusal {
             check(refusal.message.utf8, refusal.status)
             return nil

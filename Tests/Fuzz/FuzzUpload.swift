@@ -9,7 +9,7 @@ func fuzzUpload(_ text: [UInt8]) {
     let incoming = Array("\(store.path)/incoming/".utf8)
     for path in [text, incoming + text, Array("\(store.path)/".utf8) + text, Array("\(store.folder)/".utf8) + text] {
         do {
-            let upload = try store.store.open(uploadAt: path)
+            let upload = try store.store.uploads.open(uploadAt: path)
             guard path.starts(with: incoming),
                 let name = UploadStore.files.first(where: { path.dropFirst(incoming.count).elementsEqual($0.utf8) })
             else { preconditionFailure("a path that is not acceptable was opened") }

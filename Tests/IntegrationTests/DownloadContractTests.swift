@@ -5,11 +5,11 @@ import Testing
 /// The wire contract's table of downloads, through a real nginx and a real worker: as deployed, and with the plain
 /// fallbacks.
 @Suite(.serialized) struct DownloadContractTests {
-    @Test(arguments: Stack.Mode.allCases)
-    func `Each check of a download answers with its status and message, in the order of the table`(mode: Stack.Mode)
+    @Test(arguments: Stack.Variant.allCases)
+    func `Each check of a download answers with its status and message, in the order of the table`(variant: Stack.Variant)
         throws
     {
-        let stack = try Stack(mode)
+        let stack = try Stack(variant)
         let key = try Stack.key(stack.put(helloWorld))
         let good = Stack.getHeaders(length: 11)
         func get(_ target: String, _ headers: [String: String], method: String = "GET") throws -> HTTPAnswer {
@@ -56,17 +56,17 @@ import Testing
         #expect(try get(Stack.getTarget(key), good).body == helloWorld)
     }
 
-    @Test(arguments: Stack.Mode.allCases)
-    func `A key that the client escaped twice is found`(mode: Stack.Mode) throws {
-        let stack = try Stack(mode)
+    @Test(arguments: Stack.Variant.allCases)
+    func `A key that the client escaped twice is found`(variant: Stack.Variant) throws {
+        let stack = try Stack(variant)
         let key = try Stack.key(stack.put(helloWorld, namespace: "a b/é%".replacingOccurrences(of: "/", with: "+")))
         #expect(try stack.get(key, length: 11).status == 200)
         #expect(try stack.get(Stack.escape(key), length: 11).body == helloWorld)
     }
 
-    @Test(arguments: Stack.Mode.allCases)
-    func `Ranges resume a download, and tags save one`(mode: Stack.Mode) throws {
-        let stack = try Stack(mode)
+    @Test(arguments: Stack.Variant.allCases)
+    func `Ranges resume a download, and tags save one`(variant: Stack.Variant) throws {
+        let stack = try Stack(variant)
         let key = try Stack.key(stack.put(helloWorld))
         let part = try stack.get(key, length: 11, ["Range": "bytes=6-"])
         #expect(part.status == 206)

@@ -83,7 +83,7 @@ final class LocalStore {
 
     /// Stores a payload under its key.
     func put(_ content: [UInt8], _ key: PayloadKey) throws {
-        let upload = try store.receive(length: UInt64(content.count), digest: key.digest) { take in
+        let upload = try store.uploads.receive(length: UInt64(content.count), digest: key.digest) { take in
             try content.withUnsafeBytes { try take($0) }
         }
         _ = try store.commit(upload, as: key)

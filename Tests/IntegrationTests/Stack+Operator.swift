@@ -5,17 +5,9 @@ import Testing
 
 /// What an operator does with a running service, and what its tests need for that.
 extension Stack {
-    /// Runs `lps` on the store.
-    func lps(_ arguments: String...) throws -> (status: Int32, output: String) {
-        try run(Project.binary("lps"), [arguments[0], "--store", store] + arguments.dropFirst())
-    }
-
     /// Runs `lps` with `--json`, and reads the one line that it writes.
     func lpsJSON(_ arguments: String...) throws -> [String: Any] {
-        let result = try run(
-            Project.binary("lps"),
-            [arguments[0], "--store", store, "--json"] + arguments.dropFirst()
-        )
+        let result = try lps([arguments[0], "--json"] + arguments.dropFirst())
         #expect(result.status == 0, "\(result.output)")
         return try #require(JSONSerialization.jsonObject(with: Data(result.output.utf8)) as? [String: Any])
     }

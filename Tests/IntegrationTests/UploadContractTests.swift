@@ -5,11 +5,11 @@ import Testing
 /// The wire contract's table of uploads, through a real nginx and a real worker: as deployed, and with the plain
 /// fallbacks.
 @Suite(.serialized) struct UploadContractTests {
-    @Test(arguments: Stack.Mode.allCases)
-    func `Each check of an upload answers with its status and message, in the order of the table`(mode: Stack.Mode)
+    @Test(arguments: Stack.Variant.allCases)
+    func `Each check of an upload answers with its status and message, in the order of the table`(variant: Stack.Variant)
         throws
     {
-        let stack = try Stack(mode, options: ["--max-payload", "1000"])
+        let stack = try Stack(variant, options: ["--max-payload", "1000"])
         let good = Stack.putHeaders()
         let target = Stack.putTarget(namespace: "default", digest: helloWorldDigest)
         func put(_ target: String, _ headers: [String: String], method: String = "PUT", body: [UInt8] = helloWorld)
@@ -106,16 +106,16 @@ import Testing
             "a wrong digest"
         )
 
-        #expect(stack.tree.isEmpty, "no refused upload left anything")
+        #expect(try stack.listing().isEmpty, "no refused upload left anything")
         try stack.expectNothingIncoming()
         #expect(try put(target, good).status == 201, "the pool still serves")
     }
 
-    @Test(arguments: Stack.Mode.allCases)
-    func `A query value is percent-decoded, plus is a space, and of two values the first counts`(mode: Stack.Mode)
+    @Test(arguments: Stack.Variant.allCases)
+    func `A query value is percent-decoded, plus is a space, and of two values the first counts`(variant: Stack.Variant)
         throws
     {
-        let stack = try Stack(mode)
+        let stack = try Stack(variant)
         let escaped = helloWorldDigest.replacingOccurrences(of: ":", with: "%3A")
         let target = "/v2/blobs/put?x=1&namespace=a+b%C3%A9&namespace=other&digest=\(escaped)&digest=x"
         let answer = try stack.request("PUT", target, Stack.putHeaders(), body: helloWorld)
@@ -123,26 +123,27 @@ import Testing
         #expect(try Stack.key(answer).hasPrefix("/blobs/a bé/common/"))
     }
 
-    @Test(arguments: Stack.Mode.allCases)
-    func `The digest is verified also when the key exists, and a wrong body changes nothing`(mode: Stack.Mode) throws {
-        let stack = try Stack(mode)
+    @Test(arguments: Stack.Variant.allCases)
+    func `The digest is verified also when the key exists, and a wrong body changes nothing`(variant: Stack.Variant) throws {
+        let stack = try Stack(variant)
         let key = try Stack.key(stack.put(helloWorld))
-        let tree = stack.tree
+        let listing = try stack.listing()
         for wrong in ["hello worle", "", "hello world!"] {
             #expect(try stack.put(Array(wrong.utf8), digest: helloWorldDigest).text == "checksum mismatch")
         }
-        #expect(stack.tree == tree)
+        #expect(try stack.listing() == listing)
         #expect(try stack.get(key, length: 11).body == helloWorld)
         #expect(try stack.put(helloWorld).status == 200)
     }
 
-    @Test(arguments: Stack.Mode.allCases)
-    func `Space is kept in reserve: 507 for uploads, 503 for health, and downloads go on`(mode: Stack.Mode) throws {
-        let stack = try Stack(mode)
+    @Test(arguments: Stack.Variant.allCases)
+    func `Space is kept in reserve: 507 for uploads, 503 for health, and downloads go on`(variant: Stack.Variant) throws {
+        let stack = try Stack(variant)
         let key = try Stack.key(stack.put(helloWorld))
         let full = try ChildProcess(
             Project.binary("lps-worker"),
-            ["--store", stack.store, "--reserve", "4000000000g", "--listen", stack.folder.file("full.sock")],
+            stack.storeOptions + ["--reserve", "4000000000g", "--listen", stack.folder.file("full.sock")],
+            environment: stack.engine?.environment ?? [:],
             log: stack.folder.file("full.log")
         )
         try eventually("the full worker serves") { full.log.contains("msg=serving") }

@@ -5,9 +5,9 @@ import Testing
 /// What the wire contract says of all endpoints, and its worked examples, through a real nginx and a real worker: as
 /// deployed, and with the plain fallbacks.
 @Suite(.serialized) struct WireContractTests {
-    @Test(arguments: Stack.Mode.allCases)
-    func `Every worked example is stored, and fetched as it was`(mode: Stack.Mode) throws {
-        let stack = try Stack(mode)
+    @Test(arguments: Stack.Variant.allCases)
+    func `Every worked example is stored, and fetched as it was`(variant: Stack.Variant) throws {
+        let stack = try Stack(variant)
         for vector in PutVector.all {
             let target = Stack.putTarget(namespace: vector.namespace, digest: vector.digest)
             let headers = ["Content-Type": "application/octet-stream", "X-Temporal-Metadata": vector.xTemporalMetadata]
@@ -31,9 +31,9 @@ import Testing
         try stack.expectNothingIncoming()
     }
 
-    @Test(arguments: Stack.Mode.allCases)
-    func `Health takes HEAD only, and an unknown path is not found`(mode: Stack.Mode) throws {
-        let stack = try Stack(mode)
+    @Test(arguments: Stack.Variant.allCases)
+    func `Health takes HEAD only, and an unknown path is not found`(variant: Stack.Variant) throws {
+        let stack = try Stack(variant)
         let healthy = try stack.request("HEAD", "/v2/health/head")
         #expect(healthy.status == 200)
         let get = try stack.request("GET", "/v2/health/head")
@@ -45,13 +45,14 @@ import Testing
         ] {
             expectError(try stack.request("GET", path), 404, nil, path)
         }
-        rename("\(stack.store)/keys", "\(stack.store)/gone")
+        rename("\(stack.store)/\(variant.isBucket ? "incoming" : "keys")", "\(stack.store)/gone")
+        if variant.isBucket { rmdir("\(stack.store)/gone") }
         #expect(try stack.request("HEAD", "/v2/health/head").status == 503)
     }
 
-    @Test(arguments: Stack.Mode.allCases)
-    func `A caller sees only the namespaces that the web server's configuration gives it`(mode: Stack.Mode) throws {
-        let stack = try Stack(mode) { conf in
+    @Test(arguments: Stack.Variant.allCases)
+    func `A caller sees only the namespaces that the web server's configuration gives it`(variant: Stack.Variant) throws {
+        let stack = try Stack(variant) { conf in
             conf.replacingOccurrences(
                 of: "# fastcgi_param LPS_ALLOWED_NAMESPACES $lps_namespaces;",
                 with: "fastcgi_param LPS_ALLOWED_NAMESPACES $http_x_test_tenant;"
@@ -83,9 +84,9 @@ import Testing
         #expect(try stack.get(key, length: 11, ["X-Test-Tenant": "b"]).status == 200)
     }
 
-    @Test(arguments: Stack.Mode.allCases)
-    func `Any namespace and any metadata names that the contract allows go in and out`(mode: Stack.Mode) throws {
-        let stack = try Stack(mode)
+    @Test(arguments: Stack.Variant.allCases)
+    func `Any namespace and any metadata names that the contract allows go in and out`(variant: Stack.Variant) throws {
+        let stack = try Stack(variant)
         let namespaces = [
             "...", "a b+c", "é", "e\u{301}", "日本", "%2F", "\"<&>'\\", "?#;=", "\u{2028}",
             String(repeating: "é", count: 100),

@@ -39,7 +39,7 @@ import Testing
     @discardableResult
     private func put(_ content: [UInt8], _ namespace: String = "ns", _ prefix: String? = nil) throws -> PayloadKey {
         let key = try key(content, namespace, prefix)
-        let upload = try source.receive(length: UInt64(content.count), digest: key.digest) { take in
+        let upload = try source.uploads.receive(length: UInt64(content.count), digest: key.digest) { take in
             try content.withUnsafeBytes { try take($0) }
         }
         _ = try source.commit(upload, as: key)

@@ -170,7 +170,11 @@ import Testing
         try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
         let digest = Digest(of: content)
         #expect(throws: StoreError.self) {
-            let upload = try fixture.store.receive(from: source(content), length: UInt64(content.count), digest: digest)
+            let upload = try fixture.store.uploads.receive(
+                from: source(content),
+                length: UInt64(content.count),
+                digest: digest
+            )
             _ = try fixture.store.commit(upload, as: fixture.key(content))
         }
         #expect(files(below: fixture.file("incoming")).isEmpty)
@@ -208,8 +212,12 @@ import Testing
     @Test func `An upload whose retry came first cleans up only its own file`() throws {
         let key = try fixture.key(content)
         let size = UInt64(content.count)
-        var first: VerifiedUpload? = try fixture.store.receive(from: source(content), length: size, digest: key.digest)
-        let retry = try fixture.store.receive(from: source(content), length: size, digest: key.digest)
+        var first: VerifiedUpload? = try fixture.store.uploads.receive(
+            from: source(content),
+            length: size,
+            digest: key.digest
+        )
+        let retry = try fixture.store.uploads.receive(from: source(content), length: size, digest: key.digest)
         #expect(try fixture.store.commit(retry, as: key) == .created)
         if let first { #expect(try fixture.store.commit(first, as: key) == .existed) }
         first = nil
@@ -220,7 +228,7 @@ import Testing
         let size = UInt64(content.count)
         let digest = Digest(of: content)
         #expect(throws: UploadMismatch.length(announced: size, actual: 3)) {
-            try fixture.store.receive(from: source(Array(content.prefix(3))), length: size, digest: digest)
+            try fixture.store.uploads.receive(from: source(Array(content.prefix(3))), length: size, digest: digest)
         }
         #expect(try fixture.put(content) == .created)
         #expect(try fixture.get(content) == content)

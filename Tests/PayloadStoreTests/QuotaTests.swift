@@ -29,7 +29,7 @@ import Testing
 
     /// Stores a payload as another process does.
     private static func put(_ content: [UInt8], _ key: PayloadKey, in store: PayloadStore) throws {
-        let upload = try store.receive(length: UInt64(content.count), digest: key.digest) { take in
+        let upload = try store.uploads.receive(length: UInt64(content.count), digest: key.digest) { take in
             try content.withUnsafeBytes { try take($0) }
         }
         _ = try store.commit(upload, as: key)

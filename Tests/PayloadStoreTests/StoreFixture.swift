@@ -31,7 +31,7 @@ final class StoreFixture: Sendable {
     }
 
     func verified(_ content: [UInt8]) throws -> VerifiedUpload {
-        try store.verify(uploadAt: upload(content), length: UInt64(content.count), digest: Digest(of: content))
+        try store.uploads.verify(uploadAt: upload(content), length: UInt64(content.count), digest: Digest(of: content))
     }
 
     func key(_ content: [UInt8], namespace: String = "ns", prefix: String? = nil, metadata: String = "") throws
@@ -52,7 +52,7 @@ final class StoreFixture: Sendable {
     {
         let path = try upload(content)
         defer { unlink(String(decoding: path, as: UTF8.self)) }
-        let upload = try store.verify(
+        let upload = try store.uploads.verify(
             uploadAt: path,
             length: UInt64(content.count),
             digest: Digest(of: content)

@@ -136,7 +136,8 @@ import Testing
                     for _ in 0..<40 {
                         let content = randomPayload(Int.random(in: 1...2_000))
                         let key = try fixture.key(content)
-                        let upload = try store.receive(length: UInt64(content.count), digest: key.digest) { take in
+                        let upload = try store.uploads.receive(length: UInt64(content.count), digest: key.digest) {
+                            take in
                             try content.withUnsafeBytes { try take($0) }
                         }
                         do {

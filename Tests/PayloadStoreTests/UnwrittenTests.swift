@@ -15,7 +15,7 @@ import Testing
 
     private func answer(_ path: [UInt8], _ length: UInt64?, _ store: PayloadStore? = nil) -> StoreError? {
         do throws(StoreError) {
-            try (store ?? fixture.store).checkRoom(forUnwritten: path, length: length)
+            try (store ?? fixture.store).uploads.checkRoom(forUnwritten: path, length: length)
             return nil
         } catch {
             return error
@@ -41,7 +41,7 @@ import Testing
             #expect(answer(path, 3, full)?.code == .noSpace)
         }
         // What is missing counts, not what is written already.
-        let free = try fixture.store.space().free
+        let free = try fixture.store.uploads.space().free
         let nearlyFull = try PayloadStore(path: fixture.path, reserve: free / 2, logger: fixture.log.logger)
         #expect(
             try answer(fixture.upload([1, 2, 3]), 3 + free, nearlyFull)?.description.contains("would touch") == true

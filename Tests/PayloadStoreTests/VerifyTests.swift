@@ -14,7 +14,7 @@ import Testing
     }
 
     private func verify(_ path: String, length: UInt64? = nil) throws -> VerifiedUpload {
-        try fixture.store.verify(
+        try fixture.store.uploads.verify(
             uploadAt: Array(path.utf8),
             length: length ?? UInt64(content.count),
             digest: Digest(of: content)
@@ -32,7 +32,8 @@ import Testing
         let digest = Digest(of: content)
         #expect(try fixture.verified(content).size == UInt64(size))
         #expect(
-            try fixture.store.receive(from: source(content, piece: 1000), length: UInt64(size), digest: digest).digest
+            try fixture.store.uploads.receive(from: source(content, piece: 1000), length: UInt64(size), digest: digest)
+                .digest
                 == digest
         )
     }
@@ -42,8 +43,10 @@ import Testing
         let wrong = Digest(of: "other".utf8)
         let mismatch = UploadMismatch.digest(announced: wrong, actual: Digest(of: content))
         let size = UInt64(content.count)
-        #expect(throws: mismatch) { try fixture.store.verify(uploadAt: path, length: size, digest: wrong) }
-        #expect(throws: mismatch) { try fixture.store.receive(from: source(content), length: size, digest: wrong) }
+        #expect(throws: mismatch) { try fixture.store.uploads.verify(uploadAt: path, length: size, digest: wrong) }
+        #expect(throws: mismatch) {
+            try fixture.store.uploads.receive(from: source(content), length: size, digest: wrong)
+        }
         #expect(
             files(below: fixture.file("incoming")) == [
                 (String(decoding: path, as: UTF8.self) as NSString).lastPathComponent
@@ -58,7 +61,7 @@ import Testing
                 try verify(String(decoding: path, as: UTF8.self), length: length)
             }
             #expect(throws: UploadMismatch.length(announced: length, actual: 9)) {
-                try fixture.store.receive(from: source(content), length: length, digest: Digest(of: content))
+                try fixture.store.uploads.receive(from: source(content), length: length, digest: Digest(of: content))
             }
         }
         #expect(files(below: fixture.file("incoming")).count == 1)
@@ -67,7 +70,7 @@ import Testing
     @Test func `A body that is longer than announced is not read to its end`() throws {
         var given = 0
         #expect(throws: UploadMismatch.self) {
-            try fixture.store.receive(
+            try fixture.store.uploads.receive(
                 from: { buffer in
                     given += buffer.count
                     return buffer.count
@@ -82,7 +85,7 @@ import Testing
     @Test func `A body whose source fails leaves nothing`() throws {
         struct Gone: Error {}
         #expect(throws: Gone.self) {
-            try fixture.store.receive(from: { _ in throw Gone() }, length: 10, digest: Digest(of: content))
+            try fixture.store.uploads.receive(from: { _ in throw Gone() }, length: 10, digest: Digest(of: content))
         }
         #expect(files(below: fixture.file("incoming")).isEmpty)
     }
@@ -127,14 +130,15 @@ import Testing
         for root in [link, fixture.path] {
             try write(content, to: "\(root)/incoming/x")
             #expect(
-                try store.verify(uploadAt: Array("\(root)/incoming/x".utf8), length: size, digest: digest).size == size
+                try store.uploads.verify(uploadAt: Array("\(root)/incoming/x".utf8), length: size, digest: digest).size
+                    == size
             )
         }
     }
 
     @Test func `What is linked is what was verified, also when the name means another file by then`() throws {
         let path = try fixture.upload(content, name: "x")
-        let upload = try fixture.store.verify(
+        let upload = try fixture.store.uploads.verify(
             uploadAt: path,
             length: UInt64(content.count),
             digest: Digest(of: content)

@@ -1,3 +1,5 @@
+import Foundation
+import Synchronization
 import TestSupport
 import Testing
 
@@ -140,6 +142,24 @@ import Testing
         #expect(aws.failure() == "\(aws.credentialsFile), line \(line): expected \(expected)")
     }
 
+    @Test func `Any text is a file of settings or an error of one line without it`() {
+        var random = SplitMix64(state: 7)
+        let pieces = [
+            "[", "]", "default", "\n", "\r", " ", "\t", "=", "#", ";", "hunter2", "\u{0}", "é", "aws_access_key_id",
+        ]
+        for _ in 0..<5000 {
+            let count = Int.random(in: 0...12, using: &random)
+            let text = (0..<count).map { _ in pieces.randomElement(using: &random) ?? "" }.joined()
+            var message = ""
+            do {
+                _ = try INIFile(Array(text.utf8), path: "file")
+            } catch {
+                message = "\(error)"
+            }
+            #expect(!message.contains("hunter2") && !message.contains { $0.isNewline })
+        }
+    }
+
     @Test func `Refuses a file without end, and settings that can't be in a header`() throws {
         let aws = try AWSFixture()
         aws["AWS_SHARED_CREDENTIALS_FILE"] = "/dev/zero"
@@ -206,6 +226,26 @@ import Testing
         )
     }
 
+    @Test func `A file in another user's home is as good as none, but for one that the environment names`() throws {
+        let aws = try AWSFixture()
+        try write(Self.written.utf8, to: aws.credentialsFile)
+        let failures = Mutex<[String]>([])
+        let isDone = DispatchSemaphore(value: 0)
+        #expect(chmod(aws.credentialsFile, 0) == 0)
+        Thread {
+            becomeNobodyForFiles()
+            failures.withLock { $0.append(aws.failure()) }
+            aws["AWS_SHARED_CREDENTIALS_FILE"] = aws.credentialsFile
+            failures.withLock { $0.append(aws.failure()) }
+            isDone.signal()
+        }
+        .start()
+        isDone.wait()
+        let (first, second) = failures.withLock { ($0[0], $0[1]) }
+        #expect(first.contains("profile 'default' has none in \(aws.credentialsFile) (no permission) and "))
+        #expect(second == "read \(aws.credentialsFile): Permission denied")
+    }
+
     // MARK: Secrets
 
     @Test func `No description of credentials has their secrets`() {
@@ -225,4 +265,11 @@ import Testing
         }
         #expect("\(credentials)" == "credentials AKI, which expire at 19700101T000000Z")
     }
+}
+
+/// For files, the calling thread alone becomes another user, who may not do what root may (setfsuid(2), which Swift's
+/// Glibc does not show).
+private func becomeNobodyForFiles() {
+    let call = dlsym(nil, "setfsuid")
+    _ = unsafeBitCast(call, to: (@convention(c) (uid_t) -> Int32).self)(65534)
 }

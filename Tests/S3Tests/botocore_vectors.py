@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Writes what botocore signs into botocore_vectors.json; with --check, tells whether that file is what it signs.
 
-The credentials are those of AWS's documentation. Headers are signed by S3SigV4Auth; queries by S3SigV4QueryAuth, through
-a whole client, so that its way from bucket and key to host and path is in the vectors, too.
+The credentials are those of AWS's documentation. Headers are signed by S3SigV4Auth; queries by S3SigV4QueryAuth, most of
+them through a whole client, so that its way from bucket and key to host and path is in the vectors, too.
 """
 
 import datetime
@@ -22,7 +22,10 @@ from botocore.credentials import Credentials
 FILE = pathlib.Path(__file__).with_name("botocore_vectors.json")
 ACCESS_KEY = "AKIAIOSFODNN7EXAMPLE"
 SECRET_KEY = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
-TOKEN = "AQoDYXdzEPT//////////wEXAMPLEtc764bNrC9SAPBSM22wDOk4x4HIZ8j4FZTwdQWLWsKWHGBuFqwAeMicRXmxfpSPfIeoIYRqTflfKD8YUuwthAx7mSEI/qkPpKPi/kMcGd+=="
+TOKEN = (
+    "AQoDYXdzEPT//////////wEXAMPLEtc764bNrC9SAPBSM22wDOk4x4HIZ8j4FZTwdQWLWsKWHGBuFqwAeMicRXmxfpSPfIeoIYRqTflfKD8YUuwt"
+    "hAx7mSEI/qkPpKPi/kMcGd+=="
+)
 TIMES = [1369353600, 1772323199, 1798761600, 4102444799]
 REGIONS = ["us-east-1", "eu-central-1", "cn-north-1", "garage"]
 

@@ -122,10 +122,14 @@ package final class ChildProcess: @unchecked Sendable {
 }
 
 /// Runs a program to its end: the exit status, and what it wrote.
-package func run(_ executable: String, _ arguments: [String] = []) throws -> (status: Int32, output: String) {
+package func run(
+    _ executable: String,
+    _ arguments: [String] = [],
+    environment: [String: String] = [:]
+) throws -> (status: Int32, output: String) {
     let folder = try TemporaryFolder()
     defer { withExtendedLifetime(folder) {} }
-    let child = try ChildProcess(executable, arguments, log: folder.file("output"))
+    let child = try ChildProcess(executable, arguments, environment: environment, log: folder.file("output"))
     let status = child.wait()
     return (status, child.log)
 }

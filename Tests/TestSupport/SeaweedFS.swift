@@ -25,6 +25,17 @@ package final class SeaweedFS: @unchecked Sendable {
     package static var isInstalled: Bool { binary != nil }
     private static let binary = ProcessInfo.processInfo.environment["LPS_WEED"]
 
+    /// An engine for all tests that neither stop it nor fill it; ends with the process of the tests.
+    package static var shared: SeaweedFS {
+        get throws { try sharedEngine.get() }
+    }
+
+    private static let sharedEngine = Result {
+        let engine = try SeaweedFS()
+        atexit { try? SeaweedFS.shared.kill() }
+        return engine
+    }
+
     /// Starts the engine; it takes objects when this returns.
     package init(_ shape: Shape = .single, buckets: [String] = ["payloads"]) throws {
         self.shape = shape

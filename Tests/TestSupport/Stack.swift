@@ -13,9 +13,22 @@ package final class Stack: @unchecked Sendable {
         case plain
     }
 
+    /// What the wire contract must hold for: both ways to hand over, and both kinds of store.
+    package enum Variant: String, CaseIterable, Sendable {
+        case disk, plainDisk, bucket, plainBucket
+
+        package var isBucket: Bool { self == .bucket || self == .plainBucket }
+        var mode: Mode { self == .plainDisk || self == .plainBucket ? .plain : .handover }
+    }
+
     package let mode: Mode
     package let folder: TemporaryFolder
+    /// The store's folder; where uploads are taken in is in it, also when the store is a bucket.
     package let store: String
+    /// The engine that has the store's bucket.
+    package let engine: SeaweedFS?
+    /// What workers and tools are given as the store.
+    package let storePlace: String
     package let workerSocket: String
     /// nginx's own socket, for HTTP and HTTPS.
     package let httpSocket: String
@@ -33,6 +46,8 @@ package final class Stack: @unchecked Sendable {
     ///   - launcher: a program that becomes the worker, and its arguments.
     ///   - health: what the health check is to answer at first.
     ///   - disk: where the store is; `nil` for the temporary folder.
+    ///   - engine: the engine whose bucket is the store; `nil` for a store on disk.
+    ///   - bucket: the bucket, and a prefix of this stack's own by default.
     ///   - backlog: how many connections may wait for the workers, less one.
     ///   - edit: changes nginx's files.
     package init(
@@ -42,6 +57,8 @@ package final class Stack: @unchecked Sendable {
         launcher: [String] = [],
         health: Int = 200,
         disk: SmallDisk? = nil,
+        engine: SeaweedFS? = nil,
+        bucket: String? = nil,
         backlog: Int32 = 4096,
         nginx edit: (String) -> String = { $0 }
     ) throws {
@@ -49,16 +66,23 @@ package final class Stack: @unchecked Sendable {
         self.options = options
         self.launcher = launcher
         self.disk = disk
+        self.engine = engine
         folder = try TemporaryFolder()
         store = disk?.file("store") ?? folder.file("store")
         workerSocket = folder.file("lps.sock")
         httpSocket = folder.file("http.sock")
         tlsSocket = folder.file("https.sock")
-        let initialised = try run(Project.binary("lps"), ["init", "--store", store])
-        guard initialised.status == 0 else { throw NeverHappened(what: "lps init: \(initialised.output)") }
+        if let engine {
+            storePlace = engine.storeURL(bucket: bucket ?? "payloads/\(UUID().uuidString)")
+            try FileManager.default.createDirectory(atPath: "\(store)/incoming", withIntermediateDirectories: true)
+        } else {
+            storePlace = store
+            let initialised = try run(Project.binary("lps"), ["init", "--store", store])
+            guard initialised.status == 0 else { throw NeverHappened(what: "lps init: \(initialised.output)") }
+        }
         try FileManager.default.createDirectory(atPath: folder.file("pool"), withIntermediateDirectories: true)
         listener = try listenUnix(workerSocket, backlog: backlog)
-        try Self.configure(folder, store, mode, edit)
+        try Self.configure(folder, store, engine, mode, edit)
         let error = folder.file("nginx-error.log")
         nginx = try ChildProcess(
             "nginx",
@@ -72,6 +96,22 @@ package final class Stack: @unchecked Sendable {
             return (try? HTTPConnection(folder.file("https.sock"))) != nil
         }
         try eventually("health is \(health)") { (try? self.request("HEAD", "/v2/health/head").status) == health }
+    }
+
+    /// A stack of a kind; a bucket is of the engine that all tests share.
+    package convenience init(
+        _ variant: Variant,
+        workers: Int = 1,
+        options: [String] = [],
+        nginx edit: (String) -> String = { $0 }
+    ) throws {
+        try self.init(
+            variant.mode,
+            workers: workers,
+            options: options,
+            engine: variant.isBucket ? SeaweedFS.shared : nil,
+            nginx: edit
+        )
     }
 
     deinit {
@@ -88,6 +128,7 @@ package final class Stack: @unchecked Sendable {
     private static func configure(
         _ folder: TemporaryFolder,
         _ store: String,
+        _ engine: SeaweedFS?,
         _ mode: Mode,
         _ edit: (String) -> String
     ) throws {
@@ -104,13 +145,17 @@ package final class Stack: @unchecked Sendable {
                 + text[end.lowerBound...]
         }
         try FileManager.default.createDirectory(atPath: folder.file("snippets"), withIntermediateDirectories: true)
-        let files = [
+        var files = [
             ("snippets/lps.conf", try locations("nginx/lps.conf")),
             ("snippets/lps-codec.conf", try locations("nginx/lps-codec.conf")),
             ("lps-http.conf", try Project.text("nginx/lps-http.conf")),
             ("lps-codec-http.conf", try Project.text("nginx/lps-codec-http.conf")),
             ("lps-site.conf", try Project.text("nginx/lps-site.conf")),
         ]
+        if engine != nil {
+            files.append(("snippets/lps-s3.conf", try Project.text("nginx/lps-s3.conf")))
+            files.append(("lps-s3-http.conf", try Project.text("nginx/lps-s3-http.conf")))
+        }
         for (name, text) in files {
             let local = text.replacingOccurrences(of: "/var/lib/lps", with: store)
                 .replacingOccurrences(of: "/run/lps/", with: folder.path + "/")
@@ -118,6 +163,12 @@ package final class Stack: @unchecked Sendable {
                 .replacingOccurrences(of: "listen [::]:443 ssl http2;", with: "")
                 .replacingOccurrences(of: "listen 443", with: "listen unix:\(folder.file("https.sock"))")
                 .replacingOccurrences(of: "/etc/ssl/lps", with: folder.path)
+                .replacingOccurrences(of: "/var/cache/lps", with: folder.file("cache"))
+                .replacingOccurrences(of: "127.0.0.1:8333", with: engine?.host ?? "127.0.0.1:8333")
+                .replacingOccurrences(
+                    of: "include snippets/lps.conf;",
+                    with: "include snippets/lps.conf;\(engine == nil ? "" : " include snippets/lps-s3.conf;")"
+                )
                 // Clients of the tests come through nginx's unix sockets.
                 .replacingOccurrences(of: "allow 127.0.0.1;", with: "allow 127.0.0.1;\n    allow unix:;")
             try edit(local).write(toFile: folder.file(name), atomically: true, encoding: .utf8)
@@ -140,10 +191,12 @@ package final class Stack: @unchecked Sendable {
                 scgi_temp_path \(folder.file("temp-scgi"));
                 include lps-http.conf;
                 include lps-codec-http.conf;
+                \(engine == nil ? "" : "include lps-s3-http.conf;")
                 include lps-site.conf;
                 server {
                     listen unix:\(folder.file("http.sock"));
                     include snippets/lps.conf;
+                    \(engine == nil ? "" : "include snippets/lps-s3.conf;")
                     include snippets/lps-codec.conf;
                     error_page 400 494 497 = /lps-internal/400;
                     error_page 405 = /lps-internal/405;
@@ -172,6 +225,11 @@ package final class Stack: @unchecked Sendable {
 
     // MARK: The pool
 
+    /// The options that give a worker this stack's store.
+    package var storeOptions: [String] {
+        ["--store", storePlace] + (engine == nil ? [] : ["--incoming", "\(store)/incoming"])
+    }
+
     package var workers: [ChildProcess] { lock.withLock { pool } }
 
     /// Starts more workers on the shared socket; they are ready when this returns.
@@ -181,7 +239,8 @@ package final class Stack: @unchecked Sendable {
             let command = launcher + [Project.binary("lps-worker")]
             return try ChildProcess(
                 command[0],
-                command.dropFirst() + ["--store", store, "--runtime-dir", folder.file("pool")] + options,
+                command.dropFirst() + storeOptions + ["--runtime-dir", folder.file("pool")] + options,
+                environment: engine?.environment ?? [:],
                 standardInput: listener,
                 log: folder.file("worker-\(UUID().uuidString).log")
             )
@@ -339,8 +398,27 @@ package final class Stack: @unchecked Sendable {
     /// What lies in `incoming/`.
     package var incoming: [String] { files(below: "\(store)/incoming") }
 
-    /// The objects and keys of the store, as relative paths.
+    /// The objects and keys of a store on disk, as relative paths.
     package var tree: [String] { files(below: store).filter { $0.hasPrefix("objects/") || $0.hasPrefix("keys/") } }
+
+    /// What the store has, as `lps ls` tells it.
+    package func listing() throws -> [String] {
+        let listed = try lps("ls")
+        guard listed.status == 0 else { throw NeverHappened(what: "lps ls: \(listed.output)") }
+        return listed.output.split(separator: "\n").map(String.init).sorted()
+    }
+
+    /// Runs `lps` on the store.
+    package func lps(_ arguments: String...) throws -> (status: Int32, output: String) { try lps(arguments) }
+
+    /// Runs `lps` on the store.
+    package func lps(_ arguments: [String]) throws -> (status: Int32, output: String) {
+        try run(
+            Project.binary("lps"),
+            [arguments[0], "--store", storePlace] + arguments.dropFirst(),
+            environment: engine?.environment ?? [:]
+        )
+    }
 }
 
 /// Bytes that no other call gives, quickly: a pattern with a random start.

@@ -78,7 +78,7 @@ struct CodecAnswer {
     /// - Parameters:
     ///   - upload: the request's body.
     ///   - store: where the stored payloads are.
-    func response(_ upload: Upload, _ store: PayloadStore) -> ServiceResponse {
+    func response(_ upload: Upload, _ store: any PayloadStorage) -> ServiceResponse {
         var headers = [("Content-Type", "application/json"), ("Cache-Control", "no-store")]
         if !placeholders.isEmpty {
             headers.append(("X-LPS-Placeholders", placeholders.map(String.init).joined(separator: ",")))
@@ -116,7 +116,7 @@ struct CodecAnswer {
 extension CodecAnswer.Part {
     fileprivate func write(
         _ upload: Upload,
-        _ store: PayloadStore,
+        _ store: any PayloadStorage,
         _ take: (UnsafeRawBufferPointer) throws -> Void
     ) throws {
         switch self {

@@ -4,7 +4,7 @@ import PayloadStore
 /// Temporal's codec server (docs.temporal.io/codec-server): turns large payloads into references and back, for the
 /// `temporal` command line and the Web UI. Applies the rules of the codec (``PayloadReference``) to the store directly.
 struct CodecEndpoint {
-    let store: PayloadStore
+    let store: any PayloadStorage
     /// Bytes.
     let maximumPayload: UInt64
     let limits: CodecLimits
@@ -48,10 +48,10 @@ struct CodecEndpoint {
         let upload: Upload
         switch request.body {
         case .file(let path):
-            upload = try store.open(uploadAt: path)
+            upload = try store.uploads.open(uploadAt: path)
         case .stream(let source):
-            if path.operation == .encode { try store.checkSpace(for: 0) }
-            upload = try store.spool(
+            if path.operation == .encode { try store.uploads.checkSpace(for: 0) }
+            upload = try store.uploads.spool(
                 from: { buffer in
                     try trace.advance()
                     return try source(buffer)
@@ -91,15 +91,15 @@ struct CodecEndpoint {
         guard answer.addReference(reference.json) else {
             throw Refusal.badRequest("the answer's references would have over \(CodecBody.maximumInMemory) bytes")
         }
-        try store.checkSpace(for: payload.size)
+        try store.uploads.checkSpace(for: payload.size)
         try store.checkQuota(for: payload.size, as: key)
         try trace.enter(.hashing)
-        let upload = try store.receive(length: payload.size, digest: payload.digest) { take in
+        let upload = try store.uploads.receive(length: payload.size, digest: payload.digest) { take in
             try body.read(payload, take)
         }
         trace.bytesIn += upload.size
         try trace.enter(.committing)
-        trace.committed(try store.commit(upload, as: key))
+        trace.committed(try store.commit(upload, as: key, onPiece: trace.advance))
     }
 
     // MARK: Decode

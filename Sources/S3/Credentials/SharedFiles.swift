@@ -39,7 +39,9 @@ struct SharedFiles: Sendable {
 
     /// Where a profile was looked for.
     var description: String {
-        let paths = [credentials, configuration].compactMap { $0?.path }
+        let paths = [credentials, configuration].compactMap { $0 }.map { file in
+            isForbidden(file.path) ? "\(file.path) (no permission)" : file.path
+        }
         return paths.isEmpty ? "no file (HOME is not set)" : paths.joined(separator: " and ")
     }
 
@@ -83,6 +85,15 @@ struct SharedFiles: Sendable {
             if rest.elementsEqual(name) { return settings }
         }
         return profileName == "default" ? sections[name] : nil
+    }
+
+    private func isForbidden(_ path: String) -> Bool {
+        do {
+            try FileDescriptor.open(path, .readOnly, options: .closeOnExec).close()
+            return false
+        } catch {
+            return error as? Errno == .permissionDenied
+        }
     }
 
     /// `nil` when there is no such file. One that nobody named and that can't be opened is as good as none: it may be in

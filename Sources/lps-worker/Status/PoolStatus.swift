@@ -87,7 +87,7 @@ struct PoolStatus: Encodable {
         return status
     }
 
-    init(_ scoreboard: Scoreboard, listeners: [Listener], store: PayloadStore, now: UInt64) {
+    init(_ scoreboard: Scoreboard, listeners: [Listener], store: any ServedStore, now: UInt64) {
         func total(_ counter: PoolCounter) -> UInt64 { scoreboard.total(counter.rawValue) }
         version = Version.version
         started = scoreboard.created
@@ -154,14 +154,14 @@ extension PoolStatus.Thread {
 }
 
 extension PoolStatus.Store {
-    fileprivate init(_ store: PayloadStore, _ scoreboard: Scoreboard) {
+    fileprivate init(_ store: any ServedStore, _ scoreboard: Scoreboard) {
         // A store that can't be asked is the health check's to report.
-        let space = try? store.space()
+        let space = try? store.uploads.space()
         let measured = scoreboard[value: PoolValue.storeMeasured.rawValue]
-        path = store.path
+        path = store.name
         filesystemBytes = space?.total
         freeBytes = space?.free
-        reserveBytes = store.reserve
+        reserveBytes = store.uploads.reserve
         objects = measured == 0 ? nil : scoreboard[value: PoolValue.storeObjects.rawValue]
         bytes = measured == 0 ? nil : scoreboard[value: PoolValue.storeBytes.rawValue]
         self.measured = measured == 0 ? nil : measured

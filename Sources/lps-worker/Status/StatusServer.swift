@@ -5,6 +5,7 @@ import Logging
 import PayloadStore
 import Scoreboard
 import Synchronization
+import SystemCalls
 
 /// Serves the pool's status page on a socket and threads of its own, so that it answers also when every thread of the
 /// pool is busy; and measures the store.
@@ -12,7 +13,7 @@ import Synchronization
 /// One process of the pool does it, its leader; when that ends, however it ends, the next one takes over.
 final class StatusServer: Sendable {
     private let scoreboard: Scoreboard
-    private let store: PayloadStore
+    private let store: any ServedStore
     /// The pool's sockets, whose queues the page tells.
     private let listeners: [Listener]
     private let socket: String
@@ -23,7 +24,7 @@ final class StatusServer: Sendable {
 
     init(
         _ scoreboard: Scoreboard,
-        store: PayloadStore,
+        store: any ServedStore,
         listeners: [Listener],
         folder: String,
         access: Listener.Access,
@@ -139,7 +140,7 @@ final class StatusServer: Sendable {
             if now < last || now - last >= interval {
                 attempt = now
                 do {
-                    let usage = try store.measureUsage()
+                    guard let usage = try store.usage() else { return }
                     scoreboard[value: PoolValue.storeObjects.rawValue] = usage.objects
                     scoreboard[value: PoolValue.storeBytes.rawValue] = usage.bytes
                     scoreboard[value: PoolValue.storeMeasured.rawValue] = UInt64(time(nil))

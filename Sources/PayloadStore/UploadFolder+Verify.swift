@@ -1,6 +1,6 @@
 import PayloadKey
 
-extension PayloadStore {
+extension UploadFolder {
     /// Verifies an upload that the web server has already put into `incoming/`.
     ///
     /// - Parameters:
@@ -66,7 +66,7 @@ extension PayloadStore {
         digest: Digest,
         _ produce: (_ take: (UnsafeRawBufferPointer) throws -> Void) throws -> Void
     ) throws -> VerifiedUpload {
-        let file = try IncomingFile(in: incoming, logger: logger)
+        let file = try IncomingFile(in: descriptor, logger: logger)
         var hasher = DigestHasher()
         var received: UInt64 = 0
         try produce { piece in

@@ -1,6 +1,6 @@
 import Glibc
 
-extension PayloadStore {
+extension UploadFolder {
     /// Finds out whether the disk is why the web server could not write an upload into `incoming/`; returns when it is
     /// not.
     ///
@@ -21,7 +21,7 @@ extension PayloadStore {
         }
         let announced = length ?? 0
         try checkSpace(for: announced - min(announced, written ?? 0))
-        let probe = try IncomingFile(in: incoming, logger: logger)
+        let probe = try IncomingFile(in: descriptor, logger: logger)
         try probe.descriptor.write([0], "\(StoreLayout.incoming)/\(probe.name)")
         // A disk that fails is not full.
         try probe.descriptor.synchronize("\(StoreLayout.incoming)/\(probe.name)")

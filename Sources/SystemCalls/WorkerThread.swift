@@ -1,8 +1,17 @@
 import Glibc
 import SystemPackage
 
+/// Why a thread can't be started.
+package struct ThreadError: Error, CustomStringConvertible {
+    /// The system's reason.
+    package let errno: Errno
+
+    /// One line.
+    package var description: String { "start a thread: \(errno)" }
+}
+
 /// A thread of the system (pthreads(7)).
-public struct WorkerThread: Sendable {
+package struct WorkerThread: Sendable {
     private final class Body {
         let run: @Sendable () -> Void
         init(_ run: @escaping @Sendable () -> Void) { self.run = run }
@@ -12,8 +21,8 @@ public struct WorkerThread: Sendable {
 
     /// Starts a thread, with the signal mask of the one that starts it.
     ///
-    /// - Throws: ``FastCGIError`` when the system has no room for one more (EAGAIN).
-    public init(_ run: @escaping @Sendable () -> Void) throws(FastCGIError) {
+    /// - Throws: ``ThreadError`` when the system has no room for one more (EAGAIN).
+    package init(_ run: @escaping @Sendable () -> Void) throws(ThreadError) {
         let body = Unmanaged.passRetained(Body(run))
         var thread = pthread_t()
         let status = pthread_create(
@@ -27,23 +36,23 @@ public struct WorkerThread: Sendable {
         )
         guard status == 0 else {
             body.release()
-            throw FastCGIError("start a thread", errno: Errno(rawValue: status))
+            throw ThreadError(errno: Errno(rawValue: status))
         }
         self.thread = thread
     }
 
     /// Sends the thread a signal (pthread_kill(3)). It must not have been joined.
-    public func signal(_ number: Int32) {
+    package func signal(_ number: Int32) {
         pthread_kill(thread, number)
     }
 
     /// Has the system forget the thread when it ends, for one that is neither joined nor sent signals.
-    public func detach() {
+    package func detach() {
         pthread_detach(thread)
     }
 
     /// Waits until the thread has ended.
-    public func join() {
+    package func join() {
         pthread_join(thread, nil)
     }
 }

@@ -1,0 +1,77 @@
+import PayloadKey
+import PayloadStore
+import S3
+
+extension S3Store {
+    /// Reads every payload, and moves what is damaged out of the way, while uploads and downloads go on.
+    ///
+    /// A damaged payload's object is copied to `quarantine/` (``quarantineKey(_:)``), and deleted: its key answers 404 from
+    /// then on, and the next upload of the payload heals it.
+    ///
+    /// - Parameters:
+    ///   - pace: called after so many bytes were read; may take its time.
+    ///   - report: called with each finding: damaged payloads, payloads that the engine does not give back, and objects that
+    ///     are no payload's.
+    /// - Returns: how many objects were read, and how many bytes.
+    /// - Throws: ``StoreError`` when the engine can't be reached; or what `report` throws.
+    public func scrub(
+        pace: (_ bytes: Int) -> Void = { _ in },
+        report: (Finding) throws -> Void
+    ) throws -> (files: Int, bytes: UInt64) {
+        var read = (files: 0, bytes: UInt64(0))
+        try forEachKey(stray: { try report(Finding(.stray, $0, "is no payload's")) }) { stored in
+            do {
+                let reason = try whatIsWrong(with: stored) { bytes in
+                    read.bytes += UInt64(bytes)
+                    pace(bytes)
+                }
+                read.files += 1
+                guard let reason else { return }
+                try report(quarantine(stored, reason))
+            } catch let error as StoreError where error.code != .unavailable {
+                try report(Finding(.unreadable, stored.path, error.description))
+            }
+        }
+        return read
+    }
+
+    /// The key of the object that keeps a damaged payload.
+    static func quarantineKey(_ key: PayloadKey) -> [UInt8] {
+        Array("/quarantine".utf8) + key.utf8.dropFirst("/blobs".utf8.count)
+    }
+
+    /// What is wrong with a payload, also at a second look; `nil` when nothing is, or it is gone.
+    private func whatIsWrong(with stored: StoredKey, _ pace: (Int) -> Void) throws -> String? {
+        let object = objectKey(stored.key)
+        var reason: String?
+        for _ in 0..<2 {
+            guard let present = try find(stored.key) else { return nil }
+            var hasher = DigestHasher()
+            do {
+                try client.read(object, 0..<present.size) { piece in
+                    hasher.update(piece)
+                    pace(piece.count)
+                }
+            } catch let error as S3Error {
+                if error.code == .noSuchKey { return nil }
+                throw StoreError(error)
+            }
+            let actual = hasher.finalize()
+            if actual == stored.key.digest { return nil }
+            reason = "its \(present.size) bytes have digest \(actual)"
+        }
+        return reason
+    }
+
+    private func quarantine(_ stored: StoredKey, _ reason: String) throws(StoreError) -> Finding {
+        let target = client.location.objectKey(of: Self.quarantineKey(stored.key))
+        let place = String(decoding: target, as: UTF8.self)
+        let isCopied = try translating { () throws(S3Error) in try client.copy(objectKey(stored.key), to: target) }
+        guard isCopied else { return Finding(.damaged, stored.path, reason) }
+        if let failed = try delete([stored.key]).first {
+            return Finding(.damaged, stored.path, reason, .failed(StoreError(.system, failed.reason)))
+        }
+        let damage = Damage(digest: stored.key.digest, quarantine: place, keys: [stored.key], trashed: [])
+        return Finding(.damaged, stored.path, reason, .mended("moved to \(place)"), damage: damage)
+    }
+}

@@ -1,0 +1,78 @@
+import Logging
+import PayloadKey
+import PayloadStore
+import S3
+
+/// Payloads in a bucket of an engine that speaks the S3 API: one object for each key, whose name is the key, byte for
+/// byte, behind the location's prefix.
+///
+/// Uploads are taken in and verified on this machine's disk, and are the engine's before they are answered. Any number of
+/// processes, on any number of machines, may use one bucket at once; nothing is shared between them but the bucket.
+public final class S3Store: PayloadStorage {
+    public let uploads: UploadFolder
+    let client: S3Client
+    let sizes = SizeCache()
+    let logger: Logger
+
+    /// Uses a bucket; asks nothing of it yet.
+    ///
+    /// - Parameters:
+    ///   - client: of the bucket.
+    ///   - uploads: where uploads are taken in.
+    ///   - logger: where the store tells of what an operator should know.
+    public init(_ client: S3Client, uploads: UploadFolder, logger: Logger) {
+        self.client = client
+        self.uploads = uploads
+        self.logger = logger
+    }
+
+    /// The bucket with its prefix and host.
+    public var name: String {
+        let location = client.location
+        let prefix = location.prefix.isEmpty ? "" : "/\(String(decoding: location.prefix, as: UTF8.self))"
+        return "s3://\(location.bucket)\(prefix) at \(location.host)"
+    }
+
+    /// Makes sure that endpoint, region, bucket and credentials are right; waits for nothing that may pass.
+    ///
+    /// - Throws: ``StoreError`` with code `unavailable` when it may be otherwise a moment later, else `missing`.
+    public func checkBucket() throws(StoreError) {
+        do {
+            try client.checkBucket(retrying: false)
+        } catch {
+            throw StoreError(error.mayPass ? .unavailable : .missing, error.description)
+        }
+    }
+
+    public func checkHealth() throws(StoreError) {
+        try uploads.checkWritable()
+        try uploads.checkSpace(for: 0)
+        do {
+            try client.checkBucket(retrying: false)
+        } catch {
+            throw StoreError(error)
+        }
+    }
+
+    /// A bucket has no quotas.
+    public func checkQuota(for bytes: UInt64, as key: PayloadKey) {}
+
+    func objectKey(_ key: PayloadKey) -> [UInt8] { client.location.objectKey(of: key.utf8) }
+}
+
+extension StoreError {
+    /// What a failure of the engine means for whoever asks the store. Until someone has changed something it may last; but it
+    /// is never an answer about a payload.
+    init(_ error: S3Error) {
+        self.init(error.code == .refused ? .system : .unavailable, error.description)
+    }
+}
+
+/// Runs `work`, and throws the engine's failures as the store's.
+func translating<Result>(_ work: () throws(S3Error) -> Result) throws(StoreError) -> Result {
+    do throws(S3Error) {
+        return try work()
+    } catch {
+        throw StoreError(error)
+    }
+}

@@ -1,0 +1,35 @@
+import Logging
+import PayloadStore
+
+/// What a worker asks of the store that it serves, beside what requests ask.
+protocol ServedStore: PayloadStorage {
+    /// Makes sure that what it is on can be relied on.
+    func checkForServing(_ logger: Logger) throws(StoreError)
+    /// Removes what crashed uploads have left, and tells of what does not belong there.
+    func tidyUp() throws(StoreError)
+    /// Counts what namespaces use, where they have quotas.
+    func keepCounts(hasQuotas: Bool, after predecessor: consuming HandedOverEpoch?) throws(StoreError)
+    /// What the next process of the same id needs to go on counting; `nil`: nothing.
+    func handOverCounts() throws(StoreError) -> Int32?
+    /// What the store has; `nil` where it costs too much to know.
+    func usage() throws(StoreError) -> StoreUsage?
+}
+
+extension PayloadStore: ServedStore {
+    func checkForServing(_ logger: Logger) throws(StoreError) {
+        try checkFileSystem()
+        if let name = remoteFileSystem {
+            logger.warning(
+                "the store is on a network file system, or another program's: what is answered may be lost",
+                metadata: ["file_system": "\(name)", "store": "\(path)"]
+            )
+        }
+    }
+
+    func tidyUp() throws(StoreError) {
+        try reportStrayFiles()
+        try sweepIncoming()
+    }
+
+    func usage() throws(StoreError) -> StoreUsage? { try measureUsage() }
+}

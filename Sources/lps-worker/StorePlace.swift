@@ -1,0 +1,92 @@
+import Glibc
+import Logging
+import PayloadKey
+import PayloadStore
+import S3
+import S3Store
+
+/// Where a worker's store is, as its configuration says.
+struct StorePlace {
+    /// As the operator wrote it.
+    let text: String
+    /// The folder of uploads, where it is not the store's own.
+    let incoming: String?
+    private let location: S3Location?
+    private let environment: @Sendable (String) -> String?
+
+    /// An engine takes no larger object in one request (AWS, PutObject).
+    private static let longestObject: UInt64 = 5 << 30
+
+    /// - Parameter environment: the value of a variable, for AWS's.
+    init(
+        _ text: String,
+        incoming: String?,
+        environment: @escaping @Sendable (String) -> String?
+    ) throws(ConfigurationError) {
+        self.text = text
+        self.incoming = incoming
+        self.environment = environment
+        guard text.utf8.starts(with: "s3:".utf8) else {
+            location = nil
+            guard incoming == nil else {
+                throw ConfigurationError(
+                    "--incoming (LPS_INCOMING) is for a store in a bucket; store \(text) has its own folder of uploads"
+                )
+            }
+            return
+        }
+        do {
+            location = try S3Location(parsing: text, environment: environment)
+        } catch {
+            throw ConfigurationError("--store (LPS_STORE): \(error)")
+        }
+        guard incoming != nil else {
+            throw ConfigurationError(
+                "--incoming (LPS_INCOMING) is required with a store in a bucket: the folder of uploads, the web server's "
+                    + "client_body_temp_path"
+            )
+        }
+    }
+
+    /// Makes sure that the other settings can be met.
+    func check(_ settings: Configuration.Settings) throws(ConfigurationError) {
+        guard location != nil else { return }
+        guard settings.maximumPayload <= Self.longestObject else {
+            throw ConfigurationError(
+                "--max-payload (LPS_MAX_PAYLOAD) is \(settings.maximumPayload) bytes, a store in a bucket takes up to "
+                    + "\(Self.longestObject)"
+            )
+        }
+        guard settings.policy.allRules.allSatisfy({ $0.quota == nil }) else {
+            throw ConfigurationError("the policy (LPS_POLICY) has quotas, which a store in a bucket can't keep")
+        }
+    }
+
+    /// Opens the store; a bucket is asked for an answer.
+    func open(
+        reserve: UInt64?,
+        quota: @escaping @Sendable (Namespace) -> UInt64?,
+        _ logger: Logger
+    ) throws(StoreError) -> any ServedStore {
+        guard let location, let incoming else {
+            return try PayloadStore(path: text, reserve: reserve, quota: quota, logger: logger)
+        }
+        let uploads = try UploadFolder(path: incoming, reserve: reserve, setting: "--incoming", logger: logger)
+        let credentials = AWSCredentials(environment: environment, logger: logger)
+        let store = S3Store(
+            S3Client(location, credentials: credentials, logger: logger),
+            uploads: uploads,
+            logger: logger
+        )
+        try store.checkBucket()
+        return store
+    }
+}
+
+extension S3Store: ServedStore {
+    func checkForServing(_ logger: Logger) {}
+    func tidyUp() throws(StoreError) { try uploads.sweep() }
+    func keepCounts(hasQuotas: Bool, after predecessor: consuming HandedOverEpoch?) {}
+    func handOverCounts() -> Int32? { nil }
+    func usage() -> StoreUsage? { nil }
+}

@@ -1,0 +1,97 @@
+import ArgumentParser
+import Glibc
+import PayloadKey
+import PayloadStore
+import S3Store
+import StorePolicy
+
+extension CollectGarbage {
+    /// Deletes from a bucket what is too old.
+    func collect(
+        in bucket: S3Store,
+        _ selection: KeySelection,
+        _ retention: Retention,
+        _ policy: StorePolicy?
+    ) throws {
+        guard keepTrash == nil else {
+            throw ValidationError("--keep-trash is for a store on a disk: let the bucket keep old versions instead")
+        }
+        let progress = Progress.onTerminal("gc")
+        defer { progress?.wipe() }
+        progress?.begin("listing keys")
+        var collection = BucketCollection(bucket, retention, isDryRun: dryRun) {
+            progress?.wipe()
+            complain($0)
+        }
+        try bucket.forEachKey(in: selection) { try collection.take($0) }
+        try collection.deleteOld()
+        progress?.wipe()
+        policy?.warnOfUnknownNamespaces(of: collection.namespaces)
+        Self.tell(leftAlone: collection.leftAlone)
+        let result = collection.result
+        if json {
+            try Output.json(result)
+        } else {
+            print("\(dryRun ? "would delete" : "deleted") \(result.keys) keys of \(Output.size(result.logicalBytes))")
+        }
+        if collection.failures > 0 { throw ExitCode.failure }
+    }
+}
+
+/// The keys of a bucket that are deleted for their age, so many at a time.
+///
+/// An engine has no lock that an upload could hold meanwhile: each key is looked at again just before the request that
+/// deletes it.
+private struct BucketCollection {
+    private static let batch = 100
+
+    private(set) var result = CollectGarbage.Result()
+    private(set) var failures = 0
+    private(set) var namespaces: Set<Namespace> = []
+    private let bucket: S3Store
+    private let retention: Retention
+    private let isDryRun: Bool
+    private let complain: (String) -> Void
+    private let now = time(nil)
+    private var old: [StoredKey] = []
+
+    init(_ bucket: S3Store, _ retention: Retention, isDryRun: Bool, complain: @escaping (String) -> Void) {
+        self.bucket = bucket
+        self.retention = retention
+        self.isDryRun = isDryRun
+        self.complain = complain
+    }
+
+    /// Namespaces that have no age, in order.
+    var leftAlone: [Namespace] {
+        namespaces.filter { retention.age(for: $0) == nil }.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
+    }
+
+    mutating func take(_ stored: StoredKey) throws {
+        namespaces.insert(stored.key.namespace)
+        guard isOld(stored) else { return }
+        old.append(stored)
+        if old.count == Self.batch { try deleteOld() }
+    }
+
+    mutating func deleteOld() throws {
+        let unwanted = isDryRun ? old : try old.filter { try bucket.find($0.key).map(isOld) ?? false }
+        old.removeAll(keepingCapacity: true)
+        var failed: Set<PayloadKey> = []
+        if !isDryRun {
+            for failure in try bucket.delete(unwanted.map(\.key)) {
+                failed.insert(failure.key)
+                complain("\(failure.key) is not deleted: \(failure.reason)")
+            }
+        }
+        failures += failed.count
+        for stored in unwanted where !failed.contains(stored.key) {
+            result.count(stored)
+            result.freedBytes += stored.size
+        }
+    }
+
+    private func isOld(_ stored: StoredKey) -> Bool {
+        retention.age(for: stored.key.namespace).map { stored.lastStored < now - $0.seconds } ?? false
+    }
+}

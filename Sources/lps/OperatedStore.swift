@@ -1,0 +1,45 @@
+import PayloadKey
+import PayloadStore
+import S3Store
+
+/// What commands ask of a store, whether it is on a disk or in a bucket.
+protocol OperatedStore: PayloadStorage {
+    /// Hands over the keys of a selection.
+    func forEachKey(in selection: KeySelection, _ visit: (StoredKey) throws -> Void) throws
+    /// What is stored under a key; `nil` when there is nothing.
+    func find(_ key: PayloadKey) throws(StoreError) -> StoredKey?
+    /// Stores a verified upload, however long a count of its namespace takes.
+    func store(_ upload: VerifiedUpload, as key: PayloadKey) throws -> CommitOutcome
+    /// Deletes a key; false when it was not there.
+    func remove(_ key: PayloadKey) throws(StoreError) -> Bool
+}
+
+extension PayloadStore: OperatedStore {
+    func forEachKey(in selection: KeySelection, _ visit: (StoredKey) throws -> Void) throws {
+        try forEachKey(in: selection, unreadable: { throw $1 }, visit)
+    }
+
+    func store(_ upload: VerifiedUpload, as key: PayloadKey) throws -> CommitOutcome {
+        try commit(upload, as: key, waitsForCounts: true)
+    }
+
+    func remove(_ key: PayloadKey) throws(StoreError) -> Bool { try delete(key) }
+}
+
+extension S3Store: OperatedStore {
+    func forEachKey(in selection: KeySelection, _ visit: (StoredKey) throws -> Void) throws {
+        try forEachKey(in: selection, stray: { _ in }, visit)
+    }
+
+    func store(_ upload: VerifiedUpload, as key: PayloadKey) throws -> CommitOutcome {
+        try commit(upload, as: key, onPiece: {})
+    }
+
+    func remove(_ key: PayloadKey) throws(StoreError) -> Bool {
+        guard try find(key) != nil else { return false }
+        if let failed = try delete([key]).first {
+            throw StoreError(.unavailable, "\(failed.key) is not deleted: \(failed.reason)")
+        }
+        return true
+    }
+}

@@ -1,0 +1,60 @@
+import ArgumentParser
+import Glibc
+import Logging
+import PayloadStore
+import S3
+import S3Store
+
+/// How a command opens the store at the place that it is given.
+enum StorePlace {
+    static func isBucket(_ place: String) -> Bool { place.utf8.starts(with: "s3:".utf8) }
+
+    static func open(_ place: String) throws -> any OperatedStore {
+        isBucket(place) ? try openBucket(place) : try openFolder(place)
+    }
+
+    static func openFolder(_ path: String) throws -> PayloadStore {
+        try PayloadStore(path: checkOwner(of: path), logger: Logger(label: "lps"))
+    }
+
+    static func checkOwner(of path: String) throws -> String {
+        // A file of another user, also root's, could not be read by nginx, nor be deleted by the workers.
+        var status = stat()
+        if stat(path, &status) == 0, status.st_uid != geteuid() {
+            let owner = getpwuid(status.st_uid).map { String(cString: $0.pointee.pw_name) } ?? "\(status.st_uid)"
+            throw ValidationError(
+                "store \(path) belongs to \(owner): run this as that user, as 'sudo -u \(owner) lps …'"
+            )
+        }
+        return path
+    }
+
+    /// - Throws: ``ValidationError``, or ``StoreError`` when the bucket can't be used.
+    static func openBucket(_ place: String) throws -> S3Store {
+        var logger = Logger(label: "lps")
+        // Not of each request that is sent again.
+        logger.logLevel = .notice
+        let location: S3Location
+        do {
+            location = try S3Location(parsing: place, environment: environment)
+        } catch {
+            throw ValidationError("--store (LPS_STORE): \(error)")
+        }
+        let credentials = AWSCredentials(environment: environment, logger: logger)
+        let store = S3Store(
+            S3Client(location, credentials: credentials, logger: logger),
+            // What is read or sent passes through it; a command has no uploads of others to leave room for.
+            uploads: try UploadFolder(path: temporaryFolder, reserve: 0, setting: "TMPDIR", logger: logger),
+            logger: logger
+        )
+        try store.checkBucket()
+        return store
+    }
+
+    /// Large payloads have more room there than in memory (file-hierarchy(7)).
+    private static var temporaryFolder: String { environment("TMPDIR") ?? "/var/tmp" }
+
+    private static let environment: @Sendable (String) -> String? = { name in
+        getenv(name).map { String(cString: $0) }.flatMap { $0.isEmpty ? nil : $0 }
+    }
+}

@@ -1,0 +1,135 @@
+import Foundation
+import TestSupport
+import Testing
+
+/// nginx's S3 form by itself: other servers of the same nginx stand for the worker and for the engine, so that the
+/// engine can answer what a real one can't be made to.
+@Suite(.serialized) struct EngineHandoverTests {
+    private static let payload = Array("hello, engine".utf8)
+    private static let digest = String(Stack.digest(payload).dropFirst("sha256:".count))
+    private static let signature = "AWS4-HMAC-SHA256 Credential=key, Signature=0123456789abcdef"
+
+    /// - Parameter answer: what the engine does with a request, in nginx's words.
+    private func stack(_ answer: String) throws -> Stack {
+        try Stack(nginx: { text in
+            guard text.hasPrefix("daemon off;") else { return text }
+            // Its first words name the folder.
+            let folder = text.components(separatedBy: "pid ")[1].components(separatedBy: "/nginx.pid")[0]
+            func s3(_ name: String) throws -> String {
+                try Project.text("nginx/\(name)")
+                    .replacingOccurrences(of: "server 127.0.0.1:8333", with: "server unix:\(folder)/engine.sock")
+                    .replacingOccurrences(of: "/var/cache/lps", with: "\(folder)/cache")
+                    .replacingOccurrences(of: "/var/log/nginx/lps.log", with: "\(folder)/access.log")
+            }
+            guard let http = try? s3("lps-s3-http.conf"), let locations = try? s3("lps-s3.conf") else { return text }
+            let redirects = ["s3", "s3-ranges"].map { name in
+                """
+                location /\(name) {
+                    add_header X-Accel-Redirect /lps-internal/\(name)/\(Self.digest);
+                    add_header X-LPS-S3-Target /bucket//blobs/a%2520b;
+                    add_header X-LPS-S3-Host engine.test;
+                    add_header X-LPS-S3-Authorization "\(Self.signature)";
+                    add_header ETag '"sha256:\(Self.digest)"';
+                    return 200;
+                }
+                """
+            }.joined()
+            let others = """
+                \(http)
+                log_format engine '$request_uri $http_host $http_authorization $http_range $http_cookie';
+                server {
+                    listen unix:\(folder)/worker.sock;
+                    default_type application/octet-stream;
+                    \(redirects)
+                }
+                server {
+                    listen unix:\(folder)/engine.sock;
+                    access_log \(folder)/engine.log engine;
+                    location / { \(answer) }
+                }
+                """
+            return text.replacingOccurrences(of: "include lps-site.conf;", with: "\(others)\ninclude lps-site.conf;")
+                .replacingOccurrences(
+                    of: "location / { default_type",
+                    with: """
+                        \(locations)
+                        location /s3 { proxy_pass http://unix:\(folder)/worker.sock; }
+                        location / { default_type
+                        """
+                )
+        })
+    }
+
+    private func engineLog(_ stack: Stack) -> [Substring] {
+        let log = (try? String(contentsOfFile: stack.folder.file("engine.log"), encoding: .utf8)) ?? ""
+        return log.split(separator: "\n")
+    }
+
+    @Test func `The engine is asked once, with what the worker has signed, and its headers are replaced`() throws {
+        let stack = try stack("add_header x-amz-request-id 1; add_header ETag e; return 200 'hello, engine';")
+        for _ in 0..<2 {
+            let answer = try stack.request("GET", "/s3", ["Cookie": "a=b", "Authorization": "mine"])
+            #expect(answer.status == 200)
+            #expect(answer.body == Self.payload)
+            #expect(answer.headers["content-type"] == "application/octet-stream")
+            #expect(answer.headers["etag"] == "\"sha256:\(Self.digest)\"")
+            #expect(answer.headers.keys.allSatisfy { !$0.hasPrefix("x-") }, "\(answer.headers)")
+        }
+        try eventually("the engine was asked") { !engineLog(stack).isEmpty }
+        #expect(engineLog(stack) == ["/bucket//blobs/a%2520b engine.test \(Self.signature) - -"])
+        let reloaded = try stack.request("GET", "/s3", ["Cache-Control": "no-cache"])
+        #expect(reloaded.body == Self.payload)
+        try eventually("the engine was asked again") { engineLog(stack).count == 2 }
+    }
+
+    @Test func `A range of a payload that is not in the cache goes to the engine as it is, and is not kept`() throws {
+        let stack = try stack("return 200 'hello, engine';")
+        for _ in 0..<2 { _ = try stack.request("GET", "/s3-ranges", ["Range": "bytes=1-2"]) }
+        try eventually("the engine was asked twice") { engineLog(stack).count == 2 }
+        #expect(engineLog(stack).allSatisfy { $0.hasSuffix(" bytes=1-2 -") })
+        #expect(try stack.request("GET", "/s3").status == 200)
+        let part = try stack.request("GET", "/s3-ranges", ["Range": "bytes=1-2"])
+        #expect(part.status == 206)
+        #expect(part.text == "el")
+        #expect(engineLog(stack).count == 3)
+    }
+
+    @Test func `A range outside a payload is answered 416, also from the cache`() throws {
+        let stack = try stack("return 200 'hello, engine';")
+        for _ in 0..<2 {
+            let answer = try stack.request("GET", "/s3", ["Range": "bytes=99-"])
+            #expect(answer.status == 416)
+            #expect(answer.text == "range is outside the payload")
+            #expect(answer.headers["content-range"] == "bytes */13")
+        }
+    }
+
+    @Test(arguments: [301, 400, 401, 403, 409, 429, 500, 502, 503, 504, 507, 520])
+    func `What the engine answers else is 503 for the client, who may come again`(status: Int) throws {
+        let stack = try stack("return \(status) '<Error/>';")
+        for target in ["/s3", "/s3-ranges"] {
+            let answer = try stack.request("GET", target)
+            #expect(answer.status == 503)
+            #expect(answer.text == "the storage engine does not answer as it should")
+            #expect(answer.headers["retry-after"].flatMap { Int($0) } != nil)
+        }
+    }
+
+    @Test func `Only the engine's 404 is one for the client`() throws {
+        let stack = try stack("return 404 '<Error/>';")
+        let answer = try stack.request("GET", "/s3")
+        #expect(answer.status == 404)
+        #expect(answer.text == "blob not found")
+    }
+
+    @Test func `No signature is in a log, also when the engine breaks off`() throws {
+        let stack = try stack("return 444;")
+        #expect(try stack.request("GET", "/s3").status == 503)
+        let log = stack.folder.file("nginx-error.log")
+        func lines() throws -> String { try String(contentsOfFile: log, encoding: .utf8) }
+        try eventually("nginx logs it") { try lines().contains("prematurely closed") }
+        try eventually("the access is logged") { stack.accessLog.contains("status=503") }
+        #expect(try !lines().contains("0123456789abcdef"))
+        #expect(!stack.accessLog.contains("0123456789abcdef"))
+    }
+}
