@@ -115,13 +115,6 @@ import Testing
         }
     }
 
-    @Test func `Only the engine's 404 is one for the client`() throws {
-        let stack = try stack("return 404 '<Error/>';")
-        let answer = try stack.request("GET", "/s3")
-        #expect(answer.status == 404)
-        #expect(answer.text == "blob not found")
-    }
-
     @Test func `No signature is in a log, also when the engine breaks off`() throws {
         let stack = try stack("return 444;")
         #expect(try stack.request("GET", "/s3").status == 503)
