@@ -13,6 +13,7 @@ import statistics
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from bench import KIB, LARGE, MIB, Bench, Case, in_turns, scale
@@ -85,7 +86,7 @@ def expect(ours: ServiceOnEngine, results: set[str]) -> None:
         raise SystemExit(f"the cache was to have {results} alone, and had {found}: nothing was measured")
 
 
-def compare(bench: Bench, weed: Path, sizes: list[str], results: dict) -> None:
+def compare(bench: Bench, weed: Path, sizes: list[str], results: dict, save: Callable[[], None]) -> None:
     """Each size with an engine and a cache that are empty."""
     for name in sizes:
         size = SIZES[name]
@@ -108,6 +109,7 @@ def compare(bench: Bench, weed: Path, sizes: list[str], results: dict) -> None:
             if size == max(SIZES.values()):
                 results["ranges"] = ranges(bench, name, size, ours, engine)
             results["memory"]["peak"] = max(results["memory"]["peak"], ours.peak_memory())
+        save()
         shutil.rmtree(folder)
 
 
@@ -193,11 +195,15 @@ def main() -> None:
         # What else the machine does, in the five minutes before.
         results: dict = {"machine": {"cpus": os.cpu_count(), "load": os.getloadavg()[1]}, "rows": bench.rows}
         start = time.monotonic()
-        compare(bench, options.weed.resolve(), options.size or list(SIZES), results)
+
+        def save() -> None:
+            results["seconds"] = round(time.monotonic() - start)
+            options.results.write_text(json.dumps(results, indent=1) + "\n")
+
+        compare(bench, options.weed.resolve(), options.size or list(SIZES), results, save)
         if not options.size:
             results["workers"] = scale_workers(bench, options.weed.resolve())
-        results["seconds"] = round(time.monotonic() - start)
-        options.results.write_text(json.dumps(results, indent=1) + "\n")
+        save()
 
 
 if __name__ == "__main__":
