@@ -170,9 +170,10 @@ fuzz:
 SANITIZED_TESTS := ^IntegrationTests\.(Hostile|Pool|Reload|StatusPage)
 SANITIZE_thread := --scratch-path .build-thread --sanitize thread -Xlinker $(abspath .build-thread)/mutex.o
 SANITIZE_address := --scratch-path .build-address --sanitize address
-# A process that is to end at once leaves its threads.
+# A process that is to end at once leaves its threads. What was freed is kept from use, but not so much that a test takes
+# it for a leak.
 SANITIZER_OPTIONS = TSAN_OPTIONS=halt_on_error=1:report_thread_leaks=0:log_path=$(abspath .build-thread)/found/report \
-	ASAN_OPTIONS=log_path=$(abspath .build-address)/found/report SWIFT_BACKTRACE=enable=no \
+	ASAN_OPTIONS=quarantine_size_mb=16:log_path=$(abspath .build-address)/found/report SWIFT_BACKTRACE=enable=no \
 	LSAN_OPTIONS=print_suppressions=0:suppressions=$(abspath Tests/Sanitizers/leaks.txt)
 sanitize: sanitize-thread sanitize-address
 sanitize-thread sanitize-address: sanitize-%:

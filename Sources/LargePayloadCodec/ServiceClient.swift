@@ -62,8 +62,7 @@ struct ServiceClient: Sendable {
     }
 
     func download(_ reference: PayloadReference) async throws -> Data {
-        let key = String(decoding: reference.key, as: UTF8.self)
-        let request = CodecRequest(
+        var request = CodecRequest(
             method: "GET",
             url: "\(url)/blobs/get?key=\(PercentEncoding.encodePath(reference.key))",
             headers: [
@@ -72,6 +71,18 @@ struct ServiceClient: Sendable {
             ],
             maximumResponseSize: max(Int(clamping: reference.size), Self.messageSize)
         )
+        do {
+            return try await download(request, reference)
+        } catch let error as LargePayloadCodecError where error.code == .contentMismatch {
+            // A cache on the way may have a damaged copy, and is to ask for another (RFC 9111 section 5.2.1.4).
+            logger?.warning("a download is not its payload, it is asked for again", metadata: ["error": "\(error)"])
+            request.headers.append(("Cache-Control", "no-cache"))
+            return try await download(request, reference)
+        }
+    }
+
+    private func download(_ request: CodecRequest, _ reference: PayloadReference) async throws -> Data {
+        let key = String(decoding: reference.key, as: UTF8.self)
         let response = try await send(request, .download, key: key, accepting: [200])
         func mismatch(_ message: String) -> LargePayloadCodecError {
             LargePayloadCodecError(.contentMismatch, .download, message, status: response.status, key: key)

@@ -50,24 +50,38 @@ struct GetEndpoint {
         let validators = [
             ("ETag", etag),
             ("Repr-Digest", "sha-256=:\(Data(digest.bytes).base64EncodedString()):"),
-            ("Cache-Control", "private, max-age=31536000, immutable"),
         ]
+        let caching = "private, max-age=31536000, immutable"
         if let field = request.headers.ifMatch, !EntityTag.list(field, names: etag, weakly: false) {
             return ServiceResponse(Refusal(.preconditionFailed, "the payload's tag is \(etag)"))
         }
         if let field = request.headers.ifNoneMatch, EntityTag.list(field, names: etag, weakly: true) {
-            return ServiceResponse(.notModified, headers: validators)
+            return ServiceResponse(.notModified, headers: validators + [("Cache-Control", caching)])
         }
         let headers = [("Content-Type", "application/octet-stream")] + validators
         let isRangeMeant = request.headers.ifRange.map { $0.elementsEqual(etag.utf8) } ?? true
-        let range = ByteRange(isRangeMeant ? request.headers.range : nil, size: payload.size)
+        let part: Range<UInt64>?
+        switch ByteRange(isRangeMeant ? request.headers.range : nil, size: payload.size) {
+        case .whole: part = nil
+        case .part(let range): part = range
+        case .unsatisfiable:
+            return ServiceResponse(
+                Refusal(
+                    .rangeNotSatisfiable,
+                    "range is outside the payload's \(payload.size) bytes",
+                    headers: [("Content-Range", "bytes */\(payload.size)")]
+                )
+            )
+        }
+        trace.bytesOut += part.map { UInt64($0.count) } ?? payload.size
         switch request.delivery {
         case .redirect(let prefix):
-            // The web server sends the payload, answers Range and writes Content-Length.
-            trace.bytesOut += payload.size
-            return ServiceResponse(.ok, headers: headers + (try redirect(payload, digest, range, below: prefix)))
+            // The web server sends the payload, answers Range and writes Content-Length. By its own name, it would also
+            // send Cache-Control with an error that it meets on the way.
+            let handOver = try redirect(payload, digest, isPart: part != nil, below: prefix)
+            return ServiceResponse(.ok, headers: headers + [("X-LPS-Cache-Control", caching)] + handOver)
         case .stream:
-            return stream(payload, range, headers + [("Accept-Ranges", "bytes")], trace)
+            return stream(payload, part, headers + [("Cache-Control", caching), ("Accept-Ranges", "bytes")])
         }
     }
 
@@ -78,7 +92,7 @@ struct GetEndpoint {
     private func redirect(
         _ payload: StoredPayload,
         _ digest: Digest,
-        _ range: ByteRange,
+        isPart: Bool,
         below prefix: [UInt8]
     ) throws(StoreError) -> [(String, String)] {
         let prefix = String(decoding: prefix, as: UTF8.self)
@@ -86,9 +100,9 @@ struct GetEndpoint {
         case .file(let path):
             return [("X-Accel-Redirect", "\(prefix)/\(PercentEncoding.encodePath(path.utf8))")]
         case .request(let target, let headers):
-            let isPart = if case .part = range { payload.size > Self.wholeForRange } else { false }
+            let place = isPart && payload.size > Self.wholeForRange ? "s3-ranges" : "s3"
             return [
-                ("X-Accel-Redirect", "\(prefix)/\(isPart ? "s3-ranges" : "s3")/\(digest.hex)"),
+                ("X-Accel-Redirect", "\(prefix)/\(place)/\(digest.hex)"),
                 ("X-LPS-S3-Target", target),
             ] + headers.map { ("X-LPS-S3-\($0.name)", $0.value) }
         }
@@ -96,34 +110,13 @@ struct GetEndpoint {
 
     private func stream(
         _ payload: StoredPayload,
-        _ range: ByteRange,
-        _ headers: [(String, String)],
-        _ trace: RequestTrace
+        _ part: Range<UInt64>?,
+        _ headers: [(String, String)]
     ) -> ServiceResponse {
-        switch range {
-        case .whole:
-            trace.bytesOut += payload.size
-            return ServiceResponse(
-                .ok,
-                headers: headers,
-                body: .produced(payload.size) { try payload.read(0..<payload.size, $0) }
-            )
-        case .part(let part):
-            trace.bytesOut += part.upperBound - part.lowerBound
-            let described = "bytes \(part.lowerBound)-\(part.upperBound - 1)/\(payload.size)"
-            return ServiceResponse(
-                .partialContent,
-                headers: headers + [("Content-Range", described)],
-                body: .produced(part.upperBound - part.lowerBound) { try payload.read(part, $0) }
-            )
-        case .unsatisfiable:
-            return ServiceResponse(
-                Refusal(
-                    .rangeNotSatisfiable,
-                    "range is outside the payload's \(payload.size) bytes",
-                    headers: [("Content-Range", "bytes */\(payload.size)")]
-                )
-            )
-        }
+        let range = part ?? 0..<payload.size
+        let body = ServiceResponse.Body.produced(UInt64(range.count)) { try payload.read(range, $0) }
+        guard part != nil else { return ServiceResponse(.ok, headers: headers, body: body) }
+        let described = "bytes \(range.lowerBound)-\(range.upperBound - 1)/\(payload.size)"
+        return ServiceResponse(.partialContent, headers: headers + [("Content-Range", described)], body: body)
     }
 }

@@ -142,6 +142,9 @@ public struct PayloadService: Sendable {
         case let error as StoreError where error.isShortOfFiles:
             logger.error("the store failed", metadata: details)
             return Refusal(.serviceUnavailable, "too many files are open, try again")
+        case let error as StoreError where error.code == .vanished:
+            logger.info("a payload was deleted while it was asked for", metadata: details)
+            return Refusal(trace.endpoint == .get ? .notFound : .badRequest, "blob not found")
         case let error as StoreError where error.code == .unavailable:
             logger.error("the store can't be used", metadata: details)
             return Refusal(.serviceUnavailable, printable("\(error)".utf8), headers: [("Retry-After", "5")])

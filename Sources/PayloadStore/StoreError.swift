@@ -30,6 +30,8 @@ public struct StoreError: Error, Sendable {
         case unreadable
         /// A file of the tree is not what it should be.
         case damaged
+        /// The payload was there a moment ago, and has been deleted.
+        case vanished
         /// The engine that keeps the payloads can't be reached, or does not let this process in: it may later.
         case unavailable
         /// Any other failure of a system call.
@@ -49,7 +51,7 @@ public struct StoreError: Error, Sendable {
         case .unsupportedFileSystem: true
         case .missing, .unknownFormat, .notWritable, .spansFileSystems: errno?.mayPass != true
         case .noSpace, .quotaExceeded, .counting, .uploadNotAcceptable, .uploadGone, .unreadable, .damaged,
-            .unavailable,
+            .vanished, .unavailable,
             .system:
             false
         }

@@ -30,7 +30,7 @@ private struct ObjectContent: PayloadContent {
         } catch let error as S3Error {
             // Deleted since it was last seen, or another one.
             if error.code == .noSuchKey || error.code == .refused { store.sizes[key] = nil }
-            throw StoreError(error)
+            throw error.code == .noSuchKey ? StoreError(.vanished, error.description) : StoreError(error)
         }
     }
 

@@ -17,7 +17,7 @@ struct LPS: ParsableCommand {
         version: "lps \(version)",
         subcommands: [
             Init.self, Put.self, Get.self, Stat.self, List.self, DiskUsage.self, Remove.self, CollectGarbage.self,
-            Undelete.self, Quota.self, Scrub.self, Copy.self, Export.self, Import.self,
+            Undelete.self, Quota.self, Scrub.self, ScrubCache.self, Copy.self, Export.self, Import.self,
         ]
     )
 

@@ -154,7 +154,7 @@ import Testing
     }
 
     @Test(.enabled(if: ProcessInfo.processInfo.environment["LPS_BIN_DIR"] != nil, "make test builds the release"))
-    func `The worker needs glibc and libfcgi only, and is under 20 MB when stripped`() throws {
+    func `The worker needs glibc, libfcgi, libcurl and libexpat only, and is under 20 MB when stripped`() throws {
         let folder = try TemporaryFolder()
         defer { withExtendedLifetime(folder) {} }
         for name in ["lps-worker", "lps"] {
@@ -166,7 +166,10 @@ import Testing
                 $0.contains("(NEEDED)")
             }
             // libstdc++ and libgcc_s are of every Debian system: libfcgi0ldbl itself depends on them.
-            let allowed = ["libc.so", "libm.so", "libfcgi.so", "ld-linux", "libstdc++.so", "libgcc_s.so"]
+            let allowed = [
+                "libc.so", "libm.so", "libfcgi.so", "libcurl.so", "libexpat.so", "ld-linux", "libstdc++.so",
+                "libgcc_s.so",
+            ]
             for line in libraries { #expect(allowed.contains { line.contains("[\($0)") }, "\(line)") }
         }
     }

@@ -16,16 +16,18 @@ import Testing
         let port: UInt16
         let tlsPort: UInt16
 
-        init(prefix: [String] = [], prepare: (TemporaryFolder) throws -> Void = { _ in }) throws {
+        init(engine: [String] = [], prepare: (TemporaryFolder) throws -> Void = { _ in }) throws {
             folder = try TemporaryFolder()
             try prepare(folder)
             (port, tlsPort) = RunLocalTests.randomPorts()
-            let command =
-                prefix + [
-                    "\(Project.root)/nginx/run-local", Project.binaries, folder.file("lps"), "\(port)", "\(tlsPort)",
-                    "2", "http://ui.test:8233 http://other.test",
-                ]
-            process = try ChildProcess(command[0], Array(command.dropFirst()), log: folder.file("log"))
+            process = try ChildProcess(
+                "\(Project.root)/nginx/run-local",
+                [
+                    Project.binaries, folder.file("lps"), "\(port)", "\(tlsPort)", "2",
+                    "http://ui.test:8233 http://other.test",
+                ] + engine,
+                log: folder.file("log")
+            )
             try eventually("the service runs: \(process.log)") {
                 guard process.isRunning else { throw NeverHappened(what: "run-local: \(process.log)") }
                 return process.log.contains("Ctrl-C stops it.")
@@ -84,6 +86,20 @@ import Testing
         running.process.signal(signal)
         #expect(running.process.wait() == 0)
         for name in ["nginx", "lps-worker", "multiwatch"] {
+            #expect(try running.processes(name).isEmpty, "\(name) is left")
+        }
+    }
+
+    @Test func `With STORE=s3, payloads are in the bucket of an engine that runs and stops with it`() throws {
+        let weed = try #require(ProcessInfo.processInfo.environment["LPS_WEED"], "make test installs the engine")
+        let running = try Running(engine: [weed, "\(UInt16.random(in: 1_000...1_200) * 8)"])
+        try storeAndFetch(running)
+        try storeAndFetch(running)
+        #expect(!files(below: running.folder.file("lps/cache")).isEmpty, "nginx has cached it")
+        #expect(try running.processes("weed").count == 1)
+        running.process.signal(SIGTERM)
+        #expect(running.process.wait() == 0)
+        for name in ["nginx", "lps-worker", "multiwatch", "weed"] {
             #expect(try running.processes(name).isEmpty, "\(name) is left")
         }
     }

@@ -6,7 +6,9 @@ import Testing
 /// fallbacks.
 @Suite(.serialized) struct UploadContractTests {
     @Test(arguments: Stack.Variant.allCases)
-    func `Each check of an upload answers with its status and message, in the order of the table`(variant: Stack.Variant)
+    func `Each check of an upload answers with its status and message, in the order of the table`(
+        variant: Stack.Variant
+    )
         throws
     {
         let stack = try Stack(variant, options: ["--max-payload", "1000"])
@@ -124,7 +126,9 @@ import Testing
     }
 
     @Test(arguments: Stack.Variant.allCases)
-    func `The digest is verified also when the key exists, and a wrong body changes nothing`(variant: Stack.Variant) throws {
+    func `The digest is verified also when the key exists, and a wrong body changes nothing`(variant: Stack.Variant)
+        throws
+    {
         let stack = try Stack(variant)
         let key = try Stack.key(stack.put(helloWorld))
         let listing = try stack.listing()
@@ -137,7 +141,8 @@ import Testing
     }
 
     @Test(arguments: Stack.Variant.allCases)
-    func `Space is kept in reserve: 507 for uploads, 503 for health, and downloads go on`(variant: Stack.Variant) throws {
+    func `Space is kept in reserve: 507 for uploads, 503 for health, and downloads go on`(variant: Stack.Variant) throws
+    {
         let stack = try Stack(variant)
         let key = try Stack.key(stack.put(helloWorld))
         let full = try ChildProcess(

@@ -51,7 +51,8 @@ import Testing
     }
 
     @Test(arguments: Stack.Variant.allCases)
-    func `A caller sees only the namespaces that the web server's configuration gives it`(variant: Stack.Variant) throws {
+    func `A caller sees only the namespaces that the web server's configuration gives it`(variant: Stack.Variant) throws
+    {
         let stack = try Stack(variant) { conf in
             conf.replacingOccurrences(
                 of: "# fastcgi_param LPS_ALLOWED_NAMESPACES $lps_namespaces;",

@@ -38,6 +38,16 @@ import Testing
         )
     }
 
+    @Test func `A damaged copy in a cache on the way is asked for past the cache, once`() async throws {
+        let service = FakeService { [content] request, _ in
+            let isPastCache = request.headers.contains { $0 == ("Cache-Control", "no-cache") }
+            return CodecResponse(status: 200, body: Data(isPastCache ? content : content.dropLast() + [0]))
+        }
+        let codec = try await LargePayloadCodec(.init(service))
+        #expect(try await codec.decode(payloads: [reference()]) == [TestPayload(content)])
+        #expect(service.requests.count == 2)
+    }
+
     @Test func `What is downloaded must have the reference's length and digest`() async throws {
         let other = CodecResponse(status: 200, body: Data(content.dropLast() + [0]))
         let mismatch = try await failure(reference(), other)

@@ -1,5 +1,6 @@
 extension S3Client {
-    /// Streams a part of an object (GetObject). A byte is never given twice: where an answer broke off, the next goes on.
+    /// Streams a part of an object (GetObject). A byte is never given twice: where an answer broke off, the next goes
+    /// on.
     ///
     /// When the object was changed meanwhile (`If-Match`), it ends with ``S3Error/Code/cutOff``.
     ///

@@ -15,7 +15,8 @@ extension S3Client {
         }
     }
 
-    /// The size and age of an object (HeadObject); `nil` only when the engine says that the bucket has none of this key.
+    /// The size and age of an object (HeadObject); `nil` only when the engine says that the bucket has none of this
+    /// key.
     ///
     /// The answer to a HEAD has no body that tells why it is no success, so that the same is asked again as a GET of
     /// the first byte: a 404 may be the bucket's, or that of a proxy or of a wrong endpoint.

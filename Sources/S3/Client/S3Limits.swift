@@ -4,8 +4,8 @@ public struct S3Limits: Sendable {
     public var connectTimeout: Duration = .seconds(5)
     /// How long nothing may come or go before a request is given up, in whole seconds.
     public var stallTime: Duration = .seconds(30)
-    /// How long after an operation's begin its requests are sent again. A read counts from the last byte that came. What
-    /// was begun by then goes on.
+    /// How long after an operation's begin its requests are sent again. A read counts from the last byte that came.
+    /// What was begun by then goes on.
     public var retryFor: Duration = .seconds(20)
     /// Each wait is a random part of this, doubled for each try.
     public var backoff: Duration = .milliseconds(100)
@@ -13,6 +13,8 @@ public struct S3Limits: Sendable {
     public var longestBackoff: Duration = .seconds(5)
     /// How long any request may take.
     var total: Duration?
+    /// A file of trusted authorities in place of the environment's.
+    var authorities: String?
     /// How many objects a page of a listing may have; `nil`: as the engine likes it.
     var pageSize: Int?
 

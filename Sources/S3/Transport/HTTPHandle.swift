@@ -41,14 +41,8 @@ final class HTTPHandle {
         defer { curl_slist_free_all(headers) }
         // Before the headers are freed; connections are kept.
         defer { curl_easy_reset(handle) }
-        for (name, value) in request.headers {
-            // Also keeps a value from becoming a header of its own.
-            guard value.utf8.allSatisfy({ $0 >= 0x20 && $0 != 0x7F }) else {
-                throw TransportError(.permanent, "the header \(name) would have a control character")
-            }
-            guard let longer = curl_slist_append(headers, "\(name): \(value)") else {
-                throw TransportError(CURLE_OUT_OF_MEMORY, "")
-            }
+        for line in try lines(request) {
+            guard let longer = curl_slist_append(headers, line) else { throw TransportError(CURLE_OUT_OF_MEMORY, "") }
             headers = longer
         }
         message.pointee = 0
@@ -68,6 +62,23 @@ final class HTTPHandle {
         var error = TransportError(code, String(cString: message))
         error.head = exchange.head
         throw error
+    }
+
+    /// Bodies up to this are sent without waiting for the server to want them.
+    static let longestUnasked: UInt64 = 1024 * 1024
+
+    private func lines(_ request: HTTPRequest) throws -> [String] {
+        var lines: [String] = []
+        for (name, value) in request.headers {
+            // Also keeps a value from becoming a header of its own.
+            guard value.utf8.allSatisfy({ $0 >= 0x20 && $0 != 0x7F }) else {
+                throw TransportError(.permanent, "the header \(name) would have a control character")
+            }
+            lines.append("\(name): \(value)")
+        }
+        // libcurl would send `Expect: 100-continue` with any, and wait a second where that is not known.
+        if request.body.size <= Self.longestUnasked { lines.append("Expect:") }
+        return lines
     }
 
     private func configure(_ limits: S3Limits) throws {
@@ -90,16 +101,20 @@ final class HTTPHandle {
         // Refused where a failed request has left its buffer, which is of this size.
         curl_set_number(handle, CURLOPT_BUFFERSIZE, 128 * 1024)
         try check(curl_set_text(handle, CURLOPT_USERAGENT, "large-payload-service"))
-        if let authorities = Self.authorities { try check(curl_set_text(handle, CURLOPT_CAINFO, authorities)) }
+        if let authorities = limits.authorities ?? Self.authorities {
+            try check(curl_set_text(handle, CURLOPT_CAINFO, authorities))
+        }
     }
 
+    private static let authorities = authorities { getenv($0).map { String(cString: $0) } }
+
     /// A file of trusted authorities in place of the system's. libcurl itself reads none of these variables.
-    private static let authorities: String? = {
+    static func authorities(_ environment: (String) -> String?) -> String? {
         for variable in ["AWS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE"] {
-            if let file = getenv(variable).map({ String(cString: $0) }), !file.isEmpty { return file }
+            if let file = environment(variable), !file.isEmpty { return file }
         }
         return nil
-    }()
+    }
 
     private func set(_ request: HTTPRequest) throws {
         try check(curl_set_text(handle, CURLOPT_URL, request.url))

@@ -96,6 +96,7 @@ struct ReadFaultTests {
     @Test(arguments: [
         "HTTP/1.1 206 -\r\nContent-Length: 4\r\n\r\nabcd",
         "HTTP/1.1 206 -\r\nContent-Length: 4\r\nContent-Range: bytes 1-4/9\r\n\r\nabcd",
+        "HTTP/1.1 206 -\r\nContent-Length: 3\r\nContent-Range: bytes 1-3/9\r\n\r\nbcd",
         "HTTP/1.1 206 -\r\nContent-Length: 3\r\nContent-Range: bytes 0-2/9\r\n\r\nabc",
         "HTTP/1.1 206 -\r\nContent-Length: 5\r\nContent-Range: bytes 0-4/9\r\n\r\nabcde",
         "HTTP/1.1 206 -\r\nContent-Length: 4\r\nContent-Range: bytes 0-3/*\r\n\r\nabcd",

@@ -21,6 +21,8 @@ final class ScriptedServer: @unchecked Sendable {
         case close
         /// Ends the connection with a reset.
         case reset
+        /// Waits for so many milliseconds.
+        case wait(Int)
         /// Says nothing any more, until the client goes.
         case stall
 
@@ -47,8 +49,8 @@ final class ScriptedServer: @unchecked Sendable {
     private var connections = 0
     private let lock = NSLock()
 
-    /// - Parameter script: what to do about a request, given its number from 0; a body that no step takes is taken first,
-    ///   unless a step is `takeBody`.
+    /// - Parameter script: what to do about a request, given its number from 0. A body that no step takes is taken
+    ///   first.
     init(_ script: @escaping @Sendable (Int, Request) -> [Step]) throws {
         self.script = script
         (listener, port) = try listenOnLoopback()
@@ -82,6 +84,7 @@ final class ScriptedServer: @unchecked Sendable {
     var requests: [Request] { lock.withLock { taken } }
     var lines: [String] { requests.map(\.line) }
     var connectionCount: Int { lock.withLock { connections } }
+    var openConnectionCount: Int { lock.withLock { open.count } }
 
     func client(
         bucket: String = "bucket",
@@ -123,6 +126,7 @@ final class ScriptedServer: @unchecked Sendable {
                 case .takeBody:
                     takeBody(connection, &request, &received)
                     lock.withLock { taken[number] = request }
+                case .wait(let milliseconds): usleep(UInt32(milliseconds) * 1000)
                 case .close: return
                 case .reset:
                     var hard = linger(l_onoff: 1, l_linger: 0)

@@ -75,8 +75,8 @@ struct XMLTests {
             Array(
                 """
                 <?xml version="1.0" encoding="UTF-8"?>
-                <Error><Code>AuthorizationHeaderMalformed</Code><Message>wrong &amp; so</Message><Region>eu-west-1</Region>
-                <ServerTime>2026-11-26T22:00:00Z</ServerTime><StringToSign><Code>x</Code></StringToSign></Error>
+                <Error><Code>AuthorizationHeaderMalformed</Code><Message>wrong &amp; so</Message>
+                <Region>eu-west-1</Region><ServerTime>2026-11-26T22:00:00Z</ServerTime><StringToSign><Code>x</Code></StringToSign></Error>
                 """.utf8
             )
         )
@@ -116,7 +116,8 @@ struct XMLTests {
         "<Contents><Size>7</Size><LastModified>2026-11-26T22:08:46Z</LastModified></Contents>",
         "<Contents><Key>a</Key><LastModified>2026-11-26T22:08:46Z</LastModified></Contents>",
         "<Contents><Key>a</Key><Size>-7</Size><LastModified>2026-11-26T22:08:46Z</LastModified></Contents>",
-        "<Contents><Key>a</Key><Size>99999999999999999999</Size><LastModified>2026-11-26T22:08:46Z</LastModified></Contents>",
+        "<Contents><Key>a</Key><Size>18446744073709551616</Size>"
+            + "<LastModified>2026-11-26T22:08:46Z</LastModified></Contents>",
         "<Contents><Key>a</Key><Size>7</Size><LastModified>yesterday</LastModified></Contents>",
     ])
     func `A listed object without a key, a size or a time is refused`(entry: String) {

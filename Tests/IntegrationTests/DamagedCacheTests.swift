@@ -1,0 +1,64 @@
+import Foundation
+import PayloadKey
+import TestSupport
+import Testing
+
+/// nginx does not look whether what it has cached is still what it was: what protects payloads from that.
+@Suite(.serialized) struct DamagedCacheTests {
+    private let stack: Stack
+    private let payload = randomPayload(300_000)
+    private let key: String
+
+    /// A payload that nginx has in its cache, with one bit of its content flipped.
+    init() throws {
+        stack = try Stack(.bucket)
+        key = try Stack.key(stack.put(payload))
+        #expect(try stack.get(key, length: payload.count).body == payload)
+        let entry = try #require(entries.first)
+        var bytes = try contents(of: entry)
+        bytes[bytes.count - 1000] ^= 1
+        try write(bytes, to: entry)
+    }
+
+    private var entries: [String] {
+        let cache = stack.folder.file("cache")
+        return files(below: cache).map { "\(cache)/\($0)" }
+    }
+
+    private func get(_ headers: [String: String] = [:]) throws -> [UInt8] {
+        let answer = try stack.get(key, length: payload.count, headers)
+        #expect(answer.status == 200)
+        let digest = Data(Digest(of: payload).bytes).base64EncodedString()
+        #expect(answer.headers["repr-digest"] == "sha-256=:\(digest):", "by which every client can tell")
+        return answer.body
+    }
+
+    @Test
+    func `A client that finds a download damaged gets it whole when it asks past the cache, and so do all others`()
+        throws
+    {
+        #expect(try get() != payload, "nginx does not notice")
+        #expect(try get(["Cache-Control": "no-cache"]) == payload)
+        #expect(try get() == payload)
+        #expect(
+            try stack.get(key, length: payload.count, ["Range": "bytes=299000-299009"]).body
+                == Array(payload[299_000..<299_010])
+        )
+    }
+
+    @Test func `lps scrub-cache removes what is damaged, and leaves the rest`() throws {
+        let other = randomPayload(5_000)
+        let otherKey = try Stack.key(stack.put(other))
+        #expect(try stack.get(otherKey, length: other.count).body == other)
+        #expect(entries.count == 2)
+        let found = try run(Project.binary("lps"), ["scrub-cache", stack.folder.file("cache")])
+        #expect(found.status == 1)
+        #expect(found.output.contains("not \(Stack.digest(payload)); removed\n"))
+        #expect(found.output.contains("read 2 entries, "))
+        #expect(found.output.hasSuffix(": 1 damaged or not readable\n"))
+        #expect(entries.count == 1)
+        #expect(try get() == payload, "nginx has fetched it anew")
+        let again = try run(Project.binary("lps"), ["scrub-cache", stack.folder.file("cache")])
+        #expect(again.status == 0, "\(again.output)")
+    }
+}

@@ -1,0 +1,53 @@
+import Foundation
+import TestSupport
+import Testing
+
+@testable import S3
+
+/// A second engine, which checks neither signatures nor checksums: only that the requests are understood.
+struct MotoTests {
+    @Test func `Objects are stored, read, renewed, listed and deleted in another engine, too`() throws {
+        let binary = try #require(
+            ProcessInfo.processInfo.environment["LPS_MOTO"],
+            "LPS_MOTO names moto_server; 'make test' installs it"
+        )
+        let folder = try TemporaryFolder()
+        let (listener, port) = try listenOnLoopback()
+        close(listener)
+        let moto = try ChildProcess(binary, ["-H", "127.0.0.1", "-p", "\(port)"], log: folder.file("log"))
+        try eventually("moto makes a bucket: \(moto.log)") {
+            try run("curl", ["-sf", "-X", "PUT", "http://127.0.0.1:\(port)/payloads"]).status == 0
+        }
+        var limits = S3Limits.quick
+        limits.pageSize = 2
+        func client(_ bucket: String) throws -> S3Client {
+            try S3Client(
+                S3Location(
+                    parsing: "s3://\(bucket)?endpoint=http://127.0.0.1:\(port)&region=us-east-1&path-style=true",
+                    environment: { _ in nil }
+                ),
+                credentials: Credentials(accessKey: "a", secretKey: "b"),
+                limits: limits,
+                logger: RecordedLog().logger
+            )
+        }
+        let payloads = try client("payloads")
+        try payloads.checkBucket(retrying: false)
+        let names = ["/blobs/a:b+c d%é", "/blobs/b", "/blobs/c"].map(key)
+        let payload = randomPayload(2_000_000)
+        for name in names { #expect(try payloads.put(name, payload) == .stored) }
+        #expect(try payloads.put(names[0], payload) == .existed)
+        #expect(try payloads.status(of: names[0])?.size == 2_000_000)
+        #expect(try payloads.contents(of: names[0], 7..<1_500_000) == Array(payload[7..<1_500_000]))
+        #expect(try payloads.renew(names[0]))
+        // Keys keep their first slash, as on AWS.
+        #expect(try payloads.keys(prefix: key("/blobs/")) == names)
+        let failed = try payloads.delete(Array(names.dropFirst()))
+        #expect(failed.isEmpty)
+        #expect(try payloads.status(of: names[1]) == nil)
+        #expect(try payloads.renew(names[1]) == false)
+        let other = try client("never-made")
+        #expect(try failure { _ = try other.status(of: names[0]) }.code == .noSuchBucket)
+        #expect(try failure { try other.put(names[0], payload) }.code == .noSuchBucket)
+    }
+}

@@ -1,0 +1,151 @@
+import Foundation
+import Logging
+import TestSupport
+import Testing
+
+@testable import S3
+
+struct TransportTests {
+    private func get(_ url: String, limits: S3Limits = S3Limits()) throws -> (status: Int, body: [UInt8]) {
+        let body = BodyBuffer(limit: 1 << 20)
+        let exchange = Exchange(body: .none, onPiece: {}, receive: { _, piece in body.take(piece) })
+        try HTTPHandle.perform(HTTPRequest(method: "GET", url: url, headers: []), limits, exchange)
+        return (exchange.head.status, body.bytes)
+    }
+
+    @Test func `A certificate that nobody vouches for is refused, unless its authority is given`() throws {
+        let folder = try TemporaryFolder()
+        let (certificate, key) = (folder.file("certificate.pem"), folder.file("key.pem"))
+        let made = try run(
+            "openssl",
+            ["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "1"]
+                + ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost", "-keyout", key]
+                + ["-out", certificate]
+        )
+        #expect(made.status == 0, "\(made.output)")
+        let (listener, port) = try listenOnLoopback()
+        close(listener)
+        let server = try ChildProcess(
+            "openssl",
+            ["s_server", "-quiet", "-www", "-accept", "127.0.0.1:\(port)", "-cert", certificate, "-key", key],
+            log: folder.file("log")
+        )
+        var trusting = S3Limits()
+        trusting.authorities = certificate
+        try eventually("s_server answers: \(server.log)") {
+            (try? get("https://localhost:\(port)/", limits: trusting).status) == 200
+        }
+        do {
+            _ = try get("https://localhost:\(port)/")
+            Issue.record("an unknown authority was trusted")
+        } catch let error as TransportError {
+            guard case .permanent = error.kind else { throw error }
+            #expect(error.description.contains("certificate"))
+        }
+        // Another name than the certificate's.
+        #expect(throws: TransportError.self) { try get("https://127.0.0.1:\(port)/", limits: trusting) }
+    }
+
+    @Test func `The file of trusted authorities is that of the AWS tools, or curl's, or OpenSSL's`() {
+        func file(_ variables: [String: String]) -> String? { HTTPHandle.authorities { variables[$0] } }
+        var variables: [String: String] = [:]
+        #expect(file(variables) == nil)
+        for name in ["SSL_CERT_FILE", "CURL_CA_BUNDLE", "AWS_CA_BUNDLE"] {
+            variables[name] = ""
+            let before = file(variables)
+            variables[name] = "/\(name)"
+            #expect(before != "")
+            #expect(file(variables) == "/\(name)")
+        }
+    }
+
+    @Test func `Redirects are not followed, and other protocols are not spoken`() throws {
+        let server = try ScriptedServer(.answer(307, ["Location: http://127.0.0.1:1/"], "there"))
+        let (status, body) = try get("http://127.0.0.1:\(server.port)/")
+        #expect(status == 307)
+        #expect(body == Array("there".utf8))
+        #expect(throws: TransportError.self) { try get("file:///etc/passwd") }
+        #expect(throws: TransportError.self) { try get("ftp://127.0.0.1:\(server.port)/") }
+        #expect(server.lines == ["GET /"])
+    }
+
+    @Test func `A path goes on the wire as it is`() throws {
+        let server = try ScriptedServer(.answer(200))
+        _ = try get("http://127.0.0.1:\(server.port)//a/../b/./c%2F%2e?x=%2B&y=")
+        #expect(server.lines == ["GET //a/../b/./c%2F%2e?x=%2B&y="])
+    }
+
+    @Test(arguments: ["a\r\nx-other: b", "a\nb", "\u{0}", "\u{7F}"])
+    func `A value that would be a header of its own is refused`(value: String) throws {
+        let server = try ScriptedServer(.answer(200))
+        let request = HTTPRequest(
+            method: "GET",
+            url: "http://127.0.0.1:\(server.port)/",
+            headers: [("authorization", value)]
+        )
+        #expect(throws: TransportError.self) {
+            try HTTPHandle.perform(
+                request,
+                S3Limits(),
+                Exchange(body: .none, onPiece: {}, receive: { _, _ in .goOn })
+            )
+        }
+        #expect(server.lines.isEmpty)
+    }
+
+    @Test func `Endpoints of credentials are asked with their headers, within their time and without following`() throws
+    {
+        let server = try ScriptedServer { _, request in
+            switch request.line {
+            case "PUT /token": [.answer(200, [], request.headers["x-ttl"] ?? "none")]
+            case "GET /moved": [.answer(302, ["Location: http://127.0.0.1:1/"])]
+            // It never stalls.
+            case "GET /trickle":
+                [.send("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n")]
+                    + (0..<100).flatMap { _ in [.send("x"), .wait(100)] }
+            case "GET /large": [.answer(200, [], String(repeating: "x", count: 1_048_577))]
+            default: [.error(404, "None")]
+            }
+        }
+        let origin = "http://127.0.0.1:\(server.port)"
+        let token = try simpleHTTP("PUT", "\(origin)/token", [("X-TTL", "21600")], 5)
+        #expect(token.status == 200)
+        #expect(token.body == Array("21600".utf8))
+        #expect(try simpleHTTP("GET", "\(origin)/moved", [], 5).status == 302)
+        #expect(try simpleHTTP("GET", "\(origin)/none", [], 5).status == 404)
+        #expect(throws: SimpleHTTPError.self) { try simpleHTTP("GET", "\(origin)/large", [], 5) }
+        let begin = ContinuousClock.now
+        #expect(throws: SimpleHTTPError.self) { try simpleHTTP("GET", "\(origin)/trickle", [], 1) }
+        #expect(begin.duration(to: .now) < .seconds(5))
+        server.stop()
+        #expect(throws: SimpleHTTPError.self) { try simpleHTTP("GET", "\(origin)/token", [], 1) }
+    }
+
+    @Test func `A thread's end ends its connections`() throws {
+        let server = try ScriptedServer(.answer(200))
+        let url = "http://127.0.0.1:\(server.port)/"
+        try concurrently(4) { _ in _ = try get(url) }
+        try eventually("all connections have ended") { server.openConnectionCount == 0 }
+        #expect(server.connectionCount == 4)
+    }
+
+    @Test(
+        arguments: [
+            ("bytes 0-0/1", 0..<1, 1), ("bytes 2-9/12", 2..<10, 12),
+            ("bytes 0-17179869183/17179869184", 0..<(1 << 34), 1 << 34),
+        ] as [(String, Range<UInt64>, UInt64)]
+    )
+    func `A content range is read`(text: String, bytes: Range<UInt64>, total: UInt64) {
+        #expect(ContentRange(text)?.bytes == bytes)
+        #expect(ContentRange(text)?.total == total)
+    }
+
+    @Test(arguments: [
+        nil, "", "bytes", "bytes 0-0", "bytes 0-0/0", "bytes 1-0/2", "bytes 0-2/2", "bytes */2", "bytes 0-1/*",
+        "bytes 0-1/2/3", "bytes -1/2", "bytes 0--1/2", "bytes 0-1/ 2", "items 0-1/2", "bytes 0-18446744073709551615/1",
+        "bytes 0-18446744073709551616/18446744073709551617",
+    ])
+    func `What is no content range is none`(text: String?) {
+        #expect(ContentRange(text) == nil)
+    }
+}
