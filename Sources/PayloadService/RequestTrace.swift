@@ -70,6 +70,8 @@ public final class RequestTrace {
     public var namespace: Namespace? { subject.namespace }
     /// The digest that the request names, when it is a valid one.
     public var digest: Digest? { subject.digest }
+    /// When the request is given up, unless its answer is being sent by then; `nil`: never.
+    public var deadline: ContinuousClock.Instant? { timeout.map { start + $0 } }
     /// The time since the request began.
     public var age: Duration { start.duration(to: .now) }
 

@@ -1,6 +1,7 @@
 import FastCGI
 import Logging
 import PayloadService
+import S3
 import Scoreboard
 import Synchronization
 
@@ -47,7 +48,7 @@ final class Gateway: Sendable {
         RequestContext.$requestID.withValue(id) {
             let trace = RequestTrace(id: id, timeout: settings.requestTimeout)
             watch(trace, call, threads[thread])
-            var response = service.respond(to: call, trace)
+            var response = S3Deadline.$current.withValue(trace.deadline) { service.respond(to: call, trace) }
             do {
                 do {
                     try write(response, to: request, trace)

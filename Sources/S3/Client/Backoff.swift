@@ -10,6 +10,7 @@ struct Backoff {
     init(_ limits: S3Limits) {
         self.limits = limits
         deadline = .now + limits.retryFor
+        if let limit = S3Deadline.current { deadline = min(deadline, limit) }
         window = limits.backoff
     }
 

@@ -36,8 +36,7 @@ extension S3Client {
             headers: signed.headers,
             body: request.body
         )
-        var limits = limits
-        if let stallTime = request.stallTime { limits.stallTime = max(stallTime, limits.stallTime) }
+        let limits = try limits(of: request)
         let body = BodyBuffer(limit: limit)
         var head = AnswerHead()
         do {
@@ -54,6 +53,20 @@ extension S3Client {
         }
         let signature = signed.headers.last { $0.name == "authorization" }?.value.split(separator: "=").last ?? ""
         return S3Answer(head: head, body: body, credentials: used, signature: String(signature), signedAt: signedAt)
+    }
+
+    private func limits(of request: S3Request) throws(AttemptFailure) -> S3Limits {
+        var limits = limits
+        if let stallTime = request.stallTime { limits.stallTime = max(stallTime, limits.stallTime) }
+        guard let deadline = S3Deadline.current else { return limits }
+        let left = ContinuousClock.now.duration(to: deadline)
+        guard left > .zero else {
+            let error = failure(.unavailable, request.operation, "the time for it is over", mayPass: true)
+            throw .engine(error, .none)
+        }
+        // Rounded down, none would be no limit.
+        limits.total = max(left, .milliseconds(1))
+        return limits
     }
 
     private func perform(

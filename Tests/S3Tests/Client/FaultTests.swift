@@ -148,6 +148,24 @@ struct FaultTests {
         }
     }
 
+    @Test func `Nothing outlasts the deadline of whoever waits, nor begins after it`() throws {
+        let server = try ScriptedServer { _, _ in [.stall] }
+        // Without a deadline, the stall would be waited for.
+        var limits = S3Limits()
+        limits.stallTime = .seconds(300)
+        let client = try server.client(limits: limits)
+        let error = try failure {
+            try S3Deadline.$current.withValue(.now + .milliseconds(300)) { try client.checkBucket(retrying: true) }
+        }
+        #expect(error.code == .unavailable)
+        #expect(server.requests.count == 1)
+        let late = try failure {
+            try S3Deadline.$current.withValue(.now) { try client.checkBucket(retrying: true) }
+        }
+        #expect(late.code == .unavailable)
+        #expect(server.requests.count == 1)
+    }
+
     @Test func `A kept connection that the engine has ended costs no failure`() throws {
         // One that ends before a request, and one that ends when it has taken a body.
         let server = try ScriptedServer { number, _ in

@@ -1,0 +1,5 @@
+/// When whoever waits for the requests of a task gives up: none is begun after it, and none outlasts it.
+public enum S3Deadline {
+    /// `nil`: only ``S3Limits`` hold.
+    @TaskLocal public static var current: ContinuousClock.Instant?
+}
