@@ -37,8 +37,9 @@ import Testing
         let forbidden = try made.subtracting(allowedSystemCalls("lps-worker@.service", isInBucket: true))
         #expect(forbidden.isEmpty, "\(forbidden.sorted())")
 
-        let environment = engine.environment.merging([
-            "LPS_STORE": bucket, "LPS_GC_OLDER_THAN": "60d", "LPS_GC_KEEP_TRASH": "3d", "LPS_SCRUB_RATE": "50m",
+        let environment = try engine.environment.merging([
+            "LPS_STORE": bucket, "LPS_POLICY": stack.policy("[ns]\nretention = 45d\n"), "LPS_GC_OLDER_THAN": "60d",
+            "LPS_GC_KEEP_TRASH": "3d", "LPS_SCRUB_RATE": "50m",
         ]) { $1 }
         for unit in ["lps-gc.service", "lps-scrub.service"] {
             for command in try commands(of: unit) {
