@@ -71,8 +71,9 @@ deb: manual sbom
 	rm -rf .build/deb debian/.debhelper debian/debhelper-build-stamp debian/*.debhelper.log && mkdir .build/deb
 	debian/rules binary
 
-# Installs, uses, upgrades and removes the package in a container of Debian 12 that has systemd and nginx, as root.
-test-deb: deb
+# Installs, uses, upgrades and removes the package in a container of Debian 12 that has systemd, nginx and an S3 engine, as
+# root.
+test-deb: deb .build/s3/bin/weed
 	@$(call install,$(TEST_DEB_PACKAGES))
 	python3 -m venv .build/test-deb
 	.build/test-deb/bin/pip install --quiet --disable-pip-version-check -r Tests/Package/requirements.txt

@@ -31,7 +31,7 @@ import Testing
 
     @Test func `Every text that nginx answers by itself is explained`() throws {
         let http = try matches(#"(?m)^ +\d{3} "([^"]+)";"#, in: "nginx/lps-codec-http.conf")
-        let locations = try ["lps.conf", "lps-codec.conf"].flatMap {
+        let locations = try ["lps.conf", "lps-codec.conf", "lps-s3.conf"].flatMap {
             try matches(#"return [45]\d\d "([^"]+)";"#, in: "nginx/\($0)")
         }
         #expect(http.count == 7 && locations.count > 8)

@@ -14,10 +14,50 @@ import Testing
 
     @Test func `A worker makes no system call in its whole life that its unit forbids`() throws {
         let policy = try stack.policy("[default]\nquota = 1g\n")
+        let made = try callsOfWorker("LPS_STORE=\(stack.store)\nLPS_POLICY=\(policy)\n")
+        // It was seen at work: without these, it would not have stored, synced, served or watched anything.
+        let some: Set = [
+            "accept4", "openat2", "linkat", "fdatasync", "flock", "sendto", "socket", "rt_sigtimedwait", "execve",
+            "clone3",
+        ]
+        #expect(some.subtracting(made).isEmpty, "\(some.subtracting(made))")
+        let forbidden = try made.subtracting(allowedSystemCalls("lps-worker@.service"))
+        #expect(forbidden.isEmpty, "\(forbidden.sorted())")
+    }
+
+    @Test(.enabled(if: SeaweedFS.isInstalled, "make test installs it"))
+    func `With a store in a bucket, no service makes a system call that its unit forbids`() throws {
+        let engine = try SeaweedFS.shared
+        // By its name, which is looked up.
+        let bucket = engine.storeURL(prefix: "calls").replacingOccurrences(of: "//127.0.0.1", with: "//localhost")
+        let credentials = engine.environment.map { "\($0)=\($1)\n" }.joined()
+        let settings = "LPS_STORE=\(bucket)\nLPS_INCOMING=\(stack.store)/incoming\n" + credentials
+        let made = try callsOfWorker(settings)
+        #expect(made.isSuperset(of: ["connect", "sendto", "recvfrom", "poll"]), "\(made.sorted())")
+        let forbidden = try made.subtracting(allowedSystemCalls("lps-worker@.service", isInBucket: true))
+        #expect(forbidden.isEmpty, "\(forbidden.sorted())")
+
+        let environment = try engine.environment.merging([
+            "LPS_STORE": bucket, "LPS_POLICY": stack.policy("[ns]\nretention = 45d\n"), "LPS_GC_OLDER_THAN": "60d",
+            "LPS_GC_KEEP_TRASH": "3d", "LPS_SCRUB_RATE": "50m",
+        ]) { $1 }
+        for unit in ["lps-gc.service", "lps-scrub.service"] {
+            for command in try commands(of: unit) {
+                let calls = SystemCallCount(stack.folder)
+                let program = try calls.start("/bin/sh", ["-c", "exec \(command)"], environment: environment)
+                #expect(program.wait() == 0, "\(program.log)")
+                let forbidden = try calls.take().subtracting(allowedSystemCalls(unit, isInBucket: true))
+                #expect(forbidden.isEmpty, "\(unit): \(forbidden.sorted())")
+            }
+        }
+    }
+
+    /// What a worker calls from its start to its end, over reloads and starts anew.
+    private func callsOfWorker(_ settings: String) throws -> Set<String> {
         let config = stack.folder.file("worker.conf")
         let logs = ["LPS_ERROR_LOG", "LPS_ACCESS_LOG"].map { "\($0)=\(stack.folder.file($0))\n" }.joined()
-        let settings = "LPS_STORE=\(stack.store)\nLPS_POLICY=\(policy)\nLPS_MEASURE_INTERVAL=1s\nLPS_MAX_REQUESTS=60\n"
-        try (settings + logs).write(toFile: config, atomically: true, encoding: .utf8)
+        let often = "LPS_MEASURE_INTERVAL=1s\nLPS_MAX_REQUESTS=60\n"
+        try (settings + often + logs).write(toFile: config, atomically: true, encoding: .utf8)
         let runtime = stack.folder.file("traced-pool")
         try FileManager.default.createDirectory(atPath: runtime, withIntermediateDirectories: true)
         let socket = stack.folder.file("traced.sock")
@@ -63,16 +103,7 @@ import Testing
         try eventuallyStarted(3)
         worker.signal(SIGTERM)
         #expect(worker.wait() == 0)
-
-        let made = try calls.take()
-        // It was seen at work: without these, it would not have stored, synced, served or watched anything.
-        let some: Set = [
-            "accept4", "openat2", "linkat", "fdatasync", "flock", "sendto", "socket", "rt_sigtimedwait", "execve",
-            "clone3",
-        ]
-        #expect(some.subtracting(made).isEmpty, "\(some.subtracting(made))")
-        let forbidden = try made.subtracting(allowedSystemCalls("lps-worker@.service"))
-        #expect(forbidden.isEmpty, "\(forbidden.sorted())")
+        return try calls.take()
     }
 
     @Test(arguments: ["lps-gc.service", "lps-scrub.service"])
@@ -204,11 +235,13 @@ import Testing
 }
 
 /// Which system calls a unit's filter allows (`SystemCallFilter=` of systemd.exec(5)).
-private func allowedSystemCalls(_ unit: String) throws -> Set<String> {
+///
+/// - Parameter isInBucket: whether the S3 form's drop-in is there, too.
+private func allowedSystemCalls(_ unit: String, isInBucket: Bool = false) throws -> Set<String> {
     // Some are always allowed.
     var allowed = try expanded("@default")
-    for text in try [Project.text("systemd/lps-.service.d/lps.conf"), Project.text("systemd/\(unit)")] {
-        for line in text.split(separator: "\n") where line.hasPrefix("SystemCallFilter=") {
+    for file in ["lps-.service.d/lps.conf", unit] + (isInBucket ? ["s3.conf"] : []) {
+        for line in try Project.text("systemd/\(file)").split(separator: "\n") where line.hasPrefix("SystemCallFilter=") {
             let words = line.dropFirst("SystemCallFilter=".count).split(separator: " ")
             try #require(!line.contains("~"), "a list of what is allowed")
             for word in words { allowed.formUnion(try expanded(word)) }

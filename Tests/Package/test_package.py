@@ -101,6 +101,25 @@ def test_a_reload_takes_up_settings_and_a_process_starts_anew_in_its_place(
     wait_until(machine, lambda: {service.put_status(CONTENT) for _ in range(20)} <= {200, 201})
 
 
+def test_a_start_that_fails_keeps_no_other_worker_from_stopping(machine: Machine, service: Service) -> None:
+    """They have one socket, with its flags: a worker that waits in accept(2) would not hear of a stop."""
+    drop_in = machine.root / "etc/systemd/system/lps-worker@3.service.d/wrong.conf"
+    drop_in.parent.mkdir()
+    drop_in.write_text("[Service]\nEnvironment=LPS_THREADS=none\n")
+    try:
+        machine.run("systemctl", "daemon-reload")
+        assert machine.attempt("systemctl", "start", "lps-worker@3").returncode != 0
+        assert machine.property("lps-worker@3", "ExecMainStatus") == "78"
+        for _ in range(40):
+            service.eventually_healthy()
+        machine.run("systemctl", "restart", "lps-worker@1", "lps-worker@2")
+        service.eventually_healthy()
+    finally:
+        shutil.rmtree(drop_in.parent)
+        machine.run("systemctl", "daemon-reload")
+        machine.run("systemctl", "reset-failed")
+
+
 def wait_until(machine: Machine, condition: Callable[[], bool]) -> None:
     deadline = time.monotonic() + 60
     while not condition():

@@ -1,5 +1,6 @@
 """What a program may do in the workers' place: what the units allow, and nothing else."""
 
+import contextlib
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,18 +16,26 @@ NOT_PERMITTED = "Operation not permitted"
 NO_FAMILY = "Address family not supported by protocol"
 
 
-@pytest.fixture
-def probed(machine: Machine, package: Path) -> Iterator[Machine]:
+@contextlib.contextmanager
+def probe(machine: Machine) -> Iterator[str]:
     """A worker's unit that runs the probe."""
-    Service(machine).install()
     shutil.copy(PROBE, machine.root / "probe")
     drop_in = machine.root / f"etc/systemd/system/{UNIT}.d/probe.conf"
     drop_in.parent.mkdir(parents=True)
     drop_in.write_text("[Service]\nType=oneshot\nWatchdogSec=0\nRestart=no\nExecStart=\nExecStart=/usr/bin/perl /probe\n")
     machine.run("systemctl", "daemon-reload")
-    yield machine
-    shutil.rmtree(drop_in.parent)
-    machine.run("systemctl", "daemon-reload")
+    try:
+        yield UNIT
+    finally:
+        shutil.rmtree(drop_in.parent)
+        machine.run("systemctl", "daemon-reload")
+
+
+@pytest.fixture
+def probed(machine: Machine) -> Iterator[Machine]:
+    Service(machine).install()
+    with probe(machine):
+        yield machine
 
 
 def answers(text: str) -> dict[str, str]:

@@ -70,8 +70,8 @@ import Testing
         #expect(endpoint.count == 3)
         #expect(
             aws.log.lines == [
-                "warning The credentials can't be renewed: the container's credentials endpoint answered status 500; "
-                    + "the old ones stay in use [:]"
+                "warning the credentials can't be renewed, the old ones stay in use "
+                    + "[\"error\": the container's credentials endpoint answered status 500]"
             ]
         )
         // At their end, there are none.

@@ -94,7 +94,12 @@ public final class AWSCredentials: CredentialsSource {
                 state.isRenewing = false
                 return !state.hasLoggedFailure
             }
-            if isNew { logger.warning("The credentials can't be renewed: \(error); the old ones stay in use") }
+            if isNew {
+                logger.warning(
+                    "the credentials can't be renewed, the old ones stay in use",
+                    metadata: ["error": "\(error)"]
+                )
+            }
             return nil
         }
     }

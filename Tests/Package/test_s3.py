@@ -1,0 +1,233 @@
+"""The S3 form, deployed as docs/s3.md says, command by command, on an engine in the container."""
+
+import re
+import shutil
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from machine import Machine
+from service import CURL, Service
+from test_package import wait_until
+from test_sandbox import NOT_PERMITTED, answers, probe
+
+PROJECT = Path(__file__).parents[2]
+GUIDE = (PROJECT / "docs/s3.md").read_text()
+CONTENT = bytes(range(256)) * 2000
+ENDPOINT = "http://127.0.0.1:8333"
+KEY_ID = re.search(r"^ *aws_access_key_id = (.+)$", GUIDE, re.MULTILINE)[1]
+SECRET = re.search(r"^ *aws_secret_access_key = (.+)$", GUIDE, re.MULTILINE)[1]
+
+
+def commands(title: str) -> list[str]:
+    """The commands of a section of the guide, one text for each block."""
+    section = re.search(rf"^## {title}$(.*?)(?=^## |\Z)", GUIDE, re.MULTILINE | re.DOTALL)[1]
+    return re.findall(r"^ *```sh\n(.*?)^ *```$", section, re.MULTILINE | re.DOTALL)
+
+
+def follow(machine: Machine, title: str) -> list[str]:
+    """Runs a section's commands, one block after the other in one shell, as an operator would."""
+    blocks = [re.sub(r"^   ", "", block, flags=re.MULTILINE) for block in commands(title)]
+    script = machine.root / "root/steps"
+    script.write_text("set -euo pipefail\n" + "echo '----'\n".join(blocks))
+    return machine.run("bash", "/root/steps").split("----\n")
+
+
+class Engine:
+    """SeaweedFS in the container."""
+
+    def __init__(self, machine: Machine) -> None:
+        self.machine = machine
+        for file in (PROJECT / ".build/s3/bin/weed", PROJECT / "nginx/run-s3"):
+            shutil.copy(file, machine.root / "usr/local/bin")
+        folder = machine.root / "srv/seaweedfs"
+        folder.mkdir(exist_ok=True)
+        (folder / "credentials.env").write_text(f"AWS_ACCESS_KEY_ID={KEY_ID}\nAWS_SECRET_ACCESS_KEY={SECRET}\n")
+
+    def start(self) -> None:
+        unit = ("systemd-run", "--quiet", "--collect", "--unit=seaweedfs")
+        self.machine.run(*unit, "/usr/local/bin/run-s3", "/usr/local/bin/weed", "/srv/seaweedfs", "8333")
+        deadline = time.monotonic() + 60
+        while self.machine.attempt("curl", "--silent", "--fail", f"{ENDPOINT}/healthz").returncode != 0:
+            assert time.monotonic() < deadline, (self.machine.root / "srv/seaweedfs/log").read_text()[-3000:]
+            time.sleep(0.2)
+
+    def kill(self) -> None:
+        self.machine.run("systemctl", "kill", "--signal=SIGKILL", "seaweedfs")
+
+    def request(self, method: str, path: str, body: bytes = b"") -> str:
+        """A request of another S3 client."""
+        (self.machine.root / "body").write_bytes(body)
+        curl = ("curl", "--silent", "--show-error", "--fail-with-body", "--path-as-is", "--aws-sigv4", "aws:amz:us-east-1:s3")
+        upload = ("--upload-file", "/body") if body else ()
+        return self.machine.run(*curl, "--user", f"{KEY_ID}:{SECRET}", "--request", method, *upload, f"{ENDPOINT}{path}")
+
+
+@pytest.fixture(scope="module")
+def engine(machine: Machine) -> Iterator[Engine]:
+    engine = Engine(machine)
+    engine.start()
+    engine.request("PUT", "/payloads")
+    yield engine
+    engine.kill()
+
+
+@pytest.fixture(scope="module")
+def deployed(machine: Machine, engine: Engine) -> Iterator[Service]:
+    """The package, deployed as the guide says."""
+    service = Service(machine)
+    service.install()
+    service.open_site()
+    follow(machine, "Deploy it")
+    service.eventually_healthy()
+    yield service
+    machine.run("dpkg", "--purge", "lps")
+    shutil.rmtree(machine.root / "etc/lps")
+    machine.run("systemctl", "daemon-reload")
+
+
+def lps(machine: Machine, *arguments: str) -> str:
+    """Runs the tool by hand, as the guide says."""
+    shell = 'set -a && . /etc/default/lps && exec runuser -u www-data -- lps "$@"'
+    return machine.run("bash", "-c", shell, "lps", *arguments)
+
+
+def cache_of_last_download(machine: Machine) -> str:
+    log = (machine.root / "var/log/nginx/lps.log").read_text()
+    return ([""] + re.findall(r"/v2/blobs/get.* cache=(\S+)$", log, re.MULTILINE))[-1]
+
+
+def test_payloads_go_to_the_bucket_and_come_back_through_the_cache(machine: Machine, deployed: Service) -> None:
+    key = deployed.put(CONTENT)
+    assert f"{key}\n" in lps(machine, "ls") + "\n"
+    for cache in ("MISS", "HIT"):
+        assert deployed.get(key, len(CONTENT)) == (200, CONTENT)
+        wait_until(machine, lambda cache=cache: cache_of_last_download(machine) == cache)
+    machine.run("systemctl", "restart", "lps-worker@*")
+    read, _ = follow(machine, "nginx's cache")
+    assert "0 damaged" in read
+    assert deployed.get(key, len(CONTENT)) == (200, CONTENT)
+    wait_until(machine, lambda: cache_of_last_download(machine) == "MISS")
+    assert list((machine.root / "var/lib/lps/incoming").iterdir()) == []
+    assert not (machine.root / "var/lib/lps/objects").exists() or not list((machine.root / "var/lib/lps/objects").glob("*/*"))
+    assert machine.run("stat", "--format=%U:%G %a", "/etc/lps/credentials") == "root:www-data 640"
+
+
+def test_nothing_of_the_engine_or_the_credentials_is_in_a_log(machine: Machine, deployed: Service, engine: Engine) -> None:
+    deployed.get(deployed.put(b"logged"), 6)
+    logs = machine.run("journalctl", "--no-pager", "--output=cat", "--unit=lps-worker@*", "--unit=lps-gc", "--unit=lps-scrub")
+    logs += "".join(file.read_text() for file in (machine.root / "var/log/nginx").glob("*.log"))
+    assert SECRET not in logs and "Signature=" not in logs and "X-Amz" not in logs
+
+
+def test_the_timers_collect_and_scrub_the_bucket(machine: Machine, deployed: Service, engine: Engine) -> None:
+    settings = machine.root / "etc/default/lps"
+    before = settings.read_text()
+    key = deployed.put(b"damaged later")
+    settings.write_text(before + "LPS_GC_OLDER_THAN=45d\n")
+    drop_in = machine.root / "etc/systemd/system/lps-gc.service.d/now.conf"
+    try:
+        machine.run("systemctl", "start", "lps-gc.service")
+        assert "deleted 0 keys" in machine.run("journalctl", "--unit=lps-gc", "--no-pager", "--lines=5")
+        machine.run("systemctl", "start", "lps-scrub.service")
+        assert "0 damaged, 0 other findings" in machine.run("journalctl", "--unit=lps-scrub", "--no-pager", "--lines=5")
+
+        engine.request("PUT", "/payloads" + key.replace(":", "%3A"), b"damaged now!!")
+        assert machine.attempt("systemctl", "start", "lps-scrub.service").returncode == 1
+        assert "moved to /quarantine/" in machine.run("journalctl", "--unit=lps-scrub", "--no-pager", "--lines=12")
+        machine.run("systemctl", "reset-failed")
+        assert key not in lps(machine, "ls")
+
+        drop_in.parent.mkdir()
+        drop_in.write_text("[Service]\nExecStart=\nExecStart=/usr/bin/lps gc --older-than 0s --force\n")
+        machine.run("systemctl", "daemon-reload")
+        time.sleep(1.1)
+        machine.run("systemctl", "start", "lps-gc.service")
+        assert lps(machine, "ls") == ""
+    finally:
+        settings.write_text(before)
+        shutil.rmtree(drop_in.parent, ignore_errors=True)
+        machine.run("systemctl", "daemon-reload")
+
+
+def test_an_engine_that_is_away_is_waited_for(machine: Machine, deployed: Service, engine: Engine) -> None:
+    """Also by workers that are started meanwhile, with requests that wait: neither they nor their socket are given up."""
+    key = deployed.put(CONTENT)
+    engine.kill()
+    try:
+        assert machine.run(*CURL, "--head", "https://localhost/v2/health/head").startswith("HTTP/2 503")
+        machine.run("systemctl", "kill", "--signal=SIGKILL", "lps-worker@*")
+        waiting = machine.start(*CURL, "--fail", "--head", "https://localhost/v2/health/head")
+        # Twenty tries of one worker, were there no pause between them.
+        time.sleep(12)
+    finally:
+        engine.start()
+    assert waiting.communicate(timeout=60)[0].startswith("HTTP/2 200")
+    deployed.eventually_healthy()
+    assert machine.property("lps.socket", "Result") == "success"
+    assert deployed.get(key, len(CONTENT)) == (200, CONTENT)
+    wait_until(machine, lambda: set(deployed.workers()) == {"lps-worker@1.service", "lps-worker@2.service"})
+
+
+def test_wrong_credentials_end_a_start_with_one_line(machine: Machine, deployed: Service) -> None:
+    credentials = machine.root / "etc/lps/credentials"
+    before = credentials.read_text()
+    credentials.write_text(before.replace(SECRET, "wrong"))
+    try:
+        tried = machine.attempt(*"runuser -u www-data -- env LPS_CONFIG=/etc/default/lps lps-worker --check".split())
+        assert tried.returncode == 78
+        [line] = tried.stdout.strip().splitlines()
+        assert "SignatureDoesNotMatch" in line and "payloads" in line
+    finally:
+        credentials.write_text(before)
+
+
+def test_a_program_in_a_workers_place_reaches_the_network_too_and_nothing_else(machine: Machine, deployed: Service) -> None:
+    with probe(machine) as unit:
+        machine.run("systemctl", "start", unit)
+        confined = answers(machine.run("journalctl", f"--unit={unit}", "--no-pager", "--output=cat", "--lines=20"))
+    allowed = {name for name, answer in confined.items() if answer == "allowed"}
+    assert allowed == {"store", "unix socket", "netlink", "internet", "internet 6"}
+    assert {confined[name] for name in ("io_uring", "keyring", "being traced", "namespaces")} == {NOT_PERMITTED}
+
+
+def test_a_store_on_disk_moves_to_the_bucket_and_back(machine: Machine, deployed: Service) -> None:
+    settings = machine.root / "etc/default/lps"
+    in_bucket = settings.read_text()
+    on_disk = "".join(
+        line for line in in_bucket.splitlines(keepends=True) if not line.startswith(("LPS_STORE=", "LPS_INCOMING=", "AWS_"))
+    )
+    settings.write_text(on_disk)
+    machine.run("systemctl", "restart", "lps-worker@*")
+    key = deployed.put(b"stored on disk")
+    snippet = machine.root / "etc/nginx/snippets/lps.conf"
+    before = snippet.read_text()
+    outputs = follow(machine, "Move from a disk to a bucket")
+    assert any("copied 1 payloads" in output for output in outputs), outputs
+    assert snippet.read_text() == before
+    deployed.object_file(b"stored on disk").unlink()
+    deployed.eventually_healthy()
+    assert deployed.get(key, 14) == (200, b"stored on disk")
+    assert f"{key}\n" in lps(machine, "ls") + "\n"
+    # nginx reads its files again a moment after it was told to.
+    wait_until(machine, lambda: deployed.put_status(b"stored in the bucket") in (200, 201))
+    new = deployed.put(b"stored in the bucket")
+    settings.write_text(in_bucket)
+    shell = 'set -a && . /etc/default/lps && exec runuser -u www-data -- lps copy "$LPS_STORE" /var/lib/lps'
+    machine.run("bash", "-c", shell)
+    settings.write_text(on_disk)
+    machine.run("systemctl", "restart", "lps-worker@*")
+    assert deployed.get(new, 20) == (200, b"stored in the bucket")
+    assert deployed.object_file(b"stored in the bucket").exists()
+    settings.write_text(in_bucket)
+    machine.run("systemctl", "restart", "lps-worker@*")
+
+
+def test_a_purge_leaves_nothing_that_nginx_or_systemd_stumbles_over(machine: Machine, deployed: Service) -> None:
+    assert (machine.root / "var/cache/lps").exists()
+    machine.run("apt-get", "purge", "--yes", "lps")
+    for path in ("etc/nginx/conf.d/lps-s3-http.conf", "etc/systemd/system/lps-.service.d/s3.conf", "var/cache/lps"):
+        assert not (machine.root / path).is_symlink() and not (machine.root / path).exists(), path
+    machine.run("nginx", "-t", "-q")
