@@ -32,7 +32,7 @@ def follow(machine: Machine, title: str) -> list[str]:
     blocks = [re.sub(r"^   ", "", block, flags=re.MULTILINE) for block in commands(title)]
     script = machine.root / "root/steps"
     script.write_text("set -euo pipefail\n" + "echo '----'\n".join(blocks))
-    return machine.run("bash", "/root/steps").split("----\n")
+    return machine.run("bash", "/root/steps").split("----")
 
 
 class Engine:
@@ -167,7 +167,8 @@ def test_an_engine_that_is_away_is_waited_for(machine: Machine, deployed: Servic
     assert waiting.communicate(timeout=60)[0].startswith("HTTP/2 200")
     deployed.eventually_healthy()
     assert machine.property("lps.socket", "Result") == "success"
-    assert deployed.get(key, len(CONTENT)) == (200, CONTENT)
+    # SeaweedFS lists before it reads.
+    wait_until(machine, lambda: deployed.get(key, len(CONTENT)) == (200, CONTENT))
     wait_until(machine, lambda: set(deployed.workers()) == {"lps-worker@1.service", "lps-worker@2.service"})
 
 
