@@ -126,15 +126,17 @@ e2e: build
 		E2E_ARTIFACTS=$(abspath $(E2E_ARTIFACTS)) PYTHONDONTWRITEBYTECODE=1 \
 		.build/e2e/bin/python -m pytest Tests/EndToEnd
 
-# Compares the service with nginx's own file handling, for half an hour; into docs/performance.*. With QUICK=1 a few
-# cases, into .bench.
-bench: build
+# Compares the service with nginx's own file handling, for half an hour; into docs/performance.*. With STORE=s3 the
+# service on SeaweedFS with the engine itself; into docs/performance-s3.*. With QUICK=1 a few cases, into .bench.
+BENCH_RESULTS = $(if $(QUICK),.bench,docs)/performance$(if $(filter s3,$(STORE)),-s3).json
+BENCH_PROGRAM = $(if $(filter s3,$(STORE)),.build/s3/bin/python Tests/Benchmark/bench_s3.py --weed .build/s3/bin/weed, \
+	.build/bench/bin/python Tests/Benchmark/bench.py)
+bench: build $(if $(filter s3,$(STORE)),.build/s3/bin/weed)
 	@$(call install,$(RUN_PACKAGES) $(BENCH_PACKAGES))
 	python3 -m venv .build/bench
 	.build/bench/bin/pip install --quiet --disable-pip-version-check -r Tests/Benchmark/requirements.txt
-	LPS_BIN_DIR=$(RELEASE_DIR) PYTHONDONTWRITEBYTECODE=1 .build/bench/bin/python Tests/Benchmark/bench.py \
-		$(if $(QUICK),--quick .bench/performance.json,docs/performance.json)
-	.build/bench/bin/python Tests/Benchmark/report.py $(if $(QUICK),.bench,docs)/performance.json
+	LPS_BIN_DIR=$(RELEASE_DIR) PYTHONDONTWRITEBYTECODE=1 $(BENCH_PROGRAM) $(if $(QUICK),--quick) $(BENCH_RESULTS)
+	.build/bench/bin/python Tests/Benchmark/report.py $(BENCH_RESULTS)
 
 # The library's documentation, as files for a web server.
 docs:

@@ -157,12 +157,13 @@ let package = Package(
             dependencies: ["S3", "TestSupport", .product(name: "Logging", package: "swift-log")],
             exclude: ["botocore_vectors.json", "botocore_vectors.py", "requirements.txt"]
         ),
+        .testTarget(name: "S3StoreTests", dependencies: ["S3Store", "TestSupport"]),
         .testTarget(name: "WorkerTests", dependencies: ["ByteSize", "lps-worker"]),
         .testTarget(name: "TarArchiveTests", dependencies: ["TarArchive", "TestSupport"]),
         .testTarget(
             name: "OperatorTests",
             dependencies: [
-                "PayloadKey", "PayloadStore", "TarArchive", "TestSupport", "lps",
+                "PayloadKey", "PayloadStore", "TarArchive", "S3", "S3Store", "StorePolicy", "TestSupport", "lps",
                 .product(name: "Logging", package: "swift-log"),
             ]
         ),

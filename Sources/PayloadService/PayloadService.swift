@@ -138,7 +138,7 @@ public struct PayloadService: Sendable {
             return Refusal(.internalServerError, "the upload's file is gone")
         case is RequestTimeout:
             logger.warning("a request was given up", metadata: details)
-            return Refusal(.serviceUnavailable, "\(error)")
+            return Refusal(.serviceUnavailable, "\(error)", headers: [("Retry-After", "5")])
         case let error as StoreError where error.isShortOfFiles:
             logger.error("the store failed", metadata: details)
             return Refusal(.serviceUnavailable, "too many files are open, try again")
@@ -146,8 +146,12 @@ public struct PayloadService: Sendable {
             logger.info("a payload was deleted while it was asked for", metadata: details)
             return Refusal(trace.endpoint == .get ? .notFound : .badRequest, "blob not found")
         case let error as StoreError where error.code == .unavailable:
-            logger.error("the store can't be used", metadata: details)
-            return Refusal(.serviceUnavailable, printable("\(error)".utf8), headers: [("Retry-After", "5")])
+            logger.error("the engine of the store can't be used", metadata: details)
+            return Refusal(
+                .serviceUnavailable,
+                "the storage engine can't be used now, try again",
+                headers: [("Retry-After", "5")]
+            )
         case is StoreError:
             logger.error("the store failed", metadata: details)
             return Refusal(.internalServerError, "the store failed, the worker's log says how")

@@ -26,9 +26,11 @@ final class IncomingFile: Sendable {
         }
     }
 
+    static let prefix = "upload-"
+
     static func uniqueName() -> String {
         var generator = SystemRandomNumberGenerator()
-        return "upload-\(getpid())-" + String(generator.next() as UInt64, radix: 36)
+        return "\(prefix)\(getpid())-" + String(generator.next() as UInt64, radix: 36)
     }
 }
 

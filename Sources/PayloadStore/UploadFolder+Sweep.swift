@@ -4,14 +4,15 @@ extension UploadFolder {
     /// How long an upload's file may lie here after its last byte was written, in seconds.
     public static let uploadLifetime = 24 * 60 * 60
 
-    /// Removes what crashed uploads left: files unchanged for longer than ``uploadLifetime``.
+    /// Removes what crashed uploads left: files unchanged for longer than ``uploadLifetime``, of which the name shows that
+    /// they are this service's or nginx's.
     ///
     /// - Returns: how many files were removed.
     /// - Throws: ``StoreError``; what was removed before stays removed.
     @discardableResult
     public func sweep() throws(StoreError) -> Int {
         var removed = 0
-        for name in try descriptor.names(".") where try descriptor.isLeftover(name) {
+        for name in try descriptor.names(".").filter(Self.isUpload) where try descriptor.isLeftover(name) {
             let isRemoved = try systemCall("unlink \(name)", expecting: .noSuchFileOrDirectory) {
                 unlinkat(descriptor.rawValue, name, 0)
             }
@@ -20,6 +21,12 @@ extension UploadFolder {
         }
         logSwept(removed)
         return removed
+    }
+
+    /// nginx calls its files by ten digits, or more (ngx_create_temp_file of its source).
+    private static func isUpload(_ name: String) -> Bool {
+        let isNumber = name.utf8.allSatisfy { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }
+        return name.hasPrefix(IncomingFile.prefix) || isNumber && name.utf8.count >= 10
     }
 
     func logSwept(_ files: Int) {

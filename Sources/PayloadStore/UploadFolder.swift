@@ -47,6 +47,9 @@ public final class UploadFolder: Sendable {
             logger: logger
         )
         try checkWritable()
+        guard try descriptor.status(of: StoreLayout.description) == nil else {
+            throw StoreError(.notWritable, "\(name) is a store on disk, expected its folder \(StoreLayout.incoming)/")
+        }
     }
 
     init(

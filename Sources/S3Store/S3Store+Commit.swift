@@ -7,7 +7,7 @@ import SystemPackage
 extension S3Store {
     /// Seconds from which on an object's age is renewed when its payload is stored again: lifecycle rules and `lps gc` count
     /// whole days.
-    static let renewalAge = 24 * 60 * 60
+    package static let renewalAge = 24 * 60 * 60
     /// Bytes from which on the engine is asked for an object before it is sent one.
     static let worthAsking: UInt64 = 1 << 20
 
@@ -19,7 +19,7 @@ extension S3Store {
         precondition(upload.digest == key.digest, "an upload is committed under its own digest")
         let object = objectKey(key)
         let outcome = try storeOrRenew(upload, key, object, onPiece)
-        sizes[key] = upload.size
+        known[key] = ObjectCache.Entry(size: upload.size, object: object)
         return outcome
     }
 
@@ -55,9 +55,18 @@ extension S3Store {
             return .existed
         }
         guard time(nil) - present.lastModified > Self.renewalAge else { return .existed }
-        let isThere = try translating { () throws(S3Error) in try client.renew(present.key) }
-        if !isThere { _ = try put(upload, present.key, onlyIfAbsent: false, onPiece) }
+        if try !isRenewed(present) { _ = try put(upload, present.key, onlyIfAbsent: false, onPiece) }
         return .existed
+    }
+
+    /// - Returns: false when the object is gone, or can't be copied: it is in an archive, or the credentials don't allow it.
+    private func isRenewed(_ present: S3Object) throws(StoreError) -> Bool {
+        do {
+            return try client.renew(present.key)
+        } catch {
+            guard error.mayPass else { return false }
+            throw StoreError(error)
+        }
     }
 
     private func status(of object: [UInt8]) throws(StoreError) -> S3Object? {

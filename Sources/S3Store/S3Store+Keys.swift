@@ -31,18 +31,18 @@ extension S3Store {
     ///
     /// - Throws: ``StoreError``.
     public func find(_ key: PayloadKey) throws(StoreError) -> StoredKey? {
-        let object = objectKey(key)
-        return try translating { () throws(S3Error) in try client.status(of: object) }.map { StoredKey(key, of: $0) }
+        try look(for: key).map { StoredKey(key, of: $0) }
     }
 
-    /// Deletes keys, many in one request. One that is not there counts as deleted.
+    /// Deletes keys that were found, many in one request. One that is gone counts as deleted.
     ///
     /// - Returns: which were not deleted, and why.
     /// - Throws: ``StoreError`` when the engine can't be asked.
-    public func delete(_ keys: [PayloadKey]) throws(StoreError) -> [(key: PayloadKey, reason: String)] {
-        let failed = try translating { () throws(S3Error) in try client.delete(keys.map(objectKey)) }
-        for key in keys { sizes[key] = nil }
-        return failed.compactMap { failure in payloadKey(of: failure.key).map { ($0, failure.error) } }
+    public func delete(_ found: [StoredKey]) throws(StoreError) -> [(key: PayloadKey, reason: String)] {
+        let failed = try translating { () throws(S3Error) in try client.delete(found.map(\.object)) }
+        for stored in found { known[stored.key] = nil }
+        let keys = Dictionary(found.map { ($0.object, $0.key) }) { first, _ in first }
+        return failed.compactMap { failure in keys[failure.key].map { ($0, failure.error) } }
     }
 
     /// What every object of a selection begins with.
@@ -50,10 +50,8 @@ extension S3Store {
         var path = Array("/blobs/".utf8)
         if let namespace = selection.namespace {
             path += namespace.utf8 + [UInt8(ascii: "/")]
-            if let prefix = selection.prefix, let first = prefix.folders.first {
-                // Empty parts of a prefix are kept in a bucket, so that only its first part is sure to follow.
-                path += Array("custom/\(prefix.utf8.first == UInt8(ascii: "/") ? "" : first)".utf8)
-            }
+            // Between them and the first part there may be empty ones.
+            if selection.prefix != nil { path += Array("custom/".utf8) }
         }
         return client.location.objectKey(of: path)
     }
@@ -68,6 +66,9 @@ extension S3Store {
 }
 
 extension StoredKey {
+    /// The key of its object, as the engine names it.
+    var object: [UInt8] { Array(path.utf8) }
+
     fileprivate init(_ key: PayloadKey, of object: S3Object) {
         self.init(
             key,

@@ -27,8 +27,10 @@ extension S3Store {
                 }
                 read.files += 1
                 guard let reason else { return }
-                try report(quarantine(stored, reason))
-            } catch let error as StoreError where error.code != .unavailable {
+                try report(try quarantine(stored, reason))
+            } catch let error as StoreError {
+                // When the engine is well, it is this object that it does not give.
+                try checkBucket()
                 try report(Finding(.unreadable, stored.path, error.description))
             }
         }
@@ -42,34 +44,39 @@ extension S3Store {
 
     /// What is wrong with a payload, also at a second look; `nil` when nothing is, or it is gone.
     private func whatIsWrong(with stored: StoredKey, _ pace: (Int) -> Void) throws -> String? {
-        let object = objectKey(stored.key)
         var reason: String?
         for _ in 0..<2 {
-            guard let present = try find(stored.key) else { return nil }
-            var hasher = DigestHasher()
-            do {
-                try client.read(object, 0..<present.size) { piece in
-                    hasher.update(piece)
-                    pace(piece.count)
-                }
-            } catch let error as S3Error {
-                if error.code == .noSuchKey { return nil }
-                throw StoreError(error)
-            }
-            let actual = hasher.finalize()
-            if actual == stored.key.digest { return nil }
-            reason = "its \(present.size) bytes have digest \(actual)"
+            reason = try look(at: stored, pace)
+            if reason == nil { return nil }
         }
         return reason
     }
 
-    private func quarantine(_ stored: StoredKey, _ reason: String) throws(StoreError) -> Finding {
+    private func look(at stored: StoredKey, _ pace: (Int) -> Void) throws -> String? {
+        let found = try translating { () throws(S3Error) in try client.status(of: stored.object) }
+        guard let found else { return nil }
+        var hasher = DigestHasher()
+        do {
+            try client.read(stored.object, 0..<found.size) { piece in
+                hasher.update(piece)
+                pace(piece.count)
+            }
+        } catch let error as S3Error {
+            if error.code == .noSuchKey { return nil }
+            throw StoreError(error)
+        }
+        let actual = hasher.finalize()
+        return actual == stored.key.digest ? nil : "its \(found.size) bytes have digest \(actual)"
+    }
+
+    private func quarantine(_ stored: StoredKey, _ reason: String) throws -> Finding {
         let target = client.location.objectKey(of: Self.quarantineKey(stored.key))
         let place = String(decoding: target, as: UTF8.self)
-        let isCopied = try translating { () throws(S3Error) in try client.copy(objectKey(stored.key), to: target) }
-        guard isCopied else { return Finding(.damaged, stored.path, reason) }
-        if let failed = try delete([stored.key]).first {
-            return Finding(.damaged, stored.path, reason, .failed(StoreError(.system, failed.reason)))
+        let isCopied = try translating { () throws(S3Error) in try client.copy(stored.object, to: target) }
+        // An upload may have healed it meanwhile: copying takes its time.
+        guard isCopied, try look(at: stored, { _ in }) != nil else { return Finding(.damaged, stored.path, reason) }
+        if let failed = try delete([stored]).first {
+            return Finding(.damaged, stored.path, reason, .failed(StoreError(.unavailable, failed.reason)))
         }
         let damage = Damage(digest: stored.key.digest, quarantine: place, keys: [stored.key], trashed: [])
         return Finding(.damaged, stored.path, reason, .mended("moved to \(place)"), damage: damage)

@@ -11,7 +11,8 @@ import S3
 public final class S3Store: PayloadStorage {
     public let uploads: UploadFolder
     let client: S3Client
-    let sizes = SizeCache()
+    let known = ObjectCache()
+    private let health = EngineHealth()
     let logger: Logger
 
     /// Uses a bucket; asks nothing of it yet.
@@ -33,12 +34,13 @@ public final class S3Store: PayloadStorage {
         return "s3://\(location.bucket)\(prefix) at \(location.host)"
     }
 
-    /// Makes sure that endpoint, region, bucket and credentials are right; waits for nothing that may pass.
+    /// Makes sure that endpoint, region, bucket and credentials are right.
     ///
+    /// - Parameter retrying: whether what may pass is waited for, for some seconds.
     /// - Throws: ``StoreError`` with code `unavailable` when it may be otherwise a moment later, else `missing`.
-    public func checkBucket() throws(StoreError) {
+    public func checkBucket(retrying: Bool = false) throws(StoreError) {
         do {
-            try client.checkBucket(retrying: false)
+            try client.checkBucket(retrying: retrying)
         } catch {
             throw StoreError(error.mayPass ? .unavailable : .missing, error.description)
         }
@@ -47,10 +49,8 @@ public final class S3Store: PayloadStorage {
     public func checkHealth() throws(StoreError) {
         try uploads.checkWritable()
         try uploads.checkSpace(for: 0)
-        do {
-            try client.checkBucket(retrying: false)
-        } catch {
-            throw StoreError(error)
+        try health.check { () throws(StoreError) in
+            try translating { () throws(S3Error) in try client.checkBucket(retrying: false) }
         }
     }
 
@@ -64,7 +64,7 @@ extension StoreError {
     /// What a failure of the engine means for whoever asks the store. Until someone has changed something it may last; but it
     /// is never an answer about a payload.
     init(_ error: S3Error) {
-        self.init(error.code == .refused ? .system : .unavailable, error.description)
+        self.init(.unavailable, error.description)
     }
 }
 

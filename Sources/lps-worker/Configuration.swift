@@ -94,6 +94,7 @@ struct Configuration {
             ("LPS_MEASURE_INTERVAL", measureInterval == other.measureInterval),
             ("LPS_ERROR_LOG", errorLog == other.errorLog), ("LPS_ACCESS_LOG", accessLog == other.accessLog),
         ].filter { !$0.1 }.map(\.0)
+            + zip(store.ofAWS, other.store.ofAWS).filter { $0.value != $1.value }.map(\.0.name)
     }
 
     private static func file(_ path: String) throws(ConfigurationError) -> EnvironmentFile {

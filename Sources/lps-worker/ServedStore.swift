@@ -3,8 +3,10 @@ import PayloadStore
 
 /// What a worker asks of the store that it serves, beside what requests ask.
 protocol ServedStore: PayloadStorage {
-    /// Makes sure that what it is on can be relied on.
-    func checkForServing(_ logger: Logger) throws(StoreError)
+    /// Makes sure that what it is on is there, and can be relied on.
+    ///
+    /// - Parameter waits: whether what may pass is waited for, for some seconds.
+    func checkForServing(waits: Bool, _ logger: Logger) throws(StoreError)
     /// Removes what crashed uploads have left, and tells of what does not belong there.
     func tidyUp() throws(StoreError)
     /// Counts what namespaces use, where they have quotas.
@@ -16,7 +18,7 @@ protocol ServedStore: PayloadStorage {
 }
 
 extension PayloadStore: ServedStore {
-    func checkForServing(_ logger: Logger) throws(StoreError) {
+    func checkForServing(waits: Bool, _ logger: Logger) throws(StoreError) {
         try checkFileSystem()
         if let name = remoteFileSystem {
             logger.warning(

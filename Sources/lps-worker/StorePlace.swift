@@ -62,7 +62,7 @@ struct StorePlace {
         }
     }
 
-    /// Opens the store; a bucket is asked for an answer.
+    /// Opens the store; a bucket is not asked yet.
     func open(
         reserve: UInt64?,
         quota: @escaping @Sendable (Namespace) -> UInt64?,
@@ -72,19 +72,24 @@ struct StorePlace {
             return try PayloadStore(path: text, reserve: reserve, quota: quota, logger: logger)
         }
         let uploads = try UploadFolder(path: incoming, reserve: reserve, setting: "--incoming", logger: logger)
-        let credentials = AWSCredentials(environment: environment, logger: logger)
-        let store = S3Store(
-            S3Client(location, credentials: credentials, logger: logger),
-            uploads: uploads,
-            logger: logger
-        )
-        try store.checkBucket()
-        return store
+        let client = S3Client(location, environment: environment, logger: logger)
+        return S3Store(client, uploads: uploads, logger: logger)
+    }
+
+    /// The settings of a bucket's that are the AWS tools', with their values.
+    var ofAWS: [(name: String, value: String?)] {
+        guard location != nil else { return [] }
+        return [
+            "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_PROFILE", "AWS_DEFAULT_PROFILE",
+            "AWS_SHARED_CREDENTIALS_FILE", "AWS_CONFIG_FILE", "AWS_REGION", "AWS_DEFAULT_REGION", "AWS_CA_BUNDLE",
+            "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+            "AWS_CONTAINER_AUTHORIZATION_TOKEN", "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE",
+        ].map { ($0, environment($0)) }
     }
 }
 
 extension S3Store: ServedStore {
-    func checkForServing(_ logger: Logger) {}
+    func checkForServing(waits: Bool, _ logger: Logger) throws(StoreError) { try checkBucket(retrying: waits) }
     func tidyUp() throws(StoreError) { try uploads.sweep() }
     func keepCounts(hasQuotas: Bool, after predecessor: consuming HandedOverEpoch?) {}
     func handOverCounts() -> Int32? { nil }

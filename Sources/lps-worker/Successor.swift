@@ -16,6 +16,8 @@ enum Successor {
     /// - Returns: why it could not be done; else not at all.
     static func replaceProcess(_ listeners: [Listener], _ store: any ServedStore) -> any Error {
         do {
+            // Libraries have open what is none of the successor's.
+            try closeAllOnExecution()
             for listener in listeners {
                 let descriptor = try listener.keepForSuccessor()
                 if listener.isOwn { setenv(variable, "\(descriptor):\(listener.name)", 1) }
@@ -35,6 +37,20 @@ enum Successor {
             usleep(20_000)
         }
         return ExecutionFailure(reason: reason)
+    }
+
+    /// Has execve(2) close every descriptor but the three standard ones.
+    private static func closeAllOnExecution() throws(ConfigurationError) {
+        guard let folder = opendir("/proc/self/fd") else { throw .system("read /proc/self/fd") }
+        defer { closedir(folder) }
+        while let entry = readdir(folder) {
+            let name = withUnsafePointer(to: &entry.pointee.d_name) {
+                $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
+            }
+            guard let descriptor = Int32(name), descriptor > STDERR_FILENO else { continue }
+            // One that another thread has closed since is none.
+            _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC)
+        }
     }
 
     /// Takes what this process's predecessor has bound, once.

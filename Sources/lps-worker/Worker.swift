@@ -46,6 +46,7 @@ struct Worker {
     private static func check(_ configuration: Configuration, _ logger: Logger) throws {
         Self.warn(of: configuration.unknown, logger)
         try configuration.store.open(reserve: configuration.reserve, quota: { _ in nil }, logger).checkForServing(
+            waits: false,
             logger
         )
         try LogFile.check(configuration.errorLog)
@@ -67,7 +68,7 @@ struct Worker {
             quota: { policy.value[$0].quota },
             logger
         )
-        try store.checkForServing(logger)
+        try store.checkForServing(waits: true, logger)
         keepCounts(of: store, policy.value, after: predecessor)
         let listeners = try self.listeners()
         if let folder = configuration.runtimeFolder { try StatusServer.check(folder) }

@@ -4,6 +4,7 @@ import PayloadKey
 import PayloadStore
 import S3Store
 import StorePolicy
+import Synchronization
 
 extension CollectGarbage {
     /// Deletes from a bucket what is too old.
@@ -42,8 +43,9 @@ extension CollectGarbage {
 ///
 /// An engine has no lock that an upload could hold meanwhile: each key is looked at again just before the request that
 /// deletes it.
-private struct BucketCollection {
-    private static let batch = 100
+struct BucketCollection {
+    /// Keys that are looked at, side by side, and deleted together: few, so that little time passes in between.
+    private static let batch = 16
 
     private(set) var result = CollectGarbage.Result()
     private(set) var failures = 0
@@ -69,17 +71,17 @@ private struct BucketCollection {
 
     mutating func take(_ stored: StoredKey) throws {
         namespaces.insert(stored.key.namespace)
-        guard isOld(stored) else { return }
+        guard isOld(stored.key, lastStored: stored.lastStored) else { return }
         old.append(stored)
         if old.count == Self.batch { try deleteOld() }
     }
 
     mutating func deleteOld() throws {
-        let unwanted = isDryRun ? old : try old.filter { try bucket.find($0.key).map(isOld) ?? false }
+        let unwanted = isDryRun ? old : try stillOld()
         old.removeAll(keepingCapacity: true)
         var failed: Set<PayloadKey> = []
         if !isDryRun {
-            for failure in try bucket.delete(unwanted.map(\.key)) {
+            for failure in try bucket.delete(unwanted) {
                 failed.insert(failure.key)
                 complain("\(failure.key) is not deleted: \(failure.reason)")
             }
@@ -91,7 +93,19 @@ private struct BucketCollection {
         }
     }
 
-    private func isOld(_ stored: StoredKey) -> Bool {
-        retention.age(for: stored.key.namespace).map { stored.lastStored < now - $0.seconds } ?? false
+    private func stillOld() throws -> [StoredKey] {
+        let found = Mutex<[PayloadKey: Int]>([:])
+        try sideBySide(old, threads: Self.batch) { [bucket] stored in
+            guard let present = try bucket.find(stored.key) else { return }
+            found.withLock { $0[stored.key] = present.lastStored }
+        }
+        let times = found.withLock { $0 }
+        return old.filter { stored in times[stored.key].map { isOld(stored.key, lastStored: $0) } ?? false }
+    }
+
+    /// What was stored again within a day has kept its age.
+    private func isOld(_ key: PayloadKey, lastStored: Int) -> Bool {
+        guard let age = retention.age(for: key.namespace) else { return false }
+        return lastStored < now - age.seconds - S3Store.renewalAge
     }
 }

@@ -22,6 +22,9 @@ struct CollectGarbage: ParsableCommand {
 
             Safe while workers run: an upload that was answered is there afterwards. What can't be read or deleted is told and left, \
             with exit status 1.
+
+            In a bucket, ages count a day more, since uploads renew a key's age once a day; there is no trash; and an upload of the \
+            very payload that is deleted for its age at that moment may be lost, since an engine has no locks.
             """
     )
 

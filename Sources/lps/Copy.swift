@@ -38,8 +38,8 @@ struct Copy: ParsableCommand {
     func run() throws {
         let selection = try selection.selection()
         let transfer = Transfer(
-            from: try StorePlace.open(source),
-            to: try StorePlace.open(destination),
+            from: try StorePlace.open(source, "from"),
+            to: try StorePlace.open(destination, "to"),
             progress: Progress.onTerminal("copy")
         )
         try transfer.run(selection, threads: parallel)
@@ -98,7 +98,7 @@ final class Transfer: Sendable {
             try sideBySide(keys, threads: threads) { try self.copy($0) }
             keys.removeAll(keepingCapacity: true)
         }
-        try source.forEachKey(in: selection) { stored in
+        try source.forEachKey(in: selection, unreadable: { self.fail("\($0) is not copied: \($1)") }) { stored in
             keys.append(stored)
             if keys.count == Self.batch { try copyThem() }
         }
@@ -109,7 +109,7 @@ final class Transfer: Sendable {
         guard state.withLock({ $0.progress != nil }) else { return }
         state.withLock { $0.progress?.begin("counting payloads") }
         var bytes: UInt64 = 0
-        try source.forEachKey(in: selection) { bytes += $0.size }
+        try source.forEachKey(in: selection, unreadable: { _, _ in }) { bytes += $0.size }
         state.withLock { [bytes] in $0.progress?.begin(.bytes, total: bytes) }
     }
 
@@ -131,14 +131,22 @@ final class Transfer: Sendable {
                 $0.copied += 1
                 $0.bytes += payload.size
             }
-        } catch let error as StoreError where error.concernsWholeStore {
-            throw error
         } catch {
-            state.withLock { state in
-                state.progress?.wipe()
-                complain("\(stored.key) is not copied: \(error)")
-                state.result.failed += 1
+            if let error = error as? StoreError, error.concernsWholeStore {
+                // When the engine is well, it is this object that it does not give.
+                guard error.code == .unavailable else { throw error }
+                try source.checkHealth()
+                try destination.checkHealth()
             }
+            fail("\(stored.key) is not copied: \(error)")
+        }
+    }
+
+    private func fail(_ message: String) {
+        state.withLock { state in
+            state.progress?.wipe()
+            complain(message)
+            state.result.failed += 1
         }
     }
 

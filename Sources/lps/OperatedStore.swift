@@ -5,7 +5,13 @@ import S3Store
 /// What commands ask of a store, whether it is on a disk or in a bucket.
 protocol OperatedStore: PayloadStorage {
     /// Hands over the keys of a selection.
-    func forEachKey(in selection: KeySelection, _ visit: (StoredKey) throws -> Void) throws
+    ///
+    /// - Parameter unreadable: called for what can't be looked at; the walk goes on when it returns.
+    func forEachKey(
+        in selection: KeySelection,
+        unreadable: (_ path: String, StoreError) throws -> Void,
+        _ visit: (StoredKey) throws -> Void
+    ) throws
     /// What is stored under a key; `nil` when there is nothing.
     func find(_ key: PayloadKey) throws(StoreError) -> StoredKey?
     /// Stores a verified upload, however long a count of its namespace takes.
@@ -14,11 +20,13 @@ protocol OperatedStore: PayloadStorage {
     func remove(_ key: PayloadKey) throws(StoreError) -> Bool
 }
 
-extension PayloadStore: OperatedStore {
+extension OperatedStore {
     func forEachKey(in selection: KeySelection, _ visit: (StoredKey) throws -> Void) throws {
         try forEachKey(in: selection, unreadable: { throw $1 }, visit)
     }
+}
 
+extension PayloadStore: OperatedStore {
     func store(_ upload: VerifiedUpload, as key: PayloadKey) throws -> CommitOutcome {
         try commit(upload, as: key, waitsForCounts: true)
     }
@@ -27,7 +35,11 @@ extension PayloadStore: OperatedStore {
 }
 
 extension S3Store: OperatedStore {
-    func forEachKey(in selection: KeySelection, _ visit: (StoredKey) throws -> Void) throws {
+    func forEachKey(
+        in selection: KeySelection,
+        unreadable: (_ path: String, StoreError) throws -> Void,
+        _ visit: (StoredKey) throws -> Void
+    ) throws {
         try forEachKey(in: selection, stray: { _ in }, visit)
     }
 
@@ -36,8 +48,8 @@ extension S3Store: OperatedStore {
     }
 
     func remove(_ key: PayloadKey) throws(StoreError) -> Bool {
-        guard try find(key) != nil else { return false }
-        if let failed = try delete([key]).first {
+        guard let found = try find(key) else { return false }
+        if let failed = try delete([found]).first {
             throw StoreError(.unavailable, "\(failed.key) is not deleted: \(failed.reason)")
         }
         return true

@@ -1,7 +1,6 @@
 import ArgumentParser
 import ByteSize
 import PayloadStore
-import S3Store
 
 /// `lps scrub`: reads everything, takes away what is damaged, and finds what crashes and accidents have left.
 struct Scrub: ParsableCommand {
@@ -45,24 +44,21 @@ struct Scrub: ParsableCommand {
             progress?.wipe()
             if json { try Output.json(FindingRow(finding)) } else { print(finding.line) }
         }
-        if let bucket = try store.openBucket() {
-            guard !sinceLast else {
-                throw ValidationError("--since-last is for a store on a disk: a bucket keeps no record of scrubs")
+        let summary =
+            if let bucket = try store.openBucket() {
+                try scrub(bucket, progress, report)
+            } else {
+                try scrubFolder(progress, report)
             }
-            var limit = RateLimit(bytesPerSecond: rate?.bytes)
-            if let progress { progress.begin(.bytes, total: try size(of: bucket, progress)) }
-            let read = try bucket.scrub(
-                pace: {
-                    progress?.advance(by: $0)
-                    limit.pass($0)
-                },
-                report: report
-            )
-            progress?.wipe()
-            if !json { print("read \(read.files) objects, \(Output.size(read.bytes)): \(tally.summary)") }
-            if tally.found > 0 { throw ExitCode.failure }
-            return
-        }
+        progress?.wipe()
+        if !json { print("read \(summary.read): \(tally.summary)\(summary.note)") }
+        if tally.found > 0 { throw ExitCode.failure }
+    }
+
+    private func scrubFolder(
+        _ progress: Progress?,
+        _ report: (Finding) throws -> Void
+    ) throws -> (read: String, note: String) {
         try PayloadStore.inspectLayout(at: store.path(), repair: repair, report: report)
         let store = try store.open()
         let scope = sinceLast ? ScrubScope.sinceLast : .everything
@@ -79,18 +75,7 @@ struct Scrub: ParsableCommand {
             },
             report: report
         )
-        progress?.wipe()
-        if !json {
-            print("read \(read.files) files, \(Output.size(read.bytes)): \(tally.summary)\(since(last))")
-        }
-        if tally.found > 0 { throw ExitCode.failure }
-    }
-
-    private func size(of bucket: S3Store, _ progress: Progress) throws -> UInt64 {
-        progress.begin("listing payloads")
-        var bytes: UInt64 = 0
-        try bucket.forEachKey { bytes += $0.size }
-        return bytes
+        return ("\(read.files) files, \(Output.size(read.bytes))", since(last))
     }
 
     /// What a scrub since the last one went by.

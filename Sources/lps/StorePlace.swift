@@ -9,9 +9,12 @@ import S3Store
 enum StorePlace {
     static func isBucket(_ place: String) -> Bool { place.utf8.starts(with: "s3:".utf8) }
 
-    static func open(_ place: String) throws -> any OperatedStore {
-        isBucket(place) ? try openBucket(place) : try openFolder(place)
+    /// - Parameter option: what the place was given as, for errors.
+    static func open(_ place: String, _ option: String = Self.option) throws -> any OperatedStore {
+        isBucket(place) ? try openBucket(place, option) : try openFolder(place)
     }
+
+    static let option = "--store (LPS_STORE)"
 
     static func openFolder(_ path: String) throws -> PayloadStore {
         try PayloadStore(path: checkOwner(of: path), logger: Logger(label: "lps"))
@@ -30,7 +33,7 @@ enum StorePlace {
     }
 
     /// - Throws: ``ValidationError``, or ``StoreError`` when the bucket can't be used.
-    static func openBucket(_ place: String) throws -> S3Store {
+    static func openBucket(_ place: String, _ option: String = Self.option) throws -> S3Store {
         var logger = Logger(label: "lps")
         // Not of each request that is sent again.
         logger.logLevel = .notice
@@ -38,11 +41,10 @@ enum StorePlace {
         do {
             location = try S3Location(parsing: place, environment: environment)
         } catch {
-            throw ValidationError("--store (LPS_STORE): \(error)")
+            throw ValidationError("\(option): \(error)")
         }
-        let credentials = AWSCredentials(environment: environment, logger: logger)
         let store = S3Store(
-            S3Client(location, credentials: credentials, logger: logger),
+            S3Client(location, environment: environment, logger: logger),
             // What is read or sent passes through it; a command has no uploads of others to leave room for.
             uploads: try UploadFolder(path: temporaryFolder, reserve: 0, setting: "TMPDIR", logger: logger),
             logger: logger

@@ -16,6 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -81,11 +82,13 @@ class Load:
         # What the run before has left to be written must not be paid by this one.
         os.sync()
         cpu, written = side.cpu_seconds(), side.written_bytes()
+        programs = {program: side.cpu_seconds(program) for program in side.programs}
         output = subprocess.run(command, capture_output=True, text=True, check=True).stdout
         result = result_of(output)
         if result["failed"] or not result["requests"]:
             raise SystemExit(f"{side.name}: {' '.join(map(str, command))}\n{output}")
         result["cpu"] = side.cpu_seconds() - cpu
+        result["programs"] = {program: side.cpu_seconds(program) - before for program, before in programs.items()}
         result["rate"] = result["requests"] / result["seconds"]
         # What an answered upload has left in memory, the disk has still to take.
         start = time.monotonic()
@@ -94,18 +97,26 @@ class Load:
         result["written"] = side.written_bytes() - written
         return result
 
-    def put(self, side: Side, payloads: list, size: int, file: Path, connections: int, tls: bool) -> dict:
+    def put(
+        self, side: Side, payloads: list, size: int, file: Path, connections: int, tls: bool,
+        *, all_of_them: bool = False
+    ) -> dict:
         lines = [f"PUT {side.put(*payload)} {payload[0]}" for payload in payloads]
         # Of large ones, few are sent in a second: those that are under way at its end would be lost to the measure.
-        how = {"count": len(lines)} if size >= LARGE else {"seconds": self.seconds}
+        how = {"count": len(lines)} if all_of_them or size >= LARGE else {"seconds": self.seconds}
         with side.upload_url(tls) as url:
             return self.run(side, url, lines, side.put_headers, file, connections, **how)
 
-    def get(self, side: Side, payloads: list, size: int, file: Path, connections: int, tls: bool) -> dict:
-        # In no order, and each again only when all were fetched.
+    def get(
+        self, side: Side, payloads: list, size: int, file: Path, connections: int, tls: bool, *, once: bool = False
+    ) -> dict:
+        # In no order, and each again only when all were fetched; or each once.
         lines = [f"GET {side.get(*payload)}" for payload in random.sample(payloads, len(payloads))]
-        lines *= min(40_000 * self.seconds // len(lines) + 1, 1000)
         seconds = self.seconds if size < LARGE else 2 * self.seconds + connections * size // (1 << 30)
+        if once:
+            seconds = 0
+        else:
+            lines *= min(40_000 * self.seconds // len(lines) + 1, 1000)
         result = self.run(side, side.url(tls), lines, side.get_headers(size), file, connections, seconds=seconds)
         if size >= LARGE:
             # With those that were under way at the end.
@@ -150,13 +161,16 @@ def compare(results: dict[str, list[dict]], size: int) -> dict:
     row["ratio_on_disk"] = statistics.median(ours["rate_on_disk"] / theirs["rate_on_disk"] for ours, theirs in pairs)
     per_request = [(o["cpu"] / o["requests"], t["cpu"] / t["requests"]) for o, t in pairs]
     row["cpu_ratio"] = statistics.median(ours / max(theirs, 1e-9) for ours, theirs in per_request)
-    for index, (side, found) in enumerate(zip(("service", "dav"), results.values(), strict=True)):
+    for index, (side, found) in enumerate(results.items()):
         row[side] = {
             "rate": statistics.median(result["rate"] for result in found),
             "p50_ms": statistics.median(result["p50_ms"] for result in found),
             "p99_ms": statistics.median(result["p99_ms"] for result in found),
             "cpu_us_per_request": 1e6 * statistics.median(cpu[index] for cpu in per_request),
         }
+        for program in found[0]["programs"]:
+            each = [result["programs"][program] / result["requests"] for result in found]
+            row[side][f"{program}_us_per_request"] = 1e6 * statistics.median(each)
         if size:
             row[side]["mib_per_s"] = row[side]["rate"] * size / MIB
             row[side]["cpu_s_per_gib"] = row[side]["cpu_us_per_request"] / 1e6 * (1 << 30) / size
@@ -191,18 +205,19 @@ class Bench:
             self.sources[size] = Payloads(size, self.folder / f"payload-{size}")
         return self.sources[size]
 
-    def case(self, operation: str, size_name: str, connections: int, tls: bool, sides: list[Side], run) -> None:
+    def case(
+        self, operation: str, size_name: str, size: int, connections: int, tls: bool, sides: list[Side], run
+    ) -> None:
         name = f"{operation} {size_name} {connections} {tls}"
         if self.only and not re.search(self.only, name):
             return
-        size = SIZES.get(size_name, 0)
         row = {"operation": operation, "size": size_name, "connections": connections, "tls": tls}
         row |= compare(in_turns(self.rounds(size, connections), sides, run), size)
         self.rows.append(row)
         self.say(
             f"{operation:12} {size_name:>8} {connections:3} {'TLS  ' if tls else 'plain'}"
             f"  ratio {row['ratio']:5.2f} ({row['min']:.2f} to {row['max']:.2f})  cpu {row['cpu_ratio']:5.2f}"
-            f"  service {row['service']['rate']:8.1f}/s  dav {row['dav']['rate']:8.1f}/s"
+            + "".join(f"  {side.name} {row[side.name]['rate']:8.1f}/s" for side in sides)
         )
 
     def compare_sides(self, ours: Service, theirs: Side) -> None:
@@ -211,7 +226,7 @@ class Bench:
         sizes = {name: size for name, size in SIZES.items() if not self.quick or name in ("128 KiB", "1 MiB")}
         for tls in (False,) if self.quick else (False, True):
             for count in connections:
-                self.case("health", "", count, tls, sides, lambda side: self.load.health(side, count, tls))
+                self.case("health", "", 0, count, tls, sides, lambda side: self.load.health(side, count, tls))
             # ext4 looks at every inode that was deleted in the last minute when it makes a file (recently_deleted), so
             # what deletes many comes after what makes many: an upload that exists is a file made and deleted.
             small = {name: size for name, size in sizes.items() if size < LARGE}
@@ -274,7 +289,7 @@ class Case:
         return self.size, self.payloads.file, self.connections, self.tls
 
     def run(self, operation: str, sides: list[Side], run) -> None:
-        self.bench.case(operation, self.name, self.connections, self.tls, sides, run)
+        self.bench.case(operation, self.name, self.size, self.connections, self.tls, sides, run)
 
 
 def resources(bench: Bench, ours: Service) -> dict:
@@ -306,7 +321,7 @@ def scale_workers(bench: Bench) -> list[dict]:
             sides.append(running.enter_context(service(bench.folder / f"workers-{count}", count)))
             sides[-1].name = str(count)
         payloads = bench.payloads(128 * KIB)
-        return scale(bench, sides, payloads, {}, payloads.size)
+        return scale(bench, sides, put_and_get(bench, payloads, {}, payloads.size))
 
 
 def scale_objects(bench: Bench) -> list[dict]:
@@ -325,19 +340,13 @@ def scale_objects(bench: Bench) -> list[dict]:
             str(count): [("", filling(number)[1]) for number in random.sample(range(count), min(count, 20_000))]
             for count in counts
         }
-        rows = scale(bench, sides, bench.payloads(4 * KIB), filled, FILLING)
+        rows = scale(bench, sides, put_and_get(bench, bench.payloads(4 * KIB), filled, FILLING))
         return [row | {"start_ms": start} for row, start in zip(rows, starts, strict=True)]
 
 
-def scale(bench: Bench, sides: list[Service], payloads: Payloads, fetched: dict[str, list], size: int) -> list[dict]:
-    """New uploads and downloads a second of each side, and what that is of the first one's in the same round.
-
-    Downloads are of the payloads in `fetched`, which have `size` bytes; of a side that has none there, of its uploads.
-    """
-
-    def run(operation) -> dict[str, list[float]]:
-        results = in_turns(bench.rounds(), sides, operation)
-        return {name: [result["rate"] for result in side] for name, side in results.items()}
+def put_and_get(bench: Bench, payloads: Payloads, fetched: dict[str, list], size: int) -> dict[str, Callable]:
+    """New uploads, and downloads of the payloads in `fetched`, which have `size` bytes; of a side that has none there,
+    of its uploads."""
 
     def put(side: Service) -> dict:
         new = payloads.next(10_000)
@@ -345,17 +354,21 @@ def scale(bench: Bench, sides: list[Service], payloads: Payloads, fetched: dict[
         fetched.setdefault(side.name, stored(side, new))
         return result
 
-    puts = run(put)
-    gets = run(lambda side: bench.load.get(side, fetched[side.name], size, payloads.file, 8, False))
-    rows = []
-    for side in sides:
-        row: dict = {"name": side.name}
-        for operation, rates in (("put", puts), ("get", gets)):
-            pairs = zip(rates[side.name], rates[sides[0].name], strict=True)
-            row[operation] = statistics.median(rates[side.name])
+    return {"put": put, "get": lambda side: bench.load.get(side, fetched[side.name], size, payloads.file, 8, False)}
+
+
+def scale(bench: Bench, sides: list[Service], operations: dict[str, Callable[[Service], dict]]) -> list[dict]:
+    """Each operation's rate at each side, and what that is of the first one's in the same round."""
+    rows: list[dict] = [{"name": side.name} for side in sides]
+    for operation, run in operations.items():
+        results = in_turns(bench.rounds(), sides, run)
+        rates = {name: [result["rate"] for result in side] for name, side in results.items()}
+        for row in rows:
+            pairs = zip(rates[row["name"]], rates[sides[0].name], strict=True)
+            row[operation] = statistics.median(rates[row["name"]])
             row[operation + "_ratio"] = statistics.median(rate / first for rate, first in pairs)
-        rows.append(row)
-        bench.say(f"{side.name}: PUT {row['put']:.0f}/s, GET {row['get']:.0f}/s")
+    for row in rows:
+        bench.say(f"{row['name']}: " + ", ".join(f"{operation} {row[operation]:.0f}/s" for operation in operations))
     return rows
 
 

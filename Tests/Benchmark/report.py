@@ -1,6 +1,6 @@
-"""Makes tables and a picture of what bench.py measured: REPORT.PY RESULTS.JSON writes them beside it.
+"""Makes tables and a picture of what bench.py or bench_s3.py measured: REPORT.PY RESULTS.JSON writes them beside it.
 
-The tables go into performance.md, between the lines that name them, when there is such a file.
+The tables go into the page of the results' name, between the lines that name them, when there is such a page.
 """
 
 import json
@@ -29,8 +29,7 @@ def comparison(rows: list[dict]) -> str:
                 row["operation"], row["size"], str(row["connections"]), "TLS" if row["tls"] else "plain",
                 f"**{row['ratio']:.2f}**", f"{row['min']:.2f} to {row['max']:.2f}",
                 f"{row['ratio_on_disk']:.2f}" if row["operation"] == "PUT new" else "",
-                f"{row['service']['rate']:.{0 if row['service']['rate'] > 20 else 1}f}",
-                f"{row['dav']['rate']:.{0 if row['dav']['rate'] > 20 else 1}f}",
+                rate_of(row["service"]), rate_of(row["dav"]),
                 f"{row['cpu_ratio']:.2f}", cpu(row["service"]),
             ]
             for row in rows
@@ -59,6 +58,10 @@ def targets(rows: list[dict]) -> str:
     return table(["", "128 KiB", "1 MiB", "16 MiB and up"], lines)
 
 
+def rate_of(side: dict) -> str:
+    return f"{side['rate']:.{0 if side['rate'] > 20 else 1}f}"
+
+
 def cpu(side: dict) -> str:
     per_request = f"{side['cpu_us_per_request']:.0f} µs"
     return f"{per_request}, {side['cpu_s_per_gib']:.2f} s/GiB" if "cpu_s_per_gib" in side else per_request
@@ -77,10 +80,11 @@ def resources(results: dict) -> str:
     )
 
 
-def workers(rows: list[dict]) -> str:
+def workers(rows: list[dict], operations: dict[str, str]) -> str:
+    """What each operation is called, by its name in the results."""
     return table(
-        ["workers", "new PUT, 128 KiB", "GET, 128 KiB"],
-        [[row["name"], *(rate(row, operation) for operation in ("put", "get"))] for row in rows],
+        ["workers", *operations.values()],
+        [[row["name"], *(rate(row, operation) for operation in operations)] for row in rows],
     )
 
 
@@ -98,8 +102,81 @@ def rate(row: dict, operation: str) -> str:
     return f"{row[operation]:.0f}/s ({row[operation + '_ratio']:.2f})"
 
 
-def picture(rows: list[dict], file: Path) -> None:
-    operations = ["PUT new", "PUT existing", "GET"]
+# Of the service on an S3 engine: each operation, what it is compared with, and how that is called.
+ON_ENGINE = {
+    "PUT new": ("engine", "upload : to the engine directly"),
+    "GET cold": ("engine", "download, cold : from the engine directly"),
+    "GET warm": ("file", "download, from the warm cache : nginx's local file"),
+    "health": ("engine", "health : the engine's HEAD of the bucket"),
+}
+
+
+def ratios(rows: list[dict]) -> str:
+    sizes = list(dict.fromkeys(row["size"] for row in rows if row["size"]))
+    lines = []
+    for operation, (_, name) in ON_ENGINE.items():
+        line = [name]
+        for size in sizes:
+            # Health has no size.
+            found = [row["ratio"] for row in rows if row["operation"] == operation and row["size"] in (size, "")]
+            line.append(span(min(found), max(found)) if found else "")
+            if operation == "health":
+                line += [""] * (len(sizes) - 1)
+                break
+        lines.append(line)
+    return table(["", *sizes], lines)
+
+
+def engine_comparison(rows: list[dict]) -> str:
+    head = ["", "size", "connections", "compared with", "ratio", "min to max", "service /s", "the other /s"]
+    head += ["service p50, p99", "the other's", "CPU of nginx", "of workers", "of the engine", "the other's"]
+    lines = []
+    for row in rows:
+        other = row[ON_ENGINE[row["operation"]][0]]
+        lines.append(
+            [
+                row["operation"], row["size"], str(row["connections"]), ON_ENGINE[row["operation"]][0],
+                f"**{row['ratio']:.2f}**", span(row["min"], row["max"]),
+                rate_of(row["service"]), rate_of(other), latency(row["service"]), latency(other),
+                *(cpu_of(row["service"], program) for program in ("nginx", "lps-worker", "weed")), cpu_of(other, "cpu"),
+            ]
+        )
+    return table(head, lines)
+
+
+def cpu_of(side: dict, program: str) -> str:
+    return milliseconds(side[f"{program}_us_per_request"] / 1000)
+
+
+def span(least: float, most: float) -> str:
+    return f"{least:.2f} to {most:.2f}" if least < most else f"{least:.2f}"
+
+
+def latency(side: dict) -> str:
+    return f"{milliseconds(side['p50_ms'])}, {milliseconds(side['p99_ms'])}"
+
+
+def milliseconds(value: float) -> str:
+    return f"{value:.{0 if value >= 20 else 1 if value >= 2 else 2}f} ms"
+
+
+def ranges(found: dict) -> str:
+    def line(name: str, side: str) -> list[str]:
+        part, whole = found[f"{side}_range_ms"], found[f"{side}_whole_ms"]
+        return [name, milliseconds(part), milliseconds(whole), f"{part / whole:.3f}"]
+
+    head = ["", f"{found['range']} of it", f"all {found['size']}", "ratio"]
+    return table(head, [line("the service, nothing in the cache", "service"), line("the engine directly", "engine")])
+
+
+def memory(found: dict) -> str:
+    return table(
+        ["resident memory of a worker", ""],
+        [["peak", f"{found['peak'] / 2**20:.1f} MiB"], ["idle", f"{found['idle'] / 2**20:.1f} MiB"]],
+    )
+
+
+def picture(rows: list[dict], operations: list[str], label: str, file: Path) -> None:
     shown = [row for row in rows if row["operation"] in operations]
     figure, axes = pyplot.subplots(1, len(operations), figsize=(12, 4), sharey=True)
     for axis, operation in zip(axes, operations, strict=True):
@@ -114,23 +191,42 @@ def picture(rows: list[dict], file: Path) -> None:
         axis.axhline(1, color="grey", linewidth=0.8)
         axis.set_xticks(range(len(sizes)), sizes)
         axis.set_title(operation)
-    axes[0].set_ylabel("service / nginx, requests per second")
+    axes[0].set_ylabel(label)
     axes[0].legend(fontsize=8)
     figure.tight_layout()
     figure.savefig(file, metadata={"Date": None})
 
 
-def main() -> None:
-    file = Path(sys.argv[1])
-    results = json.loads(file.read_text())
+def disk_report(results: dict, file: Path) -> dict[str, str]:
     tables = {"targets": targets(results["rows"]), "comparison": comparison(results["rows"])}
     if "resources" in results:
         tables["resources"] = resources(results)
     if results.get("workers"):
-        tables["workers"] = workers(results["workers"])
+        tables["workers"] = workers(results["workers"], {"put": "new PUT, 128 KiB", "get": "GET, 128 KiB"})
     if results.get("objects"):
         tables["objects"] = objects(results["objects"])
-    picture(results["rows"], file.with_suffix(".svg"))
+    operations = ["PUT new", "PUT existing", "GET"]
+    picture(results["rows"], operations, "service / nginx, requests per second", file.with_suffix(".svg"))
+    return tables
+
+
+def engine_report(results: dict, file: Path) -> dict[str, str]:
+    tables = {"ratios": ratios(results["rows"]), "comparison": engine_comparison(results["rows"])}
+    tables["memory"] = memory(results["memory"])
+    if "ranges" in results:
+        tables["ranges"] = ranges(results["ranges"])
+    if "workers" in results:
+        operations = {"put": "new PUT, 128 KiB", "cold": "GET cold, 128 KiB", "warm": "GET warm, 128 KiB"}
+        tables["workers"] = workers(results["workers"], operations)
+    operations = ["PUT new", "GET cold", "GET warm"]
+    picture(results["rows"], operations, "service / engine or file, requests per second", file.with_suffix(".svg"))
+    return tables
+
+
+def main() -> None:
+    file = Path(sys.argv[1])
+    results = json.loads(file.read_text())
+    tables = engine_report(results, file) if "memory" in results else disk_report(results, file)
     document = file.with_suffix(".md")
     text = document.read_text() if document.exists() else ""
     for name, content in tables.items():

@@ -1,8 +1,10 @@
-"""The two that are compared: the service, and what nginx does by itself."""
+"""What is compared: the service, on a disk or on an S3 engine, what nginx does by itself, and the engine itself."""
 
 import contextlib
 import hashlib
 import os
+import random
+import re
 import shutil
 import signal
 import socket
@@ -24,6 +26,16 @@ def free_port() -> int:
         return listener.getsockname()[1]
 
 
+def free_ports(count: int) -> int:
+    """The first of so many free ports in a row, below those that the kernel gives to clients."""
+    while True:
+        first = random.randrange(10_000, 30_000)
+        with contextlib.ExitStack() as listeners, contextlib.suppress(OSError):
+            for port in range(first, first + count):
+                listeners.enter_context(socket.socket()).bind(("127.0.0.1", port))
+            return first
+
+
 @dataclass
 class Side:
     """A server, and how it is asked to keep and to give a payload that is known by `tail` and `digest`."""
@@ -34,6 +46,8 @@ class Side:
     port: int
     tls_port: int
     put_headers: list[str] = field(default_factory=list)
+    # Those whose CPU is told apart.
+    programs: tuple[str, ...] = ()
 
     def url(self, tls: bool) -> str:
         return f"https://127.0.0.1:{self.tls_port}" if tls else f"http://127.0.0.1:{self.port}"
@@ -76,10 +90,10 @@ connect = 127.0.0.1:{self.tls_port}
                     found.append(pid)
         return found
 
-    def cpu_seconds(self) -> float:
-        """User and system time of nginx and the workers (proc(5))."""
+    def cpu_seconds(self, name: str = "") -> float:
+        """User and system time of its processes of that name (proc(5))."""
         ticks = 0
-        for pid in self.processes():
+        for pid in self.processes(name):
             with contextlib.suppress(OSError):
                 fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
                 ticks += int(fields[11]) + int(fields[12])
@@ -126,6 +140,65 @@ class Service(Side):
                     file.unlink()
 
 
+@dataclass
+class ServiceOnEngine(Service):
+    """The service with its payloads on an S3 engine, which is one of its processes."""
+
+    programs: tuple[str, ...] = ("nginx", "lps-worker", "weed")
+    _seen: int = 0
+
+    def cache_results(self) -> set[str]:
+        """What nginx's cache did for the downloads since it was last asked: HIT, MISS and others."""
+        with (self.folder / "log/access.log").open("rb") as log:
+            log.seek(self._seen)
+            lines = log.read()
+        self._seen += len(lines)
+        return {result.decode() for result in re.findall(rb" cache=(\w+)\n", lines)}
+
+
+@dataclass
+class Engine(Side):
+    """The engine that a service runs on, asked directly: with signed URLs, as any S3 client may make them."""
+
+    BUCKET = "payloads"
+
+    def __post_init__(self) -> None:
+        # Of the interpreter that runs the benchmark of this engine only.
+        import boto3
+        from botocore.config import Config
+
+        lines = (self.folder / "s3/credentials.env").read_text().split()
+        credentials = dict(line.split("=", 1) for line in lines)
+        self._client = boto3.client(
+            "s3", endpoint_url=self.url(False), region_name="us-east-1",
+            aws_access_key_id=credentials["AWS_ACCESS_KEY_ID"],
+            aws_secret_access_key=credentials["AWS_SECRET_ACCESS_KEY"],
+            config=Config(
+                signature_version="s3v4", s3={"addressing_style": "path"}, request_checksum_calculation="when_required"
+            ),
+        )
+        self.health = self._signed("head_bucket")
+
+    def _signed(self, operation: str, **parameters: str) -> str:
+        url = self._client.generate_presigned_url(operation, Params={"Bucket": self.BUCKET, **parameters})
+        return url.removeprefix(self.url(False))
+
+    def put(self, tail: str, digest: str) -> str:
+        return self._signed("put_object", Key=self._key(digest))
+
+    def get(self, tail: str, digest: str) -> str:
+        return self._signed("get_object", Key=self._key(digest))
+
+    def _key(self, digest: str) -> str:
+        return f"/blobs/bench/common/sha256:{digest}/sha256:{NO_METADATA}"
+
+    def get_headers(self, size: int) -> list[str]:
+        return []
+
+    def processes(self, name: str = "weed") -> list[int]:
+        return super().processes("weed")
+
+
 class Dav(Side):
     def put(self, tail: str, digest: str) -> str:
         return f"/files/{tail}"
@@ -168,13 +241,33 @@ def running(command: list, log: Path, url: str) -> Iterator[subprocess.Popen]:
 @contextlib.contextmanager
 def service(folder: Path, workers: int, project: Path = PROJECT) -> Iterator[Service]:
     """The service, as `make run` runs it; of another checkout, with the binaries that were built there."""
+    with run_local(folder, workers, project) as where:
+        yield Service("service", folder, *where, SERVICE_PUT_HEADERS)
+
+
+@contextlib.contextmanager
+def service_on_engine(folder: Path, workers: int, weed: Path) -> Iterator[tuple[ServiceOnEngine, Engine]]:
+    """The service, as `make run STORE=s3` runs it, and the engine that it runs on."""
+    port = free_ports(8)
+    with run_local(folder, workers, PROJECT, "", weed, str(port)) as where:
+        ours = ServiceOnEngine("service", folder, *where, SERVICE_PUT_HEADERS)
+        yield ours, Engine("engine", folder, ours.process, port, 0)
+
+
+SERVICE_PUT_HEADERS = ["Content-Type: application/octet-stream", "X-Temporal-Metadata: e30="]
+
+
+@contextlib.contextmanager
+def run_local(
+    folder: Path, workers: int, project: Path, *more: str | Path
+) -> Iterator[tuple[subprocess.Popen, int, int]]:
+    """The process of nginx/run-local, and the ports of the service that it runs, without and with TLS."""
     port, tls_port = free_port(), free_port()
     folder.mkdir(exist_ok=True)
     binaries = os.environ["LPS_BIN_DIR"] if project == PROJECT else project / ".build/release"
-    command = [project / "nginx/run-local", binaries, folder, str(port), str(tls_port), str(workers)]
+    command = [project / "nginx/run-local", binaries, folder, str(port), str(tls_port), str(workers), *more]
     with running(command, folder / "run.log", f"http://127.0.0.1:{port}/v2/health/head") as process:
-        headers = ["Content-Type: application/octet-stream", "X-Temporal-Metadata: e30="]
-        yield Service("service", folder, process, port, tls_port, headers)
+        yield process, port, tls_port
 
 
 @contextlib.contextmanager

@@ -39,7 +39,8 @@ extension S3Client {
             operation: "listing",
             method: "GET",
             path: location.bucketPath,
-            query: query.map { (name: $0.0, value: $0.1) }
+            query: query.map { (name: $0.0, value: $0.1) },
+            total: .seconds(60)
         )
     }
 

@@ -35,16 +35,25 @@ extension S3Client {
             path: location.path(of: key),
             headers: [("content-type", "application/octet-stream"), ("x-amz-checksum-sha256", checksum)] + newObject,
             body: .file(file, size: size),
-            payloadHash: hexDigits(digest)
+            payloadHash: hexDigits(digest),
+            // It has to be on the engine's disks before the answer.
+            stallTime: .seconds(30)
         )
         if onlyIfAbsent { request.headers.append(("if-none-match", "*")) }
         do throws(AttemptFailure) {
             return try retrying { () throws(AttemptFailure) in
-                let answer = try send(request, onPiece: onPiece)
+                var answer = try send(request, onPiece: onPiece)
+                if answer.status == 501, onlyIfAbsent {
+                    // An engine without conditions. What it replaces has the same content.
+                    request.headers.removeAll { $0.name == "if-none-match" }
+                    answer = try send(request, onPiece: onPiece)
+                }
                 if answer.status == 412, onlyIfAbsent { return .existed }
                 guard answer.status == 200, ErrorAnswer(answer.body.bytes) == nil else {
                     throw refusal(answer, operation)
                 }
+                // Something before the engine may answer 200, too.
+                guard answer.head["etag"] != nil else { throw malformed(operation, "200 without an ETag") }
                 if let stored = answer.head["x-amz-checksum-sha256"], stored != checksum {
                     throw .engine(failure(.badDigest, operation, "the engine stored something else"), .none)
                 }

@@ -22,7 +22,7 @@ extension S3Client {
                 ("x-amz-metadata-directive", "REPLACE"),
             ] + newObject,
             // Engines copy all bytes before they answer.
-            stallTime: .seconds(300)
+            stallTime: .seconds(55)
         )
         do throws(AttemptFailure) {
             return try retrying { () throws(AttemptFailure) in

@@ -37,6 +37,12 @@ extension S3Client {
             body: request.body
         )
         let limits = try limits(of: request)
+        guard outage.begin() else {
+            let error = failure(.unavailable, request.operation, "the engine has failed for some time", mayPass: true)
+            throw .engine(error, .none)
+        }
+        var isEngineFailing = true
+        defer { outage.end(isFailure: isEngineFailing) }
         let body = BodyBuffer(limit: limit)
         var head = AnswerHead()
         do {
@@ -49,8 +55,10 @@ extension S3Client {
             guard error.head.status == 412 else { throw failed(request.operation, error) }
             head = error.head
         } catch {
+            isEngineFailing = false
             throw .caller(error)
         }
+        isEngineFailing = head.status >= 500
         let signature = signed.headers.last { $0.name == "authorization" }?.value.split(separator: "=").last ?? ""
         return S3Answer(head: head, body: body, credentials: used, signature: String(signature), signedAt: signedAt)
     }
@@ -58,6 +66,11 @@ extension S3Client {
     private func limits(of request: S3Request) throws(AttemptFailure) -> S3Limits {
         var limits = limits
         if let stallTime = request.stallTime { limits.stallTime = max(stallTime, limits.stallTime) }
+        if let total = request.total { limits.total = min(total, limits.total ?? total) }
+        if outage.isOn {
+            limits.connectTimeout = min(limits.connectTimeout, S3Limits.ofProbe.connectTimeout)
+            limits.stallTime = min(limits.stallTime, S3Limits.ofProbe.stallTime)
+        }
         guard let deadline = S3Deadline.current else { return limits }
         let left = ContinuousClock.now.duration(to: deadline)
         guard left > .zero else {
@@ -65,7 +78,7 @@ extension S3Client {
             throw .engine(error, .none)
         }
         // Rounded down, none would be no limit.
-        limits.total = max(left, .milliseconds(1))
+        limits.total = max(min(left, limits.total ?? left), .milliseconds(1))
         return limits
     }
 

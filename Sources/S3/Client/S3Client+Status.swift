@@ -1,12 +1,13 @@
 extension S3Client {
     /// Makes one request that shows that endpoint, region, bucket and credentials are right: it lists one key.
     ///
-    /// - Parameter retrying: whether what may pass is waited for.
+    /// - Parameter retrying: whether what may pass is waited for. Otherwise it takes five seconds at most.
     public func checkBucket(retrying isRetrying: Bool) throws(S3Error) {
-        let request = listRequest(location.prefix, most: 1, after: .start)
+        var request = listRequest(location.prefix, most: 1, after: .start)
+        request.total = .seconds(5)
         do throws(AttemptFailure) {
             if isRetrying {
-                _ = try retrying { () throws(AttemptFailure) in try page(request) }
+                _ = try retrying { [request] () throws(AttemptFailure) in try page(request) }
             } else {
                 _ = try page(request)
             }
@@ -24,7 +25,9 @@ extension S3Client {
         do throws(AttemptFailure) {
             return try retrying { () throws(AttemptFailure) in
                 let operation = "HEAD of an object"
-                let answer = try send(S3Request(operation: operation, method: "HEAD", path: location.path(of: key)))
+                let answer = try send(
+                    S3Request(operation: operation, method: "HEAD", path: location.path(of: key), total: .seconds(10))
+                )
                 if answer.status == 200 {
                     return try object(key, answer.head, size: answer.head.number("content-length"), operation)
                 }
@@ -43,7 +46,8 @@ extension S3Client {
             operation: operation,
             method: "GET",
             path: location.path(of: key),
-            headers: [("range", "bytes=0-0")]
+            headers: [("range", "bytes=0-0")],
+            total: .seconds(10)
         )
         // A body of 200 is the whole object.
         let answer = try send(request) { head, _ in (200...299).contains(head.status) ? .enough : nil }
@@ -67,8 +71,8 @@ extension S3Client {
         size: UInt64?,
         _ operation: String
     ) throws(AttemptFailure) -> S3Object {
-        guard let size, let lastModified = head.date("last-modified") else {
-            throw malformed(operation, "no size or no Last-Modified")
+        guard let size, size <= S3Object.largest, let lastModified = head.date("last-modified") else {
+            throw malformed(operation, "no size of an object, or no Last-Modified")
         }
         return S3Object(key: key, size: size, lastModified: lastModified)
     }

@@ -13,6 +13,7 @@ public final class S3Client: Sendable {
     let limits: S3Limits
     let logger: Logger
     let signer: SigV4Signer
+    let outage: Outage
     /// Unix seconds.
     let now: @Sendable () -> Int
 
@@ -26,6 +27,16 @@ public final class S3Client: Sendable {
         self.init(location, credentials: credentials, limits: limits, logger: logger, now: { time(nil) })
     }
 
+    /// Makes a client with credentials, and trusted authorities (`AWS_CA_BUNDLE`), from where the AWS tools have them.
+    ///
+    /// - Parameter environment: the value of an environment variable.
+    public convenience init(_ location: S3Location, environment: @escaping AWSEnvironment, logger: Logger) {
+        var limits = S3Limits()
+        limits.authorities = HTTPHandle.authorities(environment)
+        let credentials = AWSCredentials(environment: environment, logger: logger)
+        self.init(location, credentials: credentials, limits: limits, logger: logger)
+    }
+
     init(
         _ location: S3Location,
         credentials: any CredentialsSource,
@@ -37,6 +48,7 @@ public final class S3Client: Sendable {
         self.credentials = credentials
         self.limits = limits
         self.logger = logger
+        outage = Outage(after: limits.outageAfter)
         signer = SigV4Signer(region: location.region)
         self.now = now
     }
@@ -48,6 +60,8 @@ public final class S3Client: Sendable {
         hasProgressed: () -> Bool = { false },
         _ attempt: () throws(AttemptFailure) -> Result
     ) throws(AttemptFailure) -> Result {
+        // While the engine is away, others will ask again.
+        let isOnce = outage.isOn
         var backoff = Backoff(limits)
         var hasOtherCredentials = false
         while true {
@@ -62,8 +76,8 @@ public final class S3Client: Sendable {
             switch remedy {
             case .none: throw failure
             case .again(let least):
-                guard let wait = backoff.next(atLeast: least) else { throw failure }
-                logger.info("\(error); again in \(wait.milliseconds) ms")
+                guard !isOnce, let wait = backoff.next(atLeast: least) else { throw failure }
+                logger.debug("\(error); again in \(wait.milliseconds) ms")
                 wait.sleep()
             case .otherCredentials(let refused):
                 guard !hasOtherCredentials, try areOther(than: refused) else { throw failure }

@@ -1,5 +1,8 @@
 /// An object of the bucket.
 public struct S3Object: Sendable, Equatable {
+    /// More bytes than any engine takes: what says so is wrong.
+    static let largest: UInt64 = 1 << 50
+
     /// The whole key, with the location's prefix; as the engine names it, where it was listed.
     public let key: [UInt8]
     /// In bytes.

@@ -11,4 +11,6 @@ struct S3Request {
     var payloadHash = SigV4Signer.emptyPayloadHash
     /// In place of the limits' own, for answers that take longer.
     var stallTime: Duration?
+    /// How long it may take in all, where the answer is short.
+    var total: Duration?
 }

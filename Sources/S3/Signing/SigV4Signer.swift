@@ -105,7 +105,7 @@ struct SigV4Signer: Sendable {
         for (name, value) in headers { canonical += "\(name):\(value)\n" }
         canonical += "\n\(names)\n\(payloadHash)"
         let toSign = "\(Self.algorithm)\n\(time)\n\(scope(time))\n\(Digest(of: canonical.utf8).hex)"
-        return hex(code(toSign, key(credentials.secretKey, String(time.prefix(8)))))
+        return hexDigits(code(toSign, key(credentials.secretKey, String(time.prefix(8)))))
     }
 
     private func scope(_ time: String) -> String {
@@ -121,10 +121,5 @@ struct SigV4Signer: Sendable {
 
     private func code(_ text: String, _ key: SymmetricKey) -> HMAC<SHA256>.MAC {
         HMAC<SHA256>.authenticationCode(for: Array(text.utf8), using: key)
-    }
-
-    private func hex(_ bytes: some Sequence<UInt8>) -> String {
-        let digits = Array("0123456789abcdef".utf8)
-        return String(decoding: bytes.flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }, as: UTF8.self)
     }
 }

@@ -38,7 +38,7 @@ struct ListPage {
         var lastModified: Int?
 
         func object(isEncoded: Bool) throws(XMLError) -> S3Object {
-            guard let key, !key.isEmpty, let size, let lastModified else {
+            guard let key, !key.isEmpty, let size, size <= S3Object.largest, let lastModified else {
                 throw XMLError(description: "a listed object without a key, a size or a time")
             }
             return S3Object(

@@ -46,6 +46,26 @@ extension SeaweedFS {
     }
 }
 
+extension ScriptedServer {
+    func client(
+        bucket: String = "bucket",
+        options: String = "",
+        credentials: any CredentialsSource = Credentials(accessKey: "AKEXAMPLE", secretKey: "secret-of-the-test"),
+        limits: S3Limits = .quick,
+        log: RecordedLog = RecordedLog(),
+        now: @escaping @Sendable () -> Int = { time(nil) }
+    ) throws -> S3Client {
+        let url = "s3://\(bucket)?endpoint=http://127.0.0.1:\(port)&region=us-east-1&path-style=true" + options
+        return try S3Client(
+            S3Location(parsing: url, environment: { _ in nil }),
+            credentials: credentials,
+            limits: limits,
+            logger: log.logger,
+            now: now
+        )
+    }
+}
+
 extension S3Limits {
     /// Short pauses between many tries.
     static var quick: S3Limits {

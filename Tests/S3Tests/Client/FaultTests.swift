@@ -36,7 +36,7 @@ struct FaultTests {
         .answer(200, [], "<Error><Code>InternalError</Code></Error>"), .answer(429), .reset,
     ])
     func `An upload is sent again after what passes, from the file's start`(fault: ScriptedServer.Step) throws {
-        let server = try ScriptedServer { number, _ in number < 2 ? [fault, .close] : [.answer(200)] }
+        let server = try ScriptedServer { number, _ in number < 2 ? [fault, .close] : [.stored] }
         #expect(try server.client().put(key, Array("payload".utf8)) == .stored)
         let requests = server.requests
         #expect(requests.count == 3)
@@ -169,7 +169,7 @@ struct FaultTests {
     @Test func `A kept connection that the engine has ended costs no failure`() throws {
         // One that ends before a request, and one that ends when it has taken a body.
         let server = try ScriptedServer { number, _ in
-            [[.answer(200), .close], [.answer(200)], [.takeBody, .close], [.answer(200)]][number]
+            [[.stored, .close], [.stored], [.takeBody, .close], [.stored]][number]
         }
         let client = try server.client(limits: .impatient)
         // Not so large that it would wait for the engine to want it: then something would have come.
@@ -248,7 +248,7 @@ struct FaultTests {
     @Test(arguments: [
         ("AccessDenied", 403, S3Error.Code.accessDenied), ("InvalidObjectState", 403, .refused),
         ("EntityTooLarge", 400, .refused), ("BadDigest", 400, .badDigest), ("NoSuchBucket", 404, .noSuchBucket),
-        ("XAmzContentChecksumMismatch", 400, .badDigest), ("NotImplemented", 501, .refused),
+        ("XAmzContentChecksumMismatch", 400, .badDigest),
         ("SignatureDoesNotMatch", 403, .credentials), ("InvalidAccessKeyId", 403, .credentials),
     ])
     func `A refusal is said once, and not asked for again`(code: String, status: Int, expected: S3Error.Code) throws {
@@ -344,6 +344,36 @@ struct FaultTests {
 
     // MARK: Uploads
 
+    @Test func `An engine without conditions gets the upload without one`() throws {
+        let server = try ScriptedServer { _, request in
+            request.headers["if-none-match"] == nil ? [.stored] : [.error(501, "NotImplemented")]
+        }
+        #expect(try server.client().put(key, [1]) == .stored)
+        #expect(server.lines.count == 2)
+    }
+
+    @Test func `Only an answer with an ETag says that an upload is stored`() throws {
+        let server = try ScriptedServer(.answer(200, [], "<html>Welcome</html>"))
+        #expect(try failure { try server.client().put(key, [1]) }.code == .malformedAnswer)
+    }
+
+    @Test func `While the engine fails for long, few requests wait for it, and none is sent again`() throws {
+        let server = try ScriptedServer { _, _ in [.wait(500), .error(503, "SlowDown")] }
+        var limits = S3Limits.quick
+        limits.retryFor = .seconds(2)
+        limits.outageAfter = .seconds(1)
+        let client = try server.client(limits: limits)
+        // All fail for longer than it takes to call it an outage.
+        _ = try failure { try client.checkBucket(retrying: true) }
+        let before = server.lines.count
+        let began = Counter()
+        try concurrently(32) { _ in
+            if try failure({ try client.checkBucket(retrying: true) }).description.contains("503") { began.add() }
+        }
+        #expect((1...8).contains(began.value), "the others were told at once")
+        #expect(server.lines.count - before == began.value)
+    }
+
     @Test func `When an answer is lost and the next is 412, the object exists`() throws {
         let server = try ScriptedServer { number, _ in
             number == 0 ? [.takeBody, .reset] : [.error(412, "PreconditionFailed")]
@@ -389,7 +419,7 @@ struct FaultTests {
     }
 
     @Test func `Only for a body of over a MiB is the engine asked whether it wants it`() throws {
-        let server = try ScriptedServer(.answer(200))
+        let server = try ScriptedServer(.stored)
         let client = try server.client()
         for size in [0, 1, 1 << 20, 1 << 20 + 1] { try client.put(key, [UInt8](repeating: 1, count: size)) }
         #expect(server.requests.map { $0.headers["expect"] } == [nil, nil, nil, "100-continue"])
@@ -397,7 +427,7 @@ struct FaultTests {
     }
 
     @Test func `A file that ends before its size is no upload`() throws {
-        let server = try ScriptedServer(.answer(200))
+        let server = try ScriptedServer(.stored)
         let error = try failure {
             try withFile([1, 2, 3]) { file in
                 _ = try server.client().put(
@@ -414,7 +444,7 @@ struct FaultTests {
     }
 
     @Test func `A file that can't be read is the system's failure`() throws {
-        let server = try ScriptedServer(.answer(200))
+        let server = try ScriptedServer(.stored)
         let folder = open("/tmp", O_RDONLY | O_DIRECTORY)
         defer { close(folder) }
         #expect(throws: Errno.isDirectory) {
@@ -429,7 +459,7 @@ struct FaultTests {
     }
 
     @Test func `A file's own position is neither used nor moved`() throws {
-        let server = try ScriptedServer(.answer(200))
+        let server = try ScriptedServer(.stored)
         try withFile(Array("0123456789".utf8)) { file in
             lseek(file, 4, SEEK_SET)
             _ = try server.client().put(
@@ -445,14 +475,14 @@ struct FaultTests {
     }
 
     @Test func `An engine that says that it stored something else is not believed`() throws {
-        let server = try ScriptedServer(.answer(200, ["x-amz-checksum-sha256: AAAA"]))
+        let server = try ScriptedServer(.answer(200, ["ETag: x", "x-amz-checksum-sha256: AAAA"]))
         #expect(try failure { try server.client().put(key, [1]) }.code == .badDigest)
     }
 
     @Test func `Storage class and encryption are asked for, of uploads and of copies`() throws {
         let server = try ScriptedServer { _, request in
             request.headers["x-amz-copy-source"] == nil
-                ? [.answer(200)] : [.answer(200, [], "<CopyObjectResult/>")]
+                ? [.stored] : [.answer(200, [], "<CopyObjectResult/>")]
         }
         let client = try server.client(
             options: "&storage-class=STANDARD_IA&sse=aws:kms&sse-kms-key-id=arn:aws:kms:eu-west-1:1:key/a"

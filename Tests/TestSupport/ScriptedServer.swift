@@ -1,19 +1,16 @@
 import Foundation
-import TestSupport
-
-@testable import S3
 
 /// A server on a port of its own that answers as a script says, byte by byte.
-final class ScriptedServer: @unchecked Sendable {
-    struct Request: Sendable {
+package final class ScriptedServer: @unchecked Sendable {
+    package struct Request: Sendable {
         /// Such as `GET /bucket/key`.
-        let line: String
+        package let line: String
         /// Names in lower case.
-        let headers: [String: String]
-        var body: [UInt8] = []
+        package let headers: [String: String]
+        package var body: [UInt8] = []
     }
 
-    enum Step {
+    package enum Step: Sendable {
         case send([UInt8])
         /// Takes the request's body, if there is one.
         case takeBody
@@ -26,21 +23,24 @@ final class ScriptedServer: @unchecked Sendable {
         /// Says nothing any more, until the client goes.
         case stall
 
-        static func send(_ text: String) -> Step { .send(Array(text.utf8)) }
+        package static func send(_ text: String) -> Step { .send(Array(text.utf8)) }
 
         /// A whole answer.
-        static func answer(_ status: Int, _ headers: [String] = [], _ body: String = "") -> Step {
+        package static func answer(_ status: Int, _ headers: [String] = [], _ body: String = "") -> Step {
             let lines = ["HTTP/1.1 \(status) -", "Content-Length: \(body.utf8.count)"] + headers
             return .send(lines.joined(separator: "\r\n") + "\r\n\r\n" + body)
         }
 
+        /// The answer to an upload.
+        package static let stored = Step.answer(200, ["ETag: \"x\""])
+
         /// An answer that is an error of S3.
-        static func error(_ status: Int, _ code: String, _ headers: [String] = [], rest: String = "") -> Step {
+        package static func error(_ status: Int, _ code: String, _ headers: [String] = [], rest: String = "") -> Step {
             answer(status, headers, "<Error><Code>\(code)</Code><Message>of the test</Message>\(rest)</Error>")
         }
     }
 
-    let port: UInt16
+    package let port: UInt16
     private let listener: Int32
     private let script: @Sendable (Int, Request) -> [Step]
     // Guarded by the lock.
@@ -51,7 +51,7 @@ final class ScriptedServer: @unchecked Sendable {
 
     /// - Parameter script: what to do about a request, given its number from 0. A body that no step takes is taken
     ///   first.
-    init(_ script: @escaping @Sendable (Int, Request) -> [Step]) throws {
+    package init(_ script: @escaping @Sendable (Int, Request) -> [Step]) throws {
         self.script = script
         (listener, port) = try listenOnLoopback()
         let listener = listener
@@ -69,40 +69,22 @@ final class ScriptedServer: @unchecked Sendable {
     }
 
     /// Answers everything with these, one after the other, then with the last.
-    convenience init(_ answers: Step...) throws {
+    package convenience init(_ answers: Step...) throws {
         try self.init { number, _ in [answers[min(number, answers.count - 1)]] }
     }
 
     deinit { stop() }
 
     /// Ends all connections, and takes no more.
-    func stop() {
+    package func stop() {
         shutdown(listener, Int32(SHUT_RDWR))
         lock.withLock { for connection in open { shutdown(connection, Int32(SHUT_RDWR)) } }
     }
 
-    var requests: [Request] { lock.withLock { taken } }
-    var lines: [String] { requests.map(\.line) }
-    var connectionCount: Int { lock.withLock { connections } }
-    var openConnectionCount: Int { lock.withLock { open.count } }
-
-    func client(
-        bucket: String = "bucket",
-        options: String = "",
-        credentials: any CredentialsSource = Credentials(accessKey: "AKEXAMPLE", secretKey: "secret-of-the-test"),
-        limits: S3Limits = .quick,
-        log: RecordedLog = RecordedLog(),
-        now: @escaping @Sendable () -> Int = { time(nil) }
-    ) throws -> S3Client {
-        let url = "s3://\(bucket)?endpoint=http://127.0.0.1:\(port)&region=us-east-1&path-style=true" + options
-        return try S3Client(
-            S3Location(parsing: url, environment: { _ in nil }),
-            credentials: credentials,
-            limits: limits,
-            logger: log.logger,
-            now: now
-        )
-    }
+    package var requests: [Request] { lock.withLock { taken } }
+    package var lines: [String] { requests.map(\.line) }
+    package var connectionCount: Int { lock.withLock { connections } }
+    package var openConnectionCount: Int { lock.withLock { open.count } }
 
     private func serve(_ connection: Int32) {
         defer {
@@ -184,7 +166,7 @@ final class ScriptedServer: @unchecked Sendable {
 }
 
 /// A listener on a free port of the loopback address.
-func listenOnLoopback(backlog: Int32 = 128) throws -> (descriptor: Int32, port: UInt16) {
+package func listenOnLoopback(backlog: Int32 = 128) throws -> (descriptor: Int32, port: UInt16) {
     let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
     var address = sockaddr_in()
     address.sin_family = sa_family_t(AF_INET)

@@ -1,0 +1,41 @@
+import PayloadStore
+import Synchronization
+
+/// Whether the engine answers, asked at most every two seconds and by one thread at a time: others take what is known, so
+/// that no thread waits for an engine that hangs only because load balancers ask often.
+final class EngineHealth: Sendable {
+    private static let lifetime = Duration.seconds(2)
+
+    private struct State {
+        var failure: StoreError?
+        var asked = ContinuousClock.now
+        var isAsking = false
+    }
+
+    private let state: Mutex<State>
+
+    /// Begins with what was just found.
+    init(failure: StoreError? = nil) {
+        state = Mutex(State(failure: failure))
+    }
+
+    /// - Parameter ask: asks the engine.
+    /// - Throws: what it has thrown, perhaps to another thread.
+    func check(_ ask: () throws(StoreError) -> Void) throws(StoreError) {
+        let isTurn = state.withLock { state in
+            guard !state.isAsking, state.asked.duration(to: .now) > Self.lifetime else { return false }
+            state.isAsking = true
+            return true
+        }
+        if isTurn {
+            var found: StoreError?
+            do throws(StoreError) {
+                try ask()
+            } catch {
+                found = error
+            }
+            state.withLock { [found] in $0 = State(failure: found) }
+        }
+        if let failure = state.withLock({ $0.failure }) { throw failure }
+    }
+}

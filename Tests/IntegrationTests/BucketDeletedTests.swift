@@ -1,0 +1,67 @@
+import Foundation
+import TestSupport
+import Testing
+
+/// Payloads, or the bucket, that go while the service runs: what a client is told, whoever finds out.
+@Suite(.serialized) struct BucketDeletedTests {
+    private let engine: SeaweedFS
+    private let payload = randomPayload(100_000)
+
+    init() throws { engine = try SeaweedFS.shared }
+
+    @Test func `A payload that was deleted is not found, also when a worker has just seen it`() throws {
+        let stack = try Stack(engine: engine)
+        let key = try Stack.key(stack.put(payload))
+        #expect(try stack.lps("rm", key).status == 0)
+        let answer = try stack.get(key, length: payload.count)
+        #expect(answer.status == 404)
+        #expect(answer.text == "blob not found")
+        #expect(answer.headers["cache-control"] == nil)
+        #expect(try stack.put(payload).status == 201, "it can be stored again")
+        #expect(try stack.get(key, length: payload.count).body == payload)
+    }
+
+    @Test(arguments: [Stack.Mode.handover, .plain])
+    func `When the bucket is gone, no payload counts as one that was not stored`(mode: Stack.Mode) throws {
+        let bucket = "gone-\(UUID().uuidString.lowercased())"
+        try engine.createBucket(bucket)
+        let stack = try Stack(mode, engine: engine, bucket: bucket)
+        let key = try Stack.key(stack.put(payload))
+        #expect(try engine.curl("DELETE", "/\(bucket)").status == 204)
+        for _ in 0..<2 {
+            let answer = try stack.get(key, length: payload.count)
+            #expect(answer.status == 503)
+            #expect(answer.headers["retry-after"] == "5")
+            #expect(answer.headers["cache-control"] == nil)
+        }
+        try eventually("health tells") { try stack.request("HEAD", "/v2/health/head").status == 503 }
+    }
+
+    @Test func `Without the locations of the bucket in nginx, a download fails, and does not look like a missing payload`()
+        throws
+    {
+        let stack = try Stack(engine: engine) { $0.replacingOccurrences(of: "include snippets/lps-s3.conf;", with: "") }
+        let key = try Stack.key(stack.put(payload))
+        let answer = try stack.get(key, length: payload.count)
+        #expect(answer.status == 500)
+    }
+
+    @Test func `A process that starts anew leaves no connection to the engine open`() throws {
+        let stack = try Stack(engine: engine)
+        let key = try Stack.key(stack.put(payload))
+        let worker = try #require(stack.workers.first)
+        func connections() throws -> Int {
+            try run("ls", ["-l", "/proc/\(worker.pid)/fd"]).output.split(separator: "\n").count { $0.contains("socket:") }
+        }
+        var before = 0
+        for round in 1...3 {
+            worker.signal(SIGUSR2)
+            try eventually("it serves again") {
+                worker.log.components(separatedBy: "msg=serving").count == round + 2
+            }
+            #expect(try stack.get(key, length: payload.count).status == 200)
+            if round == 1 { before = try connections() }
+        }
+        #expect(try connections() <= before)
+    }
+}
