@@ -37,10 +37,14 @@ import Testing
         try eventually("health tells") { try stack.request("HEAD", "/v2/health/head").status == 503 }
     }
 
-    @Test func `Without the locations of the bucket in nginx, a download fails, and does not look like a missing payload`()
+    @Test
+    func `Without the locations of the bucket in nginx, a download fails, and does not look like a missing payload`()
         throws
     {
-        let stack = try Stack(engine: engine) { $0.replacingOccurrences(of: "include snippets/lps-s3.conf;", with: "") }
+        let stack = try Stack(engine: engine) { conf in
+            conf.replacingOccurrences(of: "include snippets/lps-s3.conf;", with: "")
+                .replacingOccurrences(of: "include lps-s3-http.conf;", with: "")
+        }
         let key = try Stack.key(stack.put(payload))
         let answer = try stack.get(key, length: payload.count)
         #expect(answer.status == 500)
@@ -51,7 +55,9 @@ import Testing
         let key = try Stack.key(stack.put(payload))
         let worker = try #require(stack.workers.first)
         func connections() throws -> Int {
-            try run("ls", ["-l", "/proc/\(worker.pid)/fd"]).output.split(separator: "\n").count { $0.contains("socket:") }
+            try run("ls", ["-l", "/proc/\(worker.pid)/fd"]).output.split(separator: "\n").count {
+                $0.contains("socket:")
+            }
         }
         var before = 0
         for round in 1...3 {

@@ -241,7 +241,8 @@ private func allowedSystemCalls(_ unit: String, isInBucket: Bool = false) throws
     // Some are always allowed.
     var allowed = try expanded("@default")
     for file in ["lps-.service.d/lps.conf", unit] + (isInBucket ? ["s3.conf"] : []) {
-        for line in try Project.text("systemd/\(file)").split(separator: "\n") where line.hasPrefix("SystemCallFilter=") {
+        for line in try Project.text("systemd/\(file)").split(separator: "\n") where line.hasPrefix("SystemCallFilter=")
+        {
             let words = line.dropFirst("SystemCallFilter=".count).split(separator: " ")
             try #require(!line.contains("~"), "a list of what is allowed")
             for word in words { allowed.formUnion(try expanded(word)) }
