@@ -47,7 +47,7 @@ class Engine:
         (folder / "credentials.env").write_text(f"AWS_ACCESS_KEY_ID={KEY_ID}\nAWS_SECRET_ACCESS_KEY={SECRET}\n")
 
     def start(self) -> None:
-        unit = ("systemd-run", "--quiet", "--collect", "--unit=seaweedfs")
+        unit = ("systemd-run", "--quiet", "--collect", "--unit=seaweedfs", "--property=KillSignal=SIGKILL")
         self.machine.run(*unit, "/usr/local/bin/run-s3", "/usr/local/bin/weed", "/srv/seaweedfs", "8333")
         deadline = time.monotonic() + 60
         while self.machine.attempt("curl", "--silent", "--fail", f"{ENDPOINT}/healthz").returncode != 0:
@@ -55,7 +55,7 @@ class Engine:
             time.sleep(0.2)
 
     def kill(self) -> None:
-        self.machine.run("systemctl", "kill", "--signal=SIGKILL", "seaweedfs")
+        self.machine.run("systemctl", "stop", "seaweedfs")
 
     def request(self, method: str, path: str, body: bytes = b"") -> str:
         """A request of another S3 client."""
@@ -80,7 +80,9 @@ def deployed(machine: Machine, engine: Engine) -> Iterator[Service]:
     service = Service(machine)
     service.install()
     service.open_site()
+    before = service.nginx_workers()
     follow(machine, "Deploy it")
+    service.eventually_replaced(before)
     service.eventually_healthy()
     yield service
     machine.run("dpkg", "--purge", "lps")
@@ -158,9 +160,10 @@ def test_an_engine_that_is_away_is_waited_for(machine: Machine, deployed: Servic
     key = deployed.put(CONTENT)
     engine.kill()
     try:
-        assert machine.run(*CURL, "--head", "https://localhost/v2/health/head").startswith("HTTP/2 503")
+        head = (*CURL, "--head", "https://localhost/v2/health/head")
+        wait_until(machine, lambda: machine.run(*head).startswith("HTTP/2 503"))
         machine.run("systemctl", "kill", "--signal=SIGKILL", "lps-worker@*")
-        waiting = machine.start(*CURL, "--fail", "--head", "https://localhost/v2/health/head")
+        waiting = machine.start(*head)
         # Twenty tries of one worker, were there no pause between them.
         time.sleep(12)
     finally:
