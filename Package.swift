@@ -155,7 +155,7 @@ let package = Package(
         .testTarget(
             name: "S3Tests",
             dependencies: ["S3", "TestSupport", .product(name: "Logging", package: "swift-log")],
-            exclude: ["botocore_vectors.json", "botocore_vectors.py", "requirements.txt"]
+            exclude: ["botocore_vectors.json", "botocore_vectors.py"]
         ),
         .testTarget(name: "S3StoreTests", dependencies: ["S3Store", "TestSupport"]),
         .testTarget(name: "WorkerTests", dependencies: ["ByteSize", "lps-worker"]),

@@ -30,14 +30,15 @@ public protocol PayloadStorage: Sendable {
 }
 
 extension PayloadStore: PayloadStorage {
+    /// The store's root, as the operator gave it.
     public var name: String { path }
 
+    /// As ``commit(_:as:)``: syncs and links are not interrupted.
     public func commit(
         _ upload: VerifiedUpload,
         as key: PayloadKey,
         onPiece: () throws -> Void
     ) throws -> CommitOutcome {
-        // Syncs and links are not interrupted.
         try commit(upload, as: key)
     }
 }

@@ -11,6 +11,9 @@ extension S3Store {
     /// Bytes from which on the engine is asked for an object before it is sent one.
     static let worthAsking: UInt64 = 1 << 20
 
+    /// Sends a verified upload to the engine, unless it is there; then it counts from now, if it is older than a day.
+    ///
+    /// - Throws: ``StoreError``, or what `onPiece` throws.
     public func commit(
         _ upload: VerifiedUpload,
         as key: PayloadKey,

@@ -3,6 +3,9 @@ import PayloadStore
 import S3
 
 extension S3Store {
+    /// The payload that is stored under a key; `nil` when the engine has none. What was found lately is not asked for again.
+    ///
+    /// - Throws: ``StoreError``.
     public func open(_ key: PayloadKey) throws(StoreError) -> StoredPayload? {
         if let known = known[key] { return payload(key, known.object, known.size) }
         guard let found = try look(for: key) else { return nil }

@@ -9,6 +9,7 @@ import S3
 /// Uploads are taken in and verified on this machine's disk, and are the engine's before they are answered. Any number of
 /// processes, on any number of machines, may use one bucket at once; nothing is shared between them but the bucket.
 public final class S3Store: PayloadStorage {
+    /// Takes uploads in, on this machine's disk.
     public let uploads: UploadFolder
     let client: S3Client
     let known = ObjectCache()
@@ -46,6 +47,9 @@ public final class S3Store: PayloadStorage {
         }
     }
 
+    /// Makes sure that uploads can be taken in, and that the engine answers, or did two seconds ago.
+    ///
+    /// - Throws: ``StoreError``.
     public func checkHealth() throws(StoreError) {
         try uploads.checkWritable()
         try uploads.checkSpace(for: 0)
