@@ -77,13 +77,22 @@ struct ServiceClient: Sendable {
             // A cache on the way may have a damaged copy, and is to ask for another (RFC 9111 section 5.2.1.4).
             logger?.warning("a download is not its payload, it is asked for again", metadata: ["error": "\(error)"])
             request.headers.append(("Cache-Control", "no-cache"))
-            return try await download(request, reference)
+            do {
+                return try await download(request, reference, giveUpAfter: .zero)
+            } catch let second as LargePayloadCodecError where second.code != .contentMismatch {
+                // That the service is away now says less.
+                throw error
+            }
         }
     }
 
-    private func download(_ request: CodecRequest, _ reference: PayloadReference) async throws -> Data {
+    private func download(
+        _ request: CodecRequest,
+        _ reference: PayloadReference,
+        giveUpAfter: Duration? = nil
+    ) async throws -> Data {
         let key = String(decoding: reference.key, as: UTF8.self)
-        let response = try await send(request, .download, key: key, accepting: [200])
+        let response = try await send(request, .download, key: key, accepting: [200], giveUpAfter: giveUpAfter)
         func mismatch(_ message: String) -> LargePayloadCodecError {
             LargePayloadCodecError(.contentMismatch, .download, message, status: response.status, key: key)
         }

@@ -9,16 +9,25 @@ final class IncomingFile: Sendable {
     let descriptor: Descriptor
     private let folder: Descriptor
     private let logger: Logger
+    private let isNamed: Bool
 
-    init(in folder: Descriptor, logger: Logger) throws(StoreError) {
+    /// - Parameter isNamed: whether it keeps its name as long as it is referred to. Without one, nothing is left of it
+    ///   whatever happens, and it can't be linked.
+    init(in folder: Descriptor, isNamed: Bool = true, logger: Logger) throws(StoreError) {
         let name = Self.uniqueName()
         self.name = name
         self.folder = folder
         self.logger = logger
+        self.isNamed = isNamed
         descriptor = try folder.open(name, O_RDWR | O_CREAT | O_EXCL, mode: 0o600)
+        if !isNamed { removeName() }
     }
 
     deinit {
+        if isNamed { removeName() }
+    }
+
+    private func removeName() {
         do {
             try systemCall("unlink \(StoreLayout.incoming)/\(name)") { unlinkat(folder.rawValue, name, 0) }
         } catch {

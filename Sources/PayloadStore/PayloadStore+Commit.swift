@@ -50,16 +50,21 @@ extension PayloadStore {
     ///
     /// - Parameter limit: the most bytes that the namespace may have then, when the key is new; `nil`: any number.
     func place(_ upload: VerifiedUpload, as key: PayloadKey, limit: UInt64?) throws(StoreError) -> CommitOutcome {
-        do throws(StoreError) {
-            return try placeOnce(upload, as: key, limit)
-        } catch let error where error.errno == .noSuchFileOrDirectory {
-            guard try upload.descriptor.status("upload").links > 0 else {
-                throw StoreError(.uploadGone, error.action, errno: error.errno)
+        for _ in 0..<Self.mostFolderLosses {
+            do throws(StoreError) {
+                return try placeOnce(upload, as: key, limit)
+            } catch let error where error.errno == .noSuchFileOrDirectory {
+                guard try upload.descriptor.status("upload").links > 0 else {
+                    throw StoreError(.uploadGone, error.action, errno: error.errno)
+                }
+                // A folder was deleted since it was opened, as empty ones are: make it anew.
             }
-            // A folder was deleted by hand since it was opened: make it anew, once.
-            return try placeOnce(upload, as: key, limit)
         }
+        return try placeOnce(upload, as: key, limit)
     }
+
+    /// How often one upload may lose a folder to those that remove empty ones at that moment.
+    private static let mostFolderLosses = 8
 
     private func placeOnce(
         _ upload: VerifiedUpload,

@@ -63,6 +63,7 @@ public final class PayloadStore: Sendable {
             setting: "--store",
             descriptor: incoming,
             fileSystem: fileSystem,
+            isLinked: true,
             reserve: reserve,
             logger: logger
         )

@@ -61,7 +61,7 @@ extension UploadFolder {
         from source: (UnsafeMutableRawBufferPointer) throws -> Int,
         limit: UInt64
     ) throws -> Upload {
-        let file = try IncomingFile(in: descriptor, logger: logger)
+        let file = try IncomingFile(in: descriptor, isNamed: isLinked, logger: logger)
         var size: UInt64 = 0
         try Self.readPieces { buffer in
             size > limit ? 0 : try source(buffer)

@@ -66,7 +66,7 @@ extension UploadFolder {
         digest: Digest,
         _ produce: (_ take: (UnsafeRawBufferPointer) throws -> Void) throws -> Void
     ) throws -> VerifiedUpload {
-        let file = try IncomingFile(in: descriptor, logger: logger)
+        let file = try IncomingFile(in: descriptor, isNamed: isLinked, logger: logger)
         var hasher = DigestHasher()
         var received: UInt64 = 0
         try produce { piece in

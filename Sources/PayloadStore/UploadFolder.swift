@@ -16,6 +16,8 @@ public final class UploadFolder: Sendable {
     /// Where uploads may come from: the folder as the operator spells it, and as it is without links; with a slash.
     let spellings: [[UInt8]]
     let descriptor: Descriptor
+    /// Whether what is taken in here is linked into a store.
+    let isLinked: Bool
     let logger: Logger
 
     /// Opens a folder that belongs to no store on disk.
@@ -43,6 +45,7 @@ public final class UploadFolder: Sendable {
             setting: setting,
             descriptor: descriptor,
             fileSystem: FileSystemSpace(descriptor, name),
+            isLinked: false,
             reserve: reserve,
             logger: logger
         )
@@ -58,6 +61,7 @@ public final class UploadFolder: Sendable {
         setting: String,
         descriptor: Descriptor,
         fileSystem: FileSystemSpace,
+        isLinked: Bool,
         reserve: UInt64?,
         logger: Logger
     ) throws(StoreError) {
@@ -65,6 +69,7 @@ public final class UploadFolder: Sendable {
         self.name = name
         self.setting = setting
         self.descriptor = descriptor
+        self.isLinked = isLinked
         self.reserve = reserve ?? min(1 << 30, fileSystem.total / 20)
         self.logger = logger
         spellings = try [path, Self.resolved(path)].map { Array("\($0)/".utf8) }

@@ -43,7 +43,9 @@ public final class S3Store: PayloadStorage {
         do {
             try client.checkBucket(retrying: retrying)
         } catch {
-            throw StoreError(error.mayPass ? .unavailable : .missing, error.description)
+            // A clock is set some time after a boot.
+            let mayPass = error.mayPass || error.code == .clockSkew
+            throw StoreError(mayPass ? .unavailable : .missing, error.description)
         }
     }
 

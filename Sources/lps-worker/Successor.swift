@@ -1,6 +1,7 @@
 import FastCGI
 import Glibc
 import PayloadStore
+import Synchronization
 
 /// The process that goes on in this one's place, with its id and its sockets: the same program, or what an upgrade has
 /// put there.
@@ -16,8 +17,7 @@ enum Successor {
     /// - Returns: why it could not be done; else not at all.
     static func replaceProcess(_ listeners: [Listener], _ store: any ServedStore) -> any Error {
         do {
-            // Libraries have open what is none of the successor's.
-            try closeAllOnExecution()
+            try closeOwnOnExecution()
             for listener in listeners {
                 let descriptor = try listener.keepForSuccessor()
                 if listener.isOwn { setenv(variable, "\(descriptor):\(listener.name)", 1) }
@@ -39,18 +39,34 @@ enum Successor {
         return ExecutionFailure(reason: reason)
     }
 
-    /// Has execve(2) close every descriptor but the three standard ones.
-    private static func closeAllOnExecution() throws(ConfigurationError) {
+    /// Descriptors that this process was started with: whoever started it may mean them to stay open.
+    private static let given = Mutex<Set<Int32>>([])
+
+    /// Remembers what is open now, before anything else is.
+    static func rememberGivenDescriptors() throws(ConfigurationError) {
+        let open = try openDescriptors()
+        given.withLock { $0 = open }
+    }
+
+    /// Has execve(2) close what this process has opened; libraries don't always.
+    private static func closeOwnOnExecution() throws(ConfigurationError) {
+        for descriptor in try openDescriptors().subtracting(given.withLock { $0 }) {
+            // One that another thread has closed since is none.
+            _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC)
+        }
+    }
+
+    private static func openDescriptors() throws(ConfigurationError) -> Set<Int32> {
         guard let folder = opendir("/proc/self/fd") else { throw .system("read /proc/self/fd") }
         defer { closedir(folder) }
+        var found: Set<Int32> = []
         while let entry = readdir(folder) {
             let name = withUnsafePointer(to: &entry.pointee.d_name) {
                 $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
             }
-            guard let descriptor = Int32(name), descriptor > STDERR_FILENO else { continue }
-            // One that another thread has closed since is none.
-            _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC)
+            if let descriptor = Int32(name), descriptor != dirfd(folder) { found.insert(descriptor) }
         }
+        return found
     }
 
     /// Takes what this process's predecessor has bound, once.

@@ -56,6 +56,7 @@ struct Worker {
 
     /// - Throws: an error whose description is one line, when the worker can't start.
     func run(_ signals: Signals) throws {
+        try Successor.rememberGivenDescriptors()
         let predecessor = Successor.handedOverEpoch()
         // First, since its standard error may be what the error log takes the place of.
         let accessLog = try configuration.accessLog.map { path throws(ConfigurationError) in try LogFile(path: path) }

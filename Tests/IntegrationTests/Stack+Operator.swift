@@ -16,7 +16,7 @@ extension Stack {
     func store(_ content: [UInt8], namespace: String = "default", prefix: String? = nil) throws -> String {
         let metadata = prefix.map { TemporalMetadata([(Array("remote-codec/key-prefix".utf8), Array($0.utf8))]) }
         let answer = try put(content, namespace: namespace, metadata: metadata?.json ?? "{}")
-        try #require(answer.status == 201 || answer.status == 200)
+        try #require([200, 201].contains(answer.status), "\(answer.status): \(answer.text)")
         return try Stack.key(answer)
     }
 

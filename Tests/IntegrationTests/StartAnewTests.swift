@@ -139,7 +139,7 @@ import Testing
             worker.signal(SIGUSR2)
             try eventually("it serves") { served(worker) == round }
         }
-        #expect(try descriptors() == before)
+        try eventually("none is left over") { try descriptors() == before }
     }
 
     @Test func `A number of requests that is no number is refused`() throws {

@@ -111,7 +111,7 @@ import Testing
     }
 
     /// The largest resident memory that any of the workers ever had (VmHWM of proc(5)).
-    private final class Peak: @unchecked Sendable {
+    final class Peak: @unchecked Sendable {
         // Guarded by the lock.
         private var largest = 0
         private let lock = NSLock()

@@ -28,13 +28,26 @@ class Service:
             self.machine.run(*certificate.split())
         self.machine.run("ln", "--symbolic", "--force", "../sites-available/lps", "/etc/nginx/sites-enabled/lps")
         self.machine.run("nginx", "-t", "-q")
+        before = self.nginx_workers()
         self.machine.run("systemctl", "reload", "nginx")
+        self.eventually_replaced(before)
 
     def workers(self) -> dict[str, str]:
         """The process of each worker that runs."""
         units = self.machine.run("systemctl", "list-units", "--plain", "--no-legend", "--state=active", "lps-worker@*")
         names = [line.split()[0] for line in units.splitlines()]
         return {name: self.machine.property(name, "MainPID") for name in names}
+
+    def nginx_workers(self) -> set[str]:
+        """nginx's worker processes, those that are shutting down among them."""
+        return set(self.machine.attempt("pgrep", "--full", "nginx: worker process").stdout.split())
+
+    def eventually_replaced(self, nginx_workers: set[str]) -> None:
+        """Waits until a reload has come to its end: HTTP/2 may be cut off by a process that is about to go."""
+        deadline = time.monotonic() + 60
+        while nginx_workers & self.nginx_workers():
+            assert time.monotonic() < deadline, self.machine.journal()
+            time.sleep(0.1)
 
     def put(self, content: bytes) -> str:
         """Uploads through nginx, and gives the key."""

@@ -32,7 +32,7 @@ def follow(machine: Machine, title: str) -> list[str]:
     blocks = [re.sub(r"^   ", "", block, flags=re.MULTILINE) for block in commands(title)]
     script = machine.root / "root/steps"
     script.write_text("set -euo pipefail\n" + "echo '----'\n".join(blocks))
-    return machine.run("bash", "/root/steps").split("----\n")
+    return machine.run("bash", "/root/steps").split("----")
 
 
 class Engine:
@@ -47,7 +47,7 @@ class Engine:
         (folder / "credentials.env").write_text(f"AWS_ACCESS_KEY_ID={KEY_ID}\nAWS_SECRET_ACCESS_KEY={SECRET}\n")
 
     def start(self) -> None:
-        unit = ("systemd-run", "--quiet", "--collect", "--unit=seaweedfs")
+        unit = ("systemd-run", "--quiet", "--collect", "--unit=seaweedfs", "--property=KillSignal=SIGKILL")
         self.machine.run(*unit, "/usr/local/bin/run-s3", "/usr/local/bin/weed", "/srv/seaweedfs", "8333")
         deadline = time.monotonic() + 60
         while self.machine.attempt("curl", "--silent", "--fail", f"{ENDPOINT}/healthz").returncode != 0:
@@ -55,7 +55,7 @@ class Engine:
             time.sleep(0.2)
 
     def kill(self) -> None:
-        self.machine.run("systemctl", "kill", "--signal=SIGKILL", "seaweedfs")
+        self.machine.run("systemctl", "stop", "seaweedfs")
 
     def request(self, method: str, path: str, body: bytes = b"") -> str:
         """A request of another S3 client."""
@@ -80,7 +80,9 @@ def deployed(machine: Machine, engine: Engine) -> Iterator[Service]:
     service = Service(machine)
     service.install()
     service.open_site()
+    before = service.nginx_workers()
     follow(machine, "Deploy it")
+    service.eventually_replaced(before)
     service.eventually_healthy()
     yield service
     machine.run("dpkg", "--purge", "lps")
@@ -140,12 +142,13 @@ def test_the_timers_collect_and_scrub_the_bucket(machine: Machine, deployed: Ser
         machine.run("systemctl", "reset-failed")
         assert key not in lps(machine, "ls")
 
+        # Nothing is old enough to be collected here.
+        unwanted = deployed.put(b"unwanted")
         drop_in.parent.mkdir()
-        drop_in.write_text("[Service]\nExecStart=\nExecStart=/usr/bin/lps gc --older-than 0s --force\n")
+        drop_in.write_text(f"[Service]\nExecStart=\nExecStart=/usr/bin/lps rm {unwanted}\n")
         machine.run("systemctl", "daemon-reload")
-        time.sleep(1.1)
         machine.run("systemctl", "start", "lps-gc.service")
-        assert lps(machine, "ls") == ""
+        assert unwanted not in lps(machine, "ls")
     finally:
         settings.write_text(before)
         shutil.rmtree(drop_in.parent, ignore_errors=True)
@@ -157,9 +160,10 @@ def test_an_engine_that_is_away_is_waited_for(machine: Machine, deployed: Servic
     key = deployed.put(CONTENT)
     engine.kill()
     try:
-        assert machine.run(*CURL, "--head", "https://localhost/v2/health/head").startswith("HTTP/2 503")
+        head = (*CURL, "--head", "https://localhost/v2/health/head")
+        wait_until(machine, lambda: machine.run(*head).startswith("HTTP/2 503"))
         machine.run("systemctl", "kill", "--signal=SIGKILL", "lps-worker@*")
-        waiting = machine.start(*CURL, "--fail", "--head", "https://localhost/v2/health/head")
+        waiting = machine.start(*head)
         # Twenty tries of one worker, were there no pause between them.
         time.sleep(12)
     finally:
@@ -167,7 +171,8 @@ def test_an_engine_that_is_away_is_waited_for(machine: Machine, deployed: Servic
     assert waiting.communicate(timeout=60)[0].startswith("HTTP/2 200")
     deployed.eventually_healthy()
     assert machine.property("lps.socket", "Result") == "success"
-    assert deployed.get(key, len(CONTENT)) == (200, CONTENT)
+    # SeaweedFS lists before it reads.
+    wait_until(machine, lambda: deployed.get(key, len(CONTENT)) == (200, CONTENT))
     wait_until(machine, lambda: set(deployed.workers()) == {"lps-worker@1.service", "lps-worker@2.service"})
 
 

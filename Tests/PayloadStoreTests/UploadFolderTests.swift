@@ -1,4 +1,5 @@
 import Foundation
+import PayloadKey
 import PayloadStore
 import TestSupport
 import Testing
@@ -23,6 +24,15 @@ import Testing
         }
         #expect(try open(folder.path).sweep() == 2)
         #expect(Set(files(below: folder.path)) == ["notes.txt", "layout.jso", "123", "0000000018"])
+    }
+
+    @Test func `What is taken in has no name that a killed process could leave`() throws {
+        let content = Array("hello world".utf8)
+        let upload = try open(folder.path).receive(length: 11, digest: Digest(of: content)) { take in
+            try content.withUnsafeBytes { try take($0) }
+        }
+        #expect(files(below: folder.path).isEmpty)
+        #expect(upload.size == 11)
     }
 
     @Test func `A store on disk is none, nor is a folder that is not there`() throws {

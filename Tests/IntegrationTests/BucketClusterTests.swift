@@ -1,0 +1,71 @@
+import Foundation
+import TestSupport
+import Testing
+
+/// An engine of several machines that keeps each object twice.
+@Suite(.serialized) struct BucketClusterTests {
+    /// What a client without a payload of its own sees.
+    private final class Watch: @unchecked Sendable {
+        // Guarded by the lock.
+        private var seen: [String: Int] = [:]
+        private let lock = NSLock()
+        func add(_ what: String) { lock.withLock { seen[what, default: 0] += 1 } }
+        var counts: [String: Int] { lock.withLock { seen } }
+    }
+
+    @Test func `A volume server that is killed under load loses no payload that was answered, and the service goes on`()
+        throws
+    {
+        let engine = try SeaweedFS(.replicated)
+        let stack = try Stack(workers: 2, engine: engine)
+        let taken = Taken()
+        let (stored, read) = (Counter(), Counter())
+        let unexpected = Watch()
+        let isOver = Counter()
+        let load = Thread {
+            do {
+                try concurrently(6) { index in
+                    while isOver.value == 0 {
+                        if index < 3 {
+                            let payload = randomPayload(Int.random(in: 1..<300_000))
+                            let answer = try stack.put(payload)
+                            if answer.status == 201 {
+                                taken.add(try Stack.key(answer), payload)
+                                stored.add()
+                            } else if answer.status != 503 {
+                                unexpected.add("PUT \(answer.status) \(answer.text)")
+                            }
+                        } else if let (key, payload) = taken.payloads.randomElement() {
+                            let answer = try stack.get(key, length: payload.count, ["Cache-Control": "no-cache"])
+                            if answer.status == 200, answer.body == payload {
+                                read.add()
+                            } else if answer.status != 503 {
+                                unexpected.add("GET \(answer.status), \(answer.body.count) of \(payload.count) bytes")
+                            }
+                        }
+                    }
+                }
+            } catch {
+                unexpected.add("\(error)")
+            }
+            isOver.add()
+        }
+        load.start()
+        try eventually("payloads are stored and read") { stored.value > 40 && read.value > 40 }
+        engine.killVolumeServer(0)
+        let before = (stored: stored.value, read: read.value)
+        try eventually("service goes on") { stored.value > before.stored + 80 && read.value > before.read + 80 }
+        isOver.add()
+        try eventually("the load ends") { isOver.value == 2 }
+        #expect(unexpected.counts.isEmpty)
+
+        let payloads = taken.payloads
+        #expect(payloads.count > 120)
+        for (key, payload) in payloads {
+            let answer = try stack.get(key, length: payload.count, ["Cache-Control": "no-cache"])
+            #expect(answer.status == 200, "\(key): \(answer.text)")
+            let isWhole = answer.body == payload
+            #expect(isWhole, "\(key)")
+        }
+    }
+}

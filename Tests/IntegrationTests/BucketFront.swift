@@ -1,0 +1,144 @@
+import Foundation
+import TestSupport
+
+/// nginx between a stack and its engine: counts what the engine is asked, and may change what it answers.
+final class BucketFront: Sendable {
+    /// A request that was answered.
+    struct Request: Equatable {
+        let method: String
+        let target: String
+        let status: Int
+        /// Bytes of the answer's body.
+        let bytes: Int
+        /// As in the request's header field; `nil` without one.
+        let range: String?
+        let copySource: String?
+    }
+
+    let engine: SeaweedFS
+    /// Host and port.
+    let host: String
+    private let folder: TemporaryFolder
+    private let nginx: ChildProcess
+
+    /// - Parameter directives: what is changed of the answers, in nginx's words.
+    init(_ engine: SeaweedFS, _ directives: String = "") throws {
+        self.engine = engine
+        folder = try TemporaryFolder()
+        let port = try freePort()
+        host = "127.0.0.1:\(port)"
+        let conf = """
+            daemon off;
+            \(geteuid() == 0 ? "user root;" : "")
+            pid \(folder.file("pid"));
+            events { worker_connections 1024; }
+            http {
+                log_format front '$request_method $request_uri $status $body_bytes_sent '
+                                 '$http_range $http_x_amz_copy_source';
+                access_log \(folder.file("access.log")) front;
+                client_max_body_size 0;
+                client_body_temp_path \(folder.file("temp-body"));
+                proxy_temp_path \(folder.file("temp-proxy"));
+                fastcgi_temp_path \(folder.file("temp-fastcgi"));
+                uwsgi_temp_path \(folder.file("temp-uwsgi"));
+                scgi_temp_path \(folder.file("temp-scgi"));
+                upstream engine { server \(engine.host); keepalive 16; }
+                server {
+                    listen \(host);
+                    location / {
+                        proxy_http_version 1.1;
+                        proxy_request_buffering off;
+                        proxy_buffering off;
+                        proxy_set_header Connection "";
+                        proxy_set_header Host $http_host;
+                        \(directives)
+                        proxy_pass http://engine;
+                    }
+                }
+            }
+            """
+        try write(conf.utf8, to: folder.file("nginx.conf"))
+        let arguments = ["-p", folder.path, "-c", folder.file("nginx.conf"), "-e", folder.file("error.log")]
+        nginx = try ChildProcess("nginx", arguments, log: folder.file("nginx.log"))
+        let (nginx, host, log) = (nginx, host, folder.file("access.log"))
+        try eventually("the front listens") {
+            guard nginx.isRunning else { throw NeverHappened(what: "nginx: \(nginx.log)") }
+            // Also one that breaks off has listened (curl(1), EXIT CODES).
+            return try run("curl", ["-s", "-o", "/dev/null", "http://\(host)/"]).status != 7
+        }
+        try eventually("the front logs") { try !contents(of: log).isEmpty }
+        try write([], to: log)
+    }
+
+    deinit {
+        nginx.signal(SIGTERM)
+        nginx.wait()
+    }
+
+    func storeURL(_ bucket: String) -> String {
+        "s3://\(bucket)?endpoint=http://\(host)&region=\(engine.region)&path-style=true"
+    }
+
+    /// The requests that were answered so far; nginx logs each a moment after its end.
+    var requests: [Request] {
+        let log = (try? String(contentsOfFile: folder.file("access.log"), encoding: .utf8)) ?? ""
+        return log.split(separator: "\n").compactMap { line in
+            let words = line.split(separator: " ").map(String.init)
+            guard words.count == 6, let status = Int(words[2]), let bytes = Int(words[3]) else { return nil }
+            func present(_ word: String) -> String? { word == "-" ? nil : word }
+            return Request(
+                method: words[0],
+                target: words[1],
+                status: status,
+                bytes: bytes,
+                range: present(words[4]),
+                copySource: present(words[5])
+            )
+        }
+    }
+
+    /// Downloads of a payload that gave something of it.
+    func downloads(of payload: [UInt8]) -> [Request] {
+        let digest = Stack.digest(payload).dropFirst("sha256:".count)
+        return requests.filter { $0.method == "GET" && $0.status < 300 && $0.target.contains(digest) }
+    }
+}
+
+extension Stack {
+    /// A stack that asks its engine through a front, workers and nginx.
+    convenience init(
+        _ mode: Mode = .handover,
+        through front: BucketFront,
+        options: [String] = [],
+        launcher: [String] = []
+    )
+        throws
+    {
+        let bucket = "payloads/\(UUID().uuidString)"
+        try self.init(
+            mode,
+            options: ["--store", front.storeURL(bucket)] + options,
+            launcher: launcher,
+            engine: front.engine,
+            bucket: bucket,
+            nginx: { $0.replacingOccurrences(of: front.engine.host, with: front.host) }
+        )
+    }
+}
+
+/// A port of the loopback address that is free.
+private func freePort() throws -> UInt16 {
+    let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+    defer { close(descriptor) }
+    var address = sockaddr_in()
+    address.sin_family = sa_family_t(AF_INET)
+    address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
+    var length = socklen_t(MemoryLayout<sockaddr_in>.size)
+    let isBound = withUnsafeMutablePointer(to: &address) {
+        $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+            bind(descriptor, $0, length) == 0 && getsockname(descriptor, $0, &length) == 0
+        }
+    }
+    guard isBound else { throw NeverHappened(what: "a port is free") }
+    return UInt16(bigEndian: address.sin_port)
+}

@@ -1,0 +1,80 @@
+import Foundation
+import TestSupport
+import Testing
+
+/// The engine goes away, and comes back.
+@Suite(.serialized) struct BucketOutageTests {
+    enum Outage: CaseIterable {
+        case stopped, killed, frozen
+
+        func begin(_ engine: SeaweedFS) throws {
+            switch self {
+            case .stopped: engine.stop()
+            case .killed: engine.kill()
+            case .frozen: try engine.freeze()
+            }
+        }
+
+        func end(_ engine: SeaweedFS) throws {
+            if self == .frozen { engine.thaw() } else { try engine.start() }
+        }
+    }
+
+    private func expectUnavailable(_ answer: HTTPAnswer, _ what: String) {
+        #expect(answer.status == 503, "\(what): \(answer.text)")
+        #expect(answer.headers["retry-after"].flatMap { Int($0) } != nil, "\(what): \(answer.headers)")
+    }
+
+    @Test(arguments: zip(Outage.allCases, [Stack.Mode.handover, .plain, .handover]))
+    func `While the engine is away only the cache serves, and all is as before when it is back`(
+        outage: Outage,
+        mode: Stack.Mode
+    ) throws {
+        let engine = try SeaweedFS()
+        let stack = try Stack(mode, options: ["--request-timeout", "5s"], engine: engine)
+        let pids = stack.workers.map(\.pid)
+        let payloads = (0..<3).map { _ in randomPayload(100_000) }
+        let (warm, known) = (try stack.store(payloads[0]), try stack.store(payloads[1]))
+        #expect(try stack.get(warm, length: 100_000).status == 200)
+        // Stored past the worker, which does not know its size.
+        try write(payloads[2], to: stack.folder.file("cold"))
+        let put = try stack.lps("put", stack.folder.file("cold"), "--namespace", "default")
+        #expect(put.status == 0, "\(put.output)")
+        let cold = put.output.trimmingCharacters(in: .newlines)
+        let absent = warm.replacingOccurrences(of: Stack.digest(payloads[0]), with: Stack.digest([1]))
+        let upload = randomPayload(100_000)
+
+        try outage.begin(engine)
+        try concurrently(6) { index in
+            switch index {
+            case 0: expectUnavailable(try stack.put(upload), "an upload")
+            case 1: expectUnavailable(try stack.get(cold, length: 100_000), "a download")
+            case 2: expectUnavailable(try stack.get(known, length: 100_000), "one whose size is known")
+            case 3: expectUnavailable(try stack.get(absent, length: 1), "a payload that there never was")
+            case 4:
+                // A worker remembers for a moment how the engine was.
+                try eventually("health tells") { try stack.request("HEAD", "/v2/health/head").status == 503 }
+            default:
+                let answer = try stack.get(warm, length: 100_000)
+                if mode == .plain { return expectUnavailable(answer, "nginx has no cache") }
+                #expect(answer.status == 200)
+                let isWhole = answer.body == payloads[0]
+                #expect(isWhole)
+            }
+        }
+        try stack.expectNothingIncoming()
+
+        try outage.end(engine)
+        try eventually("health is good again") { try stack.request("HEAD", "/v2/health/head").status == 200 }
+        for (key, payload) in zip([warm, known, cold], payloads) {
+            let isWhole = try stack.get(key, length: 100_000).body == payload
+            #expect(isWhole, "\(key)")
+        }
+        expectError(try stack.get(absent, length: 1), 404, "blob not found", "a payload that there never was")
+        // An engine that was frozen may find the upload in its socket.
+        #expect(try (outage == .frozen ? [200, 201] : [201]).contains(stack.put(upload).status))
+        let isWhole = try stack.get(Stack.key(stack.put(upload)), length: 100_000).body == upload
+        #expect(isWhole)
+        #expect(stack.workers.map(\.pid) == pids)
+    }
+}

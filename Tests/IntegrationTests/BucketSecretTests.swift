@@ -1,0 +1,81 @@
+import Foundation
+import TestSupport
+import Testing
+
+/// What nobody who reads a log, or gets an answer, may learn of the engine's credentials.
+@Suite(.serialized) struct BucketSecretTests {
+    @Test func `No secret and no signature is in a log or in an answer, also when the engine is gone`() throws {
+        let engine = try SeaweedFS()
+        let stack = try Stack(
+            options: [
+                "--log-level", "debug", "--request-timeout", "8s", "--slow-log-after", "1ms", "--access-log", "stderr",
+            ],
+            engine: engine
+        )
+        let payload = randomPayload(5 << 20)
+        var answers = [try stack.put(payload)]
+        let key = try Stack.key(answers[0])
+        for headers in [[:], ["Range": "bytes=1-2"], ["Range": "bytes=99999999-"], ["If-None-Match": "*"]] {
+            answers.append(try stack.get(key, length: payload.count, headers))
+        }
+        answers.append(try stack.get(key, length: 1))
+        let deleted = try stack.store(randomPayload(10))
+        #expect(try stack.lps("rm", deleted).status == 0)
+        answers.append(try stack.get(deleted, length: 10))
+        answers.append(try stack.request("HEAD", "/v2/health/head"))
+        #expect(answers.map(\.status) == [201, 200, 206, 416, 304, 412, 404, 200])
+        let uncached = try stack.store(randomPayload(5 << 20))
+        engine.kill()
+        for headers in [[:], ["Range": "bytes=1-2"]] {
+            answers.append(try stack.get(uncached, length: payload.count, headers))
+        }
+        answers.append(try stack.put(randomPayload(10)))
+        answers.append(try stack.request("HEAD", "/v2/health/head"))
+        #expect(answers.suffix(4).map(\.status) == [503, 503, 503, 503])
+        for answer in answers {
+            let names = answer.headers.keys.filter { $0.hasPrefix("x-") && $0 != "x-request-id" }
+            #expect(names.isEmpty, "\(answer.status)")
+            #expect(answer.headers["server"]?.contains("Seaweed") != true)
+        }
+
+        try eventually("the last request is logged") { stack.accessLog.contains("HEAD /v2/health/head") }
+        let errors = try String(contentsOfFile: stack.folder.file("nginx-error.log"), encoding: .utf8)
+        #expect(errors.contains("connect() failed"))
+        #expect(stack.workerLog.contains("bucket payloads at \(engine.host)"))
+        let texts = [errors, stack.accessLog, stack.workerLog, stack.nginx.log] + answers.map { "\($0.headers)" }
+        for secret in [engine.secretKey, "Signature", "signature", "AWS4-HMAC"] {
+            #expect(!texts.contains { $0.contains(secret) }, "\(secret)")
+        }
+    }
+
+    @Test func `No session token is in a log or in an answer, also when the engine breaks off`() throws {
+        // SeaweedFS refuses each token, so that only the front answers.
+        let page = "<ListBucketResult><IsTruncated>false</IsTruncated></ListBucketResult>"
+        let front = try BucketFront(
+            SeaweedFS.shared,
+            """
+            add_header Last-Modified "Sun, 01 Nov 2026 00:00:00 GMT";
+            if ($args ~ list-type) { return 200 "\(page)"; }
+            if ($request_method = HEAD) { return 200 x; }
+            return 444;
+            """
+        )
+        let token = "lps-test-session-token"
+        let stack = try Stack(
+            through: front,
+            options: ["--log-level", "debug", "--request-timeout", "5s"],
+            launcher: ["env", "AWS_SESSION_TOKEN=\(token)"]
+        )
+        let key = "/blobs/default/common/\(Stack.digest([1]))/\(Stack.digest([]))"
+        let answers = [try stack.get(key, length: 1), try stack.put(randomPayload(10))]
+        #expect(answers.map(\.status) == [503, 503])
+        func errors() throws -> String {
+            try String(contentsOfFile: stack.folder.file("nginx-error.log"), encoding: .utf8)
+        }
+        try eventually("nginx logs it") { try errors().contains("prematurely closed") }
+        try eventually("the last request is logged") { stack.accessLog.contains("PUT /v2/blobs/put") }
+        #expect(stack.workerLog.contains("bucket payloads at \(front.host)"))
+        let texts = [try errors(), stack.accessLog, stack.workerLog] + answers.map { "\($0.headers) \($0.text)" }
+        #expect(!texts.contains { $0.contains(token) })
+    }
+}
