@@ -43,9 +43,9 @@ import Testing
     }
 
     @Test(arguments: Stack.Mode.allCases)
-    func `No worker's memory passes 40 MiB while 16 uploads of 64 MiB and 16 downloads run`(mode: Stack.Mode) throws {
+    func `No worker's memory passes 40 MiB while 16 uploads of 16 MiB and 16 downloads run`(mode: Stack.Mode) throws {
         let stack = try Stack(mode, workers: 2, engine: engine)
-        let size = 64 * Self.mebibyte
+        let size = 16 * Self.mebibyte
         let payload = randomPayload(size)
         let stored = try Stack.key(stack.put(payload))
         let files = try (0..<16).map { index in
