@@ -9,10 +9,7 @@ public struct Digest: Hashable, Sendable {
     public let bytes: [UInt8]
 
     /// The 64 lower-case hex digits, without the algorithm's name.
-    public var hex: String {
-        let digits = Array("0123456789abcdef".utf8)
-        return String(decoding: bytes.flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }, as: UTF8.self)
-    }
+    public var hex: String { hexDigits(bytes) }
 
     /// Computes the digest of bytes that are in memory.
     public init(of content: some Sequence<UInt8>) {

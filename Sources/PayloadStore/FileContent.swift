@@ -34,16 +34,4 @@ struct FileContent: PayloadContent {
     }
 
     func handOver() -> HandOver { .file(name) }
-
-    /// Reads the whole content for its digest.
-    ///
-    /// - Parameter onPiece: called with each piece; what it throws ends the reading.
-    func digest(onPiece: () throws -> Void = {}) throws -> Digest {
-        var hasher = DigestHasher()
-        try read(0..<size) { piece in
-            try onPiece()
-            hasher.update(piece)
-        }
-        return hasher.finalize()
-    }
 }

@@ -17,6 +17,6 @@ extension PayloadStore {
         }
         let status = try file.status(path)
         guard status.isRegular else { throw StoreError(.damaged, "\(path) is not a regular file") }
-        return StoredPayload(size: status.size, FileContent(size: status.size, name: path, descriptor: file))
+        return StoredPayload(FileContent(size: status.size, name: path, descriptor: file))
     }
 }

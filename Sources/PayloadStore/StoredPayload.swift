@@ -2,17 +2,15 @@ import PayloadKey
 
 /// A payload of a store, open for reading. On disk it stays readable while this value lives, also when its key is deleted.
 public struct StoredPayload: Sendable {
-    /// The payload's length in bytes.
-    public let size: UInt64
     private let content: any PayloadContent
 
-    /// - Parameters:
-    ///   - size: bytes.
-    ///   - content: reads it.
-    public init(size: UInt64, _ content: any PayloadContent) {
-        self.size = size
+    /// Makes a payload of what it is read from.
+    public init(_ content: any PayloadContent) {
         self.content = content
     }
+
+    /// The payload's length in bytes.
+    public var size: UInt64 { content.size }
 
     /// How a web server can send the payload by itself.
     ///
@@ -31,12 +29,7 @@ public struct StoredPayload: Sendable {
     /// - Parameter onPiece: called with each piece; what it throws ends the reading.
     /// - Throws: ``StoreError`` with code `damaged` when its digest is another one, or what `onPiece` throws.
     public func check(_ digest: Digest, onPiece: () throws -> Void = {}) throws {
-        var hasher = DigestHasher()
-        try read(0..<size) { piece in
-            try onPiece()
-            hasher.update(piece)
-        }
-        let actual = hasher.finalize()
+        let actual = try content.digest(onPiece: onPiece)
         guard actual == digest else {
             throw StoreError(.damaged, "\(content.name) is damaged: its content has digest \(actual)")
         }
@@ -45,12 +38,28 @@ public struct StoredPayload: Sendable {
 
 /// What a payload is read from.
 public protocol PayloadContent: Sendable {
+    /// Bytes.
+    var size: UInt64 { get }
     /// What it is called in an error.
     var name: String { get }
     /// As ``StoredPayload/read(_:_:)``.
     func read(_ range: Range<UInt64>, _ take: (UnsafeRawBufferPointer) throws -> Void) throws
     /// As ``StoredPayload/handOver()``.
     func handOver() throws(StoreError) -> HandOver
+}
+
+extension PayloadContent {
+    /// Reads the whole content for its digest.
+    ///
+    /// - Parameter onPiece: called with each piece; what it throws ends the reading.
+    func digest(onPiece: () throws -> Void = {}) throws -> Digest {
+        var hasher = DigestHasher()
+        try read(0..<size) { piece in
+            try onPiece()
+            hasher.update(piece)
+        }
+        return hasher.finalize()
+    }
 }
 
 /// What a web server is told, to send a payload by itself.

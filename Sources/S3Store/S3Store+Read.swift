@@ -26,7 +26,7 @@ extension S3Store {
     }
 
     private func payload(_ key: PayloadKey, _ object: [UInt8], _ size: UInt64) -> StoredPayload {
-        StoredPayload(size: size, ObjectContent(store: self, key: key, object: object, size: size))
+        StoredPayload(ObjectContent(store: self, key: key, object: object, size: size))
     }
 }
 

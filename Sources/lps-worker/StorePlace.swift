@@ -26,7 +26,7 @@ struct StorePlace {
         self.text = text
         self.incoming = incoming
         self.environment = environment
-        guard text.utf8.starts(with: "s3:".utf8) else {
+        guard S3Location.isMeant(by: text) else {
             location = nil
             guard incoming == nil else {
                 throw ConfigurationError(

@@ -3,6 +3,7 @@ import Glibc
 import Logging
 import PayloadKey
 import PayloadStore
+import S3
 import S3Store
 
 /// Where the store is: `--store`, or `LPS_STORE`, as for `lps-worker`.
@@ -31,7 +32,7 @@ struct StoreOption: ParsableArguments {
     /// - Throws: a ``ValidationError`` when none is.
     func folder() throws -> String {
         let place = try place()
-        guard !StorePlace.isBucket(place) else {
+        guard !S3Location.isMeant(by: place) else {
             throw ValidationError("store \(place) is a bucket: this command is for a store on a disk")
         }
         return place
@@ -55,7 +56,7 @@ struct StoreOption: ParsableArguments {
     /// Opens a store when it is in a bucket; `nil` when it is on a disk.
     func openBucket() throws -> S3Store? {
         let place = try place()
-        return StorePlace.isBucket(place) ? try StorePlace.openBucket(place) : nil
+        return S3Location.isMeant(by: place) ? try StorePlace.openBucket(place) : nil
     }
 }
 

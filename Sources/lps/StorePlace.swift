@@ -7,11 +7,9 @@ import S3Store
 
 /// How a command opens the store at the place that it is given.
 enum StorePlace {
-    static func isBucket(_ place: String) -> Bool { place.utf8.starts(with: "s3:".utf8) }
-
     /// - Parameter option: what the place was given as, for errors.
     static func open(_ place: String, _ option: String = Self.option) throws -> any OperatedStore {
-        isBucket(place) ? try openBucket(place, option) : try openFolder(place)
+        S3Location.isMeant(by: place) ? try openBucket(place, option) : try openFolder(place)
     }
 
     static let option = "--store (LPS_STORE)"

@@ -6,11 +6,7 @@ import Testing
 @Suite(.serialized) struct BucketAgeTests {
     /// An engine whose objects all look as old as this.
     private func front(hours: Double) throws -> BucketFront {
-        let format = DateFormatter()
-        format.locale = Locale(identifier: "en_US_POSIX")
-        format.timeZone = TimeZone(identifier: "GMT")
-        format.dateFormat = "EEE, dd MMM yyyy HH:mm:ss 'GMT'"
-        let date = format.string(from: Date(timeIntervalSinceNow: -hours * 3600))
+        let date = httpDate(Date(timeIntervalSinceNow: -hours * 3600))
         return try BucketFront(
             SeaweedFS.shared,
             "proxy_hide_header Last-Modified; add_header Last-Modified '\(date)';"

@@ -35,13 +35,9 @@ import Testing
             "<Contents><Key>\(key)</Key><Size>7</Size>"
                 + "<LastModified>\(ISO8601DateFormatter().string(from: time(hoursAgo: hours)))</LastModified></Contents>"
         }
-        let formatter = DateFormatter()
-        formatter.locale = Locale(identifier: "en_US_POSIX")
-        formatter.timeZone = TimeZone(identifier: "GMT")
-        formatter.dateFormat = "EEE, dd MMM yyyy HH:mm:ss 'GMT'"
         let heads = Dictionary(
             uniqueKeysWithValues: found.map { key, hours in
-                (key.digest.hex, "Last-Modified: " + formatter.string(from: time(hoursAgo: hours)))
+                (key.digest.hex, "Last-Modified: " + httpDate(time(hoursAgo: hours)))
             }
         )
         return try ScriptedServer { _, request in

@@ -67,12 +67,8 @@ import Testing
         let server = try engine(Self.old, copy: copied)
         #expect(try commit(store(server)) == .existed)
         #expect(methods(server) == ["PUT", "HEAD", "COPY"])
-        let formatter = DateFormatter()
-        formatter.locale = Locale(identifier: "en_US_POSIX")
-        formatter.timeZone = TimeZone(identifier: "GMT")
-        formatter.dateFormat = "EEE, dd MMM yyyy HH:mm:ss 'GMT'"
         let young = try engine(
-            "Last-Modified: " + formatter.string(from: Date().addingTimeInterval(-23 * 3600)),
+            "Last-Modified: " + httpDate(Date().addingTimeInterval(-23 * 3600)),
             copy: copied
         )
         #expect(try commit(store(young)) == .existed)

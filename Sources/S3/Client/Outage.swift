@@ -5,6 +5,10 @@ import Synchronization
 final class Outage: Sendable {
     /// How many requests may then try whether the engine is back.
     private static let probes = 4
+    /// How long they wait for a connection.
+    static let connectTimeout = Duration.seconds(1)
+    /// How long nothing may come or go then.
+    static let stallTime = Duration.seconds(2)
 
     private struct State {
         /// When the first request failed after the last success.

@@ -21,6 +21,13 @@ extension S3Client {
         _ take: (AnswerHead, UnsafeRawBufferPointer) throws -> Exchange.Reception?
     ) throws(AttemptFailure) -> S3Answer {
         let used = try currentCredentials(request.operation)
+        let limits = try limits(of: request)
+        guard outage.begin() else {
+            let error = failure(.unavailable, request.operation, "the engine has failed for some time", mayPass: true)
+            throw .engine(error, .none)
+        }
+        var isEngineFailing = true
+        defer { outage.end(isFailure: isEngineFailing) }
         let signedAt = now()
         var signed = SignableRequest(
             method: request.method,
@@ -36,13 +43,6 @@ extension S3Client {
             headers: signed.headers,
             body: request.body
         )
-        let limits = try limits(of: request)
-        guard outage.begin() else {
-            let error = failure(.unavailable, request.operation, "the engine has failed for some time", mayPass: true)
-            throw .engine(error, .none)
-        }
-        var isEngineFailing = true
-        defer { outage.end(isFailure: isEngineFailing) }
         let body = BodyBuffer(limit: limit)
         var head = AnswerHead()
         do {
@@ -68,8 +68,8 @@ extension S3Client {
         if let stallTime = request.stallTime { limits.stallTime = max(stallTime, limits.stallTime) }
         if let total = request.total { limits.total = min(total, limits.total ?? total) }
         if outage.isOn {
-            limits.connectTimeout = min(limits.connectTimeout, S3Limits.ofProbe.connectTimeout)
-            limits.stallTime = min(limits.stallTime, S3Limits.ofProbe.stallTime)
+            limits.connectTimeout = min(limits.connectTimeout, Outage.connectTimeout)
+            limits.stallTime = min(limits.stallTime, Outage.stallTime)
         }
         guard let deadline = S3Deadline.current else { return limits }
         let left = ContinuousClock.now.duration(to: deadline)

@@ -16,14 +16,6 @@ public struct S3Limits: Sendable {
     var outageAfter: Duration = .seconds(5)
     /// How long any request may take.
     var total: Duration?
-
-    /// For requests that try whether an engine that was away is back.
-    static let ofProbe: S3Limits = {
-        var limits = S3Limits()
-        limits.connectTimeout = .seconds(1)
-        limits.stallTime = .seconds(2)
-        return limits
-    }()
     /// A file of trusted authorities in place of the environment's.
     var authorities: String?
     /// How many objects a page of a listing may have; `nil`: as the engine likes it.

@@ -1,6 +1,9 @@
 import PayloadKey
 
 extension S3Location {
+    /// Whether a store's place is meant as a bucket, well formed or not, and not as a folder.
+    public static func isMeant(by place: String) -> Bool { place.utf8.starts(with: "s3:".utf8) }
+
     /// Reads `s3://BUCKET[/PREFIX]?NAME=VALUE&…`.
     ///
     /// - Parameter environment: the value of an environment variable. Without `region=`, the region is that of
