@@ -125,13 +125,15 @@ final class Gateway: Sendable {
             // Held back until the first piece is there: whether that can be read, the status has to tell.
             var isHeldBack = true
             do {
-                try produce { piece in
-                    if isHeldBack {
-                        isHeldBack = false
-                        try request.write(text: head)
+                try S3Deadline.$current.withValue(trace.deadline) {
+                    try produce { piece in
+                        if isHeldBack {
+                            isHeldBack = false
+                            try request.write(text: head)
+                        }
+                        trace.onPiece()
+                        try request.write(piece)
                     }
-                    trace.onPiece()
-                    try request.write(piece)
                 }
             } catch  where isHeldBack {
                 throw NothingSent(error: error)

@@ -130,14 +130,13 @@ import Testing
         ]
         return try run(
             Project.binary("lps-worker"),
-            ["--listen", folder.file("lps.sock"), "--store", filledIn(mistake.store)] + mistake.options.map(filledIn)
+            ["--listen", folder.file("\(UUID().uuidString).sock"), "--store", filledIn(mistake.store)] + mistake.options.map(filledIn)
                 + more,
             environment: engine.environment.merging(nobodys) { $1 }.merging(mistake.environment) { $1 }
         )
     }
 
-    @Test(arguments: mistakes)
-    func `A start that can't be ends with one line that names what is wrong, and no secret`(mistake: Mistake) throws {
+    private func expectRefused(_ mistake: Mistake) throws {
         var mistake = mistake
         let front = try mistake.store.contains("FRONT") ? BucketFront(engine, "return 200 'It works';") : nil
         if let front { mistake.store = mistake.store.replacingOccurrences(of: "FRONT", with: "http://\(front.host)") }
@@ -153,6 +152,16 @@ import Testing
                 #expect(!ended.output.contains(secret), "\(ended.output)")
             }
         }
+    }
+
+    @Test(arguments: mistakes.filter { $0.status == 78 })
+    func `A start that can't be ends with one line that names what is wrong, and no secret`(mistake: Mistake) throws {
+        try expectRefused(mistake)
+    }
+
+    @Test func `A start without an engine tries for a while, and ends with one line that names it`() throws {
+        let mistakes = Self.mistakes.filter { $0.status == 1 }
+        try concurrently(mistakes.count) { try expectRefused(mistakes[$0]) }
     }
 
     @Test func `A worker finds its credentials in a shared file's profile`() throws {

@@ -486,13 +486,12 @@ struct JSONPayloads: Codable, Equatable {
         let stack = try Stack(mode, workers: 1)
         let payload = JSONPayload(randomPayload(45 << 20))
         let body = try JSONPayloads([payload]).json
-        let digest = Stack.digest(Array(payload.data.base64EncodedData()))
+        let base64 = Array(payload.data.base64EncodedData())
+        let digest = Stack.digest(base64)
         try concurrently(6) { _ in
             let encoded = try stack.codec("encode", body)
             let decoded = try stack.codec("decode", encoded.body)
-            let data = decoded.body.drop { $0 != UInt8(ascii: ":") }.dropFirst(2)
-            let start = data.lastIndex(of: UInt8(ascii: ":")).map { data.index($0, offsetBy: 2) } ?? data.startIndex
-            #expect(Stack.digest(Array(data[start...].dropLast(4))) == digest)
+            #expect(Stack.digest(decoded.body.dropLast(4).suffix(base64.count)) == digest)
         }
         // As many metadata entries as a request may have, from as many clients as there are threads.
         let entries = (0..<4000).map { #""\#($0)":"""# }.joined(separator: ",")

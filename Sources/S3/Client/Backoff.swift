@@ -14,9 +14,10 @@ struct Backoff {
         window = limits.backoff
     }
 
-    /// Begins anew, after something has come.
+    /// Begins anew, after something has come: for that an ``S3Deadline`` was.
     mutating func restart() {
-        self = Backoff(limits)
+        deadline = .now + limits.retryFor
+        window = limits.backoff
     }
 
     /// How long to wait before the next try; `nil` when there is no time for one.

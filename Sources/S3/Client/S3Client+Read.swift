@@ -2,7 +2,8 @@ extension S3Client {
     /// Streams a part of an object (GetObject). A byte is never given twice: where an answer broke off, the next goes
     /// on.
     ///
-    /// When the object was changed meanwhile (`If-Match`), it ends with ``S3Error/Code/cutOff``.
+    /// When the object was changed meanwhile (`If-Match`), it ends with ``S3Error/Code/cutOff``. An ``S3Deadline`` is for
+    /// the first byte.
     ///
     /// - Parameter take: gets the bytes in order. What it throws ends the transfer, and is thrown.
     /// - Throws: ``S3Error``, or what `take` throws.
@@ -53,8 +54,10 @@ extension S3Client {
             operation: operation,
             method: "GET",
             path: location.path(of: key),
-            headers: [("range", "bytes=\(rest.lowerBound)-\(rest.upperBound - 1)")]
+            headers: [("range", "bytes=\(rest.lowerBound)-\(rest.upperBound - 1)")],
+            isStreamed: true
         )
+        if reading.position > reading.range.lowerBound { request.deadline = nil }
         if let tag = reading.entityTag { request.headers.append(("if-match", tag)) }
         var body: RangeBody?
         let answer: S3Answer

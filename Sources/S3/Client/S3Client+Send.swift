@@ -71,14 +71,18 @@ extension S3Client {
             limits.connectTimeout = min(limits.connectTimeout, Outage.connectTimeout)
             limits.stallTime = min(limits.stallTime, Outage.stallTime)
         }
-        guard let deadline = S3Deadline.current else { return limits }
+        guard let deadline = request.deadline else { return limits }
         let left = ContinuousClock.now.duration(to: deadline)
         guard left > .zero else {
             let error = failure(.unavailable, request.operation, "the time for it is over", mayPass: true)
             throw .engine(error, .none)
         }
-        // Rounded down, none would be no limit.
-        limits.total = max(min(left, limits.total ?? left), .milliseconds(1))
+        if request.isStreamed {
+            limits.stallTime = min(left, limits.stallTime)
+        } else {
+            // Rounded down, none would be no limit.
+            limits.total = max(min(left, limits.total ?? left), .milliseconds(1))
+        }
         return limits
     }
 

@@ -13,4 +13,8 @@ struct S3Request {
     var stallTime: Duration?
     /// How long it may take in all, where the answer is short.
     var total: Duration?
+    /// When whoever waits for it gives up.
+    var deadline = S3Deadline.current
+    /// Whether its answer takes as long as whoever reads it: the deadline is for its begin then.
+    var isStreamed = false
 }

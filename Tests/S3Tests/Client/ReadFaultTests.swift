@@ -58,6 +58,35 @@ struct ReadFaultTests {
         #expect(try read(server, 0..<20, limits: limits) == String(repeating: "x", count: 20))
     }
 
+    @Test func `A content that comes by the deadline of whoever waits is read to its end`() throws {
+        let server = try ScriptedServer { number, _ in
+            number == 0 ? [partial("0-3/4", "ab", length: 4), .close] : [partial("2-3/4", "cd")]
+        }
+        let client = try server.client()
+        let deadline = ContinuousClock.now + .seconds(3)
+        var bytes: [UInt8] = []
+        try S3Deadline.$current.withValue(deadline) {
+            try client.read(key, 0..<4) {
+                bytes += $0
+                ContinuousClock.now.duration(to: deadline).sleep()
+            }
+        }
+        #expect(bytes == Array("abcd".utf8))
+    }
+
+    @Test func `A content of which nothing comes by the deadline is given up`() throws {
+        let server = try ScriptedServer { _, _ in [.stall] }
+        // Without a deadline, the stall would be waited for.
+        var limits = S3Limits()
+        limits.stallTime = .seconds(300)
+        let client = try server.client(limits: limits)
+        let error = try failure {
+            try S3Deadline.$current.withValue(.now + .seconds(1)) { try client.read(key, 0..<4) { _ in } }
+        }
+        #expect(error.code == .unavailable)
+        #expect(server.requests.count == 1)
+    }
+
     @Test func `When the tries end, what failed is a cut answer`() throws {
         let server = try ScriptedServer { _, _ in [partial("0-3/4", "ab", length: 4), .close] }
         let client = try server.client(limits: .impatient)
