@@ -19,12 +19,14 @@ import Testing
         mode: Stack.Mode
     ) throws {
         // Enough for its sixteen threads, and for one request, not for sixteen.
-        let limit = try openFiles(of: Stack(mode).workers[0]) + 32
+        let unlimited = try Stack(mode)
+        let limit = try withExtendedLifetime(unlimited) { try openFiles(of: unlimited.workers[0]) + 32 }
         let stack = try Stack(mode, launcher: ["prlimit", "--nofile=\(limit):\(limit)"])
         let worker = stack.workers[0]
         let before = randomPayload(50_000)
         let key = try stack.store(before)
         let idle = try openFiles(of: worker)
+        try #require(limit > idle + 20)
         let taken = Taken()
         let refused = Counter()
         @Sendable func expectTrueOrRefused(_ answer: HTTPAnswer, _ expected: [Int]) -> Bool {
