@@ -130,7 +130,8 @@ import Testing
         ]
         return try run(
             Project.binary("lps-worker"),
-            ["--listen", folder.file("\(UUID().uuidString).sock"), "--store", filledIn(mistake.store)] + mistake.options.map(filledIn)
+            ["--listen", folder.file("\(UUID().uuidString).sock"), "--store", filledIn(mistake.store)]
+                + mistake.options.map(filledIn)
                 + more,
             environment: engine.environment.merging(nobodys) { $1 }.merging(mistake.environment) { $1 }
         )
