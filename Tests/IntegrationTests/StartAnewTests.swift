@@ -93,7 +93,8 @@ import Testing
         #expect(served(worker) == 1)
         try configure("LPS_MAX_REQUESTS=3")
         try eventually("it starts anew: \(worker.log)") {
-            #expect(try ping(socket).receiveAnswer().contains("pong"))
+            let answer = try ping(socket).receiveAnswer()
+            #expect(answer.contains("pong"))
             return served(worker) > 1
         }
     }
