@@ -48,23 +48,35 @@ final class Gateway: Sendable {
         RequestContext.$requestID.withValue(id) {
             let trace = RequestTrace(id: id, timeout: settings.requestTimeout)
             watch(trace, call, threads[thread])
-            var response = S3Deadline.$current.withValue(trace.deadline) { service.respond(to: call, trace) }
-            do {
-                do {
-                    try write(response, to: request, trace)
-                } catch let failure as NothingSent {
-                    response = service.respond(to: call, failedWith: failure.error, trace)
-                    try write(response, to: request, trace)
-                }
-            } catch {
-                // Where the status line is out, the client must see that the rest is missing.
-                let isGone = error is FastCGIError
-                request.abort(isReading: !isGone)
-                logger.log(level: isGone ? .info : .error, "an answer was cut off", metadata: ["error": "\(error)"])
+            let response = S3Deadline.$current.withValue(trace.deadline) {
+                answer(call, to: request, by: service, trace)
             }
             trace.finish()
             tell(call, trace, status: response.status.code, settings)
         }
+    }
+
+    private func answer(
+        _ call: ServiceRequest,
+        to request: Request,
+        by service: PayloadService,
+        _ trace: RequestTrace
+    ) -> ServiceResponse {
+        var response = service.respond(to: call, trace)
+        do {
+            do {
+                try write(response, to: request, trace)
+            } catch let failure as NothingSent {
+                response = service.respond(to: call, failedWith: failure.error, trace)
+                try write(response, to: request, trace)
+            }
+        } catch {
+            // Where the status line is out, the client must see that the rest is missing.
+            let isGone = error is FastCGIError
+            request.abort(isReading: !isGone)
+            logger.log(level: isGone ? .info : .error, "an answer was cut off", metadata: ["error": "\(error)"])
+        }
+        return response
     }
 
     private func watch(_ trace: RequestTrace, _ call: ServiceRequest, _ thread: ThreadActivity) {
@@ -125,15 +137,13 @@ final class Gateway: Sendable {
             // Held back until the first piece is there: whether that can be read, the status has to tell.
             var isHeldBack = true
             do {
-                try S3Deadline.$current.withValue(trace.deadline) {
-                    try produce { piece in
-                        if isHeldBack {
-                            isHeldBack = false
-                            try request.write(text: head)
-                        }
-                        trace.onPiece()
-                        try request.write(piece)
+                try produce { piece in
+                    if isHeldBack {
+                        isHeldBack = false
+                        try request.write(text: head)
                     }
+                    trace.onPiece()
+                    try request.write(piece)
                 }
             } catch  where isHeldBack {
                 throw NothingSent(error: error)
