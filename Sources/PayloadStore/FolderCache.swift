@@ -9,18 +9,19 @@ import SystemPackage
 /// that the path still leads to the same folder: an open folder's inode number is not given to another, so equal
 /// identity is proof.
 final class FolderCache: Sendable {
-    /// The most folders to hold open: two for each shard of one namespace, and as much again for others; but never more
-    /// than a quarter of the files that this process may have open.
+    /// The most folders to hold open: two for each shard of one namespace, and as much again for others; but never one
+    /// of the files that the rest of the process may have to open, which would wait for it for ever.
     let capacity: Int
     private let root: Descriptor
     /// By the path's bytes: two namespaces may be equal as text.
     private let open: Mutex<[[UInt8]: Folder]> = Mutex([:])
 
-    init(root: Descriptor) {
+    /// - Parameter otherFiles: the most files that the rest of the process has open at once.
+    init(root: Descriptor, otherFiles: Int) {
         self.root = root
         var limit = rlimit()
         let isKnown = getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0
-        capacity = isKnown ? Int(min(1024, limit.rlim_cur / 4)) : 64
+        capacity = isKnown ? min(1024, max(1, Int(clamping: limit.rlim_cur) - otherFiles)) : 64
     }
 
     struct Folder: Sendable {

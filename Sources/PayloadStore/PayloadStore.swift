@@ -33,6 +33,8 @@ public final class PayloadStore: Sendable {
     ///   - path: the store's root.
     ///   - reserve: bytes of free space to keep; `nil` for 1 GiB or 5 % of the file system, whichever is smaller.
     ///   - quota: the most bytes that a namespace's keys may have in all; `nil` for any number.
+    ///   - otherFiles: the most files that this process has open at once; what is left of its limit (getrlimit(2),
+    ///     `RLIMIT_NOFILE`) is for folders that the store holds open.
     ///   - logger: where the store tells of what an operator should know.
     /// - Throws: ``StoreError`` with code `missing`, `unknownFormat`, `notWritable`, `spansFileSystems`,
     ///   `unsupportedFileSystem` or `system`.
@@ -40,6 +42,7 @@ public final class PayloadStore: Sendable {
         path: String,
         reserve: UInt64? = nil,
         quota: @escaping @Sendable (Namespace) -> UInt64? = { _ in nil },
+        otherFiles: Int = 256,
         logger: Logger
     ) throws(StoreError) {
         let path = Self.withoutTrailingSlashes(path)
@@ -67,7 +70,7 @@ public final class PayloadStore: Sendable {
             reserve: reserve,
             logger: logger
         )
-        folders = FolderCache(root: root)
+        folders = FolderCache(root: root, otherFiles: otherFiles)
         try checkFolders()
         do {
             try checkLinking()

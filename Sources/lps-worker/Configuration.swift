@@ -16,6 +16,8 @@ struct Configuration {
     let listen: ListenAddress?
     let access: Listener.Access
     let threads: Int
+    /// The most files that its threads have open at once: a request has at most 16, with the folders that it makes.
+    var mostOpenFiles: Int { threads * 16 + 64 }
     /// Bytes; `nil`: the store's own default.
     let reserve: UInt64?
     /// What the pool's processes share; `nil`: they share nothing, and have no status page.

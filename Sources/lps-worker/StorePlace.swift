@@ -63,13 +63,16 @@ struct StorePlace {
     }
 
     /// Opens the store; a bucket is not asked yet.
+    ///
+    /// - Parameter otherFiles: the most files that the worker has open at once beside the folders of a store on disk.
     func open(
         reserve: UInt64?,
+        otherFiles: Int,
         quota: @escaping @Sendable (Namespace) -> UInt64?,
         _ logger: Logger
     ) throws(StoreError) -> any ServedStore {
         guard let location, let incoming else {
-            return try PayloadStore(path: text, reserve: reserve, quota: quota, logger: logger)
+            return try PayloadStore(path: text, reserve: reserve, quota: quota, otherFiles: otherFiles, logger: logger)
         }
         let uploads = try UploadFolder(path: incoming, reserve: reserve, setting: "--incoming", logger: logger)
         let client = S3Client(location, environment: environment, logger: logger)

@@ -45,10 +45,13 @@ struct Worker {
 
     private static func check(_ configuration: Configuration, _ logger: Logger) throws {
         Self.warn(of: configuration.unknown, logger)
-        try configuration.store.open(reserve: configuration.reserve, quota: { _ in nil }, logger).checkForServing(
-            waits: false,
+        let store = try configuration.store.open(
+            reserve: configuration.reserve,
+            otherFiles: configuration.mostOpenFiles,
+            quota: { _ in nil },
             logger
         )
+        try store.checkForServing(waits: false, logger)
         try LogFile.check(configuration.errorLog)
         try configuration.accessLog.map(LogFile.check)
         if let folder = configuration.runtimeFolder { try StatusServer.check(folder) }
@@ -66,6 +69,7 @@ struct Worker {
         let policy = CurrentPolicy(configuration.settings.policy)
         let store = try configuration.store.open(
             reserve: configuration.reserve,
+            otherFiles: configuration.mostOpenFiles,
             quota: { policy.value[$0].quota },
             logger
         )
@@ -247,8 +251,8 @@ struct Worker {
     private func raiseDescriptorLimit() {
         var limit = rlimit()
         let resource = __rlimit_resource_t(RLIMIT_NOFILE.rawValue)
-        // A request has at most 16 at once, with the folders that it makes; a quarter is for folders that stay open.
-        let needed = rlim_t(configuration.threads * 16 + 64) / 3 * 4
+        // A quarter is for folders that stay open.
+        let needed = rlim_t(configuration.mostOpenFiles) / 3 * 4
         let wanted = max(16384, needed)
         guard getrlimit(resource, &limit) == 0 else { return }
         if limit.rlim_cur < wanted {

@@ -11,7 +11,7 @@ import Testing
     /// A listener on some free port.
     private func bindPort() throws -> (Listener, UInt16) {
         for _ in 0..<50 {
-            let port = UInt16.random(in: 20_000...32_000)
+            let port = UInt16.random(in: 30_000...32_000)
             if let listener = try? Listener(binding: .tcp(host: "127.0.0.1", port: port)) { return (listener, port) }
         }
         throw NeverHappened(what: "a port is free")

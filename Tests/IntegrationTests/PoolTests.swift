@@ -138,7 +138,7 @@ import Testing
     @Test func `A worker listens on host and port`() throws {
         // Another process may take a free port before the worker does: then the next one is tried.
         for _ in 0..<20 {
-            let port = UInt16.random(in: 20_000...32_000)
+            let port = UInt16.random(in: 30_000...32_000)
             let worker = try ChildProcess(
                 Self.worker,
                 ["--store", store, "--listen", "127.0.0.1:\(port)"],

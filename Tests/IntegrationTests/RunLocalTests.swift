@@ -4,12 +4,6 @@ import Testing
 
 /// `make run`, without the building: the script that it starts.
 @Suite(.serialized) struct RunLocalTests {
-    /// Two ports below those that the kernel gives to clients (ip_local_port_range of ip(7)).
-    private static func randomPorts() -> (UInt16, UInt16) {
-        let port = UInt16.random(in: 10_000...16_000) * 2
-        return (port, port + 1)
-    }
-
     private final class Running {
         let folder: TemporaryFolder
         let process: ChildProcess
@@ -19,7 +13,8 @@ import Testing
         init(engine: [String] = [], prepare: (TemporaryFolder) throws -> Void = { _ in }) throws {
             folder = try TemporaryFolder()
             try prepare(folder)
-            (port, tlsPort) = RunLocalTests.randomPorts()
+            let ports = try freePorts(2)
+            (port, tlsPort) = (ports[0], ports[1])
             process = try ChildProcess(
                 "\(Project.root)/nginx/run-local",
                 [
@@ -140,10 +135,10 @@ import Testing
 
     @Test func `A second run in the same folder is refused, and the first goes on`() throws {
         let first = try Running()
-        let (port, tlsPort) = Self.randomPorts()
+        let ports = try freePorts(2)
         let second = try run(
             "\(Project.root)/nginx/run-local",
-            [Project.binaries, first.folder.file("lps"), "\(port)", "\(tlsPort)", "1"]
+            [Project.binaries, first.folder.file("lps"), "\(ports[0])", "\(ports[1])", "1"]
         )
         #expect(second.status == 1)
         #expect(second.output.contains("is in use by another run"))
@@ -210,13 +205,13 @@ import Testing
             #expect(try run("install", ["-m", "0755", Project.binary(name), copies.file(name)]).status == 0)
         }
         #expect(try run("chown", ["nobody", folder.path]).status == 0)
-        let (port, tlsPort) = Self.randomPorts()
+        let ports = try freePorts(2)
         let process = try ChildProcess(
             "setpriv",
             [
                 "--reuid=nobody", "--regid=nogroup", "--clear-groups", copies.file("nginx/run-local"), copies.path,
                 folder.file("lps"),
-                "\(port)", "\(tlsPort)", "1",
+                "\(ports[0])", "\(ports[1])", "1",
             ],
             log: copies.file("log")
         )

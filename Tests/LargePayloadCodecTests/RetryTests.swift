@@ -32,7 +32,7 @@ import Testing
     @Test func `When the time is over, the last failure is thrown`() async throws {
         let away = FakeService { _, _ in throw Broken() }
         let codec = try await LargePayloadCodec(
-            LargePayloadCodec.Options(away) { $0.retries.giveUpAfter = .milliseconds(100) }
+            LargePayloadCodec.Options(away) { $0.retries.giveUpAfter = .seconds(2) }
         )
         let error = await #expect(throws: LargePayloadCodecError.self) { try await codec.encode(payloads: [payload]) }
         #expect(error?.code == .noAnswer)

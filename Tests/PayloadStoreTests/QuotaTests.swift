@@ -218,7 +218,8 @@ import Testing
             #expect(try answer() == .quotaExceeded, "who lives trusts the count")
             withExtendedLifetime(living) {}
         }
-        #expect(try answer() == nil)
+        // A child that another test starts just now has what is open here until it executes its program, locks too.
+        try eventually("nobody is left") { try answer() == nil }
         withExtendedLifetime(folder) {}
     }
 

@@ -200,12 +200,13 @@ import Testing
         #expect(try scrub().flatMap(\.keys).count == 2)
         // As another process has it that counts.
         #expect(truncate(fixture.file("usage/namespaces/other"), 0) == 0)
-        let lock = open(fixture.file("usage/counting/other"), O_RDWR)
+        let lock = open(fixture.file("usage/counting/other"), O_RDWR | O_CLOEXEC)
         #expect(flock(lock, LOCK_EX) == 0)
         try fixture.put(content, namespace: "third")
         let lines = fixture.log.lines.filter { $0.contains("is not healed yet") }
         #expect(lines.count == 1 && lines.allSatisfy { $0.hasPrefix("notice") })
         #expect(try fixture.get(content) == content)
+        flock(lock, LOCK_UN)
         close(lock)
         try fixture.put(content, namespace: "third")
         #expect(try fixture.get(content, namespace: "other", prefix: "p/q") == content)

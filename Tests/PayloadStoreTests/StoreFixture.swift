@@ -15,12 +15,22 @@ final class StoreFixture: Sendable {
     let log: RecordedLog
 
     /// - Parameter quota: the most bytes that a namespace may have.
-    init(reserve: UInt64 = 0, quota: @escaping @Sendable (Namespace) -> UInt64? = { _ in nil }) throws {
+    init(
+        reserve: UInt64 = 0,
+        quota: @escaping @Sendable (Namespace) -> UInt64? = { _ in nil },
+        otherFiles: Int = 256
+    ) throws {
         folder = try TemporaryFolder()
         path = folder.file("store")
         log = RecordedLog()
         try PayloadStore.create(at: path)
-        store = try PayloadStore(path: path, reserve: reserve, quota: quota, logger: log.logger)
+        store = try PayloadStore(
+            path: path,
+            reserve: reserve,
+            quota: quota,
+            otherFiles: otherFiles,
+            logger: log.logger
+        )
     }
 
     /// Puts an upload into `incoming/`, as nginx does.

@@ -189,7 +189,8 @@ import Testing
         try write(written("AKI1").utf8, to: aws.credentialsFile)
         let source = aws.source()
         #expect(try source.credentials().accessKey == "AKI1")
-        try write(written("AKI2").utf8, to: aws.credentialsFile)
+        // Longer: a kernel's clock of files may not have ticked.
+        try write((written("AKI2") + "\n").utf8, to: aws.credentialsFile)
         aws.pass(1)
         #expect(try source.credentials().accessKey == "AKI2")
         // Another one in its place, and a file that was not there.

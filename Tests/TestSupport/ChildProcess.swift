@@ -30,6 +30,8 @@ package final class ChildProcess: @unchecked Sendable {
         }
         posix_spawn_file_actions_addopen(&actions, 1, log, O_WRONLY | O_CREAT | O_APPEND, 0o644)
         posix_spawn_file_actions_adddup2(&actions, 1, 2)
+        // Or it would hold on to what other tests have open just now: a lock stays taken, a connection never ends.
+        _ = addCloseFrom(&actions, 3)
 
         var attributes = posix_spawnattr_t()
         posix_spawnattr_init(&attributes)
@@ -120,6 +122,10 @@ package final class ChildProcess: @unchecked Sendable {
         }
     }
 }
+
+/// posix_spawn_file_actions_addclosefrom_np(3), which Swift's Glibc module leaves out.
+@_silgen_name("posix_spawn_file_actions_addclosefrom_np")
+private func addCloseFrom(_ actions: UnsafeMutablePointer<posix_spawn_file_actions_t>, _ first: Int32) -> Int32
 
 /// Runs a program to its end: the exit status, and what it wrote.
 package func run(

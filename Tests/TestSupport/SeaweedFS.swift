@@ -196,8 +196,12 @@ package final class SeaweedFS: @unchecked Sendable {
     // MARK: Buckets and objects, past the service
 
     package func createBucket(_ name: String) throws {
-        let made = try curl("PUT", "/\(name)")
-        guard made.status == 200 else { throw NeverHappened(what: "bucket \(name) is made: \(made)") }
+        var made: (status: Int, body: [UInt8]) = (0, [])
+        // An engine that has just started may fail; 409: a try that failed has made it.
+        try eventually("bucket \(name) is made: \(made)") {
+            made = try curl("PUT", "/\(name)")
+            return made.status == 200 || made.status == 409
+        }
     }
 
     /// A signed request of curl's own, whose path is on the wire as given.
@@ -217,33 +221,5 @@ package final class SeaweedFS: @unchecked Sendable {
         ).output
         guard let status = Int(output) else { throw NeverHappened(what: "\(method) \(path): \(output)") }
         return (status, (try? contents(of: body)) ?? [])
-    }
-}
-
-/// Ports of the loopback address that are free, as are those above them by 10000. They are below those that
-/// the kernel gives to clients (ip_local_port_range of ip(7)), and not held: another process may take one meanwhile.
-private func freePorts(_ count: Int) throws -> [UInt16] {
-    var free: Set<UInt16> = []
-    for port in (UInt16(10_000)..<22_000).shuffled() where free.count < count {
-        if isFree(port), isFree(port + 10_000) { free.insert(port) }
-    }
-    guard free.count == count else { throw NeverHappened(what: "\(count) ports are free") }
-    return Array(free)
-}
-
-private func isFree(_ port: UInt16) -> Bool {
-    let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-    defer { close(descriptor) }
-    // As servers bind: connections that are closing do not count.
-    var reuse: Int32 = 1
-    setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &reuse, socklen_t(MemoryLayout<Int32>.size))
-    var address = sockaddr_in()
-    address.sin_family = sa_family_t(AF_INET)
-    address.sin_port = port.bigEndian
-    address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
-    return withUnsafePointer(to: &address) {
-        $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-            bind(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size)) == 0
-        }
     }
 }

@@ -50,12 +50,12 @@ struct FaultTests {
     @Test func `When the time for it has passed, what failed is said`() throws {
         let server = try ScriptedServer(.error(503, "SlowDown"))
         var limits = S3Limits.quick
-        limits.retryFor = .milliseconds(300)
+        limits.retryFor = .seconds(2)
         let log = RecordedLog()
         let client = try server.client(limits: limits, log: log)
         let begin = ContinuousClock.now
         let error = try failure { try client.put(key, [1]) }
-        #expect(begin.duration(to: .now) > .milliseconds(200))
+        #expect(begin.duration(to: .now) > .seconds(1))
         #expect(error.code == .unavailable)
         #expect(error.mayPass)
         #expect(
@@ -151,12 +151,14 @@ struct FaultTests {
         // Without a deadline, the stall would be waited for.
         var limits = S3Limits()
         limits.stallTime = .seconds(300)
+        // Longer than what is left after the first try.
+        limits.backoff = .seconds(60)
         let client = try server.client(limits: limits)
         let error = try failure {
-            try S3Deadline.$current.withValue(.now + .milliseconds(300)) { try client.checkBucket(retrying: true) }
+            try S3Deadline.$current.withValue(.now + .seconds(2)) { try client.checkBucket(retrying: true) }
         }
         #expect(error.code == .unavailable)
-        #expect(server.requests.count == 1)
+        try eventually("the request has come") { server.requests.count == 1 }
         let late = try failure {
             try S3Deadline.$current.withValue(.now) { try client.checkBucket(retrying: true) }
         }

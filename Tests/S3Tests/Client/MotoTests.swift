@@ -12,11 +12,11 @@ struct MotoTests {
             "LPS_MOTO names moto_server; 'make test' installs it"
         )
         let folder = try TemporaryFolder()
-        let (listener, port) = try listenOnLoopback()
-        close(listener)
+        let port = try freePort()
         let moto = try ChildProcess(binary, ["-H", "127.0.0.1", "-p", "\(port)"], log: folder.file("log"))
-        try eventually("moto makes a bucket: \(moto.log)") {
-            try run("curl", ["-sf", "-X", "PUT", "http://127.0.0.1:\(port)/payloads"]).status == 0
+        try eventually("moto makes a bucket: \(moto.log)", within: 300) {
+            guard moto.isRunning else { throw NeverHappened(what: "moto: \(moto.log)") }
+            return try run("curl", ["-sf", "-X", "PUT", "http://127.0.0.1:\(port)/payloads"]).status == 0
         }
         var limits = S3Limits.quick
         limits.pageSize = 2

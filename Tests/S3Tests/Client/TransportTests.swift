@@ -23,8 +23,7 @@ struct TransportTests {
                 + ["-out", certificate]
         )
         #expect(made.status == 0, "\(made.output)")
-        let (listener, port) = try listenOnLoopback()
-        close(listener)
+        let port = try freePort()
         let server = try ChildProcess(
             "openssl",
             ["s_server", "-quiet", "-www", "-accept", "127.0.0.1:\(port)", "-cert", certificate, "-key", key],
