@@ -57,7 +57,7 @@ import Testing
             }
         }
         #expect(victim.process.isRunning)
-        try eventually("nothing stays open") { victim.openFiles.count == openFiles }
+        try eventually("nothing stays open") { victim.openFiles.count <= openFiles }
         try victim.stack.expectOnlySweepableIncoming()
         print("\(operation): \(tried) faults, \(refused) refused")
         #expect(tried >= 20 && refused >= 8, "\(tried) faults, \(refused) refused")

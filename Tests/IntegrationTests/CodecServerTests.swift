@@ -405,12 +405,12 @@ struct JSONPayloads: Codable, Equatable {
         let body = try JSONPayloads([JSONPayload(randomPayload(20 << 20))]).json
         var wasBusy = false
         // Until the worker that is killed was the one that had the request.
-        for _ in 0..<40 where !wasBusy {
+        for round in UInt32(0)..<40 where !wasBusy {
             let worker = stack.workers[0]
             try stack.startWorkers(1)
             try concurrently(2) { index in
                 guard index == 0 else {
-                    usleep(.random(in: 20_000...150_000))
+                    usleep(.random(in: 20_000...150_000 + round * 25_000))
                     stack.stop(worker, SIGKILL)
                     return
                 }

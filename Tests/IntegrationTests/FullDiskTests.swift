@@ -224,7 +224,8 @@ struct FullDiskTests {
         #expect(rename("\(stack.store)/moved", "\(stack.store)/incoming") == 0)
 
         let key = try stack.store(helloWorld)
-        try disk.remount("ro")
+        // What nginx still has open for writing prevents it.
+        try eventually("the disk can't be written to") { (try? disk.remount("ro")) != nil }
         expectError(try stack.put(randomPayload(1000)), 500, nil, "read-only")
         #expect(try stack.get(key, length: helloWorld.count).body == helloWorld)
         try disk.remount("rw")

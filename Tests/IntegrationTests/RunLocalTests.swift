@@ -77,7 +77,7 @@ import Testing
         #expect(try running.isHealthy("http://127.0.0.1:\(running.port)"))
         #expect(try running.isHealthy("https://127.0.0.1:\(running.tlsPort)"))
         try storeAndFetch(running)
-        #expect(try running.processes("lps-worker").count == 2)
+        try eventually("two workers run") { try running.processes("lps-worker").count == 2 }
         running.process.signal(signal)
         #expect(running.process.wait() == 0)
         for name in ["nginx", "lps-worker", "multiwatch"] {

@@ -76,12 +76,15 @@ package final class ChildProcess: @unchecked Sendable {
         lock.withLock { if ended == nil { kill(pid, signal) } }
     }
 
-    /// Stops the process (SIGSTOP), and waits until it stands still.
+    /// Stops the process (SIGSTOP), and waits until all its threads stand still.
     package func freeze() throws {
         signal(SIGSTOP)
+        let tasks = "/proc/\(pid)/task"
         try eventually("process \(pid) stands still") {
-            let stat = try String(contentsOfFile: "/proc/\(pid)/stat", encoding: .utf8)
-            return stat.components(separatedBy: ") ").last?.first == "T"
+            try FileManager.default.contentsOfDirectory(atPath: tasks).allSatisfy {
+                let stat = try String(contentsOfFile: "\(tasks)/\($0)/stat", encoding: .utf8)
+                return stat.components(separatedBy: ") ").last?.first == "T"
+            }
         }
     }
 

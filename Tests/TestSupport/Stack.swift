@@ -267,7 +267,8 @@ package final class Stack: @unchecked Sendable {
     /// How many connections wait in the workers' socket until one takes them.
     package var waiting: Int {
         // One that nobody has accepted has the listening socket's path and the state SS_CONNECTING (proc(5),
-        // net/unix/af_unix.c). The file is read line by line: Foundation takes its first page for the whole.
+        // net/unix/af_unix.c). The file is read line by line: Foundation takes its first page for the whole. While sockets
+        // come and go, a line may be read twice, or not at all.
         guard let file = fopen("/proc/net/unix", "r") else { return 0 }
         defer { fclose(file) }
         var (line, capacity) = (UnsafeMutablePointer<CChar>?.none, 0)
@@ -278,6 +279,18 @@ package final class Stack: @unchecked Sendable {
             if fields.last == workerSocket[...], fields.dropFirst(5).first == "02" { count += 1 }
         }
         return count
+    }
+
+    /// The files of nginx's cache, when there are so many: nginx names one some time after its answer.
+    package func cacheEntries(_ count: Int) throws -> [String] {
+        let cache = folder.file("cache")
+        var entries: [String] = []
+        try eventually("\(count) payloads are cached: \(entries)") {
+            // While one is written, its name has a number behind a dot.
+            entries = files(below: cache).filter { !$0.contains(".") }
+            return entries.count == count
+        }
+        return entries.map { "\(cache)/\($0)" }
     }
 
     package var workerLog: String { workers.map(\.log).joined() }

@@ -85,6 +85,7 @@ import Testing
             chmod("\(stack.store)/\(path)", 0o640)
             #expect(truncate("\(stack.store)/\(path)", 0) == 0)
         }
+        try stack.expectNothingIncoming()
         let recorder = try DiskRecorder(stack.store, in: folder)
         recorder.allowDamage(of: Digest(of: old))
         try recorder.attached(to: processes(stack)) { [try put(old, "a", stack)] }

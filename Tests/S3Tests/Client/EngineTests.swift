@@ -290,9 +290,9 @@ import Testing
         var (count, isZero) = (UInt64(0), true)
         try client.read(key, 0..<size) { piece in
             count += UInt64(piece.count)
-            isZero =
-                isZero && piece.count > 0 && piece[0] == 0
-                && memcmp(piece.baseAddress!, piece.baseAddress! + 1, piece.count - 1) == 0
+            guard let first = piece.baseAddress, piece[0] == 0, memcmp(first, first + 1, piece.count - 1) == 0 else {
+                return isZero = false
+            }
         }
         #expect(count == size)
         #expect(isZero)

@@ -26,7 +26,7 @@ struct UploadFaultTests {
     @Test func `While the engine fails for long, few requests wait for it, and none is sent again`() throws {
         let server = try ScriptedServer { _, _ in [.wait(500), .error(503, "SlowDown")] }
         var limits = S3Limits.quick
-        limits.retryFor = .seconds(2)
+        limits.retryFor = .seconds(4)
         limits.outageAfter = .seconds(1)
         let client = try server.client(limits: limits)
         // All fail for longer than it takes to call it an outage.
