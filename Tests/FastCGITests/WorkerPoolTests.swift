@@ -8,17 +8,9 @@ import Testing
 @Suite struct WorkerPoolTests {
     private static let quiet = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
 
-    /// A listener on some free port.
-    private func bindPort() throws -> (Listener, UInt16) {
-        for _ in 0..<50 {
-            let port = UInt16.random(in: 30_000...32_000)
-            if let listener = try? Listener(binding: .tcp(host: "127.0.0.1", port: port)) { return (listener, port) }
-        }
-        throw NeverHappened(what: "a port is free")
-    }
-
     @Test func `A pool on a port stops while clients go on connecting`() throws {
-        let (listener, port) = try bindPort()
+        let port = try freePort()
+        let listener = try Listener(binding: .tcp(host: "127.0.0.1", port: port))
         let served = Counter()
         let pool = try WorkerPool(listeners: [listener], threads: 2, logger: Self.quiet) { _, _ in
             usleep(2000)

@@ -27,7 +27,13 @@ import Testing
         _ victim: Victim
     ) throws {
         let folder = victim.stack.folder
-        let openFiles = victim.openFiles.count
+        var openFiles = victim.openFiles.count
+        try eventually("what was answered is closed") {
+            usleep(100_000)
+            let last = openFiles
+            openFiles = victim.openFiles.count
+            return openFiles == last
+        }
         let trace = Tracer(folder, nil)
         let first = try body()
         let traced = try trace.attached(to: victim.process) {
@@ -57,7 +63,7 @@ import Testing
             }
         }
         #expect(victim.process.isRunning)
-        try eventually("nothing stays open") { victim.openFiles.count <= openFiles }
+        try eventually("nothing stays open") { victim.openFiles.count == openFiles }
         try victim.stack.expectOnlySweepableIncoming()
         print("\(operation): \(tried) faults, \(refused) refused")
         #expect(tried >= 20 && refused >= 8, "\(tried) faults, \(refused) refused")

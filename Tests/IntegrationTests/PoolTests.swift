@@ -136,23 +136,20 @@ import Testing
     }
 
     @Test func `A worker listens on host and port`() throws {
-        // Another process may take a free port before the worker does: then the next one is tried.
-        for _ in 0..<20 {
-            let port = UInt16.random(in: 30_000...32_000)
-            let worker = try ChildProcess(
-                Self.worker,
-                ["--store", store, "--listen", "127.0.0.1:\(port)"],
-                log: folder.file("log-\(port)")
-            )
-            try eventually("the worker serves or ends") { worker.log.contains("msg=serving") || !worker.isRunning }
-            guard worker.isRunning else { continue }
-            let nginx = try run("curl", ["-sS", "--max-time", "5", "http://127.0.0.1:\(port)/"])
-            #expect(nginx.status != 0, "it speaks FastCGI, not HTTP")
-            worker.signal(SIGTERM)
-            #expect(worker.wait() == 0)
-            return
+        let port = try freePort()
+        let worker = try ChildProcess(
+            Self.worker,
+            ["--store", store, "--listen", "127.0.0.1:\(port)"],
+            log: folder.file("log")
+        )
+        try eventually("the worker serves: \(worker.log)") {
+            guard worker.isRunning else { throw NeverHappened(what: "the worker ended: \(worker.log)") }
+            return worker.log.contains("msg=serving")
         }
-        Issue.record("no free port found")
+        let nginx = try run("curl", ["-sS", "--max-time", "5", "http://127.0.0.1:\(port)/"])
+        #expect(nginx.status != 0, "it speaks FastCGI, not HTTP")
+        worker.signal(SIGTERM)
+        #expect(worker.wait() == 0)
     }
 
     @Test func `spawn-fcgi and multiwatch run a pool on descriptor 0`() throws {

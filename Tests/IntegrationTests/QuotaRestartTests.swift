@@ -48,9 +48,11 @@ import Testing
     private func serves(_ worker: ChildProcess, times: Int) throws {
         try eventually("it serves for the \(times)th time: \(worker.log)") {
             guard worker.isRunning else { throw NeverHappened(what: "it ended: \(worker.log)") }
-            return worker.log.components(separatedBy: "msg=serving").count - 1 >= times
+            return starts(worker) >= times
         }
     }
+
+    private func starts(_ worker: ChildProcess) -> Int { worker.log.components(separatedBy: "msg=serving").count - 1 }
 
     @Test func `Workers that are restarted one after the other count nothing anew`() throws {
         let stack = try stack()
@@ -88,7 +90,7 @@ import Testing
             let status = try stack.put(randomPayload(100), namespace: "ns").status
             #expect(status == 201)
             stored += 100
-            return stack.workers[0].log.components(separatedBy: "msg=serving").count > 5
+            return starts(stack.workers[0]) >= 5
         }
         #expect(try self.epoch(stack) == epoch)
         #expect(try used(stack) == stored)

@@ -61,13 +61,15 @@ import Testing
         }
     }
 
+    /// A worker's thread takes the page over a moment after the worker serves.
+    private func serving(_ stack: Stack) throws -> Stack {
+        try eventually("the page is served") { try stack.request("GET", "/lps/status").status == 200 }
+        return stack
+    }
+
     private func page(_ stack: Stack, _ query: String = "") throws -> String {
-        var answer = try stack.request("GET", "/lps/status\(query)")
-        // One of the workers' threads takes it over, a moment after they serve, or after another process went.
-        try eventually("the page is served: \(answer.status)") {
-            if answer.status != 200 { answer = try stack.request("GET", "/lps/status\(query)") }
-            return answer.status == 200
-        }
+        let answer = try stack.request("GET", "/lps/status\(query)")
+        #expect(answer.status == 200)
         return String(decoding: answer.body, as: UTF8.self)
     }
 
@@ -80,7 +82,7 @@ import Testing
     // MARK: Counting
 
     @Test func `The counters equal what a load run over three processes did, one of which was killed`() throws {
-        let stack = try Stack(workers: 3, options: ["--threads", "4"])
+        let stack = try serving(Stack(workers: 3, options: ["--threads", "4"]))
         let payloads = (0..<20).map { _ in randomPayload(10_000) }
         @Sendable func load() throws {
             try concurrently(8) { client in
@@ -156,7 +158,7 @@ import Testing
     }
 
     @Test func `What was counted outlives every process of the pool`() throws {
-        let stack = try Stack(workers: 2)
+        let stack = try serving(Stack(workers: 2))
         #expect(try stack.put([1, 2, 3]).status == 201)
         for worker in stack.workers { stack.stop(worker, SIGKILL) }
         try stack.startWorkers(1)
@@ -169,7 +171,7 @@ import Testing
     // MARK: Answering
 
     @Test func `The page answers when every thread is busy, and says what each is doing`() throws {
-        let stack = try Stack(.plain, workers: 2, options: ["--threads", "2"])
+        let stack = try serving(Stack(.plain, workers: 2, options: ["--threads", "2"]))
         let payload = randomPayload(1000)
         let digest = Stack.digest(payload)
         let uploads = try (0..<4).map { number in
@@ -210,22 +212,21 @@ import Testing
     }
 
     @Test func `When the process that serves the page is gone, the next one does, however it went`() throws {
-        let stack = try Stack(workers: 3)
+        let stack = try serving(Stack(workers: 3))
         for signal in [SIGKILL, SIGTERM] {
             var leader: ChildProcess?
             try eventually("one tells that it serves it") {
                 leader = stack.workers.first { $0.log.contains("serving the pool's status page") }
                 return leader != nil
             }
-            guard let leader else { return }
-            stack.stop(leader, signal)
+            stack.stop(try #require(leader), signal)
             try eventually("another process serves it") { try stack.request("GET", "/lps/status").status == 200 }
         }
         #expect(try status(stack).processes.count == 1)
     }
 
     @Test func `The plain page has a line for each figure`() throws {
-        let stack = try Stack()
+        let stack = try serving(Stack())
         #expect(try stack.put([1]).status == 201)
         // The thread is idle a moment after its answer.
         try eventually("it is idle") { try self.status(stack).threadsBusy == 0 }
@@ -243,7 +244,7 @@ import Testing
     }
 
     @Test func `The store is measured, and what was deleted is not counted the next time`() throws {
-        let stack = try Stack(options: ["--measure-interval", "1s"])
+        let stack = try serving(Stack(options: ["--measure-interval", "1s"]))
         let payload = randomPayload(100_000)
         let key = try Stack.key(stack.put(payload))
         try eventually("it is measured") { try status(stack).store.objects == 1 }
@@ -261,12 +262,14 @@ import Testing
             #expect(block.contains("allow 127.0.0.1;\n    allow ::1;\n    deny all;"))
         }
         // The same file, for a client that nginx sees come from elsewhere.
-        let stack = try Stack(nginx: { text in
-            text.replacingOccurrences(
-                of: "server {\n        listen unix:",
-                with: "set_real_ip_from unix:;\n    real_ip_header X-Real-IP;\n    server {\n        listen unix:"
-            )
-        })
+        let stack = try serving(
+            Stack(nginx: { text in
+                text.replacingOccurrences(
+                    of: "server {\n        listen unix:",
+                    with: "set_real_ip_from unix:;\n    real_ip_header X-Real-IP;\n    server {\n        listen unix:"
+                )
+            })
+        )
         for location in ["/lps/status", "/lps/ping"] {
             #expect(try stack.request("GET", location, ["X-Real-IP": "203.0.113.7"]).status == 403)
             #expect(try stack.request("GET", location, ["X-Real-IP": "::1"]).status == 200)
@@ -274,7 +277,7 @@ import Testing
     }
 
     @Test func `A ping is answered by the pool`() throws {
-        let stack = try Stack()
+        let stack = try serving(Stack())
         let answer = try stack.request("GET", "/lps/ping")
         #expect(answer.status == 200)
         #expect(String(decoding: answer.body, as: UTF8.self) == "pong\n")

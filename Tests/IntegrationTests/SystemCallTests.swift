@@ -87,7 +87,7 @@ import Testing
         func eventuallyStarted(_ count: Int) throws {
             try eventually("start \(count): \(worker.log)") {
                 guard worker.isRunning else { throw NeverHappened(what: "the worker ended: \(worker.log)") }
-                return starts() >= count
+                return starts() == count
             }
         }
         try eventuallyStarted(1)

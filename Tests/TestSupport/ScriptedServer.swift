@@ -58,10 +58,7 @@ package final class ScriptedServer: @unchecked Sendable {
         Thread { [weak self] in
             while true {
                 let connection = accept(listener, nil, nil)
-                guard connection >= 0, let server = self else {
-                    close(listener)
-                    return
-                }
+                guard connection >= 0, let server = self else { return }
                 server.lock.withLock {
                     server.connections += 1
                     _ = server.open.insert(connection)

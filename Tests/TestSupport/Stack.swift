@@ -282,6 +282,7 @@ package final class Stack: @unchecked Sendable {
     }
 
     /// The files of nginx's cache, when there are so many: nginx names one some time after its answer.
+    @discardableResult
     package func cacheEntries(_ count: Int) throws -> [String] {
         let cache = folder.file("cache")
         var entries: [String] = []
