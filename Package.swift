@@ -1,8 +1,8 @@
 // swift-tools-version: 6.2
 import PackageDescription
 
-// Dependencies point one way: C modules → FastCGI binding; PayloadKey → PayloadStore → PayloadService → executables;
-// PayloadKey → LargePayloadCodec, the client library, which alone has an HTTP client.
+// Dependencies point one way: C modules → System → Storage, the contract of every store → DiskStore and S3Store →
+// executables; Storage → PayloadService. PayloadKey → LargePayloadCodec, the client library, which alone has an HTTP client.
 let package = Package(
     name: "large-payload-service",
     products: [
@@ -28,7 +28,7 @@ let package = Package(
         .target(
             name: "FastCGI",
             dependencies: [
-                "CFastCGI", "CLinux", "SystemCalls",
+                "CFastCGI", "CLinux", "System",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "SystemPackage", package: "swift-system"),
             ]
@@ -38,9 +38,17 @@ let package = Package(
             dependencies: [.product(name: "Crypto", package: "swift-crypto")]
         ),
         .target(
-            name: "PayloadStore",
+            name: "Storage",
             dependencies: [
-                "CLinux", "PayloadKey", "SystemCalls",
+                "PayloadKey", "System",
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "SystemPackage", package: "swift-system"),
+            ]
+        ),
+        .target(
+            name: "DiskStore",
+            dependencies: [
+                "PayloadKey", "Storage", "System",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "SystemPackage", package: "swift-system"),
             ]
@@ -48,13 +56,13 @@ let package = Package(
         .target(
             name: "S3Store",
             dependencies: [
-                "PayloadKey", "PayloadStore", "S3", .product(name: "Logging", package: "swift-log"),
+                "PayloadKey", "Storage", "S3", .product(name: "Logging", package: "swift-log"),
                 .product(name: "SystemPackage", package: "swift-system"),
             ]
         ),
         .target(
             name: "PayloadService",
-            dependencies: ["PayloadKey", "PayloadStore", .product(name: "Logging", package: "swift-log")]
+            dependencies: ["PayloadKey", "Storage", .product(name: "Logging", package: "swift-log")]
         ),
         .target(
             name: "LargePayloadCodec",
@@ -70,36 +78,37 @@ let package = Package(
         .target(name: "ByteSize"),
         .target(
             name: "EnvironmentFile",
-            dependencies: ["PayloadKey", "SystemCalls", .product(name: "SystemPackage", package: "swift-system")]
+            dependencies: ["PayloadKey", "System", .product(name: "SystemPackage", package: "swift-system")]
         ),
         .target(
-            name: "SystemCalls",
-            dependencies: [.product(name: "SystemPackage", package: "swift-system")]
+            name: "System",
+            dependencies: ["CLinux", .product(name: "SystemPackage", package: "swift-system")]
         ),
         .target(
             name: "S3",
             dependencies: [
-                "CCurl", "CExpat", "PayloadKey", "SystemCalls",
+                "CCurl", "CExpat", "PayloadKey", "System",
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "SystemPackage", package: "swift-system"),
             ]
         ),
         .target(name: "Version"),
-        .target(name: "Scoreboard", dependencies: ["CLinux", "SystemCalls"]),
+        .target(name: "Scoreboard", dependencies: ["CLinux", "System"]),
         .target(
             name: "StorePolicy",
             dependencies: [
-                "ByteSize", "PayloadKey", "SystemCalls", .product(name: "SystemPackage", package: "swift-system"),
+                "ByteSize", "PayloadKey", "System", .product(name: "SystemPackage", package: "swift-system"),
             ]
         ),
         .target(name: "TarArchive"),
         .executableTarget(
             name: "lps-worker",
             dependencies: [
-                "ByteSize", "EnvironmentFile", "FastCGI", "PayloadKey", "PayloadService", "PayloadStore", "Scoreboard",
+                "ByteSize", "EnvironmentFile", "FastCGI", "PayloadKey", "PayloadService", "DiskStore", "Storage",
+                "Scoreboard",
                 "StorePolicy",
-                "S3", "S3Store", "SystemCalls", "Version",
+                "S3", "S3Store", "System", "Version",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "SystemPackage", package: "swift-system"),
@@ -108,7 +117,8 @@ let package = Package(
         .executableTarget(
             name: "lps",
             dependencies: [
-                "ByteSize", "PayloadKey", "PayloadStore", "S3", "S3Store", "StorePolicy", "SystemCalls", "TarArchive",
+                "ByteSize", "DiskStore", "PayloadKey", "S3", "S3Store", "Storage", "StorePolicy", "System",
+                "TarArchive",
                 "Version",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
@@ -124,7 +134,18 @@ let package = Package(
             exclude: ["codec", "put_vectors.json"]
         ),
         .testTarget(name: "PayloadKeyTests", dependencies: ["PayloadKey", "TestSupport"]),
-        .testTarget(name: "PayloadStoreTests", dependencies: ["PayloadStore", "TestSupport"]),
+        .testTarget(name: "DiskStoreTests", dependencies: ["DiskStore", "Storage", "TestSupport"]),
+        .target(
+            name: "Simulation",
+            dependencies: [
+                "DiskStore", "PayloadKey", "Storage", "System",
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "SystemPackage", package: "swift-system"),
+            ],
+            path: "Tests/Simulation"
+        ),
+        .testTarget(name: "SimulationTests", dependencies: ["Simulation"]),
+        .executableTarget(name: "simulate", dependencies: ["Simulation"], path: "Tests/Simulate"),
         .testTarget(name: "StorePolicyTests", dependencies: ["StorePolicy", "TestSupport"]),
         .testTarget(name: "PayloadServiceTests", dependencies: ["PayloadService", "TestSupport"]),
         .testTarget(
@@ -163,14 +184,15 @@ let package = Package(
         .testTarget(
             name: "OperatorTests",
             dependencies: [
-                "PayloadKey", "PayloadStore", "TarArchive", "S3", "S3Store", "StorePolicy", "TestSupport", "lps",
+                "DiskStore", "PayloadKey", "Storage", "TarArchive", "S3", "S3Store", "StorePolicy", "TestSupport",
+                "lps",
                 .product(name: "Logging", package: "swift-log"),
             ]
         ),
         .testTarget(
             name: "IntegrationTests",
             dependencies: [
-                "LargePayloadCodec", "PayloadKey", "PayloadStore", "TestSupport", "lps", "lps-worker",
+                "DiskStore", "LargePayloadCodec", "PayloadKey", "Storage", "TestSupport", "lps", "lps-worker",
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "NIOSSL", package: "swift-nio-ssl"),
             ]
@@ -194,7 +216,7 @@ if Context.environment["LPS_FUZZ"] != nil {
         .executableTarget(
             name: "fuzz",
             dependencies: [
-                "EnvironmentFile", "FastCGI", "PayloadKey", "PayloadService", "PayloadStore", "StorePolicy",
+                "EnvironmentFile", "FastCGI", "PayloadKey", "PayloadService", "DiskStore", "Storage", "StorePolicy",
                 "TarArchive",
                 .product(name: "Logging", package: "swift-log"),
             ],

@@ -31,3 +31,6 @@ static inline unsigned file_system_kind(int file)
     struct statfs status;
     return fstatfs(file, &status) == 0 ? (unsigned)status.f_type : 0;
 }
+
+// syncfs(2): waits until all of the file system of an open file is on disk.
+static inline int sync_file_system(int file) { return (int)syscall(SYS_syncfs, file); }

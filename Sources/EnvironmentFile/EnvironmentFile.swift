@@ -1,5 +1,5 @@
 import PayloadKey
-import SystemCalls
+import System
 import SystemPackage
 
 /// A file of settings, as systemd reads an EnvironmentFile (systemd.exec(5)): a line for each, `NAME=value`, in quotes or

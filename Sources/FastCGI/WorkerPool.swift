@@ -1,6 +1,6 @@
 import CFastCGI
 import Logging
-import SystemCalls
+import System
 import SystemPackage
 
 /// Threads that each take one request after the other from the listening sockets.

@@ -5,11 +5,27 @@ public struct Digest: Hashable, Sendable {
     /// The name of the only algorithm of the wire contract, as it stands before the colon.
     public static let algorithm = "sha256"
 
+    /// The digest as four big-endian numbers: 32 bytes in place, so that millions of digests fit into little memory.
+    private let words: SIMD4<UInt64>
+
     /// The 32 bytes of the digest.
-    public let bytes: [UInt8]
+    public var bytes: [UInt8] {
+        (0..<4).flatMap { word in (0..<8).map { UInt8(truncatingIfNeeded: words[word] >> (56 - 8 * UInt64($0))) } }
+    }
+
+    /// The first byte, by which stores spread digests.
+    public var firstByte: UInt8 { UInt8(truncatingIfNeeded: words[0] >> 56) }
 
     /// The 64 lower-case hex digits, without the algorithm's name.
-    public var hex: String { hexDigits(bytes) }
+    public var hex: String {
+        String(unsafeUninitializedCapacity: 64) { buffer in
+            for position in 0..<64 {
+                let digit = UInt8(truncatingIfNeeded: words[position >> 4] >> (60 - 4 * UInt64(position & 15))) & 15
+                buffer[position] = digit < 10 ? UInt8(ascii: "0") + digit : UInt8(ascii: "a") + digit - 10
+            }
+            return 64
+        }
+    }
 
     /// Computes the digest of bytes that are in memory.
     public init(of content: some Sequence<UInt8>) {
@@ -32,9 +48,8 @@ public struct Digest: Hashable, Sendable {
     /// Reads 64 lower-case hex digits; anything else is `nil`.
     public init?(hex: some Collection<UInt8>) {
         guard hex.count == 64 else { return nil }
-        var bytes: [UInt8] = []
-        bytes.reserveCapacity(32)
-        var high: UInt8?
+        var words = SIMD4<UInt64>()
+        var index = 0
         for digit in hex {
             let value: UInt8
             switch digit {
@@ -42,18 +57,27 @@ public struct Digest: Hashable, Sendable {
             case UInt8(ascii: "a")...UInt8(ascii: "f"): value = digit - UInt8(ascii: "a") + 10
             default: return nil
             }
-            if let first = high {
-                bytes.append(first << 4 | value)
-                high = nil
-            } else {
-                high = value
-            }
+            words[index >> 4] = words[index >> 4] << 4 | UInt64(value)
+            index += 1
         }
-        self.bytes = bytes
+        self.words = words
     }
 
-    init(bytes: [UInt8]) {
-        self.bytes = bytes
+    /// - Parameter bytes: 32 of them.
+    init(bytes: some Sequence<UInt8>) {
+        var words = SIMD4<UInt64>()
+        for (index, byte) in bytes.prefix(32).enumerated() {
+            words[index >> 3] = words[index >> 3] << 8 | UInt64(byte)
+        }
+        self.words = words
+    }
+}
+
+extension Digest: Comparable {
+    /// Orders digests by their bytes, as their hex digits are ordered.
+    public static func < (one: Digest, other: Digest) -> Bool {
+        for word in 0..<4 where one.words[word] != other.words[word] { return one.words[word] < other.words[word] }
+        return false
     }
 }
 
@@ -89,6 +113,6 @@ public struct DigestHasher {
 
     /// The digest of all that was taken in.
     public func finalize() -> Digest {
-        Digest(bytes: Array(sha256.finalize()))
+        Digest(bytes: sha256.finalize())
     }
 }

@@ -1,6 +1,6 @@
 import FoundationEssentials
 import PayloadKey
-import PayloadStore
+import Storage
 
 /// `GET /v2/blobs/get`: gives a stored payload. The checks run in the order of the wire contract.
 struct GetEndpoint {

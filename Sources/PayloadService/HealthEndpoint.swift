@@ -1,6 +1,6 @@
 import Logging
 import PayloadKey
-import PayloadStore
+import Storage
 
 /// `HEAD /v2/health/head`: whether the store can take a payload and give it back.
 struct HealthEndpoint {

@@ -1,6 +1,6 @@
 import Logging
 import PayloadKey
-import PayloadStore
+import Storage
 
 /// The three endpoints of the wire contract, the codec server, and a ping that asks no more of the service than an
 /// answer, over a store. Knows nothing of the protocol that brings the requests.
@@ -139,6 +139,9 @@ public struct PayloadService: Sendable {
         case is RequestTimeout:
             logger.warning("a request was given up", metadata: details)
             return Refusal(.serviceUnavailable, "\(error)", headers: [("Retry-After", "5")])
+        case let error as StoreError where error.code == .busy:
+            logger.error("a lock of the store is held for too long", metadata: details)
+            return Refusal(.serviceUnavailable, "the store is busy, try again", headers: [("Retry-After", "5")])
         case let error as StoreError where error.isShortOfFiles:
             logger.error("the store failed", metadata: details)
             return Refusal(.serviceUnavailable, "too many files are open, try again")

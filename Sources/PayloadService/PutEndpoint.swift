@@ -1,5 +1,5 @@
 import PayloadKey
-import PayloadStore
+import Storage
 
 /// `PUT /v2/blobs/put`: verifies an upload and stores it. The checks run in the order of the wire contract.
 struct PutEndpoint {

@@ -1,5 +1,5 @@
 import PayloadKey
-import PayloadStore
+import Storage
 
 /// What is known of one request while it is served, and of what became of it: for the log, the web server's access log,
 /// and whoever watches the service. Belongs to the thread that serves the request.

@@ -1,5 +1,5 @@
 import PayloadKey
-import PayloadStore
+import Storage
 
 /// What nginx asks when it has failed before it could hand over a request: what to answer. The path is that of the request
 /// below a prefix, which no location lets a client name.

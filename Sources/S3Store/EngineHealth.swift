@@ -1,4 +1,4 @@
-import PayloadStore
+import Storage
 import Synchronization
 
 /// Whether the engine answers, asked at most every two seconds and by one thread at a time: others take what is known, so

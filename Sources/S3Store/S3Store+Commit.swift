@@ -1,6 +1,6 @@
 import Glibc
 import PayloadKey
-import PayloadStore
+import Storage
 import S3
 import SystemPackage
 

@@ -1,5 +1,5 @@
 import PayloadKey
-import PayloadStore
+import Storage
 import S3
 
 extension S3Store {
@@ -73,8 +73,9 @@ extension StoredKey {
         self.init(
             key,
             size: object.size,
+            diskUsage: object.size,
             lastStored: object.lastModified,
-            object: String(decoding: object.key, as: UTF8.self)
+            path: String(decoding: object.key, as: UTF8.self)
         )
     }
 }

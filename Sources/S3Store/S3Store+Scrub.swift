@@ -1,5 +1,5 @@
 import PayloadKey
-import PayloadStore
+import Storage
 import S3
 
 extension S3Store {

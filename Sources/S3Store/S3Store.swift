@@ -1,6 +1,6 @@
 import Logging
 import PayloadKey
-import PayloadStore
+import Storage
 import S3
 
 /// Payloads in a bucket of an engine that speaks the S3 API: one object for each key, whose name is the key, byte for

@@ -1,7 +1,7 @@
 import CLinux
 import Glibc
 import Synchronization
-import SystemCalls
+import System
 
 /// Memory that the processes of a pool share: what each has counted, and what each of its threads is doing.
 ///

@@ -1,5 +1,5 @@
 import PayloadKey
-import SystemCalls
+import System
 import SystemPackage
 
 extension StorePolicy {

@@ -5,7 +5,7 @@ import Glibc
 import Logging
 import PayloadService
 import StorePolicy
-import SystemCalls
+import System
 import SystemPackage
 
 /// What a worker is told to do: options, or else what the configuration file has, or else environment variables, or

@@ -3,8 +3,9 @@ import FastCGI
 import Glibc
 import Logging
 import PayloadService
-import PayloadStore
-import SystemCalls
+import DiskStore
+import Storage
+import System
 import Version
 
 /// The command line of a worker process.

@@ -1,5 +1,6 @@
 import Logging
-import PayloadStore
+import DiskStore
+import Storage
 
 /// What a worker asks of the store that it serves, beside what requests ask.
 protocol ServedStore: PayloadStorage {
@@ -17,7 +18,7 @@ protocol ServedStore: PayloadStorage {
     func usage() throws(StoreError) -> StoreUsage?
 }
 
-extension PayloadStore: ServedStore {
+extension DiskStore: ServedStore {
     func checkForServing(waits: Bool, _ logger: Logger) throws(StoreError) {
         try checkFileSystem()
         if let name = remoteFileSystem {
@@ -29,9 +30,13 @@ extension PayloadStore: ServedStore {
     }
 
     func tidyUp() throws(StoreError) {
+        try recordTime()
         try reportStrayFiles()
-        try sweepIncoming()
+        try removeLeftovers()
     }
 
-    func usage() throws(StoreError) -> StoreUsage? { try measureUsage() }
+    func usage() throws(StoreError) -> StoreUsage? {
+        try recordTime()
+        return try measureUsage()
+    }
 }

@@ -1,7 +1,7 @@
 import FastCGI
 import Glibc
 import Synchronization
-import SystemCalls
+import System
 
 /// The signals that a worker knows, as nginx and PHP-FPM have them: SIGTERM, SIGINT and SIGQUIT stop it, a second one
 /// ends it at once; SIGHUP has it read its configuration again, SIGUSR1 open its logs anew, SIGUSR2 start anew.

@@ -1,9 +1,10 @@
+import DiskStore
 import Glibc
 import Logging
 import PayloadKey
-import PayloadStore
 import S3
 import S3Store
+import Storage
 
 /// Where a worker's store is, as its configuration says.
 struct StorePlace {
@@ -72,7 +73,7 @@ struct StorePlace {
         _ logger: Logger
     ) throws(StoreError) -> any ServedStore {
         guard let location, let incoming else {
-            return try PayloadStore(path: text, reserve: reserve, quota: quota, otherFiles: otherFiles, logger: logger)
+            return try DiskStore(path: text, reserve: reserve, quota: quota, otherFiles: otherFiles, logger: logger)
         }
         let uploads = try UploadFolder(path: incoming, reserve: reserve, setting: "--incoming", logger: logger)
         let client = S3Client(location, environment: environment, logger: logger)

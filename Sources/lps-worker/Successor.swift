@@ -1,6 +1,7 @@
 import FastCGI
 import Glibc
-import PayloadStore
+import DiskStore
+import Storage
 import Synchronization
 
 /// The process that goes on in this one's place, with its id and its sockets: the same program, or what an upgrade has

@@ -1,7 +1,7 @@
 import FastCGI
 import Glibc
 import Scoreboard
-import SystemCalls
+import System
 
 /// Tells systemd that the process is of use (`WatchdogSec=`, sd_watchdog_enabled(3)): not when none of its threads has
 /// got on with its request for longer than any web server waits for the next byte.

@@ -2,7 +2,8 @@ import FastCGI
 import Glibc
 import Logging
 import PayloadService
-import PayloadStore
+import DiskStore
+import Storage
 import Scoreboard
 import StorePolicy
 import Synchronization

@@ -1,8 +1,8 @@
 import ArgumentParser
 import Glibc
 import PayloadKey
-import PayloadStore
 import S3Store
+import Storage
 import StorePolicy
 import Synchronization
 
@@ -89,7 +89,7 @@ struct BucketCollection {
         failures += failed.count
         for stored in unwanted where !failed.contains(stored.key) {
             result.count(stored)
-            result.freedBytes += stored.size
+            result.freedBytes += stored.diskUsage
         }
     }
 

@@ -1,6 +1,6 @@
 import ArgumentParser
 import PayloadKey
-import PayloadStore
+import Storage
 import Synchronization
 
 /// `lps copy`: copies payloads from one store to another.
@@ -109,13 +109,14 @@ final class Transfer: Sendable {
         guard state.withLock({ $0.progress != nil }) else { return }
         state.withLock { $0.progress?.begin("counting payloads") }
         var bytes: UInt64 = 0
-        try source.forEachKey(in: selection, unreadable: { _, _ in }) { bytes += $0.size }
+        try source.forEachKey(in: selection, unreadable: { _, _ in }) { bytes += $0.size ?? 0 }
         state.withLock { [bytes] in $0.progress?.begin(.bytes, total: bytes) }
     }
 
     private func copy(_ stored: StoredKey) throws {
         do {
-            guard try destination.find(stored.key)?.size != stored.size else {
+            guard let size = stored.size else { return fail("\(stored.key) is not copied: its content is lost") }
+            guard try destination.find(stored.key)?.size != size else {
                 return finish(stored) { $0.present += 1 }
             }
             guard let payload = try source.open(stored.key) else {
@@ -153,7 +154,7 @@ final class Transfer: Sendable {
     private func finish(_ stored: StoredKey, _ count: (inout Result) -> Void) {
         state.withLock { state in
             count(&state.result)
-            state.progress?.advance(by: Int(stored.size))
+            state.progress?.advance(by: Int(stored.size ?? 0))
         }
     }
 }

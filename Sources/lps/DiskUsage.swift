@@ -1,6 +1,7 @@
 import ArgumentParser
+import DiskStore
 import PayloadKey
-import PayloadStore
+import Storage
 
 /// `lps du`: sums keys up by namespace and prefix.
 struct DiskUsage: ParsableCommand {
@@ -10,8 +11,8 @@ struct DiskUsage: ParsableCommand {
         discussion: """
             What is in the trash has sums of its own, since it takes space until it is purged.
 
-            On the disk, content that several keys share is counted in equal parts for each of them, so the sums are those of \
-            the disk.
+            On the disk, content that several of the keys share is counted in equal parts for each of them, so the sums are those \
+            of the disk.
             """
     )
 
@@ -24,11 +25,19 @@ struct DiskUsage: ParsableCommand {
         var sums: [Name: Sum] = [:]
         let selection = try selection.selection()
         let store = try store.openAny()
-        try store.forEachKey(in: selection) { stored in
-            sums[Name(stored.key, isInTrash: false), default: Sum()].add(stored)
-        }
-        try (store as? PayloadStore)?.forEachTrashedKey(in: selection) { trashed in
-            sums[Name(trashed.stored.key, isInTrash: true), default: Sum()].add(trashed.stored)
+        if let store = store as? DiskStore {
+            try store.forEachContent(in: selection, includesTrash: true) { content in
+                for name in content.keys {
+                    let share = Double(content.diskUsage) / Double(content.keys.count)
+                    sums[Name(name.key, isInTrash: name.isInTrash), default: Sum()]
+                        .add(size: content.size ?? 0, share: share, of: content.diskUsage)
+                }
+            }
+        } else {
+            try store.forEachKey(in: selection) { stored in
+                sums[Name(stored.key, isInTrash: false), default: Sum()]
+                    .add(size: stored.size ?? 0, share: Double(stored.diskUsage), of: stored.diskUsage)
+            }
         }
         let sorted = sums.sorted { $0.key < $1.key }
         if json {
@@ -73,12 +82,11 @@ struct DiskUsage: ParsableCommand {
         var onDisk = 0.0
         var saved = 0.0
 
-        mutating func add(_ stored: StoredKey) {
+        mutating func add(size: UInt64, share: Double, of diskUsage: UInt64) {
             payloads += 1
-            logical += stored.size
-            let share = Double(stored.diskUsage) / Double(stored.sharers)
+            logical += size
             onDisk += share
-            saved += Double(stored.diskUsage) - share
+            saved += Double(diskUsage) - share
         }
 
         mutating func add(_ other: Sum) {

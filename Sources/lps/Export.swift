@@ -1,7 +1,8 @@
 import ArgumentParser
+import DiskStore
 import Glibc
 import PayloadKey
-import PayloadStore
+import Storage
 import SystemPackage
 import TarArchive
 
@@ -41,18 +42,17 @@ struct Export: ParsableCommand {
     /// - Returns: whether all payloads of the selection are in the archive.
     static func export(
         _ selection: KeySelection,
-        of store: PayloadStore,
+        of store: DiskStore,
         write: @escaping (UnsafeRawBufferPointer) throws -> Void
     ) throws -> Bool {
         var archive = TarWriter(write)
         var isComplete = true
-        try store.forEachContent(in: selection) { digest, keys in
-            guard let (payload, first) = try open(keys, digest, in: store, &isComplete) else { return }
+        try store.forEachContent(in: selection) { content in
+            guard let (payload, first) = try open(content, in: store, &isComplete) else { return }
             try archive.add(file: name(first.key), size: payload.size, modified: first.lastStored) { take in
                 try payload.read(0..<payload.size, take)
             }
-            // Not by their paths: those of two namespaces may be equal as text.
-            for other in keys where other.key != first.key {
+            for other in content.keys where other.key != first.key {
                 try archive.add(hardLink: name(other.key), to: name(first.key), modified: other.lastStored)
             }
         }
@@ -60,22 +60,24 @@ struct Export: ParsableCommand {
         return isComplete
     }
 
-    /// The verified content of the first of some keys that has it; `nil` when none has, or all are deleted by now.
+    /// The verified content, and the first of its keys that is still there; `nil` when there is none.
     private static func open(
-        _ keys: [StoredKey],
-        _ digest: Digest,
-        in store: PayloadStore,
+        _ content: StoredContent,
+        in store: DiskStore,
         _ isComplete: inout Bool
-    ) throws -> (StoredPayload, StoredKey)? {
-        for stored in keys {
+    ) throws -> (StoredPayload, StoredContent.Name)? {
+        for name in content.keys {
             do {
-                guard let payload = try store.open(stored.key) else { continue }
-                try payload.check(digest)
-                return (payload, stored)
+                if let payload = try store.open(name.key) {
+                    try payload.check(content.digest)
+                    return (payload, name)
+                }
+                guard try store.find(name.key) != nil else { continue }
+                complain("\(name.key) is not exported: its content is lost")
             } catch let error as StoreError {
-                complain("\(stored.key) is not exported: \(error)")
-                isComplete = false
+                complain("\(name.key) is not exported: \(error)")
             }
+            isComplete = false
         }
         return nil
     }

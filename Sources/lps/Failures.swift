@@ -1,4 +1,4 @@
-import PayloadStore
+import Storage
 
 /// What has failed with single keys or folders, which is no reason to leave the others alone.
 final class Failures {
@@ -10,6 +10,9 @@ final class Failures {
     init(complain: @escaping (String) -> Void = lps.complain) {
         self.complain = complain
     }
+
+    /// Reports something that is no failure.
+    func warn(_ message: String) { complain(message) }
 
     /// Tells of a failure.
     ///

@@ -1,5 +1,5 @@
 import PayloadKey
-import PayloadStore
+import Storage
 
 extension Finding {
     /// One line for people, and for damaged content one more for each key that lost it, or has it in the trash.
@@ -21,8 +21,8 @@ extension Finding.Kind {
         switch self {
         case .damaged: "damaged"
         case .unreadable: "unreadable"
-        case .objectWithoutKeys: "object without keys"
-        case .keyWithoutObject: "key without object"
+        case .unreferencedContent: "unreferenced content"
+        case .keyWithoutContent: "key without content"
         case .staleUpload: "stale upload"
         case .wrongMode: "wrong mode"
         case .wrongOwner: "wrong owner"

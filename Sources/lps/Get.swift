@@ -1,5 +1,5 @@
 import ArgumentParser
-import PayloadStore
+import Storage
 import SystemPackage
 
 /// `lps get`: writes a payload to standard output.

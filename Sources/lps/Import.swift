@@ -1,7 +1,8 @@
 import ArgumentParser
+import DiskStore
 import Glibc
 import PayloadKey
-import PayloadStore
+import Storage
 import SystemPackage
 import TarArchive
 
@@ -56,7 +57,7 @@ struct ArchiveImport {
         var bytes: UInt64 = 0
     }
 
-    private let store: PayloadStore
+    private let store: DiskStore
     private var result = Result()
     /// The content that came last: the hard links that follow it are other keys of it. Its file is kept until then.
     private var last: VerifiedUpload?
@@ -66,7 +67,7 @@ struct ArchiveImport {
     /// - Parameter source: puts the archive's next bytes into the buffer and returns their number; zero at its end.
     /// - Throws: ``ImportError``, ``StoreError``, or what `source` throws. What came before is stored.
     static func run(
-        into store: PayloadStore,
+        into store: DiskStore,
         from source: @escaping (UnsafeMutableRawBufferPointer) throws -> Int
     ) throws -> Result {
         var archive = TarReader(source)
@@ -80,7 +81,7 @@ struct ArchiveImport {
         return imported.result
     }
 
-    private init(store: PayloadStore) {
+    private init(store: DiskStore) {
         self.store = store
     }
 
@@ -107,7 +108,7 @@ struct ArchiveImport {
     }
 
     private mutating func commit(_ upload: VerifiedUpload, as key: PayloadKey) throws(StoreError) {
-        let outcome = try store.commit(upload, as: key, waitsForCounts: true)
+        let outcome = try store.commitWaitingForCounts(upload, as: key)
         result.keys += 1
         if outcome != .existed { result.created += 1 }
     }

@@ -1,6 +1,7 @@
 import ArgumentParser
+import DiskStore
 import Glibc
-import PayloadStore
+import Storage
 
 /// `lps init`: makes an empty store.
 struct Init: ParsableCommand {
@@ -34,8 +35,8 @@ struct Init: ParsableCommand {
 
     func run() throws {
         let path = try store.folder()
-        let isNew = try PayloadStore.create(at: path, access: .init(owner: owner?.owner, mode: mode?.bits))
-        if let name = PayloadStore.remoteFileSystem(at: path) {
+        let isNew = try DiskStore.create(at: path, access: .init(owner: owner?.owner, mode: mode?.bits))
+        if let name = DiskStore.remoteFileSystem(at: path) {
             complain("\(path) is on a network file system, or another program's (\(name)): what is stored may be lost")
         }
         print(isNew ? "made an empty store at \(path)" : "there is a store at \(path)")
@@ -44,7 +45,7 @@ struct Init: ParsableCommand {
 
 /// A user, and perhaps a group, as chown(1) takes them.
 struct Owner: ExpressibleByArgument {
-    let owner: PayloadStore.Access.Owner
+    let owner: DiskStore.Access.Owner
 
     init?(argument: String) {
         let parts = argument.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)

@@ -1,12 +1,13 @@
 import ArgumentParser
-import PayloadStore
+import Storage
 
 /// `lps ls`: lists keys.
 struct List: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "ls",
         abstract: "Lists keys: size, when last stored, key.",
-        discussion: "In no order: what is found is printed at once, and takes no memory."
+        discussion:
+            "In no order. A payload whose content is lost has the size 'lost': upload it again, or delete the key."
     )
 
     @OptionGroup var store: StoreOption
@@ -19,7 +20,7 @@ struct List: ParsableCommand {
             if json {
                 try Output.json(KeyDescription(stored))
             } else {
-                let size = Output.size(stored.size)
+                let size = stored.size.map(Output.size) ?? "lost"
                 print("\(Output.padding(of: size, to: 10))\(size)  \(Output.time(stored.lastStored))  \(stored.key)")
             }
         }
@@ -29,9 +30,9 @@ struct List: ParsableCommand {
 /// A key in JSON.
 struct KeyDescription: Encodable {
     let key: String
-    let size: UInt64
+    /// `nil` when the content is lost.
+    let size: UInt64?
     let diskUsage: UInt64
-    let sharers: UInt64
     let lastStored: String
     let path: String
 
@@ -39,7 +40,6 @@ struct KeyDescription: Encodable {
         key = "\(stored.key)"
         size = stored.size
         diskUsage = stored.diskUsage
-        sharers = stored.sharers
         lastStored = Output.time(stored.lastStored)
         path = stored.path
     }

@@ -1,6 +1,7 @@
+import DiskStore
 import PayloadKey
-import PayloadStore
 import S3Store
+import Storage
 
 /// What commands ask of a store, whether it is on a disk or in a bucket.
 protocol OperatedStore: PayloadStorage {
@@ -26,9 +27,17 @@ extension OperatedStore {
     }
 }
 
-extension PayloadStore: OperatedStore {
+extension DiskStore: OperatedStore {
+    func forEachKey(
+        in selection: KeySelection,
+        unreadable: (_ path: String, StoreError) throws -> Void,
+        _ visit: (StoredKey) throws -> Void
+    ) throws {
+        try forEachKey(in: selection, shards: { _ in true }, unreadable: unreadable, visit)
+    }
+
     func store(_ upload: VerifiedUpload, as key: PayloadKey) throws -> CommitOutcome {
-        try commit(upload, as: key, waitsForCounts: true)
+        try commitWaitingForCounts(upload, as: key)
     }
 
     func remove(_ key: PayloadKey) throws(StoreError) -> Bool { try delete(key) }

@@ -1,6 +1,6 @@
 import ArgumentParser
 import PayloadKey
-import PayloadStore
+import Storage
 import SystemPackage
 
 /// `lps put`: stores a file as a payload.

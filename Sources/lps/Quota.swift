@@ -1,6 +1,7 @@
 import ArgumentParser
+import DiskStore
 import PayloadKey
-import PayloadStore
+import Storage
 import StorePolicy
 
 /// `lps quota`: tells how much the namespaces use of their quotas.
@@ -52,7 +53,7 @@ struct Quota: ParsableCommand {
 
     /// Those that have, or had, a key, and those that the policy names with a quota; in order of their bytes.
     private func namespaces(
-        of store: PayloadStore,
+        of store: DiskStore,
         _ selection: KeySelection,
         _ policy: StorePolicy
     ) throws -> [Namespace] {

@@ -1,11 +1,12 @@
 import ArgumentParser
-import PayloadStore
+import DiskStore
+import Storage
 
 /// `lps rm`: deletes keys.
 struct Remove: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "rm",
-        abstract: "Deletes keys, and content that no other key has.",
+        abstract: "Delete keys, and the content that no other key names.",
         discussion: """
             A workflow whose history holds a deleted key can't be read any more. Exit status 1 when a key was not there.
             """
@@ -23,6 +24,17 @@ struct Remove: ParsableCommand {
             complain("\(key) is not stored")
             missing = true
         }
+        if let store = store as? DiskStore { try sweep(Set(keys.map(\.digest.firstByte)), in: store) }
         if missing { throw ExitCode.failure }
+    }
+
+    /// Deletes the content of the keys, unless another key names it.
+    private func sweep(_ shards: Set<UInt8>, in store: DiskStore) throws {
+        do {
+            let collector = try store.collector()
+            for shard in shards.sorted() { try collector.sweep(shards: Int(shard)..<Int(shard) + 1) }
+        } catch let error as StoreError where error.code == .busy {
+            complain("the keys are deleted, their content goes with the next collection: \(error)")
+        }
     }
 }

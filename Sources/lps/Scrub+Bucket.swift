@@ -1,6 +1,6 @@
 import ArgumentParser
-import PayloadStore
 import S3Store
+import Storage
 
 extension Scrub {
     func scrub(
@@ -18,7 +18,7 @@ extension Scrub {
         if let progress {
             progress.begin("listing payloads")
             var bytes: UInt64 = 0
-            try bucket.forEachKey { bytes += $0.size }
+            try bucket.forEachKey { bytes += $0.size ?? 0 }
             progress.begin(.bytes, total: bytes)
         }
         let read = try bucket.scrub(

@@ -1,6 +1,7 @@
 import ArgumentParser
 import ByteSize
-import PayloadStore
+import DiskStore
+import Storage
 
 /// `lps scrub`: reads everything, takes away what is damaged, and finds what crashes and accidents have left.
 struct Scrub: ParsableCommand {
@@ -8,12 +9,12 @@ struct Scrub: ParsableCommand {
         commandName: "scrub",
         abstract: "Looks through the whole store, reads all payloads, and moves damaged ones to quarantine.",
         discussion: """
-            The keys of a damaged payload answer 404 from then on, never wrong bytes. An upload of the same payload heals all of \
-            them. This needs no --repair.
+            The keys of a damaged payload answer 404 from then on, never wrong bytes. An upload of the same payload under any key \
+            revives all of them. This needs no --repair.
 
-            With --repair it also deletes content that no key has and what uploads have left in incoming/ for over a day, gives a \
-            key's object its name back after the content was verified, sets permissions, and makes missing folders. A wrong owner \
-            is mended only in a store of root's, since nobody else may. What is not the store's is reported, and never touched.
+            With --repair it also deletes unreferenced content and what uploads have left in incoming/ for over a day, sets \
+            permissions, and makes missing folders. A wrong owner is repaired only in a store of root's, since nobody else may. \
+            What is not the store's is reported, and never touched.
 
             --since-last reads only what was stored, renewed or otherwise changed since the last scrub that came to its end began. \
             It finds no old payload that the disk has changed by itself: scrub everything from time to time, too.
@@ -59,12 +60,16 @@ struct Scrub: ParsableCommand {
         _ progress: Progress?,
         _ report: (Finding) throws -> Void
     ) throws -> (read: String, note: String) {
-        try PayloadStore.inspectLayout(at: store.path(), repair: repair, report: report)
+        try DiskStore.inspectLayout(at: store.path(), repair: repair, report: report)
         let store = try store.open()
         let scope = sinceLast ? ScrubScope.sinceLast : .everything
         var limit = RateLimit(bytesPerSecond: rate?.bytes)
         progress?.begin("looking through the folders")
-        try store.inspect(repair: repair, pace: { limit.pass($0) }, report: report)
+        do {
+            try store.inspect(repair: repair, report: report)
+        } catch let error as StoreError where error.code == .busy {
+            complain("unreferenced content is not looked for: \(error)")
+        }
         let last = try store.lastScrub()
         if let progress { progress.begin(.bytes, total: try store.contentToScrub(scope)) }
         let read = try store.scrub(

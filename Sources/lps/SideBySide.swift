@@ -1,5 +1,5 @@
 import Synchronization
-import SystemCalls
+import System
 
 /// Does `work` with each of some items, on several threads.
 ///

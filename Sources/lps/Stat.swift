@@ -1,5 +1,6 @@
 import ArgumentParser
-import PayloadStore
+import DiskStore
+import Storage
 
 /// `lps stat`: tells what is stored under a key.
 struct Stat: ParsableCommand {
@@ -18,19 +19,37 @@ struct Stat: ParsableCommand {
     func run() throws {
         let key = try parseKey(key)
         let store = try store.openAny()
-        guard let stored = try store.find(key), let payload = try store.open(key) else {
+        guard let stored = try store.find(key) else {
             complain("\(key) is not stored")
             throw ExitCode.failure
         }
+        guard let payload = try store.open(key) else {
+            complain("\(key) has lost its content")
+            throw ExitCode.failure
+        }
         try payload.check(key.digest)
+        let sharers = try (store as? DiskStore)?.keyCount(of: key.digest) ?? 1
         if json {
-            try Output.json(KeyDescription(stored))
+            try Output.json(Description(key: KeyDescription(stored), sharers: sharers))
         } else {
             Output.fields([
-                ("key", "\(stored.key)"), ("size", "\(stored.size) bytes"), ("on disk", "\(stored.diskUsage) bytes"),
-                ("keys with this content", "\(stored.sharers)"), ("last stored", Output.time(stored.lastStored)),
+                ("key", "\(stored.key)"), ("size", "\(payload.size) bytes"), ("on disk", "\(stored.diskUsage) bytes"),
+                ("keys with this content", "\(sharers)"), ("last stored", Output.time(stored.lastStored)),
                 ("file", stored.path), ("content", "verified"),
             ])
+        }
+    }
+
+    private struct Description: Encodable {
+        let key: KeyDescription
+        let sharers: Int
+
+        private enum CodingKeys: CodingKey { case sharers }
+
+        func encode(to encoder: any Encoder) throws {
+            try key.encode(to: encoder)
+            var container = encoder.container(keyedBy: CodingKeys.self)
+            try container.encode(sharers, forKey: .sharers)
         }
     }
 }

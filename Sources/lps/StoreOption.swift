@@ -1,10 +1,11 @@
 import ArgumentParser
+import DiskStore
 import Glibc
 import Logging
 import PayloadKey
-import PayloadStore
 import S3
 import S3Store
+import Storage
 
 /// Where the store is: `--store`, or `LPS_STORE`, as for `lps-worker`.
 struct StoreOption: ParsableArguments {
@@ -46,7 +47,7 @@ struct StoreOption: ParsableArguments {
     /// Opens a store on a disk.
     ///
     /// - Throws: as ``path()``, and ``StoreError``.
-    func open() throws -> PayloadStore { try StorePlace.openFolder(folder()) }
+    func open() throws -> DiskStore { try StorePlace.openFolder(folder()) }
 
     /// Opens a store, on a disk or in a bucket.
     ///

@@ -1,9 +1,10 @@
 import ArgumentParser
+import DiskStore
 import Glibc
 import Logging
-import PayloadStore
 import S3
 import S3Store
+import Storage
 
 /// How a command opens the store at the place that it is given.
 enum StorePlace {
@@ -14,8 +15,14 @@ enum StorePlace {
 
     static let option = "--store (LPS_STORE)"
 
-    static func openFolder(_ path: String) throws -> PayloadStore {
-        try PayloadStore(path: checkOwner(of: path), logger: Logger(label: "lps"))
+    static func openFolder(_ path: String) throws -> DiskStore {
+        // A collection holds a file open for each shard.
+        try DiskStore(
+            path: checkOwner(of: path),
+            otherFiles: 512,
+            patience: DiskStore.commandPatience,
+            logger: Logger(label: "lps")
+        )
     }
 
     static func checkOwner(of path: String) throws -> String {

@@ -1,6 +1,7 @@
 import ArgumentParser
+import DiskStore
 import PayloadKey
-import PayloadStore
+import Storage
 
 /// `lps undelete`: gives deleted keys back.
 struct Undelete: ParsableCommand {
@@ -57,7 +58,7 @@ struct Undelete: ParsableCommand {
 
     private func undelete(
         _ trashed: TrashedKey,
-        in store: PayloadStore,
+        in store: DiskStore,
         _ result: inout Result,
         _ failures: Failures
     ) throws {
@@ -68,11 +69,11 @@ struct Undelete: ParsableCommand {
                     == .undeleted
         else { return }
         result.undeleted += 1
-        result.logicalBytes += trashed.stored.size
+        result.logicalBytes += trashed.stored.size ?? 0
         if json {
             try Output.json(Row(trashed))
         } else if dryRun {
-            let size = Output.size(trashed.stored.size)
+            let size = trashed.stored.size.map(Output.size) ?? "lost"
             let padding = Output.padding(of: size, to: 10)
             print("\(padding)\(size)  \(Output.time(trashed.deleted))  \(trashed.stored.key)")
         }
@@ -86,7 +87,8 @@ struct Undelete: ParsableCommand {
 
     private struct Row: Encodable {
         let key: String
-        let size: UInt64
+        /// `nil` when the content is lost.
+        let size: UInt64?
         let deleted: String
 
         init(_ trashed: TrashedKey) {

@@ -1,5 +1,5 @@
 import PayloadKey
-import PayloadStore
+import Storage
 
 /// The answer of the codec server: as many payloads as were asked about. What is large stays in its file until it is
 /// written.

@@ -1,5 +1,5 @@
 import PayloadKey
-import PayloadStore
+import Storage
 
 /// The body of a codec server's request, `{"payloads":[{"metadata":{name: base64},"data": base64}]}` (protobuf's JSON
 /// mapping of `temporal.api.common.v1.Payloads`). It stays in its file: only metadata and places are in memory.

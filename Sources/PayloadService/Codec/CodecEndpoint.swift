@@ -1,5 +1,5 @@
 import PayloadKey
-import PayloadStore
+import Storage
 
 /// Temporal's codec server (docs.temporal.io/codec-server): turns large payloads into references and back, for the
 /// `temporal` command line and the Web UI. Applies the rules of the codec (``PayloadReference``) to the store directly.

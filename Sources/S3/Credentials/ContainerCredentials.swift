@@ -1,5 +1,5 @@
 import PayloadKey
-import SystemCalls
+import System
 import SystemPackage
 
 /// The endpoint that gives a container its credentials: of Amazon ECS, of EKS Pod Identity, or of what acts as one.

@@ -1,6 +1,6 @@
 import Glibc
 import PayloadKey
-import SystemCalls
+import System
 import SystemPackage
 
 /// The files that the AWS tools share: credentials (`~/.aws/credentials`) and configuration (`~/.aws/config`), each with

@@ -1,6 +1,6 @@
 import CCurl
 import Glibc
-import SystemCalls
+import System
 import SystemPackage
 
 /// What libcurl's callbacks work on during one request. None of them outlives it.

@@ -1,5 +1,5 @@
 import Glibc
-import SystemCalls
+import System
 
 /// A file that lines are appended to, and that is opened anew after a rotation. Any number of threads may write: each
 /// line is one write(2), unless that takes less, and its number stays the same when it is opened anew.

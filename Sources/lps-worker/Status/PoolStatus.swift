@@ -1,6 +1,7 @@
 import FastCGI
 import PayloadService
-import PayloadStore
+import DiskStore
+import Storage
 import Scoreboard
 import Version
 

@@ -2,10 +2,11 @@ import FastCGI
 import FoundationEssentials
 import Glibc
 import Logging
-import PayloadStore
+import DiskStore
+import Storage
 import Scoreboard
 import Synchronization
-import SystemCalls
+import System
 
 /// Serves the pool's status page on a socket and threads of its own, so that it answers also when every thread of the
 /// pool is busy; and measures the store.

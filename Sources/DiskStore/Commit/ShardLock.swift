@@ -1,0 +1,39 @@
+import Glibc
+import PayloadKey
+import Storage
+
+extension DiskStore {
+    /// Runs `work` while nothing of a content's shard is deleted: commits hold the shard's lock shared, whoever deletes
+    /// exclusively (flock(2)). The kernel drops the lock when the process dies.
+    ///
+    /// - Throws: ``StoreError`` with code `busy` when another process holds the lock for longer than ``patience``, or what
+    ///   `work` throws.
+    func withSharedLock<Result>(
+        of digest: Digest,
+        _ work: () throws(StoreError) -> Result
+    ) throws(StoreError) -> Result {
+        try withLock(LOCK_SH, of: digest.firstByte, work)
+    }
+
+    /// Runs `work` while no commit to a shard is under way. A terminal can't stop the process meanwhile.
+    func withExclusiveLock<Result>(
+        of shard: UInt8,
+        _ work: () throws(StoreError) -> Result
+    ) throws(StoreError) -> Result {
+        root.kernel.holdOffStops(true)
+        defer { root.kernel.holdOffStops(false) }
+        return try withLock(LOCK_EX, of: shard, work)
+    }
+
+    private func withLock<Result>(
+        _ kind: Int32,
+        of shard: UInt8,
+        _ work: () throws(StoreError) -> Result
+    ) throws(StoreError) -> Result {
+        let path = StoreLayout.lock(shard)
+        let file = try root.open(path, O_RDWR | O_CREAT, mode: 0o640)
+        defer { withExtendedLifetime(file) {} }
+        try file.lock(kind, patience: patience, path)
+        return try work()
+    }
+}

@@ -1,0 +1,179 @@
+import Glibc
+import Logging
+import PayloadKey
+import Storage
+import Synchronization
+import System
+import SystemPackage
+
+/// A sharded, content-addressed tree of payloads on one file system.
+///
+/// Every content is one file under `objects/`, and every key that names it an empty file under `keys/`. Any number of
+/// threads and processes may use one store at once.
+///
+/// Lock order: a shard's lock (``withSharedLock(of:_:)``, ``withExclusiveLock(of:_:)``), and inside it for moments, the
+/// mutex of ``folders`` or the lock of a namespace's ``UsageCounter``. The collector's lock and the lock of a count are
+/// taken before all of them.
+public final class DiskStore: Sendable {
+    /// The store's root, as the operator gave it.
+    public let path: String
+    /// Takes uploads in.
+    public let uploads: UploadFolder
+    /// The most bytes that a namespace's keys may have in all; `nil`: any number.
+    public let quota: @Sendable (Namespace) -> UInt64?
+    /// How long to wait for a lock that another process holds.
+    let patience: Duration
+
+    let root: Descriptor
+    var incoming: Descriptor { uploads.descriptor }
+    let folders: FolderCache
+    let clock: StoreClock
+    let epoch: UsageEpoch
+    /// Whether a thread of this process counts a namespace.
+    let isCounting = Mutex(false)
+    let logger: Logger
+
+    /// How long a request waits for a lock: whoever holds one exclusively makes a few system calls, unless it is stopped.
+    public static let requestPatience = Duration.seconds(3)
+    /// How long a command of an operator waits for a lock.
+    public static let commandPatience = Duration.seconds(60)
+
+    /// Opens an existing store and makes sure that payloads can be committed to it.
+    ///
+    /// - Parameters:
+    ///   - path: the store's root.
+    ///   - reserve: bytes of free space to keep; `nil` for 1 GiB or 5 % of the file system, whichever is smaller.
+    ///   - quota: the most bytes that a namespace's keys may have in all; `nil` for any number.
+    ///   - otherFiles: the most files that this process has open at once; what is left of its limit (getrlimit(2),
+    ///     `RLIMIT_NOFILE`) is for folders that the store holds open.
+    ///   - patience: how long to wait for a lock that another process holds.
+    ///   - logger: where the store logs what an operator should know.
+    /// - Throws: ``StoreError`` with code `missing`, `unknownFormat`, `notWritable`, `spansFileSystems`,
+    ///   `unsupportedFileSystem` or `system`.
+    public convenience init(
+        path: String,
+        reserve: UInt64? = nil,
+        quota: @escaping @Sendable (Namespace) -> UInt64? = { _ in nil },
+        otherFiles: Int = 256,
+        patience: Duration = DiskStore.requestPatience,
+        logger: Logger
+    ) throws(StoreError) {
+        try self.init(
+            path: path,
+            reserve: reserve,
+            quota: quota,
+            otherFiles: otherFiles,
+            patience: patience,
+            logger: logger,
+            kernel: LinuxKernel.shared
+        )
+    }
+
+    /// Opens a store on a kernel, which may be a model.
+    package init(
+        path: String,
+        reserve: UInt64?,
+        quota: @escaping @Sendable (Namespace) -> UInt64?,
+        otherFiles: Int,
+        patience: Duration,
+        logger: Logger,
+        kernel: any Kernel
+    ) throws(StoreError) {
+        let path = withoutTrailingSlashes(path)
+        let root = try Self.openRoot(path, kernel)
+        try StoreFormat.check(root, path)
+        self.path = path
+        self.root = root
+        self.quota = quota
+        self.patience = patience
+        self.logger = logger
+        epoch = UsageEpoch(root: root, patience: patience)
+        clock = StoreClock(root: root)
+        let incoming: Descriptor
+        do {
+            incoming = try root.open(StoreLayout.incoming, O_RDONLY | O_DIRECTORY)
+        } catch {
+            throw StoreError(.unknownFormat, "store \(path) has no folder \(StoreLayout.incoming)/", errno: error.errno)
+        }
+        uploads = try UploadFolder(
+            path: "\(path)/\(StoreLayout.incoming)",
+            name: "store",
+            setting: "--store",
+            descriptor: incoming,
+            isLinked: true,
+            reserve: reserve,
+            logger: logger
+        )
+        folders = FolderCache(root: root, otherFiles: otherFiles)
+        try checkFolders()
+        do {
+            try checkLinking()
+        } catch let error where error.code == .noSpace {
+            // Downloads go on, and uploads when there is space again.
+            logger.warning("no space to check that uploads can be linked", metadata: ["error": "\(error)"])
+        }
+    }
+
+    static func openRoot(_ path: String, _ kernel: any Kernel) throws(StoreError) -> Descriptor {
+        do {
+            return try Descriptor(folder: path, kernel)
+        } catch {
+            throw StoreError(.missing, "store \(path) can't be opened, make it with 'lps init'", errno: error.errno)
+        }
+    }
+
+    private func checkFolders() throws(StoreError) {
+        for name in StoreLayout.folders {
+            guard let status = try root.status(of: name), status.isFolder else {
+                throw StoreError(.unknownFormat, "store \(path) has no folder \(name)/")
+            }
+            try checkWritable(name)
+        }
+    }
+
+    func checkWritable(_ name: String) throws(StoreError) {
+        do throws(Errno) {
+            try root.kernel.checkWritable(name, in: root.rawValue)
+        } catch {
+            throw StoreError(.notWritable, "write to folder \(name)/ of store \(path)", errno: error)
+        }
+    }
+
+    /// A commit links from `incoming/` into `objects/`: tried once, since a mount point inside the store would make every
+    /// upload fail.
+    private func checkLinking() throws(StoreError) {
+        let probe = try IncomingFile(in: incoming, logger: logger)
+        let target = "\(StoreLayout.objects)/\(StoreLayout.probePrefix)\(probe.name)"
+        do {
+            _ = try root.link(probe.descriptor, to: target)
+        } catch let error where error.errno == .improperLink {
+            throw StoreError(
+                .spansFileSystems,
+                "store \(path) is shared between file systems: \(StoreLayout.incoming)/ can't link into "
+                    + "\(StoreLayout.objects)/",
+                errno: error.errno
+            )
+        } catch let error where error.errno == .notPermitted {
+            throw StoreError(
+                .unsupportedFileSystem,
+                "the file system of store \(path) has no hard links",
+                errno: error.errno
+            )
+        }
+        try root.unlink(target)
+    }
+}
+
+extension DiskStore: PayloadStorage {
+    /// The store's root, as the operator gave it.
+    public var name: String { path }
+
+    /// As ``commit(_:as:)``: syncs and links are not interrupted.
+    public func commit(
+        _ upload: VerifiedUpload,
+        as key: PayloadKey,
+        onPiece: () throws -> Void
+    ) throws -> CommitOutcome {
+        try commit(upload, as: key)
+    }
+}

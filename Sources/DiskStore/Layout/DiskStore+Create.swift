@@ -1,0 +1,147 @@
+import Glibc
+import Storage
+import System
+import SystemPackage
+
+extension DiskStore {
+    /// Who may use a store that is made.
+    public struct Access: Sendable {
+        /// Who owns all of the store: the user and the group of nginx's worker processes.
+        public struct Owner: Sendable, Equatable {
+            /// The user's number.
+            public let user: uid_t
+            /// The group's number.
+            public let group: gid_t
+
+            /// Makes an owner of two numbers.
+            public init(user: uid_t, group: gid_t) {
+                self.user = user
+                self.group = group
+            }
+        }
+
+        /// The owner; `nil`: whoever makes the store.
+        public var owner: Owner?
+        /// The mode of the store's own folder, which decides who may enter any other; `nil`: 0750, less the umask.
+        public var mode: mode_t?
+
+        /// Makes access rights.
+        public init(owner: Owner? = nil, mode: mode_t? = nil) {
+            self.owner = owner
+            self.mode = mode
+        }
+    }
+
+    /// Makes an empty store at `path`, which must not exist, or be an empty folder (or file system), or what a creation
+    /// that was cut off has left.
+    ///
+    /// `layout.json` is written last: a folder that has it has everything else.
+    ///
+    /// - Returns: whether it was made; `false` when there is a store already, which stays as it is.
+    /// - Throws: ``StoreError`` naming the folder or file that could not be made, or what is there instead; also when
+    ///   there is a store with other access rights than `access` asks for. What is there stays untouched.
+    @discardableResult
+    public static func create(at path: String, access: Access = Access()) throws(StoreError) -> Bool {
+        try create(at: path, access: access, kernel: LinuxKernel.shared)
+    }
+
+    static func create(at path: String, access: Access = Access(), kernel: any Kernel) throws(StoreError) -> Bool {
+        let isNew = try call("make folder \(path)", unless: .fileExists) { () throws(Errno) in
+            try kernel.makeFolder(path, in: AT_FDCWD, mode: 0o750)
+        }
+        let root = try Descriptor(folder: path, kernel)
+        // Empty, it is of a creation that was cut off.
+        if let description = try root.status(of: StoreLayout.description), description.size > 0 {
+            try StoreFormat.check(root, path)
+            try check(access, of: root, path)
+            return false
+        }
+        try checkNothingIsThere(root, path)
+        try access.apply(to: root, path)
+        for folder in StoreLayout.folders {
+            let name = "\(path)/\(folder)"
+            try root.makeFolder(folder)
+            try access.applyOwner(to: root.open(folder, O_RDONLY | O_DIRECTORY), name)
+        }
+        for lock in StoreLayout.lockFiles {
+            try access.applyOwner(to: root.open(lock, O_RDWR | O_CREAT, mode: 0o640), "\(path)/\(lock)")
+        }
+        let clock = try root.open(StoreLayout.clock, O_RDWR | O_CREAT, mode: 0o640)
+        try access.applyOwner(to: clock, "\(path)/\(StoreLayout.clock)")
+        try clock.synchronize(StoreLayout.clock)
+        // Before there is a name by which it counts as a store.
+        try root.synchronizeFolder(StoreLayout.locks)
+        try root.synchronize(path)
+        do throws(StoreError) {
+            try root.open("..", O_RDONLY | O_DIRECTORY).synchronize("the folder above \(path)")
+        } catch {
+            // The folder of someone who may not read the one above was made by someone else.
+            guard error.errno == .permissionDenied, !isNew else { throw error }
+        }
+        try writeDescription(root, path, access)
+        return true
+    }
+
+    /// Anything but a store's folders without a file in them is someone else's.
+    private static func checkNothingIsThere(_ root: Descriptor, _ path: String) throws(StoreError) {
+        let ours =
+            StoreLayout.folders + [
+                StoreLayout.lostAndFound, StoreLayout.description, StoreLayout.newDescription, StoreLayout.clock,
+            ]
+        let entries = try root.entries(".")
+        if let name = entries.notUTF8.first ?? entries.names.first(where: { !ours.contains($0) }) {
+            throw StoreError(.system, "\(path) is not empty: it has '\(name)'")
+        }
+        for folder in StoreLayout.folders where folder != StoreLayout.locks && entries.names.contains(folder) {
+            let files = try root.entries(folder)
+            if let file = files.names.first ?? files.notUTF8.first {
+                throw StoreError(.system, "\(path) is not empty: it has '\(folder)/\(file)'")
+            }
+        }
+    }
+
+    private static func check(_ access: Access, of root: Descriptor, _ path: String) throws(StoreError) {
+        var status = stat()
+        guard fstat(root.rawValue, &status) == 0 else {
+            throw StoreError(failed: "stat \(path)", Errno(rawValue: errno))
+        }
+        if let owner = access.owner, owner != Access.Owner(user: status.st_uid, group: status.st_gid) {
+            throw StoreError(
+                .system,
+                "store \(path) belongs to \(status.st_uid):\(status.st_gid), not to \(owner.user):\(owner.group)"
+            )
+        }
+        let mode = status.st_mode & 0o7777
+        if let wanted = access.mode, wanted != mode {
+            throw StoreError(
+                .system,
+                "store \(path) has mode 0\(String(mode, radix: 8)), not 0\(String(wanted, radix: 8))"
+            )
+        }
+    }
+
+    /// It is on disk before it has its name: no loss of power leaves another one.
+    private static func writeDescription(_ root: Descriptor, _ path: String, _ access: Access) throws(StoreError) {
+        let name = StoreLayout.newDescription
+        let file = try root.open(name, O_WRONLY | O_CREAT | O_TRUNC, mode: 0o640)
+        try access.applyOwner(to: file, "\(path)/\(name)")
+        try file.write(Array(StoreFormat.current.json.utf8), name)
+        try file.synchronize(name)
+        try root.rename(name, to: StoreLayout.description)
+        try root.synchronize(path)
+    }
+}
+
+extension DiskStore.Access {
+    fileprivate func apply(to root: Descriptor, _ path: String) throws(StoreError) {
+        try applyOwner(to: root, path)
+        if let mode { try root.changeMode(to: mode, path) }
+    }
+
+    fileprivate func applyOwner(to file: Descriptor, _ path: String) throws(StoreError) {
+        guard let owner else { return }
+        try call("change the owner of \(path)") { () throws(Errno) in
+            try file.kernel.changeOwner(of: file.rawValue, to: owner.user, group: owner.group)
+        }
+    }
+}

@@ -1,0 +1,74 @@
+import Glibc
+import PayloadKey
+import Storage
+
+extension DiskStore {
+    /// Removes what crashed uploads left in `incoming/`: files unchanged for longer than ``UploadFolder/uploadLifetime``.
+    ///
+    /// - Returns: how many files were removed.
+    /// - Throws: ``StoreError``; what was removed before stays removed.
+    @discardableResult
+    public func removeLeftovers() throws(StoreError) -> Int {
+        var removed = 0
+        // Another worker that starts now may do the same.
+        for path in try leftovers() where try root.unlink(path) { removed += 1 }
+        uploads.logSwept(removed)
+        return removed
+    }
+
+    /// What crashes have left of uploads, and of starts that checked whether uploads can be linked.
+    func leftovers() throws(StoreError) -> [String] {
+        let found =
+            try root.names(StoreLayout.incoming).map { "\(StoreLayout.incoming)/\($0)" }
+            + root.names(StoreLayout.objects).filter(StoreLayout.isProbe).map { "\(StoreLayout.objects)/\($0)" }
+        var old: [String] = []
+        for path in found where try root.isLeftover(path) { old.append(path) }
+        return old
+    }
+
+    /// Logs files that do not belong in the store's upper folders; they are never touched. Looks at the root, `objects/`,
+    /// `keys/`, `locks/` and `incoming/` only, so its cost does not grow with the payloads.
+    public func reportStrayFiles() throws(StoreError) {
+        for folder in Self.upperFolders {
+            let found = try strayFiles(in: folder)
+            for path in found.paths + found.notUTF8 {
+                logger.warning(
+                    "a file that is not the store's lies in it and is ignored",
+                    metadata: ["file": "\(printable(path.utf8))"]
+                )
+            }
+        }
+    }
+
+    /// Those that every store has, and whose names are few.
+    static let upperFolders = [
+        ".", StoreLayout.objects, StoreLayout.locks, StoreLayout.incoming, StoreLayout.keys,
+    ]
+
+    /// What does not belong in one of ``upperFolders``, in order; and what has a name that is not UTF-8, and so can only be
+    /// reported.
+    func strayFiles(in folder: String) throws(StoreError) -> (paths: [String], notUTF8: [String]) {
+        func path(_ name: String) -> String { folder == "." ? name : "\(folder)/\(name)" }
+        let entries = try root.entries(folder)
+        var stray: [String] = []
+        for name in entries.names where try isStray(name, path(name), in: folder) { stray.append(path(name)) }
+        return (stray.sorted(), entries.notUTF8.map(path))
+    }
+
+    private func isStray(_ name: String, _ path: String, in folder: String) throws(StoreError) -> Bool {
+        switch folder {
+        case StoreLayout.objects:
+            return !StoreLayout.isShard(name) && !StoreLayout.isProbe(name)
+        case StoreLayout.locks:
+            return !StoreLayout.isShard(name) && path != StoreLayout.collectorLock
+        case StoreLayout.incoming:
+            return try root.status(of: path)?.isRegular == false
+        case StoreLayout.keys:
+            return try root.status(of: path)?.isFolder == false
+        default:
+            if StoreLayout.foldersOnDemand.contains(name) { return try root.status(of: path)?.isFolder == false }
+            let files = [StoreLayout.description, StoreLayout.clock, StoreLayout.scrubRecord, StoreLayout.lostAndFound]
+            return !StoreLayout.folders.contains(name) && !files.contains(name)
+        }
+    }
+}

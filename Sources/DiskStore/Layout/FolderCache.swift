@@ -1,0 +1,65 @@
+import Glibc
+import Storage
+import Synchronization
+import System
+
+/// The folders that this process stores in, each held open once it is known that the way down to it is on disk.
+///
+/// A commit must sync the parent of a folder that was just made, also when another process made it a moment ago and may
+/// not have synced it yet. So the first use of a folder by this process syncs its parent, and later uses only make sure
+/// that the path still leads to the same folder: the inode number of an open folder is not given to another, so equal
+/// identity is proof. Every level is remembered, so that a new folder costs one sync of its parent.
+final class FolderCache: Sendable {
+    /// The most folders to hold open: two for each shard of one namespace, and as many for others; but none of the files
+    /// that the rest of the process may have to open.
+    let capacity: Int
+    private let root: Descriptor
+    /// By the path's bytes: two namespaces may be equal as text.
+    private let open: Mutex<[[UInt8]: Folder]> = Mutex([:])
+
+    /// - Parameter otherFiles: the most files that the rest of the process has open at once.
+    init(root: Descriptor, otherFiles: Int) {
+        self.root = root
+        capacity = root.kernel.openFileLimit().map { min(1024, max(1, $0 - otherFiles)) } ?? 64
+    }
+
+    struct Folder: Sendable {
+        let path: String
+        let descriptor: Descriptor
+        let identity: FileStatus.Identity
+
+        func synchronize() throws(StoreError) {
+            try descriptor.synchronize(path)
+        }
+    }
+
+    /// Opens a folder below the root, making it and those above it where they are missing.
+    func folder(_ path: String) throws(StoreError) -> Folder {
+        let name = Array(path.utf8)
+        if let known = open.withLock({ $0[name] }), try root.status(of: path)?.identity == known.identity {
+            return known
+        }
+        let folder = try openDurably(path)
+        open.withLock { folders in
+            // Which folder makes room hardly matters: its next use costs a sync.
+            if folders.count >= capacity, let victim = folders.keys.first { folders[victim] = nil }
+            folders[name] = folder
+        }
+        return folder
+    }
+
+    private func openDurably(_ path: String) throws(StoreError) -> Folder {
+        // From folder to folder: a link in between would have them made elsewhere.
+        let (parentPath, name) = StoreLayout.parent(of: path)
+        let parent: Descriptor
+        if let parentPath { parent = try folder(parentPath).descriptor } else { parent = root }
+        do throws(StoreError) {
+            try parent.makeFolder(name)
+            try parent.synchronize("the folder above \(path)")
+            let descriptor = try parent.open(name, O_RDONLY | O_DIRECTORY)
+            return Folder(path: path, descriptor: descriptor, identity: try descriptor.status(path).identity)
+        } catch {
+            throw StoreError(error.code, "\(error.action), of \(path)", errno: error.errno)
+        }
+    }
+}

@@ -1,0 +1,158 @@
+import PayloadKey
+
+/// Where things are, relative to the store's root. `docs/on-disk-format.md` describes it for other implementations.
+enum StoreLayout {
+    /// The format that this version reads and writes, as `layout.json` has it.
+    static let version = 2
+    static let description = "layout.json"
+    /// Its name until it is on disk.
+    static let newDescription = "layout.json.new"
+    static let incoming = "incoming"
+    static let objects = "objects"
+    static let keys = "keys"
+    static let quarantine = "quarantine"
+    static let locks = "locks"
+    /// An empty file whose mtime is the newest time that the store has seen, see ``StoreClock``.
+    static let clock = "clock"
+    /// When scrubs were completed.
+    static let scrubRecord = "last-scrub.json"
+    /// Deleted keys that can still be restored.
+    static let trash = "trash"
+    /// How much the namespaces use, where there are quotas.
+    static let usage = "usage"
+    /// What is stored during a sweep, see ``Barrier``.
+    static let barriers = "barriers"
+    /// Where a namespace's keys are, without prefix and with one.
+    static let common = "common"
+    static let custom = "custom"
+    /// What ext4 has in the root of each file system.
+    static let lostAndFound = "lost+found"
+    /// How the names begin with which a start checks that uploads can be linked.
+    static let probePrefix = ".probe-"
+    /// The folders that every store has.
+    static let folders = [incoming, objects, keys, quarantine, locks]
+    /// The folders that are made when they are first needed.
+    static let foldersOnDemand = [trash, usage, barriers]
+
+    // MARK: Shards
+
+    /// The two hex digits of every shard.
+    static let shards = (0...255).map { shard(UInt8($0)) }
+
+    /// The name of a shard's folder below `objects/`, and of its lock.
+    static func shard(_ byte: UInt8) -> String {
+        let hex = String(byte, radix: 16)
+        return hex.count == 1 ? "0" + hex : hex
+    }
+
+    /// The number of a shard; `nil` when the name is none.
+    static func shard(parsing name: some StringProtocol) -> UInt8? {
+        guard name.utf8.count == 2, let byte = UInt8(name, radix: 16), shard(byte) == name else { return nil }
+        return byte
+    }
+
+    static func isShard(_ name: String) -> Bool { shard(parsing: name) != nil }
+
+    static func lock(_ shard: UInt8) -> String { "\(locks)/\(self.shard(shard))" }
+
+    /// What a collector holds locked.
+    static let collectorLock = "\(locks)/gc"
+
+    /// The lock files that every store has.
+    static var lockFiles: [String] { shards.map { "\(locks)/\($0)" } + [collectorLock] }
+
+    static func barrier(_ shard: UInt8) -> String { "\(barriers)/\(self.shard(shard))" }
+
+    /// Whether a start has made a file with this name, to check that uploads can be linked: it has the name for a moment,
+    /// and what a crash leaves is removed by a later start.
+    static func isProbe(_ name: String) -> Bool { name.utf8.starts(with: probePrefix.utf8) }
+
+    // MARK: Content
+
+    static func objectFolder(_ shard: UInt8) -> String { "\(objects)/\(self.shard(shard))" }
+
+    static func object(_ digest: Digest) -> String { "\(objectFolder(digest.firstByte))/\(digest.hex)" }
+
+    /// Damaged content; `id` tells several copies apart.
+    static func quarantined(_ digest: Digest, _ id: String) -> String { "\(quarantine)/\(digest.hex).\(id)" }
+
+    // MARK: Keys
+
+    /// The folder of a namespace's keys.
+    static func namespace(_ namespace: String) -> String { "\(keys)/\(namespace)" }
+
+    /// The name of the folder of a prefix that holds the keys of a shard. No part of a prefix can have it.
+    static func prefixShard(_ shard: UInt8) -> String { "@" + self.shard(shard) }
+
+    /// The shard of a folder of keys, `ab` in `common/` and `@ab` below a prefix; `nil` when it is none.
+    static func keyShard(parsing name: String, isBelowPrefix: Bool) -> UInt8? {
+        guard isBelowPrefix else { return shard(parsing: name) }
+        return name.utf8.first == UInt8(ascii: "@") ? shard(parsing: name.dropFirst()) : nil
+    }
+
+    /// - Parameter tree: `keys/`, or a folder of `trash/`, which is laid out alike.
+    static func keyFolder(_ key: PayloadKey, in tree: String = keys) -> String {
+        let shard = key.digest.firstByte
+        guard let prefix = key.prefix else { return "\(tree)/\(key.namespace)/\(common)/\(self.shard(shard))" }
+        return path([tree, "\(key.namespace)", custom] + prefix.folders + [prefixShard(shard)])
+    }
+
+    static func keyName(_ key: PayloadKey) -> String { "\(key.digest.hex).\(key.metadataHash.hex)" }
+
+    static func key(_ key: PayloadKey, in tree: String = keys) -> String {
+        "\(keyFolder(key, in: tree))/\(keyName(key))"
+    }
+
+    /// The digest and the metadata hash that a key's file is named by; `nil` for any other name.
+    static func keyName(parsing name: some Collection<UInt8>) -> (digest: Digest, metadataHash: Digest)? {
+        let parts = name.split(separator: UInt8(ascii: "."), omittingEmptySubsequences: false)
+        guard parts.count == 2, let digest = Digest(hex: parts[0]), let metadataHash = Digest(hex: parts[1]) else {
+            return nil
+        }
+        return (digest, metadataHash)
+    }
+
+    // MARK: Trash
+
+    /// Where the keys are that count as deleted at a time (seconds since 1970).
+    static func trash(deletedAt seconds: Int) -> String { "\(trash)/\(seconds)" }
+
+    /// When the keys in a folder of `trash/` count as deleted; `nil` when the folder is not the trash's. No time is so far
+    /// off that sums of it could overflow.
+    static func timeInTrash(_ name: String) -> Int? {
+        let digits = UInt8(ascii: "0")...UInt8(ascii: "9")
+        guard name.utf8.allSatisfy(digits.contains), let seconds = Int(name), seconds < 1 << 40, "\(seconds)" == name
+        else { return nil }
+        return seconds
+    }
+
+    // MARK: Quotas
+
+    /// What decides whether the counters can be trusted, see ``UsageEpoch``.
+    static let usageEpoch = "\(usage)/epoch"
+    static let usageCounters = "\(usage)/namespaces"
+    static let usageLocks = "\(usage)/counting"
+    static let lostContents = "\(usage)/lost"
+    /// `usage/` and the folders in it.
+    static let usageFolders = [usage, usageCounters, usageLocks, lostContents]
+
+    /// A namespace's ``UsageCounter``.
+    static func usageCounter(_ namespace: String) -> String { "\(usageCounters)/\(namespace)" }
+
+    /// What is locked while a namespace's keys are counted.
+    static func usageLock(_ namespace: String) -> String { "\(usageLocks)/\(namespace)" }
+
+    /// What marks a content as moved to quarantine while keys may name it.
+    static func lostContent(_ digest: Digest) -> String { "\(lostContents)/\(digest.hex)" }
+
+    // MARK: Paths
+
+    static func path(_ parts: some Sequence<String>) -> String { parts.joined(separator: "/") }
+
+    /// The folder that a path is in, and its name there. By bytes: `/` and a combining character after it are one
+    /// `Character`.
+    static func parent(of path: String) -> (folder: String?, name: String) {
+        guard let slash = path.utf8.lastIndex(of: UInt8(ascii: "/")) else { return (nil, path) }
+        return (String(path[..<slash]), String(path[path.utf8.index(after: slash)...]))
+    }
+}

@@ -1,0 +1,97 @@
+import Glibc
+import Storage
+import System
+import PayloadKey
+import SystemPackage
+
+/// How many bytes a namespace's keys have in all: `usage/namespaces/<namespace>`.
+///
+/// Its one line is `<epoch> <bytes> <key>`: the bytes of all keys but one, and that one, whose size is added as it lies in
+/// the tree. Whoever adds or removes a key writes the line first, with that key in it, and then makes or
+/// takes the key's name: so the line is right at any moment, also when its writer dies between the two.
+///
+/// Locked exclusively (flock(2)) from the look at the line to the change of the tree, inside the key's shard lock.
+/// Nothing waits for a shard's lock meanwhile.
+struct UsageCounter {
+    struct Line: Equatable {
+        /// In which epoch it was counted; in another one it means nothing, see ``UsageEpoch``.
+        let epoch: String
+        /// Bytes of all keys but ``key``.
+        let bytes: UInt64
+        /// The key that was changed last; `nil` when none was since the count.
+        let key: PayloadKey?
+    }
+
+    private let file: Descriptor
+    private let path: String
+    private let patience: Duration
+
+    /// Opens a namespace's counter; `nil` when it has none, and nothing is to be counted.
+    init?(_ namespace: String, _ store: DiskStore) throws(StoreError) {
+        path = StoreLayout.usageCounter(namespace)
+        patience = store.patience
+        guard let file = try store.root.openIfThere(path, O_RDWR) else { return nil }
+        self.file = file
+    }
+
+    /// Makes a counter, which counts nothing until a line is written.
+    init(making namespace: String, _ store: DiskStore) throws(StoreError) {
+        path = StoreLayout.usageCounter(namespace)
+        patience = store.patience
+        file = try store.root.open(path, O_RDWR | O_CREAT, mode: 0o640)
+    }
+
+    /// Runs `work` with the counter locked.
+    func locked<Result>(_ work: () throws(StoreError) -> Result) throws(StoreError) -> Result {
+        try file.lock(LOCK_EX, patience: patience, path)
+        defer { file.unlock() }
+        return try work()
+    }
+
+    /// The line; `nil` when nothing was counted yet.
+    func line() throws(StoreError) -> Line? {
+        let buffer = try file.head(path)
+        // A longer line of before may have left its end behind this one's.
+        guard let end = buffer.firstIndex(of: UInt8(ascii: "\n")) else { return nil }
+        let parts = buffer[..<end].split(separator: UInt8(ascii: " "), maxSplits: 2, omittingEmptySubsequences: false)
+        guard parts.count == 3, let bytes = UInt64(String(decoding: parts[1], as: UTF8.self)) else { return nil }
+        let key = parts[2].isEmpty ? nil : PayloadKey(parsing: parts[2])
+        guard key != nil || parts[2].isEmpty else { return nil }
+        return Line(epoch: String(decoding: parts[0], as: UTF8.self), bytes: bytes, key: key)
+    }
+
+    /// Writes the line. It is far shorter than a page, so a process that is killed has written all of it or nothing. No
+    /// sync: what a loss of power leaves is of an epoch that is over.
+    func write(_ line: Line) throws(StoreError) {
+        try write(Array("\(line.epoch) \(line.bytes) ".utf8) + (line.key?.utf8 ?? []) + [UInt8(ascii: "\n")])
+    }
+
+    /// Marks the counter as being counted: it counts nothing until a line is written.
+    func begin(_ count: String) throws(StoreError) {
+        try clear()
+        try write(Array("\(count)\n".utf8))
+    }
+
+    /// Whether the mark of a count is still there: nobody has cleared the counter since.
+    func isMarked(_ count: String) throws(StoreError) -> Bool {
+        try file.head(path).starts(with: "\(count)\n".utf8)
+    }
+
+    private func write(_ bytes: [UInt8]) throws(StoreError) {
+        var written = try write(bytes[...], at: 0)
+        guard written < bytes.count else { return }
+        // A part of it, over the line of before, would read as another number. Without that line, it counts nothing.
+        try clear()
+        written = 0
+        while written < bytes.count { written += try write(bytes[written...], at: written) }
+    }
+
+    private func write(_ bytes: ArraySlice<UInt8>, at offset: Int) throws(StoreError) -> Int {
+        try file.write(bytes, at: offset, path)
+    }
+
+    /// Counts nothing any more.
+    func clear() throws(StoreError) {
+        try file.truncate(path)
+    }
+}

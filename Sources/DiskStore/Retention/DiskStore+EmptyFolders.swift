@@ -1,0 +1,56 @@
+import Glibc
+import PayloadKey
+import Storage
+
+extension DiskStore {
+    /// Removes the folders below `keys/` that hold nothing, from the deepest up.
+    ///
+    /// Only what is named as the layout has it goes, and a namespace's own folder only with the last one in it: one that
+    /// is empty without ever having had a key is somebody else's. An upload that loses its folder makes it again.
+    ///
+    /// - Parameter failed: called with what one namespace has failed with; the others follow when it returns.
+    public func removeEmptyFolders(
+        failed: (StoreError) throws(StoreError) -> Void = { (error) throws(StoreError) in throw error }
+    ) throws(StoreError) {
+        for namespace in try namespaces() {
+            let folder = "\(StoreLayout.keys)/\(namespace)"
+            let removal = Result { () throws(StoreError) in
+                if try removeEmptyFolders(ofNamespace: folder) { _ = try root.removeFolder(folder) }
+            }
+            _ = try removal.success(or: failed)
+        }
+    }
+
+    /// Removes the folders of a part of the trash that hold nothing, itself at last.
+    func removeEmptyFolders(ofTrash tree: String) throws(StoreError) {
+        for namespace in try namespaces(in: KeySelection(), below: tree) {
+            let folder = "\(tree)/\(namespace)"
+            _ = try removeEmptyFolders(ofNamespace: folder)
+            _ = try root.removeFolder(folder)
+        }
+        _ = try root.removeFolder(tree)
+    }
+
+    /// - Returns: whether `common/` or `custom/` was removed.
+    private func removeEmptyFolders(ofNamespace folder: String) throws(StoreError) -> Bool {
+        let common = "\(folder)/\(StoreLayout.common)"
+        for name in try root.namesIfThere(common) {
+            if StoreLayout.isShard(name) { try root.removeFolder("\(common)/\(name)") }
+        }
+        let isCommonGone = try root.removeFolder(common)
+        let isCustomGone = try removeEmptyPrefixes("\(folder)/\(StoreLayout.custom)")
+        return isCommonGone || isCustomGone
+    }
+
+    /// - Returns: whether the folder was removed.
+    private func removeEmptyPrefixes(_ folder: String) throws(StoreError) -> Bool {
+        for name in try root.namesIfThere(folder) {
+            if StoreLayout.keyShard(parsing: name, isBelowPrefix: true) != nil {
+                try root.removeFolder("\(folder)/\(name)")
+            } else if KeyPrefix(validating: name.utf8) != nil {
+                _ = try removeEmptyPrefixes("\(folder)/\(name)")
+            }
+        }
+        return try root.removeFolder(folder)
+    }
+}

@@ -1,0 +1,32 @@
+import Glibc
+import PayloadKey
+import Storage
+import System
+
+extension DiskStore {
+    /// Moves an object that was found damaged to quarantine. Its keys stay, and answer 404 until the same payload is uploaded
+    /// again.
+    ///
+    /// - Returns: where it was moved; `nil` when an upload has replaced it, or it is gone.
+    func quarantine(_ digest: Digest, ifItIs damaged: FileStatus.Identity) throws(StoreError) -> String? {
+        let path = StoreLayout.object(digest)
+        let target = StoreLayout.quarantined(digest, IncomingFile.uniqueName(root.kernel))
+        return try withExclusiveLock(of: digest.firstByte) { () throws(StoreError) in
+            guard try root.status(of: path)?.identity == damaged else { return nil }
+            try loseContent(digest)
+            try root.rename(path, to: target)
+            // Come back after a power loss, no later scrub need read it again.
+            do throws(StoreError) {
+                try root.synchronizeFolder(StoreLayout.quarantine)
+                try root.synchronizeFolder(StoreLayout.objectFolder(digest.firstByte))
+            } catch {
+                // A disk that fails to sync is no reason to leave the rest of the damage.
+                logger.error(
+                    "damaged content that was moved to quarantine may come back after a power loss",
+                    metadata: ["file": "\(path)", "error": "\(error)"]
+                )
+            }
+            return target
+        }
+    }
+}

@@ -1,0 +1,66 @@
+import Glibc
+import PayloadKey
+import Storage
+import SystemPackage
+
+extension DiskStore {
+    /// Reads all content, each object once, and moves what is damaged to `quarantine/`, while uploads and downloads go on.
+    ///
+    /// When it has come to its end, the store remembers when it began; a scrub that was interrupted or failed counts for
+    /// nothing.
+    ///
+    /// - Parameters:
+    ///   - scope: what to read. A scrub since the last one sees all that was written since, and what a program did to a
+    ///     file; it can't see content that the disk has lost or changed by itself, for which only reading everything will
+    ///     do, nor what was written while the system's clock was set back behind the last scrub.
+    ///   - pace: called after so many bytes were read; may take its time.
+    ///   - report: called with each finding: damaged content, when it is moved, and content and folders that can't be read,
+    ///     which make a scrub incomplete.
+    /// - Returns: how many files were read, and how many bytes.
+    /// - Throws: ``StoreError``; what was moved is safe, and another scrub does the rest.
+    public func scrub(
+        _ scope: ScrubScope = .everything,
+        pace: (_ bytes: Int) -> Void = { _ in },
+        report: (Finding) throws -> Void
+    ) throws -> (files: Int, bytes: UInt64) {
+        let started = try fileSystemTime()
+        let since = try start(of: scope)
+        return try withoutActuallyEscaping(pace) { pace in
+            try withoutActuallyEscaping(report) { report in
+                let run = ScrubRun(store: self, since: since, pace: pace, report: report)
+                for shard in UInt8.min...UInt8.max { try run.objects(of: shard) }
+                if run.isComplete { try recordScrub(started: started, isFull: since == .min) }
+                return (run.files, run.bytes)
+            }
+        }
+    }
+
+    /// How many bytes a scrub is going to read; nothing is read for that.
+    public func contentToScrub(_ scope: ScrubScope) throws(StoreError) -> UInt64 {
+        let since = try start(of: scope)
+        var bytes: UInt64 = 0
+        for shard in StoreLayout.shards {
+            let folder = "\(StoreLayout.objects)/\(shard)"
+            // The scrub reports what can't be read.
+            let names = Result { () throws(StoreError) in try root.namesIfThere(folder) }
+            for name in try names.success(or: { _ in }) ?? [] {
+                let look = Result { () throws(StoreError) in try root.status(of: "\(folder)/\(name)") }
+                guard let status = try look.success(or: { _ in }) ?? nil, status.isRegular, status.changed >= since
+                else { continue }
+                bytes += status.size
+            }
+        }
+        return bytes
+    }
+
+    /// From when on what has changed must be read, in microseconds since 1970.
+    ///
+    /// An object's ctime is when it was linked: what was there when the last scrub began, and has not changed since, was
+    /// read by it, or by one before.
+    private func start(of scope: ScrubScope) throws(StoreError) -> Int64 {
+        switch scope {
+        case .everything: .min
+        case .sinceLast: try lastScrub()?.started ?? .min
+        }
+    }
+}

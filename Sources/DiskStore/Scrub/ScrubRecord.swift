@@ -1,0 +1,68 @@
+import FoundationEssentials
+import Glibc
+import Storage
+import SystemPackage
+
+/// When the content of the store was last verified: the file `last-scrub.json`.
+///
+/// Times are microseconds since 1970 on the clock that the file system stamps files with (``DiskStore/fileSystemTime()``),
+/// so that they compare with a file's ctime without slack.
+public struct ScrubRecord: Codable, Equatable, Sendable {
+    /// When the last scrub that came to its end had begun: all content that has not changed since is verified.
+    public let started: Int64
+    /// When the last one of those that read everything had begun; `nil` when there was none.
+    public let startedFull: Int64?
+}
+
+/// What a scrub reads.
+public enum ScrubScope: Sendable {
+    /// All content.
+    case everything
+    /// Content that changed, or got or lost a key, since the last complete scrub began; all content when there was none.
+    case sinceLast
+}
+
+extension DiskStore {
+    /// What the last complete scrub has left; `nil` when there was none, or its record can't be read, or is of a clock that
+    /// was ahead.
+    ///
+    /// - Throws: ``StoreError`` when the file can't be opened for another reason than that there is none.
+    public func lastScrub() throws(StoreError) -> ScrubRecord? {
+        guard try root.status(of: StoreLayout.scrubRecord) != nil else { return nil }
+        let file = try root.open(StoreLayout.scrubRecord, O_RDONLY | O_NONBLOCK)
+        do {
+            let record = try JSONDecoder().decode(ScrubRecord.self, from: Data(file.head(StoreLayout.scrubRecord)))
+            if record.started <= (try fileSystemTime()) { return record }
+            logger.warning("the record of the last scrub is in the future")
+            return nil
+        } catch {
+            // Nobody loses anything by a scrub that reads too much.
+            logger.warning("the record of the last scrub can't be read", metadata: ["error": "\(error)"])
+            return nil
+        }
+    }
+
+    /// Notes that a scrub is complete; replaces the record in one step, so that a crash leaves the old one or the new one.
+    ///
+    /// - Parameters:
+    ///   - started: when it began.
+    ///   - isFull: whether it has read everything.
+    func recordScrub(started: Int64, isFull: Bool) throws(StoreError) {
+        let full = isFull ? started : try lastScrub()?.startedFull
+        let json = "{\"started\":\(started)" + (full.map { ",\"startedFull\":\($0)" } ?? "") + "}\n"
+        // What a crash leaves of it in incoming/ is the sweep's.
+        let temporary = "\(StoreLayout.incoming)/\(IncomingFile.uniqueName(root.kernel))"
+        let file = try root.open(temporary, O_WRONLY | O_CREAT | O_EXCL, mode: 0o640)
+        try file.write(Array(json.utf8), temporary)
+        try file.synchronize(temporary)
+        try root.rename(temporary, to: StoreLayout.scrubRecord)
+        try root.synchronize(path)
+    }
+
+    /// The time by which the file system stamps what changes now, in microseconds since 1970: what changes afterwards
+    /// has a ctime that is not before it. The system's own clock runs a moment ahead of it.
+    func fileSystemTime() throws(StoreError) -> Int64 {
+        let file = try IncomingFile(in: incoming, logger: logger)
+        return try file.descriptor.status(file.name).changed
+    }
+}

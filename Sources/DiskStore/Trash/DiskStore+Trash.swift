@@ -1,0 +1,103 @@
+import Glibc
+import PayloadKey
+import Storage
+
+/// A key that was deleted, and can be restored.
+public struct TrashedKey: Sendable {
+    /// The key as it lies in `trash/`. It answers as never stored.
+    public let stored: StoredKey
+    /// When it counts as deleted, in seconds since 1970: the end of the hour in which it was.
+    public let deleted: Int
+}
+
+/// A deleted key is a file in `trash/<seconds>/`, which is laid out as `keys/` is. The time of its deletion is in the path,
+/// since its mtime is its age.
+extension DiskStore {
+    /// Deletes a key as ``delete(_:isDurable:if:)`` does, but keeps it, and with it its content, in the trash.
+    ///
+    /// - Parameter isUnwanted: asked under the lock, with when the key was last stored (seconds since 1970).
+    /// - Returns: whether it was there and unwanted.
+    /// - Throws: ``StoreError``; the key is in one place then, or in the other.
+    @discardableResult
+    public func moveToTrash(
+        _ key: PayloadKey,
+        now: Int? = nil,
+        if isUnwanted: (_ lastStored: Int) -> Bool = { _ in true }
+    ) throws(StoreError) -> Bool {
+        // A folder for each hour, not for each second: making one costs a handful of syncs.
+        let hour = 3600
+        let tree = StoreLayout.trash(deletedAt: ((now ?? root.kernel.now()) / hour + 1) * hour)
+        return try withUnwanted(key, isUnwanted) { (path) throws(StoreError) in
+            let target = try folders.folder(StoreLayout.keyFolder(key, in: tree))
+            let source = try root.open(StoreLayout.keyFolder(key), O_RDONLY | O_DIRECTORY)
+            let name = StoreLayout.keyName(key)
+            try noteInBarrier(key.digest)
+            try changing(key) { () throws(StoreError) in try source.rename(name, to: name, in: target.descriptor) }
+            try target.synchronize()
+            try source.synchronize(path)
+        }
+    }
+
+    /// Visits the deleted keys of a selection, those that were deleted last first, while others come and go.
+    ///
+    /// - Parameters:
+    ///   - shards: as of ``forEachKey(in:shards:unreadable:_:)``.
+    ///   - unreadable: as of ``forEachKey(in:shards:unreadable:_:)``.
+    /// - Throws: ``StoreError`` when a folder can't be read, or what `visit` and `unreadable` throw.
+    public func forEachTrashedKey(
+        in selection: KeySelection = KeySelection(),
+        shards: (UInt8) -> Bool = { _ in true },
+        unreadable: (_ path: String, StoreError) throws -> Void = { throw $1 },
+        _ visit: (TrashedKey) throws -> Void
+    ) throws {
+        let times = Result { () throws(StoreError) in try timesInTrash() }
+        for deleted in try times.readable({ try unreadable(StoreLayout.trash, $0) }) ?? [] {
+            let tree = StoreLayout.trash(deletedAt: deleted)
+            try forEachKey(in: selection, below: tree, shards: shards, unreadable: unreadable) { key, path in
+                if let stored = try stored(key, path) { try visit(TrashedKey(stored: stored, deleted: deleted)) }
+            }
+        }
+    }
+
+    /// What the trash has of one key, what was deleted last first.
+    public func trashed(_ key: PayloadKey) throws(StoreError) -> [TrashedKey] {
+        var found: [TrashedKey] = []
+        for deleted in try timesInTrash() {
+            let path = StoreLayout.key(key, in: StoreLayout.trash(deletedAt: deleted))
+            if let stored = try stored(key, path) { found.append(TrashedKey(stored: stored, deleted: deleted)) }
+        }
+        return found
+    }
+
+    func timesInTrash() throws(StoreError) -> [Int] {
+        try root.namesIfThere(StoreLayout.trash).compactMap(StoreLayout.timeInTrash).sorted(by: >)
+    }
+
+    /// Deletes a key from the trash. Its content stays until a sweep finds that no key names it.
+    ///
+    /// - Returns: whether it was still there.
+    @discardableResult
+    public func purge(_ trashed: TrashedKey) throws(StoreError) -> Bool {
+        try withExclusiveLock(of: trashed.stored.key.digest.firstByte) { () throws(StoreError) in
+            try root.unlink(trashed.stored.path)
+        }
+    }
+
+    /// Removes the folders of the trash that hold nothing.
+    ///
+    /// - Parameters:
+    ///   - isOver: asked for the time at which a folder's keys count as deleted; a folder into which keys may still be
+    ///     moved must stay.
+    ///   - failed: called with what one of them has failed with; the others follow when it returns.
+    public func removeEmptyTrash(
+        where isOver: (_ deleted: Int) -> Bool,
+        failed: (StoreError) throws(StoreError) -> Void = { (error) throws(StoreError) in throw error }
+    ) throws(StoreError) {
+        for deleted in try timesInTrash() where isOver(deleted) {
+            let removal = Result { () throws(StoreError) in
+                try removeEmptyFolders(ofTrash: StoreLayout.trash(deletedAt: deleted))
+            }
+            _ = try removal.success(or: failed)
+        }
+    }
+}

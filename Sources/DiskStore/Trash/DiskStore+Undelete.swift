@@ -1,0 +1,74 @@
+import Glibc
+import PayloadKey
+import Storage
+import System
+
+/// What an undeletion found.
+public enum UndeleteOutcome: Sendable {
+    /// The key is there again.
+    case undeleted
+    /// It was stored again in the meantime, and is taken out of the trash.
+    case existed
+    /// It is in the trash no more.
+    case gone
+}
+
+extension DiskStore {
+    /// Restores a deleted key, after its content was verified; its age is renewed.
+    ///
+    /// - Throws: ``StoreError``, with code `damaged` when its content is lost or not what was stored; the key stays in
+    ///   the trash then.
+    public func undelete(_ trashed: TrashedKey) throws -> UndeleteOutcome {
+        let key = trashed.stored.key
+        let path = StoreLayout.object(key.digest)
+        // An upload may replace damaged content meanwhile: what takes its place was verified, but not here.
+        for _ in 0..<8 {
+            guard let content = try FileContent(path, below: root) else {
+                guard try root.status(of: trashed.stored.path) != nil else { return .gone }
+                throw StoreError(
+                    .damaged,
+                    "the content of \(key) is lost, it stays in the trash until it is uploaded again"
+                )
+            }
+            if let wrong = try wrongContent(content, key.digest) {
+                throw StoreError(.damaged, "\(path) is damaged: \(wrong.reason)")
+            }
+            let verified = try content.identity()
+            let outcome = try waitingForCounts(of: key.namespace) { () throws(StoreError) in
+                try withExclusiveLock(of: key.digest.firstByte) { () throws(StoreError) in
+                    try restore(trashed, verified, size: content.size)
+                }
+            }
+            if let outcome { return outcome }
+        }
+        throw StoreError(.system, "restore \(key): its content changes again and again, and it stays in the trash")
+    }
+
+    /// Under the shard's exclusive lock: a key that was just moved to the trash again is not taken from it.
+    ///
+    /// - Returns: `nil` when the object is not the one that was verified.
+    private func restore(
+        _ trashed: TrashedKey,
+        _ verified: FileStatus.Identity,
+        size: UInt64
+    ) throws(StoreError) -> UndeleteOutcome? {
+        let key = trashed.stored.key
+        guard let file = try root.openIfThere(trashed.stored.path, O_RDONLY | O_NONBLOCK) else { return .gone }
+        guard try root.status(of: StoreLayout.object(key.digest))?.identity == verified else { return nil }
+        if try root.status(of: StoreLayout.key(key)) != nil {
+            try root.unlink(trashed.stored.path)
+            return .existed
+        }
+        let folder = try folders.folder(StoreLayout.keyFolder(key))
+        // Before the key is there: no collection may find it with the age for which it was deleted.
+        try file.setModified(try clock.stamp(), trashed.stored.path)
+        try file.synchronize(trashed.stored.path)
+        try noteInBarrier(key.digest)
+        // Whoever restores it has decided that it is to be there: no limit.
+        try changing(key, adding: size) { () throws(StoreError) in
+            try root.rename(trashed.stored.path, to: StoreLayout.keyName(key), in: folder.descriptor)
+        }
+        try folder.synchronize()
+        return .undeleted
+    }
+}

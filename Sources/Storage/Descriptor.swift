@@ -1,0 +1,278 @@
+import Glibc
+import System
+import SystemPackage
+
+/// An open file or folder of a ``Kernel``, closed with the last reference.
+///
+/// Each method is one system call, or a loop over one. A failure is a ``StoreError`` that says what was being done.
+package final class Descriptor: Sendable {
+    /// The descriptor's number; valid while this object lives.
+    package let rawValue: Int32
+    package let kernel: any Kernel
+
+    package init(_ rawValue: Int32, _ kernel: any Kernel) {
+        self.rawValue = rawValue
+        self.kernel = kernel
+    }
+
+    /// Opens a folder that an operator named, following symbolic links.
+    package convenience init(folder path: String, _ kernel: any Kernel) throws(StoreError) {
+        self.init(
+            try call("open \(path)") { () throws(Errno) in try kernel.open(path, O_RDONLY | O_DIRECTORY) },
+            kernel
+        )
+    }
+
+    deinit {
+        kernel.close(rawValue)
+    }
+
+    /// Opens `path` relative to this folder, following no link in any part of it.
+    package func open(_ path: String, _ flags: Int32, mode: mode_t = 0) throws(StoreError) -> Descriptor {
+        Descriptor(
+            try call("open \(path)") { () throws(Errno) in
+                try kernel.open(path, in: rawValue, flags, mode: mode)
+            },
+            kernel
+        )
+    }
+
+    /// As ``open(_:_:mode:)``; `nil` when there is nothing.
+    package func openIfThere(_ path: String, _ flags: Int32, mode: mode_t = 0) throws(StoreError) -> Descriptor? {
+        do throws(StoreError) {
+            return try open(path, flags, mode: mode)
+        } catch {
+            guard error.errno == .noSuchFileOrDirectory else { throw error }
+            return nil
+        }
+    }
+
+    // MARK: Attributes
+
+    /// What `path` is, relative to this folder; `nil` when there is nothing.
+    package func status(of path: String) throws(StoreError) -> FileStatus? {
+        do throws(Errno) {
+            return try kernel.status(of: path, in: rawValue)
+        } catch {
+            if error == .noSuchFileOrDirectory || error == .notDirectory { return nil }
+            throw StoreError(failed: "stat \(path)", error)
+        }
+    }
+
+    /// What this open file is.
+    package func status(_ name: @autoclosure () -> String) throws(StoreError) -> FileStatus {
+        try call("stat \(name())") { () throws(Errno) in try kernel.status(of: rawValue) }
+    }
+
+    /// Sets this file's mtime, in seconds since 1970; `nil`: to now.
+    package func setModified(_ seconds: Int?, _ name: @autoclosure () -> String) throws(StoreError) {
+        try call("set the time of \(name())") { () throws(Errno) in try kernel.setModified(rawValue, to: seconds) }
+    }
+
+    /// Changes the permissions of something below this folder, never of what a link leads to.
+    package func changeMode(of path: String, to mode: mode_t) throws(StoreError) {
+        try call("chmod \(path)") { () throws(Errno) in try kernel.changeMode(of: path, in: rawValue, to: mode) }
+    }
+
+    /// Changes the permissions of this open file.
+    package func changeMode(to mode: mode_t, _ name: @autoclosure () -> String) throws(StoreError) {
+        try call("chmod \(name())") { () throws(Errno) in try kernel.changeMode(of: rawValue, to: mode) }
+    }
+
+    /// Changes the owner of something below this folder, but not its group, never of what a link leads to.
+    package func changeOwner(of path: String, to owner: uid_t) throws(StoreError) {
+        try call("chown \(path)") { () throws(Errno) in try kernel.changeOwner(of: path, in: rawValue, to: owner) }
+    }
+
+    // MARK: Names
+
+    /// Creates a folder; false when something has that name already.
+    @discardableResult
+    package func makeFolder(_ path: String) throws(StoreError) -> Bool {
+        try call("make folder \(path)", unless: .fileExists) { () throws(Errno) in
+            try kernel.makeFolder(path, in: rawValue, mode: 0o750)
+        }
+    }
+
+    /// Gives an open file the name `path` below this folder; false when something has that name already.
+    package func link(_ file: Descriptor, to path: String) throws(StoreError) -> Bool {
+        try call("link \(path)", unless: .fileExists) { () throws(Errno) in
+            try kernel.link(file.rawValue, to: path, in: rawValue)
+        }
+    }
+
+    /// Renames `path` to `target` below this folder, or below `folder`, replacing what has that name.
+    package func rename(_ path: String, to target: String, in folder: Descriptor? = nil) throws(StoreError) {
+        try call("rename \(path) to \(target)") { () throws(Errno) in
+            try kernel.rename(path, in: rawValue, to: target, in: (folder ?? self).rawValue)
+        }
+    }
+
+    /// Removes a file's name; false when there was none.
+    @discardableResult
+    package func unlink(_ path: String) throws(StoreError) -> Bool {
+        try call("unlink \(path)", unless: .noSuchFileOrDirectory) { () throws(Errno) in
+            try kernel.unlink(path, in: rawValue)
+        }
+    }
+
+    /// Removes a folder; false when it was not there, or not empty.
+    @discardableResult
+    package func removeFolder(_ path: String) throws(StoreError) -> Bool {
+        try call(
+            "remove folder \(path)",
+            unless: .directoryNotEmpty,
+            .fileExists,
+            .noSuchFileOrDirectory,
+            .notDirectory
+        ) { () throws(Errno) in try kernel.removeFolder(path, in: rawValue) }
+    }
+
+    /// The names in a folder below this one.
+    package func entries(_ path: String) throws(StoreError) -> FolderEntries {
+        let folder = try open(path, O_RDONLY | O_DIRECTORY)
+        return FolderEntries(
+            try call("read folder \(path)") { () throws(Errno) in try kernel.names(of: folder.rawValue) }
+        )
+    }
+
+    /// ``entries(_:)`` of a folder that another process may just have removed: none then.
+    package func entriesIfThere(_ path: String) throws(StoreError) -> FolderEntries {
+        do throws(StoreError) {
+            return try entries(path)
+        } catch {
+            guard error.errno == .noSuchFileOrDirectory || error.errno == .notDirectory else { throw error }
+            return FolderEntries([])
+        }
+    }
+
+    /// The names in a folder below this one; those that are not UTF-8, which the store never uses, are left out.
+    package func names(_ path: String) throws(StoreError) -> [String] { try entries(path).names }
+
+    /// As ``entriesIfThere(_:)``, without the names that are not UTF-8.
+    package func namesIfThere(_ path: String) throws(StoreError) -> [String] { try entriesIfThere(path).names }
+
+    // MARK: Content
+
+    /// Reads at an offset into a part of the file; zero bytes at its end.
+    package func read(
+        into buffer: UnsafeMutableRawBufferPointer,
+        at offset: UInt64,
+        _ name: @autoclosure () -> String
+    ) throws(StoreError) -> Int {
+        try call("read \(name())") { () throws(Errno) in try kernel.read(rawValue, into: buffer, at: offset) }
+    }
+
+    /// The first bytes of a file, as many as there are, at most `limit`; a read may give less than it is asked for.
+    package func head(_ name: @autoclosure () -> String, limit: Int = 4096) throws(StoreError) -> [UInt8] {
+        let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: limit, alignment: 16)
+        defer { buffer.deallocate() }
+        var filled = 0
+        while filled < limit {
+            let rest = UnsafeMutableRawBufferPointer(rebasing: buffer[filled...])
+            let count = try read(into: rest, at: UInt64(filled), name())
+            if count == 0 { break }
+            filled += count
+        }
+        return Array(buffer[..<filled])
+    }
+
+    /// Writes all of `bytes` at the file's end.
+    package func write(_ bytes: [UInt8], _ name: @autoclosure () -> String) throws(StoreError) {
+        var rest = bytes[...]
+        while !rest.isEmpty {
+            rest = rest.dropFirst(
+                try call("write \(name())") { () throws(Errno) in
+                    try withBytes(rest) { (piece) throws(Errno) in try kernel.write(rawValue, piece) }
+                }
+            )
+        }
+    }
+
+    /// Writes all of `bytes` at the file's end; write(2) may take less than it is given.
+    package func write(_ bytes: UnsafeRawBufferPointer, _ name: @autoclosure () -> String) throws(StoreError) {
+        var rest = bytes
+        while !rest.isEmpty {
+            let count = try call("write \(name())") { () throws(Errno) in try kernel.write(rawValue, rest) }
+            rest = UnsafeRawBufferPointer(rebasing: rest[count...])
+        }
+    }
+
+    /// Writes bytes at an offset, perhaps not all of them.
+    ///
+    /// - Returns: how many were written.
+    package func write(
+        _ bytes: ArraySlice<UInt8>,
+        at offset: Int,
+        _ name: @autoclosure () -> String
+    ) throws(StoreError) -> Int {
+        try call("write \(name())") { () throws(Errno) in
+            try withBytes(bytes) { (piece) throws(Errno) in
+                try kernel.write(rawValue, piece, at: UInt64(offset))
+            }
+        }
+    }
+
+    /// Empties this file.
+    package func truncate(_ name: @autoclosure () -> String) throws(StoreError) {
+        try call("truncate \(name())") { () throws(Errno) in try kernel.truncate(rawValue) }
+    }
+
+    // MARK: Durability
+
+    /// Waits until this folder's names, or this file's content and attributes, are on disk (fsync(2)).
+    package func synchronize(_ name: @autoclosure () -> String) throws(StoreError) {
+        try call("fsync \(name())") { () throws(Errno) in try kernel.synchronize(rawValue) }
+    }
+
+    /// Waits until this file's content is on disk (fdatasync(2)).
+    package func synchronizeData(_ name: @autoclosure () -> String) throws(StoreError) {
+        try call("fdatasync \(name())") { () throws(Errno) in try kernel.synchronizeData(rawValue) }
+    }
+
+    /// Waits until the names in the folder at `path`, relative to this one, are on disk.
+    package func synchronizeFolder(_ path: String) throws(StoreError) {
+        try open(path, O_RDONLY | O_DIRECTORY).synchronize(path)
+    }
+
+    // MARK: Space
+
+    /// The size of the file system and what is free of it.
+    package func space(_ name: @autoclosure () -> String) throws(StoreError) -> FileSystemSpace {
+        try call("measure free space of \(name())") { () throws(Errno) in try kernel.space(of: rawValue) }
+    }
+}
+
+/// The names in a folder, without `.` and `..`, in no order.
+package struct FolderEntries {
+    package private(set) var names: [String] = []
+    /// Those that are not UTF-8, as text that leads to no file: U+FFFD stands for what is none.
+    package private(set) var notUTF8: [String] = []
+
+    package var isEmpty: Bool { names.isEmpty && notUTF8.isEmpty }
+
+    init(_ names: [[UInt8]]) {
+        self.names.reserveCapacity(names.count)
+        for name in names {
+            if let text = String(validating: name, as: UTF8.self) {
+                self.names.append(text)
+            } else {
+                notUTF8.append(String(decoding: name, as: UTF8.self))
+            }
+        }
+    }
+}
+
+/// `withUnsafeBytes`, which loses the type of what is thrown.
+private func withBytes<Result>(
+    _ bytes: ArraySlice<UInt8>,
+    _ body: (UnsafeRawBufferPointer) throws(Errno) -> Result
+) throws(Errno) -> Result {
+    var outcome: Swift.Result<Result, Errno>?
+    bytes.withUnsafeBytes { buffer in
+        outcome = Swift.Result { () throws(Errno) in try body(buffer) }
+    }
+    // The closure runs exactly once.
+    guard let outcome else { throw .invalidArgument }
+    return try outcome.get()
+}

@@ -1,0 +1,65 @@
+import Glibc
+import PayloadKey
+import System
+
+/// The content of an open file, from its start to the size that it had when it was opened.
+package struct FileContent: PayloadContent {
+    /// Bytes that are read at a time: enough to make the calls' cost vanish, small enough for many threads and for the
+    /// processor's cache, from which a hash reads what was just copied.
+    package static let pieceSize = 64 * 1024
+
+    /// Bytes.
+    package let size: UInt64
+    /// What the file is called in an error.
+    package let name: String
+    package let descriptor: Descriptor
+
+    package init(size: UInt64, name: String, descriptor: Descriptor) {
+        self.size = size
+        self.name = name
+        self.descriptor = descriptor
+    }
+
+    /// Hands `range` of the content to `take`, piece by piece.
+    ///
+    /// - Throws: ``StoreError`` when the file can't be read or ends early, or what `take` throws.
+    package func read(_ range: Range<UInt64>, _ take: (UnsafeRawBufferPointer) throws -> Void) throws {
+        let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: Self.pieceSize, alignment: 16)
+        defer { buffer.deallocate() }
+        var offset = range.lowerBound
+        while offset < range.upperBound {
+            let wanted = Int(min(UInt64(buffer.count), range.upperBound - offset))
+            let piece = UnsafeMutableRawBufferPointer(rebasing: buffer[..<wanted])
+            let count = try descriptor.read(into: piece, at: offset, name)
+            guard count > 0 else {
+                throw StoreError(.damaged, "read \(name): file ends at byte \(offset), it had \(size) bytes")
+            }
+            try take(UnsafeRawBufferPointer(rebasing: piece[..<count]))
+            offset += UInt64(count)
+        }
+    }
+
+    package func handOver() -> HandOver { .file(name) }
+}
+
+extension FileContent {
+    /// Opens a file of a store; `nil` when there is none.
+    ///
+    /// - Throws: ``StoreError`` with code `unreadable`, or `damaged` when it is no regular file.
+    package init?(_ path: String, below root: Descriptor) throws(StoreError) {
+        let file: Descriptor
+        do throws(StoreError) {
+            // O_NONBLOCK: a fifo must not hold the thread. It means nothing for regular files (open(2)).
+            guard let opened = try root.openIfThere(path, O_RDONLY | O_NONBLOCK) else { return nil }
+            file = opened
+        } catch {
+            throw error.isUnreadable ? StoreError(.unreadable, error.action, errno: error.errno) : error
+        }
+        let status = try file.status(path)
+        guard status.isRegular else { throw StoreError(.damaged, "\(path) is not a regular file") }
+        self.init(size: status.size, name: path, descriptor: file)
+    }
+
+    /// Which file it is.
+    package func identity() throws(StoreError) -> FileStatus.Identity { try descriptor.status(name).identity }
+}

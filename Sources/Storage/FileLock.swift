@@ -1,0 +1,48 @@
+import Glibc
+import System
+import SystemPackage
+
+extension Descriptor {
+    /// Locks this file (flock(2)) within a bounded time: whoever holds the lock may be stopped, or frozen with its
+    /// cgroup, and must not take others down with it.
+    ///
+    /// The lock is the open file's and goes with this object: two threads that shared one would release it for each other.
+    ///
+    /// - Parameters:
+    ///   - kind: `LOCK_SH` or `LOCK_EX`.
+    ///   - patience: how long to try.
+    ///   - path: the file's, for errors.
+    /// - Throws: ``StoreError`` with code `busy` that names the processes which hold it.
+    package func lock(_ kind: Int32, patience: Duration, _ path: String) throws(StoreError) {
+        if try tryLock(kind, path) { return }
+        let start = kernel.uptime()
+        var pause = Duration.microseconds(200)
+        while kernel.uptime() - start < patience {
+            kernel.sleep(pause)
+            if try tryLock(kind, path) { return }
+            pause = min(pause * 2, .milliseconds(10))
+        }
+        throw try busy(path, after: patience)
+    }
+
+    /// Locks this file if nobody else has it.
+    package func tryLock(_ kind: Int32, _ path: String) throws(StoreError) -> Bool {
+        try call("lock \(path)") { () throws(Errno) in try kernel.lock(rawValue, kind) }
+    }
+
+    /// Releases the lock, where others should not wait until this file is closed.
+    package func unlock() {
+        // It can't fail for an open file, and the lock goes with it at the latest.
+        _ = try? kernel.lock(rawValue, LOCK_UN)
+    }
+
+    /// The error that says who holds the lock of this file.
+    package func busy(_ path: String, after patience: Duration = .zero) throws(StoreError) -> StoreError {
+        let holders = kernel.lockHolders(of: try status(path).identity)
+        let who =
+            holders.isEmpty
+            ? "another process holds it" : "held by process \(holders.map(String.init).joined(separator: ", "))"
+        let waited = patience == .zero ? "" : " for over \(patience.components.seconds) s"
+        return StoreError(.busy, "lock \(path): \(who)\(waited)", holders: holders)
+    }
+}

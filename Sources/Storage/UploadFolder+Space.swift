@@ -1,0 +1,22 @@
+extension UploadFolder {
+    /// Bytes of its file system, and what is free of it for this user.
+    ///
+    /// - Throws: ``StoreError`` with code `system`.
+    public func space() throws(StoreError) -> (total: UInt64, free: UInt64) {
+        let space = try descriptor.space(path)
+        return (space.total, space.free)
+    }
+
+    /// Makes sure that free space stays above the reserve after `bytes` more are written, and that files can be made.
+    ///
+    /// - Throws: ``StoreError`` with code `noSpace` that names the figures.
+    public func checkSpace(for bytes: UInt64) throws(StoreError) {
+        let space = try descriptor.space(path)
+        let (left, overflow) = space.free.subtractingReportingOverflow(bytes)
+        guard !overflow, left > reserve else {
+            let upload = bytes > 0 ? ", \(bytes) more would touch" : ", which is not more than"
+            throw StoreError(.noSpace, "\(name) has \(space.free) bytes free\(upload) the reserve of \(reserve) bytes")
+        }
+        guard space.hasFreeInodes else { throw StoreError(.noSpace, "\(name) has no inodes free") }
+    }
+}

@@ -1,0 +1,39 @@
+extension UploadFolder {
+    /// How long an upload's file may lie here after its last byte was written, in seconds.
+    public static let uploadLifetime = 24 * 60 * 60
+
+    /// Removes what crashed uploads left: files unchanged for longer than ``uploadLifetime``, of which the name shows that
+    /// they are this service's or nginx's.
+    ///
+    /// - Returns: how many files were removed.
+    /// - Throws: ``StoreError``; what was removed before stays removed.
+    @discardableResult
+    public func sweep() throws(StoreError) -> Int {
+        var removed = 0
+        for name in try descriptor.names(".").filter(Self.isUpload) where try descriptor.isLeftover(name) {
+            // Another worker that starts now may sweep, too.
+            if try descriptor.unlink(name) { removed += 1 }
+        }
+        logSwept(removed)
+        return removed
+    }
+
+    /// nginx calls its files by ten digits, or more (ngx_create_temp_file of its source).
+    private static func isUpload(_ name: String) -> Bool {
+        let isNumber = name.utf8.allSatisfy { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }
+        return name.hasPrefix(IncomingFile.prefix) || isNumber && name.utf8.count >= 10
+    }
+
+    package func logSwept(_ files: Int) {
+        guard files > 0 else { return }
+        logger.notice("leftovers of crashed uploads were removed", metadata: ["files": "\(files)"])
+    }
+}
+
+extension Descriptor {
+    /// Whether a path is a file that no upload is going to need.
+    package func isLeftover(_ path: String) throws(StoreError) -> Bool {
+        guard let status = try status(of: path), status.isRegular else { return false }
+        return kernel.now() - status.modified > UploadFolder.uploadLifetime
+    }
+}

@@ -1,0 +1,110 @@
+import Glibc
+import Logging
+import System
+import SystemPackage
+
+/// The folder on this machine where uploads are taken in and verified: the web server's, which writes them there, and this
+/// process's own, for bodies that come through FastCGI.
+public final class UploadFolder: Sendable {
+    /// Bytes of free space below which no payload is taken.
+    public let reserve: UInt64
+
+    /// Its path, as the operator gave it, and what an error calls it.
+    package let path: String
+    let name: String
+    /// The setting that must agree with the web server's.
+    let setting: String
+    /// Where uploads may come from: the folder as the operator spells it, and as it is without links; with a slash.
+    let spellings: [[UInt8]]
+    package let descriptor: Descriptor
+    /// Whether what is taken in here is linked into a store.
+    let isLinked: Bool
+    package let logger: Logger
+
+    /// Opens a folder that belongs to no store on disk.
+    ///
+    /// - Parameters:
+    ///   - path: the folder's.
+    ///   - reserve: bytes of free space to keep; `nil` for 1 GiB or 5 % of the file system, whichever is smaller.
+    ///   - setting: the setting that names the folder, for errors.
+    ///   - logger: where it tells of what an operator should know.
+    /// - Throws: ``StoreError`` with code `missing`, `notWritable` or `system`.
+    public convenience init(
+        path: String,
+        reserve: UInt64? = nil,
+        setting: String,
+        logger: Logger
+    ) throws(StoreError) {
+        let path = withoutTrailingSlashes(path)
+        let name = "folder of uploads \(path)"
+        let descriptor: Descriptor
+        do {
+            descriptor = try Descriptor(folder: path, LinuxKernel.shared)
+        } catch {
+            throw StoreError(.missing, error.action, errno: error.errno)
+        }
+        try self.init(
+            path: path,
+            name: name,
+            setting: setting,
+            descriptor: descriptor,
+            isLinked: false,
+            reserve: reserve,
+            logger: logger
+        )
+        try checkWritable()
+        guard try descriptor.status(of: "layout.json") == nil else {
+            throw StoreError(.notWritable, "\(name) is a store on disk, expected its folder incoming/")
+        }
+    }
+
+    package init(
+        path: String,
+        name: String,
+        setting: String,
+        descriptor: Descriptor,
+        isLinked: Bool,
+        reserve: UInt64?,
+        logger: Logger
+    ) throws(StoreError) {
+        self.path = path
+        self.name = name
+        self.setting = setting
+        self.descriptor = descriptor
+        self.isLinked = isLinked
+        if let reserve {
+            self.reserve = reserve
+        } else {
+            self.reserve = min(1 << 30, try descriptor.space(path).total / 20)
+        }
+        self.logger = logger
+        let resolved: String
+        do throws(Errno) {
+            resolved = try descriptor.kernel.resolve(path)
+        } catch {
+            throw StoreError(.missing, "resolve \(path)", errno: error)
+        }
+        spellings = [path, resolved].map { Array("\($0)/".utf8) }
+    }
+
+    /// Makes sure that it is still what its path leads to, and that files can be made in it.
+    ///
+    /// - Throws: ``StoreError`` with code `notWritable`, or `missing`.
+    public func checkWritable() throws(StoreError) {
+        do throws(Errno) {
+            try descriptor.kernel.checkWritable(path, in: nil)
+        } catch {
+            throw StoreError(.notWritable, "write to \(name)", errno: error)
+        }
+        let present = try Descriptor(folder: path, descriptor.kernel).status(name)
+        guard present.identity == (try descriptor.status(name).identity) else {
+            throw StoreError(.missing, "\(name) is another folder than at the start")
+        }
+    }
+}
+
+/// A path that an operator gave, without slashes at its end.
+package func withoutTrailingSlashes(_ path: String) -> String {
+    let end = path.utf8.lastIndex { $0 != UInt8(ascii: "/") }
+    return end.map { String(path[...$0]) } ?? path
+}

@@ -1,0 +1,70 @@
+import Glibc
+
+/// The part of stat(2)'s answer that the store decides by.
+package struct FileStatus: Equatable, Sendable {
+    /// Which file it is: two names with equal identities are one file.
+    package struct Identity: Hashable, Sendable {
+        package let device: UInt64
+        package let inode: UInt64
+
+        package init(device: UInt64, inode: UInt64) {
+            self.device = device
+            self.inode = inode
+        }
+    }
+
+    package let identity: Identity
+    package let isRegular: Bool
+    package let isFolder: Bool
+    /// The permissions (chmod(2)), without the file's type.
+    package let mode: mode_t
+    package let owner: uid_t
+    /// How many names the file has; none when the last one is gone and only an open descriptor keeps it.
+    package let links: UInt64
+    /// Bytes.
+    package let size: UInt64
+    /// Bytes that it takes on the disk.
+    package let diskUsage: UInt64
+    /// Seconds since 1970.
+    package let modified: Int
+    /// When content, links or attributes last changed, in microseconds since 1970 (rounded down). The kernel sets it at
+    /// each write(2), link(2) and the like; no program can choose it.
+    package let changed: Int64
+
+    package init(
+        identity: Identity,
+        isFolder: Bool,
+        mode: mode_t,
+        owner: uid_t,
+        links: UInt64,
+        size: UInt64,
+        diskUsage: UInt64,
+        modified: Int,
+        changed: Int64
+    ) {
+        self.identity = identity
+        isRegular = !isFolder
+        self.isFolder = isFolder
+        self.mode = mode
+        self.owner = owner
+        self.links = links
+        self.size = size
+        self.diskUsage = diskUsage
+        self.modified = modified
+        self.changed = changed
+    }
+
+    init(_ status: stat) {
+        identity = Identity(device: UInt64(status.st_dev), inode: UInt64(status.st_ino))
+        isRegular = status.st_mode & S_IFMT == S_IFREG
+        isFolder = status.st_mode & S_IFMT == S_IFDIR
+        mode = status.st_mode & 0o7777
+        owner = status.st_uid
+        links = UInt64(status.st_nlink)
+        size = UInt64(max(0, status.st_size))
+        // In units of 512 bytes (stat(2)).
+        diskUsage = UInt64(max(0, status.st_blocks)) * 512
+        modified = status.st_mtim.tv_sec
+        changed = Int64(status.st_ctim.tv_sec) * 1_000_000 + Int64(status.st_ctim.tv_nsec) / 1000
+    }
+}

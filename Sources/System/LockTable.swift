@@ -1,0 +1,28 @@
+import Glibc
+
+/// The locks of all processes, as the kernel tells an operator about them: `/proc/locks` (proc(5)).
+enum LockTable {
+    /// The processes that hold an flock(2) lock on a file. A process of another pid namespace is listed as 0 and left out.
+    static func holders(of file: FileStatus.Identity) -> [Int32] {
+        // Nothing depends on it but the text of an error.
+        guard let bytes = try? readFile("/proc/locks", limit: 4 << 20) else { return [] }
+        return holders(of: file, in: String(decoding: bytes, as: UTF8.self))
+    }
+
+    /// A line is `1: FLOCK  ADVISORY  WRITE 1234 08:02:131 0 EOF`; one of a process that waits has `->` in it.
+    static func holders(of file: FileStatus.Identity, in table: String) -> [Int32] {
+        let device = file.device
+        // gnu_dev_major(3), gnu_dev_minor(3).
+        let major = (device >> 8) & 0xFFF | (device >> 32) & ~0xFFF
+        let minor = device & 0xFF | (device >> 12) & ~0xFF
+        return table.split(separator: "\n").compactMap { line in
+            let fields = line.split(separator: " ")
+            guard fields.count >= 6, fields[1] == "FLOCK", let pid = Int32(fields[4]), pid > 0 else { return nil }
+            let place = fields[5].split(separator: ":")
+            guard place.count == 3, UInt64(place[0], radix: 16) == major, UInt64(place[1], radix: 16) == minor,
+                UInt64(place[2]) == file.inode
+            else { return nil }
+            return pid
+        }
+    }
+}
