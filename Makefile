@@ -12,7 +12,7 @@ CODEC_ORIGINS ?= http://localhost:8233 http://127.0.0.1:8233
 
 BUILD_PACKAGES := libfcgi-dev libcurl4-openssl-dev libexpat1-dev pkg-config
 RUN_PACKAGES := nginx spawn-fcgi multiwatch openssl curl
-TEST_PACKAGES := binutils libarchive-tools strace systemd time
+TEST_PACKAGES := binutils faketime libarchive-tools rsync strace systemd time
 S3_PACKAGES := python3 python3-venv
 E2E_PACKAGES := chromium chromium-driver prometheus python3 python3-venv
 DEB_PACKAGES := binutils debhelper python3

@@ -118,7 +118,7 @@ class Service(Side):
         return f"/v2/blobs/get?key=/blobs/bench/common/sha256:{digest}/sha256:{NO_METADATA}"
 
     def file(self, tail: str, digest: str) -> Path:
-        return self.folder / f"store/keys/bench/common/{digest[:2]}/{digest}.{NO_METADATA}"
+        return self.folder / f"store/objects/{digest[:2]}/{digest}"
 
     def get_headers(self, size: int) -> list[str]:
         return ["Content-Type: application/octet-stream", f"X-Payload-Expected-Content-Length: {size}"]

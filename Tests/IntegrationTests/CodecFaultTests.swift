@@ -83,16 +83,13 @@ import Testing
                 let encoded = try payloads(answer)
                 #expect(encoded.count == 3, "\(fault)")
                 for content in [contents[0], contents[2]] {
-                    let keys = stack.tree.filter { $0.contains(Stack.digest(content).dropFirst(7)) }
+                    let keys = stack.keys.filter { $0.contains(Stack.digest(content).dropFirst(7)) }
                     #expect(keys.contains { $0.hasPrefix("keys/a/") }, "\(fault)")
                 }
             },
             victim
         )
-        for path in stack.tree {
-            let digest = (path as NSString).lastPathComponent.prefix(64)
-            #expect(Stack.digest(try TestSupport.contents(of: "\(stack.store)/\(path)")) == "sha256:\(digest)")
-        }
+        try stack.expectObjectsWhole()
     }
 
     @Test func `A decode of which any system call fails gives the payloads as they were, or none`() throws {

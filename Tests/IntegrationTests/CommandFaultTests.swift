@@ -1,6 +1,7 @@
+import DiskStore
 import Foundation
 import PayloadKey
-import PayloadStore
+import Storage
 import TestSupport
 import Testing
 
@@ -191,7 +192,8 @@ import Testing
                 let trashed = try local.store.trashed(key).first
                 let found = try local.get(key)
                 #expect(found != nil || !attempt.isDone || attempt.fault.deniesAName, "\(attempt.fault)")
-                let kept = try found ?? trashed.map { try TestSupport.contents(of: "\(local.path)/\($0.stored.path)") }
+                let object = local.object(of: key.digest)
+                let kept = try found ?? trashed.map { _ in try TestSupport.contents(of: object) }
                 #expect(kept == content, "\(attempt.fault)")
             }
             #expect(try local.lps(["undelete"]).status == 0, "\(attempt.fault), and then none")
@@ -205,7 +207,7 @@ import Testing
         let namespace = try Namespace(validating: "a".utf8)
         for size in [100, 2000, 3000] { try local.put(randomPayload(size), "a") }
         // Lives through it, so that what was counted stays known.
-        let witness = try PayloadStore(
+        let witness = try DiskStore(
             path: local.path,
             reserve: 0,
             quota: { _ in 1 << 40 },
@@ -228,7 +230,7 @@ import Testing
         } check: { attempt in
             let again = try local.lps(["init"])
             #expect(again.status == 0, "\(attempt.fault): \(again.output)")
-            let store = try PayloadStore(path: local.path, reserve: 0, logger: RecordedLog().logger)
+            let store = try DiskStore(path: local.path, reserve: 0, logger: RecordedLog().logger)
             try store.inspect { Issue.record("\(attempt.fault): \($0)") }
         }
     }
@@ -245,9 +247,8 @@ import Testing
             try local.put(good, "a")
             try local.put(bad, "b")
             try local.damage(badKey)
-            unlink("\(local.path)/objects/\(goodKey.digest.hex.prefix(2))/\(goodKey.digest.hex)")
             try unlink(local.file(of: local.put(randomPayload(500), "a")))
-            chmod(try local.file(of: goodKey), 0o644)
+            chmod(local.object(of: goodKey.digest), 0o644)
             try write([1], to: stale)
             let old = timeval(tv_sec: time(nil) - 25 * 60 * 60, tv_usec: 0)
             utimes(stale, [old, old])
@@ -255,6 +256,8 @@ import Testing
             try expectWhole(goodKey, good, attempt.fault)
             _ = try local.lps(["scrub", "--repair"])
             #expect(try local.get(badKey) == nil, "\(attempt.fault), and then none")
+            // Its key stays until it is deleted, or its payload is uploaded again.
+            try local.store.delete(badKey)
             let clean = try local.lps(["scrub"])
             #expect(clean.status == 0, "\(attempt.fault), and then none: \(clean.output)")
             try expectWhole(goodKey, good, attempt.fault)

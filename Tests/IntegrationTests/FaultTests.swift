@@ -1,6 +1,7 @@
+import DiskStore
 import Foundation
 import PayloadKey
-import PayloadStore
+import Storage
 import TestSupport
 import Testing
 
@@ -14,15 +15,12 @@ import Testing
 
     /// Nothing in the tree is other than its name says, and the leftovers go with the next start's sweep.
     private func expectSound(_ stack: Stack) throws {
-        for path in stack.tree where !path.contains("/.probe-") {
-            let digest = (path as NSString).lastPathComponent.prefix(64)
-            #expect(Stack.digest(try contents(of: "\(stack.store)/\(path)")) == "sha256:\(digest)")
-        }
-        let store = try PayloadStore(path: stack.store, reserve: 0, logger: RecordedLog().logger)
+        try stack.expectObjectsWhole()
+        let store = try DiskStore(path: stack.store, reserve: 0, logger: RecordedLog().logger)
         _ = try store.scrub { Issue.record("\($0)") }
-        // An upload that was refused in its last step has left an object, and that is all.
+        // An upload that was refused in its last step has left its content, and that is all.
         try store.inspect { finding in
-            #expect(finding.kind == .objectWithoutKeys, "\(finding)")
+            #expect(finding.kind == .unreferencedContent, "\(finding)")
         }
         let old = timeval(tv_sec: time(nil) - 25 * 60 * 60, tv_usec: 0)
         for name in stack.incoming { utimes("\(stack.store)/incoming/\(name)", [old, old]) }
@@ -96,7 +94,7 @@ import Testing
         #expect(try victim.put(payload, "a").status == 201)
         let trace = Tracer(stack.folder, nil)
         #expect(try trace.attached(to: victim.process) { try victim.put(payload, "a") }.status == 200)
-        let path = "\(stack.store)/" + (try #require(stack.tree.first { $0.hasPrefix("keys/a/") }))
+        let path = "\(stack.store)/" + (try #require(stack.keys.first { $0.hasPrefix("keys/a/") }))
         var tried = 0
         for fault in Fault.all(TracedCall.parse(trace.take())) {
             let old = timeval(tv_sec: time(nil) - 25 * 60 * 60, tv_usec: 0)
@@ -282,7 +280,7 @@ import Testing
             if !option.isEmpty {
                 for (key, content) in zip(keys, old) {
                     let trashed = try local.store.trashed(key).first
-                    let kept = try local.get(key) ?? trashed.map { try contents(of: "\(local.path)/\($0.stored.path)") }
+                    let kept = try local.get(key) ?? trashed.map { _ in try contents(of: local.object(of: key.digest)) }
                     #expect(kept == content.1, "\(fault)")
                 }
             }
@@ -301,7 +299,7 @@ import Testing
             let old = timeval(tv_sec: time(nil) - 25 * 60 * 60, tv_usec: 0)
             utimes("\(local.path)/incoming/\(name)", [old, old])
         }
-        try local.store.sweepIncoming()
+        try local.store.removeLeftovers()
         #expect(files(below: "\(local.path)/incoming").isEmpty)
     }
 
@@ -315,13 +313,7 @@ import Testing
         let damagedKey = try LocalStore.key(damaged, "b")
         func damage() throws {
             try local.put(damaged, "b")
-            let path = try local.file(of: damagedKey)
-            chmod(path, 0o640)
-            var bytes = damaged
-            bytes[100] ^= 1
-            let file = try #require(fopen(path, "r+"))
-            defer { fclose(file) }
-            #expect(fwrite(bytes, 1, bytes.count, file) == bytes.count)
+            try local.damage(damagedKey)
         }
         func expectKept(_ fault: Fault) throws {
             let isKept = try local.get(key) == payload
@@ -345,6 +337,8 @@ import Testing
             #expect(try local.get(damagedKey) == nil, "\(fault), and then none")
             try expectKept(fault)
             let findings = try local.lps(["scrub", "--repair"])
+            // Its key stays until it is deleted, or its payload is uploaded again.
+            try local.store.delete(damagedKey)
             let clean = try local.lps(["scrub"])
             #expect(clean.status == 0, "\(fault): \(findings.output) \(clean.output)")
         }

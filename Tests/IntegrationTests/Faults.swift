@@ -26,6 +26,7 @@ struct Fault: CustomStringConvertible {
         "mkdirat": ["ENOSPC", "EDQUOT", "EIO", "EMLINK", "EACCES", "EROFS", "ENOENT"],
         "fsync": ["EIO", "ENOSPC", "EDQUOT", "EROFS", "EINTR"],
         "fdatasync": ["EIO", "ENOSPC", "EDQUOT", "EROFS", "EINTR"],
+        "syncfs": ["EIO", "ENOSPC", "EDQUOT", "EINTR"],
         "newfstatat": ["EIO", "EACCES", "ENOENT"],
         "pread64": ["EIO", "EINTR"],
         "pwrite64": ["ENOSPC", "EDQUOT", "EIO", "EINTR"],
@@ -38,7 +39,6 @@ struct Fault: CustomStringConvertible {
         "faccessat2": ["EACCES", "EIO", "EROFS"],
         "fchmod": ["EIO", "EROFS"],
         "ftruncate": ["EIO", "EINTR"],
-        "fallocate": ["ENOSPC", "EIO", "EINTR"],
     ]
 
     static let traced = errors.map(\.key).joined(separator: ",")

@@ -1,5 +1,6 @@
+import DiskStore
 import Foundation
-import PayloadStore
+import Storage
 import TestSupport
 import Testing
 

@@ -33,7 +33,7 @@ import Testing
     /// served, over HTTP/2, too.
     private func expectUnharmed(_ namespaces: [String] = [], sourceLocation: SourceLocation = #_sourceLocation) throws {
         try stack.expectNothingIncoming()
-        let stored = Set(stack.tree.filter { $0.hasPrefix("keys/") }.map { $0.split(separator: "/")[1] }).sorted()
+        let stored = Set(stack.keys.map { $0.split(separator: "/")[1] }).sorted()
         #expect(stored.map(String.init) == namespaces.sorted(), sourceLocation: sourceLocation)
         #expect(stack.workers.allSatisfy { $0.isRunning }, sourceLocation: sourceLocation)
         let connection = try connect()
@@ -249,7 +249,7 @@ import Testing
             let outcome = try connection.outcome()
             #expect([.closed, .reset, .answered(400), .answered(201), .answered(200)].contains(outcome), "\(outcome)")
         }
-        let names = stack.tree.filter { $0.hasPrefix("keys/trailed/") }
+        let names = stack.keys.filter { $0.hasPrefix("keys/trailed/") }
         #expect(names.count <= 1 && names.allSatisfy { $0.hasSuffix(".\(Stack.digest([]).dropFirst(7))") }, "\(names)")
         try expectUnharmed(names.isEmpty ? [] : ["trailed"])
     }

@@ -43,7 +43,7 @@ import Testing
             try connection.send(payload)
         }
         try stack.expectNothingIncoming()
-        for path in stack.tree where path.hasPrefix("objects/") {
+        for path in stack.objects {
             let digest = Stack.digest(try contents(of: "\(stack.store)/\(path)"))
             #expect(digest == "sha256:\((path as NSString).lastPathComponent)")
         }

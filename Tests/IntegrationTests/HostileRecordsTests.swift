@@ -95,7 +95,7 @@ import Testing
         try stack.expectNothingIncoming()
         let scrubbed = try run(Project.binary("lps"), ["scrub", "--store", stack.store])
         #expect(scrubbed.status == 0, "\(scrubbed.output)")
-        for path in stack.tree where path.hasPrefix("objects/") {
+        for path in stack.objects {
             let digest = Stack.digest(try contents(of: "\(stack.store)/\(path)"))
             #expect(digest == "sha256:\((path as NSString).lastPathComponent)")
         }
@@ -115,7 +115,8 @@ private struct Held {
         let folder = "/proc/\(worker.pid)/fd"
         let numbers = (try? files.contentsOfDirectory(atPath: folder)) ?? []
         let open = numbers.compactMap { try? files.destinationOfSymbolicLink(atPath: "\(folder)/\($0)") }
-        descriptors = open.filter { !$0.hasPrefix("\(stack.store)/keys/") && !$0.hasPrefix("\(stack.store)/objects/") }
+        let folders = ["keys", "objects"].map { "\(stack.store)/\($0)" }
+        descriptors = open.filter { path in !folders.contains { path == $0 || path.hasPrefix("\($0)/") } }
             .map { String($0.prefix { $0 != "[" }) }.sorted()
         threads = worker.status("Threads") ?? 0
         memory = worker.status("VmRSS") ?? 0

@@ -42,9 +42,8 @@ extension TracedCall {
     var changesSomething: Bool {
         switch name {
         case "openat", "openat2": line.contains("O_CREAT")
-        case "linkat", "unlinkat", "renameat", "mkdir", "mkdirat", "write", "pwrite64", "ftruncate", "fallocate",
-            "fchmod",
-            "fchmodat2", "fchownat", "utimensat", "fsync", "fdatasync", "flock", "bind", "listen":
+        case "linkat", "unlinkat", "renameat", "mkdir", "mkdirat", "write", "pwrite64", "ftruncate", "fchmod",
+            "fchmodat2", "fchownat", "utimensat", "fsync", "fdatasync", "syncfs", "flock", "bind", "listen":
             true
         default: false
         }

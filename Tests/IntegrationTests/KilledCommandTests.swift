@@ -1,6 +1,7 @@
+import DiskStore
 import Foundation
 import PayloadKey
-import PayloadStore
+import Storage
 import TestSupport
 import Testing
 
@@ -17,13 +18,14 @@ import Testing
         let file = local.folder.file("file")
         try write(randomPayload(100), to: file)
         let key = try LocalStore.key(contents(of: file), "a")
-        let object = "\(local.path)/objects/\(key.digest.hex.prefix(2))/\(key.digest.hex)"
+        let object = local.object(of: key.digest)
         let put = ["put", file, "--namespace", "a"]
         let tracer = Tracer(local.folder, trace: "all")
         try local.start(put, by: tracer.command).wait()
         let calls = TracedCall.onStore(tracer.take(), local.path)
         let link = try #require(calls.firstIndex { $0.name == "linkat" && $0.line.contains("\"\(key.digest.hex)\"") })
         try local.store.delete(key)
+        try local.store.collector().sweep()
         #expect(!FileManager.default.fileExists(atPath: object))
         // The folders that are there now make it a few calls less: counted by kind, the link is where it was.
         for (point, isThere) in [(KillPoint(calls[link]), false), (KillPoint(calls[link + 1]), true)] {
@@ -160,7 +162,7 @@ import Testing
     }
 
     @Test(arguments: [[], ["--repair"]])
-    func `A scrub that is killed takes nothing that is right, and loses no key of what is damaged`(option: [String])
+    func `A scrub that is killed takes nothing that is right, and an upload gives back what it took`(option: [String])
         throws
     {
         let good = randomPayload(3000)
@@ -174,9 +176,9 @@ import Testing
             try local.put(bad, "b", prefix: "p")
             try local.damage(badKeys[0])
             guard !option.isEmpty else { return }
-            unlink("\(local.path)/objects/\(goodKey.digest.hex.prefix(2))/\(goodKey.digest.hex)")
+            // The content of a payload that was never answered.
             try unlink(local.file(of: local.put(orphan, "a")))
-            chmod(try local.file(of: goodKey), 0o644)
+            chmod(local.object(of: goodKey.digest), 0o644)
             let stale = "\(local.path)/incoming/stale"
             try write([1], to: stale)
             let old = timeval(tv_sec: time(nil) - 25 * 60 * 60, tv_usec: 0)
@@ -186,7 +188,7 @@ import Testing
             #expect(try local.lps(["scrub"] + option).status < 2)
             for key in badKeys { #expect(try local.get(key) == nil, "\(point)") }
             try expectWhole(goodKey, good, point)
-            // The upload that heals them, all of them.
+            // The upload that revives them, all of them.
             try local.put(bad, "a")
             for key in badKeys { try expectWhole(key, bad, point) }
             _ = try local.lps(["scrub", "--repair"])
@@ -202,7 +204,7 @@ import Testing
         } check: { point in
             let made = try local.lps(["init"])
             #expect(made.status == 0, "\(point): \(made.output)")
-            let store = try PayloadStore(path: local.path, reserve: 0, logger: RecordedLog().logger)
+            let store = try DiskStore(path: local.path, reserve: 0, logger: RecordedLog().logger)
             try store.inspect { Issue.record("\(point): \($0)") }
         }
     }
@@ -263,7 +265,7 @@ import Testing
         }
         let isWhole = try stack.get(key, length: before.count).body == before
         #expect(isWhole)
-        let store = try PayloadStore(path: stack.store, reserve: 0, logger: RecordedLog().logger)
+        let store = try DiskStore(path: stack.store, reserve: 0, logger: RecordedLog().logger)
         try store.inspect { Issue.record("\($0)") }
         print("starts: killed at \(kills) points")
         #expect(kills >= 30)

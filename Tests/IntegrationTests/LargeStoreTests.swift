@@ -11,36 +11,36 @@ import Testing
     }
 
     /// Makes a store of so many old keys, each of an object of its own name, in a few seconds: all are links to a few
-    /// files, and nothing is synced. What the files hold is of no matter here.
+    /// files, and nothing is synced. What the objects hold is of no matter here.
     private func makeStore(_ name: String, keys: Int) throws -> String {
         let store = folder.file(name)
         try #require(run(Project.binary("lps"), ["init", "--store", store]).status == 0)
         for shard in 0..<256 {
             let shard = hex(UInt64(shard), digits: 2)
-            for place in ["objects", "keys/ns/common", "keys/ns/custom/p"] {
+            for place in ["objects/", "keys/ns/common/", "keys/ns/custom/p/@"] {
                 try FileManager.default.createDirectory(
-                    atPath: "\(store)/\(place)/\(shard)",
+                    atPath: "\(store)/\(place)\(shard)",
                     withIntermediateDirectories: true
                 )
             }
         }
-        var content = ""
+        var (content, oldKey) = ("", "")
         for index in 0..<keys {
             // Its low digits come first, so that keys spread over the shards.
             let digest = String(hex(UInt64(index), digits: 16).reversed()) + String(repeating: "0", count: 48)
             let object = "\(store)/objects/\(digest.prefix(2))/\(digest)"
-            // A file has at most 65000 links on ext4; each key is two of them.
-            if index % 20_000 == 0 {
-                content = object
+            let place = index % 2 == 0 ? "common/" : "custom/p/@"
+            let key = "\(store)/keys/ns/\(place)\(digest.prefix(2))/\(digest).\(digest)"
+            // A file has at most 65000 links on ext4.
+            if index % 40_000 == 0 {
+                (content, oldKey) = (object, key)
                 try write(randomPayload(100), to: content)
+                try write([], to: oldKey)
                 var times = Array(repeating: timespec(tv_sec: time(nil) - 90 * 86_400, tv_nsec: 0), count: 2)
-                try #require(utimensat(AT_FDCWD, content, &times, 0) == 0)
+                try #require(utimensat(AT_FDCWD, oldKey, &times, 0) == 0)
             } else {
-                try #require(link(content, object) == 0)
+                try #require(link(content, object) == 0 && link(oldKey, key) == 0)
             }
-            let place = index % 2 == 0 ? "common" : "custom/p"
-            let key = "\(store)/keys/ns/\(place)/\(digest.prefix(2))/\(digest).\(digest)"
-            try #require(link(content, key) == 0)
         }
         return store
     }

@@ -1,7 +1,8 @@
+import DiskStore
 import Foundation
 import Logging
 import PayloadKey
-import PayloadStore
+import Storage
 import TestSupport
 import Testing
 
@@ -9,20 +10,20 @@ import Testing
 final class LocalStore {
     let folder: TemporaryFolder
     let path: String
-    let store: PayloadStore
+    let store: DiskStore
 
     init() throws {
         folder = try TemporaryFolder()
         path = folder.file("store")
-        try PayloadStore.create(at: path)
-        store = try PayloadStore(path: path, reserve: 0, logger: RecordedLog().logger)
+        try DiskStore.create(at: path)
+        store = try DiskStore(path: path, reserve: 0, logger: RecordedLog().logger)
     }
 
     /// A store that is there already.
     init(at path: String) throws {
         folder = try TemporaryFolder()
         self.path = path
-        store = try PayloadStore(path: path, reserve: 0, logger: RecordedLog().logger)
+        store = try DiskStore(path: path, reserve: 0, logger: RecordedLog().logger)
     }
 
     /// Runs `lps` on the store.
@@ -102,7 +103,7 @@ final class LocalStore {
     /// The bytes of a namespace's keys, by a walk.
     func size(of namespace: Namespace) throws -> UInt64 {
         var sum: UInt64 = 0
-        try store.forEachKey(in: KeySelection(namespace: namespace)) { sum += $0.size }
+        try store.forEachKey(in: KeySelection(namespace: namespace)) { sum += $0.size ?? 0 }
         return sum
     }
 
@@ -111,7 +112,10 @@ final class LocalStore {
         "\(path)/" + (try #require(try store.find(key)).path)
     }
 
-    /// Makes a key, and all that share its content, as old as if it had been stored so many days ago.
+    /// The file of a content.
+    func object(of digest: Digest) -> String { "\(path)/objects/\(digest.hex.prefix(2))/\(digest.hex)" }
+
+    /// Makes a key as old as if it had been stored so many days ago.
     func makeOld(_ key: PayloadKey, days: Int) throws {
         var times = Array(repeating: timespec(tv_sec: time(nil) - days * 86_400, tv_nsec: 0), count: 2)
         #expect(try utimensat(AT_FDCWD, file(of: key), &times, 0) == 0)
@@ -148,18 +152,18 @@ final class LocalStore {
 
     /// Makes sure that nothing is left behind but what a sweep and a collection take.
     func expectOnlyLeftovers() throws {
-        try store.inspect { #expect($0.kind == .objectWithoutKeys, "\($0)") }
-        _ = try store.collectObjects()
+        try store.inspect { #expect($0.kind == .unreferencedContent, "\($0)") }
+        try store.collector().sweep()
         let old = timeval(tv_sec: time(nil) - 25 * 60 * 60, tv_usec: 0)
         for name in files(below: "\(path)/incoming") { utimes("\(path)/incoming/\(name)", [old, old]) }
-        try store.sweepIncoming()
+        try store.removeLeftovers()
         #expect(files(below: "\(path)/incoming").isEmpty)
         try store.inspect { Issue.record("\($0)") }
     }
 
-    /// Puts other bytes in the place of a key's, as a disk that fails does.
+    /// Puts other bytes in the place of a key's content, as a disk that fails does.
     func damage(_ key: PayloadKey) throws {
-        let path = try file(of: key)
+        let path = object(of: key.digest)
         chmod(path, 0o640)
         var bytes = try contents(of: path)
         bytes[bytes.count / 2] ^= 1

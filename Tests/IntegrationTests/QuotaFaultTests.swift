@@ -1,6 +1,7 @@
+import DiskStore
 import Foundation
 import PayloadKey
-import PayloadStore
+import Storage
 import TestSupport
 import Testing
 
@@ -13,11 +14,11 @@ import Testing
     }
 
     /// A store's user with a quota, who lives through it all, so that no count is made anew.
-    private func witness(_ path: String) throws -> PayloadStore {
-        try PayloadStore(path: path, reserve: 0, quota: { _ in 1 << 30 }, logger: RecordedLog().logger)
+    private func witness(_ path: String) throws -> DiskStore {
+        try DiskStore(path: path, reserve: 0, quota: { _ in 1 << 30 }, logger: RecordedLog().logger)
     }
 
-    private func expectRight(_ witness: PayloadStore, _ fault: Fault) throws {
+    private func expectRight(_ witness: DiskStore, _ fault: Fault) throws {
         let counted = try witness.recount(namespace)
         // To whom the file system denies that there is a counter, nothing is to be counted.
         let isRight = counted.before ?? counted.now == counted.now

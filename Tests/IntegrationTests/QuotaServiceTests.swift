@@ -1,7 +1,8 @@
+import DiskStore
 import Foundation
 import Logging
 import PayloadKey
-import PayloadStore
+import Storage
 import TestSupport
 import Testing
 
@@ -25,10 +26,13 @@ import Testing
         return UInt64(try #require(row["used"] as? Int))
     }
 
+    /// The sizes of the contents that the keys of `ns` name.
     private func walked(_ stack: Stack) -> UInt64 {
-        stack.tree.filter { $0.hasPrefix("keys/ns/") }.reduce(0) { sum, path in
+        stack.keys.filter { $0.hasPrefix("keys/ns/") }.reduce(0) { sum, path in
+            let digest = path.split(separator: "/").last?.prefix(64) ?? ""
             var status = stat()
-            return lstat("\(stack.store)/\(path)", &status) == 0 ? sum + UInt64(status.st_size) : sum
+            let isThere = lstat("\(stack.store)/objects/\(digest.prefix(2))/\(digest)", &status) == 0
+            return isThere ? sum + UInt64(status.st_size) : sum
         }
     }
 
@@ -201,7 +205,7 @@ import Testing
         let stack = try stack(quota: quota, workers: 3, mode)
         let log = folder.file("rm")
         // Lives through it, so that no count is made anew: what is counted at the end is what was counted meanwhile.
-        let witness = try PayloadStore(path: stack.store, reserve: 0, logger: RecordedLog().logger)
+        let witness = try DiskStore(path: stack.store, reserve: 0, logger: RecordedLog().logger)
         let namespace = try Namespace(validating: "ns".utf8)
         _ = try stack.store([1], namespace: "ns")
         #expect(try witness.usage(of: namespace) == 1)
@@ -219,7 +223,7 @@ import Testing
             if index == 6 {
                 // Deletions beside them, which are killed, too.
                 while done.value == 0 {
-                    let keys = stack.tree.filter { $0.hasPrefix("keys/ns/") }.shuffled().prefix(3)
+                    let keys = stack.keys.filter { $0.hasPrefix("keys/ns/") }.shuffled().prefix(3)
                     for path in keys {
                         guard let name = path.split(separator: "/").last?.split(separator: ".") else { continue }
                         let key = "/blobs/ns/common/sha256:\(name[0])/sha256:\(name[1])"

@@ -25,7 +25,13 @@ extension Stack {
         "\(store)/" + (try #require(lpsJSON("stat", key)["path"] as? String))
     }
 
-    /// Makes a key, and all that share its content, as old as if it had been stored so long ago.
+    /// The file of a key's content.
+    func object(of key: String) throws -> String {
+        let digest = try #require(key.split(separator: ":").dropFirst().first?.prefix(64))
+        return "\(store)/objects/\(digest.prefix(2))/\(digest)"
+    }
+
+    /// Makes a key as old as if it had been stored so long ago.
     func makeOld(_ key: String, seconds: Int) throws {
         var times = Array(repeating: timespec(tv_sec: time(nil) - seconds, tv_nsec: 0), count: 2)
         #expect(try utimensat(AT_FDCWD, file(of: key), &times, 0) == 0)

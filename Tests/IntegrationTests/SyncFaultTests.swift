@@ -1,6 +1,7 @@
+import DiskStore
 import Foundation
 import PayloadKey
-import PayloadStore
+import Storage
 import TestSupport
 import Testing
 
@@ -82,11 +83,15 @@ import Testing
         let payload = randomPayload(5000)
         let victim = try Victim(stack)
         #expect(try victim.put(payload, "a").status == 201)
-        let tracer = Tracer(stack.folder, Fault(call: "fsync", errno: "EIO", occurrence: 1))
+        let before = Tracer(stack.folder, nil)
+        #expect(try before.attached(to: victim.process) { try victim.put(payload, "a") }.status == 200)
+        let synced = TracedCall.parse(before.take()).first { $0.name == "fsync" && $0.line.contains("/keys/") }
+        let ofKey = try #require(synced).occurrence
+        let tracer = Tracer(stack.folder, Fault(call: "fsync", errno: "EIO", occurrence: ofKey))
         #expect(try tracer.attached(to: victim.process) { try victim.put(payload, "a") }.status == 500)
         let witness = Tracer(stack.folder, nil)
         #expect(try witness.attached(to: victim.process) { try victim.put(payload, "a") }.status == 200)
-        let calls = TracedCall.parse(witness.take())
+        let calls = TracedCall.parse(witness.take()).filter { $0.line.contains("/keys/") }
         let renewal = try #require(calls.firstIndex { $0.name == "utimensat" })
         let sync = try #require(calls.firstIndex { $0.name == "fsync" })
         #expect(renewal < sync)
@@ -114,7 +119,8 @@ import Testing
         let ever = Tracer(local.folder, trace: "pread64", inject: "pread64:error=EIO:when=\(first)+")
         #expect(try local.start(["scrub"], by: ever.command).wait() == 1)
         #expect(try local.get(key) == nil)
-        #expect(files(below: "\(local.path)/quarantine").count == 2, "the content, and the list of its keys")
+        #expect(files(below: "\(local.path)/quarantine").count == 1)
+        #expect(try local.store.find(key) != nil, "its key stays, for an upload to revive")
     }
 
     @Test func `A bit that memory has flipped costs no payload`() throws {

@@ -23,12 +23,14 @@ import Testing
         let tenants = try Tenants()
         let key = try Stack.key(tenants.put(ordersContent, namespace: "orders", as: "orders"))
         let tree = tenants.stack.tree
+        let digest = Stack.digest(ordersContent).dropFirst(7)
+        let object = "\(digest.prefix(2))/\(digest)"
         for caller in [nil, "forged", "self-signed"] {
             let answers = [
                 try tenants.get(key, ordersContent.count, as: caller),
                 try tenants.put(Array("x".utf8), namespace: "orders", as: caller),
                 try tenants.request("POST", "/codec/decode", as: caller, body: Array(#"{"payloads":[]}"#.utf8)),
-                try tenants.request("GET", "/lps-internal/keys/orders/common", as: caller),
+                try tenants.request("GET", "/lps-internal/objects/\(object)", as: caller),
             ]
             for answer in answers { expectError(answer, 400, "bad request", caller ?? "no certificate") }
             #expect(try tenants.request("HEAD", "/v2/health/head", as: caller).status == 400)
@@ -89,9 +91,12 @@ import Testing
         ]
         for text in notFound { expectError(try get("key=\(text)"), 404, "blob not found", text) }
         // The files behind, too.
-        let file = try #require(tenants.stack.tree.first { $0.hasPrefix("keys/orders/") })
-        let object = try #require(tenants.stack.tree.first { $0.contains(Stack.digest(ordersContent).dropFirst(7)) })
-        for path in ["/lps-internal/\(file)", "/lps-internal/keys/../\(object)", "/v2/../lps-internal/\(file)"] {
+        let file = try #require(tenants.stack.keys.first { $0.hasPrefix("keys/orders/") })
+        let object = try #require(tenants.stack.objects.first { $0.contains(Stack.digest(ordersContent).dropFirst(7)) })
+        for path in [
+            "/lps-internal/\(object)", "/lps-internal/objects/../\(object)", "/v2/../lps-internal/\(object)",
+            "/lps-internal/\(file)", "/lps-internal/objects/../\(file)",
+        ] {
             #expect(try tenants.request("GET", path, as: "billing").status == 404, "\(path)")
         }
         #expect(try tenants.get(key, ordersContent.count, as: "orders").body == ordersContent)
@@ -135,7 +140,7 @@ import Testing
         let own = try tenants.put(content, namespace: "billing", as: "billing", metadata: metadata)
         #expect(try Stack.key(own).hasPrefix("/blobs/billing/custom/"))
         #expect(
-            tenants.stack.tree.filter { $0.hasPrefix("keys/orders/") } == tree.filter { $0.hasPrefix("keys/orders/") }
+            tenants.stack.keys.filter { $0.hasPrefix("keys/orders/") } == tree.filter { $0.hasPrefix("keys/orders/") }
         )
     }
 
@@ -163,7 +168,7 @@ import Testing
     @Test func `No header of a client becomes a parameter of the web server`() throws {
         let tenants = try Tenants()
         let key = try Stack.key(tenants.put(ordersContent, namespace: "orders", as: "orders"))
-        let file = "\(tenants.stack.store)/" + (try #require(tenants.stack.tree.first { $0.hasPrefix("keys/orders/") }))
+        let file = try tenants.stack.object(of: key)
         let tree = tenants.stack.tree
         var planted = [
             "X-Accel-Redirect": "/lps-internal/" + file.dropFirst(tenants.stack.store.count + 1),

@@ -47,7 +47,7 @@ struct UnreadableStoreTests {
         let contents = contents(3)
         for content in contents { try local.put(content, "ns") }
         try local.put(contents[0], "secret")
-        let damaged = "\(local.path)/objects/\(shard(contents[0]))/\(Digest(of: contents[0]).hex)"
+        let damaged = local.object(of: Digest(of: contents[0]))
         chmod(damaged, 0o600)
         try write(Array("payload ?".utf8), to: damaged)
         chmod(damaged, 0o440)

@@ -41,7 +41,7 @@ import Testing
         #expect(get.headers["allow"] == "HEAD")
         for path in [
             "/", "/v2/", "/v2/blobs", "/v2/blobs/put/", "/v1/blobs/put", "/v2/health", "/v2/blobs/get/x",
-            "/lps-internal/keys/", "/lps-internal/keys/default",
+            "/lps-internal/objects/", "/lps-internal/objects/00", "/lps-internal/keys/",
         ] {
             expectError(try stack.request("GET", path), 404, nil, path)
         }

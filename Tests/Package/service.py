@@ -78,9 +78,13 @@ class Service:
         return self.machine.root / "var/lib/lps/objects" / digest[:2] / digest
 
     def make_old(self, content: bytes, days: int) -> None:
-        """Makes a payload look as if it was stored so long ago."""
+        """Makes a payload's keys look as if it was stored so long ago."""
         stored = time.time() - days * 86_400
-        os.utime(self.object_file(content), (stored, stored))
+        digest = hashlib.sha256(content).hexdigest()
+        keys = list((self.machine.root / "var/lib/lps/keys").rglob(f"{digest}.*"))
+        assert keys, content
+        for key in keys:
+            os.utime(key, (stored, stored))
 
     def eventually_healthy(self) -> None:
         deadline = time.monotonic() + 60

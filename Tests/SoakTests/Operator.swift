@@ -33,7 +33,7 @@ struct Operator: Sendable {
         load.tally.add("collections (lps gc), \(retention)")
         load.tally.add("keys collected, \(retention)", json["keys"] ?? 0)
         load.tally.add("keys purged from the trash", json["purgedKeys"] ?? 0)
-        load.tally.add("contents without key collected", json["objectsWithoutKeys"] ?? 0)
+        load.tally.add("unreferenced contents collected", json["contents"] ?? 0)
     }
 
     /// Scrubs until the load is over: everything, what is new, and with repair.
@@ -50,15 +50,15 @@ struct Operator: Sendable {
         }
     }
 
-    /// - Parameter mayFindLeftovers: a worker that is killed between an upload's two links leaves content without a key,
-    ///   until the next collection.
+    /// - Parameter mayFindLeftovers: a deletion leaves its content until the collection's sweep, and so does a worker that is
+    ///   killed before it makes an upload's key.
     func scrub(_ options: [String], mayFindLeftovers: Bool) throws {
         let result = try lps(["scrub", "--json"] + options)
         load.tally.add("scrubs (lps scrub\(options.map { " \($0)" }.joined()))")
         for line in result.output.split(separator: "\n") {
             let finding = try? JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: Any]
-            if mayFindLeftovers, finding?["kind"] as? String == "objectWithoutKeys", load.kills.past > 0 {
-                load.tally.add("contents without key found by scrubs")
+            if mayFindLeftovers, finding?["kind"] as? String == "unreferencedContent" {
+                load.tally.add("unreferenced contents found by scrubs")
             } else {
                 load.tally.violation("lps scrub \(options): \(line)")
             }

@@ -19,7 +19,7 @@ struct ProcessUsage {
             guard let target = try? FileManager.default.destinationOfSymbolicLink(atPath: "\(folder)/\(name)") else {
                 continue
             }
-            if Self.isShard(target, of: store) { folders += 1 } else { descriptors += 1 }
+            if Self.isFolder(target, of: store) { folders += 1 } else { descriptors += 1 }
         }
         threads = Self.field("Threads", of: "/proc/\(pid)/status")
         resident = Self.field("VmRSS", of: "/proc/\(pid)/status")
@@ -34,12 +34,16 @@ struct ProcessUsage {
         proportional = min(proportional, other.proportional)
     }
 
-    /// `objects/ab`, `keys/…/ab`; some were deleted meanwhile.
-    private static func isShard(_ target: String, of store: String) -> Bool {
+    /// `objects/ab`, `keys/…/ab`, and the folders above them; some were deleted meanwhile. A file of content has a digest for
+    /// a name, and a key's file a longer one.
+    private static func isFolder(_ target: String, of store: String) -> Bool {
         let path = target.hasSuffix(" (deleted)") ? target.dropLast(10) : target[...]
-        guard path.hasPrefix("\(store)/objects/") || path.hasPrefix("\(store)/keys/") else { return false }
-        let name = path.split(separator: "/").last ?? ""
-        return name.count == 2 && name.allSatisfy(\.isHexDigit)
+        guard
+            ["objects", "keys", "trash"].contains(where: {
+                path == "\(store)/\($0)" || path.hasPrefix("\(store)/\($0)/")
+            })
+        else { return false }
+        return (path.split(separator: "/").last ?? "").utf8.count < 64
     }
 
     private static func field(_ name: String, of file: String) -> Int {

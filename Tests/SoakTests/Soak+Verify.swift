@@ -46,11 +46,11 @@ extension Soak {
     /// The disk has what was answered and is to stay, and nothing beside.
     private func expectOnly(_ forever: [(SoakPayload, Retention)]) throws {
         let digests = Set(forever.map { $0.0.digest } + load.ledger.codecDigests)
-        let objects = stack.tree.filter { $0.hasPrefix("objects/") }
+        let objects = stack.objects
         let names = Set(objects.map { "sha256:" + ($0.split(separator: "/").last ?? "") })
         for digest in digests.subtracting(names).prefix(3) { load.tally.violation("lost: \(digest)") }
         for digest in names.subtracting(digests).prefix(3) { load.tally.violation("nobody was answered: \(digest)") }
-        let keys = stack.tree.filter { $0.hasPrefix("keys/") }.count
+        let keys = stack.keys.count
         let expected = forever.count + load.ledger.codecDigests.count
         if keys != expected { load.tally.violation("\(keys) keys, expected \(expected)") }
         load.tally.add("contents at the end", objects.count)

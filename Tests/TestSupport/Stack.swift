@@ -413,7 +413,11 @@ package final class Stack: @unchecked Sendable {
     package var incoming: [String] { files(below: "\(store)/incoming") }
 
     /// The objects and keys of a store on disk, as relative paths.
-    package var tree: [String] { files(below: store).filter { $0.hasPrefix("objects/") || $0.hasPrefix("keys/") } }
+    package var tree: [String] { objects + keys }
+    /// The files that hold its content, as relative paths.
+    package var objects: [String] { files(below: store).filter { $0.hasPrefix("objects/") } }
+    /// The files that are its keys, as relative paths.
+    package var keys: [String] { files(below: store).filter { $0.hasPrefix("keys/") } }
 
     /// What the store has, as `lps ls` tells it.
     package func listing() throws -> [String] {

@@ -118,6 +118,8 @@ extension DiskStore {
 
     /// - Returns: `nil` when it can't be opened, or is no regular file.
     private func openObject(_ path: String, _ status: FileStatus) throws(StoreError) -> FileContent? {
+        // A link could not even be opened.
+        guard status.isRegular else { return nil }
         do throws(StoreError) {
             return try FileContent(path, below: root)
         } catch {

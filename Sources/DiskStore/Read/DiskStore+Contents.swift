@@ -38,7 +38,7 @@ extension DiskStore {
     public func forEachContent(
         in selection: KeySelection = KeySelection(),
         includesTrash: Bool = false,
-        keysInMemory: Int = 50_000,
+        keysInMemory: Int = 20_000,
         _ visit: (StoredContent) throws -> Void
     ) throws {
         var trees = [StoreLayout.keys]

@@ -1,0 +1,106 @@
+import DiskStore
+import Foundation
+import Storage
+import TestSupport
+import Testing
+
+/// A process that holds a lock of the store and does not go on, stopped or frozen, takes nobody down with it.
+@Suite(.serialized) struct HeldLockTests {
+    @Test(arguments: Stack.Mode.allCases)
+    func `Uploads to a shard that stays locked are told to come again, and the pool goes on`(mode: Stack.Mode) throws {
+        let stack = try Stack(mode, options: ["--threads", "2"])
+        let payloads = [payload(inShard: "48"), payload(inShard: "48")]
+        let elsewhere = payload(inShard: "49")
+        let holder = try HeldLock("\(stack.store)/locks/48", stack.folder)
+        try concurrently(payloads.count) { index in
+            let refused = try stack.put(payloads[index])
+            #expect(refused.status == 503, "\(refused.text)")
+            #expect(refused.headers["retry-after"] == "5")
+            #expect(refused.text == "the store is busy, try again")
+        }
+        #expect(try stack.request("GET", "/lps/ping").status == 200)
+        #expect(try stack.put(elsewhere).status == 201, "other shards are not locked")
+        #expect(stack.workerLog.contains("locks/48: held by process \(holder.process.pid) for over 3 s"))
+        holder.release()
+        for payload in payloads {
+            let answer = try stack.put(payload)
+            #expect(answer.status == 201)
+            #expect(try stack.get(Stack.key(answer), length: payload.count).body == payload)
+        }
+        try stack.expectNothingIncoming()
+    }
+
+    /// A fault of a command on a locked store, with a clock that runs so fast that its patience ends in a moment.
+    private func fastLPS(_ local: LocalStore, _ arguments: [String]) throws -> ChildProcess {
+        try local.start(
+            arguments,
+            by: ["faketime", "-f", "+0 x50"],
+            environment: ["NO_FAKE_STAT": "1"]
+        )
+    }
+
+    @Test(arguments: [["rm"], ["gc", "--older-than", "2d"]])
+    func `A command that waits for a lock in vain fails with a line that says who holds it`(command: [String]) throws {
+        let local = try LocalStore()
+        let content = payload(inShard: "48")
+        let key = try local.put(content, "ns")
+        try local.makeOld(key, days: 3)
+        let holder = try HeldLock("\(local.path)/locks/48", local.folder)
+        let process = try fastLPS(local, command + (command == ["rm"] ? ["\(key)"] : []))
+        #expect(process.wait() == 1)
+        let lines = process.log.split(separator: "\n")
+        #expect(lines.count == 1, "\(process.log)")
+        #expect(process.log.contains("lock locks/48: held by process \(holder.process.pid) for over 60 s"))
+        #expect(try local.get(key) == content)
+        holder.release()
+        #expect(try local.lps(command + (command == ["rm"] ? ["\(key)"] : [])).status == 0)
+        #expect(try local.get(key) == nil)
+        #expect(try local.objects().isEmpty)
+    }
+
+    @Test
+    func `While another process collects garbage, a collection fails and says who it is, and a deletion does not`()
+        throws
+    {
+        let local = try LocalStore()
+        let content = randomPayload(1000)
+        let key = try local.put(content, "ns")
+        let holder = try HeldLock("\(local.path)/locks/gc", local.folder)
+        let who = "garbage is being collected by another process (\(holder.process.pid)), try again later"
+        let collection = try local.lps(["gc", "--older-than", "2d"])
+        #expect(collection.status == 1 && collection.output.hasSuffix("\(who)\n"), "\(collection.output)")
+        #expect(collection.output.split(separator: "\n").count == 1)
+        let scrub = try local.lps(["scrub"])
+        #expect(scrub.status == 0, "the rest is looked at: \(scrub.output)")
+        #expect(scrub.output.contains("unreferenced content is not looked for: \(who)"))
+        let deletion = try local.lps(["rm", "\(key)"])
+        #expect(deletion.status == 0)
+        #expect(deletion.output.contains("their content goes with the next collection: \(who)"))
+        #expect(try local.get(key) == nil)
+        #expect(try local.objects().count == 1)
+        holder.release()
+        #expect(try local.lps(["gc", "--older-than", "2d"]).status == 0)
+        #expect(try local.objects().isEmpty)
+    }
+
+    @Test func `Ctrl-Z does not stop a deletion that uploads wait for`() throws {
+        let stack = try Stack()
+        let (old, new) = (payload(inShard: "48"), payload(inShard: "48"))
+        let key = try stack.store(old)
+        try stack.makeOld(key, seconds: 3 * 86_400)
+        let lock = "\(stack.store)/locks/48"
+        let tracer = Tracer(stack.folder, trace: "unlinkat", inject: "unlinkat:delay_enter=1500000")
+        let strace = try tracer.start([Project.binary("lps"), "gc", "--store", stack.store, "--older-than", "2d"])
+        try eventually("it deletes the key") { try HeldLock.isHeld(lock) }
+        let lps = try #require(try strace.children().first)
+        kill(lps, SIGTSTP)
+        // It waits for the deletion, which takes as long as the delay, and not for a SIGCONT that nobody sends.
+        #expect(try stack.put(new).status == 201)
+        kill(lps, SIGKILL)
+        strace.wait()
+        #expect(try stack.get(key, length: old.count).status == 404)
+        // Elsewhere, it stops as any program does.
+        #expect(try stack.lps("gc", "--older-than", "2d").status == 0)
+        #expect(stack.objects.count == 1)
+    }
+}
