@@ -88,7 +88,7 @@ public final class DiskStore: Sendable {
         self.patience = patience
         self.logger = logger
         epoch = UsageEpoch(root: root, patience: patience)
-        clock = StoreClock(root: root)
+        clock = StoreClock(root: root, logger: logger)
         let incoming: Descriptor
         do {
             incoming = try root.open(StoreLayout.incoming, O_RDONLY | O_DIRECTORY)

@@ -136,12 +136,13 @@ package final class Descriptor: Sendable {
         )
     }
 
-    /// ``entries(_:)`` of a folder that another process may just have removed: none then.
+    /// ``entries(_:)`` of a folder that another process may just have removed: none then, nor in what is no folder.
     package func entriesIfThere(_ path: String) throws(StoreError) -> FolderEntries {
         do throws(StoreError) {
             return try entries(path)
         } catch {
-            guard error.errno == .noSuchFileOrDirectory || error.errno == .notDirectory else { throw error }
+            let answers: [Errno] = [.noSuchFileOrDirectory, .notDirectory, .tooManySymbolicLinkLevels]
+            guard let errno = error.errno, answers.contains(errno) else { throw error }
             return FolderEntries([])
         }
     }
@@ -198,6 +199,15 @@ package final class Descriptor: Sendable {
         }
     }
 
+    /// Writes bytes at this file's end with a single write(2), perhaps not all of them.
+    ///
+    /// - Returns: how many were written.
+    package func append(_ bytes: [UInt8], _ name: @autoclosure () -> String) throws(StoreError) -> Int {
+        try call("write \(name())") { () throws(Errno) in
+            try withBytes(bytes[...]) { (piece) throws(Errno) in try kernel.write(rawValue, piece) }
+        }
+    }
+
     /// Writes bytes at an offset, perhaps not all of them.
     ///
     /// - Returns: how many were written.
@@ -251,7 +261,7 @@ package struct FolderEntries {
 
     package var isEmpty: Bool { names.isEmpty && notUTF8.isEmpty }
 
-    init(_ names: [[UInt8]]) {
+    package init(_ names: [[UInt8]] = []) {
         self.names.reserveCapacity(names.count)
         for name in names {
             if let text = String(validating: name, as: UTF8.self) {

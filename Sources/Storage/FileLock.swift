@@ -14,15 +14,29 @@ extension Descriptor {
     ///   - path: the file's, for errors.
     /// - Throws: ``StoreError`` with code `busy` that names the processes which hold it.
     package func lock(_ kind: Int32, patience: Duration, _ path: String) throws(StoreError) {
-        if try tryLock(kind, path) { return }
         let start = kernel.uptime()
         var pause = Duration.microseconds(200)
-        while kernel.uptime() - start < patience {
+        var isReserved = false
+        while true {
+            if kind == LOCK_EX {
+                // Many that hold it shared, one after the other, would keep it from ever becoming free.
+                if !isReserved {
+                    isReserved = try call("reserve \(path)") { () throws(Errno) in
+                        try kernel.reserveLock(of: rawValue)
+                    }
+                }
+                if isReserved, try tryLock(kind, path) { return }
+            } else if try !isReservedByAnother(path), try tryLock(kind, path) {
+                return
+            }
+            guard kernel.uptime() - start < patience else { throw try busy(path, after: patience) }
             kernel.sleep(pause)
-            if try tryLock(kind, path) { return }
-            pause = min(pause * 2, .milliseconds(10))
+            pause = min(pause * 2, .milliseconds(2))
         }
-        throw try busy(path, after: patience)
+    }
+
+    private func isReservedByAnother(_ path: String) throws(StoreError) -> Bool {
+        try call("look at \(path)") { () throws(Errno) in try kernel.isLockReserved(of: rawValue) }
     }
 
     /// Locks this file if nobody else has it.

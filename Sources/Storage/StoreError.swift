@@ -36,6 +36,8 @@ public struct StoreError: Error, Sendable {
         case busy
         /// The system's clock can't be right: it is behind the time that the store has recorded, or far ahead of it.
         case clockNotTrusted
+        /// A sweep would delete so much that keys are likely to be missing.
+        case tooMuchToDelete
         /// The engine that keeps the payloads can't be reached, or does not let this process in: it may later.
         case unavailable
         /// Any other failure of a system call.
@@ -57,7 +59,7 @@ public struct StoreError: Error, Sendable {
         case .unsupportedFileSystem: true
         case .missing, .unknownFormat, .notWritable, .spansFileSystems: errno?.mayPass != true
         case .noSpace, .quotaExceeded, .counting, .uploadNotAcceptable, .uploadGone, .unreadable, .damaged,
-            .vanished, .busy, .clockNotTrusted, .unavailable, .system:
+            .vanished, .busy, .clockNotTrusted, .tooMuchToDelete, .unavailable, .system:
             false
         }
     }

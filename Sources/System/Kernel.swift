@@ -83,10 +83,17 @@ package protocol Kernel: Sendable {
 
     // MARK: Locks
 
-    /// Locks an open file without waiting (flock(2)): `LOCK_SH`, `LOCK_EX` or `LOCK_UN`.
+    /// Locks an open file without waiting (flock(2)): `LOCK_SH`, `LOCK_EX` or `LOCK_UN`, which also ends a reservation.
     ///
     /// - Returns: whether it is locked now; another process or thread has it otherwise.
     func lock(_ file: Int32, _ kind: Int32) throws(Errno) -> Bool
+    /// Asks that nobody takes the lock of an open file from now on, so that it becomes free (fcntl(2), `F_OFD_SETLK`): flock(2)
+    /// gives a shared lock also while another one waits for an exclusive one. Ends when the file is unlocked or closed.
+    ///
+    /// - Returns: false when another one has asked for it.
+    func reserveLock(of file: Int32) throws(Errno) -> Bool
+    /// Whether another one has asked for it (fcntl(2), `F_OFD_GETLK`).
+    func isLockReserved(of file: Int32) throws(Errno) -> Bool
     /// The processes that hold a lock on a file, for an operator (proc(5), `/proc/locks`).
     func lockHolders(of file: FileStatus.Identity) -> [Int32]
     /// Keeps a terminal from stopping this process (SIGTSTP) until it is called with `false`, as often as with `true`.

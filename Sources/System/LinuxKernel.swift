@@ -154,12 +154,45 @@ package struct LinuxKernel: Kernel {
 
     package func lock(_ file: Int32, _ kind: Int32) throws(Errno) -> Bool {
         do throws(Errno) {
+            if kind == LOCK_UN {
+                var unlocked = Self.wholeFile
+                unlocked.l_type = Int16(F_UNLCK)
+                try checked { fcntl(file, Self.F_OFD_SETLK, &unlocked) }
+            }
             try checked { flock(file, kind | LOCK_NB) }
             return true
         } catch {
             guard error == .wouldBlock else { throw error }
             return false
         }
+    }
+
+    package func reserveLock(of file: Int32) throws(Errno) -> Bool {
+        var lock = Self.wholeFile
+        do throws(Errno) {
+            try checked { fcntl(file, Self.F_OFD_SETLK, &lock) }
+            return true
+        } catch {
+            guard error == .wouldBlock || error == .permissionDenied else { throw error }
+            return false
+        }
+    }
+
+    package func isLockReserved(of file: Int32) throws(Errno) -> Bool {
+        var lock = Self.wholeFile
+        try checked { fcntl(file, Self.F_OFD_GETLK, &lock) }
+        return lock.l_type != Int16(F_UNLCK)
+    }
+
+    // <fcntl.h> has them for _GNU_SOURCE only.
+    private static let F_OFD_GETLK: Int32 = 36
+    private static let F_OFD_SETLK: Int32 = 37
+
+    private static var wholeFile: flock {
+        var lock = Glibc.flock()
+        lock.l_type = Int16(F_WRLCK)
+        lock.l_whence = Int16(SEEK_SET)
+        return lock
     }
 
     package func lockHolders(of file: FileStatus.Identity) -> [Int32] {

@@ -57,8 +57,7 @@ struct DiskCollection {
         } catch {
             guard error.code == .clockNotTrusted else { throw error }
             throw Refused(
-                "\(error): nothing is deleted. Set the clock, or start a worker and wait for it to record the time; --force "
-                    + "if the clock is right"
+                "\(error): nothing is deleted. Set the clock; if it is right, restart the workers, which record it, or use --force"
             )
         }
     }
@@ -69,6 +68,20 @@ struct DiskCollection {
     mutating func run() throws {
         let total = try checkShares()
         progress?.begin(.keys, total: total)
+        let failure = Swift.Result { try deleteKeys() }
+        progress?.wipe()
+        progress?.begin("deleting unreferenced content")
+        // Also when there was no space for the trash: it is the sweep that makes space.
+        try sweep()
+        try failure.get()
+        guard !options.isDryRun else { return }
+        try store.removeEmptyFolders(failed: failures.note)
+        _ = try failures.goingOn("counters without namespace are not removed") { try store.removeUnusedCounters() }
+    }
+
+    // MARK: Steps
+
+    private mutating func deleteKeys() throws {
         if options.keepTrash != nil { try purgeTrash() }
         for namespace in try store.namespaces(in: selection) {
             if let age = retention.age(for: namespace) {
@@ -77,15 +90,7 @@ struct DiskCollection {
                 leftAlone.append(namespace)
             }
         }
-        progress?.wipe()
-        progress?.begin("deleting unreferenced content")
-        try sweep()
-        guard !options.isDryRun else { return }
-        try store.removeEmptyFolders(failed: failures.note)
-        _ = try failures.goingOn("counters without namespace are not removed") { try store.removeUnusedCounters() }
     }
-
-    // MARK: Steps
 
     /// Makes sure that no namespace would lose too large a part of its keys: a wrong age, or a wrong clock, is likelier
     /// than that.
@@ -142,14 +147,18 @@ struct DiskCollection {
         let keys = KeySelection(namespace: namespace, prefix: selection.prefix)
         try store.forEachAge(in: keys, unreadable: { try failures.note($1) }) { key, lastStored in
             progress?.advance(by: 1)
-            guard lastStored < newest, let stored = try store.find(key) else { return }
-            let isDeleted = try failures.goingOn("\(key) is not deleted") {
-                if options.isDryRun { return true }
-                return keepsTrash
-                    ? try store.moveToTrash(key, if: { $0 < newest })
+            guard lastStored < newest else { return }
+            // The sweep makes all deletions durable.
+            let deleted = try failures.goingOn("\(key) is not deleted") { () -> StoredKey? in
+                let stored = try store.find(key)
+                if options.isDryRun { return stored }
+                let isDeleted =
+                    keepsTrash
+                    ? try store.moveToTrash(key, now: now, isDurable: false, if: { $0 < newest })
                     : try store.delete(key, isDurable: false, if: { $0 < newest })
+                return isDeleted ? stored : nil
             }
-            if isDeleted == true { result.count(stored) }
+            if let stored = deleted ?? nil { result.count(stored) }
         }
     }
 
@@ -157,6 +166,7 @@ struct DiskCollection {
         let swept = try failures.goingOn("unreferenced content is not deleted") {
             try collector.sweep(
                 isDryRun: options.isDryRun,
+                maximumShare: options.maximumShare,
                 isDoomed: { try options.isDryRun && isDoomed($0) },
                 failed: { try failures.note($0) }
             )

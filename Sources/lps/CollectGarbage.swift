@@ -112,7 +112,7 @@ struct CollectGarbage: ParsableCommand {
         complain("neither the policy nor --older-than gives an age for, so they are left alone: \(names)")
     }
 
-    struct Result: Encodable {
+    struct Result: Encodable, Equatable {
         var keys = 0
         var logicalBytes: UInt64 = 0
         var purgedKeys = 0

@@ -68,16 +68,18 @@ struct Export: ParsableCommand {
     ) throws -> (StoredPayload, StoredContent.Name)? {
         for name in content.keys {
             do {
-                if let payload = try store.open(name.key) {
-                    try payload.check(content.digest)
-                    return (payload, name)
+                guard let payload = try store.open(name.key) else {
+                    // Deleted since it was found.
+                    guard try store.find(name.key) != nil else { continue }
+                    throw StoreError(.damaged, "its content is lost")
                 }
-                guard try store.find(name.key) != nil else { continue }
-                complain("\(name.key) is not exported: its content is lost")
+                try payload.check(content.digest)
+                return (payload, name)
             } catch let error as StoreError {
-                complain("\(name.key) is not exported: \(error)")
+                for name in content.keys { complain("\(name.key) is not exported: \(error)") }
+                isComplete = false
+                return nil
             }
-            isComplete = false
         }
         return nil
     }

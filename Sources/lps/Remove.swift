@@ -1,5 +1,6 @@
 import ArgumentParser
 import DiskStore
+import PayloadKey
 import Storage
 
 /// `lps rm`: deletes keys.
@@ -24,15 +25,14 @@ struct Remove: ParsableCommand {
             complain("\(key) is not stored")
             missing = true
         }
-        if let store = store as? DiskStore { try sweep(Set(keys.map(\.digest.firstByte)), in: store) }
+        if let store = store as? DiskStore { try sweep(Set(keys.map(\.digest)), in: store) }
         if missing { throw ExitCode.failure }
     }
 
     /// Deletes the content of the keys, unless another key names it.
-    private func sweep(_ shards: Set<UInt8>, in store: DiskStore) throws {
+    private func sweep(_ digests: Set<Digest>, in store: DiskStore) throws {
         do {
-            let collector = try store.collector()
-            for shard in shards.sorted() { try collector.sweep(shards: Int(shard)..<Int(shard) + 1) }
+            try store.collector().sweep(only: digests)
         } catch let error as StoreError where error.code == .busy {
             complain("the keys are deleted, their content goes with the next collection: \(error)")
         }

@@ -16,7 +16,7 @@ struct Scrub: ParsableCommand {
             permissions, and makes missing folders. A wrong owner is repaired only in a store of root's, since nobody else may. \
             What is not the store's is reported, and never touched.
 
-            --since-last reads only what was stored, renewed or otherwise changed since the last scrub that came to its end began. \
+            --since-last reads only what was stored or changed since the last scrub that came to its end began. \
             It finds no old payload that the disk has changed by itself: scrub everything from time to time, too.
 
             Safe while workers run. Exit status 1 when something was found, also when it is mended.
@@ -60,13 +60,18 @@ struct Scrub: ParsableCommand {
         _ progress: Progress?,
         _ report: (Finding) throws -> Void
     ) throws -> (read: String, note: String) {
-        try DiskStore.inspectLayout(at: store.path(), repair: repair, report: report)
+        var isWithoutKeys = false
+        try DiskStore.inspectLayout(at: store.path(), repair: repair) { finding in
+            if finding.kind == .missing, finding.path == "keys" { isWithoutKeys = true }
+            try report(finding)
+        }
         let store = try store.open()
         let scope = sinceLast ? ScrubScope.sinceLast : .everything
         var limit = RateLimit(bytesPerSecond: rate?.bytes)
         progress?.begin("looking through the folders")
         do {
-            try store.inspect(repair: repair, report: report)
+            // Without keys, nothing would be referenced: what is there may be half of a backup.
+            try store.inspect(repair: repair, looksForUnreferencedContent: !isWithoutKeys, report: report)
         } catch let error as StoreError where error.code == .busy {
             complain("unreferenced content is not looked for: \(error)")
         }

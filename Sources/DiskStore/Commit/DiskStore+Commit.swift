@@ -70,7 +70,10 @@ extension DiskStore {
         }
         // Another process may have linked it a moment ago, and not synced it yet.
         try objects.synchronize()
-        if isRevival { try finishRevival(of: key.digest) }
+        if isRevival {
+            try finishRevival(of: key.digest)
+            logger.notice("lost content is there again", metadata: ["digest": "\(key.digest)"])
+        }
         try noteInBarrier(key.digest)
         let isNew = try placeKey(key, in: keys, size: upload.size)
         try keys.synchronize()
@@ -92,13 +95,19 @@ extension DiskStore {
             try present.synchronize(path)
             return false
         }
-        return try changing(key, adding: size, limit: quota(key.namespace)) { () throws(StoreError) in
-            // Of two uploads that create it at once, both have just given it its age.
-            let new = try folder.descriptor.open(name, O_RDONLY | O_CREAT, mode: 0o440)
-            if let stamp { try new.setModified(stamp, path) }
-            try new.synchronize(path)
-            return true
+        var isNew = true
+        let file = try changing(key, adding: size, limit: quota(key.namespace)) { () throws(StoreError) in
+            do throws(StoreError) {
+                return try folder.descriptor.open(name, O_RDONLY | O_CREAT | O_EXCL, mode: 0o440)
+            } catch let error where error.errno == .fileExists {
+                // Another upload has just created it, and given it its age.
+                isNew = false
+                return try folder.descriptor.open(name, O_RDONLY | O_NONBLOCK)
+            }
         }
+        if let stamp { try file.setModified(stamp, path) }
+        try file.synchronize(path)
+        return isNew
     }
 
     // MARK: Content
@@ -111,7 +120,10 @@ extension DiskStore {
             guard let status = try root.status(of: path) else { return nil }
             let object = try openObject(path, status)
             guard let reason = try difference(between: object, status, and: upload) else { return object }
-            try replace(path, status.identity, with: upload, reason)
+            // Open until then, so that its identity is not given to another file.
+            try withExtendedLifetime(object) { () throws(StoreError) in
+                try replace(path, status.identity, with: upload, reason)
+            }
         }
         throw StoreError(.damaged, "\(path) is damaged again and again")
     }
@@ -183,8 +195,7 @@ extension DiskStore {
         let target = StoreLayout.quarantined(upload.digest, IncomingFile.uniqueName(root.kernel))
         let isReplaced = try withExclusiveLock(of: upload.digest.firstByte) { () throws(StoreError) in
             guard let present = try root.status(of: path), present.identity == damaged else { return false }
-            // Its size may have been counted.
-            try invalidateCounters()
+            try loseContent(upload.digest)
             try keepDamaged(path, present, as: target)
             let temporary = IncomingFile.uniqueName(root.kernel)
             guard try incoming.link(upload.descriptor, to: temporary) else { return false }
@@ -196,6 +207,7 @@ extension DiskStore {
                 throw error
             }
             try root.synchronizeFolder(StoreLayout.objectFolder(upload.digest.firstByte))
+            try finishRevival(of: upload.digest)
             return true
         }
         guard isReplaced else { return }
@@ -207,8 +219,9 @@ extension DiskStore {
 
     /// Gives a damaged object a name in quarantine, on disk. What is no file is moved there.
     private func keepDamaged(_ path: String, _ status: FileStatus, as target: String) throws(StoreError) {
-        if status.isRegular, let file = try? root.open(path, O_RDONLY | O_NONBLOCK) {
-            _ = try root.link(file, to: target)
+        let file = try openObject(path, status)
+        if let file {
+            _ = try root.link(file.descriptor, to: target)
         } else {
             try root.rename(path, to: target)
         }

@@ -45,7 +45,9 @@ extension DiskStore {
         try create(at: path, access: access, kernel: LinuxKernel.shared)
     }
 
-    static func create(at path: String, access: Access = Access(), kernel: any Kernel) throws(StoreError) -> Bool {
+    package static func create(at path: String, access: Access = Access(), kernel: any Kernel) throws(StoreError)
+        -> Bool
+    {
         let isNew = try call("make folder \(path)", unless: .fileExists) { () throws(Errno) in
             try kernel.makeFolder(path, in: AT_FDCWD, mode: 0o750)
         }
@@ -71,6 +73,7 @@ extension DiskStore {
         try clock.synchronize(StoreLayout.clock)
         // Before there is a name by which it counts as a store.
         try root.synchronizeFolder(StoreLayout.locks)
+        try root.synchronizeFolder(StoreLayout.barriers)
         try root.synchronize(path)
         do throws(StoreError) {
             try root.open("..", O_RDONLY | O_DIRECTORY).synchronize("the folder above \(path)")
@@ -92,7 +95,8 @@ extension DiskStore {
         if let name = entries.notUTF8.first ?? entries.names.first(where: { !ours.contains($0) }) {
             throw StoreError(.system, "\(path) is not empty: it has '\(name)'")
         }
-        for folder in StoreLayout.folders where folder != StoreLayout.locks && entries.names.contains(folder) {
+        let empty = StoreLayout.folders.filter { $0 != StoreLayout.locks && $0 != StoreLayout.barriers }
+        for folder in empty where entries.names.contains(folder) {
             let files = try root.entries(folder)
             if let file = files.names.first ?? files.notUTF8.first {
                 throw StoreError(.system, "\(path) is not empty: it has '\(folder)/\(file)'")

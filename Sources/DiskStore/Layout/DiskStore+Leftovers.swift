@@ -42,7 +42,7 @@ extension DiskStore {
 
     /// Those that every store has, and whose names are few.
     static let upperFolders = [
-        ".", StoreLayout.objects, StoreLayout.locks, StoreLayout.incoming, StoreLayout.keys,
+        ".", StoreLayout.objects, StoreLayout.locks, StoreLayout.barriers, StoreLayout.incoming, StoreLayout.keys,
     ]
 
     /// What does not belong in one of ``upperFolders``, in order; and what has a name that is not UTF-8, and so can only be
@@ -61,6 +61,8 @@ extension DiskStore {
             return !StoreLayout.isShard(name) && !StoreLayout.isProbe(name)
         case StoreLayout.locks:
             return !StoreLayout.isShard(name) && path != StoreLayout.collectorLock
+        case StoreLayout.barriers:
+            return !StoreLayout.isShard(name)
         case StoreLayout.incoming:
             return try root.status(of: path)?.isRegular == false
         case StoreLayout.keys:

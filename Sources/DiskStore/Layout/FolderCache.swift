@@ -15,7 +15,7 @@ final class FolderCache: Sendable {
     let capacity: Int
     private let root: Descriptor
     /// By the path's bytes: two namespaces may be equal as text.
-    private let open: Mutex<[[UInt8]: Folder]> = Mutex([:])
+    private let open = Mutex((young: [[UInt8]: Folder](), old: [[UInt8]: Folder]()))
 
     /// - Parameter otherFiles: the most files that the rest of the process has open at once.
     init(root: Descriptor, otherFiles: Int) {
@@ -36,16 +36,41 @@ final class FolderCache: Sendable {
     /// Opens a folder below the root, making it and those above it where they are missing.
     func folder(_ path: String) throws(StoreError) -> Folder {
         let name = Array(path.utf8)
-        if let known = open.withLock({ $0[name] }), try root.status(of: path)?.identity == known.identity {
+        if let known = find(name), try root.status(of: path)?.identity == known.identity {
             return known
         }
         let folder = try openDurably(path)
-        open.withLock { folders in
-            // Which folder makes room hardly matters: its next use costs a sync.
-            if folders.count >= capacity, let victim = folders.keys.first { folders[victim] = nil }
-            folders[name] = folder
-        }
+        remember(folder, name)
         return folder
+    }
+
+    /// What is used stays, whatever else comes and goes: the old ones are dropped together when there are as many young.
+    private func find(_ name: [UInt8]) -> Folder? {
+        open.withLock { folders in
+            if let young = folders.young[name] { return young }
+            guard let old = folders.old.removeValue(forKey: name) else { return nil }
+            insert(old, name, &folders)
+            return old
+        }
+    }
+
+    private func remember(_ folder: Folder, _ name: [UInt8]) {
+        open.withLock { folders in
+            folders.old[name] = nil
+            insert(folder, name, &folders)
+        }
+    }
+
+    private func insert(
+        _ folder: Folder,
+        _ name: [UInt8],
+        _ folders: inout (young: [[UInt8]: Folder], old: [[UInt8]: Folder])
+    ) {
+        if folders.young.count >= max(1, capacity / 2), folders.young[name] == nil {
+            folders.old = folders.young
+            folders.young = [:]
+        }
+        folders.young[name] = folder
     }
 
     private func openDurably(_ path: String) throws(StoreError) -> Folder {
@@ -55,8 +80,10 @@ final class FolderCache: Sendable {
         if let parentPath { parent = try folder(parentPath).descriptor } else { parent = root }
         do throws(StoreError) {
             try parent.makeFolder(name)
-            try parent.synchronize("the folder above \(path)")
+            // Opened first: should it be removed and made again by others, what is synced is not what is open, which then
+            // takes no more names.
             let descriptor = try parent.open(name, O_RDONLY | O_DIRECTORY)
+            try parent.synchronize("the folder above \(path)")
             return Folder(path: path, descriptor: descriptor, identity: try descriptor.status(path).identity)
         } catch {
             throw StoreError(error.code, "\(error.action), of \(path)", errno: error.errno)

@@ -1,5 +1,5 @@
 import Glibc
-import PayloadKey
+import Logging
 import Storage
 import Synchronization
 import System
@@ -16,41 +16,77 @@ final class StoreClock: Sendable {
     static let longestSilence = 3 * 24 * 60 * 60
 
     private let root: Descriptor
-    /// The newest time recorded, as far as this process knows, and when it looked.
-    private let newest: Mutex<(recorded: Int, looked: Int)?> = Mutex(nil)
+    private let logger: Logger
+    /// What this process has last seen of the record.
+    private let last: Mutex<Look?> = Mutex(nil)
 
-    init(root: Descriptor) { self.root = root }
+    private struct Look {
+        /// The newest recorded time, in seconds since 1970.
+        let recorded: Int
+        /// The same moment on the system's clock, in seconds since 1970, and on the one that never jumps, while they agreed.
+        let clock: Int
+        let uptime: Duration
+        /// When it looked, on the one that never jumps.
+        let looked: Duration
+    }
+
+    init(root: Descriptor, logger: Logger) {
+        self.root = root
+        self.logger = logger
+    }
 
     /// The time to give to a key that is stored now, in seconds since 1970; `nil`: the system's. A clock that is behind the
     /// newest recorded time is wrong, and that time is the better one.
     func stamp() throws(StoreError) -> Int? {
         let now = root.kernel.now()
-        let known = newest.withLock { $0 }
-        if let known, now >= known.looked, now - known.looked < Self.interval {
-            return now < known.recorded ? known.recorded : nil
+        if let last = last.withLock({ $0 }), now >= last.recorded,
+            root.kernel.uptime() - last.looked < .seconds(Self.interval)
+        {
+            return nil
         }
         let recorded = try record()
         return now < recorded ? recorded : nil
     }
 
-    /// Records the system's time, unless a newer one is recorded.
+    /// Records the system's time, unless a newer one is recorded, or the clock has jumped ahead since this process last
+    /// looked: then it may be wrong, and ages are not to be trusted until somebody says that they are.
     ///
     /// - Returns: the newest recorded time.
     @discardableResult
     func record() throws(StoreError) -> Int {
         let now = root.kernel.now()
+        let uptime = root.kernel.uptime()
         let file = try root.open(StoreLayout.clock, O_RDONLY | O_CREAT, mode: 0o640)
         let before = try file.status(StoreLayout.clock).modified
-        if now > before { try file.setModified(nil, StoreLayout.clock) }
+        if let known = last.withLock({ $0 }), now > before {
+            let jump = now - known.clock - Int((uptime - known.uptime).components.seconds)
+            guard jump <= Self.longestSilence else {
+                logger.error(
+                    "the system's clock has jumped ahead, and is not recorded: restart the worker if it is right",
+                    metadata: ["seconds": "\(jump)", "clock": "\(UTC.text(now))", "recorded": "\(UTC.text(before))"]
+                )
+                last.withLock {
+                    $0 = Look(recorded: before, clock: known.clock, uptime: known.uptime, looked: uptime)
+                }
+                return before
+            }
+        }
+        if now > before {
+            try file.setModified(nil, StoreLayout.clock)
+            // After a power loss, the clock is most likely to be wrong.
+            try file.synchronize(StoreLayout.clock)
+        }
         let recorded = max(now, before)
-        newest.withLock { $0 = (recorded, now) }
+        last.withLock { $0 = Look(recorded: recorded, clock: now, uptime: uptime, looked: uptime) }
         return recorded
     }
 
     /// Makes the system's time the newest one, also when a newer one is recorded.
     func reset() throws(StoreError) {
-        try root.open(StoreLayout.clock, O_RDONLY | O_CREAT, mode: 0o640).setModified(nil, StoreLayout.clock)
-        newest.withLock { $0 = nil }
+        let file = try root.open(StoreLayout.clock, O_RDONLY | O_CREAT, mode: 0o640)
+        try file.setModified(nil, StoreLayout.clock)
+        try file.synchronize(StoreLayout.clock)
+        last.withLock { $0 = nil }
     }
 
     /// Makes sure that ages can be trusted.

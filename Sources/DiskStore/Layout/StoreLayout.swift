@@ -30,9 +30,9 @@ enum StoreLayout {
     /// How the names begin with which a start checks that uploads can be linked.
     static let probePrefix = ".probe-"
     /// The folders that every store has.
-    static let folders = [incoming, objects, keys, quarantine, locks]
+    static let folders = [incoming, objects, keys, quarantine, locks, barriers]
     /// The folders that are made when they are first needed.
-    static let foldersOnDemand = [trash, usage, barriers]
+    static let foldersOnDemand = [trash, usage]
 
     // MARK: Shards
 
@@ -58,8 +58,10 @@ enum StoreLayout {
     /// What a collector holds locked.
     static let collectorLock = "\(locks)/gc"
 
-    /// The lock files that every store has.
-    static var lockFiles: [String] { shards.map { "\(locks)/\($0)" } + [collectorLock] }
+    /// The files that every store has to be locked.
+    static var lockFiles: [String] {
+        shards.map { "\(locks)/\($0)" } + shards.map { "\(barriers)/\($0)" } + [collectorLock]
+    }
 
     static func barrier(_ shard: UInt8) -> String { "\(barriers)/\(self.shard(shard))" }
 

@@ -30,7 +30,6 @@ extension DiskStore {
     /// Forgets that a content was lost, when it is on disk again.
     func finishRevival(of digest: Digest) throws(StoreError) {
         try root.unlink(StoreLayout.lostContent(digest))
-        logger.notice("lost content is there again", metadata: ["digest": "\(digest)"])
     }
 
     /// Has every namespace counted again before its counter is used. A count that is under way begins again.

@@ -112,13 +112,16 @@ extension DiskStore {
     private func used(_ counter: UsageCounter) throws(StoreError) -> UInt64? {
         guard let line = try counter.line(), line.epoch == (try epoch.name()) else { return nil }
         guard let key = line.key else { return line.bytes }
-        return line.bytes + (try size(of: key))
+        let (sum, overflow) = line.bytes.addingReportingOverflow(try size(of: key))
+        return overflow ? nil : sum
     }
 
     private func walkedUsage(of namespace: Namespace) throws(StoreError) -> UInt64 {
         var sum: UInt64 = 0
         do {
-            try forEachKey(in: KeySelection(namespace: namespace)) { sum += $0.size ?? 0 }
+            try forEachKey(in: KeySelection(namespace: namespace)) {
+                sum = sum.addingReportingOverflow($0.size ?? 0).partialValue
+            }
         } catch let error as StoreError {
             throw error
         } catch {
@@ -153,7 +156,7 @@ extension DiskStore {
             return used
         }
         if let before, !evenIfKnown { return (before, before) }
-        while true {
+        for _ in 0..<8 {
             // Who found no counter is done by then, and who comes later finds it.
             for shard in UInt8.min...UInt8.max { try withExclusiveLock(of: shard) {} }
             let sum = try walkedUsage(of: namespace)
@@ -168,6 +171,7 @@ extension DiskStore {
             }
             if isValid { return (before, sum) }
         }
+        throw StoreError.isCounting(namespace.description)
     }
 
     /// Runs `work` while no count of the namespace is under way, nor begins.
@@ -181,7 +185,7 @@ extension DiskStore {
     }
 
     /// Locks `usage/counting/<namespace>` exclusively as long as what it returns lives.
-    private func lockCount(of namespace: String) throws(StoreError) -> Descriptor {
+    func lockCount(of namespace: String) throws(StoreError) -> Descriptor {
         let path = StoreLayout.usageLock(namespace)
         while true {
             let lock = try root.open(path, O_RDWR | O_CREAT, mode: 0o640)
@@ -219,7 +223,8 @@ extension DiskStore {
         return try work()
     }
 
-    /// Runs `work` again, when a count that it found under way is over. `work` must hold no shard's lock when it throws.
+    /// Runs `work` again, when a count that it found under way is over, however long that takes. `work` must hold no shard's
+    /// lock when it throws.
     func waitingForCounts<Result>(
         of namespace: Namespace,
         _ work: () throws(StoreError) -> Result
@@ -228,9 +233,20 @@ extension DiskStore {
             do throws(StoreError) {
                 return try work()
             } catch let error where error.code == .counting {
-                let path = StoreLayout.usageLock(namespace.description)
-                let lock = try root.open(path, O_RDWR | O_CREAT, mode: 0o640)
-                try lock.lock(LOCK_SH, patience: DiskStore.commandPatience, path)
+                try waitForCount(of: namespace)
+            }
+        }
+    }
+
+    private func waitForCount(of namespace: Namespace) throws(StoreError) {
+        let path = StoreLayout.usageLock(namespace.description)
+        try makeUsageFolders()
+        let lock = try root.open(path, O_RDWR | O_CREAT, mode: 0o640)
+        while true {
+            do throws(StoreError) {
+                return try lock.lock(LOCK_SH, patience: DiskStore.commandPatience, path)
+            } catch let error where error.code == .busy {
+                logger.warning("waiting for a count to end", metadata: ["error": "\(error)"])
             }
         }
     }

@@ -43,6 +43,9 @@ struct UsageCounter {
 
     /// Runs `work` with the counter locked.
     func locked<Result>(_ work: () throws(StoreError) -> Result) throws(StoreError) -> Result {
+        // A terminal must not stop whoever others wait for.
+        file.kernel.holdOffStops(true)
+        defer { file.kernel.holdOffStops(false) }
         try file.lock(LOCK_EX, patience: patience, path)
         defer { file.unlock() }
         return try work()

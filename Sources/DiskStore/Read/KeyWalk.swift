@@ -1,6 +1,7 @@
 import Glibc
 import PayloadKey
 import Storage
+import SystemPackage
 
 /// What lies below `keys/`.
 enum KeyTreeEntry {
@@ -98,8 +99,19 @@ struct KeyWalk {
     }
 
     private func names(_ folder: String, _ visit: Visit) throws -> [String] {
-        let found = Result { () throws(StoreError) in try root.entriesIfThere(folder) }
-        guard let entries = try found.readable({ try visit(.unreadable(folder, $0)) }) else { return [] }
+        let entries: FolderEntries
+        do throws(StoreError) {
+            entries = try root.entries(folder)
+        } catch {
+            // Removed since its name was read. One that the file system denies, and that has its name all the same, is not.
+            if error.errno == .noSuchFileOrDirectory, try root.status(of: folder) == nil { return [] }
+            if error.errno == .notDirectory, try root.status(of: folder)?.isRegular ?? true { return [] }
+            // A link may hide keys.
+            let answers: [Errno] = [.noSuchFileOrDirectory, .notDirectory, .tooManySymbolicLinkLevels]
+            guard error.isUnreadable || error.errno.map(answers.contains) ?? false else { throw error }
+            try visit(.unreadable(folder, error))
+            return []
+        }
         for name in entries.notUTF8 { try visit(.notUTF8("\(folder)/\(name)")) }
         return entries.names
     }

@@ -24,7 +24,9 @@ extension DiskStore {
             let remedy = repair ? makeFolder(folder, root) : .none
             try report(Finding(.missing, folder, "is missing", remedy))
         }
-        guard try root.status(of: StoreLayout.locks)?.isFolder == true else { return }
+        for folder in [StoreLayout.locks, StoreLayout.barriers] {
+            guard try root.status(of: folder)?.isFolder == true else { return }
+        }
         for lock in StoreLayout.lockFiles where try root.status(of: lock) == nil {
             let remedy = repair ? makeLock(lock, root) : .none
             try report(Finding(.missing, lock, "is missing", remedy))

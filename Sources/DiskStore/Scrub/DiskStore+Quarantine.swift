@@ -8,12 +8,21 @@ extension DiskStore {
     /// again.
     ///
     /// - Returns: where it was moved; `nil` when an upload has replaced it, or it is gone.
-    func quarantine(_ digest: Digest, ifItIs damaged: FileStatus.Identity) throws(StoreError) -> String? {
+    func quarantine(_ digest: Digest, _ wrong: WrongContent) throws(StoreError) -> String? {
         let path = StoreLayout.object(digest)
         let target = StoreLayout.quarantined(digest, IncomingFile.uniqueName(root.kernel))
         return try withExclusiveLock(of: digest.firstByte) { () throws(StoreError) in
-            guard try root.status(of: path)?.identity == damaged else { return nil }
-            try loseContent(digest)
+            guard try root.status(of: path)?.identity == wrong.content.identity() else { return nil }
+            do throws(StoreError) {
+                try loseContent(digest)
+            } catch {
+                // Never to serve it matters more than what its namespaces use.
+                guard error.code == .noSpace else { throw error }
+                logger.error(
+                    "no space to mark lost content: use 'lps quota --recount' once it is uploaded again",
+                    metadata: ["file": "\(path)", "error": "\(error)"]
+                )
+            }
             try root.rename(path, to: target)
             // Come back after a power loss, no later scrub need read it again.
             do throws(StoreError) {

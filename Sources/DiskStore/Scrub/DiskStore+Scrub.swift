@@ -29,9 +29,18 @@ extension DiskStore {
             try withoutActuallyEscaping(report) { report in
                 let run = ScrubRun(store: self, since: since, pace: pace, report: report)
                 for shard in UInt8.min...UInt8.max { try run.objects(of: shard) }
-                if run.isComplete { try recordScrub(started: started, isFull: since == .min) }
+                if run.isComplete { try recordIfThereIsRoom(started: started, isFull: since == .min) }
                 return (run.files, run.bytes)
             }
+        }
+    }
+
+    private func recordIfThereIsRoom(started: Int64, isFull: Bool) throws(StoreError) {
+        do throws(StoreError) {
+            try recordScrub(started: started, isFull: isFull)
+        } catch {
+            guard error.code == .noSpace else { throw error }
+            logger.warning("no space to record the scrub", metadata: ["error": "\(error)"])
         }
     }
 

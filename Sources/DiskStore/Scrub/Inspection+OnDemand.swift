@@ -42,12 +42,6 @@ extension Inspection {
         }
     }
 
-    func barriers() throws {
-        guard let status = try status(StoreLayout.barriers), status.isFolder else { return }
-        try attributes(StoreLayout.barriers, status, .folder)
-        try files(in: StoreLayout.barriers, StoreLayout.isShard)
-    }
-
     private func files(in folder: String, _ isName: (String) -> Bool) throws {
         for name in try names(folder) {
             let path = "\(folder)/\(name)"

@@ -11,10 +11,15 @@ extension DiskStore {
     ///
     /// - Parameters:
     ///   - repair: repair what can be repaired safely. Files that are not the store's are never touched.
+    ///   - looksForUnreferencedContent: also look for, and delete, content that no key names.
     ///   - report: called with each finding, when it is repaired.
     /// - Throws: ``StoreError``, or what `report` throws; with code `busy` when garbage is being collected, after all else
     ///   was looked at.
-    public func inspect(repair: Bool = false, report: (Finding) throws -> Void) throws {
+    public func inspect(
+        repair: Bool = false,
+        looksForUnreferencedContent: Bool = true,
+        report: (Finding) throws -> Void
+    ) throws {
         let owner = try root.status(path).owner
         try withoutActuallyEscaping(report) { report in
             let inspection = Inspection(store: self, repair: repair, owner: owner, report: report)
@@ -25,8 +30,7 @@ extension DiskStore {
             try inspection.quarantine()
             try inspection.trash()
             try inspection.usage()
-            try inspection.barriers()
-            try inspection.unreferencedContent()
+            if looksForUnreferencedContent { try inspection.unreferencedContent() }
         }
     }
 }
@@ -170,9 +174,11 @@ struct Inspection {
 
     func unreferencedContent() throws {
         do {
-            try store.collector().sweep(isDryRun: !repair, failed: { try unreadable(StoreLayout.objects, $0) }) {
-                path,
-                bytes in
+            try store.collector().sweep(
+                isDryRun: !repair,
+                maximumShare: repair ? 50 : 100,
+                failed: { try unreadable(StoreLayout.objects, $0) }
+            ) { path, bytes in
                 try found(.unreferencedContent, path, "is named by no key, and takes \(bytes) bytes of the disk") {
                     () throws(StoreError) in "deleted"
                 }

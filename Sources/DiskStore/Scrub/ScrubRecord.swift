@@ -18,7 +18,7 @@ public struct ScrubRecord: Codable, Equatable, Sendable {
 public enum ScrubScope: Sendable {
     /// All content.
     case everything
-    /// Content that changed, or got or lost a key, since the last complete scrub began; all content when there was none.
+    /// Content that was stored or changed since the last complete scrub began; all content when there was none.
     case sinceLast
 }
 
@@ -62,7 +62,9 @@ extension DiskStore {
     /// The time by which the file system stamps what changes now, in microseconds since 1970: what changes afterwards
     /// has a ctime that is not before it. The system's own clock runs a moment ahead of it.
     func fileSystemTime() throws(StoreError) -> Int64 {
-        let file = try IncomingFile(in: incoming, logger: logger)
-        return try file.descriptor.status(file.name).changed
+        // A file that is there: a full disk is no reason not to scrub.
+        let file = try root.open(StoreLayout.collectorLock, O_RDWR | O_CREAT, mode: 0o640)
+        try file.setModified(nil, StoreLayout.collectorLock)
+        return try file.status(StoreLayout.collectorLock).changed
     }
 }

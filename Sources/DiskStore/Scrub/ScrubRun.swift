@@ -38,16 +38,20 @@ final class ScrubRun {
         for name in try names.readable({ try unreadable(folder, $0) }) ?? [] {
             guard let digest = Digest(hex: name.utf8), digest.firstByte == shard else { continue }
             guard let wrong = try check(digest) else { continue }
-            let move = Result { () throws(StoreError) in try store.quarantine(digest, ifItIs: wrong.identity) }
+            let move = Result { () throws(StoreError) in try store.quarantine(digest, wrong) }
             switch move {
             case .success(let target): damaged.append((digest, wrong.reason, target, nil))
             case .failure(let error):
-                if error.concernsWholeStore { throw error }
+                if error.concernsWholeStore {
+                    // What was moved is told all the same.
+                    try tell(of: damaged, shard)
+                    throw error
+                }
                 isComplete = false
                 damaged.append((digest, wrong.reason, nil, error))
             }
         }
-        if !damaged.isEmpty { try tell(of: damaged, shard) }
+        try tell(of: damaged, shard)
     }
 
     private func check(_ digest: Digest) throws -> WrongContent? {
@@ -70,6 +74,7 @@ final class ScrubRun {
 
     /// Reports damaged content with the keys that name it, which one walk finds for a whole shard.
     private func tell(of damaged: [Damaged], _ shard: UInt8) throws {
+        guard !damaged.isEmpty else { return }
         let digests = Set(damaged.map(\.digest))
         var keys: [Digest: [PayloadKey]] = [:]
         var trashed: [Digest: [PayloadKey]] = [:]

@@ -3,9 +3,10 @@ import PayloadKey
 import Storage
 import System
 
-/// A file whose content is not right: which one, and why.
+/// A file whose content is not right: which one, and why. It stays open, so that its identity is not given to another file
+/// meanwhile.
 struct WrongContent {
-    let identity: FileStatus.Identity
+    let content: FileContent
     let reason: String
 }
 
@@ -30,7 +31,6 @@ extension DiskStore {
     }
 
     private func look(at content: FileContent, _ digest: Digest, _ pace: (Int) -> Void) throws -> WrongContent? {
-        let identity = try content.identity()
         var hasher = DigestHasher()
         do {
             try content.read(0..<content.size) { piece in
@@ -38,10 +38,10 @@ extension DiskStore {
                 pace(piece.count)
             }
         } catch let error as StoreError where error.isUnreadable || error.code == .damaged {
-            return WrongContent(identity: identity, reason: "\(error)")
+            return WrongContent(content: content, reason: "\(error)")
         }
         let actual = hasher.finalize()
         guard actual != digest else { return nil }
-        return WrongContent(identity: identity, reason: "its \(content.size) bytes have digest \(actual)")
+        return WrongContent(content: content, reason: "its \(content.size) bytes have digest \(actual)")
     }
 }

@@ -6,13 +6,17 @@ import System
 /// What is stored while a collector looks for unreferenced content: `barriers/ab` lists the digests of a shard that got a
 /// key since the collector began, 64 hex digits in a line. A write barrier, as concurrent garbage collectors have one.
 ///
-/// The collector holds the file locked. A file that nobody holds is what a collector has left that was killed.
+/// A barrier is raised as long as a collector holds its file locked; what a killed collector has left in the file means
+/// nothing. The files are there from the store's beginning: raising and lowering take no space.
 struct Barrier {
     private let file: Descriptor
     private let path: String
+    /// Digests that were read, and up to where.
+    private var digests: Set<Digest> = []
+    private var offset: UInt64 = 0
 
-    /// Raises the barrier of a shard; under the shard's exclusive lock, so that every key that is stored without being
-    /// listed here is visible by now.
+    /// Raises the barrier of a shard, until this value is gone; under the shard's exclusive lock, so that every key that is
+    /// stored without being listed here is visible by now.
     init(raising shard: UInt8, _ root: Descriptor) throws(StoreError) {
         path = StoreLayout.barrier(shard)
         file = try root.open(path, O_RDWR | O_CREAT, mode: 0o640)
@@ -25,34 +29,34 @@ struct Barrier {
         path = StoreLayout.barrier(shard)
         guard let file = try root.openIfThere(path, O_WRONLY | O_APPEND) else { return nil }
         self.file = file
-        if try file.tryLock(LOCK_SH, path) {
-            // Its collector is gone. No other one can raise it meanwhile, which takes the shard's exclusive lock.
-            try root.unlink(path)
-            return nil
-        }
+        // No collector can raise it meanwhile, which takes the shard's exclusive lock.
+        if try file.tryLock(LOCK_SH, path) { return nil }
     }
 
-    /// Lists a digest. A line that could not be written whole is ended by the next one.
+    /// Lists a digest, in one write: of two that take turns, another one's digits would come in between.
     func note(_ digest: Digest) throws(StoreError) {
-        try file.write(Array("\n\(digest.hex)\n".utf8), path)
+        let line = Array("\n\(digest.hex)\n".utf8)
+        for _ in 0..<8 where try file.append(line, path) == line.count { return }
+        throw StoreError(.noSpace, "write \(path): it takes only a part of a line")
     }
 
-    /// The digests that are listed; under the shard's exclusive lock.
-    func digests() throws(StoreError) -> Set<Digest> {
-        var bytes: [UInt8] = []
+    /// Whether a digest is listed; under the shard's exclusive lock. Reads what was listed since the last time.
+    mutating func lists(_ digest: Digest) throws(StoreError) -> Bool {
         let size = try file.status(path).size
+        var bytes: [UInt8] = []
         do {
-            try FileContent(size: size, name: path, descriptor: file).read(0..<size) { bytes += Array($0) }
+            try FileContent(size: size, name: path, descriptor: file).read(offset..<max(offset, size)) {
+                bytes += Array($0)
+            }
         } catch let error as StoreError {
             throw error
         } catch {
             throw StoreError(.system, "read \(path): \(error)")
         }
-        return Set(bytes.split(separator: UInt8(ascii: "\n")).compactMap { Digest(hex: $0) })
+        digests.formUnion(bytes.split(separator: UInt8(ascii: "\n")).compactMap { Digest(hex: $0) })
+        offset = size
+        return digests.contains(digest)
     }
-
-    /// Lowers the barrier: what is stored from now on is no concern of this collector.
-    func lower(_ root: Descriptor) throws(StoreError) { try root.unlink(path) }
 }
 
 extension DiskStore {

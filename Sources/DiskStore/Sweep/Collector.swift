@@ -27,13 +27,16 @@ public struct Collector: Sendable {
         public func lastStored() throws(StoreError) -> Int? { try root.status(of: path)?.modified }
     }
 
-    /// About how many digests to hold in memory at a time: 32 bytes each, as many again while they are sorted.
-    public static let digestsInMemory = 250_000
+    /// How many digests to hold in memory at a time: 32 bytes each.
+    public static let digestsInMemory = 600_000
+    /// The fewest contents of which a share is looked at: of a few, any share is ordinary.
+    private static let fewContents = 1000
     /// How many objects to delete under one lock: few, since uploads to the shard wait meanwhile.
-    static let batch = 64
+    private static let batch = 64
 
-    let store: DiskStore
+    private let store: DiskStore
     private let lock: Descriptor
+    private var root: Descriptor { store.root }
 
     /// - Throws: ``StoreError`` with code `busy` that names the process that collects.
     init(_ store: DiskStore) throws(StoreError) {
@@ -44,7 +47,7 @@ public struct Collector: Sendable {
             let holder = try lock.busy(path).holders.first
             throw StoreError(
                 .busy,
-                "garbage is being collected by another process\(holder.map { " (\($0))" } ?? ""), try again later"
+                "another process collects garbage\(holder.map { ": \($0)" } ?? ""), try again later"
             )
         }
     }
@@ -53,50 +56,60 @@ public struct Collector: Sendable {
     /// a write barrier. It trusts no clock and no count of links.
     ///
     /// - Parameters:
-    ///   - shards: look only at these.
+    ///   - digests: look only at these contents; `nil`: at all.
     ///   - isDryRun: delete nothing.
+    ///   - maximumShare: the most contents to delete, in percent, of a store with over 1,000 of them.
     ///   - isDoomed: whether a key counts as deleted, for a dry run.
-    ///   - failed: called with what one shard has failed with; the others follow when it returns.
+    ///   - failed: called with what one content or shard has failed with; the others follow when it returns.
     ///   - found: called with the path of each content that is deleted, or would be, and the bytes it takes.
-    /// - Throws: ``StoreError`` when a folder of keys can't be read: content that it names must not be deleted; or what
-    ///   `failed` and `found` throw.
+    /// - Throws: ``StoreError`` when a folder of keys can't be read: content that it names must not be deleted; with code
+    ///   `tooMuchToDelete` when the share is exceeded; or what `failed` and `found` throw.
     @discardableResult
     public func sweep(
-        shards: Range<Int> = 0..<256,
+        only digests: Set<Digest>? = nil,
         isDryRun: Bool = false,
+        maximumShare: Int = 100,
         digestsInMemory: Int = Self.digestsInMemory,
         isDoomed: (Candidate) throws -> Bool = { _ in false },
         failed: (StoreError) throws -> Void = { throw $0 },
         found: (_ path: String, _ diskUsage: UInt64) throws -> Void = { _, _ in }
     ) throws -> Swept {
-        let barriers = try raise(shards)
-        defer { for barrier in barriers.values { try? barrier.lower(store.root) } }
+        // Content that is stored while this process is stopped would pile up in the barriers.
+        root.kernel.holdOffStops(true)
+        defer { root.kernel.holdOffStops(false) }
+        let shards = digests.map { Set($0.map(\.firstByte)) } ?? Set(UInt8.min...UInt8.max)
+        var barriers = try raise(shards)
+        defer { withExtendedLifetime(barriers) {} }
         var swept = Swept()
-        var rest = shards
+        var rest = 0..<256
         while !rest.isEmpty {
-            let marked = try mark(rest, digestsInMemory, isDoomed)
+            let marked = try mark(rest, shards, digestsInMemory, isDoomed)
+            let unmarked = try unmarkedContents(marked, shards, digests, maximumShare)
             if !isDryRun { try makeDeletionsDurable() }
-            for shard in marked.shards.map(UInt8.init) {
-                guard let barrier = barriers[shard] else { continue }
+            for (shard, contents) in unmarked {
+                guard var barrier = barriers[shard] else { continue }
                 do {
-                    try sweep(shard, marked, barrier, isDryRun, found, &swept)
+                    try sweep(contents, shard, &barrier, isDryRun, &swept, failed, found)
+                    if !isDryRun { try forgetLostContents(of: shard, marked, &barrier) }
                 } catch let error as StoreError {
                     try failed(error)
                 }
+                barriers[shard] = barrier
             }
-            rest = marked.shards.upperBound..<shards.upperBound
+            rest = marked.shards.upperBound..<256
         }
         return swept
     }
 
-    // MARK: Steps
+    // MARK: Mark
 
-    private func raise(_ shards: Range<Int>) throws(StoreError) -> [UInt8: Barrier] {
-        try store.root.makeFolder(StoreLayout.barriers)
+    private func raise(_ shards: Set<UInt8>) throws(StoreError) -> [UInt8: Barrier] {
+        // A store that was made by hand, or copied without empty folders, may lack it.
+        try root.makeFolder(StoreLayout.barriers)
         var barriers: [UInt8: Barrier] = [:]
-        for shard in shards.map(UInt8.init) {
+        for shard in shards.sorted() {
             barriers[shard] = try store.withExclusiveLock(of: shard) { () throws(StoreError) in
-                try Barrier(raising: shard, store.root)
+                try Barrier(raising: shard, root)
             }
         }
         return barriers
@@ -105,24 +118,30 @@ public struct Collector: Sendable {
     /// Collects the digests that a key names. Keys come before the trash: one that is moved there meanwhile is met in one of
     /// the two; one that is moved back is in the barrier.
     private func mark(
-        _ shards: Range<Int>,
+        _ range: Range<Int>,
+        _ shards: Set<UInt8>,
         _ capacity: Int,
         _ isDoomed: (Candidate) throws -> Bool
     ) throws -> DigestSet {
-        var marked = DigestSet(shards: shards, capacity: capacity)
-        let walk = KeyWalk(root: store.root)
+        var marked = DigestSet(shards: range, capacity: capacity)
+        let walk = KeyWalk(root: root)
+        // Without it, nothing would be named: what is there may be half of a backup.
+        guard try root.status(of: StoreLayout.keys)?.isFolder == true else {
+            throw StoreError(.damaged, "\(StoreLayout.keys)/ is missing, so no content is deleted")
+        }
         let trash = try store.timesInTrash().map { (StoreLayout.trash(deletedAt: $0), Optional($0)) }
         for (tree, deleted) in [(StoreLayout.keys, nil)] + trash {
             for namespace in try store.namespaces(in: KeySelection(), below: tree) {
                 // The range is asked for again at each folder: it may have shrunk.
-                try walk.namespace(namespace, in: tree, shards: { marked.shards.contains(Int($0)) }) { entry in
+                let isWanted = { (shard: UInt8) in shards.contains(shard) && marked.shards.contains(Int(shard)) }
+                try walk.namespace(namespace, in: tree, shards: isWanted) { entry in
                     switch entry {
                     case .key(let key, let path):
-                        let candidate = Candidate(key: key, deleted: deleted, path: path, root: store.root)
+                        let candidate = Candidate(key: key, deleted: deleted, path: path, root: root)
                         if try !isDoomed(candidate) { marked.insert(key.digest) }
                     case .unreadable(let path, let error):
                         throw StoreError(
-                            error.code,
+                            .unreadable,
                             "\(path) can't be read, so no content is deleted: \(error.action)",
                             errno: error.errno
                         )
@@ -135,53 +154,100 @@ public struct Collector: Sendable {
         return marked
     }
 
+    /// The contents that no key names, by shard, as far as the barriers don't list them.
+    ///
+    /// - Throws: ``StoreError`` with code `tooMuchToDelete`: that keys were lost is likelier than that.
+    private func unmarkedContents(
+        _ marked: DigestSet,
+        _ shards: Set<UInt8>,
+        _ digests: Set<Digest>?,
+        _ maximumShare: Int
+    ) throws(StoreError) -> [(shard: UInt8, contents: [Digest])] {
+        var total = 0
+        var unmarked: [(shard: UInt8, contents: [Digest])] = []
+        for shard in marked.shards.map(UInt8.init) where shards.contains(shard) {
+            var contents: [Digest] = []
+            for name in try root.namesIfThere(StoreLayout.objectFolder(shard)) {
+                guard let digest = Digest(hex: name.utf8), digest.firstByte == shard else { continue }
+                total += 1
+                if !marked.contains(digest), digests?.contains(digest) ?? true { contents.append(digest) }
+            }
+            unmarked.append((shard, contents))
+        }
+        let doomed = unmarked.reduce(0) { $0 + $1.contents.count }
+        guard total <= Self.fewContents || doomed * 100 <= total * maximumShare else {
+            throw StoreError(
+                .tooMuchToDelete,
+                "no key names \(doomed) of \(total) contents, more than \(maximumShare) %: no content is deleted"
+            )
+        }
+        return unmarked
+    }
+
+    // MARK: Sweep
+
     /// Come back after a power loss, a deleted key would have lost its content. One sync is enough for all that were
     /// deleted, also by a process that was killed since.
     private func makeDeletionsDurable() throws(StoreError) {
-        let root = store.root
         try call("sync the file system of \(store.path)") { () throws(Errno) in
             try root.kernel.synchronizeFileSystem(of: root.rawValue)
         }
     }
 
     private func sweep(
+        _ contents: [Digest],
         _ shard: UInt8,
-        _ marked: DigestSet,
-        _ barrier: Barrier,
+        _ barrier: inout Barrier,
         _ isDryRun: Bool,
-        _ found: (String, UInt64) throws -> Void,
-        _ swept: inout Swept
+        _ swept: inout Swept,
+        _ failed: (StoreError) throws -> Void,
+        _ found: (_ path: String, _ diskUsage: UInt64) throws -> Void
     ) throws {
-        let folder = StoreLayout.objectFolder(shard)
-        let unmarked = try store.root.namesIfThere(folder).compactMap { Digest(hex: $0.utf8) }
-            .filter { $0.firstByte == shard && !marked.contains($0) }
-        for start in stride(from: 0, to: unmarked.count, by: Self.batch) {
-            let batch = unmarked[start..<min(start + Self.batch, unmarked.count)]
-            let deleted = try store.withExclusiveLock(of: shard) { () throws(StoreError) in
-                try delete(batch, unlessIn: barrier, isDryRun)
+        for start in stride(from: 0, to: contents.count, by: Self.batch) {
+            let batch = contents[start..<min(start + Self.batch, contents.count)]
+            // An open file is freed when it is closed: after the lock, since it may take its time. One that can't be opened
+            // is freed at once.
+            let open =
+                isDryRun ? [] : batch.compactMap { try? root.open(StoreLayout.object($0), O_RDONLY | O_NONBLOCK) }
+            defer { withExtendedLifetime(open) {} }
+            let outcomes = try store.withExclusiveLock(of: shard) { () throws(StoreError) in
+                var outcomes: [Result<(path: String, diskUsage: UInt64), StoreError>] = []
+                for digest in batch where try !barrier.lists(digest) {
+                    let outcome = Result { () throws(StoreError) in try delete(digest, isDryRun) }
+                    switch outcome {
+                    case .success(let deleted): if let deleted { outcomes.append(.success(deleted)) }
+                    case .failure(let error): outcomes.append(.failure(error))
+                    }
+                }
+                return outcomes
             }
-            for (path, diskUsage) in deleted {
-                swept.contents += 1
-                swept.diskUsage += diskUsage
-                try found(path, diskUsage)
+            for outcome in outcomes {
+                switch outcome {
+                case .success(let deleted):
+                    swept.contents += 1
+                    swept.diskUsage += deleted.diskUsage
+                    try found(deleted.path, deleted.diskUsage)
+                case .failure(let error): try failed(error)
+                }
             }
         }
     }
 
-    private func delete(
-        _ unmarked: ArraySlice<Digest>,
-        unlessIn barrier: Barrier,
-        _ isDryRun: Bool
-    ) throws(StoreError) -> [(path: String, diskUsage: UInt64)] {
-        let stored = try barrier.digests()
-        var deleted: [(String, UInt64)] = []
-        for digest in unmarked where !stored.contains(digest) {
-            let path = StoreLayout.object(digest)
-            guard let status = try store.root.status(of: path), status.isRegular else { continue }
-            if !isDryRun { try store.root.unlink(path) }
-            deleted.append((path, status.diskUsage))
+    private func delete(_ digest: Digest, _ isDryRun: Bool) throws(StoreError) -> (path: String, diskUsage: UInt64)? {
+        let path = StoreLayout.object(digest)
+        guard let status = try root.status(of: path), status.isRegular else { return nil }
+        if !isDryRun { try root.unlink(path) }
+        return (path, status.diskUsage)
+    }
+
+    /// Removes the marks of lost contents that no key names any more.
+    private func forgetLostContents(of shard: UInt8, _ marked: DigestSet, _ barrier: inout Barrier) throws(StoreError) {
+        for name in try root.namesIfThere(StoreLayout.lostContents) where name.hasPrefix(StoreLayout.shard(shard)) {
+            guard let digest = Digest(hex: name.utf8), !marked.contains(digest) else { continue }
+            try store.withExclusiveLock(of: shard) { () throws(StoreError) in
+                if try !barrier.lists(digest) { try root.unlink(StoreLayout.lostContent(digest)) }
+            }
         }
-        return deleted
     }
 }
 

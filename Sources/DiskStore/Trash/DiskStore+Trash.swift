@@ -15,27 +15,34 @@ public struct TrashedKey: Sendable {
 extension DiskStore {
     /// Deletes a key as ``delete(_:isDurable:if:)`` does, but keeps it, and with it its content, in the trash.
     ///
-    /// - Parameter isUnwanted: asked under the lock, with when the key was last stored (seconds since 1970).
+    /// - Parameters:
+    ///   - now: the time of the deletion, in seconds since 1970; `nil`: the system's.
+    ///   - isDurable: as of ``delete(_:isDurable:if:)``.
+    ///   - isUnwanted: asked under the lock, with when the key was last stored (seconds since 1970).
     /// - Returns: whether it was there and unwanted.
     /// - Throws: ``StoreError``; the key is in one place then, or in the other.
     @discardableResult
     public func moveToTrash(
         _ key: PayloadKey,
         now: Int? = nil,
+        isDurable: Bool = true,
         if isUnwanted: (_ lastStored: Int) -> Bool = { _ in true }
     ) throws(StoreError) -> Bool {
         // A folder for each hour, not for each second: making one costs a handful of syncs.
         let hour = 3600
         let tree = StoreLayout.trash(deletedAt: ((now ?? root.kernel.now()) / hour + 1) * hour)
-        return try withUnwanted(key, isUnwanted) { (path) throws(StoreError) in
-            let target = try folders.folder(StoreLayout.keyFolder(key, in: tree))
+        var target: FolderCache.Folder?
+        let isMoved = try withUnwanted(key, isUnwanted) { _ throws(StoreError) in
+            let folder = try folders.folder(StoreLayout.keyFolder(key, in: tree))
             let source = try root.open(StoreLayout.keyFolder(key), O_RDONLY | O_DIRECTORY)
             let name = StoreLayout.keyName(key)
             try noteInBarrier(key.digest)
-            try changing(key) { () throws(StoreError) in try source.rename(name, to: name, in: target.descriptor) }
-            try target.synchronize()
-            try source.synchronize(path)
+            try changing(key) { () throws(StoreError) in try source.rename(name, to: name, in: folder.descriptor) }
+            target = folder
         }
+        // A rename is one change. Should the old name come back, the key is only deleted once more.
+        if isDurable { try target?.synchronize() }
+        return isMoved
     }
 
     /// Visits the deleted keys of a selection, those that were deleted last first, while others come and go.

@@ -33,42 +33,57 @@ extension DiskStore {
             if let wrong = try wrongContent(content, key.digest) {
                 throw StoreError(.damaged, "\(path) is damaged: \(wrong.reason)")
             }
+            // Before the key is there: no collection may find it with the age for which it was deleted.
+            guard let file = try root.openIfThere(trashed.stored.path, O_RDONLY | O_NONBLOCK) else { return .gone }
+            try file.setModified(try clock.stamp(), trashed.stored.path)
+            try file.synchronize(trashed.stored.path)
+            let folder = try folders.folder(StoreLayout.keyFolder(key))
             let verified = try content.identity()
             let outcome = try waitingForCounts(of: key.namespace) { () throws(StoreError) in
                 try withExclusiveLock(of: key.digest.firstByte) { () throws(StoreError) in
-                    try restore(trashed, verified, size: content.size)
+                    try restore(trashed, file, verified, to: folder, size: content.size)
                 }
             }
-            if let outcome { return outcome }
+            withExtendedLifetime(content) {}
+            guard let outcome else { continue }
+            if outcome == .undeleted { try folder.synchronize() }
+            return outcome
         }
-        throw StoreError(.system, "restore \(key): its content changes again and again, and it stays in the trash")
+        throw StoreError(
+            .system,
+            "restore \(key): its content or folder changes again and again, and it stays in the trash"
+        )
     }
 
     /// Under the shard's exclusive lock: a key that was just moved to the trash again is not taken from it.
     ///
-    /// - Returns: `nil` when the object is not the one that was verified.
+    /// - Returns: `nil` when the object is not the one that was verified, or the folder has gone.
     private func restore(
         _ trashed: TrashedKey,
+        _ file: Descriptor,
         _ verified: FileStatus.Identity,
+        to folder: FolderCache.Folder,
         size: UInt64
     ) throws(StoreError) -> UndeleteOutcome? {
         let key = trashed.stored.key
-        guard let file = try root.openIfThere(trashed.stored.path, O_RDONLY | O_NONBLOCK) else { return .gone }
-        guard try root.status(of: StoreLayout.object(key.digest))?.identity == verified else { return nil }
+        guard let present = try root.status(of: trashed.stored.path)?.identity else { return .gone }
+        guard try present == file.status(trashed.stored.path).identity,
+            try root.status(of: StoreLayout.object(key.digest))?.identity == verified
+        else { return nil }
         if try root.status(of: StoreLayout.key(key)) != nil {
             try root.unlink(trashed.stored.path)
             return .existed
         }
-        let folder = try folders.folder(StoreLayout.keyFolder(key))
-        // Before the key is there: no collection may find it with the age for which it was deleted.
-        try file.setModified(try clock.stamp(), trashed.stored.path)
-        try file.synchronize(trashed.stored.path)
         try noteInBarrier(key.digest)
-        // Whoever restores it has decided that it is to be there: no limit.
-        try changing(key, adding: size) { () throws(StoreError) in
-            try root.rename(trashed.stored.path, to: StoreLayout.keyName(key), in: folder.descriptor)
+        do throws(StoreError) {
+            // Whoever restores it has decided that it is to be there: no limit.
+            try changing(key, adding: size) { () throws(StoreError) in
+                try root.rename(trashed.stored.path, to: StoreLayout.keyName(key), in: folder.descriptor)
+            }
+        } catch let error where error.errno == .noSuchFileOrDirectory {
+            // It was empty, and was removed.
+            return nil
         }
-        try folder.synchronize()
         return .undeleted
     }
 }

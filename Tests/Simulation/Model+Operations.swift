@@ -1,0 +1,326 @@
+import DiskStore
+import PayloadKey
+import Storage
+
+/// What operations mean for the model. While an operation is under way, what it may change is `maybe`; at its end it is what
+/// its answer says, unless another one that changed the same overlapped with it.
+extension Model {
+    private var universe: Universe { Simulation.universe }
+
+    mutating func begin(_ running: Running) {
+        running.recorded = recorded
+        running.keysBefore = keys
+        switch running.operation {
+        case .put(let key): doubt(presenceOf: key)
+        case .undelete(let key):
+            doubt(presenceOf: key)
+            for hour in keys[key].trash.keys { doubt(trashOf: key, hour) }
+        case .remove(let key): doubt(presenceOf: key)
+        case .moveToTrash(let key):
+            doubt(presenceOf: key)
+            doubt(trashOf: key, running.trashHour)
+        case .collect(let selection, let age, let keepTrash, _):
+            for key in keys.indices where selection.includes(universe.keys[key]) {
+                for hour in keys[key].trash.keys where keepTrash.map({ hour + $0 <= running.clock }) ?? false {
+                    doubt(trashOf: key, hour)
+                }
+                guard keys[key].presence != .absent, keys[key].storedAt < running.clock - age else { continue }
+                running.candidates.append(key)
+                doubt(presenceOf: key)
+                if let keepTrash, keepTrash > 0 { doubt(trashOf: key, running.trashHour) }
+            }
+        default: break
+        }
+    }
+
+    private mutating func doubt(presenceOf key: Int) { keys[key].presence = .maybe }
+    private mutating func doubt(trashOf key: Int, _ hour: Int) { keys[key].trash[hour] = .maybe }
+
+    /// - Returns: what is wrong with the answer; `nil` when nothing is.
+    mutating func complete(_ running: Running, in simulation: Simulation) -> String? {
+        let end = running.clockNow
+        switch running.operation {
+        case .put, .undelete, .start:
+            record(from: running.clock, to: max(running.clock, end), isCertain: running.isCertainToRecord)
+        default: break
+        }
+        guard case .success(let answer) = running.outcome else {
+            if case .put(let key) = running.operation { touch(key, running) }
+            if case .undelete(let key) = running.operation { touch(key, running) }
+            return running.isKilled ? nil : reasonForFailure(of: running, in: simulation)
+        }
+        if running.isKilled {
+            // It may have been killed at its very end: nobody got the answer.
+            if case .put(let key) = running.operation { touch(key, running) }
+            if case .undelete(let key) = running.operation { touch(key, running) }
+            return nil
+        }
+        switch (running.operation, answer) {
+        case (.put(let key), .stored):
+            store(key, running)
+            // What was damaged before it began is right now.
+            if let content = universe.content(of: universe.keys[key].digest), let damaged = damagedAt[content],
+                damaged < running.started
+            {
+                damagedAt[content] = nil
+                repairedAt[content] = running.now
+            }
+            return nil
+        case (.get(let key), .content(let bytes)): return check(bytes, of: key, running)
+        case (.export, .exported(let found)):
+            for key in keys.indices {
+                if let bytes = found[universe.keys[key]] {
+                    if let wrong = check(bytes, of: key, running) { return wrong }
+                } else if running.keysBefore[key].presence == .present, keys[key].presence == .present,
+                    !running.overlaps.contains(where: { $0.mayDelete(key, running.keysBefore[key]) })
+                {
+                    return "\(universe.keys[key]) is not exported"
+                }
+            }
+            return nil
+        case (.remove(let key), .deleted(let isDeleted)), (.moveToTrash(let key), .deleted(let isDeleted)):
+            return deleted(key, isDeleted, running)
+        case (.undelete(let key), .restored(let outcomes)): return restored(key, outcomes, running)
+        case (.collect, .done): return collected(running)
+        case (.scrub, .findings(let findings)), (.repair, .findings(let findings)):
+            return check(findings, running, in: simulation)
+        case (.sweep, .done): return running.overlaps.isEmpty ? simulation.unreferencedContent() : nil
+        case (.recount(let namespace), .done):
+            if running.overlaps.isEmpty, damagedAt.allSatisfy({ $0 == nil }) { isUsageUnknown[namespace] = false }
+            return nil
+        case (.checkUsage(let namespace), .usage(let usage)):
+            let sum = simulation.usage(of: namespace)
+            guard !isUsageUnknown[namespace], sum != usage else { return nil }
+            return "counts \(usage) bytes, the keys have \(sum)"
+        default: return nil
+        }
+    }
+
+    // MARK: Storing
+
+    /// The least age that the key has now: a clock that is behind what workers have recorded is not believed.
+    private func leastAge(_ running: Running) -> Int {
+        guard !running.hasClockChanged else { return Int.min }
+        // A process believes what it has read of the record for ten minutes.
+        return max(running.clock, running.recorded.lowerBound - 700)
+    }
+
+    private mutating func touch(_ key: Int, _ running: Running) {
+        keys[key].storedAt = min(keys[key].storedAt, leastAge(running))
+        keys[key].touchedAt = max(keys[key].touchedAt, running.clock, running.clockNow, recorded.upperBound)
+    }
+
+    private mutating func store(_ key: Int, _ running: Running) {
+        let others = running.overlaps.filter { $0.mayStore(key) }
+        let before = keys[key].storedAt
+        touch(key, running)
+        keys[key].storedAt = others.isEmpty ? leastAge(running) : min(before, leastAge(running))
+        let isContested = running.overlaps.contains { $0.mayDelete(key, keys[key]) }
+        keys[key].presence = isContested ? .maybe : .present
+    }
+
+    // MARK: Reading
+
+    private func check(_ bytes: [UInt8]?, of key: Int, _ running: Running) -> String? {
+        guard let content = universe.content(of: universe.keys[key].digest) else { return nil }
+        let mayBeDamaged = damagedAt[content] != nil || repairedAt[content] >= running.started
+        if let bytes {
+            if bytes != universe.contents[content], !mayBeDamaged { return "wrong bytes are served" }
+            if running.keysBefore[key].presence == .absent, keys[key].presence == .absent,
+                !running.overlaps.contains(where: { $0.mayStore(key) })
+            {
+                return "a key that is not stored is served"
+            }
+        } else if running.keysBefore[key].presence == .present, keys[key].presence == .present, !mayBeDamaged,
+            !running.overlaps.contains(where: { $0.mayDelete(key, running.keysBefore[key]) })
+        {
+            return "\(universe.keys[key]) is not there"
+        }
+        return nil
+    }
+
+    // MARK: Deleting
+
+    private mutating func deleted(_ key: Int, _ isDeleted: Bool, _ running: Running) -> String? {
+        let creators = running.overlaps.contains { $0.mayStore(key) }
+        let deleters = running.overlaps.contains { $0.mayDelete(key, running.keysBefore[key]) }
+        let before = running.keysBefore[key].presence
+        if isDeleted, before == .absent, !creators { return "a key that is not stored is deleted" }
+        if !isDeleted, before == .present, !deleters, !creators { return "a key that is stored is not found" }
+        // What another process has deleted without waiting for the disk may come back after a power loss.
+        keys[key].presence = creators || !isDeleted && before != .absent ? .maybe : .absent
+        guard case .moveToTrash = running.operation else { return nil }
+        let hour = running.trashHour
+        let others = running.overlaps.contains { $0.mayChangeTrash(of: key) }
+        if isDeleted {
+            keys[key].trash[hour] = others ? .maybe : .present
+        } else if !others {
+            keys[key].trash[hour] = running.keysBefore[key].trash[hour] ?? .absent
+        }
+        return nil
+    }
+
+    private mutating func collected(_ running: Running) -> String? {
+        guard case .collect(let selection, let age, let keepTrash, _) = running.operation else { return nil }
+        if !running.hasClockChanged {
+            if running.clock < running.recorded.lowerBound { return "the clock is behind, and it deletes" }
+            if running.clock > recorded.upperBound + 3 * 24 * 3600 { return "the clock is far ahead, and it deletes" }
+        }
+        for key in running.candidates {
+            let before = running.keysBefore[key]
+            let isOld = before.touchedAt < running.clock - age
+            let isContested = running.overlaps.contains { $0.mayStore(key) || $0.mayDelete(key, before) }
+            if !running.overlaps.contains(where: { $0.mayStore(key) }) {
+                keys[key].presence = isOld ? .absent : .maybe
+            }
+            if let keepTrash, keepTrash > 0 {
+                let others = running.overlaps.contains { $0.mayChangeTrash(of: key) }
+                let isCertain = before.presence == .present && isOld && !isContested && !others
+                keys[key].trash[running.trashHour] = isCertain ? .present : .maybe
+            }
+        }
+        guard let keepTrash else { return nil }
+        for key in keys.indices where selection.includes(universe.keys[key]) {
+            for hour in running.keysBefore[key].trash.keys where hour + keepTrash <= running.clock {
+                let others = running.overlaps.contains { $0.mayChangeTrash(of: key) }
+                if hour != running.trashHour { keys[key].trash[hour] = others ? .maybe : .absent }
+            }
+        }
+        return nil
+    }
+
+    // MARK: Restoring
+
+    private mutating func restored(
+        _ key: Int,
+        _ outcomes: [Int: Result<UndeleteOutcome, any Error>],
+        _ running: Running
+    ) -> String? {
+        let before = running.keysBefore[key]
+        let others = running.overlaps.contains { $0.mayChangeTrash(of: key) }
+        var isRestored = false
+        for (hour, presence) in before.trash where presence == .present && outcomes[hour] == nil && !others {
+            return "it is not found in the trash of \(hour)"
+        }
+        for (hour, outcome) in outcomes.sorted(by: { $0.key < $1.key }) {
+            switch outcome {
+            case .success(.undeleted):
+                isRestored = true
+                keys[key].trash[hour] = others ? .maybe : .absent
+            case .success(.existed):
+                // Not on disk: it may come back after a power loss.
+                keys[key].trash[hour] = .maybe
+            case .success(.gone):
+                if before.trash[hour] == .present, !others { return "it is gone from the trash of \(hour)" }
+                keys[key].trash[hour] = .maybe
+            case .failure(let error):
+                keys[key].trash[hour] = .maybe
+                guard let content = universe.content(of: universe.keys[key].digest) else { continue }
+                let mayBeDamaged = damagedAt[content] != nil || repairedAt[content] >= running.started
+                if let error = error as? StoreError {
+                    if error.code == .damaged, mayBeDamaged { continue }
+                    if error.code == .busy || error.code == .counting, !running.overlaps.isEmpty { continue }
+                }
+                if running.machine.faultRate == 0 { return "it can't be restored: \(error)" }
+            }
+        }
+        for hour in before.trash.keys where outcomes[hour] == nil && !others { keys[key].trash[hour] = .absent }
+        if isRestored {
+            store(key, running)
+        } else {
+            touch(key, running)
+            let isUntouched =
+                outcomes.values.allSatisfy { if case .success = $0 { true } else { false } }
+                && !running.overlaps.contains { $0.mayStore(key) || $0.mayDelete(key, before) }
+            if isUntouched { keys[key].presence = before.presence }
+        }
+        return nil
+    }
+
+    // MARK: Scrubbing
+
+    private func check(_ findings: [Finding], _ running: Running, in simulation: Simulation) -> String? {
+        func mayBeDamaged(_ content: Int) -> Bool {
+            damagedAt[content] != nil || repairedAt[content] >= running.started
+        }
+        for finding in findings {
+            let content = universe.digests.firstIndex { finding.path.contains($0.hex) }
+            switch finding.kind {
+            case .damaged, .keyWithoutContent:
+                guard content.map(mayBeDamaged) ?? false else { return "finds \(finding.kind) \(finding.path)" }
+            case .unreferencedContent, .staleUpload: break
+            case .unreadable where running.machine.faultRate > 0: break
+            default: return "finds \(finding.kind) \(finding.path): \(finding.reason)"
+            }
+        }
+        guard running.overlaps.isEmpty, running.machine.faultRate == 0 else { return nil }
+        for content in universe.contents.indices where (damagedAt[content] ?? .max) < running.started {
+            if let wrong = simulation.wrongObject(content) { return "leaves \(wrong)" }
+        }
+        if case .repair = running.operation { return simulation.unreferencedContent() }
+        return nil
+    }
+
+    // MARK: Failures
+
+    private mutating func reasonForFailure(of running: Running, in simulation: Simulation) -> String? {
+        guard case .failure(let error) = running.outcome else { return nil }
+        guard let error = error as? StoreError else { return "fails: \(error)" }
+        if running.machine.faultRate > 0 { return nil }
+        switch error.code {
+        case .busy, .counting:
+            return running.overlaps.isEmpty ? "fails alone: \(error)" : nil
+        case .quotaExceeded:
+            return nil
+        case .damaged where damagedAt.contains { ($0 ?? -1) >= running.started }:
+            return nil
+        case .clockNotTrusted:
+            if !running.hasClockChanged, running.clock >= recorded.upperBound,
+                running.clockNow <= running.recorded.lowerBound + 3 * 24 * 3600
+            {
+                return "does not trust a clock that is right: \(error)"
+            }
+            // It refuses before it deletes anything.
+            for key in running.candidates where !running.overlaps.contains(where: { $0.concerns(key) }) {
+                keys[key] = running.keysBefore[key]
+            }
+            return nil
+        default: return "fails: \(error)"
+        }
+    }
+}
+
+extension Running {
+    func mayStore(_ key: Int) -> Bool {
+        switch operation {
+        case .put(key), .undelete(key): true
+        default: false
+        }
+    }
+
+    /// Whether it deletes a key that was stored when the model says.
+    func mayDelete(_ key: Int, _ state: KeyState) -> Bool {
+        switch operation {
+        case .remove(key), .moveToTrash(key): true
+        case .collect(let selection, let age, _, _):
+            selection.includes(Simulation.universe.keys[key]) && state.storedAt < clock - age
+        default: false
+        }
+    }
+
+    func mayChangeTrash(of key: Int) -> Bool {
+        switch operation {
+        case .moveToTrash(key), .undelete(key): true
+        case .collect(let selection, _, let keepTrash, _):
+            keepTrash != nil && selection.includes(Simulation.universe.keys[key])
+        default: false
+        }
+    }
+
+    func concerns(_ key: Int) -> Bool {
+        switch operation {
+        case .collect(let selection, _, _, _): selection.includes(Simulation.universe.keys[key])
+        default: mayStore(key) || mayChangeTrash(of: key) || mayDelete(key, KeyState())
+        }
+    }
+}
