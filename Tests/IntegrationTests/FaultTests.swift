@@ -84,7 +84,9 @@ import Testing
         try expectWhole(before, "before", in: stack, try #require(points.first))
         try expectSound(stack)
         print("uploads, \(mode): \(tried) faults, \(refused) refused")
-        #expect(tried >= 200 && refused >= 120, "\(tried) faults, \(refused) refused")
+        expectFaults(tried, of: points, told: refused)
+        let isWholeUpload = Set(points.map(\.call)).isSuperset(of: ["flock", "linkat", "fdatasync", "fsync", "openat2"])
+        #expect(isWholeUpload, "it locks, links and syncs")
     }
 
     @Test func `A renewal of which any system call fails is answered with an error, or is one`() throws {
@@ -96,7 +98,8 @@ import Testing
         #expect(try trace.attached(to: victim.process) { try victim.put(payload, "a") }.status == 200)
         let path = "\(stack.store)/" + (try #require(stack.keys.first { $0.hasPrefix("keys/a/") }))
         var tried = 0
-        for fault in Fault.all(TracedCall.parse(trace.take())) {
+        let faults = Fault.all(TracedCall.parse(trace.take()))
+        for fault in faults {
             let old = timeval(tv_sec: time(nil) - 25 * 60 * 60, tv_usec: 0)
             utimes(path, [old, old])
             let tracer = Tracer(stack.folder, fault)
@@ -107,7 +110,9 @@ import Testing
             var status = stat()
             #expect(stat(path, &status) == 0)
             if answer.isTaken {
-                #expect(status.st_mtim.tv_sec > time(nil) - 3600, "\(fault): an answer means that it is renewed")
+                let isRenewed = status.st_mtim.tv_sec > time(nil) - 3600
+                // A key that the file system denies is made, and found made already.
+                #expect(isRenewed || fault.deniesAName, "\(fault): an answer means that it is renewed")
             } else if injected.isOfFiles {
                 #expect(answer.isClearError && !fault.mustBeInvisible, "\(fault): \(answer)")
             }
@@ -116,7 +121,7 @@ import Testing
         #expect(try victim.put(payload, "a").status == 200)
         try expectSound(stack)
         print("renewals: \(tried) faults")
-        #expect(tried >= 50)
+        expectFaults(tried, of: faults)
     }
 
     @Test func `A download of which any system call fails is an error, or cut off, never other bytes`() throws {
@@ -130,7 +135,8 @@ import Testing
         let trace = Tracer(stack.folder, nil)
         #expect(try trace.attached(to: victim.process) { try victim.get(payload, "a") }.body == text)
         var tried = 0
-        for fault in Fault.all(TracedCall.parse(trace.take())) {
+        let faults = Fault.all(TracedCall.parse(trace.take()))
+        for fault in faults {
             let tracer = Tracer(stack.folder, fault)
             let answer = try tracer.attached(to: victim.process) { try victim.get(payload, "a") }
             let injected = TracedCall.parse(tracer.take()).first { $0.line.contains("INJECTED") }
@@ -151,7 +157,7 @@ import Testing
         }
         try eventually("nothing stays open") { victim.openFiles.count == openFiles }
         print("downloads: \(tried) faults")
-        #expect(tried >= 15)
+        expectFaults(tried, of: faults)
     }
 
     @Test func `A start of which any system call fails serves, or says why it does not`() throws {
@@ -197,7 +203,8 @@ import Testing
         let calls = TracedCall.onStore(startUp, settings).filter { $0.name != "write" }
         var tried = 0
         var refused = 0
-        for fault in Fault.some(calls, most: 24) {
+        let faults = Fault.some(calls, most: 24)
+        for fault in faults {
             let (serves, status, log, trace) = try start(fault)
             guard trace.contains("INJECTED") else { continue }
             tried += 1
@@ -216,7 +223,7 @@ import Testing
         #expect(again.serves && again.status == 0)
         try expectSound(stack)
         print("starts: \(tried) faults, \(refused) did not start")
-        #expect(tried >= 60 && refused >= 20)
+        expectFaults(tried, of: faults, told: refused)
     }
 
     /// Runs `lps` with a fault: its status and output; `nil` when it did not come to the fault.
@@ -291,7 +298,7 @@ import Testing
         }
         try expectOnlyLeftovers(local)
         print("collections \(option): \(tried) faults, \(told) told")
-        #expect(tried >= 60 && told >= 30)
+        expectFaults(tried, of: points, told: told)
     }
 
     private func expectOnlyLeftovers(_ local: LocalStore) throws {
@@ -344,6 +351,6 @@ import Testing
         }
         try expectOnlyLeftovers(local)
         print("scrubs: \(tried) faults")
-        #expect(tried >= 60)
+        expectFaults(tried, of: points)
     }
 }

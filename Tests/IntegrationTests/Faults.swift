@@ -1,5 +1,6 @@
 import Foundation
 import TestSupport
+import Testing
 
 /// A system call that fails: strace(1) gives an error in place of the kernel's answer, and the call is not made.
 struct Fault: CustomStringConvertible {
@@ -83,6 +84,19 @@ struct Fault: CustomStringConvertible {
             }
         }
     }
+}
+
+/// Makes sure that a test of faults was one: most of those that were planned came to pass, and some of them were told.
+///
+/// - Parameter told: how many kept the program from its work; `nil` where it may succeed all the same.
+func expectFaults(
+    _ tried: Int,
+    of planned: [Fault],
+    told: Int? = nil,
+    sourceLocation: SourceLocation = #_sourceLocation
+) {
+    #expect(tried > planned.count / 2, "\(tried) of \(planned.count) faults", sourceLocation: sourceLocation)
+    if let told { #expect(told > tried / 10, "\(told) of \(tried) told", sourceLocation: sourceLocation) }
 }
 
 /// A system call in the output of strace(1) with -f and -y.

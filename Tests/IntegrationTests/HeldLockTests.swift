@@ -66,7 +66,7 @@ import Testing
         let content = randomPayload(1000)
         let key = try local.put(content, "ns")
         let holder = try HeldLock("\(local.path)/locks/gc", local.folder)
-        let who = "garbage is being collected by another process (\(holder.process.pid)), try again later"
+        let who = "another process collects garbage: \(holder.process.pid), try again later"
         let collection = try local.lps(["gc", "--older-than", "2d"])
         #expect(collection.status == 1 && collection.output.hasSuffix("\(who)\n"), "\(collection.output)")
         #expect(collection.output.split(separator: "\n").count == 1)

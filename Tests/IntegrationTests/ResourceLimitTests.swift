@@ -90,9 +90,9 @@ import Testing
     }
 
     @Test func `The longest prefix needs no more descriptors than another one`() throws {
-        let stack = try Stack()
-        let worker = stack.workers[0]
-        try limitFiles(of: worker, to: openFiles(of: worker) + 20)
+        let usual = try Stack()
+        let limit = try withExtendedLifetime(usual) { try openFiles(of: usual.workers[0]) + 20 }
+        let stack = try Stack(launcher: ["prlimit", "--nofile=\(limit):\(limit)"])
         let payload = randomPayload(1000)
         let key = try stack.store(payload, prefix: Array(repeating: "p", count: 256).joined(separator: "/"))
         #expect(try stack.get(key, length: payload.count).body == payload)
