@@ -137,14 +137,20 @@ package final class Descriptor: Sendable {
     }
 
     /// ``entries(_:)`` of a folder that another process may just have removed: none then, nor in what is no folder.
+    ///
+    /// A folder that the file system denies, and that has its name all the same, was made again, or the file system is wrong:
+    /// it is read again, since what is named in it must not be taken for gone.
     package func entriesIfThere(_ path: String) throws(StoreError) -> FolderEntries {
-        do throws(StoreError) {
-            return try entries(path)
-        } catch {
-            let answers: [Errno] = [.noSuchFileOrDirectory, .notDirectory, .tooManySymbolicLinkLevels]
-            guard let errno = error.errno, answers.contains(errno) else { throw error }
-            return FolderEntries([])
+        for _ in 0..<8 {
+            do throws(StoreError) {
+                return try entries(path)
+            } catch {
+                let answers: [Errno] = [.noSuchFileOrDirectory, .notDirectory, .tooManySymbolicLinkLevels]
+                guard let errno = error.errno, answers.contains(errno) else { throw error }
+                guard try status(of: path)?.isFolder == true else { return FolderEntries() }
+            }
         }
+        return try entries(path)
     }
 
     /// The names in a folder below this one; those that are not UTF-8, which the store never uses, are left out.
