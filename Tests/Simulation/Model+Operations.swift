@@ -41,7 +41,12 @@ extension Model {
         let end = running.clockNow
         switch running.operation {
         case .put, .undelete, .start:
-            record(from: running.clock, to: max(running.clock, end), isCertain: running.isCertainToRecord)
+            record(
+                from: running.clock,
+                to: max(running.clock, end),
+                isCertain: running.isCertainToRecord,
+                at: running.now
+            )
         default: break
         }
         guard case .success(let answer) = running.outcome else {
@@ -101,8 +106,7 @@ extension Model {
     /// The least age that the key has now: a clock that is behind what workers have recorded is not believed.
     private func leastAge(_ running: Running) -> Int {
         guard !running.hasClockChanged else { return Int.min }
-        // A process believes what it has read of the record for ten minutes.
-        return max(running.clock, running.recorded.lowerBound - 700)
+        return max(running.clock, knownRecord(at: running.started))
     }
 
     private mutating func touch(_ key: Int, _ running: Running) {
@@ -267,12 +271,12 @@ extension Model {
         guard case .failure(let error) = running.outcome else { return nil }
         guard let error = error as? StoreError else { return "fails: \(error)" }
         if running.machine.faultRate > 0 { return nil }
+        // A file that the simulation takes away between two calls.
+        if lastDamage >= running.started { return nil }
         switch error.code {
         case .busy, .counting:
             return running.overlaps.isEmpty ? "fails alone: \(error)" : nil
         case .quotaExceeded:
-            return nil
-        case .damaged where damagedAt.contains { ($0 ?? -1) >= running.started }:
             return nil
         case .clockNotTrusted:
             if !running.hasClockChanged, running.clock >= recorded.upperBound,

@@ -25,12 +25,16 @@ struct Model {
     var keys: [KeyState]
     /// Contents that the simulation has damaged, and that were not stored again since: when, in simulated microseconds.
     var damagedAt: [Int64?]
+    /// When the simulation last damaged anything.
+    var lastDamage: Int64 = -1
     /// When each content was last stored over damage.
     var repairedAt: [Int64]
     /// Whether sizes of a namespace may have changed without the store's knowledge.
     var isUsageUnknown: [Bool]
     /// The times between which the newest recorded time is, in seconds since 1970.
-    var recorded: ClosedRange<Int>
+    private(set) var recorded: ClosedRange<Int>
+    /// What was recorded for certain, and when, in simulated microseconds.
+    private var records: [(at: Int64, time: Int)] = []
 
     init(_ universe: Universe, now: Int) {
         keys = Array(repeating: KeyState(), count: universe.keys.count)
@@ -41,7 +45,13 @@ struct Model {
     }
 
     /// Takes note that processes which record the time ran then.
-    mutating func record(from start: Int, to end: Int, isCertain: Bool) {
+    mutating func record(from start: Int, to end: Int, isCertain: Bool, at now: Int64) {
+        if isCertain { records.append((now, start)) }
         recorded = (isCertain ? max(recorded.lowerBound, start) : recorded.lowerBound)...max(recorded.upperBound, end)
+    }
+
+    /// What every process knows at a moment: it believes what it has read of the record for ten minutes.
+    func knownRecord(at now: Int64) -> Int {
+        records.lazy.filter { $0.at + 601_000_000 <= now }.map(\.time).max() ?? Int.min
     }
 }

@@ -33,6 +33,7 @@ package final class Simulation {
     var model: Model
     private var processes: [Process] = []
     private var running: [Running] = []
+    private var all: [Running] = []
     private var script: [String] = []
     private var step = 0
 
@@ -126,8 +127,11 @@ package final class Simulation {
         for process in processes {
             while process.actor.isBusy { machine.scheduler.resume(process.actor) }
             process.store = nil
+            process.operation = nil
             process.actor.end()
         }
+        // They refer to each other.
+        for running in all { running.overlaps = [] }
     }
 
     /// Makes the store; one that was cut off is made by the next try.
@@ -184,6 +188,7 @@ package final class Simulation {
             running.overlaps.append(other)
         }
         self.running.append(running)
+        all.append(running)
         process.operation = running
         model.begin(running)
         process.actor.assign { [self] in
@@ -271,7 +276,10 @@ package final class Simulation {
         func object(_ content: Int) -> SimulatedDisk.Node? {
             disk.node(at: Paths.object(Self.universe.digests[content]))
         }
-        func damage(_ content: Int) { model.damagedAt[content] = machine.scheduler.time }
+        func damage(_ content: Int) {
+            model.damagedAt[content] = machine.scheduler.time
+            model.lastDamage = machine.scheduler.time
+        }
         switch operation {
         case .flipByte(let content):
             guard let node = object(content), !node.content.isEmpty else { return true }

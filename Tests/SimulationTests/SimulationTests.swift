@@ -1,1 +1,29 @@
+import Simulation
 import Testing
+
+/// Sequences of all operations of a store on a disk, interleaved at each system call, with kills, power losses, failing
+/// calls, damage and wrong clocks, checked against a model (Tests/Simulation, docs/faults.md).
+@Suite("A simulated store")
+struct SimulationTests {
+    private static let seedsInABatch: UInt64 = 25
+
+    @Test("Nothing that was answered is lost, and nothing else is kept, whatever happens", arguments: 0..<8 as Range<UInt64>)
+    func invariantsHold(batch: UInt64) {
+        for seed in batch * Self.seedsInABatch..<(batch + 1) * Self.seedsInABatch {
+            do {
+                try Simulation.run(seed: seed)
+            } catch let failure as Simulation.Failure {
+                Issue.record("\(failure)\nshrunk:\n\(Simulation.shrink(failure, attempts: 100))")
+            } catch {
+                Issue.record("\(error)")
+            }
+        }
+    }
+
+    @Test("A seed gives the same run again")
+    func runsAreRepeatable() throws {
+        let first = try Simulation.run(seed: 7)
+        let second = try Simulation.run(seed: 7)
+        #expect(first.calls == second.calls)
+    }
+}

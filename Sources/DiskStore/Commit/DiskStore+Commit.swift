@@ -120,12 +120,27 @@ extension DiskStore {
             guard let status = try root.status(of: path) else { return nil }
             let object = try openObject(path, status)
             guard let reason = try difference(between: object, status, and: upload) else { return object }
+            try checkAgain(upload)
             // Open until then, so that its identity is not given to another file.
             try withExtendedLifetime(object) { () throws(StoreError) in
                 try replace(path, status.identity, with: upload, reason)
             }
         }
         throw StoreError(.damaged, "\(path) is damaged again and again")
+    }
+
+    /// Makes sure that of the two, it is not the upload that has changed since it was verified.
+    private func checkAgain(_ upload: VerifiedUpload) throws(StoreError) {
+        let content = FileContent(size: upload.size, name: "upload", descriptor: upload.descriptor)
+        let actual: Digest
+        do {
+            actual = try content.digest()
+        } catch {
+            throw error as? StoreError ?? StoreError(.system, "read upload: \(error)")
+        }
+        guard actual == upload.digest else {
+            throw StoreError(.damaged, "upload has changed since it was verified: its content has digest \(actual)")
+        }
     }
 
     /// - Returns: `nil` when it can't be opened, or is no regular file.

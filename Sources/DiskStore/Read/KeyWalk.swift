@@ -99,20 +99,35 @@ struct KeyWalk {
     }
 
     private func names(_ folder: String, _ visit: Visit) throws -> [String] {
-        let entries: FolderEntries
-        do throws(StoreError) {
-            entries = try root.entries(folder)
-        } catch {
-            // Removed since its name was read. One that the file system denies, and that has its name all the same, is not.
-            if error.errno == .noSuchFileOrDirectory, try root.status(of: folder) == nil { return [] }
-            if error.errno == .notDirectory, try root.status(of: folder)?.isRegular ?? true { return [] }
-            // A link may hide keys.
-            let answers: [Errno] = [.noSuchFileOrDirectory, .notDirectory, .tooManySymbolicLinkLevels]
-            guard error.isUnreadable || error.errno.map(answers.contains) ?? false else { throw error }
+        switch try entries(folder) {
+        case .success(let entries):
+            for name in entries.notUTF8 { try visit(.notUTF8("\(folder)/\(name)")) }
+            return entries.names
+        case .failure(let error):
             try visit(.unreadable(folder, error))
             return []
         }
-        for name in entries.notUTF8 { try visit(.notUTF8("\(folder)/\(name)")) }
-        return entries.names
+    }
+
+    /// The names in a folder: none when it was removed since its own name was read, or is a file.
+    private func entries(_ folder: String) throws(StoreError) -> Result<FolderEntries, StoreError> {
+        var failure: StoreError?
+        // It may be removed and made again at any time.
+        for _ in 0..<8 {
+            let found = Result { () throws(StoreError) in try root.entries(folder) }
+            guard case .failure(let error) = found else { return found }
+            let status = try root.status(of: folder)
+            switch error.errno {
+            case .noSuchFileOrDirectory where status == nil: return .success(FolderEntries())
+            case .notDirectory where status?.isRegular ?? true: return .success(FolderEntries())
+            case .noSuchFileOrDirectory: failure = error
+            // A link may hide keys.
+            case .notDirectory, .tooManySymbolicLinkLevels: return found
+            default:
+                guard error.isUnreadable else { throw error }
+                return found
+            }
+        }
+        return failure.map(Result.failure) ?? .success(FolderEntries())
     }
 }

@@ -84,7 +84,7 @@ public struct Collector: Sendable {
         var rest = 0..<256
         while !rest.isEmpty {
             let marked = try mark(rest, shards, digestsInMemory, isDoomed)
-            let unmarked = try unmarkedContents(marked, shards, digests, maximumShare)
+            let unmarked = try unmarkedContents(marked, shards, digests, maximumShare, failed)
             if !isDryRun { try makeDeletionsDurable() }
             for (shard, contents) in unmarked {
                 guard var barrier = barriers[shard] else { continue }
@@ -161,13 +161,15 @@ public struct Collector: Sendable {
         _ marked: DigestSet,
         _ shards: Set<UInt8>,
         _ digests: Set<Digest>?,
-        _ maximumShare: Int
-    ) throws(StoreError) -> [(shard: UInt8, contents: [Digest])] {
+        _ maximumShare: Int,
+        _ failed: (StoreError) throws -> Void
+    ) throws -> [(shard: UInt8, contents: [Digest])] {
         var total = 0
         var unmarked: [(shard: UInt8, contents: [Digest])] = []
         for shard in marked.shards.map(UInt8.init) where shards.contains(shard) {
             var contents: [Digest] = []
-            for name in try root.namesIfThere(StoreLayout.objectFolder(shard)) {
+            let names = Result { () throws(StoreError) in try root.namesIfThere(StoreLayout.objectFolder(shard)) }
+            for name in try names.readable(failed) ?? [] {
                 guard let digest = Digest(hex: name.utf8), digest.firstByte == shard else { continue }
                 total += 1
                 if !marked.contains(digest), digests?.contains(digest) ?? true { contents.append(digest) }
