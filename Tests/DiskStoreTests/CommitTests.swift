@@ -1,9 +1,10 @@
 import Foundation
 import PayloadKey
+import Storage
 import TestSupport
 import Testing
 
-@testable import PayloadStore
+@testable import DiskStore
 
 @Suite struct CommitTests {
     private let fixture: StoreFixture
@@ -25,7 +26,10 @@ import Testing
         )
         let object = try #require(fixture.status(fixture.objectPath(content)))
         #expect(object.mode == 0o440)
-        #expect(object.links == 2)  // object and key
+        #expect(object.links == 1)
+        let key = try #require(fixture.status(fixture.keyPath(content)))
+        #expect(key.size == 0, "its name is the record")
+        #expect(key.mode == 0o440)
     }
 
     @Test func `The same upload again exists already, and changes no file`() throws {
@@ -50,16 +54,24 @@ import Testing
         #expect(try #require(fixture.status(fixture.keyPath(content, metadata: "other"))).modified > time(nil) - 1000)
     }
 
-    @Test func `Keys with the same content share one file, across metadata, prefixes and namespaces`() throws {
+    @Test func `Content is there once, however many keys name it, across metadata, prefixes and namespaces`() throws {
         try fixture.put(content)
         #expect(try fixture.put(content, metadata: "m") == .linked)
         #expect(try fixture.put(content, prefix: "team/a") == .linked)
         #expect(try fixture.put(content, namespace: "other") == .linked)
-        let inodes = try files(below: fixture.path)
-            .filter { $0.hasPrefix("objects/") || $0.hasPrefix("keys/") }
-            .map { try #require(fixture.status(fixture.file($0))).inode }
-        #expect(inodes.count == 5)
-        #expect(Set(inodes).count == 1)
+        #expect(files(below: fixture.file("objects")).count == 1)
+        let keys = files(below: fixture.file("keys"))
+        #expect(keys.count == 4)
+        for key in keys { #expect(fixture.status(fixture.file("keys/\(key)"))?.size == 0) }
+    }
+
+    @Test func `The keys of one content have separate ages`() throws {
+        try fixture.put(content)
+        try fixture.put(content, namespace: "other")
+        fixture.setAge(try fixture.keyPath(content, namespace: "other"), seconds: 1_000_000)
+        try fixture.put(content)
+        let other = try #require(try fixture.store.find(fixture.key(content, namespace: "other")))
+        #expect(other.lastStored < time(nil) - 900_000)
     }
 
     @Test func `Namespaces that are equal in Unicode but not in bytes do not see each other's payloads`() throws {
@@ -76,13 +88,6 @@ import Testing
         try fixture.put(content, namespace: namespace)
         #expect(try fixture.get(content, namespace: namespace) == content)
         #expect(try FileManager.default.contentsOfDirectory(atPath: fixture.file("keys")) == [namespace])
-    }
-
-    @Test(arguments: namespacesThatMeltIntoSlashes)
-    func `All folders that lead to a key are synced, whatever the namespace begins or ends with`(namespace: String) {
-        let way = StoreLayout.way(to: "keys/\(namespace)/common/ab").map { Array($0.utf8) }
-        let expected = ["keys", "keys/\(namespace)", "keys/\(namespace)/common", "keys/\(namespace)/common/ab"]
-        #expect(way == expected.map { Array($0.utf8) })
     }
 
     @Test func `The longest prefix of the contract fits a path`() throws {
@@ -105,78 +110,11 @@ import Testing
         }
     }
 
-    @Test func `An object of the wrong size is replaced by the verified upload, and logged`() throws {
-        try fixture.put(content)
-        let path = fixture.objectPath(content)
-        unlink(path)
-        try write([], to: path)
-        #expect(try fixture.put(content, metadata: "m") == .created)
-        #expect(try contents(of: path) == content)
-        #expect(try fixture.get(content, metadata: "m") == content)
-        #expect(fixture.log.text.contains("a damaged file of the store is replaced by a verified upload"))
-        #expect(fixture.log.text.contains("0 bytes"))
-    }
-
-    @Test func `An emptied key is healed by the next upload`() throws {
-        // As after a crash of a store that links first and writes later: a zero-length file at the final name.
-        try fixture.put(content)
-        for path in [fixture.objectPath(content), try fixture.keyPath(content)] {
-            unlink(path)
-            try write([], to: path)
-        }
-        #expect(try fixture.put(content) == .existed)
-        #expect(try fixture.get(content) == content)
-        #expect(try fixture.put(content) == .existed)
-        #expect(files(below: fixture.file("incoming")).allSatisfy { !$0.hasPrefix("upload-") })
-    }
-
-    @Test func `When an object has as many links as the file system allows, the next upload becomes the object`() throws
-    {
-        try fixture.put(content)
-        let object = fixture.objectPath(content)
-        let first = try #require(fixture.status(object))
-        try FileManager.default.createDirectory(atPath: fixture.file("links"), withIntermediateDirectories: false)
-        var count = 0
-        while link(object, fixture.file("links/\(count)")) == 0 {
-            count += 1
-            // Not every file system has a limit that a test can reach; ext4 has 65000.
-            try #require(count < 70_000, "this file system allows more links than the test can make; run it on ext4")
-        }
-        #expect(errno == EMLINK)
-        #expect(try fixture.put(content, metadata: "one more") == .linked)
-        #expect(try fixture.get(content, metadata: "one more") == content)
-        #expect(try fixture.get(content) == content)
-        #expect(try #require(fixture.status(object)).inode != first.inode)
-        #expect(try #require(fixture.status(fixture.keyPath(content))).inode == first.inode)
-    }
-
-    @Test func `A damaged key of an object with the most links is healed, too`() throws {
-        try fixture.put(content)
-        let object = fixture.objectPath(content)
-        try FileManager.default.createDirectory(atPath: fixture.file("links"), withIntermediateDirectories: false)
-        for count in 0..<70_000 where link(object, fixture.file("links/\(count)")) != 0 { break }
-        let key = try fixture.keyPath(content)
-        unlink(key)
-        try write([], to: key)
-        #expect(link(object, fixture.file("links/one-more")) == 0)
-        #expect(link(object, fixture.file("links/too-many")) != 0 && errno == EMLINK)
-        #expect(try fixture.put(content) == .existed)
-        #expect(try fixture.get(content) == content)
-    }
-
-    @Test(arguments: ["objects", "keys"])
-    func `A folder at a file's place fails the upload, and leaves nothing in incoming`(place: String) throws {
-        let path = place == "objects" ? fixture.objectPath(content) : try fixture.keyPath(content)
+    @Test func `A folder at a key's place fails the upload, and leaves nothing in incoming`() throws {
+        let path = try fixture.keyPath(content)
         try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
-        let digest = Digest(of: content)
-        #expect(throws: StoreError.self) {
-            let upload = try fixture.store.uploads.receive(
-                from: source(content),
-                length: UInt64(content.count),
-                digest: digest
-            )
-            _ = try fixture.store.commit(upload, as: fixture.key(content))
-        }
+        let error = #expect(throws: StoreError.self) { try fixture.store.put(content, fixture.key(content)) }
+        #expect(error?.code == .damaged)
         #expect(files(below: fixture.file("incoming")).isEmpty)
     }
 
@@ -200,7 +138,7 @@ import Testing
     }
 
     @Test func `A payload deleted by another process is not believed to exist`() throws {
-        let other = try PayloadStore(path: fixture.path, reserve: 0, logger: fixture.log.logger)
+        let other = try fixture.open()
         try fixture.put(content)
         unlink(try fixture.keyPath(content))
         unlink(fixture.objectPath(content))

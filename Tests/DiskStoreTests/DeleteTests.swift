@@ -1,9 +1,10 @@
 import Foundation
 import PayloadKey
+import Storage
 import TestSupport
 import Testing
 
-@testable import PayloadStore
+@testable import DiskStore
 
 @Suite struct DeleteTests {
     private let fixture: StoreFixture
@@ -13,15 +14,38 @@ import Testing
         fixture = try StoreFixture()
     }
 
-    @Test func `Content goes with its last key`() throws {
+    @Test func `A deleted key answers as never stored, the other keys of its content as before`() throws {
         try fixture.put(content)
         try fixture.put(content, namespace: "other")
         #expect(try fixture.store.delete(fixture.key(content)))
         #expect(try fixture.get(content) == nil)
         #expect(try fixture.get(content, namespace: "other") == content)
-        #expect(try fixture.store.delete(fixture.key(content, namespace: "other")))
-        #expect(fixture.status(fixture.objectPath(content)) == nil)
         #expect(try !fixture.store.delete(fixture.key(content)), "it is gone")
+    }
+
+    @Test func `Content goes with the sweep after its last key`() throws {
+        try fixture.put(content)
+        try fixture.put(content, namespace: "other")
+        #expect(try fixture.store.delete(fixture.key(content)))
+        #expect(try fixture.sweep().contents == 0)
+        #expect(try fixture.store.delete(fixture.key(content, namespace: "other")))
+        #expect(fixture.hasObject(content))
+        #expect(try fixture.sweep().contents == 1)
+        #expect(!fixture.hasObject(content))
+    }
+
+    @Test(arguments: [true, false])
+    func `A deletion is asked for with the age that the key has under the lock`(isDurable: Bool) throws {
+        try fixture.put(content)
+        fixture.setModified(try fixture.keyPath(content), to: 1_764_073_800)
+        var ages: [Int] = []
+        let isDeleted = try fixture.store.delete(fixture.key(content), isDurable: isDurable) {
+            ages.append($0)
+            return true
+        }
+        #expect(isDeleted)
+        #expect(ages == [1_764_073_800])
+        #expect(try fixture.get(content) == nil)
     }
 
     @Test func `A key that is wanted by now stays`() throws {
@@ -39,28 +63,15 @@ import Testing
         #expect(bytes == content)
     }
 
-    @Test func `A key whose object has lost its name can be deleted`() throws {
+    @Test func `A key whose content is lost can be deleted`() throws {
         try fixture.put(content)
         unlink(fixture.objectPath(content))
-        #expect(try fixture.store.find(fixture.key(content))?.sharers == 1)
+        #expect(try fixture.store.find(fixture.key(content)) != nil)
         #expect(try fixture.store.delete(fixture.key(content)))
-        #expect(try fixture.get(content) == nil)
+        #expect(try fixture.store.find(fixture.key(content)) == nil)
     }
 
-    @Test func `Objects without keys are collected, and no others`() throws {
-        let other = Array("another".utf8)
-        try fixture.put(content)
-        try fixture.put(other)
-        unlink(try fixture.keyPath(content))
-        #expect(try fixture.store.collectObjects(isDryRun: true).count == 1)
-        #expect(fixture.status(fixture.objectPath(content)) != nil)
-        #expect(try fixture.store.collectObjects().count == 1)
-        #expect(fixture.status(fixture.objectPath(content)) == nil)
-        #expect(try fixture.get(other) == other)
-        #expect(try fixture.store.collectObjects().count == 0)
-    }
-
-    @Test func `Listing and collection pass over files that are not the store's, and leave them`() throws {
+    @Test func `Listing and sweeping pass over files that are not the store's, and leave them`() throws {
         try fixture.put(content)
         let shard = Digest(of: content).shard
         let other = shard == "00" ? "01" : "00"
@@ -77,7 +88,7 @@ import Testing
         try fixture.store.forEachKey { listed.append($0.key) }
         #expect(try listed == [fixture.key(content)])
         try fixture.store.forEachKey { _ = try fixture.store.delete($0.key) }
-        #expect(try fixture.store.collectObjects().count == 0)
+        #expect(try fixture.sweep().contents == 1, "the payload")
         try fixture.store.removeEmptyFolders()
         for path in strays + ["objects/\(shard)/link"] { #expect(fixture.status(fixture.file(path)) != nil, "\(path)") }
         try fixture.put(content)
@@ -123,7 +134,7 @@ import Testing
         #expect(fixture.status(fixture.file("keys/with notes/custom/p")) == nil)
     }
 
-    @Test func `A payload that is stored again while it is collected for its age is there afterwards`() async throws {
+    @Test func `A payload that is stored again while it is collected for its age is there afterwards`() throws {
         let fixture = fixture
         let content = content
         try fixture.put(content)
@@ -131,11 +142,12 @@ import Testing
         for _ in 0..<200 {
             let newest = time(nil) - 3600
             fixture.setAge(try fixture.keyPath(content), seconds: 7200)
-            async let collected: Void = fixture.store.forEachKey { found in
-                try fixture.store.delete(found.key) { $0.lastStored < newest }
+            try atOnce { group in
+                group.addTask {
+                    try fixture.store.forEachKey { found in try fixture.store.delete(found.key) { $0 < newest } }
+                }
+                group.addTask { try fixture.put(content) }
             }
-            try fixture.put(content)
-            try await collected
             #expect(try fixture.store.find(key).map { $0.lastStored > newest } == true)
             #expect(try fixture.get(content) == content)
         }
@@ -161,18 +173,18 @@ import Testing
         #expect(try fixture.get(content) == content)
     }
 
-    /// Collectors that want everything gone run against uploads of the same few payloads and of new ones: what an
-    /// upload answered must be there until a collector has taken it, never half.
-    @Test func `A storm of uploads and collections leaves each payload whole or gone`() async throws {
+    /// Two processes that want everything gone run against uploads of the same few payloads and of new ones: a key is
+    /// there with its content, or not at all.
+    @Test func `A storm of uploads, deletions and sweeps leaves each payload whole or gone`() throws {
         let fixture = fixture
         let shared = (0..<4).map { randomPayload(2000 + $0) }
-        try await withThrowingTaskGroup(of: Void.self) { group in
+        try atOnce { group in
             for uploader in 0..<4 {
                 group.addTask {
                     for round in 0..<100 {
                         let content = round % 2 == 0 ? shared[round / 2 % 4] : randomPayload(1000)
                         try fixture.put(content, namespace: "ns\(uploader % 2)")
-                        // A collector may have been here already; what is left must be right.
+                        // It may be deleted already; what is left must be right.
                         if let found = try fixture.get(content, namespace: "ns\(uploader % 2)") {
                             #expect(found == content)
                         }
@@ -183,23 +195,22 @@ import Testing
                 group.addTask {
                     for _ in 0..<30 {
                         try fixture.store.forEachKey { _ = try fixture.store.delete($0.key) }
-                        _ = try fixture.store.collectObjects()
+                        try fixture.sweep()
                         try fixture.store.removeEmptyFolders()
                     }
                 }
             }
-            try await group.waitForAll()
         }
-        // Every key that is left is whole, and shares its content with its object.
+        // Every key that is left has its content.
         try fixture.store.forEachKey { stored in
             let payload = try #require(try fixture.store.open(stored.key))
             try payload.check(stored.key.digest)
-            #expect(fixture.status(fixture.file(StoreLayout.object(stored.key.digest))) != nil)
         }
-        #expect(try fixture.store.collectObjects().count == 0)
+        try fixture.sweep()
         try fixture.store.forEachKey { _ = try fixture.store.delete($0.key) }
         try fixture.store.removeEmptyFolders()
         #expect(try fixture.store.namespaces().isEmpty)
-        #expect(try fixture.store.collectObjects().count == 0)
+        try fixture.sweep()
+        #expect(files(below: fixture.file("objects")).isEmpty)
     }
 }

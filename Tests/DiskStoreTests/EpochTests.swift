@@ -1,9 +1,10 @@
 import Foundation
 import PayloadKey
+import Storage
 import TestSupport
 import Testing
 
-@testable import PayloadStore
+@testable import DiskStore
 
 /// How long counts are known: from process to process.
 @Suite struct EpochTests {
@@ -13,12 +14,12 @@ import Testing
     init() throws {
         folder = try TemporaryFolder()
         path = folder.file("store")
-        try PayloadStore.create(at: path)
+        try DiskStore.create(at: path)
     }
 
     /// The store as a process has it that begins now.
-    private func open() throws -> PayloadStore {
-        try PayloadStore(path: path, reserve: 0, logger: RecordedLog().logger)
+    private func open() throws -> DiskStore {
+        try DiskStore(path: path, reserve: 0, logger: RecordedLog().logger)
     }
 
     private var epoch: String? { try? String(contentsOfFile: "\(path)/usage/epoch", encoding: .utf8) }

@@ -1,9 +1,10 @@
 import Foundation
 import PayloadKey
+import Storage
 import TestSupport
 import Testing
 
-@testable import PayloadStore
+@testable import DiskStore
 
 @Suite struct QuotaTests {
     /// What the namespace `ns` may have.
@@ -22,27 +23,8 @@ import Testing
         try Namespace(validating: name.utf8)
     }
 
-    /// The store as another process has it.
-    private func open(quota: @escaping @Sendable (Namespace) -> UInt64?) throws -> PayloadStore {
-        try PayloadStore(path: fixture.path, reserve: 0, quota: quota, logger: fixture.log.logger)
-    }
-
-    /// Stores a payload as another process does.
-    private static func put(_ content: [UInt8], _ key: PayloadKey, in store: PayloadStore) throws {
-        let upload = try store.uploads.receive(length: UInt64(content.count), digest: key.digest) { take in
-            try content.withUnsafeBytes { try take($0) }
-        }
-        _ = try store.commit(upload, as: key)
-    }
-
     private func used() throws -> UInt64? {
         try fixture.store.countedUsage(of: Self.namespace())
-    }
-
-    private static func walked(_ store: PayloadStore) throws -> UInt64 {
-        var sum: UInt64 = 0
-        try store.forEachKey(in: KeySelection(namespace: namespace())) { sum += $0.size }
-        return sum
     }
 
     private func refusal(_ content: [UInt8]) throws -> StoreError {
@@ -88,7 +70,7 @@ import Testing
 
     @Test func `What was there before the quota counts, and is taken again and read, however much it is`() throws {
         let before = randomPayload(11_000)
-        try Self.put(before, fixture.key(before), in: open { _ in nil })
+        try fixture.open().put(before, fixture.key(before))
         #expect(try fixture.put(before) == .existed)
         #expect(try fixture.get(before) == before)
         #expect("\(try refusal([1]))".contains("uses 11000,"))
@@ -107,11 +89,11 @@ import Testing
     @Test func `Whoever takes keys away gives room, and whoever puts them back takes it, beyond the quota`() throws {
         let content = randomPayload(6_000)
         let key = try fixture.key(content)
-        func change(_ change: (PayloadStore) throws -> Void, leaves left: UInt64) throws {
+        func change(_ change: (DiskStore) throws -> Void, leaves left: UInt64) throws {
             // By a process that knows of no quota.
-            try change(open { _ in nil })
+            try change(fixture.open())
             #expect(try used() == left)
-            #expect(try Self.walked(fixture.store) == left)
+            #expect(try fixture.store.walkedUsage(of: "ns") == left)
         }
         try fixture.put(content)
         try change({ try $0.delete(key) }, leaves: 0)
@@ -125,51 +107,24 @@ import Testing
         try change({ try $0.purge(#require(try $0.trashed(key).first)) }, leaves: 0)
     }
 
-    @Test func `Damaged keys give room when they are taken away, and take it when they are healed`() throws {
-        let content = randomPayload(6_000)
-        try fixture.put(content)
-        let object = fixture.objectPath(content)
-        chmod(object, 0o600)
-        let file = try #require(FileHandle(forUpdatingAtPath: object))
-        try file.write(contentsOf: [content[0] ^ 1])
-        try file.close()
-        try fixture.put([1])
-        _ = try fixture.store.scrub { _ in }
-        #expect(try used() == 1)
-        try fixture.put(content, namespace: "other")
-        #expect(try fixture.get(content) == content)
-        #expect(try used() == 6_001)
-    }
-
-    @Test func `A damaged key that an upload replaces counts as what it is then`() throws {
-        let content = randomPayload(6_000)
-        try fixture.put(content)
-        let path = try fixture.keyPath(content)
-        unlink(path)
-        try write([1, 2, 3], to: path)
-        try fixture.put(content)
-        #expect(try used() == 6_000)
-        #expect(try Self.walked(fixture.store) == 6_000)
-    }
-
     @Test func `A process that dies between count and change has changed neither`() throws {
         let content = randomPayload(3_000)
         try fixture.put(content)
-        let stored = StoreLayout.key(try fixture.key(content))
-        let never = StoreLayout.key(try fixture.key(randomPayload(10)))
-        let counter = try #require(try UsageCounter("ns", fixture.store.root))
+        let stored = try fixture.key(content)
+        let never = try fixture.key(randomPayload(10))
+        let counter = try #require(try UsageCounter("ns", fixture.store))
         let epoch = try fixture.store.epoch.name()
         // About to store a second key.
-        try counter.write(UsageCounter.Line(epoch: epoch, bytes: 3_000, path: never))
+        try counter.write(UsageCounter.Line(epoch: epoch, bytes: 3_000, key: never))
         #expect(try used() == 3_000)
         // About to delete the first one.
-        try counter.write(UsageCounter.Line(epoch: epoch, bytes: 0, path: stored))
+        try counter.write(UsageCounter.Line(epoch: epoch, bytes: 0, key: stored))
         #expect(try used() == 3_000)
         try fixture.put(randomPayload(500))
         #expect(try used() == 3_500)
         // Deleted it.
-        try counter.write(UsageCounter.Line(epoch: epoch, bytes: 500, path: stored))
-        unlink(fixture.file(stored))
+        try counter.write(UsageCounter.Line(epoch: epoch, bytes: 500, key: stored))
+        unlink(try fixture.keyPath(content))
         #expect(try used() == 500)
         try fixture.put(randomPayload(50))
         #expect(try used() == 550)
@@ -191,7 +146,7 @@ import Testing
         let key = try fixture.key(content)
         /// What a process that begins now answers to a payload of 9000 bytes.
         func answer() throws -> StoreError.Code? {
-            let store = try PayloadStore(path: path, reserve: 0, quota: Self.quotas, logger: RecordedLog().logger)
+            let store = try DiskStore(path: path, reserve: 0, quota: Self.quotas, logger: RecordedLog().logger)
             let payload = randomPayload(9_000)
             let key = PayloadKey(
                 namespace: key.namespace,
@@ -206,15 +161,15 @@ import Testing
                 return error.code
             }
         }
-        try Self.put(content, key, in: PayloadStore(path: path, quota: Self.quotas, logger: RecordedLog().logger))
+        try DiskStore(path: path, quota: Self.quotas, logger: RecordedLog().logger).put(content, key)
         do {
-            let living = try PayloadStore(path: path, reserve: 0, quota: Self.quotas, logger: RecordedLog().logger)
+            let living = try DiskStore(path: path, reserve: 0, quota: Self.quotas, logger: RecordedLog().logger)
             #expect(try living.usage(of: Self.namespace()) == 2_000)
             // As a loss of power takes it.
             unlink("\(path)/\(StoreLayout.key(key))")
             // The key that was counted last is always looked at: it is another one for the others.
-            let counter = try #require(try UsageCounter("ns", living.root))
-            try counter.write(UsageCounter.Line(epoch: living.epoch.name(), bytes: 2_000, path: nil))
+            let counter = try #require(try UsageCounter("ns", living))
+            try counter.write(UsageCounter.Line(epoch: living.epoch.name(), bytes: 2_000, key: nil))
             #expect(try answer() == .quotaExceeded, "who lives trusts the count")
             withExtendedLifetime(living) {}
         }
@@ -238,13 +193,13 @@ import Testing
     {
         let content = randomPayload(1_000)
         try fixture.put(content)
-        let counter = try #require(try UsageCounter("ns", fixture.store.root))
+        let counter = try #require(try UsageCounter("ns", fixture.store))
         try counter.clear()
         let lock = try fixture.store.root.open("usage/counting/ns", O_RDWR)
         #expect(flock(lock.rawValue, LOCK_EX) == 0)
-        let other = try open { _ in nil }
+        let other = try fixture.open()
         let new = randomPayload(10)
-        let error = #expect(throws: StoreError.self) { try Self.put(new, fixture.key(new), in: other) }
+        let error = #expect(throws: StoreError.self) { try other.put(new, fixture.key(new)) }
         #expect(error?.code == .counting)
         #expect(error?.description == "the use of namespace 'ns' is being counted, try again")
         #expect(try fixture.get(new) == nil)
@@ -253,7 +208,7 @@ import Testing
         try fixture.put(content, namespace: "free")
         // The count dies.
         #expect(flock(lock.rawValue, LOCK_UN) == 0)
-        try Self.put(new, fixture.key(new), in: other)
+        try other.put(new, fixture.key(new))
         #expect(try used() == nil, "nobody who has no quota counts")
         try fixture.put(randomPayload(1))
         #expect(try used() == 1_011)
@@ -262,12 +217,12 @@ import Testing
     @Test func `One thread of a process counts, and those that need another namespace's count do not wait for it`()
         throws
     {
-        let store = try open { _ in Self.quota }
+        let store = try fixture.open { _ in Self.quota }
         let (one, other) = (randomPayload(10), randomPayload(20))
         let keys = try (fixture.key(one, namespace: "one"), fixture.key(other, namespace: "other"))
         for (content, key) in [(one, keys.0), (other, keys.1)] {
-            try Self.put(content, key, in: store)
-            let counter = try #require(try UsageCounter(key.namespace.description, store.root))
+            try store.put(content, key)
+            let counter = try #require(try UsageCounter(key.namespace.description, store))
             try counter.clear()
         }
         // Another process counts.
@@ -275,15 +230,18 @@ import Testing
         #expect(flock(lock.rawValue, LOCK_EX) == 0)
         let new = try (fixture.key([1], namespace: "one"), fixture.key([1], namespace: "other"))
         try concurrently(2) { index in
-            guard index == 1 else { return try Self.put([1], new.0, in: store) }
+            guard index == 1 else {
+                try store.put([1], new.0)
+                return
+            }
             try eventually("a thread waits for the count") { store.isCounting.withLock { $0 } }
-            let error = #expect(throws: StoreError.self) { try Self.put([1], new.1, in: store) }
+            let error = #expect(throws: StoreError.self) { try store.put([1], new.1) }
             #expect(error?.code == .counting)
             // What needs no count goes on.
-            try Self.put(other, keys.1, in: store)
+            try store.put(other, keys.1)
             #expect(flock(lock.rawValue, LOCK_UN) == 0)
         }
-        try Self.put([1], new.1, in: store)
+        try store.put([1], new.1)
         #expect(try store.countedUsage(of: keys.0.namespace) == 11)
         #expect(try store.countedUsage(of: keys.1.namespace) == 21)
     }
@@ -291,7 +249,7 @@ import Testing
     @Test func `Deletions wait for a count`() throws {
         let content = randomPayload(1_000)
         try fixture.put(content)
-        let counter = try #require(try UsageCounter("ns", fixture.store.root))
+        let counter = try #require(try UsageCounter("ns", fixture.store))
         try counter.clear()
         let lock = try fixture.store.root.open("usage/counting/ns", O_RDWR)
         #expect(flock(lock.rawValue, LOCK_EX) == 0)
@@ -312,14 +270,14 @@ import Testing
         #expect(try fixture.get(content) == nil)
     }
 
-    @Test func `A first count waits for the upload that has found no counter, and is about to link its key`() throws {
+    @Test func `A first count waits for the upload that has found no counter, and is about to create its key`() throws {
         let content = randomPayload(700)
         let key = try fixture.key(content)
         // So far has the upload come: it holds its shard, and knows that it need not count.
-        try Self.put(content, fixture.key(content, namespace: "free"), in: fixture.store)
+        try fixture.store.put(content, fixture.key(content, namespace: "free"))
         try fixture.put([])
         try FileManager.default.removeItem(atPath: fixture.file("usage"))
-        let shard = try fixture.store.root.open(StoreLayout.lock(key.digest.shard), O_RDWR)
+        let shard = try fixture.store.root.open(StoreLayout.lock(key.digest.firstByte), O_RDWR)
         #expect(flock(shard.rawValue, LOCK_SH) == 0)
         let fixture = fixture
         try concurrently(2) { index in
@@ -333,25 +291,25 @@ import Testing
             usleep(50_000)
             let folder = fixture.file(StoreLayout.keyFolder(key))
             try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
-            #expect(link(fixture.objectPath(content), fixture.file(StoreLayout.key(key))) == 0)
+            try write([], to: fixture.file(StoreLayout.key(key)))
             #expect(flock(shard.rawValue, LOCK_UN) == 0)
         }
         #expect(try used() == 700)
     }
 
     /// Processes with the quota, of which one deletes: the namespace never has more than it may, and the count is right.
-    @Test func `Uploads and deletions at once never exceed the quota, and are counted`() async throws {
-        let stores = try (0..<3).map { _ in try open(quota: Self.quotas) }
+    @Test func `Uploads and deletions at once never exceed the quota, and are counted`() throws {
         let fixture = fixture
+        let stores = try (0..<3).map { _ in try fixture.open(quota: Self.quotas) }
         let (taken, refused) = (Counter(), Counter())
-        try await withThrowingTaskGroup(of: Void.self) { group in
+        try atOnce { group in
             for store in stores {
                 for _ in 0..<2 {
                     group.addTask {
                         for _ in 0..<150 {
                             let content = randomPayload(Int.random(in: 500...1500))
                             do {
-                                try Self.put(content, fixture.key(content), in: store)
+                                try store.put(content, fixture.key(content))
                                 taken.add()
                             } catch let error as StoreError where error.code == .quotaExceeded {
                                 refused.add()
@@ -369,22 +327,21 @@ import Testing
                     if let used = try stores[1].countedUsage(of: Self.namespace()) { #expect(used <= Self.quota) }
                 }
             }
-            try await group.waitForAll()
         }
         #expect(taken.value >= 6 && refused.value > 10, "\(taken.value), \(refused.value)")
-        let walked = try Self.walked(fixture.store)
+        let walked = try fixture.store.walkedUsage(of: "ns")
         #expect(walked <= Self.quota)
         #expect(try used() == walked)
     }
 
     /// The first count begins while processes that know of no quota store and delete.
-    @Test func `A count that begins among uploads and deletions misses none and counts none twice`() async throws {
+    @Test func `A count that begins among uploads and deletions misses none and counts none twice`() throws {
         for _ in 0..<8 {
             let fixture = try StoreFixture()
             let (one, other, counting) = (
                 fixture.store,
-                try PayloadStore(path: fixture.path, reserve: 0, logger: fixture.log.logger),
-                try PayloadStore(
+                try DiskStore(path: fixture.path, reserve: 0, logger: fixture.log.logger),
+                try DiskStore(
                     path: fixture.path,
                     reserve: 0,
                     quota: { _ in 1 << 40 },
@@ -392,14 +349,14 @@ import Testing
                 )
             )
             for _ in 0..<20 { try fixture.put(randomPayload(100)) }
-            try await withThrowingTaskGroup(of: Void.self) { group in
+            try atOnce { group in
                 for store in [one, other, counting] {
                     group.addTask {
                         for _ in 0..<40 {
                             let content = randomPayload(Int.random(in: 1...2000))
                             let prefix = ["a", "b/c", nil].randomElement() ?? nil
                             do {
-                                try Self.put(content, fixture.key(content, prefix: prefix), in: store)
+                                try store.put(content, fixture.key(content, prefix: prefix))
                             } catch let error as StoreError where error.code == .counting {
                                 continue
                             }
@@ -409,9 +366,8 @@ import Testing
                 group.addTask {
                     for _ in 0..<3 { try other.forEachKey { if Bool.random() { try other.delete($0.key) } } }
                 }
-                try await group.waitForAll()
             }
-            #expect(try counting.countedUsage(of: Self.namespace()) == Self.walked(one))
+            #expect(try counting.countedUsage(of: Self.namespace()) == one.walkedUsage(of: "ns"))
         }
     }
 }

@@ -1,8 +1,9 @@
 import Foundation
+import Storage
 import TestSupport
 import Testing
 
-@testable import PayloadStore
+@testable import DiskStore
 
 @Suite struct ReadTests {
     private let fixture: StoreFixture
@@ -33,16 +34,29 @@ import Testing
 
     @Test func `What can't be opened as a file is a fault of the store, never a payload that was not stored`() throws {
         try fixture.put(content)
-        let path = try fixture.keyPath(content)
-        unlink(path)
+        let path = fixture.objectPath(content)
+        rename(path, fixture.file("aside"))
         mkdir(path, 0o700)
         #expect(throws: StoreError.self) { try fixture.get(content) }
         rmdir(path)
-        symlink(fixture.objectPath(content), path)
+        symlink(fixture.file("aside"), path)
         #expect(throws: StoreError.self) { try fixture.get(content) }
         unlink(path)
         mkfifo(path, 0o600)
         #expect(throws: StoreError.self) { try fixture.get(content) }
+    }
+
+    @Test func `A link in the place of a key, or on the way to it, is a fault of the store`() throws {
+        try fixture.put(content, namespace: "other")
+        let target = try fixture.keyPath(content, namespace: "other")
+        try FileManager.default.createDirectory(
+            atPath: (fixture.keyPath(content) as NSString).deletingLastPathComponent,
+            withIntermediateDirectories: true
+        )
+        try symlink(target, fixture.keyPath(content))
+        #expect(throws: StoreError.self) { try fixture.get(content) }
+        symlink(fixture.file("keys/other"), fixture.file("keys/linked"))
+        #expect(throws: StoreError.self) { try fixture.get(content, namespace: "linked") }
     }
 
     @Test func `A file that shrinks while it is read is a fault, not a short payload`() throws {

@@ -1,9 +1,10 @@
 import Foundation
 import PayloadKey
+import Storage
 import TestSupport
 import Testing
 
-@testable import PayloadStore
+@testable import DiskStore
 
 @Suite struct ScrubSinceLastTests {
     private let fixture: StoreFixture
@@ -59,28 +60,33 @@ import Testing
         #expect(try bytesSinceLast() == 20_000)
     }
 
-    @Test func `Old content that got a key, was renewed or was written to is read again`() throws {
-        for change in [
-            { try fixture.put(old, namespace: "other") }, { try fixture.put(old) },
-            {
-                chmod(fixture.objectPath(old), 0o440)
-                return .existed
-            },
-        ] as [() throws -> CommitOutcome] {
-            try completeScrub()
-            #expect(try bytesSinceLast() == 0)
-            try tick()
-            _ = try change()
-            #expect(try bytesSinceLast() == 1_000)
-        }
+    @Test func `Old content that was written to, or has new permissions, is read again, not one that got a key`() throws
+    {
+        try completeScrub()
+        try fixture.put(old)
+        try fixture.put(old, namespace: "other")
+        try tick()
+        #expect(try bytesSinceLast() == 0)
+        try tick()
+        chmod(fixture.objectPath(old), 0o400)
+        #expect(try fixture.store.contentToScrub(.sinceLast) == 1_000)
+        #expect(try bytesSinceLast() == 1_000)
+    }
+
+    @Test func `Content that an upload has revived since the last complete scrub is read`() throws {
+        try fixture.put(new)
+        try fixture.harm(new)
+        _ = try fixture.store.scrub { _ in }
+        try completeScrub()
+        try fixture.put(new)
+        try tick()
+        #expect(try bytesSinceLast() == 20_000)
     }
 
     @Test func `A program that writes into an old payload is found, also when it puts the age back`() throws {
         try completeScrub()
-        let path = fixture.objectPath(old)
-        chmod(path, 0o600)
-        try change([1, 2, 3], at: path)
-        fixture.setAge(path, seconds: 1_000_000)
+        try fixture.harm(old)
+        fixture.setAge(fixture.objectPath(old), seconds: 1_000_000)
         var found: [Finding] = []
         _ = try fixture.store.scrub(.sinceLast) { found.append($0) }
         #expect(found.map(\.damage?.digest) == [Digest(of: old)])
@@ -90,9 +96,7 @@ import Testing
     func `A scrub that is interrupted, or fails, does not count`(scope: ScrubScope) throws {
         try completeScrub()
         let before = try fixture.store.lastScrub()
-        let path = fixture.objectPath(old)
-        chmod(path, 0o600)
-        try change([1, 2, 3], at: path)
+        try fixture.harm(old)
         struct Interrupted: Error {}
         #expect(throws: Interrupted.self) { try fixture.store.scrub(scope) { _ in throw Interrupted() } }
         #expect(try fixture.store.lastScrub() == before)
@@ -122,12 +126,5 @@ import Testing
         #expect(try fixture.store.strayFiles().isEmpty)
         #expect(files(below: fixture.file("incoming")).isEmpty)
         #expect(fixture.status(fixture.file("last-scrub.json"))?.mode == 0o640)
-    }
-
-    /// Changes the first bytes of a file, in place.
-    private func change(_ bytes: [UInt8], at path: String) throws {
-        let file = try #require(FileHandle(forUpdatingAtPath: path))
-        try file.write(contentsOf: bytes)
-        try file.close()
     }
 }

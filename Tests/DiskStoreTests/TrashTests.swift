@@ -1,9 +1,10 @@
 import Foundation
 import PayloadKey
+import Storage
 import TestSupport
 import Testing
 
-@testable import PayloadStore
+@testable import DiskStore
 
 @Suite struct TrashTests {
     private let fixture: StoreFixture
@@ -21,18 +22,14 @@ import Testing
         return found
     }
 
-    private func inode(_ path: String) -> UInt64? {
-        fixture.status(path)?.inode
-    }
-
-    @Test func `A store has no trash until something is deleted into it, and older stores go on working`() throws {
+    @Test func `A store has no trash until something is deleted into it`() throws {
         try fixture.put(content)
         #expect(fixture.status(fixture.file("trash")) == nil)
         #expect(try trashed().isEmpty)
         #expect(try fixture.store.moveToTrash(fixture.key(content)))
         #expect(fixture.status(fixture.file("trash")) != nil)
         #expect(try fixture.store.strayFiles().isEmpty)
-        _ = try PayloadStore(path: fixture.path, logger: fixture.log.logger)
+        _ = try DiskStore(path: fixture.path, logger: fixture.log.logger)
     }
 
     @Test func `A key in the trash answers as never stored, and keeps its content`() throws {
@@ -45,9 +42,8 @@ import Testing
         let found = try trashed()
         #expect(found.map(\.stored.key) == [key])
         #expect(found.map(\.deleted) == [1_764_075_600], "the end of the hour")
-        #expect(found.first.flatMap { inode(fixture.file($0.stored.path)) } == inode(fixture.objectPath(content)))
-        #expect(found.first?.stored.sharers == 2, "the other key, and the one in the trash")
-        #expect(try fixture.store.collectObjects().count == 0)
+        #expect(found.first?.stored.size == 10_000)
+        #expect(try fixture.sweep().contents == 0)
         #expect(try !fixture.store.moveToTrash(key), "it is gone")
     }
 
@@ -67,12 +63,13 @@ import Testing
     @Test func `Content stays as long as the trash has a key of it`() throws {
         try fixture.put(content)
         try fixture.store.moveToTrash(fixture.key(content))
-        #expect(try fixture.store.collectObjects().count == 0)
+        #expect(try fixture.sweep().contents == 0)
         try fixture.put(content, namespace: "other")
         #expect(try fixture.store.delete(fixture.key(content, namespace: "other")))
-        #expect(fixture.status(fixture.objectPath(content)) != nil)
+        #expect(try fixture.sweep().contents == 0)
         #expect(try fixture.store.purge(#require(trashed().first)))
-        #expect(fixture.status(fixture.objectPath(content)) == nil)
+        #expect(try fixture.sweep().contents == 1)
+        #expect(!fixture.hasObject(content))
         #expect(try trashed().isEmpty)
     }
 
@@ -84,7 +81,7 @@ import Testing
         #expect(try fixture.store.purge(trashed))
         #expect(try !fixture.store.purge(trashed), "once is enough")
         #expect(try fixture.get(content, namespace: "other") == content)
-        #expect(fixture.status(fixture.objectPath(content))?.links == 2)
+        #expect(try fixture.sweep().contents == 0)
     }
 
     @Test func `A key that is wanted by now stays`() throws {
@@ -99,21 +96,15 @@ import Testing
         try fixture.put(content, namespace: "other")
         let key = try fixture.key(content)
         for _ in 0..<3 {
-            // The other key keeps the file, so what is stored again is the same one.
             #expect(try fixture.store.moveToTrash(key, now: noon))
-            #expect(try fixture.get(content) == nil, "rename(2) would have left it there")
+            #expect(try fixture.get(content) == nil)
             #expect(try trashed().count == 1)
             try fixture.put(content)
         }
-        #expect(try fixture.store.moveToTrash(key, now: noon))
-        // Now as another file.
-        #expect(try fixture.store.delete(fixture.key(content, namespace: "other")))
-        unlink(fixture.objectPath(content))
-        try fixture.put(content)
-        let newer = inode(fixture.objectPath(content))
+        fixture.setModified(try fixture.keyPath(content), to: 1_764_073_800)
         #expect(try fixture.store.moveToTrash(key, now: noon))
         #expect(try fixture.get(content) == nil)
-        #expect(try trashed().map { inode(fixture.file($0.stored.path)) } == [newer])
+        #expect(try trashed().map(\.stored.lastStored) == [1_764_073_800], "the one that was deleted last")
     }
 
     @Test func `What was deleted last comes first, and a selection has its own keys only`() throws {
@@ -138,20 +129,7 @@ import Testing
         #expect(try fixture.get(content) == content)
         let stored = try #require(try fixture.store.find(fixture.key(content)))
         #expect(stored.lastStored >= time(nil) - 3600)
-        #expect(stored.sharers == 1)
-        #expect(inode(try fixture.keyPath(content)) == inode(fixture.objectPath(content)))
         #expect(try trashed().isEmpty)
-    }
-
-    @Test func `An undeleted key has an object and an age, also where the object was lost`() throws {
-        try fixture.put(content)
-        fixture.setAge(try fixture.keyPath(content), seconds: 100 * 86_400)
-        try fixture.store.moveToTrash(fixture.key(content))
-        unlink(fixture.objectPath(content))
-        #expect(try fixture.store.undelete(#require(trashed().first)) == .undeleted)
-        #expect(try fixture.get(content) == content)
-        #expect(inode(try fixture.keyPath(content)) == inode(fixture.objectPath(content)))
-        #expect(try #require(try fixture.store.find(fixture.key(content))).lastStored >= time(nil) - 3600)
     }
 
     @Test func `A key that was stored again in the meantime needs no undeletion`() throws {
@@ -172,165 +150,75 @@ import Testing
         #expect(try fixture.get(content) == nil)
     }
 
-    @Test func `Damaged content is not given back, and stays in the trash`() throws {
+    @Test(arguments: Harm.allCases)
+    func `Damaged content is not given back, and its key stays in the trash`(harm: Harm) throws {
         try fixture.put(content)
         try fixture.store.moveToTrash(fixture.key(content))
         let trashed = try #require(trashed().first)
-        let path = fixture.file(trashed.stored.path)
-        chmod(path, 0o640)
-        let file = try #require(FileHandle(forUpdatingAtPath: path))
-        try file.write(contentsOf: [content[0] ^ 1])
-        try file.close()
+        try fixture.harm(content, harm)
         let error = #expect(throws: StoreError.self) { try fixture.store.undelete(trashed) }
-        #expect(error?.code == .damaged && error?.description.contains(trashed.stored.path) == true)
+        #expect(error?.code == .damaged)
+        #expect(error?.description.contains(StoreLayout.object(Digest(of: content))) == true)
         #expect(try fixture.get(content) == nil)
         #expect(try self.trashed().count == 1)
     }
 
-    /// Flips a bit of a file, which is another one then than its other names lead to.
-    private func harmCopy(_ path: String, of content: [UInt8]) throws {
-        var wrong = content
-        wrong[wrong.count / 2] ^= 1
-        unlink(path)
-        try write(wrong, to: path)
-        chmod(path, 0o440)
-    }
-
-    private func quarantined() throws -> [String] {
-        try FileManager.default.contentsOfDirectory(atPath: fixture.file("quarantine"))
-    }
-
-    @Test(arguments: [true, false])
-    func `A key whose file in the trash is damaged gets the content of its object`(canBeRead: Bool) throws {
+    @Test func `A key whose content is lost stays in the trash until the payload is uploaded again`() throws {
         try fixture.put(content)
-        try fixture.put(content, namespace: "other")
-        fixture.setAge(fixture.objectPath(content), seconds: 100 * 86_400)
         try fixture.store.moveToTrash(fixture.key(content))
+        try fixture.harm(content)
+        _ = try fixture.store.scrub { _ in }
         let trashed = try #require(trashed().first)
-        try harmCopy(fixture.file(trashed.stored.path), of: canBeRead ? content : [1])
+        #expect(trashed.stored.size == nil)
+        let error = #expect(throws: StoreError.self) { try fixture.store.undelete(trashed) }
+        #expect(error?.code == .damaged && error?.description.contains("is lost") == true)
+        try fixture.put(content, namespace: "other")
         #expect(try fixture.store.undelete(trashed) == .undeleted)
         #expect(try fixture.get(content) == content)
-        #expect(inode(try fixture.keyPath(content)) == inode(fixture.objectPath(content)))
-        #expect(try #require(try fixture.store.find(fixture.key(content))).lastStored >= time(nil) - 3600)
-        #expect(try self.trashed().isEmpty)
-        #expect(try quarantined().count == 1, "the damaged file is kept")
-        #expect(fixture.log.text.contains("gets the content of its object"))
     }
 
-    @Test func `A damaged key in the trash stays there when its object is damaged, too`() throws {
+    @Test func `An upload over damaged content lets a key of the trash be restored`() throws {
         try fixture.put(content)
         try fixture.store.moveToTrash(fixture.key(content))
-        let trashed = try #require(trashed().first)
-        for path in [fixture.file(trashed.stored.path), fixture.objectPath(content)] {
-            try harmCopy(path, of: content)
-        }
-        #expect(throws: StoreError.self) { try fixture.store.undelete(trashed) }
-        #expect(try self.trashed().count == 1)
+        try fixture.harm(content)
         try fixture.put(content, namespace: "other")
-        _ = try fixture.store.scrub { _ in }
-        try fixture.put(content, namespace: "other")
-        #expect(try fixture.store.undelete(trashed) == .undeleted, "an upload has brought the content back")
-    }
-
-    @Test func `An undeletion does not trust an object of the right size, and every key of it is whole afterwards`()
-        throws
-    {
-        try fixture.put(content)
-        try fixture.store.moveToTrash(fixture.key(content))
-        let object = fixture.objectPath(content)
-        try harmCopy(object, of: content)
-        try fixture.put(content, namespace: "other")
-        #expect(try fixture.get(content, namespace: "other") != content, "an upload does not read what is there")
         #expect(try fixture.store.undelete(#require(trashed().first)) == .undeleted)
         #expect(try fixture.get(content) == content)
-        #expect(try fixture.get(content, namespace: "other") == content)
-        #expect(try contents(of: object) == content)
-        #expect(try trashed().isEmpty)
-        #expect(try quarantined().count == 1)
     }
 
-    @Test func `An undeletion does not trust a key of the right size that is there`() throws {
-        try fixture.put(content)
-        try fixture.store.moveToTrash(fixture.key(content))
-        try fixture.put(content)
-        try harmCopy(fixture.keyPath(content), of: content)
-        #expect(try fixture.store.undelete(#require(trashed().first)) == .existed)
-        #expect(try fixture.get(content) == content)
-        #expect(try trashed().isEmpty)
-        #expect(try fixture.store.scrub { Issue.record("\($0)") }.files == 1)
-    }
-
-    @Test func `A key that was stored again as another file is verified, and then needs no undeletion`() throws {
-        try fixture.put(content)
-        try fixture.store.moveToTrash(fixture.key(content))
-        unlink(fixture.objectPath(content))
-        try fixture.put(content)
-        #expect(try fixture.store.undelete(#require(trashed().first)) == .existed)
-        #expect(try fixture.get(content) == content)
-        #expect(try trashed().isEmpty)
+    @Test func `A restored key has the content that an upload has put in its place while it was verified`() throws {
+        // Large, so that its verification takes its time.
+        let large = randomPayload(20_000_000)
+        try fixture.put(large)
+        try fixture.store.moveToTrash(fixture.key(large))
+        let trashed = try #require(trashed().first)
+        let fixture = fixture
+        try concurrently(2) { index in
+            if index == 0 {
+                _ = try? fixture.store.undelete(trashed)
+            } else {
+                try fixture.harm(large)
+                try fixture.put(large, namespace: "other")
+            }
+        }
+        for trashed in try self.trashed() { #expect(try fixture.store.undelete(trashed) == .undeleted) }
+        #expect(try fixture.get(large) == large)
     }
 
     @Test func `A scrub that takes damaged content away tells of the keys in the trash that have it`() throws {
         try fixture.put(content)
         try fixture.put(content, namespace: "other")
         try fixture.store.moveToTrash(fixture.key(content))
-        chmod(fixture.objectPath(content), 0o600)
-        let file = try #require(FileHandle(forUpdatingAtPath: fixture.objectPath(content)))
-        try file.write(contentsOf: [content[0] ^ 1])
-        try file.close()
+        try fixture.harm(content)
         var found: [Finding] = []
         _ = try fixture.store.scrub { found.append($0) }
         #expect(found.count == 1, "once: \(found)")
         #expect(try found.first?.damage?.trashed == [fixture.key(content)])
         #expect(try found.first?.damage?.keys == [fixture.key(content, namespace: "other")])
         #expect(try trashed().count == 1, "the trash still has the key")
-        found = []
-        _ = try fixture.store.scrub { found.append($0) }
-        #expect(try found.map(\.damage?.trashed) == [[fixture.key(content)]], "as long as it is damaged")
         try fixture.put(content, namespace: "other")
         #expect(try fixture.store.undelete(#require(trashed().first)) == .undeleted)
         #expect(try fixture.get(content) == content)
-    }
-
-    @Test func `A scrub reads what only the trash has, and gives it the content of its object, when that is right`()
-        throws
-    {
-        let lost = randomPayload(3_000)
-        for content in [content, lost] {
-            try fixture.put(content)
-            try fixture.store.moveToTrash(fixture.key(content), now: noon)
-        }
-        unlink(fixture.objectPath(lost))
-        #expect(try fixture.store.scrub { Issue.record("\($0)") }.files == 2)
-        for trashed in try trashed() {
-            try harmCopy(
-                fixture.file(trashed.stored.path),
-                of: trashed.stored.size == 3_000 ? lost : content
-            )
-        }
-        var found: [Finding] = []
-        _ = try fixture.store.scrub { found.append($0) }
-        #expect(found.map(\.kind) == [.damaged, .damaged])
-        #expect(try found.flatMap { $0.damage?.trashed ?? [] } == [fixture.key(lost)], "that of the other is right")
-        #expect(try quarantined().count == 1)
-        for trashed in try trashed() where trashed.stored.size != 3_000 {
-            #expect(inode(fixture.file(trashed.stored.path)) == inode(fixture.objectPath(content)))
-            #expect(try fixture.store.undelete(trashed) == .undeleted)
-        }
-        #expect(try fixture.get(content) == content)
-        #expect(files(below: fixture.file("incoming")).isEmpty)
-    }
-
-    @Test func `A file that can have no further name is given back as a copy`() throws {
-        try fixture.put(content)
-        try fixture.store.moveToTrash(fixture.key(content))
-        let object = fixture.objectPath(content)
-        try FileManager.default.createDirectory(atPath: fixture.file("links"), withIntermediateDirectories: false)
-        for count in 0..<70_000 where link(object, fixture.file("links/\(count)")) != 0 { break }
-        #expect(link(object, fixture.file("links/too-many")) != 0 && errno == EMLINK, "run it on ext4")
-        #expect(try fixture.store.undelete(#require(trashed().first)) == .undeleted)
-        #expect(try fixture.get(content) == content)
-        #expect(try trashed().isEmpty)
     }
 
     @Test func `Folders of the trash go when they are empty and their time is over`() throws {
@@ -364,11 +252,11 @@ import Testing
 
     /// Whoever deletes, gives back, purges and uploads at once finds each payload whole, and nothing is lost that
     /// nobody has purged.
-    @Test func `A storm of deletions, undeletions and uploads loses nothing`() async throws {
+    @Test func `A storm of deletions, undeletions and uploads loses nothing`() throws {
         let fixture = fixture
         let contents = (0..<6).map { randomPayload(1000 + $0) }
         for content in contents { try fixture.put(content) }
-        try await withThrowingTaskGroup(of: Void.self) { group in
+        try atOnce { group in
             group.addTask {
                 for _ in 0..<60 { try fixture.store.forEachKey { _ = try fixture.store.moveToTrash($0.key) } }
             }
@@ -381,14 +269,12 @@ import Testing
                 for round in 0..<100 { try fixture.put(contents[round % 3]) }
             }
             group.addTask {
-                for _ in 0..<60 { _ = try fixture.store.collectObjects() }
+                for _ in 0..<20 { try fixture.sweep() }
             }
-            try await group.waitForAll()
         }
         try fixture.store.forEachTrashedKey { _ = try fixture.store.undelete($0) }
         for content in contents {
             #expect(try fixture.get(content) == content)
-            #expect(fixture.status(fixture.objectPath(content))?.links == 2)
         }
         #expect(try trashed().isEmpty)
     }

@@ -1,9 +1,10 @@
 import Foundation
 import PayloadKey
+import Storage
 import TestSupport
 import Testing
 
-@testable import PayloadStore
+@testable import DiskStore
 
 /// Counters of namespaces that have no keys go, and are made anew.
 @Suite struct UnusedCounterTests {
@@ -69,7 +70,7 @@ import Testing
         let content = randomPayload(100)
         try fixture.put(content)
         try empty(content)
-        let lock = try #require(try fixture.store.lockCount(of: "ns", LOCK_EX))
+        let lock = try #require(try fixture.store.tryLockCount(of: "ns", LOCK_EX))
         try fixture.store.removeUnusedCounters()
         #expect(counters == ["counting/ns", "namespaces/ns"])
         withExtendedLifetime(lock) {}
@@ -83,7 +84,7 @@ import Testing
         #expect(flock(removed.rawValue, LOCK_EX) == 0)
         try concurrently(2) { index in
             guard index == 1 else {
-                let lock = try #require(try fixture.store.lockCount(of: "ns", LOCK_EX))
+                let lock = try fixture.store.lockCount(of: "ns")
                 #expect(
                     try fixture.store.root.status(of: "usage/counting/ns")?.identity == lock.status("lock").identity
                 )
@@ -103,9 +104,9 @@ import Testing
         try fixture.put(content)
         try empty(content)
         // So far has the upload come: it holds its shard, and the counter that it has opened says that there is room.
-        let shard = try fixture.store.root.open(StoreLayout.lock(key.digest.shard), O_RDWR)
+        let shard = try fixture.store.root.open(StoreLayout.lock(key.digest.firstByte), O_RDWR)
         #expect(flock(shard.rawValue, LOCK_SH) == 0)
-        let counter = try #require(try UsageCounter("ns", fixture.store.root))
+        let counter = try #require(try UsageCounter("ns", fixture.store))
         try removeUnused(leaving: ["counting/free", "namespaces/free"])
         let fixture = fixture
         try concurrently(2) { index in
@@ -118,47 +119,43 @@ import Testing
             usleep(50_000)
             try counter.locked { () throws(StoreError) in
                 try counter.write(
-                    UsageCounter.Line(epoch: fixture.store.epoch.name(), bytes: 0, path: StoreLayout.key(key))
+                    UsageCounter.Line(epoch: fixture.store.epoch.name(), bytes: 0, key: key)
                 )
             }
             let folder = fixture.file(StoreLayout.keyFolder(key))
             try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
-            #expect(link(fixture.objectPath(content), fixture.file(StoreLayout.key(key))) == 0)
+            try write([], to: fixture.file(StoreLayout.key(key)))
             #expect(flock(shard.rawValue, LOCK_UN) == 0)
         }
         #expect(try used() == 750)
     }
 
     /// Uploads, deletions and removals at once: at the end, the count is what is there.
-    @Test func `Counters that go among uploads and deletions leave the count right`() async throws {
+    @Test func `Counters that go among uploads and deletions leave the count right`() throws {
         let fixture = fixture
         // Room for the last upload is left.
         let stores = try (0..<3).map { _ in
-            try PayloadStore(path: fixture.path, reserve: 0, quota: { _ in Self.quota - 1 }, logger: fixture.log.logger)
+            try fixture.open { _ in Self.quota - 1 }
         }
         let done = Counter()
-        try await withThrowingTaskGroup(of: Void.self) { group in
+        try atOnce { group in
             for store in stores {
                 group.addTask {
+                    defer { done.add() }
                     for _ in 0..<40 {
                         let content = randomPayload(Int.random(in: 1...2_000))
                         let key = try fixture.key(content)
-                        let upload = try store.uploads.receive(length: UInt64(content.count), digest: key.digest) {
-                            take in
-                            try content.withUnsafeBytes { try take($0) }
-                        }
                         do {
-                            _ = try store.commit(upload, as: key)
+                            try store.put(content, key)
                             if Int.random(in: 0..<4) > 0 { try store.delete(key) }
                         } catch let error as StoreError where [.counting, .quotaExceeded].contains(error.code) {
                             continue
                         }
                     }
-                    done.add()
                 }
             }
             group.addTask {
-                let collecting = try PayloadStore(path: fixture.path, reserve: 0, logger: fixture.log.logger)
+                let collecting = try fixture.open()
                 while done.value < stores.count {
                     try collecting.removeEmptyFolders()
                     try collecting.removeUnusedCounters()
@@ -167,11 +164,9 @@ import Testing
                     }
                 }
             }
-            try await group.waitForAll()
         }
         try fixture.put([1])
-        var walked: UInt64 = 0
-        try fixture.store.forEachKey { walked += $0.size }
+        let walked = try fixture.store.walkedUsage(of: "ns")
         #expect(walked <= Self.quota)
         #expect(try used() == walked)
     }

@@ -1,9 +1,10 @@
 import Foundation
 import PayloadKey
+import Storage
 import TestSupport
 import Testing
 
-@testable import PayloadStore
+@testable import DiskStore
 
 /// What a web server that could not write an upload is told.
 @Suite struct UnwrittenTests {
@@ -13,7 +14,7 @@ import Testing
         fixture = try StoreFixture()
     }
 
-    private func answer(_ path: [UInt8], _ length: UInt64?, _ store: PayloadStore? = nil) -> StoreError? {
+    private func answer(_ path: [UInt8], _ length: UInt64?, _ store: DiskStore? = nil) -> StoreError? {
         do throws(StoreError) {
             try (store ?? fixture.store).uploads.checkRoom(forUnwritten: path, length: length)
             return nil
@@ -36,13 +37,13 @@ import Testing
     }
 
     @Test func `Within the reserve there is no room, whatever became of the upload`() throws {
-        let full = try PayloadStore(path: fixture.path, reserve: 1 << 62, logger: fixture.log.logger)
+        let full = try DiskStore(path: fixture.path, reserve: 1 << 62, logger: fixture.log.logger)
         for path in [try fixture.upload([1, 2, 3]), Array(fixture.file("incoming/none").utf8)] {
             #expect(answer(path, 3, full)?.code == .noSpace)
         }
         // What is missing counts, not what is written already.
         let free = try fixture.store.uploads.space().free
-        let nearlyFull = try PayloadStore(path: fixture.path, reserve: free / 2, logger: fixture.log.logger)
+        let nearlyFull = try DiskStore(path: fixture.path, reserve: free / 2, logger: fixture.log.logger)
         #expect(
             try answer(fixture.upload([1, 2, 3]), 3 + free, nearlyFull)?.description.contains("would touch") == true
         )

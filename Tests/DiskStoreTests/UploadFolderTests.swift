@@ -1,6 +1,7 @@
 import Foundation
 import PayloadKey
-import PayloadStore
+import DiskStore
+import Storage
 import TestSupport
 import Testing
 
@@ -37,7 +38,7 @@ import Testing
 
     @Test func `A store on disk is none, nor is a folder that is not there`() throws {
         let path = folder.file("store")
-        try PayloadStore.create(at: path)
+        try DiskStore.create(at: path)
         let error = #expect(throws: StoreError.self) { try open(path) }
         #expect(error?.description == "folder of uploads \(path) is a store on disk, expected its folder incoming/")
         #expect(error?.preventsUse == true)

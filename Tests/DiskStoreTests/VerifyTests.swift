@@ -1,9 +1,10 @@
 import Foundation
 import PayloadKey
+import Storage
 import TestSupport
 import Testing
 
-@testable import PayloadStore
+@testable import DiskStore
 
 @Suite struct VerifyTests {
     private let fixture: StoreFixture
@@ -124,7 +125,7 @@ import Testing
     @Test func `A store that is reached over a link takes uploads under both of its names`() throws {
         let link = fixture.folder.file("link")
         symlink(fixture.path, link)
-        let store = try PayloadStore(path: link + "/", reserve: 0, logger: fixture.log.logger)
+        let store = try DiskStore(path: link + "/", reserve: 0, logger: fixture.log.logger)
         let size = UInt64(content.count)
         let digest = Digest(of: content)
         for root in [link, fixture.path] {

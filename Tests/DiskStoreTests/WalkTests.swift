@@ -1,9 +1,10 @@
 import Foundation
 import PayloadKey
+import Storage
 import TestSupport
 import Testing
 
-@testable import PayloadStore
+@testable import DiskStore
 
 @Suite struct WalkTests {
     private let fixture: StoreFixture
@@ -51,12 +52,57 @@ import Testing
         #expect(try keys(KeySelection(namespace: Namespace(validating: "absent".utf8))).isEmpty)
     }
 
-    @Test func `A prefix that looks like a shard is told from one`() throws {
-        let content = Array("payload".utf8)
-        let shard = Digest(of: content).shard
-        let stored = try [put("payload", prefix: shard), put("payload", prefix: "\(shard)/\(shard)")]
-        #expect(try keys() == Set(stored))
-        #expect(try keys(KeySelection(prefix: KeyPrefix(validating: shard.utf8))) == Set(stored))
+    /// A prefix, and one below it that is called as the shard of the keys of the first one.
+    @Test func `A prefix that is called like a shard is told from the shards of the prefix above it`() throws {
+        let content = payload(inShard: 0x1B)
+        for prefix in ["team", "team/1b", "1b"] { try fixture.put(content, prefix: prefix) }
+        let (team, below) = try (
+            "\(fixture.key(content, prefix: "team"))", "\(fixture.key(content, prefix: "team/1b"))"
+        )
+        func selection(_ prefix: String) -> KeySelection {
+            KeySelection(prefix: KeyPrefix(validating: prefix.utf8))
+        }
+        func ages(_ selection: KeySelection) throws -> Set<String> {
+            var found: Set<String> = []
+            try fixture.store.forEachAge(in: selection) { key, _ in found.insert("\(key)") }
+            return found
+        }
+        func contents(_ selection: KeySelection) throws -> Set<String> {
+            var found: Set<String> = []
+            try fixture.store.forEachContent(in: selection) { found.formUnion($0.keys.map { "\($0.key)" }) }
+            return found
+        }
+        func trashed(_ selection: KeySelection) throws -> Set<String> {
+            var found: Set<String> = []
+            try fixture.store.forEachTrashedKey(in: selection) { found.insert("\($0.stored.key)") }
+            return found
+        }
+        for found in [keys, ages, contents] {
+            #expect(try found(selection("team/1b")) == [below])
+            #expect(try found(selection("team")) == [team, below])
+            #expect(try found(selection("1b")).count == 1)
+            #expect(try found(KeySelection()).count == 3)
+        }
+        for prefix in ["team", "team/1b", "1b"] {
+            try fixture.store.moveToTrash(fixture.key(content, prefix: prefix))
+        }
+        #expect(try trashed(selection("team/1b")) == [below])
+        #expect(try trashed(selection("team")) == [team, below])
+        #expect(try trashed(KeySelection()).count == 3)
+        #expect(try keys().isEmpty)
+    }
+
+    @Test func `Only the keys of the shards that are asked for come`() throws {
+        let contents = [0x00, 0x1B, 0xFF].map { payload(inShard: $0) }
+        for content in contents { for prefix in [nil, "p"] { try fixture.put(content, prefix: prefix) } }
+        var found: Set<Digest> = []
+        var count = 0
+        try fixture.store.forEachKey(shards: { $0 != 0x1B }) { stored in
+            found.insert(stored.key.digest)
+            count += 1
+        }
+        #expect(found == [Digest(of: contents[0]), Digest(of: contents[2])])
+        #expect(count == 4)
     }
 
     @Test func `What is not a key is passed over`() throws {
@@ -73,14 +119,13 @@ import Testing
         #expect(try keys() == [stored])
     }
 
-    @Test func `A key tells its size, its age and how many share its content`() throws {
+    @Test func `A key tells its size and its age`() throws {
         let content = randomPayload(10_000)
         try fixture.put(content)
         try fixture.put(content, namespace: "other")
         fixture.setAge(try fixture.keyPath(content), seconds: 1000)
         let stored = try #require(try fixture.store.find(fixture.key(content)))
         #expect(stored.size == 10_000)
-        #expect(stored.sharers == 2)
         #expect(abs(time(nil) - 1000 - stored.lastStored) < 60)
         #expect(stored.diskUsage >= 10_000)
         #expect(try fixture.store.find(fixture.key([1])) == nil)

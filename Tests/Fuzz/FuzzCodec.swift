@@ -1,5 +1,6 @@
 import PayloadKey
-import PayloadStore
+import DiskStore
+import Storage
 
 @testable import PayloadService
 

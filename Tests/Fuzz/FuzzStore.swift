@@ -1,12 +1,13 @@
 import Foundation
 import Logging
-import PayloadStore
+import DiskStore
+import Storage
 
 /// A store for a target to work on, in a folder of its own below the one that FUZZ_FOLDER names.
 final class FuzzStore: Sendable {
     let folder: String
     let path: String
-    let store: PayloadStore
+    let store: DiskStore
     let logger = Logger(label: "fuzz") { _ in SwiftLogNoOpLogHandler() }
 
     init(_ name: String) {
@@ -16,8 +17,8 @@ final class FuzzStore: Sendable {
         path = "\(folder)/store"
         precondition(mkdir(folder, 0o700) == 0)
         do {
-            try PayloadStore.create(at: path)
-            store = try PayloadStore(path: path, reserve: 0, logger: logger)
+            try DiskStore.create(at: path)
+            store = try DiskStore(path: path, reserve: 0, logger: logger)
         } catch {
             preconditionFailure("\(error)")
         }

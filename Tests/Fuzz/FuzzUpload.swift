@@ -1,6 +1,6 @@
 import Glibc
 
-@testable import PayloadStore
+@testable import Storage
 
 /// A path that the web server says an upload is at: what is opened is a regular file directly in `incoming/`, of just that
 /// name.

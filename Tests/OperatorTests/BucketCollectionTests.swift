@@ -1,6 +1,6 @@
 import Foundation
 import PayloadKey
-import PayloadStore
+import Storage
 import S3
 import S3Store
 import StorePolicy

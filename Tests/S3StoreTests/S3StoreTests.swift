@@ -1,6 +1,6 @@
 import Foundation
 import PayloadKey
-import PayloadStore
+import Storage
 import S3
 import TestSupport
 import Testing

@@ -1,0 +1,151 @@
+import DiskStore
+import Foundation
+import Logging
+import PayloadKey
+import Storage
+import StorePolicy
+import TestSupport
+import Testing
+
+@testable import lps
+
+/// What a collection has done, without its lock.
+struct Collected {
+    let result: CollectGarbage.Result
+    let leftAlone: [Namespace]
+    let failures: Int
+    let keepsTrash: Bool
+}
+
+/// A store on a disk in a temporary folder, whose keys are as old as a test says.
+final class DiskFixture {
+    let folder: TemporaryFolder
+    let store: DiskStore
+
+    init() throws {
+        folder = try TemporaryFolder()
+        let path = folder.file("store")
+        try DiskStore.create(at: path)
+        store = try DiskStore(
+            path: path,
+            reserve: 0,
+            patience: DiskStore.commandPatience,
+            logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+        )
+    }
+
+    func key(_ content: [UInt8], _ namespace: String = "ns", prefix: String? = nil, metadata: String = "") throws
+        -> PayloadKey
+    {
+        PayloadKey(
+            namespace: try Namespace(validating: namespace.utf8),
+            prefix: prefix.flatMap { KeyPrefix(validating: $0.utf8) },
+            digest: Digest(of: content),
+            metadataHash: Digest(of: metadata.utf8)
+        )
+    }
+
+    /// Stores a payload so many days ago.
+    @discardableResult
+    func put(
+        _ content: [UInt8],
+        _ namespace: String = "ns",
+        prefix: String? = nil,
+        metadata: String = "",
+        days: Double = 0
+    ) throws -> PayloadKey {
+        let key = try key(content, namespace, prefix: prefix, metadata: metadata)
+        let upload = try store.uploads.receive(length: UInt64(content.count), digest: key.digest) { take in
+            try content.withUnsafeBytes { try take($0) }
+        }
+        _ = try store.commit(upload, as: key)
+        try age(key, days: days)
+        return key
+    }
+
+    func age(_ key: PayloadKey, days: Double) throws {
+        try setAge(try #require(try store.find(key)).path, days: days)
+    }
+
+    private func setAge(_ path: String, days: Double) throws {
+        try FileManager.default.setAttributes(
+            [.modificationDate: Date().addingTimeInterval(-days * 86_400)],
+            ofItemAtPath: "\(store.path)/\(path)"
+        )
+    }
+
+    /// Lets the last time that a worker has recorded be so many days ago.
+    func setRecordedTime(days: Double) throws { try setAge("clock", days: days) }
+
+    /// Moves a key to the trash, so many days ago.
+    func moveToTrash(_ key: PayloadKey, days: Double) throws {
+        let now = Int(Date().timeIntervalSince1970)
+        #expect(try store.moveToTrash(key, now: now - Int(days * 86_400)))
+    }
+
+    /// Adds keys to a namespace, as many as it takes for it to have `count`: they are empty files, next to the first one.
+    ///
+    /// - Parameter days: how old they are.
+    func fill(with count: Int, like key: PayloadKey, days: Double) throws {
+        let path = try #require(try store.find(key)).path
+        let folder = (path as NSString).deletingLastPathComponent
+        for index in 1..<max(count, 1) {
+            let name = "\(folder)/\(key.digest.hex).\(Digest(of: Array("\(index)".utf8)).hex)"
+            try write([], to: "\(store.path)/\(name)")
+            try setAge(name, days: days)
+        }
+    }
+
+    /// Collects garbage; by default keys of over 30 days.
+    func collect(
+        _ selection: KeySelection = KeySelection(),
+        _ options: DiskCollection.Options = .init(),
+        olderThan: String? = "30d",
+        policy: StorePolicy? = nil
+    ) throws -> Collected {
+        // The lock of one before is held as long as a child that another test started meanwhile has not executed its
+        // program.
+        try eventually("nobody else collects") { (try? store.collector()) != nil }
+        var collection = try DiskCollection(
+            store,
+            selection,
+            Retention(policy: policy, olderThan: olderThan.flatMap(Age.init(parsing:)), allowsAnyAge: true),
+            options
+        )
+        try collection.run()
+        return Collected(
+            result: collection.result,
+            leftAlone: collection.leftAlone,
+            failures: collection.failures.count,
+            keepsTrash: collection.keepsTrash
+        )
+    }
+
+    func selection(_ namespace: String? = nil, prefix: String? = nil) throws -> KeySelection {
+        KeySelection(
+            namespace: try namespace.map { try Namespace(validating: $0.utf8) },
+            prefix: prefix.flatMap { KeyPrefix(validating: $0.utf8) }
+        )
+    }
+
+    /// The keys that are there.
+    func keys() throws -> Set<PayloadKey> {
+        var keys: Set<PayloadKey> = []
+        try store.forEachKey { keys.insert($0.key) }
+        return keys
+    }
+
+    /// How many keys are in the trash: one may be there several times, of several hours.
+    func trashCount() throws -> Int {
+        var count = 0
+        try store.forEachTrashedKey { _ in count += 1 }
+        return count
+    }
+
+    /// The keys in the trash.
+    func trashed() throws -> Set<PayloadKey> {
+        var keys: Set<PayloadKey> = []
+        try store.forEachTrashedKey { keys.insert($0.stored.key) }
+        return keys
+    }
+}
