@@ -246,7 +246,7 @@ import Testing
         #expect(mkdir(disk, 0o700) == 0)
         // In a mount namespace of its own, gone with the process: a file system that has no room for one more file.
         let script = """
-            mount -t tmpfs -o nr_inodes=300 none '\(disk)' && '\(Project.binary("lps"))' init --store '\(disk)/s' &&
+            mount -t tmpfs -o nr_inodes=600 none '\(disk)' && '\(Project.binary("lps"))' init --store '\(disk)/s' &&
             { i=0; while mkdir "\(disk)/f$i" 2>/dev/null; do i=$((i+1)); done; } &&
             exec '\(Self.worker)' --store '\(disk)/s' --reserve 0 --listen '\(folder.file("x.sock"))'
             """
