@@ -392,7 +392,8 @@ def fill(store: Path, count: int) -> None:
         descriptor = os.open(target, os.O_WRONLY | os.O_CREAT, 0o440)
         os.write(descriptor, content)
         os.close(descriptor)
-        os.close(os.open(f"{store}/keys/bench/common/{digest[:2]}/{digest}.{NO_METADATA}", os.O_WRONLY | os.O_CREAT, 0o440))
+        key = f"{store}/keys/bench/common/{digest[:2]}/{digest}.{NO_METADATA}"
+        os.close(os.open(key, os.O_WRONLY | os.O_CREAT, 0o440))
 
 
 def start_time(store: Path, folder: Path) -> float:
