@@ -16,9 +16,9 @@ struct Fault: CustomStringConvertible {
     var deniesAName: Bool { errno == "ENOENT" }
 
     /// The file-system calls, and the errors of their man pages that a healthy program meets: a full, failing or
-    /// read-only disk, too many open files, another owner, a signal. None for fcntl(2), of which glibc only gets and sets
-    /// flags and no errno makes sense; none for close(2), since a call that is not made leaks what it is to close. ENOENT of
-    /// getdents64(2) is the end of a folder that was removed, to the kernel and to readdir(3).
+    /// read-only disk, too many open files, another owner, a signal. None for fcntl(2), most of whose calls get and set
+    /// flags, where no errno makes sense; none for close(2), since a call that is not made leaks what it is to close. ENOENT
+    /// of getdents64(2) is the end of a folder that was removed, to the kernel and to readdir(3).
     static let errors: KeyValuePairs = [
         "openat": ["EIO", "EMFILE", "ENFILE", "EACCES", "ENOSPC", "EDQUOT", "EROFS", "EINTR", "ENOENT"],
         "openat2": ["EIO", "EMFILE", "ENFILE", "EACCES", "ENOSPC", "EDQUOT", "EROFS", "EINTR", "ENOENT"],
