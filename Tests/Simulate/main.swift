@@ -2,7 +2,8 @@
 import Simulation
 
 // simulate [SEED [STEPS]]: one seed, with every operation and system call printed.
-// simulate --minutes MINUTES [--first SEED] [--steps STEPS]: seeds one after the other, until one fails or the time is up.
+// simulate --minutes MINUTES [--first SEED] [--seeds SEEDS] [--steps STEPS]: seeds one after the other, until one fails, or all are done, or
+// the time is up.
 
 // The order of sets and dictionaries must be the same each time.
 if getenv("SWIFT_DETERMINISTIC_HASHING") == nil {
@@ -21,7 +22,9 @@ while let argument = arguments.popFirst() {
     } else if let number = UInt64(argument) {
         numbers.append(number)
     } else {
-        print("usage: simulate SEED [STEPS], or simulate --minutes MINUTES [--first SEED] [--steps STEPS]")
+        print(
+            "usage: simulate SEED [STEPS], or simulate --minutes MINUTES [--first SEED] [--seeds SEEDS] [--steps STEPS]"
+        )
         exit(EX_USAGE)
     }
 }
@@ -48,7 +51,8 @@ let limit = Duration.seconds(60 * Double(options["--minutes"] ?? 1))
 var seed = options["--first"] ?? 1
 var operations = 0
 var calls = 0
-while ContinuousClock.now - start < limit {
+let last = options["--seeds"].map { seed + $0 }
+while ContinuousClock.now - start < limit, last.map({ seed < $0 }) ?? true {
     do {
         let run = try Simulation.run(seed: seed, steps: steps)
         operations += run.operations

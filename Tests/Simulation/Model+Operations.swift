@@ -228,7 +228,10 @@ extension Model {
                 if running.machine.faultRate == 0 { return "it can't be restored: \(error)" }
             }
         }
-        for hour in before.trash.keys where outcomes[hour] == nil && !others { keys[key].trash[hour] = .absent }
+        // What another process has taken out without waiting for the disk may come back after a power loss.
+        for (hour, presence) in before.trash where outcomes[hour] == nil && !others && presence == .absent {
+            keys[key].trash[hour] = .absent
+        }
         if isRestored {
             store(key, running)
         } else {
