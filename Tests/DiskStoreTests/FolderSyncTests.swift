@@ -50,7 +50,7 @@ import Testing
         }
         #expect(
             folders == [
-                "keys/ns/custom/team", "keys/ns/custom/team/two", "objects/\(shard)",
+                "objects/\(shard)", "keys/ns/custom/team", "keys/ns/custom/team/two",
                 "keys/ns/custom/team/two/@\(shard)",
             ]
         )

@@ -157,6 +157,8 @@ import Testing
             group.addTask {
                 let collecting = try fixture.open()
                 while done.value < stores.count {
+                    // Without a pause it would take each folder away before it has a key.
+                    usleep(1_000)
                     try collecting.removeEmptyFolders()
                     try collecting.removeUnusedCounters()
                     if let used = try stores[0].countedUsage(of: Namespace(validating: "ns".utf8)) {

@@ -48,7 +48,7 @@ extension DiskStore {
     }
 
     /// How often one upload may have its object or a folder taken away by others at that moment.
-    private static let mostRetries = 8
+    private static let mostRetries = 32
 
     /// Under the shard's lock.
     ///
@@ -60,7 +60,6 @@ extension DiskStore {
         on present: FileContent?
     ) throws(StoreError) -> CommitOutcome? {
         let objects = try folders.folder(StoreLayout.objectFolder(key.digest.firstByte))
-        let keys = try folders.folder(StoreLayout.keyFolder(key))
         var isRevival = false
         if let present {
             guard try objects.descriptor.status(of: key.digest.hex)?.identity == present.identity() else { return nil }
@@ -75,6 +74,8 @@ extension DiskStore {
             logger.notice("lost content is there again", metadata: ["digest": "\(key.digest)"])
         }
         try noteInBarrier(key.digest)
+        // Opened last: as long as it is empty, it may be removed as such.
+        let keys = try folders.folder(StoreLayout.keyFolder(key))
         let isNew = try placeKey(key, in: keys, size: upload.size)
         try keys.synchronize()
         return isNew ? present == nil ? .created : .linked : .existed
