@@ -109,7 +109,7 @@ package protocol Kernel: Sendable {
     func openFileLimit() -> Int?
     /// Seconds since 1970 (time(2)).
     func now() -> Int
-    /// A time that never jumps (clock_gettime(2), `CLOCK_MONOTONIC`).
+    /// A time that never jumps, and goes on while the machine is suspended (clock_gettime(2), `CLOCK_BOOTTIME`).
     func uptime() -> Duration
     /// Waits (usleep(3)).
     func sleep(_ duration: Duration)

@@ -57,7 +57,7 @@ struct DiskCollection {
         } catch {
             guard error.code == .clockNotTrusted else { throw error }
             throw Refused(
-                "\(error): nothing is deleted. Set the clock; if it is right, restart the workers, which record it, or use --force"
+                "\(error): nothing is deleted. Set the clock, or use --force if it is right"
             )
         }
     }
@@ -166,7 +166,7 @@ struct DiskCollection {
         let swept = try failures.goingOn("unreferenced content is not deleted") {
             try collector.sweep(
                 isDryRun: options.isDryRun,
-                maximumShare: options.maximumShare,
+                maximumShare: options.isDryRun ? 100 : options.maximumShare,
                 isDoomed: { try options.isDryRun && isDoomed($0) },
                 failed: { try failures.note($0) }
             )

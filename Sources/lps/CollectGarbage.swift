@@ -54,7 +54,7 @@ struct CollectGarbage: ParsableCommand {
     var dryRun = false
     @Option(
         help: ArgumentHelp(
-            "Delete nothing when over this share of the keys of a namespace with over 1,000 keys would be deleted; 100: no limit.",
+            "Delete nothing when over this share of the keys of a namespace, or of all contents, would be deleted; up to 1,000 are not guarded. 100: no limit.",
             valueName: "percent"
         )
     )

@@ -74,6 +74,8 @@ struct Scrub: ParsableCommand {
             try store.inspect(repair: repair, looksForUnreferencedContent: !isWithoutKeys, report: report)
         } catch let error as StoreError where error.code == .busy {
             complain("unreferenced content is not looked for: \(error)")
+        } catch let error as StoreError where error.code == .tooMuchToDelete {
+            complain("unreferenced content is not deleted: \(error)")
         }
         let last = try store.lastScrub()
         if let progress { progress.begin(.bytes, total: try store.contentToScrub(scope)) }

@@ -3,8 +3,7 @@ import PayloadKey
 import Storage
 
 extension DiskStore {
-    /// Deletes a key. Downloads under way go on. Its content stays until a sweep finds that no key names it
-    /// (``Collector/sweep(shards:isDryRun:digestsInMemory:isDoomed:failed:found:)``).
+    /// Deletes a key. Downloads under way go on. Its content stays until a sweep finds that no key names it (``Collector``).
     ///
     /// The shard's lock is held exclusively, so no upload of the payload is under way: one that is answered afterwards has
     /// stored it again.

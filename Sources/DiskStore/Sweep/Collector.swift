@@ -84,11 +84,13 @@ public struct Collector: Sendable {
         var rest = 0..<256
         while !rest.isEmpty {
             let marked = try mark(rest, shards, digestsInMemory, isDoomed)
-            let unmarked = try unmarkedContents(marked, shards, digests, maximumShare, failed)
+            let wanted = marked.shards.map(UInt8.init).filter(shards.contains)
+            try checkShare(of: marked, wanted, digests, maximumShare)
             if !isDryRun { try makeDeletionsDurable() }
-            for (shard, contents) in unmarked {
+            for shard in wanted {
                 guard var barrier = barriers[shard] else { continue }
                 do {
+                    let contents = try unmarked(shard, marked, digests).contents
                     try sweep(contents, shard, &barrier, isDryRun, &swept, failed, found)
                     if !isDryRun { try forgetLostContents(of: shard, marked, &barrier) }
                 } catch let error as StoreError {
@@ -129,8 +131,10 @@ public struct Collector: Sendable {
         guard try root.status(of: StoreLayout.keys)?.isFolder == true else {
             throw StoreError(.damaged, "\(StoreLayout.keys)/ is missing, so no content is deleted")
         }
+        try checkFolder(StoreLayout.trash)
         let trash = try store.timesInTrash().map { (StoreLayout.trash(deletedAt: $0), Optional($0)) }
         for (tree, deleted) in [(StoreLayout.keys, nil)] + trash {
+            try checkFolder(tree)
             for namespace in try store.namespaces(in: KeySelection(), below: tree) {
                 // The range is asked for again at each folder: it may have shrunk.
                 let isWanted = { (shard: UInt8) in shards.contains(shard) && marked.shards.contains(Int(shard)) }
@@ -154,36 +158,53 @@ public struct Collector: Sendable {
         return marked
     }
 
-    /// The contents that no key names, by shard, as far as the barriers don't list them.
-    ///
-    /// - Throws: ``StoreError`` with code `tooMuchToDelete`: that keys were lost is likelier than that.
-    private func unmarkedContents(
+    /// Makes sure that what may hold keys is a folder, if it is there: a link may hide some.
+    private func checkFolder(_ path: String) throws(StoreError) {
+        guard let status = try root.status(of: path), !status.isFolder else { return }
+        throw StoreError(.unreadable, "\(path) is not a folder, so no content is deleted")
+    }
+
+    /// The contents of a shard that no key names, as far as the barrier does not list them, and how many there are in all.
+    private func unmarked(
+        _ shard: UInt8,
         _ marked: DigestSet,
-        _ shards: Set<UInt8>,
-        _ digests: Set<Digest>?,
-        _ maximumShare: Int,
-        _ failed: (StoreError) throws -> Void
-    ) throws -> [(shard: UInt8, contents: [Digest])] {
+        _ digests: Set<Digest>?
+    ) throws(StoreError) -> (contents: [Digest], total: Int) {
+        var contents: [Digest] = []
         var total = 0
-        var unmarked: [(shard: UInt8, contents: [Digest])] = []
-        for shard in marked.shards.map(UInt8.init) where shards.contains(shard) {
-            var contents: [Digest] = []
-            let names = Result { () throws(StoreError) in try root.namesIfThere(StoreLayout.objectFolder(shard)) }
-            for name in try names.readable(failed) ?? [] {
-                guard let digest = Digest(hex: name.utf8), digest.firstByte == shard else { continue }
-                total += 1
-                if !marked.contains(digest), digests?.contains(digest) ?? true { contents.append(digest) }
-            }
-            unmarked.append((shard, contents))
+        for name in try root.namesIfThere(StoreLayout.objectFolder(shard)) {
+            guard let digest = Digest(hex: name.utf8), digest.firstByte == shard else { continue }
+            total += 1
+            if !marked.contains(digest), digests?.contains(digest) ?? true { contents.append(digest) }
         }
-        let doomed = unmarked.reduce(0) { $0 + $1.contents.count }
+        return (contents, total)
+    }
+
+    /// Makes sure that not too much is going to be deleted: that keys were lost is likelier than that.
+    ///
+    /// - Throws: ``StoreError`` with code `tooMuchToDelete`.
+    private func checkShare(
+        of marked: DigestSet,
+        _ shards: [UInt8],
+        _ digests: Set<Digest>?,
+        _ maximumShare: Int
+    ) throws(StoreError) {
+        guard maximumShare < 100 else { return }
+        var total = 0
+        var doomed = 0
+        for shard in shards {
+            // The sweep reports what can't be read.
+            let look = Result { () throws(StoreError) in try unmarked(shard, marked, digests) }
+            guard let found = try look.success(or: { _ in }) else { continue }
+            total += found.total
+            doomed += found.contents.count
+        }
         guard total <= Self.fewContents || doomed * 100 <= total * maximumShare else {
             throw StoreError(
                 .tooMuchToDelete,
-                "no key names \(doomed) of \(total) contents, more than \(maximumShare) %: no content is deleted"
+                "no key names \(doomed) of \(total) contents, more than \(maximumShare) %: they are not deleted"
             )
         }
-        return unmarked
     }
 
     // MARK: Sweep
