@@ -91,7 +91,9 @@ final class DiskFixture {
         let folder = (path as NSString).deletingLastPathComponent
         for index in 1..<max(count, 1) {
             let name = "\(folder)/\(key.digest.hex).\(Digest(of: Array("\(index)".utf8)).hex)"
-            try write([], to: "\(store.path)/\(name)")
+            let file = open("\(store.path)/\(name)", O_WRONLY | O_CREAT | O_EXCL, 0o440)
+            try #require(file >= 0)
+            close(file)
             try setAge(name, days: days)
         }
     }

@@ -35,7 +35,7 @@ extension DiskStore {
     private func removeEmptyFolders(ofNamespace folder: String) throws(StoreError) -> Bool {
         let common = "\(folder)/\(StoreLayout.common)"
         for name in try root.namesIfThere(common) {
-            if StoreLayout.isShard(name) { try root.removeFolder("\(common)/\(name)") }
+            if let shard = StoreLayout.shard(parsing: name) { try removeKeyFolder("\(common)/\(name)", shard) }
         }
         let isCommonGone = try root.removeFolder(common)
         let isCustomGone = try removeEmptyPrefixes("\(folder)/\(StoreLayout.custom)")
@@ -45,12 +45,18 @@ extension DiskStore {
     /// - Returns: whether the folder was removed.
     private func removeEmptyPrefixes(_ folder: String) throws(StoreError) -> Bool {
         for name in try root.namesIfThere(folder) {
-            if StoreLayout.keyShard(parsing: name, isBelowPrefix: true) != nil {
-                try root.removeFolder("\(folder)/\(name)")
+            if let shard = StoreLayout.keyShard(parsing: name, isBelowPrefix: true) {
+                try removeKeyFolder("\(folder)/\(name)", shard)
             } else if KeyPrefix(validating: name.utf8) != nil {
                 _ = try removeEmptyPrefixes("\(folder)/\(name)")
             }
         }
         return try root.removeFolder(folder)
+    }
+
+    /// An upload that has opened the folder is about to store in it: it holds the shard's lock.
+    private func removeKeyFolder(_ folder: String, _ shard: UInt8) throws(StoreError) {
+        guard try root.entriesIfThere(folder).isEmpty else { return }
+        try withExclusiveLock(of: shard) { () throws(StoreError) in _ = try root.removeFolder(folder) }
     }
 }
