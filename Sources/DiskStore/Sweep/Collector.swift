@@ -88,7 +88,7 @@ public struct Collector: Sendable {
             try checkShare(of: marked, wanted, digests, maximumShare)
             if !isDryRun { try makeDeletionsDurable() }
             for shard in wanted {
-                guard var barrier = barriers[shard] else { continue }
+                guard var barrier = barriers[Int(shard)] else { continue }
                 do {
                     let contents = try unmarked(shard, marked, digests).contents
                     try sweep(contents, shard, &barrier, isDryRun, &swept, failed, found)
@@ -96,7 +96,7 @@ public struct Collector: Sendable {
                 } catch let error as StoreError {
                     try failed(error)
                 }
-                barriers[shard] = barrier
+                barriers[Int(shard)] = barrier
             }
             rest = marked.shards.upperBound..<256
         }
@@ -105,12 +105,13 @@ public struct Collector: Sendable {
 
     // MARK: Mark
 
-    private func raise(_ shards: Set<UInt8>) throws(StoreError) -> [UInt8: Barrier] {
+    /// - Returns: a barrier for each of the shards, by their numbers.
+    private func raise(_ shards: Set<UInt8>) throws(StoreError) -> [Barrier?] {
         // A store that was made by hand, or copied without empty folders, may lack it.
         try root.makeFolder(StoreLayout.barriers)
-        var barriers: [UInt8: Barrier] = [:]
+        var barriers = [Barrier?](repeating: nil, count: 256)
         for shard in shards.sorted() {
-            barriers[shard] = try store.withExclusiveLock(of: shard) { () throws(StoreError) in
+            barriers[Int(shard)] = try store.withExclusiveLock(of: shard) { () throws(StoreError) in
                 try Barrier(raising: shard, root)
             }
         }
