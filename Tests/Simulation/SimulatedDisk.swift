@@ -38,7 +38,7 @@ final class SimulatedDisk {
 
     /// Names that change together.
     private struct Change {
-        let effects: [(folder: Node, name: [UInt8], node: Node?)]
+        var effects: [(folder: Node, name: [UInt8], node: Node?)]
     }
 
     private(set) var root: Node
@@ -128,11 +128,21 @@ final class SimulatedDisk {
     }
 
     private func apply(where isApplied: (Change) -> Bool) {
-        pending.removeAll { change in
-            guard isApplied(change) else { return false }
-            for effect in change.effects { effect.folder.durableEntries[effect.name] = effect.node }
-            return true
+        var left: [Change] = []
+        for change in pending {
+            guard isApplied(change) else {
+                left.append(change)
+                continue
+            }
+            for effect in change.effects {
+                effect.folder.durableEntries[effect.name] = effect.node
+                // What the name was before has no say any more.
+                for index in left.indices {
+                    left[index].effects.removeAll { $0.folder === effect.folder && $0.name == effect.name }
+                }
+            }
         }
+        pending = left
     }
 
     private func forEachNode(_ visit: (Node) -> Void) {
