@@ -177,7 +177,8 @@ fuzz:
 	LPS_BIN_DIR=$(abspath .build-address/debug) $(SANITIZER_OPTIONS) LPS_FUZZ_SECONDS=$(SECONDS) \
 		swift test --filter HostileRecordsTests
 
-# The unit tests, but for those of the client library and those with an S3 engine, under the sanitizers of threads and of
+# The unit tests, but for those of the client library and those with an S3 engine, and the simulation, where one thread runs
+# at a time, under the sanitizers of threads and of
 # addresses; with SERVICE=1 integration tests with real workers, too. What is found in any process is printed at the end,
 # and left in .build-thread/found and .build-address/found.
 SANITIZED_TESTS := ^IntegrationTests\.(Hostile|Pool|Reload|StatusPage)
@@ -196,7 +197,7 @@ sanitize-thread sanitize-address: sanitize-%:
 	LPS_SANITIZE=1 swift build $(SANITIZE_$*) --build-tests
 	status=0; \
 	LPS_SANITIZE=1 $(SANITIZER_OPTIONS) swift test $(SANITIZE_$*) --skip-build \
-		--skip '^S3Tests\.(Engine|Moto)' || status=$$?; \
+		--skip '^(S3Tests\.(Engine|Moto)|SimulationTests)' || status=$$?; \
 	$(if $(SERVICE),LPS_BIN_DIR=$(abspath .build-$*)/debug $(SANITIZER_OPTIONS) swift test \
 		--filter '$(SANITIZED_TESTS)' || status=$$?;) \
 	if grep -r '' .build-$*/found; then status=1; fi; exit $$status
