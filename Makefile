@@ -112,7 +112,7 @@ soak: build
 	@$(call install,$(RUN_PACKAGES))
 	LPS_BIN_DIR=$(RELEASE_DIR) LPS_SOAK_MINUTES=$(MINUTES) swift test --filter '^SoakTests'
 
-# Sequences of all operations of a store on a disk, with kills, power losses and wrong clocks, for so long, from a seed that
+# Sequences of all operations of a store on a disk, with kills, power losses and wrong clocks, for MINUTES, from a seed that
 # nobody has tried (SEED=N: from that one). A failing seed is printed, with the operations that it takes; 'simulate N'
 # replays it.
 simulate: MINUTES := 10
