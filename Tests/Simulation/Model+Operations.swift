@@ -281,6 +281,9 @@ extension Model {
             return running.overlaps.isEmpty ? "fails alone: \(error)" : nil
         case .quotaExceeded:
             return nil
+        case .uploadGone where running.hasClockChanged:
+            // Its file looked as if it had been left a day ago.
+            return nil
         case .clockNotTrusted:
             if !running.hasClockChanged, running.clock >= recorded.upperBound,
                 running.clockNow <= running.recorded.lowerBound + 3 * 24 * 3600
