@@ -370,4 +370,14 @@ import Testing
             #expect(try counting.countedUsage(of: Self.namespace()) == one.walkedUsage(of: "ns"))
         }
     }
+
+    @Test func `An upload is stored where a power loss has left a counter without the folder of counts`() throws {
+        try fixture.put(randomPayload(100))
+        try write([], to: fixture.file("usage/namespaces/ns"))
+        try FileManager.default.removeItem(atPath: fixture.file("usage/counting"))
+        let restarted = try DiskStore(path: fixture.path, reserve: 0, logger: fixture.log.logger)
+        let content = randomPayload(200)
+        let upload = try fixture.verified(content)
+        #expect(try restarted.commit(upload, as: fixture.key(content)) == .created)
+    }
 }

@@ -188,7 +188,7 @@ extension DiskStore {
     func lockCount(of namespace: String) throws(StoreError) -> Descriptor {
         let path = StoreLayout.usageLock(namespace)
         while true {
-            let lock = try root.open(path, O_RDWR | O_CREAT, mode: 0o640)
+            let lock = try openUsageLock(path)
             try lock.lock(LOCK_EX, patience: patience, path)
             if try isNamed(lock, path) { return lock }
         }
@@ -199,10 +199,17 @@ extension DiskStore {
     func tryLockCount(of namespace: String, _ kind: Int32) throws(StoreError) -> Descriptor? {
         let path = StoreLayout.usageLock(namespace)
         while true {
-            let lock = try root.open(path, O_RDWR | O_CREAT, mode: 0o640)
+            let lock = try openUsageLock(path)
             guard try lock.tryLock(kind, path) else { return nil }
             if try isNamed(lock, path) { return lock }
         }
+    }
+
+    /// The folder may be missing where a counter is there: neither is synced, and a power loss may leave the one alone.
+    private func openUsageLock(_ path: String) throws(StoreError) -> Descriptor {
+        if let lock = try root.openIfThere(path, O_RDWR | O_CREAT, mode: 0o640) { return lock }
+        try makeUsageFolders()
+        return try root.open(path, O_RDWR | O_CREAT, mode: 0o640)
     }
 
     /// Who removes the file holds it exclusively: whoever has waited meanwhile has one that nobody else asks for.
@@ -240,8 +247,7 @@ extension DiskStore {
 
     private func waitForCount(of namespace: Namespace) throws(StoreError) {
         let path = StoreLayout.usageLock(namespace.description)
-        try makeUsageFolders()
-        let lock = try root.open(path, O_RDWR | O_CREAT, mode: 0o640)
+        let lock = try openUsageLock(path)
         while true {
             do throws(StoreError) {
                 return try lock.lock(LOCK_SH, patience: DiskStore.commandPatience, path)
