@@ -3,7 +3,6 @@ import FastCGI
 import Glibc
 import Logging
 import PayloadService
-import DiskStore
 import Storage
 import System
 import Version

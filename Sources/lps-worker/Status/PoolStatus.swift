@@ -1,6 +1,5 @@
 import FastCGI
 import PayloadService
-import DiskStore
 import Storage
 import Scoreboard
 import Version
