@@ -89,7 +89,7 @@ import Testing
         fixture.setAge(fixture.objectPath(old), seconds: 1_000_000)
         var found: [Finding] = []
         _ = try fixture.store.scrub(.sinceLast) { found.append($0) }
-        #expect(found.map(\.damage?.digest) == [Digest(of: old)])
+        #expect(found.map { $0.damage?.digest } == [Digest(of: old)])
     }
 
     @Test(arguments: [ScrubScope.everything, .sinceLast])

@@ -108,7 +108,7 @@ import Testing
             #expect(throws: Never.self) { try fixture.put(content, namespace: "third") }
         }) { found.append($0) }
         #expect(isReplaced)
-        #expect(found.map(\.damage?.quarantine) == [nil], "nothing was left to move")
+        #expect(found.map { $0.damage?.quarantine } == [nil], "nothing was left to move")
         #expect(found.first?.damage?.keys.count == 3)
         for (namespace, prefix) in [("ns", nil), ("other", "p/q"), ("third", nil)] {
             #expect(try fixture.get(content, namespace: namespace, prefix: prefix) == content)
