@@ -109,6 +109,14 @@ import Testing
         #expect(try #require(recorded) >= time(nil) + 5900)
     }
 
+    @Test func `A clock that is set back while its time is recorded does not move the recorded time back`() throws {
+        setRecorded(secondsAgo: 100)
+        let before = try #require(recorded)
+        kernel.secondsAheadOnceRead = -Self.day
+        try fixture.store.recordTime()
+        #expect(try #require(recorded) >= before)
+    }
+
     @Test func `A process that stores records the time every ten minutes, not each time`() throws {
         setRecorded(secondsAgo: 2 * Self.day)
         try fixture.put(content)

@@ -7,6 +7,7 @@ import SystemPackage
 final class TestKernel: Kernel {
     private struct State {
         var ahead = 0
+        var aheadOnceRead: Int?
         var passed = Duration.zero
         var unreadable: String?
         var synchronized: [String] = []
@@ -19,6 +20,12 @@ final class TestKernel: Kernel {
     var secondsAhead: Int {
         get { state.withLock { $0.ahead } }
         set { state.withLock { $0.ahead = newValue } }
+    }
+
+    /// What ``secondsAhead`` becomes as soon as the clock has been read.
+    var secondsAheadOnceRead: Int? {
+        get { state.withLock { $0.aheadOnceRead } }
+        set { state.withLock { $0.aheadOnceRead = newValue } }
     }
 
     /// Lets time pass, on all clocks.
@@ -52,7 +59,15 @@ final class TestKernel: Kernel {
         return String(decoding: buffer.prefix(max(0, count)).map(UInt8.init(bitPattern:)), as: UTF8.self)
     }
 
-    func now() -> Int { linux.now() + secondsAhead }
+    func now() -> Int {
+        state.withLock { state in
+            defer {
+                state.ahead = state.aheadOnceRead ?? state.ahead
+                state.aheadOnceRead = nil
+            }
+            return linux.now() + state.ahead
+        }
+    }
 
     func setModified(_ file: Int32, to seconds: Int?) throws(Errno) {
         let ahead = secondsAhead

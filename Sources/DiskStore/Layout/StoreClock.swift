@@ -72,7 +72,7 @@ final class StoreClock: Sendable {
             }
         }
         if now > before {
-            try file.setModified(nil, StoreLayout.clock)
+            try file.setModified(now, StoreLayout.clock)
             // After a power loss, the clock is most likely to be wrong.
             try file.synchronize(StoreLayout.clock)
         }
