@@ -177,9 +177,9 @@ fuzz:
 	LPS_BIN_DIR=$(abspath .build-address/debug) $(SANITIZER_OPTIONS) LPS_FUZZ_SECONDS=$(SECONDS) \
 		swift test --filter HostileRecordsTests
 
-# The unit tests, but for those of the client library, those with an S3 engine and the simulation, where one thread runs at a
-# time, under the sanitizers of threads and of addresses; with SERVICE=1 integration tests with real workers, too. What is found in any process is printed at the end,
-# and left in .build-thread/found and .build-address/found.
+# The unit tests, but for those of the client library, those with an S3 engine and the simulation, where one thread runs at
+# a time, under the sanitizers of threads and of addresses; with SERVICE=1 integration tests with real workers, too. What is
+# found in any process is printed at the end, and left in .build-thread/found and .build-address/found.
 SANITIZED_TESTS := ^IntegrationTests\.(Hostile|Pool|Reload|StatusPage)
 SANITIZE_thread := --scratch-path .build-thread --sanitize thread -Xlinker $(abspath .build-thread)/mutex.o
 SANITIZE_address := --scratch-path .build-address --sanitize address
