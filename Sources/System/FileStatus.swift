@@ -19,6 +19,7 @@ package struct FileStatus: Equatable, Sendable {
     /// The permissions (chmod(2)), without the file's type.
     package let mode: mode_t
     package let owner: uid_t
+    package let group: gid_t
     /// How many names the file has; none when the last one is gone and only an open descriptor keeps it.
     package let links: UInt64
     /// Bytes.
@@ -36,6 +37,7 @@ package struct FileStatus: Equatable, Sendable {
         isFolder: Bool,
         mode: mode_t,
         owner: uid_t,
+        group: gid_t,
         links: UInt64,
         size: UInt64,
         diskUsage: UInt64,
@@ -47,6 +49,7 @@ package struct FileStatus: Equatable, Sendable {
         self.isFolder = isFolder
         self.mode = mode
         self.owner = owner
+        self.group = group
         self.links = links
         self.size = size
         self.diskUsage = diskUsage
@@ -60,6 +63,7 @@ package struct FileStatus: Equatable, Sendable {
         isFolder = status.st_mode & S_IFMT == S_IFDIR
         mode = status.st_mode & 0o7777
         owner = status.st_uid
+        group = status.st_gid
         links = UInt64(status.st_nlink)
         size = UInt64(max(0, status.st_size))
         // In units of 512 bytes (stat(2)).

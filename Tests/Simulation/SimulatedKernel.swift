@@ -230,6 +230,7 @@ final class SimulatedKernel: Kernel, @unchecked Sendable {
             isFolder: node.isFolder,
             mode: node.mode,
             owner: 0,
+            group: 0,
             links: node.links,
             size: UInt64(node.content.count),
             diskUsage: UInt64((node.content.count + 511) / 512 * 512),

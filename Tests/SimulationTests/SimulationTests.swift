@@ -23,6 +23,13 @@ struct SimulationTests {
         }
     }
 
+    /// 28588: the clock is set back while its time is recorded. 40251: a store whose making was cut off at its very end is
+    /// made again.
+    @Test("Seeds that have found a fault hold", arguments: [28588, 40251] as [UInt64])
+    func mendedFaults(seed: UInt64) throws {
+        try Simulation.run(seed: seed)
+    }
+
     @Test("A seed gives the same run again")
     func runsAreRepeatable() throws {
         let first = try Simulation.run(seed: 7)

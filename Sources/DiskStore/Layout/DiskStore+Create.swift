@@ -105,21 +105,17 @@ extension DiskStore {
     }
 
     private static func check(_ access: Access, of root: Descriptor, _ path: String) throws(StoreError) {
-        var status = stat()
-        guard fstat(root.rawValue, &status) == 0 else {
-            throw StoreError(failed: "stat \(path)", Errno(rawValue: errno))
-        }
-        if let owner = access.owner, owner != Access.Owner(user: status.st_uid, group: status.st_gid) {
+        let status = try root.status(path)
+        if let owner = access.owner, owner != Access.Owner(user: status.owner, group: status.group) {
             throw StoreError(
                 .system,
-                "store \(path) belongs to \(status.st_uid):\(status.st_gid), not to \(owner.user):\(owner.group)"
+                "store \(path) belongs to \(status.owner):\(status.group), not to \(owner.user):\(owner.group)"
             )
         }
-        let mode = status.st_mode & 0o7777
-        if let wanted = access.mode, wanted != mode {
+        if let wanted = access.mode, wanted != status.mode {
             throw StoreError(
                 .system,
-                "store \(path) has mode 0\(String(mode, radix: 8)), not 0\(String(wanted, radix: 8))"
+                "store \(path) has mode 0\(String(status.mode, radix: 8)), not 0\(String(wanted, radix: 8))"
             )
         }
     }
