@@ -603,6 +603,10 @@ struct JSONPayloads: Codable, Equatable {
         expectError(forbidden, 403, "not allowed", "somebody else")
         #expect(forbidden.headers["access-control-allow-origin"] == "https://temporal.example.com")
         #expect(try ask("mine/decode", "Bearer somebody").status == 200)
+        // Above what nginx lets pass where nothing else is said: 1 MiB.
+        let data = String(repeating: "YWJj", count: 750_000)
+        let large = Array(#"{"payloads":[{"metadata":{},"data":"\#(data)"}]}"#.utf8)
+        #expect(try stack.codec("mine/decode", large, ["Authorization": "Bearer somebody"]).status == 200)
         let theirs = try ask("theirs/decode", "Bearer somebody")
         expectError(theirs, 403, "namespace 'theirs' is not allowed for this caller", "another's namespace")
         let preflight = try stack.request("OPTIONS", "/codec/decode", ["Origin": "https://temporal.example.com"])

@@ -240,10 +240,10 @@ struct FullDiskTests {
         let disk = try SmallDisk(.tmpfs, mebibytes: 16)
         let stack = try Stack(options: ["--reserve", "\(Self.reserve)"], health: 500, disk: disk) { text in
             text.replacingOccurrences(
-                of: "location /v2/ {",
+                of: "location ^~ /v2/ {",
                 with: """
                     location = /broken-auth { internal; proxy_pass http://unix:/nonexistent/auth.sock:/; }
-                    location /v2/ {
+                    location ^~ /v2/ {
                         auth_request /broken-auth;
                     """
             )

@@ -250,6 +250,11 @@ import Testing
         #expect(answer.status == 201)
         let key = try Stack.key(answer)
         #expect(try stack.get(key, length: ordersContent.count, headers("orders-token")).body == ordersContent)
+        // Above what nginx lets pass where nothing else is said: 1 MiB.
+        let large = randomPayload(3_000_000)
+        let target = Stack.putTarget(namespace: "orders", digest: Stack.digest(large))
+        let sent = Stack.putHeaders().merging(headers("orders-token")) { $1 }
+        #expect(try stack.request("PUT", target, sent, body: large).status == 201)
 
         let planted = ["X-Allowed-Namespaces": "orders"]
         for namespaces in [[:], planted] {

@@ -6,6 +6,8 @@ import Testing
     @Test(
         arguments: [
             ("\"x\"", true), ("*", true), ("\"y\", \"x\"", true), ("\"y\"", false), ("x", false), ("", false),
+            ("\"x\" , \"y\"", true), ("\"y\"\t,\t\"x\"\t", true), (" \"x\" ", true), (" , ", false),
+            ("\"x\" \"y\"", false),
         ]
     )
     func `A field names a tag in a list, or by a star`(field: String, matches: Bool) {

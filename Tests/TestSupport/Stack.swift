@@ -13,11 +13,13 @@ package final class Stack: @unchecked Sendable {
         case plain
     }
 
-    /// What the wire contract must hold for: both ways to hand over, and both kinds of store.
+    /// What the wire contract must hold for: both ways to hand over, both kinds of store, and an nginx that was configured
+    /// for something else.
     package enum Variant: String, CaseIterable, Sendable {
-        case disk, plainDisk, bucket, plainBucket
+        case disk, plainDisk, unfriendlyDisk, bucket, plainBucket, unfriendlyBucket
 
-        package var isBucket: Bool { self == .bucket || self == .plainBucket }
+        package var isBucket: Bool { self == .bucket || self == .plainBucket || self == .unfriendlyBucket }
+        var isUnfriendly: Bool { self == .unfriendlyDisk || self == .unfriendlyBucket }
         var mode: Mode { self == .plainDisk || self == .plainBucket ? .plain : .handover }
     }
 
@@ -110,7 +112,7 @@ package final class Stack: @unchecked Sendable {
             workers: workers,
             options: options,
             engine: variant.isBucket ? SeaweedFS.shared : nil,
-            nginx: edit
+            nginx: { edit(variant.isUnfriendly ? UnfriendlyNginx.edit($0) : $0) }
         )
     }
 

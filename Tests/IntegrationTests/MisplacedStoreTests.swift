@@ -1,0 +1,23 @@
+import Foundation
+import TestSupport
+import Testing
+
+/// An nginx that does not see the workers' store where its configuration says that it is.
+@Suite(.serialized) struct MisplacedStoreTests {
+    @Test func `What nginx does not find where the worker has found it, a worker sends`() throws {
+        let stack = try Stack(nginx: { text in
+            text.replacingOccurrences(of: "/store/objects/;", with: "/elsewhere/objects/;")
+        })
+        let payload = randomPayload(3_000_000)
+        let key = try Stack.key(stack.put(payload))
+        #expect(try stack.get(key, length: payload.count).body == payload)
+        let range = try stack.get(key, length: payload.count, ["Range": "bytes=10-19"])
+        #expect(range.status == 206)
+        #expect(range.body == Array(payload[10..<20]))
+        #expect(
+            try stack.get(key, length: payload.count, ["If-None-Match": "\"\(Stack.digest(payload))\""]).status == 304
+        )
+        let log = try String(contentsOfFile: stack.folder.file("nginx-error.log"), encoding: .utf8)
+        #expect(log.contains("/elsewhere/objects/"), "the operator finds out")
+    }
+}
