@@ -2,8 +2,8 @@ import Logging
 import PayloadKey
 import Storage
 
-/// The three endpoints of the wire contract, the codec server, and a ping that asks no more of the service than an
-/// answer, over a store. Knows nothing of the protocol that brings the requests.
+/// The three endpoints of the wire contract, the codec server, and two probes (whether the service answers, and whether
+/// its store is usable, too), over a store. Knows nothing of the protocol that brings the requests.
 public struct PayloadService: Sendable {
     /// The largest payload that the wire contract knows, in bytes: 1 GiB.
     public static let defaultMaximumPayload: UInt64 = 1 << 30
@@ -95,13 +95,12 @@ public struct PayloadService: Sendable {
             return try GetEndpoint(store: store).respond(to: request, trace)
         case "/lps/ping":
             trace.endpoint = .ping
-            // Load balancers like to ask with HEAD, of which nginx leaves out the content.
-            if !request.method.elementsEqual("HEAD".utf8) { try request.checkMethod("GET") }
-            return ServiceResponse(
-                .ok,
-                headers: [("Content-Type", "text/plain; charset=utf-8")],
-                body: .bytes(Array("pong\n".utf8))
-            )
+            return try request.probe("pong\n")
+        case "/lps/ready":
+            trace.endpoint = .health
+            let ready = try request.probe("ready\n")
+            _ = try HealthEndpoint(store: store, logger: logger).respond()
+            return ready
         default:
             throw Refusal(.notFound, "unknown path '\(printable(request.path))'")
         }
@@ -166,6 +165,17 @@ public struct PayloadService: Sendable {
 }
 
 extension ServiceRequest {
+    /// The answer to a probe, which may ask with GET or HEAD; a web server leaves out the content for HEAD (RFC 3875,
+    /// section 4.3.3).
+    fileprivate func probe(_ text: String) throws(Refusal) -> ServiceResponse {
+        if !method.elementsEqual("HEAD".utf8) { try checkMethod("GET") }
+        return ServiceResponse(
+            .ok,
+            headers: [("Content-Type", "text/plain; charset=utf-8"), ("Cache-Control", "no-store")],
+            body: .bytes(Array(text.utf8))
+        )
+    }
+
     fileprivate func checkMethod(_ allowed: String) throws(Refusal) {
         guard method.elementsEqual(allowed.utf8) else {
             throw Refusal(

@@ -2,22 +2,25 @@ import PayloadKey
 import SystemPackage
 
 /// A payload in nginx's cache (`proxy_cache_path`): the file has a header of nginx's own, which ends with the line
-/// `KEY: <key>`, then the head of the engine's answer, and then its body. The key is the digest (nginx/lps-s3.conf).
+/// `KEY: <key>`, then the head of the engine's answer, and then its body. The key is the namespace, a slash, and the digest
+/// (`proxy_cache_key` in nginx/s3.conf).
 struct NginxCacheEntry {
     /// What the body must have.
     let digest: Digest
     /// Where the body begins, in bytes.
     let bodyStart: Int
 
-    /// More than nginx keeps of a head (`proxy_buffer_size` in nginx/lps-s3.conf), with its own header.
+    /// More than nginx keeps of a head (`proxy_buffer_size` in nginx/s3.conf), with its own header.
     static let longestHead = 64 * 1024
 
     /// Reads the beginning of a file; `nil` when it is no entry of a payload.
     init?(head: [UInt8]) {
         let label = Array("\nKEY: ".utf8)
-        guard let key = Self.end(of: label, in: head, from: 0), head.count > key + 64,
-            head[key + 64] == UInt8(ascii: "\n"), let digest = Digest(hex: head[key..<(key + 64)]),
-            let body = Self.end(of: Array("\r\n\r\n".utf8), in: head, from: key + 64)
+        guard let start = Self.end(of: label, in: head, from: 0),
+            let end = head[start...].firstIndex(of: UInt8(ascii: "\n")),
+            let slash = head[start..<end].lastIndex(of: UInt8(ascii: "/")),
+            let digest = Digest(hex: head[(slash + 1)..<end]),
+            let body = Self.end(of: Array("\r\n\r\n".utf8), in: head, from: end)
         else { return nil }
         self.digest = digest
         bodyStart = body

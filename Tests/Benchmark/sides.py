@@ -276,7 +276,7 @@ def dav(folder: Path, certificates: Path) -> Iterator[Dav]:
     port, tls_port = free_port(), free_port()
     (folder / "files").mkdir(parents=True)
     (folder / "files/health").touch()
-    site = (PROJECT / "nginx/lps-site.conf").read_text()
+    site = (PROJECT / "nginx/site.conf").read_text()
     tls = "".join(line + "\n" for line in site.splitlines() if line.strip().startswith("ssl_") and "certificate" not in line)
     (folder / "nginx.conf").write_text(f"""
 daemon off;

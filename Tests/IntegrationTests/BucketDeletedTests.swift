@@ -42,8 +42,8 @@ import Testing
         throws
     {
         let stack = try Stack(engine: engine) { conf in
-            conf.replacingOccurrences(of: "include snippets/lps-s3.conf;", with: "")
-                .replacingOccurrences(of: "include lps-s3-http.conf;", with: "")
+            conf.replacingOccurrences(of: "include lps/s3.conf;", with: "")
+                .replacingOccurrences(of: "include lps/s3-http.conf;", with: "")
         }
         let key = try Stack.key(stack.put(payload))
         let answer = try stack.get(key, length: payload.count)

@@ -57,4 +57,19 @@ import Testing
         let again = try run(Project.binary("lps"), ["scrub-cache", stack.folder.file("cache")])
         #expect(again.status == 0, "\(again.output)")
     }
+
+    @Test func `An object that was damaged in the bucket is served in its own namespace only`() throws {
+        let content = randomPayload(300_000)
+        let theirs = try Stack.key(stack.put(content, namespace: "theirs"))
+        let ours = try Stack.key(stack.put(content, namespace: "ours"))
+        let damaged = Array(content.dropLast() + [content[content.count - 1] ^ 1])
+        let file = stack.folder.file("damaged")
+        try write(damaged, to: file)
+        let bucket = try #require(stack.storePlace.dropFirst("s3:/".count).split(separator: "?").first)
+        let path = bucket + theirs.replacingOccurrences(of: ":", with: "%3A")
+        #expect(try stack.engine?.curl("PUT", String(path), bodyFile: file).status == 200)
+        #expect(try stack.get(theirs, length: content.count).body == damaged)
+        try stack.cacheEntries(2)
+        #expect(try stack.get(ours, length: content.count).body == content)
+    }
 }

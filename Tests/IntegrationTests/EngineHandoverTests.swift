@@ -12,16 +12,16 @@ import Testing
     /// - Parameter answer: what the engine does with a request, in nginx's words.
     private func stack(_ answer: String) throws -> Stack {
         try Stack(nginx: { text in
-            guard text.hasPrefix("daemon off;") else { return text }
+            guard text.hasPrefix("daemon off;") else {
+                // The line of the cache names the folder.
+                let folder = text.components(separatedBy: "proxy_cache_path ").last?.components(separatedBy: "/cache ")[
+                    0
+                ]
+                return text.replacingOccurrences(of: "# include lps/s3-http.conf;", with: "include lps/s3-http.conf;")
+                    .replacingOccurrences(of: "server 127.0.0.1:8333", with: "server unix:\(folder ?? "")/engine.sock")
+            }
             // Its first words name the folder.
             let folder = text.components(separatedBy: "pid ")[1].components(separatedBy: "/nginx.pid")[0]
-            func s3(_ name: String) throws -> String {
-                try Project.text("nginx/\(name)")
-                    .replacingOccurrences(of: "server 127.0.0.1:8333", with: "server unix:\(folder)/engine.sock")
-                    .replacingOccurrences(of: "/var/cache/lps", with: "\(folder)/cache")
-                    .replacingOccurrences(of: "/var/log/nginx/lps.log", with: "\(folder)/access.log")
-            }
-            guard let http = try? s3("lps-s3-http.conf"), let locations = try? s3("lps-s3.conf") else { return text }
             let redirects = ["s3", "s3-ranges"].map { name in
                 """
                 location /\(name) {
@@ -35,7 +35,6 @@ import Testing
                 """
             }.joined()
             let others = """
-                \(http)
                 log_format engine '$request_uri $http_host $http_authorization $http_range $http_cookie';
                 server {
                     listen unix:\(folder)/worker.sock;
@@ -48,11 +47,11 @@ import Testing
                     location / { \(answer) }
                 }
                 """
-            return text.replacingOccurrences(of: "include lps-site.conf;", with: "\(others)\ninclude lps-site.conf;")
+            return text.replacingOccurrences(of: "include lps/site.conf;", with: "\(others)\ninclude lps/site.conf;")
                 .replacingOccurrences(
                     of: "location / { default_type",
                     with: """
-                        \(locations)
+                        include lps/s3.conf;
                         location /s3 { proxy_pass http://unix:\(folder)/worker.sock; }
                         location / { default_type
                         """

@@ -253,35 +253,44 @@ import Testing
         try eventually("it is measured again") { try status(stack).store.objects == 0 }
     }
 
-    @Test func `Only this machine may see the pages`() throws {
-        let text = try Project.text("nginx/lps.conf")
-        for location in ["/lps/status", "/lps/ping"] {
-            let block = try #require(
-                text.components(separatedBy: "location = \(location) {").last?.components(separatedBy: "}").first
-            )
-            #expect(block.contains("allow 127.0.0.1;\n    allow ::1;\n    deny all;"))
-        }
-        // The same file, for a client that nginx sees come from elsewhere.
-        let stack = try serving(
-            Stack(nginx: { text in
-                text.replacingOccurrences(
-                    of: "server {\n        listen unix:",
-                    with: "set_real_ip_from unix:;\n    real_ip_header X-Real-IP;\n    server {\n        listen unix:"
-                )
-            })
-        )
-        for location in ["/lps/status", "/lps/ping"] {
-            #expect(try stack.request("GET", location, ["X-Real-IP": "203.0.113.7"]).status == 403)
-            #expect(try stack.request("GET", location, ["X-Real-IP": "::1"]).status == 200)
+    @Test func `The site for the status page listens to this machine only, and no other site shows the page`() throws {
+        let site = try Project.text("nginx/status-site.conf").split(separator: "\n").filter { !$0.hasPrefix("#") }
+        #expect(site.filter { $0.contains("listen") } == ["    listen 127.0.0.1:8579;"])
+        for file in ["site", "server", "codec", "s3"] {
+            let text = try Project.text("nginx/\(file).conf")
+            #expect(!text.contains("lps/status"), "\(file)")
         }
     }
 
-    @Test func `A ping is answered by the pool`() throws {
+    @Test(arguments: ["GET", "HEAD"])
+    func `Load balancers ask whether the pool answers, and whether it is ready`(method: String) throws {
         let stack = try serving(Stack())
-        let answer = try stack.request("GET", "/lps/ping")
-        #expect(answer.status == 200)
-        #expect(String(decoding: answer.body, as: UTF8.self) == "pong\n")
+        for (path, text) in [("/lps/ping", "pong\n"), ("/lps/ready", "ready\n")] {
+            let answer = try stack.request(method, path)
+            #expect(answer.status == 200)
+            #expect(answer.text == (method == "GET" ? text : ""))
+            #expect(answer.headers["content-length"] == "\(text.utf8.count)")
+            expectError(try stack.request("POST", path), 405, nil, path)
+        }
         #expect(try status(stack).count("ping", 200) == 1)
+    }
+
+    @Test func `A pool whose store is gone answers a ping, and is not ready`() throws {
+        let stack = try serving(Stack())
+        try FileManager.default.moveItem(atPath: "\(stack.store)/objects", toPath: "\(stack.store)/elsewhere")
+        #expect(try stack.request("GET", "/lps/ping").status == 200)
+        for method in ["GET", "HEAD"] { #expect(try stack.request(method, "/lps/ready").status == 503) }
+        #expect(try stack.request("HEAD", "/v2/health/head").status == 503)
+    }
+
+    @Test func `Without a worker, probes and status page are one line of text`() throws {
+        let stack = try Stack()
+        for worker in stack.workers { stack.stop(worker) }
+        try FileManager.default.removeItem(atPath: stack.workerSocket)
+        for path in ["/lps/ping", "/lps/ready", "/lps/status"] {
+            let answer = try stack.request("GET", path)
+            expectError(answer, 503, "no worker of the large payload service answers", path)
+        }
     }
 
     @Test(.enabled(if: geteuid() == 0, "only root can mount"))

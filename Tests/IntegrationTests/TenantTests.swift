@@ -19,23 +19,35 @@ import Testing
         }
     }
 
-    @Test func `A caller without a certificate, or with one that another authority signed, gets nothing`() throws {
+    @Test func `A caller with a certificate that another authority signed gets nothing`() throws {
         let tenants = try Tenants()
         let key = try Stack.key(tenants.put(ordersContent, namespace: "orders", as: "orders"))
         let tree = tenants.stack.tree
         let digest = Stack.digest(ordersContent).dropFirst(7)
         let object = "\(digest.prefix(2))/\(digest)"
-        for caller in [nil, "forged", "self-signed"] {
+        for caller in ["forged", "self-signed"] {
             let answers = [
                 try tenants.get(key, ordersContent.count, as: caller),
                 try tenants.put(Array("x".utf8), namespace: "orders", as: caller),
                 try tenants.request("POST", "/codec/decode", as: caller, body: Array(#"{"payloads":[]}"#.utf8)),
                 try tenants.request("GET", "/lps-internal/objects/\(object)", as: caller),
             ]
-            for answer in answers { expectError(answer, 400, "bad request", caller ?? "no certificate") }
+            for answer in answers { expectError(answer, 400, "bad request", caller) }
             #expect(try tenants.request("HEAD", "/v2/health/head", as: caller).status == 400)
         }
         #expect(tenants.stack.tree == tree)
+    }
+
+    @Test func `A caller without a certificate is allowed no namespace, and may use the rest of the server`() throws {
+        let tenants = try Tenants()
+        let key = try Stack.key(tenants.put(ordersContent, namespace: "orders", as: "orders"))
+        try expectForbidden(tenants.get(key, ordersContent.count, as: nil), "orders")
+        for namespace in ["orders", "*"] {
+            try expectForbidden(tenants.put(Array("x".utf8), namespace: namespace, as: nil), namespace)
+        }
+        let encode = Array(#"{"payloads":[]}"#.utf8)
+        try expectForbidden(tenants.request("POST", "/codec/orders/encode", as: nil, body: encode), "orders")
+        expectError(try tenants.request("GET", "/", as: nil), 404, "unknown path", "the rest")
     }
 
     @Test(arguments: [
@@ -269,7 +281,9 @@ import Testing
         #expect(unknown.headers["www-authenticate"] == "Bearer")
         expectError(try put("orders", "revoked", planted), 403, "not allowed", "a revoked token")
         #expect(try stack.get(key, length: ordersContent.count).status == 401)
-        expectError(try put("orders", "broken"), 500, nil, "a service that fails lets nobody in")
+        let broken = try put("orders", "broken")
+        expectError(broken, 503, "the authentication service does not answer", "a service that fails lets nobody in")
+        #expect(broken.headers["retry-after"] == "5")
         #expect(try stack.request("GET", "/lps-auth").status == 404)
         try stack.expectNothingIncoming()
     }
@@ -287,46 +301,44 @@ private final class Tokens {
         stack = try Stack(
             health: 401,
             nginx: { text in
-                text.replacingOccurrences(
-                    of: "# fastcgi_param LPS_ALLOWED_NAMESPACES $lps_namespaces;",
-                    with: blocks[1]
-                )
-                .replacingOccurrences(
-                    of: "include snippets/lps.conf;",
-                    with: "include snippets/lps.conf;\n"
-                        + blocks[0].replacingOccurrences(
-                            of: "http://127.0.0.1:8080/",
-                            with: "http://unix:\(address):/"
-                        )
-                )
-                .replacingOccurrences(
-                    of: "include lps-site.conf;",
-                    with: """
-                        map $http_authorization $answer {
-                            default 401;
-                            "Bearer orders-token" 204;
-                            "Bearer billing-token" 204;
-                            "Bearer token-of-nothing" 204;
-                            "Bearer revoked" 403;
-                            "Bearer broken" 500;
-                        }
-                        map $http_authorization $namespaces {
-                            default "";
-                            "Bearer orders-token" orders;
-                            "Bearer billing-token" billing;
-                            "Bearer revoked" orders;
-                        }
-                        server {
-                            listen unix:\(address);
-                            add_header X-Allowed-Namespaces $namespaces;
-                            if ($answer = 401) { return 401; }
-                            if ($answer = 403) { return 403; }
-                            if ($answer = 500) { return 500; }
-                            location = /auth { return 204; }
-                        }
-                        include lps-site.conf;
-                        """
-                )
+                text.replacingOccurrences(of: "# auth_request /lps-auth;", with: blocks[1])
+                    .replacingOccurrences(
+                        of: "include lps/server.conf;",
+                        with: "include lps/server.conf;\n"
+                            + blocks[0].replacingOccurrences(
+                                of: "http://127.0.0.1:8080/",
+                                with: "http://unix:\(address):/"
+                            )
+                    )
+                    .replacingOccurrences(
+                        of: "include lps/site.conf;",
+                        with: """
+                            map $http_authorization $answer {
+                                default 401;
+                                "Bearer orders-token" 204;
+                                "Bearer billing-token" 204;
+                                "Bearer token-of-nothing" 204;
+                                "Bearer revoked" 403;
+                                "Bearer broken" 500;
+                            }
+                            map $http_authorization $namespaces {
+                                default "";
+                                "Bearer orders-token" orders;
+                                "Bearer billing-token" billing;
+                                "Bearer revoked" orders;
+                            }
+                            server {
+                                listen unix:\(address);
+                                add_header X-Allowed-Namespaces $namespaces;
+                                add_header WWW-Authenticate Bearer always;
+                                if ($answer = 401) { return 401; }
+                                if ($answer = 403) { return 403; }
+                                if ($answer = 500) { return 500; }
+                                location = /auth { return 204; }
+                            }
+                            include lps/site.conf;
+                            """
+                    )
             }
         )
     }
@@ -350,22 +362,18 @@ private final class Tenants {
         let blocks = try examples("Client certificates")
         let authority = certificates.file("tenants-ca.pem")
         stack = try Stack(nginx: { text in
-            text.replacingOccurrences(
-                of: "# fastcgi_param LPS_ALLOWED_NAMESPACES $lps_namespaces;",
-                with: blocks[2]
-            )
-            .replacingOccurrences(
-                of: "fastcgi_param LPS_CODEC_PREFIX /codec;",
-                with: "fastcgi_param LPS_CODEC_PREFIX /codec; \(blocks[2])"
-            )
-            .replacingOccurrences(of: "include lps-http.conf;", with: "\(blocks[0]) include lps-http.conf;")
-            // The site's own line, not the one of the server without TLS.
-            .replacingOccurrences(
-                of: "\n    error_page 400 494 497 = /lps-internal/400;\n    error_page 405",
-                with: "\n include snippets/lps-codec.conf;\n"
-                    + blocks[1].replacingOccurrences(of: "/etc/ssl/lps/tenants-ca.pem", with: authority)
-                    + "\n    error_page 405"
-            )
+            text.replacingOccurrences(of: "map \"\" $lps_namespaces {\n    default \"*\";\n}\n", with: blocks[1])
+                .replacingOccurrences(
+                    of: "# Large Payload Service, in http { }. This file is yours",
+                    with: "\(blocks[0])# Large Payload Service, in http { }. This file is yours"
+                )
+                // The site's own lines, not those of the server without TLS.
+                .replacingOccurrences(of: "    # include lps/codec.conf;", with: "    include lps/codec.conf;")
+                .replacingOccurrences(
+                    of: "\n    error_page 400 494 497 = /lps-internal/400;\n    error_page 405",
+                    with: "\n\(blocks[2].replacingOccurrences(of: "/etc/ssl/lps/tenants-ca.pem", with: authority))"
+                        + "    error_page 405"
+                )
         })
     }
 

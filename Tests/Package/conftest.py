@@ -14,7 +14,7 @@ from machine import Machine, booted, install_debian
 
 PROJECT = Path(__file__).parents[2]
 # What a minimal Debian lacks of a server's, and what the tests use inside.
-PACKAGES = ["systemd", "systemd-sysv", "dbus", "curl", "openssl", "man-db", "bash-completion", "zsh", "fish"]
+PACKAGES = ["systemd", "systemd-sysv", "dbus", "curl", "openssl", "man-db", "bash-completion", "zsh", "fish", "libfcgi-bin"]
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -19,14 +19,25 @@ class Service:
     def install(self, package: str = "/lps.deb") -> None:
         self.machine.run("apt-get", "install", "--yes", "--quiet", "--allow-downgrades", package)
 
+    def make_certificate(self) -> None:
+        if (self.machine.root / "etc/ssl/lps/cert.pem").exists():
+            return
+        self.machine.run("mkdir", "--parents", "/etc/ssl/lps")
+        certificate = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=localhost"
+        certificate += " -addext subjectAltName=DNS:localhost -keyout /etc/ssl/lps/key.pem -out /etc/ssl/lps/cert.pem"
+        self.machine.run(*certificate.split())
+
     def open_site(self) -> None:
         """What the README has for a server that has no TLS site yet."""
-        if not (self.machine.root / "etc/ssl/lps/cert.pem").exists():
-            self.machine.run("mkdir", "--parents", "/etc/ssl/lps")
-            certificate = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=localhost"
-            certificate += " -addext subjectAltName=DNS:localhost -keyout /etc/ssl/lps/key.pem -out /etc/ssl/lps/cert.pem"
-            self.machine.run(*certificate.split())
+        self.make_certificate()
+        if not (self.machine.root / "etc/nginx/sites-available/lps").exists():
+            self.machine.run("cp", "/usr/share/lps/site.conf", "/etc/nginx/sites-available/lps")
+            self.machine.run("cp", "/usr/share/lps/status-site.conf", "/etc/nginx/conf.d/lps-status.conf")
         self.machine.run("ln", "--symbolic", "--force", "../sites-available/lps", "/etc/nginx/sites-enabled/lps")
+        self.reload_nginx()
+
+    def reload_nginx(self) -> None:
+        """Lets nginx read its files again, and waits until its former processes are gone."""
         self.machine.run("nginx", "-t", "-q")
         before = self.nginx_workers()
         self.machine.run("systemctl", "reload", "nginx")

@@ -1,6 +1,7 @@
 """What the package does to a machine: installation, upgrade, removal."""
 
 import json
+import re
 import shutil
 import subprocess
 import time
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from former import FILES, build as build_former
 from machine import Machine
 from service import CURL, Service
 
@@ -73,11 +75,12 @@ def test_an_installation_serves_payloads_through_nginx(machine: Machine, service
 
 
 def test_the_pool_is_watched(machine: Machine, service: Service) -> None:
-    status = json.loads(machine.run(*CURL, "--fail", "https://localhost/lps/status?json"))
+    status = json.loads(machine.run(*CURL, "--fail", "http://127.0.0.1:8579/lps/status?json"))
     assert sorted(str(process["pid"]) for process in status["processes"]) == sorted(service.workers().values())
     # The kernel tells it by netlink, which the units must allow.
     assert status["listen_queue"]["waiting"] == 0
-    assert machine.run(*CURL, "--fail", "https://localhost/lps/ping") == "pong"
+    for probe, answer in (("ping", "pong"), ("ready", "ready")):
+        assert machine.run(*CURL, "--fail", f"http://127.0.0.1:8579/lps/{probe}") == answer
     assert machine.property("lps-worker@1", "WatchdogUSec") == "1min"
 
 
@@ -236,7 +239,7 @@ def test_a_setting_that_the_operator_changed_stays(
 
 def test_what_nginx_refuses_is_told_and_nginx_goes_on(machine: Machine, service: Service, newer_package: str) -> None:
     conflict = machine.root / "etc/nginx/conf.d/own.conf"
-    conflict.write_text("large_client_header_buffers 8 16k;\n")
+    conflict.write_text("log_format lps '$status';\n")
     try:
         told = machine.run("apt-get", "install", "--yes", newer_package)
         assert "lps: nginx refuses its configuration" in told
@@ -245,31 +248,103 @@ def test_what_nginx_refuses_is_told_and_nginx_goes_on(machine: Machine, service:
         conflict.unlink()
 
 
-def test_a_store_may_be_elsewhere(machine: Machine, service: Service, settings: Path) -> None:
-    machine.run("lps", "init", "--store", "/srv/lps", "--owner", "www-data")
-    append(settings, "LPS_STORE=/srv/lps")
-    drop_in = machine.root / "etc/systemd/system/lps-.service.d/store.conf"
-    drop_in.parent.mkdir()
-    drop_in.write_text("[Unit]\nRequiresMountsFor=/srv/lps\n[Service]\nReadWritePaths=/srv/lps\n")
-    snippet = machine.root / "etc/nginx/snippets/lps.conf"
-    before = snippet.read_text()
-    snippet.write_text(before.replace("/var/lib/lps", "/srv/lps"))
-    usual = machine.root / "var/lib/lps"
+def test_an_installation_is_at_peace_with_what_http_has_already(machine: Machine, service: Service) -> None:
+    own = machine.root / "etc/nginx/conf.d/own.conf"
+    own.write_text("large_client_header_buffers 8 16k;\nclient_max_body_size 1m;\nmap_hash_bucket_size 128;\n")
     try:
-        usual.rename(usual.with_name("unused"))
-        machine.run("systemctl", "daemon-reload")
-        machine.run("systemctl", "restart", "lps-worker@*", "nginx")
+        machine.run("apt-get", "purge", "--yes", "lps")
+        machine.run("apt-get", "install", "--yes", "/lps.deb")
+        machine.run("nginx", "-t", "-q")
+        service.open_site()
+        service.eventually_healthy()
+        assert service.put_status(bytes(3_000_000)) in (200, 201)
+    finally:
+        own.unlink()
+        service.reload_nginx()
+
+
+def test_the_log_of_requests_is_not_for_everyone(machine: Machine, service: Service) -> None:
+    """It has keys in it."""
+    assert machine.run("stat", "--format=%a", "/var/log/nginx/lps.log") == "640"
+
+
+def test_a_store_may_be_on_another_disk(machine: Machine, service: Service) -> None:
+    """As README has it: mounted where the store is."""
+    machine.run("systemctl", "stop", "lps.target", "lps-worker@*", "lps.socket")
+    machine.run("mkdir", "--parents", "/srv/lps")
+    machine.run("mount", "--bind", "/srv/lps", "/var/lib/lps")
+    try:
+        machine.run("lps", "init", "--store", "/var/lib/lps", "--owner", "www-data")
+        machine.run("systemctl", "start", "lps.target")
+        service.eventually_healthy()
         key = service.put(CONTENT)
         assert service.get(key, len(CONTENT)) == (200, CONTENT)
+        assert machine.run("find", "/srv/lps/objects", "-type", "f", "-size", "+100k").count("\n") == 0
         machine.run("systemctl", "start", "lps-scrub.service")
         assert "read 1 files" in machine.run("journalctl", "--unit=lps-scrub", "--no-pager", "--lines=5")
     finally:
-        usual.with_name("unused").rename(usual)
-        snippet.write_text(before)
-        shutil.rmtree(drop_in.parent)
-        settings.write_text(settings.read_text().replace("LPS_STORE=/srv/lps\n", ""))
-        machine.run("systemctl", "daemon-reload")
-        machine.run("systemctl", "restart", "lps-worker@*", "nginx")
+        machine.run("systemctl", "stop", "lps.target", "lps-worker@*", "lps.socket")
+        machine.run("umount", "/var/lib/lps")
+        machine.run("systemctl", "start", "lps.target")
+
+
+@pytest.fixture
+def former(machine: Machine, package: Path, tmp_path: Path) -> Iterator[Service]:
+    """A machine with an earlier version of the package, and a site as its README had it."""
+    machine.run("apt-get", "purge", "--yes", "lps")
+    build_former(package, tmp_path / "former", machine.root / "former.deb")
+    service = Service(machine)
+    service.install("/former.deb")
+    service.open_site()
+    service.eventually_healthy()
+    yield service
+    machine.run("apt-get", "purge", "--yes", "lps")
+
+
+def test_an_upgrade_replaces_the_files_of_an_earlier_version(machine: Machine, former: Service) -> None:
+    key = former.put(CONTENT)
+    assert "lps: nginx" not in machine.run("apt-get", "install", "--yes", "/lps.deb")
+    for name, today in FILES.items():
+        assert machine.attempt("readlink", f"/{name}").stdout.strip() == (f"../lps/{today}" if today else ""), name
+    machine.run("nginx", "-t", "-q")
+    former.eventually_healthy()
+    assert former.get(key, len(CONTENT)) == (200, CONTENT)
+    assert former.put_status(bytes(3_000_000)) in (200, 201)
+
+
+def test_an_upgrade_over_edited_files_of_an_earlier_version_leaves_them_in_use(machine: Machine, former: Service) -> None:
+    edited = [machine.root / name for name in ("etc/nginx/snippets/lps.conf", "etc/nginx/sites-available/lps", "etc/default/lps")]
+    edited[0].write_text(edited[0].read_text().replace("client_max_body_size 1g;", "client_max_body_size 2m;"))
+    edited[1].write_text(edited[1].read_text() + "# Ours.\n")
+    edited[2].write_text(edited[2].read_text() + "LPS_THREADS=3\n")
+    before = [file.read_text() for file in edited]
+    key = former.put(CONTENT)
+    told = machine.run("apt-get", "install", "--yes", "/lps.deb")
+    assert "these were edited: /etc/nginx/snippets/lps.conf" in told
+    assert [file.read_text() for file in edited] == before
+    assert machine.run("dpkg-query", "--show", "--showformat", "${Status}", "lps") == "install ok installed"
+    former.eventually_healthy()
+    assert former.get(key, len(CONTENT)) == (200, CONTENT)
+    assert former.put_status(bytes(3_000_000)) == 413, "as the operator has it"
+
+    # As the guide says.
+    (machine.root / "etc/lps/nginx/v2.conf").write_text(
+        (machine.root / "etc/lps/nginx/v2.conf").read_text().replace("client_max_body_size 1g;", "client_max_body_size 4m;")
+    )
+    [commands] = shell_blocks("Edited files of an earlier version")
+    machine.run("bash", "-euc", commands)
+    former.eventually_healthy()
+    assert former.get(key, len(CONTENT)) == (200, CONTENT)
+    wait_until(machine, lambda: former.put_status(bytes(3_000_000)) in (200, 201))
+    assert former.put_status(bytes(5_000_000)) == 413
+    assert edited[1].read_text().endswith("# Ours.\n")
+
+
+def shell_blocks(title: str) -> list[str]:
+    """The commands of a section of docs/operations.md, one text for each block."""
+    guide = (HERE.parents[1] / "docs/operations.md").read_text()
+    section = re.search(rf"^## {title}$(.*?)(?=^## |\Z)", guide, re.MULTILINE | re.DOTALL)[1]
+    return re.findall(r"^```sh\n(.*?)^```$", section, re.MULTILINE | re.DOTALL)
 
 
 def test_man_pages_and_completions_are_there(machine: Machine, service: Service) -> None:

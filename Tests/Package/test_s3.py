@@ -86,7 +86,7 @@ def deployed(machine: Machine, engine: Engine) -> Iterator[Service]:
     service.eventually_healthy()
     yield service
     machine.run("dpkg", "--purge", "lps")
-    shutil.rmtree(machine.root / "etc/lps")
+    shutil.rmtree(machine.root / "etc/lps", ignore_errors=True)
     machine.run("systemctl", "daemon-reload")
 
 
@@ -207,7 +207,7 @@ def test_a_store_on_disk_moves_to_the_bucket_and_back(machine: Machine, deployed
     settings.write_text(on_disk)
     machine.run("systemctl", "restart", "lps-worker@*")
     key = deployed.put(b"stored on disk")
-    snippet = machine.root / "etc/nginx/snippets/lps.conf"
+    snippet = machine.root / "etc/lps/nginx/v2.conf"
     before = snippet.read_text()
     outputs = follow(machine, "Move from a disk to a bucket")
     assert any("copied 1 payloads" in output for output in outputs), outputs
@@ -233,6 +233,6 @@ def test_a_store_on_disk_moves_to_the_bucket_and_back(machine: Machine, deployed
 def test_a_purge_leaves_nothing_that_nginx_or_systemd_stumbles_over(machine: Machine, deployed: Service) -> None:
     assert (machine.root / "var/cache/lps").exists()
     machine.run("apt-get", "purge", "--yes", "lps")
-    for path in ("etc/nginx/conf.d/lps-s3-http.conf", "etc/systemd/system/lps-.service.d/s3.conf", "var/cache/lps"):
+    for path in ("etc/nginx/conf.d/lps-http.conf", "etc/systemd/system/lps-.service.d/s3.conf", "var/cache/lps"):
         assert not (machine.root / path).is_symlink() and not (machine.root / path).exists(), path
     machine.run("nginx", "-t", "-q")

@@ -134,46 +134,29 @@ package final class Stack: @unchecked Sendable {
         _ mode: Mode,
         _ edit: (String) -> String
     ) throws {
-        func locations(_ path: String) throws -> String {
-            let text = try Project.text(path)
-            guard mode == .plain, let end = text.range(of: "\n}\n") else { return text }
-            let handover = [
-                "client_body_in_file_only", "client_body_temp_path", "fastcgi_pass_request_body", "REQUEST_BODY_FILE",
-                "LPS_ACCEL_PREFIX",
-            ]
-            // Of the first location, as README says.
-            return text[..<end.lowerBound].split(separator: "\n", omittingEmptySubsequences: false)
-                .filter { line in !handover.contains { line.contains($0) } }.joined(separator: "\n")
-                + text[end.lowerBound...]
-        }
-        try FileManager.default.createDirectory(atPath: folder.file("snippets"), withIntermediateDirectories: true)
-        var files = [
-            ("snippets/lps.conf", try locations("nginx/lps.conf")),
-            ("snippets/lps-codec.conf", try locations("nginx/lps-codec.conf")),
-            ("lps-http.conf", try Project.text("nginx/lps-http.conf")),
-            ("lps-codec-http.conf", try Project.text("nginx/lps-codec-http.conf")),
-            ("lps-site.conf", try Project.text("nginx/lps-site.conf")),
-        ]
-        if engine != nil {
-            files.append(("snippets/lps-s3.conf", try Project.text("nginx/lps-s3.conf")))
-            files.append(("lps-s3-http.conf", try Project.text("nginx/lps-s3-http.conf")))
-        }
-        for (name, text) in files {
-            let local = text.replacingOccurrences(of: "/var/lib/lps", with: store)
-                .replacingOccurrences(of: "/run/lps/", with: folder.path + "/")
-                .replacingOccurrences(of: "/var/log/nginx/lps.log", with: folder.file("access.log"))
-                .replacingOccurrences(of: "listen [::]:443 ssl http2;", with: "")
-                .replacingOccurrences(of: "listen 443", with: "listen unix:\(folder.file("https.sock"))")
-                .replacingOccurrences(of: "/etc/ssl/lps", with: folder.path)
-                .replacingOccurrences(of: "/var/cache/lps", with: folder.file("cache"))
-                .replacingOccurrences(of: "127.0.0.1:8333", with: engine?.host ?? "127.0.0.1:8333")
-                .replacingOccurrences(
-                    of: "include snippets/lps.conf;",
-                    with: "include snippets/lps.conf;\(engine == nil ? "" : " include snippets/lps-s3.conf;")"
-                )
-                // Clients of the tests come through nginx's unix sockets.
-                .replacingOccurrences(of: "allow 127.0.0.1;", with: "allow 127.0.0.1;\n    allow unix:;")
-            try edit(local).write(toFile: folder.file(name), atomically: true, encoding: .utf8)
+        // The package's files are in lps/, the operator's in etc/.
+        for (source, target) in [("nginx", "lps"), ("nginx/etc", "etc")] {
+            try FileManager.default.createDirectory(atPath: folder.file(target), withIntermediateDirectories: true)
+            for name in try FileManager.default.contentsOfDirectory(atPath: "\(Project.root)/\(source)")
+            where name.hasSuffix(".conf") {
+                var text = try Project.text("\(source)/\(name)")
+                    .replacingOccurrences(of: "/etc/lps/nginx/", with: folder.file("etc/"))
+                    .replacingOccurrences(of: "/var/lib/lps", with: store)
+                    .replacingOccurrences(of: "/run/lps/", with: folder.path + "/")
+                    .replacingOccurrences(of: "/var/log/nginx/lps.log", with: folder.file("access.log"))
+                    .replacingOccurrences(of: "listen [::]:443 ssl http2;", with: "")
+                    .replacingOccurrences(of: "listen 443", with: "listen unix:\(folder.file("https.sock"))")
+                    .replacingOccurrences(of: "/etc/ssl/lps", with: folder.path)
+                    .replacingOccurrences(of: "/var/cache/lps", with: folder.file("cache"))
+                    .replacingOccurrences(of: "127.0.0.1:8333", with: engine?.host ?? "127.0.0.1:8333")
+                if mode == .plain {
+                    text = text.replacingOccurrences(of: "include lps/handover.conf;", with: "")
+                }
+                if engine != nil {
+                    text = text.replacingOccurrences(of: "# include lps/s3", with: "include lps/s3")
+                }
+                try edit(text).write(toFile: folder.file("\(target)/\(name)"), atomically: true, encoding: .utf8)
+            }
         }
         try makeCertificate(folder)
         let conf = """
@@ -191,15 +174,14 @@ package final class Stack: @unchecked Sendable {
                 fastcgi_temp_path \(folder.file("temp-fastcgi"));
                 uwsgi_temp_path \(folder.file("temp-uwsgi"));
                 scgi_temp_path \(folder.file("temp-scgi"));
-                include lps-http.conf;
-                include lps-codec-http.conf;
-                \(engine == nil ? "" : "include lps-s3-http.conf;")
-                include lps-site.conf;
+                include lps/http.conf;
+                include lps/site.conf;
                 server {
                     listen unix:\(folder.file("http.sock"));
-                    include snippets/lps.conf;
-                    \(engine == nil ? "" : "include snippets/lps-s3.conf;")
-                    include snippets/lps-codec.conf;
+                    include lps/server.conf;
+                    \(engine == nil ? "" : "include lps/s3.conf;")
+                    include lps/codec.conf;
+                    include lps/status.conf;
                     error_page 400 494 497 = /lps-internal/400;
                     error_page 405 = /lps-internal/405;
                     error_page 414 = /lps-internal/414;

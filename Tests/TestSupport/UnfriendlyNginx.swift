@@ -5,8 +5,8 @@ enum UnfriendlyNginx {
     static func edit(_ text: String) -> String {
         text.replacingOccurrences(of: "\nhttp {\n", with: "\nhttp {\n\(http)\n")
             .replacingOccurrences(
-                of: "include snippets/lps.conf;",
-                with: "\(server)\ninclude snippets/lps.conf;\n\(last)"
+                of: "include lps/server.conf;",
+                with: "\(server)\ninclude lps/server.conf;\n\(last)"
             )
     }
 
@@ -22,7 +22,8 @@ enum UnfriendlyNginx {
         default_type text/html;
         types { }
         charset utf-8;
-        charset_types text/plain application/json application/octet-stream;
+        charset_types *;
+        large_client_header_buffers 8 16k;
         override_charset on;
         ssi on;
         ssi_types *;
@@ -72,7 +73,7 @@ enum UnfriendlyNginx {
         """
 
     private static let server = """
-        location ~ ^/(v2|codec|lps-internal)/ { return 418; }
+        location ~ ^/(v2|codec|lps-internal|lps)/ { return 418; }
         location ~ /\\. { deny all; }
         """
     private static let last = """

@@ -1,0 +1,79 @@
+"""The README's section on deploying, command by command, with payloads above what nginx lets pass by itself (1 MiB)."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from machine import Machine
+from service import CURL, Service
+
+README = (Path(__file__).parents[2] / "README.md").read_text()
+SECTION = re.search(r"^## Deploy it behind an existing nginx$(.*?)(?=^## )", README, re.MULTILINE | re.DOTALL)[1]
+CONTENT = bytes(range(256)) * 12_000
+
+
+def blocks(language: str) -> list[str]:
+    """The section's blocks of a language, without their indentation."""
+    found = re.findall(rf"^   ```{language}\n(.*?)^   ```$", SECTION, re.MULTILINE | re.DOTALL)
+    return [re.sub(r"^   ", "", block, flags=re.MULTILINE) for block in found]
+
+
+@pytest.fixture
+def service(machine: Machine) -> Iterator[Service]:
+    machine.run("dpkg", "--purge", "lps")
+    service = Service(machine)
+    service.make_certificate()
+    service.install()
+    yield service
+    machine.run("dpkg", "--purge", "lps")
+
+
+def test_the_complete_site(machine: Machine, service: Service) -> None:
+    deb, install, site, status, check, codec = blocks("sh")
+    assert "make deb" in deb and "apt-get install" in install
+    before = service.nginx_workers()
+    machine.run("bash", "-euc", site)
+    machine.run("bash", "-euc", status)
+    service.eventually_replaced(before)
+    service.eventually_healthy()
+    answers = machine.run("bash", "-euc", check)
+    assert answers.startswith("ready\n") and "HTTP/2 200" in answers
+    key = service.put(CONTENT)
+    assert service.get(key, len(CONTENT)) == (200, CONTENT)
+    assert codec.startswith("nginx -t")
+
+
+def test_a_site_that_is_there_already(machine: Machine, service: Service) -> None:
+    access, server, codec = blocks("nginx")
+    own = machine.root / "etc/nginx/conf.d/own.conf"
+    own.write_text(
+        "server {\nlisten 443 ssl;\nserver_name localhost;\nssl_certificate /etc/ssl/lps/cert.pem;\n"
+        f"ssl_certificate_key /etc/ssl/lps/key.pem;\n{server}{codec}location / {{ return 200 'ours'; }}\n}}\n"
+    )
+    v2 = machine.root / "etc/lps/nginx/v2.conf"
+    v2.write_text(v2.read_text() + access)
+    try:
+        service.reload_nginx()
+        service.eventually_healthy()
+        assert machine.run(*CURL, "https://localhost/") == "ours"
+        key = service.put(CONTENT)
+        assert service.get(key, len(CONTENT)) == (200, CONTENT)
+        body = '{"payloads":[{"metadata":{},"data":"' + "YWJj" * 1_000_000 + '"}]}'
+        (machine.root / "body").write_text(body)
+        encoded = machine.run(*CURL, "--fail", "--data", "@/body", "https://localhost/codec/default/encode")
+        (machine.root / "body").write_text(encoded)
+        assert len(encoded) < 1000
+        decoded = machine.run(*CURL, "--fail", "--data", "@/body", "https://localhost/codec/default/decode")
+        assert "YWJj" * 1_000_000 in decoded
+    finally:
+        own.unlink()
+        service.reload_nginx()
+
+
+def test_nginx_may_be_restarted_after_a_removal(machine: Machine, service: Service) -> None:
+    machine.run("bash", "-euc", blocks("sh")[2])
+    machine.run("apt-get", "remove", "--yes", "lps")
+    machine.run("systemctl", "restart", "nginx")
+    machine.run("apt-get", "install", "--yes", "/lps.deb")
