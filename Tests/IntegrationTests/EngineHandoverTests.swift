@@ -49,11 +49,11 @@ import Testing
                 """
             return text.replacingOccurrences(of: "include lps/site.conf;", with: "\(others)\ninclude lps/site.conf;")
                 .replacingOccurrences(
-                    of: "location / { default_type",
+                    of: "location / { include lps/error",
                     with: """
                         include lps/s3.conf;
                         location /s3 { proxy_pass http://unix:\(folder)/worker.sock; }
-                        location / { default_type
+                        location / { include lps/error
                         """
                 )
         })

@@ -55,7 +55,7 @@ import Testing
     {
         let stack = try Stack(variant) { conf in
             conf.replacingOccurrences(
-                of: "# fastcgi_param LPS_ALLOWED_NAMESPACES $lps_namespaces;",
+                of: "fastcgi_param LPS_ALLOWED_NAMESPACES $lps_namespaces;",
                 with: "fastcgi_param LPS_ALLOWED_NAMESPACES $http_x_test_tenant;"
             )
         }

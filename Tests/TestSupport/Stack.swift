@@ -187,7 +187,7 @@ package final class Stack: @unchecked Sendable {
                     error_page 414 = /lps-internal/414;
                     error_page 501 = /lps-internal/501;
                     error_page 505 = /lps-internal/505;
-                    location / { default_type "text/plain; charset=utf-8"; return 404 "unknown path"; }
+                    location / { include lps/error.conf; return 404 "unknown path"; }
                 }
             }
             """
