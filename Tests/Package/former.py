@@ -41,7 +41,9 @@ def build(package: Path, folder: Path, file: Path) -> None:
     subprocess.run(["rm", "--recursive", folder / "etc/nginx", folder / "usr/share/lps/nginx"], check=True)
     texts = {name: expanded((NGINX / today).read_text()) if today else "# Nothing.\n" for name, today in FILES.items()}
     texts["etc/default/lps"] = (folder / "usr/share/lps/settings").read_text()
-    texts["etc/nginx/sites-available/lps"] = (NGINX / "site.conf").read_text().replace("include lps/server.conf;", "include snippets/lps.conf;")
+    texts["etc/nginx/sites-available/lps"] = expanded(
+        (NGINX / "site.conf").read_text().replace("include lps/server.conf;", "include snippets/lps.conf;")
+    )
     for name, text in texts.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(text)

@@ -31,15 +31,15 @@ def service(machine: Machine) -> Iterator[Service]:
 
 
 def test_the_complete_site(machine: Machine, service: Service) -> None:
-    deb, install, site, status, check, codec = blocks("sh")
+    deb, install, http, site, status, check, codec = blocks("sh")
     assert "make deb" in deb and "apt-get install" in install
     before = service.nginx_workers()
-    machine.run("bash", "-euc", site)
+    machine.run("bash", "-euc", http + site)
     machine.run("bash", "-euc", status)
     service.eventually_replaced(before)
     service.eventually_healthy()
     answers = machine.run("bash", "-euc", check)
-    assert answers.startswith("ready\n") and "HTTP/2 200" in answers
+    assert "\nready\n" in f"\n{answers}" and "HTTP/2 200" in answers
     key = service.put(CONTENT)
     assert service.get(key, len(CONTENT)) == (200, CONTENT)
     assert codec.startswith("nginx -t")
@@ -54,6 +54,7 @@ def test_a_site_that_is_there_already(machine: Machine, service: Service) -> Non
     )
     v2 = machine.root / "etc/lps/nginx/v2.conf"
     v2.write_text(v2.read_text() + access)
+    machine.run("bash", "-euc", blocks("sh")[2])
     try:
         service.reload_nginx()
         service.eventually_healthy()
@@ -73,7 +74,7 @@ def test_a_site_that_is_there_already(machine: Machine, service: Service) -> Non
 
 
 def test_nginx_may_be_restarted_after_a_removal(machine: Machine, service: Service) -> None:
-    machine.run("bash", "-euc", blocks("sh")[2])
+    machine.run("bash", "-euc", "".join(blocks("sh")[2:5]))
     machine.run("apt-get", "remove", "--yes", "lps")
     machine.run("systemctl", "restart", "nginx")
     machine.run("apt-get", "install", "--yes", "/lps.deb")
