@@ -30,7 +30,8 @@ class Service:
     def open_site(self) -> None:
         """What the README has for a server that has no TLS site yet."""
         self.make_certificate()
-        if not (self.machine.root / "etc/nginx/conf.d/lps-http.conf").is_symlink():
+        http = self.machine.root / "etc/nginx/conf.d/lps-http.conf"
+        if not http.is_symlink() and not http.exists():
             self.machine.run("ln", "--symbolic", "../lps/http.conf", "/etc/nginx/conf.d/lps-http.conf")
         if not (self.machine.root / "etc/nginx/sites-available/lps").exists():
             self.machine.run("cp", "/usr/share/lps/site.conf", "/etc/nginx/sites-available/lps")
