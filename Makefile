@@ -14,6 +14,7 @@ BUILD_PACKAGES := libfcgi-dev libcurl4-openssl-dev libexpat1-dev pkg-config
 RUN_PACKAGES := nginx spawn-fcgi multiwatch openssl curl
 TEST_PACKAGES := binutils faketime libarchive-tools rsync strace systemd time
 S3_PACKAGES := python3 python3-venv
+CEPH_PACKAGES := ceph-mon ceph-osd radosgw
 E2E_PACKAGES := chromium chromium-driver prometheus python3 python3-venv
 DEB_PACKAGES := binutils debhelper python3
 TEST_DEB_PACKAGES := debootstrap devscripts lintian python3 python3-venv systemd-container
@@ -38,7 +39,7 @@ install = missing=$$(for p in $(1); do \
 	[ -z "$$missing" ] || \
 		{ $(SUDO) apt-get update -q && $(SUDO) apt-get install -qy --no-install-recommends $$missing; }
 
-.PHONY: build manual sbom deb test-deb run test simulate faults soak e2e bench docs fuzz sanitize sanitize-thread sanitize-address \
+.PHONY: build manual sbom deb test-deb run test test-ceph simulate faults soak e2e bench docs fuzz sanitize sanitize-thread sanitize-address \
 	lint format clean
 
 build:
@@ -104,6 +105,12 @@ test: build .build/s3/bin/weed
 	PYTHONDONTWRITEBYTECODE=1 .build/s3/bin/python Tests/S3Tests/botocore_vectors.py --check
 	LPS_BIN_DIR=$(RELEASE_DIR) $(S3_ENV) swift test --skip '$(ASYNC_TESTS)|^SoakTests'
 	LPS_BIN_DIR=$(RELEASE_DIR) $(S3_ENV) swift test --skip-build --filter '$(ASYNC_TESTS)'
+
+# The tests of a store in a bucket on Ceph, too; but for those that are about SeaweedFS's replication.
+CEPH_TESTS := ^(S3Tests\.EngineTests|IntegrationTests\.(Bucket|(Wire|Upload|Download)Contract))
+test-ceph: build .build/s3/bin/weed
+	@$(call install,$(RUN_PACKAGES) $(TEST_PACKAGES) $(CEPH_PACKAGES))
+	LPS_ENGINE=ceph LPS_BIN_DIR=$(RELEASE_DIR) $(S3_ENV) swift test --filter '$(CEPH_TESTS)' --skip BucketClusterTests
 
 # A mixed load through nginx for so long, with collections and scrubs, while workers are killed, reloaded and replaced:
 # nothing that was answered may be lost, and nothing may grow. Ends with a report.

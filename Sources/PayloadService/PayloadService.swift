@@ -125,6 +125,9 @@ public struct PayloadService: Sendable {
         case let error as StoreError where error.code == .noSpace:
             logger.error("no space for an upload", metadata: details)
             return Refusal(.insufficientStorage, printable("\(error)".utf8))
+        case let error as StoreError where error.code == .engineFull:
+            logger.error("the engine of the store is full", metadata: details)
+            return Refusal(.insufficientStorage, "the storage engine has no space")
         case let error as StoreError where error.code == .quotaExceeded:
             logger.notice("no room in a namespace's quota for an upload", metadata: details)
             return Refusal(.insufficientStorage, printable("\(error)".utf8))

@@ -32,7 +32,7 @@ extension S3Store {
         _ object: [UInt8],
         _ onPiece: () throws -> Void
     ) throws -> CommitOutcome {
-        if upload.size >= Self.worthAsking, let present = try status(of: object) {
+        if upload.size >= Self.worthAsking || client.engine.mustAskFirst, let present = try status(of: object) {
             return try renew(present, key, with: upload, onPiece)
         }
         if try put(upload, object, onlyIfAbsent: true, onPiece) == .stored { return .created }
@@ -64,6 +64,7 @@ extension S3Store {
 
     /// - Returns: false when the object is gone, or can't be copied: it is in an archive, or the credentials don't allow it.
     private func isRenewed(_ present: S3Object) throws(StoreError) -> Bool {
+        guard client.engine.copies else { return false }
         do {
             return try client.renew(present.key)
         } catch {

@@ -43,10 +43,23 @@ public final class S3Store: PayloadStorage {
         do {
             try client.checkBucket(retrying: retrying)
         } catch {
-            // A clock is set some time after a boot.
-            let mayPass = error.mayPass || error.code == .clockSkew
-            throw StoreError(mayPass ? .unavailable : .missing, error.description)
+            throw StoreError(atStart: error)
         }
+    }
+
+    /// Makes sure that payloads can be stored and read, and finds out what the engine can do; the log tells.
+    ///
+    /// - Throws: ``StoreError``, as ``checkBucket(retrying:)``.
+    public func probe() throws(StoreError) {
+        do {
+            try client.probe()
+        } catch {
+            guard error.code == .full else { throw StoreError(atStart: error) }
+            // What is stored can still be read.
+            return logger.error("the engine of the store is full", metadata: ["error": "\(error)"])
+        }
+        let fields = client.engine.fields.map { ($0.name, Logger.MetadataValue.string($0.value)) }
+        logger.notice("what the engine can do", metadata: Dictionary(fields) { $1 })
     }
 
     /// Makes sure that uploads can be taken in, and that the engine answers, or did two seconds ago.
@@ -70,7 +83,14 @@ extension StoreError {
     /// What a failure of the engine means for whoever asks the store. Until someone has changed something it may last; but it
     /// is never an answer about a payload.
     init(_ error: S3Error) {
-        self.init(.unavailable, error.description)
+        self.init(error.code == .full ? .engineFull : .unavailable, error.description)
+    }
+
+    /// What keeps a worker from starting.
+    fileprivate init(atStart error: S3Error) {
+        // A clock is set some time after a boot.
+        let mayPass = error.mayPass || error.code == .clockSkew
+        self.init(mayPass ? .unavailable : .missing, error.description)
     }
 }
 

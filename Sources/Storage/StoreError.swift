@@ -40,6 +40,8 @@ public struct StoreError: Error, Sendable {
         case tooMuchToDelete
         /// The engine that keeps the payloads can't be reached, or does not let this process in: it may later.
         case unavailable
+        /// The engine that keeps the payloads has no room, or a quota of the bucket's is used up.
+        case engineFull
         /// Any other failure of a system call.
         case system
     }
@@ -59,14 +61,15 @@ public struct StoreError: Error, Sendable {
         case .unsupportedFileSystem: true
         case .missing, .unknownFormat, .notWritable, .spansFileSystems: errno?.mayPass != true
         case .noSpace, .quotaExceeded, .counting, .uploadNotAcceptable, .uploadGone, .unreadable, .damaged,
-            .vanished, .busy, .clockNotTrusted, .tooMuchToDelete, .unavailable, .system:
+            .vanished, .busy, .clockNotTrusted, .tooMuchToDelete, .unavailable, .engineFull, .system:
             false
         }
     }
 
     /// Whether it is no use to go on with other keys: what failed is not one file, but the store or the process.
     public var concernsWholeStore: Bool {
-        if code == .noSpace || code == .busy || code == .unavailable || preventsUse { return true }
+        let codesOfAll: [Code] = [.noSpace, .busy, .unavailable, .engineFull]
+        if codesOfAll.contains(code) || preventsUse { return true }
         let ofAll: [Errno] = [.noLocks, .readOnlyFileSystem, .tooManyOpenFiles, .tooManyOpenFilesInSystem, .noMemory]
         return errno.map(ofAll.contains) ?? false
     }

@@ -86,6 +86,7 @@ struct StorePlace {
         return [
             "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_PROFILE", "AWS_DEFAULT_PROFILE",
             "AWS_SHARED_CREDENTIALS_FILE", "AWS_CONFIG_FILE", "AWS_REGION", "AWS_DEFAULT_REGION", "AWS_CA_BUNDLE",
+            "AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS",
             "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "AWS_CONTAINER_CREDENTIALS_FULL_URI",
             "AWS_CONTAINER_AUTHORIZATION_TOKEN", "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE",
         ].map { ($0, environment($0)) }
@@ -93,7 +94,11 @@ struct StorePlace {
 }
 
 extension S3Store: ServedStore {
-    func checkForServing(waits: Bool, _ logger: Logger) throws(StoreError) { try checkBucket(retrying: waits) }
+    func checkForServing(waits: Bool, _ logger: Logger) throws(StoreError) {
+        try checkBucket(retrying: waits)
+        try probe()
+    }
+
     func tidyUp() throws(StoreError) { try uploads.sweep() }
     func keepCounts(hasQuotas: Bool, after predecessor: consuming HandedOverEpoch?) {}
     func handOverCounts() -> Int32? { nil }

@@ -8,7 +8,7 @@ import Testing
     private func front(hours: Double) throws -> BucketFront {
         let date = httpDate(Date(timeIntervalSinceNow: -hours * 3600))
         return try BucketFront(
-            SeaweedFS.shared,
+            TestEngine.shared,
             "proxy_hide_header Last-Modified; add_header Last-Modified '\(date)';"
         )
     }

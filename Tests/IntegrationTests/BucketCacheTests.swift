@@ -8,7 +8,7 @@ import Testing
     private let stack: Stack
 
     init() throws {
-        front = try BucketFront(SeaweedFS.shared)
+        front = try BucketFront(TestEngine.shared)
         stack = try Stack(through: front)
     }
 

@@ -37,7 +37,7 @@ import Testing
     func `A reference to a payload that was deleted is told, and one of an engine that is gone may be tried again`()
         throws
     {
-        let engine = try SeaweedFS()
+        let engine = try TestEngine.start()
         let stack = try Stack(options: ["--request-timeout", "5s"], engine: engine)
         let encoded = try payloads("encode", [JSONPayload(randomPayload(200_000))], stack)
         let other = try payloads("encode", [JSONPayload(randomPayload(200_000))], stack)

@@ -4,10 +4,10 @@ import Testing
 
 /// Payloads, or the bucket, that go while the service runs: what a client is told, whoever finds out.
 @Suite(.serialized) struct BucketDeletedTests {
-    private let engine: SeaweedFS
+    private let engine: any S3Engine
     private let payload = randomPayload(100_000)
 
-    init() throws { engine = try SeaweedFS.shared }
+    init() throws { engine = try TestEngine.shared }
 
     @Test func `A payload that was deleted is not found, also when a worker has just seen it`() throws {
         let stack = try Stack(engine: engine)
@@ -27,7 +27,10 @@ import Testing
         try engine.createBucket(bucket)
         let stack = try Stack(mode, engine: engine, bucket: bucket)
         let key = try Stack.key(stack.put(payload))
-        #expect(try engine.curl("DELETE", "/\(bucket)").status == 204)
+        let object = "/\(bucket)/\(key.replacingOccurrences(of: ":", with: "%3A"))"
+        for path in [object, "/\(bucket)//probe/object", "/\(bucket)"] {
+            #expect(try engine.curl("DELETE", path).status == 204, "\(path)")
+        }
         for _ in 0..<2 {
             let answer = try stack.get(key, length: payload.count)
             #expect(answer.status == 503)

@@ -15,14 +15,14 @@ final class BucketFront: Sendable {
         let copySource: String?
     }
 
-    let engine: SeaweedFS
+    let engine: any S3Engine
     /// Host and port.
     let host: String
     private let folder: TemporaryFolder
     private let nginx: ChildProcess
 
     /// - Parameter directives: what is changed of the answers, in nginx's words.
-    init(_ engine: SeaweedFS, _ directives: String = "") throws {
+    init(_ engine: any S3Engine, _ directives: String = "") throws {
         self.engine = engine
         folder = try TemporaryFolder()
         let port = try freePort()
@@ -79,12 +79,14 @@ final class BucketFront: Sendable {
         "s3://\(bucket)?endpoint=http://\(host)&region=\(engine.region)&path-style=true"
     }
 
-    /// The requests that were answered so far; nginx logs each a moment after its end.
+    /// The requests that were answered so far, but for those of workers' probes; nginx logs each a moment after its end.
     var requests: [Request] {
         let log = (try? String(contentsOfFile: folder.file("access.log"), encoding: .utf8)) ?? ""
         return log.split(separator: "\n").compactMap { line in
             let words = line.split(separator: " ").map(String.init)
-            guard words.count == 6, let status = Int(words[2]), let bytes = Int(words[3]) else { return nil }
+            guard words.count == 6, let status = Int(words[2]), let bytes = Int(words[3]),
+                !words[1].contains("/probe/")
+            else { return nil }
             func present(_ word: String) -> String? { word == "-" ? nil : word }
             return Request(
                 method: words[0],

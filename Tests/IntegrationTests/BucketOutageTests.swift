@@ -7,7 +7,7 @@ import Testing
     enum Outage: CaseIterable {
         case stopped, killed, frozen
 
-        func begin(_ engine: SeaweedFS) throws {
+        func begin(_ engine: any S3Engine) throws {
             switch self {
             case .stopped: engine.stop()
             case .killed: engine.kill()
@@ -15,7 +15,7 @@ import Testing
             }
         }
 
-        func end(_ engine: SeaweedFS) throws {
+        func end(_ engine: any S3Engine) throws {
             if self == .frozen { engine.thaw() } else { try engine.start() }
         }
     }
@@ -30,7 +30,7 @@ import Testing
         outage: Outage,
         mode: Stack.Mode
     ) throws {
-        let engine = try SeaweedFS()
+        let engine = try TestEngine.start()
         let stack = try Stack(mode, options: ["--request-timeout", "5s"], engine: engine)
         let pids = stack.workers.map(\.pid)
         let payloads = (0..<3).map { _ in randomPayload(100_000) }

@@ -5,7 +5,7 @@ import Testing
 /// What nobody who reads a log, or gets an answer, may learn of the engine's credentials.
 @Suite(.serialized) struct BucketSecretTests {
     @Test func `No secret and no signature is in a log or in an answer, also when the engine is gone`() throws {
-        let engine = try SeaweedFS()
+        let engine = try TestEngine.start()
         let stack = try Stack(
             options: [
                 "--log-level", "debug", "--request-timeout", "8s", "--slow-log-after", "1ms", "--access-log", "stderr",
@@ -52,9 +52,13 @@ import Testing
         // SeaweedFS refuses each token, so that only the front answers.
         let page = "<ListBucketResult><IsTruncated>false</IsTruncated></ListBucketResult>"
         let front = try BucketFront(
-            SeaweedFS.shared,
+            TestEngine.shared,
             """
             add_header Last-Modified "Sun, 01 Nov 2026 00:00:00 GMT";
+            add_header ETag x;
+            if ($http_if_none_match) { return 412; }
+            if ($request_uri ~ "/probe/") { return 200 "Large Payload Service: what this engine can do\n"; }
+            if ($request_method = POST) { return 403; }
             if ($args ~ list-type) { return 200 "\(page)"; }
             if ($request_method = HEAD) { return 200 x; }
             return 444;

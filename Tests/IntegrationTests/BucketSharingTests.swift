@@ -9,8 +9,8 @@ import Testing
 
     init() throws {
         let bucket = "payloads/\(UUID().uuidString)"
-        one = try Stack(engine: SeaweedFS.shared, bucket: bucket)
-        other = try Stack(.plain, engine: SeaweedFS.shared, bucket: bucket)
+        one = try Stack(engine: TestEngine.shared, bucket: bucket)
+        other = try Stack(.plain, engine: TestEngine.shared, bucket: bucket)
     }
 
     @Test(arguments: [0, 5_000, 5_000_000])

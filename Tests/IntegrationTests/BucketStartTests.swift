@@ -111,11 +111,11 @@ import Testing
         ),
     ]
 
-    private let engine: SeaweedFS
+    private let engine: any S3Engine
     private let folder: TemporaryFolder
 
     init() throws {
-        engine = try SeaweedFS.shared
+        engine = try TestEngine.shared
         folder = try TemporaryFolder()
         try write("[*]\nquota = 1g\n".utf8, to: folder.file("quotas"))
     }
@@ -163,6 +163,65 @@ import Testing
     @Test func `A start without an engine tries for a while, and ends with one line that names it`() throws {
         let mistakes = Self.mistakes.filter { $0.status == 1 }
         try concurrently(mistakes.count) { try expectRefused(mistakes[$0]) }
+    }
+
+    @Test(arguments: [(403, "AccessDenied", 78), (400, "InvalidStorageClass", 78), (503, "SlowDown", 1)])
+    func `A bucket that can be listed and not written ends a start with one line`(
+        status: Int,
+        code: String,
+        expected: Int32
+    ) throws {
+        let front = try BucketFront(
+            engine,
+            "if ($request_method = PUT) { return \(status) '<Error><Code>\(code)</Code></Error>'; }"
+        )
+        try concurrently(2) { index in
+            let mistake = Mistake(
+                testDescription: "",
+                status: expected,
+                names: [],
+                store: "s3://payloads?endpoint=http://\(front.host)&path-style=true"
+            )
+            let ended = try start(mistake, index == 0 ? [] : ["--check"])
+            #expect(ended.status == expected, "\(ended.output)")
+            #expect(ended.output.split(separator: "\n").count == 1, "\(ended.output)")
+            #expect(ended.output.contains("bucket payloads at \(front.host): PUT of an object: \(status) \(code)"))
+        }
+    }
+
+    @Test func `Workers that start at once find the same of their engine, and one says it in one line`() throws {
+        let stack = try Stack(workers: 4, engine: engine)
+        let found = try stack.workers.map { worker in
+            try eventually("it serves") { worker.log.contains("msg=serving") }
+            return worker.log.split(separator: "\n").filter { $0.contains("what the engine can do") }
+        }
+        let line = try #require(found.first?.first)
+        #expect(found == Array(repeating: [line], count: 4))
+        let all = "batch_delete=yes copy=yes delete=yes if_none_match=honoured verifies=x-amz-c"
+        #expect(line.contains(all), "SeaweedFS compares x-amz-checksum-sha256, Ceph x-amz-content-sha256: \(line)")
+        #expect(try stack.listing().isEmpty, "a probe's object is no payload")
+    }
+
+    @Test func `A worker finds its endpoint where the AWS tools do`() throws {
+        try write(
+            """
+            [default]
+            services = local
+            [services local]
+            s3 =
+              endpoint_url = \(engine.endpoint)
+            """.utf8,
+            to: folder.file("config")
+        )
+        let mistake = Mistake(
+            testDescription: "",
+            status: 0,
+            names: [],
+            store: "s3://payloads",
+            environment: ["AWS_CONFIG_FILE": folder.file("config")]
+        )
+        let checked = try start(mistake, ["--check"])
+        #expect(checked.status == 0, "\(checked.output)")
     }
 
     @Test func `A worker finds its credentials in a shared file's profile`() throws {

@@ -5,22 +5,22 @@ import Testing
 
 /// `lps` on a bucket.
 @Suite(.serialized) struct BucketToolTests {
-    private let engine: SeaweedFS
+    private let engine: any S3Engine
     private let bucket: Bucket
     private let content = randomPayload(5_000)
 
     init() throws {
-        engine = try SeaweedFS.shared
+        engine = try TestEngine.shared
         bucket = try Bucket(engine)
     }
 
     /// A store in a bucket, behind a prefix of its own, without a service.
     final class Bucket: Sendable {
-        let engine: SeaweedFS
+        let engine: any S3Engine
         let folder: TemporaryFolder
         let prefix = UUID().uuidString
 
-        init(_ engine: SeaweedFS) throws {
+        init(_ engine: any S3Engine) throws {
             self.engine = engine
             folder = try TemporaryFolder()
         }
@@ -327,8 +327,9 @@ import Testing
 
     /// Puts an object under so many payloads' keys, with one curl.
     private func fill(_ numbers: Range<Int>) throws {
-        let file = bucket.folder.file("object")
-        try write([1], to: file)
+        let (file, content) = (bucket.folder.file("object"), [UInt8(1)])
+        try write(content, to: file)
+        let digest = Stack.digest(content).dropFirst("sha256:".count)
         let commands = numbers.map { number in
             let digest = String(repeating: "0", count: 64 - String(number).count) + String(number)
             let name = "sha256%3A\(digest)"
@@ -340,8 +341,8 @@ import Testing
             "curl",
             [
                 "-sS", "--fail", "--path-as-is", "--parallel", "--parallel-max", "8", "--aws-sigv4",
-                "aws:amz:\(engine.region):s3", "--user", "\(engine.accessKey):\(engine.secretKey)", "-K",
-                bucket.folder.file("uploads"),
+                "aws:amz:\(engine.region):s3", "-H", "x-amz-content-sha256: \(digest)", "--user",
+                "\(engine.accessKey):\(engine.secretKey)", "-K", bucket.folder.file("uploads"),
             ]
         )
         try #require(filled.status == 0, "\(filled.output.prefix(300))")

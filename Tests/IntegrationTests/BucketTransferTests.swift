@@ -5,10 +5,10 @@ import Testing
 /// Large payloads go in and out of a bucket whole, many at once, and in bounded memory.
 @Suite(.serialized) struct BucketTransferTests {
     /// Ends with what it holds.
-    private let engine: SeaweedFS
+    private let engine: any S3Engine
 
     init() throws {
-        engine = try SeaweedFS()
+        engine = try TestEngine.start()
     }
 
     @Test func `A payload of 1 GiB goes in and out of a bucket whole`() throws {

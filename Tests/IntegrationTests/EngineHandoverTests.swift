@@ -9,16 +9,21 @@ import Testing
     private static let digest = String(Stack.digest(payload).dropFirst("sha256:".count))
     private static let signature = "AWS4-HMAC-SHA256 Credential=key, Signature=0123456789abcdef"
 
-    /// - Parameter answer: what the engine does with a request, in nginx's words.
-    private func stack(_ answer: String) throws -> Stack {
+    /// - Parameters:
+    ///   - answer: what the engine does with a request, in nginx's words.
+    ///   - edit: what an operator has added to `s3.conf`.
+    private func stack(_ answer: String, _ edit: (String) -> String = { $0 }) throws -> Stack {
         try Stack(nginx: { text in
             guard text.hasPrefix("daemon off;") else {
                 // The line of the cache names the folder.
                 let folder = text.components(separatedBy: "proxy_cache_path ").last?.components(separatedBy: "/cache ")[
                     0
                 ]
-                return text.replacingOccurrences(of: "# include lps/s3-http.conf;", with: "include lps/s3-http.conf;")
-                    .replacingOccurrences(of: "server 127.0.0.1:8333", with: "server unix:\(folder ?? "")/engine.sock")
+                return edit(text).replacingOccurrences(
+                    of: "# include lps/s3-http.conf;",
+                    with: "include lps/s3-http.conf;"
+                )
+                .replacingOccurrences(of: "server 127.0.0.1:8333", with: "server unix:\(folder ?? "")/engine.sock")
             }
             // Its first words name the folder.
             let folder = text.components(separatedBy: "pid ")[1].components(separatedBy: "/nginx.pid")[0]
@@ -79,6 +84,57 @@ import Testing
         let reloaded = try stack.request("GET", "/s3", ["Cache-Control": "no-cache"])
         #expect(reloaded.body == Self.payload)
         try eventually("the engine was asked again") { engineLog(stack).count == 2 }
+    }
+
+    /// Of answers to a GET of an object: engines' own headers, and those of what stands before them.
+    private static let engineHeaders = [
+        // AWS
+        "x-amz-id-2", "x-amz-request-id", "x-amz-version-id", "x-amz-server-side-encryption", "x-amz-expiration",
+        "x-amz-replication-status", "x-amz-storage-class", "x-amz-checksum-crc64nvme", "x-amz-checksum-type",
+        // Backblaze
+        "x-bz-file-id", "x-bz-file-name", "x-bz-content-sha1", "x-bz-upload-timestamp", "Strict-Transport-Security",
+        // Ceph
+        "x-rgw-object-type", "x-rgw-replicated-from", "Keep-Alive",
+        // Cloudflare R2
+        "CF-Ray", "CF-Cache-Status", "NEL", "Report-To", "Alt-Svc", "Server-Timing", "Age", "Via", "Priority",
+        // Garage
+        "Access-Control-Allow-Origin", "Access-Control-Expose-Headers",
+        // Google
+        "x-goog-generation", "x-goog-hash", "x-goog-metageneration", "x-goog-stored-content-length",
+        "x-goog-expiration", "x-goog-custom-time", "x-guploader-uploadid",
+        // MinIO
+        "X-Minio-Deployment-Id", "X-Minio-Error-Code", "X-Ratelimit-Limit", "X-Xss-Protection", "Vary",
+        "X-Content-Type-Options", "Content-Security-Policy", "x-amz-bucket-region", "X-Cache",
+        // OpenStack Swift
+        "X-Trans-Id", "X-Openstack-Request-Id", "X-Timestamp", "X-Static-Large-Object", "X-Storage-Policy",
+        // SeaweedFS, Wasabi, rclone, s3cmd
+        "Seaweed-X-Amz-Owner", "X-Wasabi-CM-Reference-Id", "x-amz-meta-mtime", "x-amz-meta-s3cmd-attrs",
+        // Anybody
+        "Content-Disposition", "Content-Language", "Cache-Control", "Expires", "Pragma", "Set-Cookie", "X-Request-Id",
+        "X-Powered-By", "Repr-Digest", "Link", "Content-MD5", "Trailer",
+    ]
+
+    @Test func `Of an engine's headers a client gets none, whatever engine it is; those of an operator pass`() throws {
+        let headers = Self.engineHeaders.map { "add_header \($0) engines;" }.joined(separator: " ")
+        let answer = "\(headers) return 200 'hello, engine';"
+        let expected: Set = [
+            "accept-ranges", "connection", "content-length", "content-type", "date", "etag", "server",
+        ]
+        for target in ["/s3", "/s3-ranges"] {
+            let answer = try stack(answer).request("GET", target)
+            #expect(answer.status == 200)
+            #expect(Set(answer.headers.keys).symmetricDifference(expected) == [], "\(target)")
+            #expect(!answer.headers.values.contains { $0.contains("engines") })
+        }
+        let operators = try stack(answer) { text in
+            text.replacingOccurrences(
+                of: "add_header Repr-Digest $lps_s3_repr_digest;",
+                with: "add_header X-Frame-Options DENY; add_header Via mine;"
+            )
+        }
+        let own = try operators.request("GET", "/s3").headers
+        #expect(own["x-frame-options"] == "DENY")
+        #expect(own["via"] == "mine")
     }
 
     @Test func `A range of a payload that is not in the cache goes to the engine as it is, and is not kept`() throws {

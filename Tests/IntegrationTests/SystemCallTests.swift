@@ -27,7 +27,7 @@ import Testing
 
     @Test(.enabled(if: SeaweedFS.isInstalled, "make test installs it"))
     func `With a store in a bucket, no service makes a system call that its unit forbids`() throws {
-        let engine = try SeaweedFS.shared
+        let engine = try TestEngine.shared
         // By its name, which is looked up.
         let bucket = engine.storeURL(prefix: "calls").replacingOccurrences(of: "//127.0.0.1", with: "//localhost")
         let credentials = engine.environment.map { "\($0)=\($1)\n" }.joined()

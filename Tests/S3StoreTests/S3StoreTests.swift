@@ -15,14 +15,20 @@ import Testing
 
     init() throws { folder = try TemporaryFolder() }
 
-    private func store(_ server: ScriptedServer) throws -> S3Store {
-        let url = "s3://bucket?endpoint=http://127.0.0.1:\(server.port)"
-        let logger = RecordedLog().logger
+    /// - Parameter condition: what a probe has found of `If-None-Match: *`.
+    private func store(
+        _ server: ScriptedServer,
+        _ condition: EngineCapabilities.Condition = .honoured,
+        _ log: RecordedLog = RecordedLog()
+    ) throws -> S3Store {
+        let url = "s3://bucket?endpoint=http://127.0.0.1:\(server.port)&region=us-east-1"
+        let logger = log.logger
         let client = S3Client(
             try S3Location(parsing: url, environment: { _ in nil }),
             credentials: Credentials(accessKey: "key", secretKey: "secret"),
             logger: logger
         )
+        client.learn { $0.condition = condition }
         let uploads = try UploadFolder(path: folder.path, reserve: 0, setting: "--incoming", logger: logger)
         return S3Store(client, uploads: uploads, logger: logger)
     }
@@ -92,6 +98,94 @@ import Testing
         #expect(methods(server) == ["PUT", "HEAD", "PUT"])
         #expect(server.requests.last?.body == Self.content)
     }
+
+    // Ceph stores one more version, with 200.
+    @Test(arguments: [EngineCapabilities.Condition.unknown, .ignored, .refused])
+    func `Where the engine may not keep what is there, it is asked before each upload`(
+        condition: EngineCapabilities.Condition
+    ) throws {
+        let there = try engine(Self.old, copy: .answer(200, [], "<CopyObjectResult/>"))
+        #expect(try commit(store(there, condition)) == .existed)
+        #expect(methods(there) == ["HEAD", "COPY"])
+        let absent = try ScriptedServer { _, request in
+            if request.line.hasPrefix("PUT") { return [.stored] }
+            if request.line.hasPrefix("HEAD") { return [.send("HTTP/1.1 404 -\r\n\r\n"), .close] }
+            return [.error(404, "NoSuchKey")]
+        }
+        #expect(try commit(store(absent, condition)) == .created)
+        #expect(methods(absent) == ["HEAD", "GET", "PUT"])
+    }
+
+    // OpenStack Swift's answer to the upload that is overtaken.
+    @Test func `An upload whose answer does not say that it is stored is compared with what is there`() throws {
+        let overtaken = ScriptedServer.Step.answer(200, [], "<html><p>The server accepted the request.</p></html>")
+        let young = "Last-Modified: " + httpDate(Date())
+        let server = try ScriptedServer { _, request in
+            request.line.hasPrefix("HEAD")
+                ? [.send("HTTP/1.1 200 -\r\nContent-Length: 11\r\n\(young)\r\n\r\n")] : [overtaken]
+        }
+        #expect(try commit(store(server)) == .existed)
+        #expect(methods(server) == ["PUT", "HEAD"])
+        // Something before the engine may answer so.
+        let none = try ScriptedServer { _, request in
+            switch request.line.prefix(3) {
+            case "HEA": [.send("HTTP/1.1 404 -\r\n\r\n"), .close]
+            case "GET": [.error(404, "NoSuchKey")]
+            default: [overtaken]
+            }
+        }
+        #expect(throws: StoreError.self) { try commit(store(none)) }
+        #expect(methods(none) == ["PUT", "HEAD", "GET", "PUT"])
+    }
+
+    @Test func `An engine that is full is told from one that fails`() throws {
+        for (answer, code) in [
+            (ScriptedServer.Step.error(403, "QuotaExceeded"), StoreError.Code.engineFull),
+            (.error(403, "AccessDenied"), .unavailable),
+        ] {
+            let server = try ScriptedServer(answer)
+            let error = #expect(throws: StoreError.self) { try commit(store(server)) }
+            #expect(error?.code == code)
+        }
+    }
+
+    // MARK: The start
+
+    @Test func `What the engine can do is logged as one line`() throws {
+        let log = RecordedLog()
+        let engine = try ScriptedEngine()
+        try store(engine.server, .unknown, log).probe()
+        #expect(log.lines.count == 1)
+        #expect(log.text.contains("what the engine can do"))
+        #expect(log.text.contains("honoured"))
+    }
+
+    @Test(arguments: [
+        ("AccessDenied", 403, true), ("InvalidStorageClass", 400, true), ("SlowDown", 503, false),
+        ("RequestTimeTooSkewed", 403, false),
+    ])
+    func `An engine that takes no upload ends a start, unless it may take one later`(
+        code: String,
+        status: Int,
+        preventsUse: Bool
+    ) throws {
+        // Asked to wait longer than there is time for.
+        let engine = try ScriptedEngine { request in
+            request.method == "PUT" ? .error(status, code, ["Retry-After: 3600"]) : nil
+        }
+        let error = #expect(throws: StoreError.self) { try store(engine.server, .unknown).probe() }
+        #expect(error?.preventsUse == preventsUse)
+        #expect(error?.description.contains("PUT of an object: \(status) \(code)") == true)
+    }
+
+    @Test func `A full engine does not end a start: what is stored can be read`() throws {
+        let engine = try ScriptedEngine { $0.method == "PUT" ? .error(403, "QuotaExceeded") : nil }
+        let log = RecordedLog()
+        try store(engine.server, .unknown, log).probe()
+        #expect(log.text.contains("the engine of the store is full"))
+    }
+
+    // MARK: Reading
 
     @Test(arguments: ["orders/", "/a", "a//b"])
     func `A payload whose prefix has lost its empty parts on the way is found`(prefix: String) throws {

@@ -77,6 +77,82 @@ import Testing
         #expect(location.isPathStyle == !location.host.hasPrefix(location.bucket + "."))
     }
 
+    @Test func `Without an endpoint, takes the one that the AWS tools would take, in their order`() throws {
+        let aws = try AWSFixture()
+        func origin(_ query: String = "") throws -> String {
+            let location = try S3Location(parsing: "s3://payloads\(query)") { aws[$0] }
+            #expect(location.region == "us-east-1")
+            #expect(location.isPathStyle)
+            return location.origin
+        }
+        func configure(_ text: String) throws { try write(text.utf8, to: aws.configurationFile) }
+        try configure(
+            """
+            [default]
+            endpoint_url = http://all
+            services = mine
+            [services mine]
+            ec2 =
+              endpoint_url = http://ec2
+            """
+        )
+        #expect(try origin() == "http://all")
+        try configure(
+            """
+            [services mine]
+            s3 =
+              endpoint_url = http://s3 # of ours
+              max_concurrent_requests = 20
+            dynamodb =
+              endpoint_url = http://dynamodb
+            [default]
+            services = mine
+            endpoint_url = http://all
+            """
+        )
+        #expect(try origin() == "http://s3")
+        aws["AWS_ENDPOINT_URL"] = "http://variable"
+        #expect(try origin() == "http://variable")
+        aws["AWS_ENDPOINT_URL_S3"] = "https://variable-s3:9000/"
+        #expect(try origin() == "https://variable-s3:9000")
+        #expect(try origin("?endpoint=http://url") == "http://url")
+        aws["AWS_IGNORE_CONFIGURED_ENDPOINT_URLS"] = "true"
+        let location = try S3Location(parsing: "s3://payloads?region=eu-west-1") { aws[$0] }
+        #expect(location.origin == "https://payloads.s3.eu-west-1.amazonaws.com")
+    }
+
+    @Test func `A profile may have an endpoint, or none of those that are configured`() throws {
+        let aws = try AWSFixture()
+        try write(
+            """
+            [profile mine]
+            endpoint_url = http://mine
+            region = here
+            [profile aws]
+            endpoint_url = http://mine
+            ignore_configured_endpoint_urls = true
+            """.utf8,
+            to: aws.configurationFile
+        )
+        aws["AWS_PROFILE"] = "mine"
+        let location = try S3Location(parsing: "s3://payloads") { aws[$0] }
+        #expect(location.origin == "http://mine")
+        #expect(location.region == "here")
+        aws["AWS_PROFILE"] = "aws"
+        #expect(try S3Location(parsing: "s3://payloads?region=r") { aws[$0] }.host == "payloads.s3.r.amazonaws.com")
+    }
+
+    @Test func `Names the variable or the profile whose endpoint is none`() throws {
+        #expect(
+            message("s3://payloads", ["AWS_ENDPOINT_URL_S3": "minio:9000"])
+                == "AWS_ENDPOINT_URL_S3 is 'minio:9000', expected http://HOST[:PORT] or https://HOST[:PORT], without a path"
+        )
+        #expect(!message("s3://payloads", ["AWS_ENDPOINT_URL": "http://user:secret@minio"]).contains("secret"))
+        let aws = try AWSFixture()
+        try write("[default]\nendpoint_url = http://minio/path\n".utf8, to: aws.configurationFile)
+        #expect(throws: S3LocationError.self) { try S3Location(parsing: "s3://payloads") { aws[$0] } }
+    }
+
     @Test func `Encodes each byte of a key but slashes and unreserved characters, and leaves nothing out`() throws {
         let inPath = try location("s3://payloads/team%20a?endpoint=http://minio")
         let key = inPath.objectKey(of: Array("/blobs/ns/sha256:0a".utf8))
@@ -129,7 +205,7 @@ import Testing
         try write("region\n".utf8, to: folder.file("config"))
         #expect(
             message("s3://payloads", ["AWS_CONFIG_FILE": folder.file("config")])
-                == "region: \(folder.file("config")), line 1: expected a [SECTION] before it"
+                == "profile: \(folder.file("config")), line 1: expected a [SECTION] before it"
         )
     }
 

@@ -1,7 +1,7 @@
 import Foundation
 
 /// A real S3 engine on this machine, with its data in a temporary folder: SeaweedFS, whose binary `LPS_WEED` names.
-package final class SeaweedFS: @unchecked Sendable {
+package final class SeaweedFS: S3Engine {
     package enum Shape: Sendable {
         /// One process that is all: master, volume server, filer and S3 gateway.
         case single
@@ -9,32 +9,17 @@ package final class SeaweedFS: @unchecked Sendable {
         case replicated
     }
 
-    package let accessKey = "lps-test-access-key"
-    package let secretKey = "lps-test-secret-key"
-    package let region = "us-east-1"
-    package let folder: TemporaryFolder
-    /// Host and port as in the Host header.
+    package let user = S3User(accessKey: "lps-test-access-key", secretKey: "lps-test-secret-key")
     package let host: String
+    package let dropsLeadingSlash = true
+    private let folder: TemporaryFolder
     private let shape: Shape
     private let ports: [UInt16]
-    // Guarded by the lock.
-    private var processes: [String: ChildProcess] = [:]
-    private let lock = NSLock()
+    private let processes = EngineProcesses()
 
     /// Whether this machine has the engine: `make test` installs it.
     package static var isInstalled: Bool { binary != nil }
     private static let binary = ProcessInfo.processInfo.environment["LPS_WEED"]
-
-    /// An engine for all tests that neither stop it nor fill it; ends with the process of the tests.
-    package static var shared: SeaweedFS {
-        get throws { try sharedEngine.get() }
-    }
-
-    private static let sharedEngine = Result {
-        let engine = try SeaweedFS()
-        atexit { try? SeaweedFS.shared.kill() }
-        return engine
-    }
 
     /// Starts the engine; it takes objects when this returns.
     package init(_ shape: Shape = .single, buckets: [String] = ["payloads"]) throws {
@@ -43,7 +28,7 @@ package final class SeaweedFS: @unchecked Sendable {
         ports = try freePorts(shape == .single ? 4 : 6)
         host = "127.0.0.1:\(ports[0])"
         let identity: [String: Any] = [
-            "name": "lps", "credentials": [["accessKey": accessKey, "secretKey": secretKey]],
+            "name": "lps", "credentials": [["accessKey": user.accessKey, "secretKey": user.secretKey]],
             "actions": ["Admin", "Read", "List", "Tagging", "Write"],
         ]
         try write(JSONSerialization.data(withJSONObject: ["identities": [identity]]), to: folder.file("s3.json"))
@@ -52,85 +37,43 @@ package final class SeaweedFS: @unchecked Sendable {
     }
 
     deinit {
-        kill()
+        end()
     }
 
-    package var endpoint: String { "http://\(host)" }
+    package var log: String { processes.log }
 
-    /// What the worker's and the tool's `--store` takes.
-    package func storeURL(bucket: String = "payloads", prefix: String = "") -> String {
-        let path = prefix.isEmpty ? bucket : "\(bucket)/\(prefix)"
-        return "s3://\(path)?endpoint=\(endpoint)&region=\(region)&path-style=true"
-    }
-
-    /// The credentials, as the AWS tools look for them.
-    package var environment: [String: String] {
-        ["AWS_ACCESS_KEY_ID": accessKey, "AWS_SECRET_ACCESS_KEY": secretKey]
-    }
-
-    // MARK: The processes
-
-    /// Starts what does not run, on the ports and the data of before.
     package func start() throws {
         for (name, arguments) in commands { try start(name, arguments) }
         try eventually("SeaweedFS takes objects: \(log)") {
-            if let ended = (lock.withLock { processes.values.first { !$0.isRunning } }) {
-                throw NeverHappened(what: "SeaweedFS: \(ended.log)")
-            }
+            if let ended = processes.ended { throw NeverHappened(what: "SeaweedFS: \(ended.log)") }
             return try self.isReady()
         }
     }
 
-    /// Ends all as an operator would, with SIGTERM; what has not ended after three seconds, with SIGKILL.
-    package func stop() {
-        let running = lock.withLock { Array(processes.values) }
-        for process in running { process.signal(SIGTERM) }
-        try? eventually("SeaweedFS ends", within: 3) { !running.contains { $0.isRunning } }
-        kill()
-    }
-
-    /// Ends all with SIGKILL.
-    package func kill() {
-        for name in lock.withLock({ Array(processes.keys) }) { kill(name) }
-    }
+    package func stop() { processes.stop() }
+    package func kill() { processes.kill() }
+    package func freeze() throws { try processes.freeze() }
+    package func thaw() { processes.thaw() }
+    package func end() { processes.kill() }
 
     /// Ends one of the three volume servers with SIGKILL; `start` brings it back.
-    package func killVolumeServer(_ index: Int) {
-        kill("volume\(index)")
-    }
-
-    /// Stops all processes where they stand (SIGSTOP): connections are taken by the kernel, and nothing answers.
-    package func freeze() throws {
-        for process in lock.withLock({ Array(processes.values) }) { try process.freeze() }
-    }
-
-    /// Lets frozen processes go on.
-    package func thaw() {
-        for process in lock.withLock({ Array(processes.values) }) { process.signal(SIGCONT) }
-    }
-
-    /// What the processes wrote.
-    package var log: String { lock.withLock { processes.values.map(\.log).joined() } }
+    package func killVolumeServer(_ index: Int) { processes.kill(["volume\(index)"]) }
 
     private func start(_ name: String, _ arguments: [String]) throws {
-        if let known = (lock.withLock { processes[name] }), known.isRunning { return }
+        if processes.isRunning(name) { return }
         guard let binary = Self.binary else { throw NeverHappened(what: "LPS_WEED names SeaweedFS's binary weed") }
         let data = folder.file(name)
         try FileManager.default.createDirectory(atPath: "\(data)/logs", withIntermediateDirectories: true)
         // The processes of a killed engine leave their sockets.
         for socket in ["filer.sock", "s3.sock"] { unlink("\(data)/\(socket)") }
-        let process = try ChildProcess(
-            binary,
-            ["-logdir=\(data)/logs", "-alsologtostderr=false"] + arguments + ["-ip=127.0.0.1", "-ip.bind=127.0.0.1"],
-            log: "\(data)/log"
-        )
-        lock.withLock { processes[name] = process }
-    }
-
-    private func kill(_ name: String) {
-        guard let process = (lock.withLock { processes.removeValue(forKey: name) }) else { return }
-        process.signal(SIGKILL)
-        process.wait()
+        try processes.start(name) {
+            try ChildProcess(
+                binary,
+                ["-logdir=\(data)/logs", "-alsologtostderr=false"] + arguments
+                    + ["-ip=127.0.0.1", "-ip.bind=127.0.0.1"],
+                log: "\(data)/log"
+            )
+        }
     }
 
     // Each process also serves gRPC, on the port plus 10000. The S3 gateway's comes first in `ports`, then the filer's,
@@ -191,35 +134,5 @@ package final class SeaweedFS: @unchecked Sendable {
         let output = try run("curl", ["-s", "--max-time", "5", "-w", "\n%{http_code}", url]).output
         let lines = output.split(separator: "\n", omittingEmptySubsequences: false)
         return (lines.last.flatMap { Int($0) } ?? 0, lines.dropLast().joined(separator: "\n"))
-    }
-
-    // MARK: Buckets and objects, past the service
-
-    package func createBucket(_ name: String) throws {
-        var made: (status: Int, body: [UInt8]) = (0, [])
-        // An engine that has just started may fail; 409: a try that failed has made it.
-        try eventually("bucket \(name) is made: \(made)") {
-            made = try curl("PUT", "/\(name)")
-            return made.status == 200 || made.status == 409
-        }
-    }
-
-    /// A signed request of curl's own, whose path is on the wire as given.
-    @discardableResult
-    package func curl(_ method: String, _ path: String, bodyFile: String? = nil) throws -> (status: Int, body: [UInt8])
-    {
-        let answers = try TemporaryFolder()
-        defer { withExtendedLifetime(answers) {} }
-        let body = answers.file("body")
-        let send = bodyFile.map { ["-T", $0] } ?? []
-        let request = method == "HEAD" ? ["-I"] : ["-X", method]
-        let output = try run(
-            "curl",
-            ["-sS", "--max-time", "60", "--path-as-is", "--aws-sigv4", "aws:amz:\(region):s3"]
-                + ["--user", "\(accessKey):\(secretKey)", "-o", body, "-w", "%{http_code}"] + send + request
-                + ["\(endpoint)\(path)"]
-        ).output
-        guard let status = Int(output) else { throw NeverHappened(what: "\(method) \(path): \(output)") }
-        return (status, (try? contents(of: body)) ?? [])
     }
 }

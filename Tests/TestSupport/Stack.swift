@@ -18,6 +18,12 @@ package final class Stack: @unchecked Sendable {
     package enum Variant: String, CaseIterable, Sendable {
         case disk, plainDisk, unfriendlyDisk, bucket, plainBucket, unfriendlyBucket
 
+        /// All, or those with a bucket where the run is about an engine.
+        package static var allCases: [Variant] {
+            let buckets: [Variant] = [.bucket, .plainBucket, .unfriendlyBucket]
+            return TestEngine.isNamed ? buckets : [.disk, .plainDisk, .unfriendlyDisk] + buckets
+        }
+
         package var isBucket: Bool { self == .bucket || self == .plainBucket || self == .unfriendlyBucket }
         var isUnfriendly: Bool { self == .unfriendlyDisk || self == .unfriendlyBucket }
         var mode: Mode { self == .plainDisk || self == .plainBucket ? .plain : .handover }
@@ -28,7 +34,7 @@ package final class Stack: @unchecked Sendable {
     /// The store's folder; where uploads are taken in is in it, also when the store is a bucket.
     package let store: String
     /// The engine that has the store's bucket.
-    package let engine: SeaweedFS?
+    package let engine: (any S3Engine)?
     /// What workers and tools are given as the store.
     package let storePlace: String
     package let workerSocket: String
@@ -59,7 +65,7 @@ package final class Stack: @unchecked Sendable {
         launcher: [String] = [],
         health: Int = 200,
         disk: SmallDisk? = nil,
-        engine: SeaweedFS? = nil,
+        engine: (any S3Engine)? = nil,
         bucket: String? = nil,
         backlog: Int32 = 4096,
         nginx edit: (String) -> String = { $0 }
@@ -111,7 +117,7 @@ package final class Stack: @unchecked Sendable {
             variant.mode,
             workers: workers,
             options: options,
-            engine: variant.isBucket ? SeaweedFS.shared : nil,
+            engine: variant.isBucket ? TestEngine.shared : nil,
             nginx: { edit(variant.isUnfriendly ? UnfriendlyNginx.edit($0) : $0) }
         )
     }
@@ -130,7 +136,7 @@ package final class Stack: @unchecked Sendable {
     private static func configure(
         _ folder: TemporaryFolder,
         _ store: String,
-        _ engine: SeaweedFS?,
+        _ engine: (any S3Engine)?,
         _ mode: Mode,
         _ edit: (String) -> String
     ) throws {

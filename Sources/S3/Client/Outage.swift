@@ -13,7 +13,14 @@ final class Outage: Sendable {
     private struct State {
         /// When the first request failed after the last success.
         var failingSince: ContinuousClock.Instant?
-        var underWay = 0
+        /// Requests under way that have begun while it was on. Others may still take long, as uploads that it has
+        /// interrupted.
+        var probing = 0
+    }
+
+    /// A request that may begin.
+    struct Turn {
+        fileprivate let isProbe: Bool
     }
 
     private let state = Mutex(State())
@@ -30,23 +37,24 @@ final class Outage: Sendable {
         state.failingSince.map { $0.duration(to: .now) > patience } ?? false
     }
 
-    /// A request wants to begin; ``end(isFailure:)`` must follow when it may.
+    /// A request wants to begin; ``end(_:isFailure:)`` must follow when it may.
     ///
-    /// - Returns: false when enough others try already.
-    func begin() -> Bool {
+    /// - Returns: `nil` when enough others try already.
+    func begin() -> Turn? {
         state.withLock { state in
-            guard !isOn(state) || state.underWay < Self.probes else { return false }
-            state.underWay += 1
-            return true
+            guard isOn(state) else { return Turn(isProbe: false) }
+            guard state.probing < Self.probes else { return nil }
+            state.probing += 1
+            return Turn(isProbe: true)
         }
     }
 
     /// A request has ended.
     ///
     /// - Parameter isFailure: whether the engine could not be reached, or has failed itself.
-    func end(isFailure: Bool) {
+    func end(_ turn: Turn, isFailure: Bool) {
         state.withLock { state in
-            state.underWay -= 1
+            if turn.isProbe { state.probing -= 1 }
             state.failingSince = isFailure ? state.failingSince ?? .now : nil
         }
     }

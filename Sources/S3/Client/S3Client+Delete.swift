@@ -11,9 +11,13 @@ extension S3Client {
         while !rest.isEmpty {
             let batch = rest.prefix(DeleteRequest.most)
             rest = rest.dropFirst(batch.count)
+            var alone = Array(batch)
             do throws(AttemptFailure) {
-                failed += try deleteTogether(batch.filter(DeleteRequest.canName))
-                for key in batch where !DeleteRequest.canName(key) { failed += try deleteAlone(key) }
+                if engine.deletesTogether, let failures = try deleteTogether(batch.filter(DeleteRequest.canName)) {
+                    failed += failures
+                    alone.removeAll(where: DeleteRequest.canName)
+                }
+                for key in alone { failed += try deleteAlone(key) }
             } catch {
                 throw error.ofEngine
             }
@@ -21,22 +25,22 @@ extension S3Client {
         return failed
     }
 
-    private func deleteTogether(_ keys: [[UInt8]]) throws(AttemptFailure) -> [(key: [UInt8], error: String)] {
+    /// `nil` when the engine does not delete several objects with one request.
+    private func deleteTogether(_ keys: [[UInt8]]) throws(AttemptFailure) -> [(key: [UInt8], error: String)]? {
         if keys.isEmpty { return [] }
         var left = keys
-        var isSingly = false
         var failed: [(key: [UInt8], error: String)] = []
         do throws(AttemptFailure) {
             try retrying { () throws(AttemptFailure) in
                 let operation = "deletion of \(left.count) objects"
                 let answer = try send(deletion(left, operation), keeping: Self.longestPage)
                 let error = answer.body.isCut ? nil : ErrorAnswer(answer.body.bytes)
-                // Engines that have no such operation.
-                if answer.status == 501 || answer.status == 405 || error?.code == "NotImplemented" {
-                    isSingly = true
+                guard answer.status == 200, error == nil else {
+                    let refusal = refusal(answer, operation, error)
+                    guard isOfBatches(refusal, answer, error) else { throw refusal }
+                    learn { $0.deletesTogether = false }
                     return
                 }
-                guard answer.status == 200, error == nil else { throw refusal(answer, operation, error) }
                 let failures = try self.failures(answer, operation)
                 let passing = failures.filter { Self.busyCodes.contains($0.code) }
                 let lasting = failures.filter { !Self.busyCodes.contains($0.code) }
@@ -54,10 +58,17 @@ extension S3Client {
                 )
             }
         } catch .engine(let error, _) where left.count < keys.count {
-            failed += left.map { ($0, error.description) }
+            return failed + left.map { ($0, error.description) }
         }
-        if isSingly { for key in left { failed += try deleteAlone(key) } }
-        return failed
+        return left.isEmpty ? failed : nil
+    }
+
+    /// Whether an engine has no such operation, or does not allow it where it may allow each deletion: Ceph wants a
+    /// permission for the bucket.
+    private func isOfBatches(_ refusal: AttemptFailure, _ answer: S3Answer, _ error: ErrorAnswer?) -> Bool {
+        if answer.status == 501 || answer.status == 405 || error?.code == "NotImplemented" { return true }
+        guard case .engine(let error, _) = refusal else { return false }
+        return error.code == .accessDenied
     }
 
     private func deletion(_ keys: [[UInt8]], _ operation: String) -> S3Request {
@@ -71,7 +82,6 @@ extension S3Client {
             headers: [
                 ("content-type", "application/xml"),
                 ("content-md5", StandardBase64.encode(Insecure.MD5.hash(data: body))),
-                ("x-amz-checksum-sha256", StandardBase64.encode(digest)),
             ],
             body: .bytes(body),
             payloadHash: hexDigits(digest)

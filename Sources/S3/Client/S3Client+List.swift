@@ -83,7 +83,7 @@ enum ListPosition: Equatable {
 
     /// Behind a page; `nil` when it does not say.
     init?(after page: ListPage) {
-        // SeaweedFS's token is a key, in which U+FFFD is in place of what XML can't name: it would skip others.
+        // SeaweedFS's and Ceph's tokens are keys, in which U+FFFD is in place of what XML can't name: it would skip others.
         if !page.nextToken.isEmpty, !page.nextToken.unicodeScalars.contains("\u{FFFD}") {
             self = .token(page.nextToken)
         } else if let last = page.objects.last, let key = String(validating: last.key, as: UTF8.self) {

@@ -1,3 +1,4 @@
+import Crypto
 import PayloadKey
 
 extension S3Client {
@@ -5,11 +6,13 @@ extension S3Client {
     public enum PutOutcome: Sendable, Equatable {
         /// The object is the one of this upload.
         case stored
-        /// There was one of this key, or a try of this upload whose answer was lost had stored it.
+        /// There was one of this key, or another upload of this key, or a try of this one whose answer was lost, has come
+        /// first. What is there is for the caller to compare.
         case existed
     }
 
-    /// Uploads the first `size` bytes of an open file (PutObject). The engine refuses what does not have the digest.
+    /// Uploads the first `size` bytes of an open file (PutObject). The engine refuses what does not have the digest, where
+    /// it compares one (``EngineCapabilities/verified``).
     ///
     /// Takes no position of the file and moves none (pread(2)). Another try reads it anew.
     ///
@@ -27,43 +30,139 @@ extension S3Client {
         onlyIfAbsent: Bool,
         onPiece: () throws -> Void = {}
     ) throws -> PutOutcome {
-        let operation = "PUT of an object"
-        let checksum = StandardBase64.encode(digest)
+        try put(key, .file(file, size: size), digest: digest, onlyIfAbsent: onlyIfAbsent, onPiece: onPiece)
+    }
+
+    func put(
+        _ key: [UInt8],
+        _ body: HTTPRequest.Body,
+        digest: [UInt8],
+        onlyIfAbsent: Bool,
+        onPiece: () throws -> Void = {}
+    ) throws -> PutOutcome {
+        do throws(AttemptFailure) {
+            let md5 = engine.verified == [.md5] ? try self.md5(of: body, onPiece) : nil
+            return try retrying { () throws(AttemptFailure) in
+                let answer = try send(key, body, digest, md5, onlyIfAbsent, onPiece)
+                return try outcome(of: answer, digest, onlyIfAbsent)
+            }
+        } catch .caller(let error as ShortFile) {
+            let text = "the file ended after \(error.size) of \(error.expected) bytes"
+            throw failure(.badDigest, Self.upload, text)
+        } catch {
+            throw error.error
+        }
+    }
+
+    private static let upload = "PUT of an object"
+
+    /// The headers of an upload that not every engine knows.
+    struct UploadHeaders: Equatable {
+        /// `x-amz-checksum-sha256`.
+        var checksum: Bool
+        /// `If-None-Match: *`.
+        var condition: Bool
+    }
+
+    func upload(_ key: [UInt8], _ body: HTTPRequest.Body, digest: [UInt8], _ headers: UploadHeaders) -> S3Request {
         var request = S3Request(
-            operation: operation,
+            operation: Self.upload,
             method: "PUT",
             path: location.path(of: key),
-            headers: [("content-type", "application/octet-stream"), ("x-amz-checksum-sha256", checksum)] + newObject,
-            body: .file(file, size: size),
+            headers: [("content-type", "application/octet-stream")] + newObject,
+            body: body,
             payloadHash: hexDigits(digest),
             // It has to be on the engine's disks before the answer.
             stallTime: .seconds(30)
         )
-        if onlyIfAbsent { request.headers.append(("if-none-match", "*")) }
-        do throws(AttemptFailure) {
-            return try retrying { () throws(AttemptFailure) in
-                var answer = try send(request, onPiece: onPiece)
-                if answer.status == 501, onlyIfAbsent {
-                    // An engine without conditions. What it replaces has the same content.
-                    request.headers.removeAll { $0.name == "if-none-match" }
-                    answer = try send(request, onPiece: onPiece)
-                }
-                if answer.status == 412, onlyIfAbsent { return .existed }
-                guard answer.status == 200, ErrorAnswer(answer.body.bytes) == nil else {
-                    throw refusal(answer, operation)
-                }
-                // Something before the engine may answer 200, too.
-                guard answer.head["etag"] != nil else { throw malformed(operation, "200 without an ETag") }
-                if let stored = answer.head["x-amz-checksum-sha256"], stored != checksum {
-                    throw .engine(failure(.badDigest, operation, "the engine stored something else"), .none)
-                }
-                return .stored
-            }
-        } catch .caller(let error as ShortFile) {
-            throw failure(.badDigest, operation, "the file ended after \(error.size) of \(error.expected) bytes")
-        } catch {
-            throw error.error
+        if headers.checksum { request.headers.append(("x-amz-checksum-sha256", StandardBase64.encode(digest))) }
+        if headers.condition { request.headers.append(("if-none-match", "*")) }
+        return request
+    }
+
+    /// Sends an upload with the headers that the engine knows. When it may have refused one, with fewer, and remembers which
+    /// it was.
+    private func send(
+        _ key: [UInt8],
+        _ body: HTTPRequest.Body,
+        _ digest: [UInt8],
+        _ md5: String?,
+        _ onlyIfAbsent: Bool,
+        _ onPiece: () throws -> Void
+    ) throws(AttemptFailure) -> S3Answer {
+        func answer(_ headers: UploadHeaders) throws(AttemptFailure) -> S3Answer {
+            var request = upload(key, body, digest: digest, headers)
+            if let md5 { request.headers.append(("content-md5", md5)) }
+            return try send(request, onPiece: onPiece)
         }
+        let all = UploadHeaders(
+            checksum: engine.takesChecksum,
+            condition: onlyIfAbsent && engine.condition != .refused
+        )
+        let first = try answer(all)
+        guard Self.mayNotKnowHeader(first) else { return first }
+        // Without a condition, what is replaced has the same content.
+        for fewer in [
+            UploadHeaders(checksum: false, condition: all.condition),
+            UploadHeaders(checksum: all.checksum, condition: false),
+            UploadHeaders(checksum: false, condition: false),
+        ] where fewer != all {
+            let next = try answer(fewer)
+            guard next.isSuccess || next.status == 412 else { continue }
+            learn { engine in
+                if fewer.checksum != all.checksum { engine.takesChecksum = false }
+                if fewer.condition != all.condition { engine.condition = .refused }
+            }
+            return next
+        }
+        return first
+    }
+
+    /// Whether a refusal may be that of a header: 501 of R2, 400 InvalidArgument of Backblaze.
+    private static func mayNotKnowHeader(_ answer: S3Answer) -> Bool {
+        if answer.status == 501 { return true }
+        guard answer.status == 400, let error = ErrorAnswer(answer.body.bytes) else { return false }
+        return ["InvalidArgument", "InvalidRequest", "NotImplemented"].contains(error.code)
+    }
+
+    private func outcome(
+        of answer: S3Answer,
+        _ digest: [UInt8],
+        _ onlyIfAbsent: Bool
+    ) throws(AttemptFailure) -> PutOutcome {
+        if answer.status == 412, onlyIfAbsent { return .existed }
+        guard answer.status == 200, ErrorAnswer(answer.body.bytes) == nil else {
+            throw refusal(answer, Self.upload)
+        }
+        guard answer.head["etag"] != nil else {
+            // OpenStack Swift's answer to an upload that another one of this key has overtaken. Something before the engine
+            // may answer so, too.
+            if onlyIfAbsent { return .existed }
+            throw malformed(Self.upload, "200 without an ETag")
+        }
+        if let stored = answer.head["x-amz-checksum-sha256"], stored != StandardBase64.encode(digest) {
+            throw .engine(failure(.badDigest, Self.upload, "the engine stored something else"), .none)
+        }
+        return .stored
+    }
+
+    /// The Content-MD5 of a body, for engines that compare nothing else.
+    private func md5(of body: HTTPRequest.Body, _ onPiece: () throws -> Void) throws(AttemptFailure) -> String {
+        let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 256 * 1024, alignment: 16)
+        defer { buffer.deallocate() }
+        var hasher = Insecure.MD5()
+        var position: UInt64 = 0
+        do {
+            while position < body.size {
+                try onPiece()
+                let count = try body.read(at: position, into: buffer)
+                hasher.update(bufferPointer: UnsafeRawBufferPointer(rebasing: buffer[..<count]))
+                position += UInt64(count)
+            }
+        } catch {
+            throw .caller(error)
+        }
+        return StandardBase64.encode(hasher.finalize())
     }
 
     /// Headers that say how a new object is to be kept.

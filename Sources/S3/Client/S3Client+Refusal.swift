@@ -15,6 +15,7 @@ extension S3Client {
         func engine(_ code: S3Error.Code, mayPass: Bool = false, _ remedy: AttemptFailure.Remedy) -> AttemptFailure {
             .engine(failure(code, operation, text, mayPass: mayPass), remedy)
         }
+        if Self.fullCodes.contains(code) || status == 507 { return engine(.full, .none) }
         if Self.busyCodes.contains(code) || Self.busyStatuses.contains(status) {
             return engine(.unavailable, mayPass: true, .again(after: answer.retryAfter(now())))
         }
@@ -53,6 +54,10 @@ extension S3Client {
         "RequestThrottled", "TooManyRequests",
     ]
     static let busyStatuses: Set = [408, 425, 429, 500, 502, 503, 504]
+    /// An engine that can't do what it should: not one that has no such operation, or no room.
+    static let failureStatuses: Set = [500, 502, 503, 504]
+    /// A quota, or the engine's own disks: Ceph, Ozone and Versity; MinIO.
+    private static let fullCodes: Set = ["QuotaExceeded", "XMinioAdminBucketQuotaExceeded", "XMinioStorageFull"]
 
     private func skew(_ answer: S3Answer, _ error: ErrorAnswer?) -> String {
         guard let engine = error.flatMap({ unixSeconds(ofTimestamp: $0.serverTime) }) ?? answer.head.date("date") else {

@@ -22,12 +22,12 @@ extension S3Client {
     ) throws(AttemptFailure) -> S3Answer {
         let used = try currentCredentials(request.operation)
         let limits = try limits(of: request)
-        guard outage.begin() else {
+        guard let turn = outage.begin() else {
             let error = failure(.unavailable, request.operation, "the engine has failed for some time", mayPass: true)
             throw .engine(error, .none)
         }
         var isEngineFailing = true
-        defer { outage.end(isFailure: isEngineFailing) }
+        defer { outage.end(turn, isFailure: isEngineFailing) }
         let signedAt = now()
         var signed = SignableRequest(
             method: request.method,
@@ -58,7 +58,7 @@ extension S3Client {
             isEngineFailing = false
             throw .caller(error)
         }
-        isEngineFailing = head.status >= 500
+        isEngineFailing = Self.failureStatuses.contains(head.status)
         let signature = signed.headers.last { $0.name == "authorization" }?.value.split(separator: "=").last ?? ""
         return S3Answer(head: head, body: body, credentials: used, signature: String(signature), signedAt: signedAt)
     }

@@ -1,6 +1,7 @@
 import Glibc
 import Logging
 import PayloadKey
+import Synchronization
 
 /// A client of one bucket, for threads that wait.
 ///
@@ -16,6 +17,7 @@ public final class S3Client: Sendable {
     let outage: Outage
     /// Unix seconds.
     let now: @Sendable () -> Int
+    private let capabilities = Mutex(EngineCapabilities())
 
     /// Makes a client; connects to nothing yet.
     public convenience init(
@@ -52,6 +54,11 @@ public final class S3Client: Sendable {
         signer = SigV4Signer(region: location.region)
         self.now = now
     }
+
+    /// What the engine can do, as far as is known by now.
+    package var engine: EngineCapabilities { capabilities.withLock { $0 } }
+
+    package func learn(_ change: (inout EngineCapabilities) -> Void) { capabilities.withLock { change(&$0) } }
 
     /// Does something again until it succeeds, its failure is one that does not pass, or the time for it has passed.
     ///

@@ -20,6 +20,8 @@ public struct S3Error: Error, Sendable, CustomStringConvertible {
         case cutOff
         /// The content is not what its digest says.
         case badDigest
+        /// A quota of the bucket or its owner is used up, or the engine's disks are full.
+        case full
         /// Any other refusal.
         case refused
         /// Not an answer of an S3 engine.

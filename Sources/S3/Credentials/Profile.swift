@@ -4,6 +4,8 @@ import PayloadKey
 struct Profile {
     let name: String
     private let parts: [(path: String, settings: [String: [UInt8]])]
+    /// Those of the section `[services NAME]` that the profile names.
+    private let services: [String: [UInt8]]
 
     /// Ways to credentials that need another tool or service.
     private static let otherWays = [
@@ -11,18 +13,35 @@ struct Profile {
         "credential_source", "source_profile", "login_session",
     ]
 
-    /// - Parameter parts: what is first counts before what is second.
-    init(name: String, parts: [(path: String, settings: [String: [UInt8]])]) {
+    /// - Parameters:
+    ///   - parts: what is first counts before what is second.
+    ///   - services: finds the settings of a section of services.
+    init(
+        name: String,
+        parts: [(path: String, settings: [String: [UInt8]])],
+        services: (_ name: [UInt8]) -> [String: [UInt8]]?
+    ) {
         self.name = name
         self.parts = parts
+        self.services = parts.lazy.compactMap { $0.settings["services"] }.first.flatMap(services) ?? [:]
     }
 
     /// The region, if the profile has one.
-    var region: String? {
-        for (_, settings) in parts {
-            if let region = settings["region"], !region.isEmpty { return String(decoding: region, as: UTF8.self) }
-        }
-        return nil
+    var region: String? { text("region") }
+
+    /// The endpoint for S3, or for all services, if the profile has one ("Service-specific endpoints" of the AWS SDKs and
+    /// Tools Reference Guide).
+    var endpoint: String? {
+        if text("ignore_configured_endpoint_urls")?.lowercased() == "true" { return nil }
+        return Self.text(services["s3.endpoint_url"]) ?? text("endpoint_url")
+    }
+
+    private func text(_ setting: String) -> String? {
+        parts.lazy.compactMap { Self.text($0.settings[setting]) }.first
+    }
+
+    private static func text(_ value: [UInt8]?) -> String? {
+        value.flatMap { $0.isEmpty ? nil : String(decoding: $0, as: UTF8.self) }
     }
 
     /// The credentials that are written down in the profile; `nil` when it has nothing to do with credentials.

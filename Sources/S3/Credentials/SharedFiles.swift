@@ -56,9 +56,8 @@ struct SharedFiles: Sendable {
         {
             parts.append((credentials.path, settings))
         }
-        if let configuration, let sections = try sections(of: configuration) {
-            if let settings = configured(in: sections) { parts.append((configuration.path, settings)) }
-        }
+        let configured = try configuration.flatMap { file throws(CredentialsError) in try sections(of: file) } ?? [:]
+        if let configuration, let settings = profile(in: configured) { parts.append((configuration.path, settings)) }
         guard !parts.isEmpty else {
             guard !isNamed else {
                 throw CredentialsError(
@@ -67,14 +66,23 @@ struct SharedFiles: Sendable {
             }
             return nil
         }
-        return Profile(name: profileName, parts: parts)
+        return Profile(name: profileName, parts: parts) { Self.section("services", $0, in: configured) }
     }
 
-    /// In the configuration, `[profile NAME]`, where the name may be in quotes; and for the default one `[default]`.
-    private func configured(in sections: [[UInt8]: [String: [UInt8]]]) -> [String: [UInt8]]? {
+    /// In the configuration, `[profile NAME]`; and for the default one `[default]`.
+    private func profile(in sections: [[UInt8]: [String: [UInt8]]]) -> [String: [UInt8]]? {
         let name = Array(profileName.utf8)
-        for (section, settings) in sections where section.starts(with: "profile".utf8) {
-            var rest = section.dropFirst("profile".utf8.count)
+        return Self.section("profile", name, in: sections) ?? (profileName == "default" ? sections[name] : nil)
+    }
+
+    /// `[KIND NAME]`, where the name may be in quotes.
+    private static func section(
+        _ kind: String,
+        _ name: [UInt8],
+        in sections: [[UInt8]: [String: [UInt8]]]
+    ) -> [String: [UInt8]]? {
+        for (section, settings) in sections where section.starts(with: kind.utf8) {
+            var rest = section.dropFirst(kind.utf8.count)
             guard let first = rest.first, first == 0x20 || first == 0x09 else { continue }
             while let first = rest.first, first == 0x20 || first == 0x09 { rest.removeFirst() }
             if let quote = rest.first, quote == UInt8(ascii: "\"") || quote == UInt8(ascii: "'"), rest.last == quote,
@@ -84,7 +92,7 @@ struct SharedFiles: Sendable {
             }
             if rest.elementsEqual(name) { return settings }
         }
-        return profileName == "default" ? sections[name] : nil
+        return nil
     }
 
     private func isForbidden(_ path: String) -> Bool {

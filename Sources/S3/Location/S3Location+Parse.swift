@@ -6,7 +6,8 @@ extension S3Location {
 
     /// Reads `s3://BUCKET[/PREFIX]?NAME=VALUE&…`.
     ///
-    /// - Parameter environment: the value of an environment variable. Without `region=`, the region is that of
+    /// - Parameter environment: the value of an environment variable. Without `endpoint=`, the endpoint is that of
+    ///   `AWS_ENDPOINT_URL_S3`, `AWS_ENDPOINT_URL` or the profile, or else AWS's. Without `region=`, the region is that of
     ///   `AWS_REGION`, `AWS_DEFAULT_REGION` or the profile, or else, with an endpoint, `us-east-1`.
     /// - Throws: ``S3LocationError``.
     public init(parsing url: String, environment: @escaping AWSEnvironment) throws(S3LocationError) {
@@ -25,7 +26,8 @@ extension S3Location {
         bucket = try Self.bucket(path[..<slash])
         prefix = try Self.prefix(path[slash...].dropFirst())
         let parameters = try S3LocationParameters(url[question...].dropFirst())
-        let endpoint = try parameters.endpoint()
+        let named = try parameters.endpoint()
+        let endpoint = if let named { named } else { try Self.endpoint(environment) }
         if let region = try parameters.region() {
             self.region = region
         } else {
@@ -81,17 +83,43 @@ extension S3Location {
             guard let region = variables[name] else { continue }
             return try checkedRegion(region, of: name)
         }
-        let profile: Profile?
-        do {
-            profile = try SharedFiles(variables).profile()
-        } catch {
-            throw S3LocationError("region: \(error)")
-        }
-        if let region = profile?.region { return try checkedRegion(region, of: "the profile's region") }
+        if let region = try profile(variables)?.region { return try checkedRegion(region, of: "the profile's region") }
         if hasEndpoint { return "us-east-1" }
         throw S3LocationError(
             "no region: expected region=… in the store's URL, AWS_REGION, AWS_DEFAULT_REGION or a region in the profile"
         )
+    }
+
+    /// The endpoint that the AWS tools would ask, if it is not AWS's own; in their order.
+    private static func endpoint(_ environment: @escaping AWSEnvironment) throws(S3LocationError) -> Endpoint? {
+        let variables = Variables(environment)
+        if variables.isTrue("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS") { return nil }
+        for name in ["AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"] {
+            if let url = variables[name] { return try checkedEndpoint(url, of: name) }
+        }
+        let profile = try profile(variables)
+        return try profile?.endpoint.map { url throws(S3LocationError) in
+            try checkedEndpoint(url, of: "the profile's endpoint_url")
+        }
+    }
+
+    private static func profile(_ variables: Variables) throws(S3LocationError) -> Profile? {
+        do {
+            return try SharedFiles(variables).profile()
+        } catch {
+            throw S3LocationError("profile: \(error)")
+        }
+    }
+
+    fileprivate static func checkedEndpoint(_ url: String, of name: String) throws(S3LocationError) -> Endpoint {
+        let expected = "expected http://HOST[:PORT] or https://HOST[:PORT]"
+        guard !url.utf8.contains(UInt8(ascii: "@")) else {
+            throw S3LocationError("\(name) has an '@', \(expected), without user and password")
+        }
+        guard let endpoint = Endpoint(parsing: url) else {
+            throw S3LocationError("\(name) is '\(printable(url.utf8))', \(expected), without a path")
+        }
+        return endpoint
     }
 
     fileprivate static func checkedRegion(_ region: String, of name: String) throws(S3LocationError) -> String {
@@ -172,15 +200,8 @@ private struct S3LocationParameters {
     }
 
     func endpoint() throws(S3LocationError) -> Endpoint? {
-        guard let text = values["endpoint"] else { return nil }
-        let expected = "expected http://HOST[:PORT] or https://HOST[:PORT]"
-        guard !text.utf8.contains(UInt8(ascii: "@")) else {
-            throw S3LocationError("endpoint has an '@', \(expected), without user and password")
-        }
-        guard let endpoint = Endpoint(parsing: text) else {
-            throw S3LocationError("endpoint is '\(printable(text.utf8))', \(expected), without a path")
-        }
-        return endpoint
+        guard let url = values["endpoint"] else { return nil }
+        return try S3Location.checkedEndpoint(url, of: "endpoint")
     }
 
     func region() throws(S3LocationError) -> String? {

@@ -3,10 +3,10 @@ import PayloadKey
 /// Where payloads are kept in an engine that speaks the S3 API:
 /// `s3://BUCKET[/PREFIX]?endpoint=…&region=…&path-style=…&storage-class=…&sse=…&sse-kms-key-id=…`
 ///
-/// Without an endpoint, it is AWS's of the region (`https://s3.REGION.amazonaws.com`), and the bucket is part of the
-/// host's name; with one, the bucket is part of the path, unless `path-style=false`. On AWS, too, the bucket is part
-/// of the path when no certificate would match it (a name with dots), or when it can't be a host's name (as older
-/// buckets' names).
+/// Without an endpoint, it is the one that the AWS tools are configured for. Without that, it is AWS's of the region
+/// (`https://s3.REGION.amazonaws.com`), and the bucket is part of the host's name; with one, the bucket is part of the path,
+/// unless `path-style=false`. On AWS, too, the bucket is part of the path when no certificate would match it (a name with
+/// dots), or when it can't be a host's name (as older buckets' names).
 public struct S3Location: Sendable, Equatable {
     /// How the engine encrypts new objects.
     public struct Encryption: Sendable, Equatable {

@@ -1,7 +1,4 @@
 import CCurl
-import Glibc
-import System
-import SystemPackage
 
 /// What libcurl's callbacks work on during one request. None of them outlives it.
 final class Exchange {
@@ -61,28 +58,12 @@ final class Exchange {
     func give(_ buffer: UnsafeMutableRawBufferPointer) -> Int {
         do {
             try onPiece()
-            let count = try read(buffer)
+            let count = try body.read(at: position, into: buffer)
             position += UInt64(count)
             return count
         } catch {
             failure = error
             return Int(CURL_READFUNC_ABORT)
-        }
-    }
-
-    private func read(_ buffer: UnsafeMutableRawBufferPointer) throws -> Int {
-        let wanted = Int(min(UInt64(buffer.count), body.size - position))
-        switch body {
-        case .none: return 0
-        case .bytes(let bytes):
-            buffer.copyBytes(from: bytes[Int(position)..<(Int(position) + wanted)])
-            return wanted
-        case .file(let file, let size):
-            if wanted == 0 { return 0 }
-            let count = uninterrupted { pread(file, buffer.baseAddress, wanted, off_t(position)) }
-            guard count >= 0 else { throw Errno(rawValue: errno) }
-            guard count > 0 else { throw ShortFile(size: position, expected: size) }
-            return count
         }
     }
 
@@ -92,10 +73,4 @@ final class Exchange {
         position = UInt64(offset)
         return true
     }
-}
-
-/// A file ended while it was uploaded.
-struct ShortFile: Error {
-    let size: UInt64
-    let expected: UInt64
 }

@@ -1,3 +1,7 @@
+import Glibc
+import System
+import SystemPackage
+
 /// A request as it goes on the wire.
 struct HTTPRequest {
     /// What a request sends.
@@ -24,4 +28,32 @@ struct HTTPRequest {
     var body: Body = .none
     /// Whether the environment's proxies are used.
     var usesProxies = true
+}
+
+extension HTTPRequest.Body {
+    /// Reads bytes from a position on.
+    ///
+    /// - Returns: how many; none at the end.
+    /// - Throws: `Errno`, or ``ShortFile``.
+    func read(at position: UInt64, into buffer: UnsafeMutableRawBufferPointer) throws -> Int {
+        let wanted = Int(min(UInt64(buffer.count), size - position))
+        switch self {
+        case .none: return 0
+        case .bytes(let bytes):
+            buffer.copyBytes(from: bytes[Int(position)..<(Int(position) + wanted)])
+            return wanted
+        case .file(let file, let size):
+            if wanted == 0 { return 0 }
+            let count = uninterrupted { pread(file, buffer.baseAddress, wanted, off_t(position)) }
+            guard count >= 0 else { throw Errno(rawValue: errno) }
+            guard count > 0 else { throw ShortFile(size: position, expected: size) }
+            return count
+        }
+    }
+}
+
+/// A file ended while it was uploaded.
+struct ShortFile: Error {
+    let size: UInt64
+    let expected: UInt64
 }

@@ -3,18 +3,10 @@ struct DeleteRequest {
     /// The most keys that a request may name.
     static let most = 1000
 
-    /// Whether XML 1.0 can name a key: it has no control characters but tab and the two of line ends, and its bytes are
-    /// UTF-8.
+    /// Whether XML 1.0 can name a key: its bytes are UTF-8, of characters that XML has.
     static func canName(_ key: [UInt8]) -> Bool {
         guard let text = String(validating: key, as: UTF8.self) else { return false }
-        return text.unicodeScalars.allSatisfy { scalar in
-            switch scalar.value {
-            case 0x09, 0x0A, 0x0D: true
-            case 0x20...0xFFFD: true
-            case 0x10000...: true
-            default: false
-            }
-        }
+        return text.unicodeScalars.allSatisfy { XMLCharacters.has($0.value) }
     }
 
     /// Asks for the failures only.

@@ -9,7 +9,8 @@ struct XMLError: Error, Equatable {
 /// own, and with the text behind its last child.
 ///
 /// A document type, and with it any entity of the document's own, is refused; so are more levels and longer texts than
-/// answers have. The document itself is bounded by who received it.
+/// answers have. The document itself is bounded by who received it. What engines write though XML can't have it is read as
+/// U+FFFD (``XMLCharacters``).
 ///
 /// - Throws: `XMLError`, or what `ended` throws.
 func readXML(
@@ -23,7 +24,7 @@ func readXML(
         let reading = XMLReading(parser, ended)
         return withExtendedLifetime(reading) { () -> XMLError? in
             reading.connect()
-            let status = document.withUnsafeBytes { bytes in
+            let status = XMLCharacters.replaced(in: document).withUnsafeBytes { bytes in
                 XML_Parse(parser, bytes.baseAddress?.assumingMemoryBound(to: CChar.self), Int32(bytes.count), 1)
             }
             if let failure = reading.failure { return failure }

@@ -7,26 +7,26 @@ import Testing
 
 @testable import S3
 
-/// One SeaweedFS for all tests of a suite, with the bucket `payloads`.
+/// One engine for all tests of a suite, with the bucket `payloads`.
 struct Engine: SuiteTrait, TestScoping {
-    @TaskLocal static var current: SeaweedFS?
+    @TaskLocal static var current: (any S3Engine)?
 
     var isRecursive: Bool { false }
 
     func provideScope(for test: Test, testCase: Test.Case?, performing run: @Sendable () async throws -> Void)
         async throws
     {
-        try await Self.$current.withValue(SeaweedFS(), operation: run)
+        try await Self.$current.withValue(TestEngine.start(), operation: run)
     }
 
-    static func required() throws -> SeaweedFS { try #require(current) }
+    static func required() throws -> any S3Engine { try #require(current) }
 }
 
 extension Trait where Self == Engine {
     static var engine: Self { Engine() }
 }
 
-extension SeaweedFS {
+extension S3Engine {
     func client(
         bucket: String = "payloads",
         prefix: String = "",

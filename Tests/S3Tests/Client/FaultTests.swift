@@ -248,7 +248,8 @@ struct FaultTests {
     @Test(arguments: [
         ("AccessDenied", 403, S3Error.Code.accessDenied), ("InvalidObjectState", 403, .refused),
         ("EntityTooLarge", 400, .refused), ("BadDigest", 400, .badDigest), ("NoSuchBucket", 404, .noSuchBucket),
-        ("XAmzContentChecksumMismatch", 400, .badDigest),
+        ("XAmzContentChecksumMismatch", 400, .badDigest), ("QuotaExceeded", 403, .full),
+        ("XMinioAdminBucketQuotaExceeded", 400, .full), ("XMinioStorageFull", 507, .full),
         ("SignatureDoesNotMatch", 403, .credentials), ("InvalidAccessKeyId", 403, .credentials),
     ])
     func `A refusal is said once, and not asked for again`(code: String, status: Int, expected: S3Error.Code) throws {

@@ -27,6 +27,23 @@ struct ListingFaultTests {
         #expect(try failure { try server.client().list(prefix: key) { _ in } }.code == .malformedAnswer)
     }
 
+    @Test func `A token that XML can't have is not used: the listing goes on behind the last key`() throws {
+        @Sendable func page(_ key: String, _ token: String) -> ScriptedServer.Step {
+            .answer(
+                200,
+                [],
+                "<ListBucketResult><EncodingType>url</EncodingType><IsTruncated>\(!token.isEmpty)</IsTruncated>"
+                    + "<Contents><Key>\(key)</Key><Size>1</Size><LastModified>2026-11-26T22:00:00Z</LastModified></Contents>"
+                    + "<NextContinuationToken>\(token)</NextContinuationToken></ListBucketResult>"
+            )
+        }
+        for (name, token, encoded) in [("\u{FFFE}", "\u{FFFE}", "%EF%BF%BE"), ("\u{1}", "&#x01;", "%01")] {
+            let server = try ScriptedServer(page("%2Fk\(encoded)", "/k\(token)"), page("%2Fkz", ""))
+            #expect(try server.client().keys(prefix: key) == ["/k\(name)", "/kz"].map { Array($0.utf8) })
+            #expect(server.lines[1].contains("start-after=%2Fk\(encoded)"))
+        }
+    }
+
     @Test func `A page that fails is asked for again, and no object is visited twice`() throws {
         func page(_ key: String, _ token: String) -> ScriptedServer.Step {
             .answer(

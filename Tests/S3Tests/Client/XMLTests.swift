@@ -19,7 +19,7 @@ struct XMLTests {
     }
 
     @Test(arguments: [
-        "", " ", "text", "<a>", "<a></b>", "<a/><b/>", "<a b></a>", "<a>&unknown;</a>", "<a>\u{1}</a>",
+        "", " ", "text", "<a>", "<a></b>", "<a/><b/>", "<a b></a>", "<a>&unknown;</a>",
         "<html><br></html>", "<a xmlns:b='x'><b:c/></a", "{\"Error\":1}",
     ])
     func `What is not XML is refused`(document: String) {
@@ -60,6 +60,14 @@ struct XMLTests {
             }
         }
         #expect(count == 1)
+    }
+
+    // Ceph 16.2 writes both forms in a listing's token.
+    @Test func `What XML can't have is read as U+FFFD`() throws {
+        let text = "1\u{1}2&#x01;3\u{FFFE}4\u{FFFF}5&#65534;6&#x41;\t\u{FFFD}&#xZ;"
+        #expect(throws: XMLError.self) { try elements("<a>\(text)</a>") }
+        let read = "1\u{FFFD}2\u{FFFD}3\u{FFFD}4\u{FFFD}5\u{FFFD}6A\t\u{FFFD}"
+        #expect(try elements("<a>\(text.dropLast(5))</a>") == ["a=\(read)"])
     }
 
     @Test func `A document in UTF-16 is read as one in UTF-8`() throws {

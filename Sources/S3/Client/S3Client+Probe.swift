@@ -1,0 +1,104 @@
+import Crypto
+import PayloadKey
+
+extension S3Client {
+    /// The keys of the probe, behind the location's prefix. They begin as payloads' keys do, with a slash, and are never
+    /// those of payloads, which begin with `/blobs/`.
+    static let probePath = "/probe/object"
+    static let absentPath = "/probe/absent"
+    /// Always the same, so that processes that start at once do not disturb each other.
+    private static let probeContent = Array("Large Payload Service: what this engine can do\n".utf8)
+
+    /// Finds out what the engine can do: stores the probe object as an upload is stored, reads and renews it as payloads
+    /// are, and makes the requests whose answers tell engines apart.
+    ///
+    /// The object stays, since workers need no right to delete. The deletion that is tried is that of an object that is
+    /// not there. What can't be found out stays as it is with AWS.
+    ///
+    /// - Throws: ``S3Error`` when uploads or downloads would fail, too.
+    public func probe() throws(S3Error) {
+        let key = location.objectKey(of: Array(Self.probePath.utf8))
+        do {
+            _ = try put(key, Self.probeContent, onlyIfAbsent: false)
+        } catch {
+            throw explained(error)
+        }
+        let isKept = try put(key, Self.probeContent, onlyIfAbsent: true) == .existed
+        learn { $0.condition = isKept ? .honoured : $0.condition == .refused ? .refused : .ignored }
+        learn { $0.verified = [] }
+        let checksums: [EngineCapabilities.Checksum] = engine.takesChecksum ? [.sha256, .signed] : [.signed]
+        for checksum in checksums where refusesWrong(checksum, key) { learn { $0.verified.append(checksum) } }
+        if engine.verified.isEmpty, refusesWrong(.md5, key) { learn { $0.verified = [.md5] } }
+        try checkProbe(key)
+        do {
+            _ = try renew(key)
+        } catch {
+            if !error.mayPass { learn { $0.copies = false } }
+        }
+        let absent = location.objectKey(of: Array(Self.absentPath.utf8))
+        let failed = try? delete([absent])
+        learn { $0.deletes = failed?.isEmpty ?? false }
+    }
+
+    private func put(_ key: [UInt8], _ content: [UInt8], onlyIfAbsent: Bool) throws(S3Error) -> PutOutcome {
+        do {
+            let digest = Array(SHA256.hash(data: content))
+            return try put(key, .bytes(content), digest: digest, onlyIfAbsent: onlyIfAbsent)
+        } catch {
+            throw error as? S3Error ?? S3Error(.refused, "\(error)")
+        }
+    }
+
+    /// Why the first upload may be refused where a listing was not.
+    private func explained(_ error: S3Error) -> S3Error {
+        let asked = newObject.map { "\($0.name): \($0.value)" }.joined(separator: ", ")
+        switch error.code {
+        case .refused where !asked.isEmpty:
+            return S3Error(error.code, "\(error.description) (asked for \(asked))")
+        // The path has two slashes then, which some engines and proxies make one.
+        case .credentials where !error.mayPass && location.prefix.isEmpty:
+            let hint = " (a listing was not refused; the key begins with '/', which a PREFIX in the store's URL avoids)"
+            return S3Error(error.code, error.description + hint)
+        default: return error
+        }
+    }
+
+    /// Whether the engine refuses the probe's content with a wrong checksum. One that does not stores what was there.
+    private func refusesWrong(_ checksum: EngineCapabilities.Checksum, _ key: [UInt8]) -> Bool {
+        let wrong = Array(SHA256.hash(data: [] as [UInt8]))
+        var request = upload(
+            key,
+            .bytes(Self.probeContent),
+            digest: Array(SHA256.hash(data: Self.probeContent)),
+            UploadHeaders(checksum: false, condition: false)
+        )
+        switch checksum {
+        case .sha256: request.headers.append((checksum.rawValue, StandardBase64.encode(wrong)))
+        case .signed: request.payloadHash = hexDigits(wrong)
+        case .md5: request.headers.append((checksum.rawValue, StandardBase64.encode(wrong.prefix(16))))
+        }
+        guard let answer = try? send(request) else { return false }
+        return (400...499).contains(answer.status) && !Self.busyStatuses.contains(answer.status)
+    }
+
+    private func checkProbe(_ key: [UInt8]) throws(S3Error) {
+        let size = UInt64(Self.probeContent.count)
+        // Some engines need a moment until all their parts know an object.
+        guard let found = try status(of: key) else {
+            throw failure(.unavailable, "probe", "an object that was stored is not there", mayPass: true)
+        }
+        guard found.size == size else {
+            throw failure(.badDigest, "probe", "an object of \(size) bytes has \(found.size)")
+        }
+        let range = UInt64(6)..<13
+        var read: [UInt8] = []
+        do {
+            try self.read(key, range) { read += $0 }
+        } catch {
+            throw error as? S3Error ?? S3Error(.refused, "\(error)")
+        }
+        guard read == Array(Self.probeContent[6..<13]) else {
+            throw failure(.badDigest, "probe", "a range of an object is not what was stored")
+        }
+    }
+}

@@ -1,0 +1,162 @@
+import Crypto
+import Foundation
+import TestSupport
+import Testing
+
+@testable import S3
+
+/// What a probe finds out about an engine, and how requests are made from then on.
+struct ProbeTests {
+    private let key = Array("/k".utf8)
+
+    private func probed(_ otherwise: @escaping ScriptedEngine.Answer) throws -> (ScriptedEngine, S3Client) {
+        let engine = try ScriptedEngine(otherwise)
+        let client = try engine.server.client()
+        try client.probe()
+        return (engine, client)
+    }
+
+    @Test func `A probe makes the requests that payloads make, under a key that begins as theirs`() throws {
+        let (engine, client) = try probed { _ in nil }
+        let requests = engine.server.requests.map { request in
+            request.headers["x-amz-copy-source"] == nil ? request.method : "COPY"
+        }
+        #expect(requests == ["PUT", "PUT", "PUT", "PUT", "HEAD", "GET", "COPY", "POST"])
+        let paths = Set(engine.server.requests.map(\.target))
+        #expect(paths == ["/bucket//probe/object", "/bucket?delete="])
+        #expect(client.engine.condition == .honoured)
+        #expect(client.engine.verified == [.sha256, .signed])
+        let fields = client.engine.fields.map { "\($0.name)=\($0.value)" }.joined(separator: " ")
+        #expect(
+            fields
+                == "if_none_match=honoured verifies=x-amz-checksum-sha256,x-amz-content-sha256 copy=yes delete=yes "
+                + "batch_delete=yes"
+        )
+    }
+
+    @Test func `The prefix of the location comes before the probe's keys`() throws {
+        let engine = try ScriptedEngine()
+        try engine.server.client(bucket: "bucket/team").probe()
+        #expect(engine.server.lines[0] == "PUT /bucket/team/probe/object")
+    }
+
+    // Backblaze's words, and R2's.
+    @Test(arguments: [(400, "InvalidArgument"), (501, "NotImplemented")])
+    func `An engine that refuses x-amz-checksum-sha256 gets uploads without it`(status: Int, code: String) throws {
+        let (engine, client) = try probed { request in
+            request.headers["x-amz-checksum-sha256"] == nil ? nil : .error(status, code)
+        }
+        #expect(!client.engine.takesChecksum)
+        #expect(client.engine.verified == [.signed])
+        #expect(client.engine.condition == .honoured)
+        let before = engine.server.requests.count
+        #expect(try client.put(key, [1]) == .stored)
+        #expect(engine.server.requests.count == before + 1)
+        let upload = try #require(engine.server.requests.last)
+        #expect(upload.headers["if-none-match"] == "*")
+        #expect(upload.headers["x-amz-content-sha256"]?.hasPrefix("4bf5122f344554c5") == true, "of the byte 1")
+    }
+
+    @Test func `Without a probe, a refused x-amz-checksum-sha256 is left out from the second upload on`() throws {
+        let engine = try ScriptedEngine { request in
+            request.headers["x-amz-checksum-sha256"] == nil ? nil : .error(501, "NotImplemented")
+        }
+        let client = try engine.server.client()
+        for number in 0..<3 { #expect(try client.put(Array("/\(number)".utf8), [1]) == .stored) }
+        #expect(engine.server.requests.count == 4)
+    }
+
+    @Test func `An engine that compares neither SHA-256 gets a Content-MD5, where it compares that`() throws {
+        let (engine, client) = try probed { request in
+            request.method == "PUT" && request.headers["x-amz-copy-source"] == nil && request.wrongChecksum != nil
+                && request.wrongChecksum != "content-md5" ? .stored : nil
+        }
+        #expect(client.engine.verified == [.md5])
+        let payload = randomPayload(600_000)
+        #expect(try client.put(key, payload) == .stored)
+        let md5 = Data(Insecure.MD5.hash(data: payload)).base64EncodedString()
+        #expect(engine.server.requests.last?.headers["content-md5"] == md5)
+    }
+
+    @Test func `Nothing is said to be compared where no wrong checksum is refused, or the engine fails on it`() throws {
+        for answer in [ScriptedServer.Step.stored, .error(500, "InternalError"), .error(429, "SlowDown")] {
+            let (_, client) = try probed { request in
+                request.method == "PUT" && request.headers["x-amz-copy-source"] == nil && request.wrongChecksum != nil
+                    ? answer : nil
+            }
+            #expect(client.engine.verified.isEmpty)
+            #expect(client.engine.fields.contains { $0 == ("verifies", "nothing") })
+        }
+    }
+
+    @Test func `An engine that ignores conditions is told from one that refuses them`() throws {
+        let (_, ignoring) = try probed { request in
+            request.headers["if-none-match"] == nil ? nil : .stored
+        }
+        #expect(ignoring.engine.condition == .ignored)
+        let (engine, refusing) = try probed { request in
+            request.headers["if-none-match"] == nil ? nil : .error(501, "NotImplemented")
+        }
+        #expect(refusing.engine.condition == .refused)
+        #expect(refusing.engine.takesChecksum)
+        #expect(try refusing.put(key, [1]) == .stored)
+        #expect(engine.server.requests.last?.headers["if-none-match"] == nil)
+    }
+
+    @Test func `Credentials that may not delete are no reason to fail`() throws {
+        let (_, client) = try probed { request in
+            ["POST", "DELETE"].contains(request.method) ? .error(403, "AccessDenied") : nil
+        }
+        #expect(client.engine.deletes == false)
+        let (_, other) = try probed { $0.method == "POST" ? .error(403, "AccessDenied") : nil }
+        #expect(other.engine.deletes == true)
+        #expect(!other.engine.deletesTogether)
+    }
+
+    @Test func `An engine that can't copy is known`() throws {
+        let (_, client) = try probed { request in
+            request.headers["x-amz-copy-source"] == nil ? nil : .error(501, "NotImplemented")
+        }
+        #expect(!client.engine.copies)
+    }
+
+    @Test(arguments: [
+        ("AccessDenied", 403, S3Error.Code.accessDenied), ("InvalidStorageClass", 400, .refused),
+        ("InvalidArgument", 400, .refused), ("SignatureDoesNotMatch", 403, .credentials),
+        ("QuotaExceeded", 403, .full), ("XMinioStorageFull", 507, .full),
+    ])
+    func `A probe that can't store fails as an upload would`(code: String, status: Int, expected: S3Error.Code) throws {
+        let engine = try ScriptedEngine { $0.method == "PUT" ? .error(status, code) : nil }
+        let error = try failure { try engine.server.client().probe() }
+        #expect(error.code == expected)
+        #expect(!error.mayPass)
+        #expect(error.description.contains("PUT of an object: \(status) \(code)"))
+    }
+
+    @Test func `A refused upload is told with what was asked for, and a signature with what may help`() throws {
+        let engine = try ScriptedEngine { $0.method == "PUT" ? .error(400, "InvalidRequest") : nil }
+        let asking = try failure { try engine.server.client(options: "&storage-class=COLD&sse=AES256").probe() }
+        let asked = "(asked for x-amz-storage-class: COLD, x-amz-server-side-encryption: AES256)"
+        #expect(asking.description.hasSuffix("400 InvalidRequest: of the test \(asked)"))
+        let merging = try ScriptedEngine { $0.target.contains("//") ? .error(403, "SignatureDoesNotMatch") : nil }
+        #expect(try failure { try merging.server.client().probe() }.description.contains("a PREFIX in the store's URL"))
+        try merging.server.client(bucket: "bucket/prefix").probe()
+    }
+
+    @Test func `A probe that does not read what it has stored fails`() throws {
+        let others = try ScriptedEngine { request in
+            request.method == "GET" ? .answer(206, ["Content-Range: bytes 6-12/47"], "payload") : nil
+        }
+        #expect(try failure { try others.server.client().probe() }.code == .badDigest)
+        let none = try ScriptedEngine { request in
+            switch request.method {
+            case "HEAD": .send("HTTP/1.1 404 -\r\n\r\n")
+            case "GET": .error(404, "NoSuchKey")
+            default: nil
+            }
+        }
+        let error = try failure { try none.server.client().probe() }
+        #expect(error.code == .unavailable)
+        #expect(error.mayPass)
+    }
+}

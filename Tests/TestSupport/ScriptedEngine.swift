@@ -1,0 +1,60 @@
+import Foundation
+
+/// An engine that does what AWS does, but for what a test changes; it keeps names of objects, not their content.
+package final class ScriptedEngine: @unchecked Sendable {
+    package typealias Answer = @Sendable (ScriptedServer.Request) -> ScriptedServer.Step?
+
+    package let server: ScriptedServer
+
+    /// - Parameter otherwise: answers a request in another way; `nil`: as AWS.
+    package init(_ otherwise: @escaping Answer = { _ in nil }) throws {
+        let names = Names()
+        server = try ScriptedServer { _, request in [otherwise(request) ?? names.answer(request)] }
+    }
+
+    private final class Names: @unchecked Sendable {
+        // Guarded by the lock.
+        private var stored: Set<String> = []
+        private let lock = NSLock()
+
+        func answer(_ request: ScriptedServer.Request) -> ScriptedServer.Step {
+            let dated = "Last-Modified: Thu, 26 Nov 2026 22:08:16 GMT"
+            return lock.withLock {
+                switch request.method {
+                case "PUT" where request.headers["x-amz-copy-source"] != nil:
+                    return .answer(200, [], "<CopyObjectResult/>")
+                case "PUT" where request.headers["if-none-match"] != nil && stored.contains(request.target):
+                    return .error(412, "PreconditionFailed")
+                case "PUT" where request.wrongChecksum != nil: return .error(400, "BadDigest")
+                case "PUT":
+                    stored.insert(request.target)
+                    return .stored
+                case "HEAD" where stored.contains(request.target):
+                    return .send("HTTP/1.1 200 -\r\nContent-Length: 47\r\n\(dated)\r\n\r\n")
+                case "GET" where request.target.hasSuffix("/probe/object"):
+                    return .answer(206, [dated, "Content-Range: bytes 6-12/47"], "Payload")
+                case "GET" where request.target.contains("list-type=2"):
+                    return .answer(200, [], "<ListBucketResult/>")
+                case "POST": return .answer(200, [], "<DeleteResult/>")
+                case "DELETE": return .send("HTTP/1.1 204 -\r\n\r\n")
+                default: return .error(404, "NoSuchKey")
+                }
+            }
+        }
+    }
+}
+
+extension ScriptedServer.Request {
+    package var method: String { String(line.prefix { $0 != " " }) }
+    package var target: String { String(line.drop { $0 != " " }.dropFirst()) }
+
+    /// The header with which an upload is said to be empty: a probe's wrong checksum.
+    package var wrongChecksum: String? {
+        let ofNothing = [
+            "x-amz-checksum-sha256": "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=",
+            "x-amz-content-sha256": "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
+            "content-md5": "47DEQpj8HBSa+/TImW+5JA==",
+        ]
+        return ofNothing.first { headers[$0.key] == $0.value }?.key
+    }
+}
