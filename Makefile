@@ -12,7 +12,7 @@ CODEC_ORIGINS ?= http://localhost:8233 http://127.0.0.1:8233
 
 BUILD_PACKAGES := libfcgi-dev libcurl4-openssl-dev libexpat1-dev pkg-config
 RUN_PACKAGES := nginx spawn-fcgi multiwatch openssl curl
-TEST_PACKAGES := binutils faketime libarchive-tools rsync strace systemd time
+TEST_PACKAGES := binutils faketime libarchive-tools ntfs-3g rsync strace systemd time
 S3_PACKAGES := python3 python3-venv
 CEPH_PACKAGES := ceph-mon ceph-osd radosgw
 E2E_PACKAGES := chromium chromium-driver prometheus python3 python3-venv
@@ -48,13 +48,16 @@ build:
 	swift build $(RELEASE) --product lps
 
 # Man pages and shell completions, into .build/manual. The generator leaves lines between paragraphs empty, which
-# mdoc(7) does not know, and gives every tool subcommands; completions are sourced, and have no interpreter.
+# mdoc(7) does not know, and gives every tool subcommands; completions are sourced, and have no interpreter. It drops what is not
+# ASCII. What no option says is in debian/manual, in place of the generator's last section, on the exit status.
 manual: build
 	swift build --product generate-manual
 	rm -rf .build/manual && mkdir -p .build/manual/bash .build/manual/zsh .build/manual/fish
 	$(GENERATE_MANUAL) --section 1 $(RELEASE_DIR)/lps
 	$(GENERATE_MANUAL) --section 8 $(RELEASE_DIR)/lps-worker
 	sed -i 's/^$$/.Pp/' .build/manual/*.[18]
+	for page in lps.1 lps-worker.8; do sed -i '/^.Sh "EXIT STATUS"$$/,$$d' .build/manual/$$page && \
+		cat debian/manual/$$page >> .build/manual/$$page || exit; done
 	sed -i -e '/^.Ar subcommand$$/d' -e '/^.It Em help$$/,/^.El$$/d' .build/manual/lps-worker.8
 	cd .build/manual && for tool in lps lps-worker; do for shell in bash/$$tool zsh/_$$tool fish/$$tool.fish; do \
 		$(RELEASE_DIR)/$$tool --generate-completion-script $${shell%%/*} > $$shell || exit; done; done

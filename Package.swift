@@ -117,9 +117,8 @@ let package = Package(
         .executableTarget(
             name: "lps",
             dependencies: [
-                "ByteSize", "DiskStore", "PayloadKey", "S3", "S3Store", "Storage", "StorePolicy", "System",
-                "TarArchive",
-                "Version",
+                "ByteSize", "DiskStore", "EnvironmentFile", "PayloadKey", "S3", "S3Store", "Storage", "StorePolicy",
+                "System", "TarArchive", "Version",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "SystemPackage", package: "swift-system"),

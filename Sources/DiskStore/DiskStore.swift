@@ -107,10 +107,11 @@ public final class DiskStore: Sendable {
         folders = FolderCache(root: root, otherFiles: otherFiles)
         try checkFolders()
         do {
+            try Self.checkNames(of: root, path)
             try checkLinking()
         } catch let error where error.code == .noSpace {
             // Downloads go on, and uploads when there is space again.
-            logger.warning("no space to check that uploads can be linked", metadata: ["error": "\(error)"])
+            logger.warning("no space to check what the file system can do", metadata: ["error": "\(error)"])
         }
     }
 

@@ -1,3 +1,4 @@
+import Glibc
 import PayloadKey
 import System
 import SystemPackage
@@ -36,6 +37,16 @@ package struct EnvironmentFile {
             values[name] = value
         }
         self.values = values
+    }
+
+    /// The file that `LPS_CONFIG` names: with `-` before its path it may be missing, as in systemd's `EnvironmentFile=`.
+    ///
+    /// - Throws: as ``init(path:)``.
+    package init?(named setting: String) throws(EnvironmentFileError) {
+        let mayBeMissing = setting.hasPrefix("-")
+        let path = mayBeMissing ? String(setting.dropFirst()) : setting
+        guard !mayBeMissing || access(path, F_OK) == 0 else { return nil }
+        try self.init(path: path)
     }
 
     /// A setting; an empty one counts as absent.

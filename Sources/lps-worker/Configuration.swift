@@ -48,10 +48,7 @@ struct Configuration {
     init(_ options: LPSWorker, environment: Environment) throws(ConfigurationError) {
         var source = Source(environment: environment)
         if let path = try source.setting(options.config, "CONFIG", "a path", { $0 }) {
-            // As in systemd's EnvironmentFile=.
-            let mayBeMissing = path.hasPrefix("-")
-            let path = mayBeMissing ? String(path.dropFirst()) : path
-            if !mayBeMissing || Glibc.access(path, F_OK) == 0 { source.file = try Self.file(path) }
+            source.file = try Self.file(path)
         }
         guard let store = try source.setting(options.store, "STORE", "a path or s3://BUCKET…", { $0 }) else {
             throw ConfigurationError("--store (LPS_STORE) is required")
@@ -99,9 +96,9 @@ struct Configuration {
             + zip(store.ofAWS, other.store.ofAWS).filter { $0.value != $1.value }.map(\.0.name)
     }
 
-    private static func file(_ path: String) throws(ConfigurationError) -> EnvironmentFile {
+    private static func file(_ path: String) throws(ConfigurationError) -> EnvironmentFile? {
         do {
-            return try EnvironmentFile(path: path)
+            return try EnvironmentFile(named: path)
         } catch {
             throw ConfigurationError("\(error)", errno: error.errno)
         }

@@ -42,15 +42,17 @@ struct LPSWorker: ParsableCommand {
         help: ArgumentHelp(
             "A file of settings, LPS_NAME=value, read again on SIGHUP; with - before it, it may be missing.",
             valueName: "path"
-        )
+        ),
+        completion: .file()
     )
     var config: String?
 
     @Option(
         help: ArgumentHelp(
-            "The store's folder, made with 'lps init', or a bucket: s3://BUCKET[/PREFIX]?endpoint=…&region=…&path-style=…. Required.",
+            "The store's folder, made with 'lps init', or a bucket: s3://BUCKET[/PREFIX]?endpoint=...&region=...&path-style=... (required)",
             valueName: "place"
-        )
+        ),
+        completion: .directory
     )
     var store: String?
 
@@ -58,11 +60,15 @@ struct LPSWorker: ParsableCommand {
         help: ArgumentHelp(
             "With a store in a bucket: the folder where uploads are taken in, the web server's client_body_temp_path.",
             valueName: "path"
-        )
+        ),
+        completion: .directory
     )
     var incoming: String?
 
-    @Option(help: ArgumentHelp("A unix socket's path, or host:port.", valueName: "address"))
+    @Option(
+        help: ArgumentHelp("A unix socket's path, or host:port.", valueName: "address"),
+        completion: .file()
+    )
     var listen: String?
 
     @Option(help: ArgumentHelp("The unix socket's mode, in octal. (default: 0660)", valueName: "mode"))
@@ -92,7 +98,8 @@ struct LPSWorker: ParsableCommand {
         help: ArgumentHelp(
             "The file with each namespace's quota (and retention, which 'lps gc' applies); read again on SIGHUP. (default: no quotas)",
             valueName: "path"
-        )
+        ),
+        completion: .file()
     )
     var policy: String?
 
@@ -132,7 +139,8 @@ struct LPSWorker: ParsableCommand {
         help: ArgumentHelp(
             "A folder that the processes of the pool share: for counters, and the status page's socket, status.sock.",
             valueName: "path"
-        )
+        ),
+        completion: .directory
     )
     var runtimeDir: String?
 
@@ -165,14 +173,18 @@ struct LPSWorker: ParsableCommand {
     )
     var maxRequests: String?
 
-    @Option(help: ArgumentHelp("Where to log, a path or stderr. (default: stderr)", valueName: "path"))
+    @Option(
+        help: ArgumentHelp("Where to log, a path or stderr. (default: stderr)", valueName: "path"),
+        completion: .file()
+    )
     var errorLog: String?
 
     @Option(
         help: ArgumentHelp(
             "Where to log a line for each request, a path or stderr. (default: nowhere)",
             valueName: "path"
-        )
+        ),
+        completion: .file()
     )
     var accessLog: String?
 

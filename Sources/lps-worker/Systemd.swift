@@ -24,3 +24,10 @@ func notifySystemd(_ state: String) {
         }
     }
 }
+
+/// Whether a file is the journal's: `JOURNAL_STREAM` has its device and its inode then (systemd.exec(5)).
+func isJournal(_ descriptor: Int32) -> Bool {
+    guard let stream = getenv("JOURNAL_STREAM").map({ String(cString: $0) }) else { return false }
+    var status = stat()
+    return fstat(descriptor, &status) == 0 && stream == "\(status.st_dev):\(status.st_ino)"
+}

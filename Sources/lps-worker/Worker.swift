@@ -29,8 +29,8 @@ struct Worker {
         logger = Logger(label: "lps-worker") { _ in LogfmtHandler(level, hasPriority: hasPriority) }
     }
 
-    /// A person at a terminal needs no priorities.
-    private static let hasPriority = isatty(STDERR_FILENO) == 0
+    /// Only the journal reads priorities, and it says so to whomever it reads (sd-daemon(3)).
+    private static var hasPriority: Bool { isJournal(STDERR_FILENO) }
 
     /// What a line on standard error begins with that does not come from a logger.
     static func priority(_ level: Logger.Level) -> String {

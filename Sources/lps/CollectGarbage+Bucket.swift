@@ -12,7 +12,8 @@ extension CollectGarbage {
         in bucket: S3Store,
         _ selection: KeySelection,
         _ retention: Retention,
-        _ policy: StorePolicy?
+        _ policy: StorePolicy?,
+        _ report: CollectionReport
     ) throws {
         guard keepTrash == nil else {
             throw ValidationError("--keep-trash is for a store on a disk: let the bucket keep old versions instead")
@@ -20,7 +21,7 @@ extension CollectGarbage {
         let progress = Progress.onTerminal("gc")
         defer { progress?.wipe() }
         progress?.begin("listing keys")
-        var collection = BucketCollection(bucket, retention, isDryRun: dryRun) {
+        var collection = BucketCollection(bucket, retention, isDryRun: dryRun, report) {
             progress?.wipe()
             complain($0)
         }
@@ -29,12 +30,7 @@ extension CollectGarbage {
         progress?.wipe()
         policy?.warnOfUnknownNamespaces(of: collection.namespaces)
         Self.tell(leftAlone: collection.leftAlone)
-        let result = collection.result
-        if json {
-            try Output.json(result)
-        } else {
-            print("\(dryRun ? "would delete" : "deleted") \(result.keys) keys of \(Output.size(result.logicalBytes))")
-        }
+        try show(collection.result, "", report)
         if collection.failures > 0 { throw ExitCode.failure }
     }
 }
@@ -53,14 +49,22 @@ struct BucketCollection {
     private let bucket: S3Store
     private let retention: Retention
     private let isDryRun: Bool
+    private let report: CollectionReport
     private let complain: (String) -> Void
     private let now = time(nil)
     private var old: [StoredKey] = []
 
-    init(_ bucket: S3Store, _ retention: Retention, isDryRun: Bool, complain: @escaping (String) -> Void) {
+    init(
+        _ bucket: S3Store,
+        _ retention: Retention,
+        isDryRun: Bool,
+        _ report: CollectionReport = CollectionReport(),
+        complain: @escaping (String) -> Void
+    ) {
         self.bucket = bucket
         self.retention = retention
         self.isDryRun = isDryRun
+        self.report = report
         self.complain = complain
     }
 
@@ -90,6 +94,7 @@ struct BucketCollection {
         for stored in unwanted where !failed.contains(stored.key) {
             result.count(stored)
             result.freedBytes += stored.diskUsage
+            try report.deleted(stored)
         }
     }
 

@@ -25,6 +25,7 @@ struct DiskCollection {
     private let selection: KeySelection
     private let retention: Retention
     private let options: Options
+    private let report: CollectionReport
     private let progress: Progress?
     private let collector: Collector
     private let now = time(nil)
@@ -35,12 +36,14 @@ struct DiskCollection {
         _ selection: KeySelection,
         _ retention: Retention,
         _ options: Options,
+        _ report: CollectionReport = CollectionReport(),
         progress: Progress? = nil
     ) throws {
         self.store = store
         self.selection = selection
         self.retention = retention
         self.options = options
+        self.report = report
         self.progress = progress
         failures = Failures {
             progress?.wipe()
@@ -129,7 +132,9 @@ struct DiskCollection {
             let isPurged = try failures.goingOn("\(trashed.stored.key) is not purged") {
                 try options.isDryRun || store.purge(trashed)
             }
-            if isPurged == true { result.purgedKeys += 1 }
+            guard isPurged == true else { return }
+            result.purgedKeys += 1
+            try tell { try report.purged(trashed.stored) }
         }
         guard !options.isDryRun else { return }
         try store.removeEmptyTrash(where: { $0 <= now && isOver($0) }, failed: failures.note)
@@ -158,8 +163,16 @@ struct DiskCollection {
                     : try store.delete(key, isDurable: false, if: { $0 < newest })
                 return isDeleted ? stored : nil
             }
-            if let stored = deleted ?? nil { result.count(stored) }
+            guard let stored = deleted ?? nil else { return }
+            result.count(stored)
+            try tell { try report.deleted(stored) }
         }
+    }
+
+    /// A line on standard output must not end up in the one of the progress.
+    private func tell(_ report: () throws -> Void) rethrows {
+        if self.report.isListing { progress?.wipe() }
+        try report()
     }
 
     private mutating func sweep() throws {

@@ -16,7 +16,8 @@ struct CollectGarbage: ParsableCommand {
             again makes its age count anew.
 
             A policy gives each namespace an age of its own; --older-than is for those to which it gives none. A namespace \
-            with neither is left alone.
+            with neither is left alone. Look at --dry-run first, which shows what would go of each namespace, and with \
+            --list each key.
 
             With --keep-trash, what is deleted is kept in the trash for so long, where 'lps undelete' finds it, and what was \
             in there for longer is deleted for good. That is when space becomes free.
@@ -38,20 +39,29 @@ struct CollectGarbage: ParsableCommand {
     @OptionGroup var selection: SelectionOptions
     @Option(
         help: ArgumentHelp(
-            "Keys not stored since so long: 45d, 36h, 90m, 30s. Required where no policy gives an age.",
+            "Delete keys last stored more than AGE ago: 45d, 36h, 90m, 30s. Required where no policy gives an age. (default: LPS_GC_OLDER_THAN)",
             valueName: "age"
         )
     )
     var olderThan: Age?
     @Option(
         help: ArgumentHelp(
-            "Keep what is deleted in the trash for so long, and delete what was there for longer; 0d: empty it. (default: delete at once, and leave the trash alone)",
+            "Keep what is deleted in the trash for so long, and delete what was there for longer; 0d: empty it. (default: LPS_GC_KEEP_TRASH; without that, delete at once, and leave the trash alone)",
             valueName: "age"
         )
     )
     var keepTrash: Age?
-    @Flag(help: "Only tell what would be deleted.")
+    @Flag(help: "Show what would be deleted, by namespace, and delete nothing.")
     var dryRun = false
+    @Flag(help: "List each deleted key: size, when last stored, key.")
+    var list = false
+    @Flag(
+        help: ArgumentHelp(
+            "Delete nothing, and say whether an age is configured: exit status 0 if so, 1 if not, 255 if the configuration can't be used.",
+            discussion: "As systemd's ExecCondition= takes it."
+        )
+    )
+    var check = false
     @Option(
         help: ArgumentHelp(
             "Delete nothing when over this share of the keys of a namespace, or of all contents, would be deleted; up to 1,000 are not guarded. 100: no limit.",
@@ -61,7 +71,7 @@ struct CollectGarbage: ParsableCommand {
     var maxShare = 50
     @Flag(help: "Accept an age under a day, and a system clock that disagrees with the store.")
     var force = false
-    @Flag(help: "One line of JSON.")
+    @Flag(help: "One line of JSON; with --list, before it one for each key.")
     var json = false
 
     func validate() throws {
@@ -71,12 +81,14 @@ struct CollectGarbage: ParsableCommand {
     }
 
     func run() throws {
-        let policy = try policy.load()
-        let retention = try Retention(policy: policy, olderThan: olderThan, allowsAnyAge: force)
+        if check { throw checkConfiguration() }
+        let (policy, retention) = try requiredRetention()
         let selection = try selection.selection()
+        let report = list ? CollectionReport { try show($0, isInTrash: $1) } : CollectionReport()
         if let bucket = try store.openBucket() {
-            return try collect(in: bucket, selection, retention, policy)
+            return try collect(in: bucket, selection, retention, policy, report)
         }
+        let keepTrash = try keepTrash ?? Settings.current().age("LPS_GC_KEEP_TRASH")
         let store = try store.open()
         if let policy { try policy.warnOfUnknownNamespaces(of: store.namespaces()) }
         let progress = Progress.onTerminal("gc")
@@ -86,24 +98,74 @@ struct CollectGarbage: ParsableCommand {
             selection,
             retention,
             .init(keepTrash: keepTrash, isDryRun: dryRun, maximumShare: maxShare, trustsClock: force),
+            report,
             progress: progress
         )
         try collection.run()
         progress?.wipe()
         Self.tell(leftAlone: collection.leftAlone)
         let result = collection.result
-        if json {
-            try Output.json(result)
-        } else {
-            let verb = dryRun ? "would delete" : "deleted"
-            let target = collection.keepsTrash ? " to the trash" : ""
-            let purged = keepTrash == nil ? "" : ", \(result.purgedKeys) keys of the trash"
-            print(
-                "\(verb) \(result.keys) keys of \(Output.size(result.logicalBytes))\(target)\(purged), "
-                    + "and \(result.contents) contents; \(Output.size(result.freedBytes)) of the disk"
-            )
-        }
+        let target = collection.keepsTrash ? " to the trash" : ""
+        let purged = keepTrash == nil ? "" : ", \(result.purgedKeys) keys of the trash"
+        try show(
+            result,
+            "\(target)\(purged), and \(result.contents) contents; \(Output.size(result.freedBytes)) of the disk",
+            report
+        )
         if collection.failures.count > 0 { throw ExitCode.failure }
+    }
+
+    /// The total, and of a dry run the sums by namespace.
+    func show(_ result: Result, _ more: String, _ report: CollectionReport) throws {
+        if json {
+            return try Output.json(Description(result: result, namespaces: report.rows))
+        }
+        let verb = dryRun ? "would delete" : "deleted"
+        print("\(verb) \(result.keys) keys of \(Output.size(result.logicalBytes))\(more)")
+        if dryRun { report.printTable() }
+    }
+
+    private func show(_ stored: StoredKey, isInTrash: Bool) throws {
+        if json {
+            try Output.json(CollectionReport.KeyRow(key: KeyDescription(stored), isInTrash: isInTrash))
+        } else {
+            print(Output.row(of: stored) + (isInTrash ? " (trash)" : ""))
+        }
+    }
+
+    // MARK: Configuration
+
+    private func configuredRetention() throws -> (StorePolicy?, Retention) {
+        let policy = try policy.load()
+        let age = try olderThan ?? Settings.current().age("LPS_GC_OLDER_THAN")
+        return (policy, try Retention(policy: policy, olderThan: age, allowsAnyAge: force))
+    }
+
+    private func requiredRetention() throws -> (StorePolicy?, Retention) {
+        do {
+            return try configuredRetention()
+        } catch let none as Retention.NoAge {
+            throw ValidationError("\(none)")
+        }
+    }
+
+    /// The status of `--check`.
+    ///
+    /// systemd skips a service whose `ExecCondition=` ends with a status up to 254, and lets it fail at 255: a
+    /// configuration that is wrong must not look like one that is not there (systemd.service(5)).
+    private func checkConfiguration() -> ExitCode {
+        do {
+            _ = try configuredRetention()
+            _ = try Settings.current().age("LPS_GC_KEEP_TRASH")
+            return .success
+        } catch let error as Retention.NoAge {
+            complain("nothing would be deleted: \(error)")
+            return .failure
+        } catch {
+            // Other statuses have told why.
+            if !(error is ExitCode) { complain("\(error)") }
+            return ExitCode(255)
+        }
     }
 
     static func tell(leftAlone: [Namespace]) {
@@ -123,5 +185,25 @@ struct CollectGarbage: ParsableCommand {
             keys += 1
             logicalBytes += stored.size ?? 0
         }
+    }
+    /// A result in JSON.
+    private struct Description: Encodable {
+        let result: Result
+        let namespaces: [CollectionReport.Row]
+
+        private enum CodingKeys: CodingKey { case namespaces }
+
+        func encode(to encoder: any Encoder) throws {
+            try result.encode(to: encoder)
+            var container = encoder.container(keyedBy: CodingKeys.self)
+            try container.encode(namespaces, forKey: .namespaces)
+        }
+    }
+}
+
+extension Settings {
+    /// - Throws: status 78, told on standard error, when the variable is no age.
+    fileprivate func age(_ name: String) throws -> Age? {
+        try value(name, expected: "an age like 45d, 36h, 90m or 30s", Age.init(parsing:))
     }
 }

@@ -19,9 +19,12 @@ struct Copy: ParsableCommand {
             """
     )
 
-    @Argument(help: ArgumentHelp("The store to read: a folder, or s3://BUCKET….", valueName: "from"))
+    @Argument(
+        help: ArgumentHelp("The store to read: a folder, or s3://BUCKET...", valueName: "from"),
+        completion: .directory
+    )
     var source: String
-    @Argument(help: ArgumentHelp("The store to write.", valueName: "to"))
+    @Argument(help: ArgumentHelp("The store to write.", valueName: "to"), completion: .directory)
     var destination: String
     @OptionGroup var selection: SelectionOptions
     @Option(help: ArgumentHelp("How many payloads to copy at once.", valueName: "n"))

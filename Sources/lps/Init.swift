@@ -10,7 +10,8 @@ struct Init: ParsableCommand {
         abstract: "Makes an empty store, unless it is there already.",
         discussion: """
             All of a store must belong to the user of nginx's worker processes: run this as that user, or as root with --owner. \
-            The folder must not exist yet, or be empty; the folder that it is in must exist.
+            The folder must not exist yet, or be empty; the folder that it is in must exist. Without --mode, an empty folder that \
+            exists loses what its mode has over 0750.
 
             A store that is there already stays as it is. Exit status 1 when it has another owner or mode than asked for, or \
             when something else is in the folder.
@@ -35,7 +36,12 @@ struct Init: ParsableCommand {
 
     func run() throws {
         let path = try store.folder()
-        let isNew = try DiskStore.create(at: path, access: .init(owner: owner?.owner, mode: mode?.bits))
+        let isNew: Bool
+        do {
+            isNew = try DiskStore.create(at: path, access: .init(owner: owner?.owner, mode: mode?.bits))
+        } catch {
+            throw error.code == .unsupportedFileSystem ? unusable("\(error)") : error
+        }
         if let name = DiskStore.remoteFileSystem(at: path) {
             complain("\(path) is on a network file system, or another program's (\(name)): what is stored may be lost")
         }

@@ -11,8 +11,11 @@ struct LPS: ParsableCommand {
         discussion: """
             Every command is safe while workers run.
 
+            Options default to environment variables, as each says; or, so named, to the file of settings that LPS_CONFIG names, \
+            which wins over the environment: /etc/default/lps, say, as for the workers.
+
             Exit status: 0 when all is well, 1 when something is missing or damaged or the system failed, 64 for a wrong command \
-            line, 78 for a policy that can't be used.
+            line, 78 for settings, a policy or a file system that can't be used.
             """,
         version: "lps \(version)",
         subcommands: [

@@ -20,8 +20,7 @@ struct List: ParsableCommand {
             if json {
                 try Output.json(KeyDescription(stored))
             } else {
-                let size = stored.size.map(Output.size) ?? "lost"
-                print("\(Output.padding(of: size, to: 10))\(size)  \(Output.time(stored.lastStored))  \(stored.key)")
+                print(Output.row(of: stored))
             }
         }
     }

@@ -1,5 +1,7 @@
+import ArgumentParser
 import FoundationEssentials
 @preconcurrency import Glibc
+import Storage
 import SystemPackage
 
 /// How results are written: for people, or for scripts.
@@ -63,9 +65,23 @@ enum Output {
         for field in fields { print("\(field.name)\(padding(of: field.name, to: width))  \(field.value)") }
     }
 
+    /// A key for people: its size, when it was last stored, and itself.
+    static func row(of stored: StoredKey) -> String {
+        let size = stored.size.map(Output.size) ?? "lost"
+        return "\(padding(of: size, to: 10))\(size)  \(time(stored.lastStored))  \(stored.key)"
+    }
+
     static func padding(of text: String, to width: Int) -> String {
         String(repeating: " ", count: max(0, width - text.count))
     }
+}
+
+/// Says why the configuration can't be used.
+///
+/// - Returns: the status to end with, 78 (EX_CONFIG of sysexits(3)).
+func unusable(_ reason: String) -> ExitCode {
+    complain(reason)
+    return ExitCode(EX_CONFIG)
 }
 
 /// Writes a line to standard error.

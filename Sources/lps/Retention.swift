@@ -8,18 +8,12 @@ struct Retention {
     private let olderThan: Age?
 
     /// - Parameter allowsAnyAge: not only those of a day and more.
-    /// - Throws: ``ValidationError`` when there is no age at all, or one that would take uploads of right now.
+    /// - Throws: ``NoAge`` when there is no age at all, ``ValidationError`` when one would take uploads of right now.
     init(policy: StorePolicy?, olderThan: Age?, allowsAnyAge: Bool) throws {
         self.policy = policy ?? StorePolicy()
         self.olderThan = olderThan
         let ages = self.policy.allRules.compactMap(\.retention)
-        guard olderThan != nil || !ages.isEmpty else {
-            throw ValidationError(
-                policy == nil
-                    ? "--older-than is required, or a policy that gives ages: --policy (LPS_POLICY)"
-                    : "--older-than is required, since the policy gives no age"
-            )
-        }
+        guard olderThan != nil || !ages.isEmpty else { throw NoAge(hasPolicy: policy != nil) }
         guard !allowsAnyAge else { return }
         try Self.check(olderThan, "--older-than")
         for age in ages { try Self.check(age, "the policy's retention") }
@@ -28,6 +22,16 @@ struct Retention {
     /// `nil`: its keys are left alone.
     func age(for namespace: Namespace) -> Age? {
         policy[namespace].retention ?? olderThan
+    }
+
+    /// Neither an option nor a policy gives an age.
+    struct NoAge: Error, CustomStringConvertible {
+        let hasPolicy: Bool
+
+        var description: String {
+            "--older-than (LPS_GC_OLDER_THAN) is required, "
+                + (hasPolicy ? "since the policy gives no age" : "or a policy that gives ages: --policy (LPS_POLICY)")
+        }
     }
 
     private static func check(_ age: Age?, _ name: String) throws {

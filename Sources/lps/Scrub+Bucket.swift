@@ -5,6 +5,7 @@ import Storage
 extension Scrub {
     func scrub(
         _ bucket: S3Store,
+        _ rate: RateLimit,
         _ progress: Progress?,
         _ report: (Finding) throws -> Void
     ) throws -> (read: String, note: String) {
@@ -14,7 +15,7 @@ extension Scrub {
                     + (sinceLast ? "a bucket keeps no record of scrubs" : "a bucket has nothing to mend")
             )
         }
-        var limit = RateLimit(bytesPerSecond: rate?.bytes)
+        var limit = rate
         if let progress {
             progress.begin("listing payloads")
             var bytes: UInt64 = 0

@@ -24,7 +24,12 @@ struct Scrub: ParsableCommand {
     )
 
     @OptionGroup var store: StoreOption
-    @Option(help: ArgumentHelp("The most bytes to read in a second: 100m. (default: no limit)", valueName: "size"))
+    @Option(
+        help: ArgumentHelp(
+            "Limit reads to SIZE per second: 100m. (default: LPS_SCRUB_RATE; without that, no limit)",
+            valueName: "size"
+        )
+    )
     var rate: ByteCount?
     @Flag(help: "Read only what changed since the last complete scrub began.")
     var sinceLast = false
@@ -34,6 +39,7 @@ struct Scrub: ParsableCommand {
     var json = false
 
     func run() throws {
+        let rate = try configuredRate()
         var tally = Tally()
         var unreadable: Set<[UInt8]> = []
         let progress = Progress.onTerminal("scrub")
@@ -47,16 +53,23 @@ struct Scrub: ParsableCommand {
         }
         let summary =
             if let bucket = try store.openBucket() {
-                try scrub(bucket, progress, report)
+                try scrub(bucket, rate, progress, report)
             } else {
-                try scrubFolder(progress, report)
+                try scrubFolder(rate, progress, report)
             }
         progress?.wipe()
         if !json { print("read \(summary.read): \(tally.summary)\(summary.note)") }
         if tally.found > 0 { throw ExitCode.failure }
     }
 
+    private func configuredRate() throws -> RateLimit {
+        let setting = try Settings.current()
+            .value("LPS_SCRUB_RATE", expected: "a size like 50m", ByteCount.init(argument:))
+        return RateLimit(bytesPerSecond: (rate ?? setting)?.bytes)
+    }
+
     private func scrubFolder(
+        _ rate: RateLimit,
         _ progress: Progress?,
         _ report: (Finding) throws -> Void
     ) throws -> (read: String, note: String) {
@@ -67,7 +80,7 @@ struct Scrub: ParsableCommand {
         }
         let store = try store.open()
         let scope = sinceLast ? ScrubScope.sinceLast : .everything
-        var limit = RateLimit(bytesPerSecond: rate?.bytes)
+        var limit = rate
         progress?.begin("looking through the folders")
         do {
             // Without keys, nothing would be referenced: what is there may be half of a backup.

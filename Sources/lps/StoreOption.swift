@@ -1,6 +1,5 @@
 import ArgumentParser
 import DiskStore
-import Glibc
 import Logging
 import PayloadKey
 import S3
@@ -11,7 +10,7 @@ import Storage
 struct StoreOption: ParsableArguments {
     @Option(
         help: ArgumentHelp(
-            "The store's folder, or s3://BUCKET[/PREFIX]?endpoint=…&region=…. (default: LPS_STORE)",
+            "The store's folder, or s3://BUCKET[/PREFIX]?endpoint=...&region=... (default: LPS_STORE)",
             valueName: "place"
         ),
         completion: .directory
@@ -22,7 +21,7 @@ struct StoreOption: ParsableArguments {
     ///
     /// - Throws: a ``ValidationError`` when none is.
     func place() throws -> String {
-        guard let place = store ?? getenv("LPS_STORE").map({ String(cString: $0) }), !place.isEmpty else {
+        guard let place = try store ?? Settings.current()["LPS_STORE"], !place.isEmpty else {
             throw ValidationError("--store (LPS_STORE) is required")
         }
         return place

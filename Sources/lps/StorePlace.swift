@@ -42,6 +42,8 @@ enum StorePlace {
         var logger = Logger(label: "lps")
         // Not of each request that is sent again.
         logger.logLevel = .notice
+        let settings = try Settings.current()
+        let environment: @Sendable (String) -> String? = { settings[$0] }
         let location: S3Location
         do {
             location = try S3Location(parsing: place, environment: environment)
@@ -51,17 +53,16 @@ enum StorePlace {
         let store = S3Store(
             S3Client(location, environment: environment, logger: logger),
             // What is read or sent passes through it; a command has no uploads of others to leave room for.
-            uploads: try UploadFolder(path: temporaryFolder, reserve: 0, setting: "TMPDIR", logger: logger),
+            // Large payloads have more room in /var/tmp than in memory (file-hierarchy(7)).
+            uploads: try UploadFolder(
+                path: settings["TMPDIR"] ?? "/var/tmp",
+                reserve: 0,
+                setting: "TMPDIR",
+                logger: logger
+            ),
             logger: logger
         )
         try store.checkBucket()
         return store
-    }
-
-    /// Large payloads have more room there than in memory (file-hierarchy(7)).
-    private static var temporaryFolder: String { environment("TMPDIR") ?? "/var/tmp" }
-
-    private static let environment: @Sendable (String) -> String? = { name in
-        getenv(name).map { String(cString: $0) }.flatMap { $0.isEmpty ? nil : $0 }
     }
 }

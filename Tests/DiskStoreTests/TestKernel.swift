@@ -3,6 +3,8 @@ import Synchronization
 import System
 import SystemPackage
 
+@testable import DiskStore
+
 /// The kernel that this process runs on, except for what a test has it do otherwise.
 final class TestKernel: Kernel {
     private struct State {
@@ -11,6 +13,9 @@ final class TestKernel: Kernel {
         var passed = Duration.zero
         var unreadable: String?
         var synchronized: [String] = []
+        var longestName = 255
+        var nameError = Errno.fileNameTooLong
+        var folding: (@Sendable (String) -> String)?
     }
 
     private let linux = LinuxKernel.shared
@@ -43,6 +48,14 @@ final class TestKernel: Kernel {
         get { state.withLock { $0.unreadable } }
         set { state.withLock { $0.unreadable = newValue } }
     }
+
+    /// Refuses longer names of new files than so many bytes, with an error.
+    func refuseNames(over bytes: Int, _ error: Errno) {
+        state.withLock { ($0.longestName, $0.nameError) = (bytes, error) }
+    }
+
+    /// Takes names for one that `fold` makes the same bytes of.
+    func takeForOne(_ fold: @escaping @Sendable (String) -> String) { state.withLock { $0.folding = fold } }
 
     /// The paths of what was synced since this was last asked for, in order.
     func takeSynchronized() -> [String] {
@@ -97,7 +110,10 @@ extension TestKernel {
     var processID: Int32 { linux.processID }
     func open(_ path: String, _ flags: Int32) throws(Errno) -> Int32 { try linux.open(path, flags) }
     func open(_ path: String, in folder: Int32, _ flags: Int32, mode: mode_t) throws(Errno) -> Int32 {
-        try linux.open(path, in: folder, flags, mode: mode)
+        let (longest, error) = state.withLock { ($0.longestName, $0.nameError) }
+        let name = StoreLayout.parent(of: path).name
+        if flags & O_CREAT != 0, name.utf8.count > longest { throw error }
+        return try linux.open(path, in: folder, flags, mode: mode)
     }
     func close(_ file: Int32) { linux.close(file) }
     func resolve(_ path: String) throws(Errno) -> String { try linux.resolve(path) }
@@ -123,7 +139,17 @@ extension TestKernel {
     func removeFolder(_ path: String, in folder: Int32) throws(Errno) { try linux.removeFolder(path, in: folder) }
     func status(of file: Int32) throws(Errno) -> FileStatus { try linux.status(of: file) }
     func status(of path: String, in folder: Int32) throws(Errno) -> FileStatus {
-        try linux.status(of: path, in: folder)
+        let parts = StoreLayout.parent(of: path)
+        guard let fold = state.withLock({ $0.folding }), let parent = parts.folder else {
+            return try linux.status(of: path, in: folder)
+        }
+        let names = try linux.open(parent, in: folder, O_RDONLY | O_DIRECTORY, mode: 0)
+        defer { linux.close(names) }
+        let same = try linux.names(of: names).first {
+            Array(fold(String(decoding: $0, as: UTF8.self)).utf8) == Array(fold(parts.name).utf8)
+        }
+        guard let same else { throw .noSuchFileOrDirectory }
+        return try linux.status(of: "\(parent)/\(String(decoding: same, as: UTF8.self))", in: folder)
     }
     func changeMode(of file: Int32, to mode: mode_t) throws(Errno) { try linux.changeMode(of: file, to: mode) }
     func changeMode(of path: String, in folder: Int32, to mode: mode_t) throws(Errno) {

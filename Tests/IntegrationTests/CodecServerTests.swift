@@ -339,6 +339,28 @@ struct JSONPayloads: Codable, Equatable {
         }
     }
 
+    private func broken(_ text: String, every width: Int, with end: String) -> String {
+        let bytes = Array(text.utf8)
+        return stride(from: 0, to: bytes.count, by: width).map {
+            String(decoding: bytes[$0..<min($0 + width, bytes.count)], as: UTF8.self) + end
+        }.joined()
+    }
+
+    @Test func `A reference is read whose base64 has line breaks, and what is no reference passes as it came`() throws {
+        let stack = try Stack(options: ["--codec-min-size", "1000"])
+        let payload = JSONPayload(randomPayload(5000))
+        let reference = try JSONPayloads(stack.codec("encode", JSONPayloads([payload]).json)).payloads[0]
+        func base64(_ bytes: Data) -> String { broken(bytes.base64EncodedString(), every: 60, with: #"\n"#) }
+        let members = reference.metadata.map { #""\#($0)":"\#(base64($1))""# }.joined(separator: ",")
+        let small = #"{"metadata":{"encoding":"anNvbi9wbGFpbg==\n"},"data":"IkhlbGxvIg==\n"}"#
+        let body = #"{"payloads":[\#(small),{"metadata":{\#(members)},"data":"\#(base64(reference.data))"}]}"#
+        let answer = try stack.codec("decode", Array(body.utf8))
+        #expect(answer.status == 200, "\(answer.text)")
+        #expect(answer.text.hasPrefix(#"{"payloads":[\#(small),"#))
+        let decoded = Data(answer.text.dropFirst(#"{"payloads":["#.count + small.count + 1).dropLast(2).utf8)
+        #expect(try JSONDecoder().decode(JSONPayload.self, from: decoded) == payload)
+    }
+
     @Test func `Both alphabets of base64 are read, with escapes, with and without padding`() throws {
         let stack = try Stack(options: ["--codec-min-size", "0"])
         // Every six bits occur, and two bytes are left at the end.
@@ -348,10 +370,13 @@ struct JSONPayloads: Codable, Equatable {
         let texts = [
             standard, urlSafe, standard.replacingOccurrences(of: "=", with: ""),
             standard.replacingOccurrences(of: "/", with: "\\/").replacingOccurrences(of: "=", with: "\\u003d"),
+            // As MIME's encoders of Ruby and Python, and of Java, break lines.
+            broken(standard, every: 60, with: "\\n"), broken(standard, every: 76, with: "\\r\\n"),
         ]
         var keys: Set<String> = []
         for text in texts {
-            let body = #"{"payloads":[{"data":"\#(text)","metadata":{"encoding":"YmluYXJ5L3BsYWlu"}}]}"#
+            let encoding = text.contains("\\n") ? #"YmluYXJ5L3BsYWlu\n"# : "YmluYXJ5L3BsYWlu"
+            let body = #"{"payloads":[{"data":"\#(text)","metadata":{"encoding":"\#(encoding)"}}]}"#
             let encoded = try JSONPayloads(stack.codec("encode", Array(body.utf8))).payloads
             keys.insert(String(decoding: encoded[0].data, as: UTF8.self))
             #expect(try decode(encoded, stack) == [JSONPayload(payload)])
@@ -554,6 +579,27 @@ struct JSONPayloads: Codable, Equatable {
         #expect(command.status == 200)
         #expect(command.headers["access-control-allow-origin"] == nil)
         #expect(command.headers["access-control-allow-credentials"] == nil)
+    }
+
+    @Test
+    func `A public page of an allowed origin may ask a server with a private address, where the browser asks for it`()
+        throws
+    {
+        let stack = try Stack()
+        let field = "access-control-allow-private-network"
+        let asked = "Access-Control-Request-Private-Network"
+        func preflight(_ origin: String, _ more: [String: String]) throws -> HTTPAnswer {
+            let headers = ["Origin": origin, "Access-Control-Request-Method": "POST"].merging(more) { $1 }
+            return try stack.request("OPTIONS", "/codec/default/decode", headers)
+        }
+        let allowed = try preflight("https://temporal.example.com", [asked: "true"])
+        #expect(allowed.status == 204 && allowed.headers[field] == "true")
+        for more in [[:], [asked: "false"], [asked: ""]] {
+            #expect(try preflight("https://temporal.example.com", more).headers[field] == nil, "it was not asked for")
+        }
+        let foreign = try preflight("https://evil.example.com", [asked: "true"])
+        #expect(foreign.status == 403 && foreign.headers[field] == nil)
+        #expect(try stack.request("OPTIONS", "/codec/default/decode", [asked: "true"]).headers[field] == nil, "no page")
     }
 
     @Test func `A page sees the status of an error of nginx, too`() throws {

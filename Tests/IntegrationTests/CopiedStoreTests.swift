@@ -1,5 +1,6 @@
 import DiskStore
 import Foundation
+import PayloadKey
 import Storage
 import TestSupport
 import Testing
@@ -39,6 +40,125 @@ import Testing
         #expect(undeleted.status == 0 && undeleted.output.hasPrefix("undeleted 1 keys"), "\(undeleted.output)")
         #expect(try run(Project.binary("lps"), ["gc", "--store", copy, "--older-than", "2d"]).status == 0)
         #expect(try run(Project.binary("lps"), ["scrub", "--store", copy]).status == 0)
+    }
+
+    // MARK: The guide's backup
+
+    /// The blocks of commands of the guide's section, as they stand there: backup, repair, restore.
+    private func guideCommands() throws -> [String] {
+        let guide = try Project.text("docs/operations.md")
+        let section = try #require(
+            guide.components(separatedBy: "\n## Backup\n").last?.components(separatedBy: "\n## ").first
+        )
+        let blocks = section.components(separatedBy: "```sh\n").dropFirst().compactMap {
+            $0.components(separatedBy: "```").first
+        }
+        #expect(blocks.count == 3)
+        return blocks
+    }
+
+    /// Runs a block of the guide on other folders, without a service.
+    private func runGuide(_ block: String, _ local: LocalStore, _ backup: String) throws -> (
+        status: Int32, output: String
+    ) {
+        let lines = block.split(separator: "\n").filter { !$0.hasPrefix("systemctl ") && !$0.hasPrefix("apt-get ") }
+        let script = lines.joined(separator: "\n")
+            .replacingOccurrences(of: "runuser -u www-data -- lps ", with: "\(Project.binary("lps")) ")
+            .replacingOccurrences(of: "/var/lib/lps", with: local.path)
+            .replacingOccurrences(of: "/backup/lps", with: backup)
+        #expect(!script.contains("/var/") && !script.contains("runuser"))
+        return try run("bash", ["-ec", script])
+    }
+
+    /// Flips a bit of a file, and nothing else that can be seen: bit rot.
+    private func rot(_ path: String) throws {
+        var status = stat()
+        #expect(stat(path, &status) == 0)
+        let file = open(path, O_RDWR | O_CLOEXEC)
+        #expect(file >= 0 || geteuid() != 0)
+        if file < 0 { chmod(path, 0o640) }
+        let descriptor = file < 0 ? open(path, O_RDWR | O_CLOEXEC) : file
+        defer { close(descriptor) }
+        var byte: UInt8 = 0
+        #expect(pread(descriptor, &byte, 1, 100) == 1)
+        byte ^= 0x10
+        #expect(pwrite(descriptor, &byte, 1, 100) == 1)
+        var times = [status.st_atim, status.st_mtim]
+        #expect(futimens(descriptor, &times) == 0)
+        if file < 0 { chmod(path, status.st_mode & 0o777) }
+    }
+
+    @Test(arguments: ["copy", "restore", "restore to a new disk", "restore without a scrub", "cut short"])
+    func `After the guide's backup, bit rot and another backup, every payload comes back`(way: String) throws {
+        let local = try LocalStore()
+        let backup = local.folder.file("backup")
+        let (backUp, copy, restore) = try { ($0[0], $0[1], $0[2]) }(guideCommands())
+        func succeed(_ block: String) throws {
+            let ended = try runGuide(block, local, backup)
+            #expect(ended.status == 0, "\(ended.output)")
+        }
+        func object(_ key: PayloadKey, in store: String) -> String {
+            "\(store)/objects/\(key.digest.hex.prefix(2))/\(key.digest.hex)"
+        }
+        var contents: [PayloadKey: [UInt8]] = [:]
+        for index in 0..<6 {
+            let content = randomPayload(20_000 + index)
+            contents[try local.put(content, "ns-\(index % 2)")] = content
+        }
+        let gone = try local.put(randomPayload(500), "ns-0")
+        try succeed(backUp)
+        let keys = contents.keys.sorted { $0.digest.hex < $1.digest.hex }
+        let victims = keys.prefix(3)
+        for key in victims {
+            // What a crashed disk leaves, rsync would copy for its size.
+            if way == "cut short" {
+                #expect(truncate(object(key, in: local.path), 10) == 0)
+            } else {
+                try rot(object(key, in: local.path))
+            }
+        }
+        #expect(try local.lps(["rm", "\(gone)"]).status == 0)
+        if way != "restore without a scrub" {
+            let scrub = try local.lps(["scrub"])
+            #expect(scrub.status == 1 && scrub.output.contains("3 damaged"), "\(scrub.output)")
+        }
+        let late = randomPayload(700)
+        contents[try local.put(late, "ns-1")] = late
+        try succeed(backUp)
+        try succeed(backUp)
+        #expect(!FileManager.default.fileExists(atPath: object(gone, in: backup)), "a backup does not grow for ever")
+        switch way {
+        case "copy", "cut short":
+            try succeed(copy)
+        case "restore to a new disk":
+            try FileManager.default.removeItem(atPath: local.path)
+            mkdir(local.path, 0o750)
+            try succeed(restore)
+        default:
+            try succeed(restore)
+        }
+        let found = try local.lps(["ls"])
+        #expect(found.output.split(separator: "\n").count == contents.count)
+        for (key, content) in contents {
+            let got = local.folder.file("got")
+            let ended = try run("sh", ["-c", "\(Project.binary("lps")) get --store \(local.path) '\(key)' > \(got)"])
+            #expect(ended.status == 0, "\(ended.output)")
+            #expect(try Array(Data(contentsOf: URL(fileURLWithPath: got))) == content)
+        }
+        #expect(try local.lps(["scrub"]).status == 0)
+    }
+
+    @Test func `The guide's backup finds what has rotted in the backup, and the next one copies it again`() throws {
+        let local = try LocalStore()
+        let backup = local.folder.file("backup")
+        let backUp = try guideCommands()[0]
+        let key = try local.put(randomPayload(20_000), "ns")
+        #expect(try runGuide(backUp, local, backup).status == 0)
+        try rot("\(backup)/objects/\(key.digest.hex.prefix(2))/\(key.digest.hex)")
+        let found = try runGuide(backUp, local, backup)
+        #expect(found.status == 1 && found.output.contains("1 damaged"), "\(found.output)")
+        #expect(try runGuide(backUp, local, backup).status == 0)
+        #expect(try run(Project.binary("lps"), ["stat", "--store", backup, "\(key)"]).status == 0)
     }
 
     @Test func `A store of format 1 is refused with a line that says how to move it`() throws {

@@ -156,6 +156,69 @@ import Testing
         }
     }
 
+    /// Twenty starts in ten seconds would end the unit, and lps.socket with it, where requests wait and no worker is up.
+    @Test(arguments: [
+        ("exited", "0", false), ("exited", "1", true), ("exited", "78", true), ("exited", "203", true),
+        ("killed", "KILL", false),
+        ("dumped", "SEGV", false),
+    ])
+    func `A worker that fails by itself waits before the next start, one that was stopped or killed does not`(
+        code: String,
+        status: String,
+        waits: Bool
+    ) throws {
+        let folder = try TemporaryFolder()
+        try write("#!/bin/sh\necho \"waits $1\"\n".utf8, to: folder.file("sleep"))
+        chmod(folder.file("sleep"), 0o755)
+        let unit = try Project.text("systemd/lps-worker@.service").split(separator: "\n")
+        let line = try #require(unit.first { $0.hasPrefix("ExecStopPost=") }).dropFirst("ExecStopPost=".count)
+        let command = line.replacingOccurrences(of: "$$", with: "$")
+        let child = try ChildProcess(
+            "/bin/sh",
+            ["-c", command],
+            environment: ["EXIT_CODE": code, "EXIT_STATUS": status, "PATH": folder.path],
+            log: folder.file("log")
+        )
+        #expect(child.wait() == 0)
+        #expect(child.log == (waits ? "waits 2\n" : ""))
+    }
+
+    /// The directives with a value that has systemd make a namespace, or mount something (systemd.exec(5)).
+    private static let namespaces: Set = [
+        "ProtectSystem", "ReadWritePaths", "ReadOnlyPaths", "InaccessiblePaths", "ExecPaths", "NoExecPaths",
+        "BindPaths",
+        "BindReadOnlyPaths", "TemporaryFileSystem", "RootDirectory", "RootImage", "ProtectHome", "PrivateTmp",
+        "PrivateDevices", "PrivateNetwork", "PrivateUsers", "PrivateMounts", "PrivateIPC", "ProtectControlGroups",
+        "ProtectHostname", "ProtectKernelLogs", "ProtectKernelModules", "ProtectKernelTunables", "ProtectProc",
+        "ProcSubset",
+        "MountFlags", "MountAPIVFS", "NetworkNamespacePath", "LogNamespace", "DynamicUser",
+    ]
+
+    @Test func `The guide's drop-in for containers turns off whatever needs a namespace, and nothing else`() throws {
+        let guide = try Project.text("docs/operations.md")
+        let dropIn = try #require(
+            guide.components(separatedBy: "lps-.service.d/unprivileged.conf <<'END'\n").last?.components(
+                separatedBy: "\nEND"
+            ).first
+        )
+        func directives(_ text: String) -> [(name: String, value: String)] {
+            text.split(separator: "\n").filter { !$0.hasPrefix("#") && $0.contains("=") }.map {
+                let parts = $0.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
+                return (parts[0], parts[1])
+            }
+        }
+        let files = [
+            "lps-.service.d/lps.conf", "lps-worker@.service", "lps-gc.service", "lps-scrub.service", "s3.conf",
+        ]
+        let needed = Set(try files.flatMap { directives(try Project.text("systemd/\($0)")).map(\.name) })
+            .intersection(Self.namespaces)
+        #expect(needed == Set(directives(dropIn).map(\.name)))
+        #expect(directives(dropIn).allSatisfy { ["no", "", "default", "all"].contains($0.value) })
+        #expect(dropIn.hasPrefix("[Service]\n"))
+        // systemd.unit(5): the last one wins, by the names of the files, in whatever folder they are.
+        #expect("unprivileged.conf" > "lps.conf")
+    }
+
     @Test(.enabled(if: ProcessInfo.processInfo.environment["LPS_BIN_DIR"] != nil, "make test builds the release"))
     func `The worker needs glibc, libfcgi, libcurl and libexpat only, and is under 20 MB when stripped`() throws {
         let folder = try TemporaryFolder()

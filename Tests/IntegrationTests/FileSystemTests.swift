@@ -81,6 +81,39 @@ import Testing
         #expect(!files(below: local.path).contains { $0.contains("probe") || $0.hasPrefix("incoming/") })
     }
 
+    @Test(.enabled(if: getuid() == 0, "only root may mount"), arguments: SmallDisk.Folding.mountable)
+    func `No store is made and none is served where namespaces that differ in case would be one`(
+        kind: SmallDisk.Folding
+    ) throws {
+        let (disk, folder) = try SmallDisk.folding(kind)
+        defer { withExtendedLifetime(disk) {} }
+        func refusal(of store: String) -> String {
+            "the file system of store \(store) can't do what payloads need: in keys/, two names that differ only in case "
+                + "are one file\n"
+        }
+        let new = "\(folder)/new"
+        let made = try run(Project.binary("lps"), ["init", "--store", new])
+        #expect(made.status == 78 && made.output == "lps: " + refusal(of: new), "\(made.output)")
+        mkdir(new, 0o700)
+        #expect(try run(Project.binary("lps"), ["init", "--store", new]).status == 78)
+        #expect(files(below: folder).isEmpty)
+        #expect(rmdir(new) == 0, "it was there, and is empty")
+        // One that an earlier version has made, or that was copied there.
+        let store = "\(folder)/store"
+        #expect(try run("cp", ["-r", local.path, store]).status == 0)
+        let before = files(below: store)
+        for options in [["--check"], ["--listen", socket]] {
+            let worker = try run(Project.binary("lps-worker"), options + ["--store", store])
+            #expect(
+                worker.status == 78 && worker.output.hasSuffix("lps-worker: " + refusal(of: store)),
+                "\(worker.output)"
+            )
+        }
+        let put = try run(Project.binary("lps"), ["put", "--store", store, "--namespace", "Orders", "/etc/hostname"])
+        #expect(put.status == 1 && put.output.contains("differ only in case"), "\(put.output)")
+        #expect(files(below: store) == before)
+    }
+
     @Test func `A worker starts while a collection holds a lock`() throws {
         let lock = open("\(local.path)/locks/00", O_RDWR | O_CLOEXEC)
         #expect(flock(lock, LOCK_EX) == 0)

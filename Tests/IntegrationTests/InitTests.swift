@@ -15,6 +15,12 @@ import Testing
     private func initialise(_ options: String..., environment: [String: String] = [:]) throws
         -> (status: Int32, output: String)
     {
+        try initialise(options, environment: environment)
+    }
+
+    private func initialise(_ options: [String], environment: [String: String] = [:]) throws
+        -> (status: Int32, output: String)
+    {
         let child = try ChildProcess(
             Project.binary("lps"),
             ["init"] + options,
@@ -86,6 +92,27 @@ import Testing
     ) throws {
         #expect(try initialise("--store", store, "\(option)=\(value)").status == 64)
         #expect(!FileManager.default.fileExists(atPath: store))
+    }
+
+    /// initdb(1) does the same; `mkdir /srv/lps`, or the root of a new file system, everybody may enter.
+    @Test(
+        arguments: [
+            (0o755, nil, 0o750), (0o777, nil, 0o750), (0o2775, nil, 0o2750), (0o700, nil, 0o700), (0o550, nil, 0o750),
+            (0o700, "0711", 0o711), (0o777, "0755", 0o755),
+        ] as [(mode_t, String?, mode_t)]
+    )
+    func `An empty folder that is there is closed to others, unless the operator says otherwise`(
+        found: mode_t,
+        option: String?,
+        expected: mode_t
+    ) throws {
+        mkdir(store, 0o700)
+        chmod(store, found)
+        let arguments = ["--store", store] + (option.map { ["--mode", $0] } ?? [])
+        #expect(try initialise(arguments).status == 0)
+        #expect(mode() == expected)
+        #expect(try initialise(arguments).status == 0)
+        #expect(mode() == expected)
     }
 
     @Test func `What is in the way is named`() throws {

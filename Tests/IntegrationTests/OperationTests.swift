@@ -10,19 +10,43 @@ import Testing
 
     // MARK: Logs
 
-    @Test func `Each line has journald's priority, and its request's id`() throws {
+    @Test func `Each line has its request's id`() throws {
         let stack = try Stack()
         let answer = try stack.put([1, 2, 3], digest: Stack.digest([4]))
         #expect(answer.status == 400)
         let id = try #require(answer.headers["x-request-id"])
         #expect(id.count == 32)
         let mismatch = try #require(lines(stack, with: "an upload is not what was announced").first)
-        #expect(mismatch.hasPrefix("<5>level=notice "))
+        #expect(mismatch.hasPrefix("level=notice "))
         #expect(mismatch.contains(" request_id=\(id)"))
         try eventually("nginx has written its line") { stack.accessLog.contains("request_id=\(id)") }
         for line in stack.workerLog.split(separator: "\n") {
-            #expect(line.range(of: "^<[2-7]>level=", options: .regularExpression) != nil, "\(line)")
+            #expect(line.hasPrefix("level="), "\(line)")
         }
+    }
+
+    /// `ssh host lps-worker --check` and `docker exec` show a pipe to a person.
+    @Test(arguments: [true, false])
+    func `Lines have priorities where standard error is the journal, and nowhere else`(isJournal: Bool) throws {
+        let folder = try TemporaryFolder()
+        let log = folder.file("log")
+        try write([], to: log)
+        var status = stat()
+        #expect(stat(log, &status) == 0)
+        let config = folder.file("config")
+        try write("LPS_TREADS=1\n".utf8, to: config)
+        let worker = try ChildProcess(
+            Project.binary("lps-worker"),
+            ["--check", "--config", config, "--store", folder.file("none")],
+            // systemd.exec(5): what was the journal's may not be any more.
+            environment: ["JOURNAL_STREAM": "\(status.st_dev):\(status.st_ino + (isJournal ? 0 : 1))"],
+            log: log
+        )
+        #expect(worker.wait() == 78)
+        let lines = worker.log.split(separator: "\n")
+        #expect(lines.count == 2)
+        let expected = isJournal ? ["<4>level=warning ", "<3>lps-worker: "] : ["level=warning ", "lps-worker: "]
+        for (line, start) in zip(lines, expected) { #expect(line.hasPrefix(start), "\(line)") }
     }
 
     @Test func `Error answers name their request, whoever gives them, and good ones do not`() throws {
@@ -67,7 +91,7 @@ import Testing
         #expect(slow.count <= 2)
         #expect(slow.allSatisfy { !$0.contains("duration=0.0") })
         let line = try #require(slow.first { $0.contains("request_id=slow-one") })
-        #expect(line.hasPrefix("<4>level=warning "))
+        #expect(line.hasPrefix("level=warning "))
         for field in [
             "endpoint=put", "status=201", "bytes_in=100", "namespace=default", "digest=\(Stack.digest(payload))",
             "request_id=slow-one", "checking=", "hashing=", "committing=", "answering=", "duration=",
@@ -108,7 +132,7 @@ import Testing
             #expect(client.receiveAnswer().contains("pong"))
         }
         try eventually("it serves") { text(error).contains("msg=serving") }
-        #expect(text(error).hasPrefix("level="), "a file has no priorities")
+        #expect(text(error).hasPrefix("level="))
         let pings = Counter()
         let isDone = Counter()
         try concurrently(2) { part in

@@ -31,6 +31,36 @@ import Testing
         for key in kept { #expect(try isStored(key)) }
     }
 
+    @Test func `A dry run shows what would go of each namespace, and on request each key`() throws {
+        let policy = try stack.policy("[short]\nretention = 2d\n[long]\nretention = 30d")
+        let gone = try [3, 9].map { try store(daysOld: $0, in: "short") } + [store(daysOld: 40, in: "long")]
+        let kept = try store(daysOld: 20, in: "long")
+        let shown = try stack.lps("gc", "--policy", policy, "--dry-run")
+        let lines = shown.output.split(separator: "\n").map {
+            $0.split(separator: " ", omittingEmptySubsequences: true)
+        }
+        #expect(lines.count == 4, "\(shown.output)")
+        #expect(lines[0].starts(with: ["would", "delete", "3", "keys"]))
+        #expect(lines[1].starts(with: ["NAMESPACE", "KEYS", "SIZE", "OLDEST"]))
+        #expect(
+            lines[2].starts(with: ["long", "1", "1000", "B"]) && lines[3].starts(with: ["short", "2", "2.0", "KiB"])
+        )
+        let oldest = Date(timeIntervalSinceNow: -9 * 86_400).ISO8601Format().prefix(10)
+        #expect(lines[3][4].hasPrefix(oldest))
+
+        let listed = try stack.lps("gc", "--policy", policy, "--dry-run", "--list")
+        for key in gone { #expect(listed.output.contains("Z  \(key)\n")) }
+        #expect(!listed.output.contains(kept) && listed.output.hasSuffix(shown.output))
+        let json = try stack.lps("gc", "--policy", policy, "--dry-run", "--list", "--json")
+        let rows = try json.output.split(separator: "\n").map {
+            try #require(JSONSerialization.jsonObject(with: Data($0.utf8)) as? [String: Any])
+        }
+        #expect(Set(rows.compactMap { $0["key"] as? String }) == Set(gone))
+        let sums = try #require(rows.last?["namespaces"] as? [[String: Any]])
+        #expect(sums.compactMap { $0["namespace"] as? String } == ["long", "short"])
+        #expect(sums.compactMap { $0["logicalBytes"] as? Int } == [1000, 2000])
+    }
+
     @Test func `Content that two namespaces share stays while one of them keeps it`() throws {
         let policy = try stack.policy("[short]\nretention = 2d\n[long]\nretention = 30d")
         let content = randomPayload(1000)
@@ -89,6 +119,89 @@ import Testing
         #expect(try collect(["--policy", keeping], policy: deleting).log.hasPrefix("deleted 0 keys"))
         #expect(try collect([], policy: deleting).log.hasPrefix("deleted 1 keys"))
         #expect(try !isStored(key))
+    }
+
+    /// What a unit runs: its variables, and `lps` without a shell.
+    private func runUnit(_ line: String, settings: String?) throws -> ChildProcess {
+        let unit = try Project.text("systemd/lps-gc.service").split(separator: "\n")
+        let command = try #require(unit.first { $0.hasPrefix("\(line)=") }).split(separator: "=", maxSplits: 1)[1]
+        let words = command.split(separator: " ").map(String.init)
+        #expect(words.first == "/usr/bin/lps")
+        let environment = try #require(unit.first { $0.hasPrefix("Environment=") }).dropFirst("Environment=".count)
+        var variables = ["LPS_STORE": stack.store]
+        for assignment in environment.split(separator: " ") {
+            let parts = assignment.split(separator: "=", maxSplits: 1).map(String.init)
+            variables[parts[0]] = parts[1]
+        }
+        #expect(variables["LPS_CONFIG"] == "-/etc/default/lps")
+        let config = stack.folder.file("settings-\(UUID().uuidString)")
+        if let settings { try write(settings.utf8, to: config) }
+        variables["LPS_CONFIG"] = "-\(config)"
+        let child = try ChildProcess(
+            Project.binary("lps"),
+            Array(words.dropFirst()),
+            environment: variables,
+            log: stack.folder.file("lps-\(UUID().uuidString)")
+        )
+        child.wait()
+        return child
+    }
+
+    @Test func `The unit's condition is what gc itself makes of the settings, in whatever form they are written`()
+        throws
+    {
+        let ages = "\t[*]\n\tretention\t=\t45d ; longest run, and a week\n"
+        let retention = try stack.policy(ages)
+        let crlf = try stack.policy(ages.replacingOccurrences(of: "\n", with: "\r\n"))
+        let quotas = try stack.policy("# retention = 45d\n[retention]\nquota = 1g\n")
+        let wrong = try stack.policy("[*]\nretention = 45\n")
+        let cases: [(settings: String?, condition: Int32, run: Int32)] = [
+            (nil, 1, 64), ("", 1, 64), ("LPS_GC_OLDER_THAN=\n", 1, 64), ("LPS_GC_OLDER_THAN=45d\n", 0, 0),
+            ("  LPS_GC_OLDER_THAN = '45d'\r\n", 0, 0), ("LPS_POLICY=\(retention)\n", 0, 0),
+            ("LPS_POLICY=\"\(crlf)\"\n", 0, 0), ("LPS_POLICY=\(quotas)\n", 1, 64),
+            ("LPS_POLICY=\(quotas)\nLPS_GC_OLDER_THAN=45d\n", 0, 0),
+            // Skipped, these would look as if nothing were configured.
+            ("LPS_POLICY=\(wrong)\n", 255, 78), ("LPS_POLICY=\n", 255, 78), ("LPS_POLICY=/nowhere\n", 255, 78),
+            ("LPS_GC_OLDER_THAN=45\n", 255, 78), ("LPS_GC_OLDER_THAN=1h\n", 255, 64),
+            ("LPS_GC_OLDER_THAN=45d\nLPS_GC_KEEP_TRASH=3\n", 255, 78), ("LPS_GC_OLDER_THAN\n", 255, 78),
+        ]
+        for (settings, condition, run) in cases {
+            let key = try store(daysOld: 50, in: "ns")
+            let checked = try runUnit("ExecCondition", settings: settings)
+            #expect(checked.wait() == condition, "\(settings ?? "no file"): \(checked.log)")
+            #expect(try isStored(key), "a check deletes nothing")
+            let collected = try runUnit("ExecStart", settings: settings)
+            #expect(collected.wait() == run, "\(settings ?? "no file"): \(collected.log)")
+            #expect(try isStored(key) == (run != 0))
+            if condition == 0 { #expect(checked.log.isEmpty) }
+        }
+    }
+
+    @Test func `The settings of the timer are those of a command by hand: an age, the trash, and the store`() throws {
+        let key = try store(daysOld: 50, in: "ns")
+        let collected = try runUnit("ExecStart", settings: "LPS_GC_OLDER_THAN=45d\n")
+        #expect(
+            collected.log.hasPrefix("deleted 1 keys of 1000 B to the trash, 0 keys of the trash,"),
+            "\(collected.log)"
+        )
+        #expect(try stack.lps("undelete", key).status == 0)
+        let config = stack.folder.file("by-hand")
+        try write("LPS_STORE=\(stack.store)\nLPS_GC_OLDER_THAN=45d\nLPS_GC_KEEP_TRASH=0d\n".utf8, to: config)
+        func byHand(_ arguments: String...) throws -> ChildProcess {
+            let child = try ChildProcess(
+                Project.binary("lps"),
+                arguments,
+                // The file wins, as for workers.
+                environment: ["LPS_CONFIG": config, "LPS_STORE": "/nowhere"],
+                log: stack.folder.file("lps-\(UUID().uuidString)")
+            )
+            child.wait()
+            return child
+        }
+        try stack.makeOld(key, seconds: 50 * 86_400)
+        #expect(try byHand("gc", "--older-than", "60d", "--dry-run").log.hasPrefix("would delete 0 keys"))
+        #expect(try byHand("gc").log.hasPrefix("deleted 1 keys of 1000 B, 0 keys of the trash,"))
+        #expect(try byHand("ls").log.isEmpty)
     }
 
     @Test func `Without any age nothing is deleted, and an age under a day needs force, also a policy's`() throws {

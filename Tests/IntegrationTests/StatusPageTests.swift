@@ -253,6 +253,32 @@ import Testing
         try eventually("it is measured again") { try status(stack).store.objects == 0 }
     }
 
+    /// A bucket is never measured, as with the first of these; a disk at once, however short ago another one was.
+    @Test(arguments: [("0", nil), ("1h", 0)] as [(String, Int?)])
+    func `After a move to another store the page does not show what the first one had`(
+        interval: String,
+        objects: Int?
+    ) throws {
+        let stack = try serving(Stack(options: ["--measure-interval", "1h"]))
+        #expect(try stack.put(randomPayload(100_000)).status == 201)
+        try eventually("it is measured") { try status(stack).store.objects != nil }
+        let other = stack.folder.file("other")
+        #expect(try run(Project.binary("lps"), ["init", "--store", other]).status == 0)
+        stack.stop(stack.workers[0])
+        let worker = try ChildProcess(
+            Project.binary("lps-worker"),
+            [
+                "--store", other, "--listen", stack.folder.file("other.sock"), "--runtime-dir",
+                stack.folder.file("pool"), "--measure-interval", interval,
+            ],
+            log: stack.folder.file("other.log")
+        )
+        try eventually("the page is served: \(worker.log)") { try stack.request("GET", "/lps/status").status == 200 }
+        if objects != nil { try eventually("it is measured") { try status(stack).store.objects != nil } }
+        #expect(try status(stack).store.objects == objects)
+        #expect(try status(stack).store.bytes == objects.map { _ in 0 })
+    }
+
     @Test func `The site for the status page listens to this machine only, and no other site shows the page`() throws {
         let site = try Project.text("nginx/status-site.conf").split(separator: "\n").filter { !$0.hasPrefix("#") }
         #expect(site.filter { $0.contains("listen") } == ["    listen 127.0.0.1:8579;"])

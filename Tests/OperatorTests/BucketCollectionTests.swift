@@ -55,7 +55,11 @@ import Testing
         }
     }
 
-    private func collect(_ server: ScriptedServer, _ policy: StorePolicy = StorePolicy()) throws -> BucketCollection {
+    private func collect(
+        _ server: ScriptedServer,
+        _ policy: StorePolicy = StorePolicy(),
+        _ report: CollectionReport = CollectionReport()
+    ) throws -> BucketCollection {
         let logger = RecordedLog().logger
         let client = S3Client(
             try S3Location(parsing: "s3://bucket?endpoint=http://127.0.0.1:\(server.port)", environment: { _ in nil }),
@@ -65,7 +69,7 @@ import Testing
         let uploads = try UploadFolder(path: folder.path, reserve: 0, setting: "TMPDIR", logger: logger)
         let bucket = S3Store(client, uploads: uploads, logger: logger)
         let retention = try Retention(policy: policy, olderThan: Age(parsing: "2d"), allowsAnyAge: false)
-        var collection = BucketCollection(bucket, retention, isDryRun: false) { Issue.record("\($0)") }
+        var collection = BucketCollection(bucket, retention, isDryRun: false, report) { Issue.record("\($0)") }
         try bucket.forEachKey { try collection.take($0) }
         try collection.deleteOld()
         return collection
@@ -80,8 +84,12 @@ import Testing
         let (young, renewable, old) = (try key("young"), try key("renewable"), try key("old"))
         let ages = [young: 1.0, renewable: 71.0, old: 73.0]
         let server = try engine(ages, found: ages)
-        let collection = try collect(server)
+        var listed: [PayloadKey] = []
+        let report = CollectionReport { stored, _ in listed.append(stored.key) }
+        let collection = try collect(server, StorePolicy(), report)
         #expect(collection.result.keys == 1)
+        #expect(listed == [old])
+        #expect(report.sums[old.namespace]?.keys == 1 && report.sums[old.namespace]?.logicalBytes == 7)
         #expect(collection.result.logicalBytes == 7)
         #expect(deletions(server).contains(old.digest.hex))
         #expect(!deletions(server).contains(young.digest.hex) && !deletions(server).contains(renewable.digest.hex))

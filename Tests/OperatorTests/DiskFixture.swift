@@ -12,6 +12,9 @@ import Testing
 /// What a collection has done, without its lock.
 struct Collected {
     let result: CollectGarbage.Result
+    let sums: [Namespace: CollectionReport.Sum]
+    /// The keys that were listed; those of the trash begin with `trash`.
+    let listed: [String]
     let leftAlone: [Namespace]
     let failures: Int
     let keepsTrash: Bool
@@ -108,15 +111,20 @@ final class DiskFixture {
         // The lock of one before is held as long as a child that another test started meanwhile has not executed its
         // program.
         try eventually("nobody else collects") { (try? store.collector()) != nil }
+        var listed: [String] = []
+        let report = CollectionReport { listed.append(($1 ? "trash" : "") + "\($0.key)") }
         var collection = try DiskCollection(
             store,
             selection,
             Retention(policy: policy, olderThan: olderThan.flatMap(Age.init(parsing:)), allowsAnyAge: true),
-            options
+            options,
+            report
         )
         try collection.run()
         return Collected(
             result: collection.result,
+            sums: report.sums,
+            listed: listed.sorted(),
             leftAlone: collection.leftAlone,
             failures: collection.failures.count,
             keepsTrash: collection.keepsTrash

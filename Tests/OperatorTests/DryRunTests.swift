@@ -41,12 +41,21 @@ import Testing
         let keepTrash = [nil, "0d", "7d"][Int(seed % 3)].flatMap(Age.init(parsing:))
         let before = files(below: fixture.store.path)
         let usage = try fixture.store.measureUsage()
-        let promised = try fixture.collect(selection, .init(keepTrash: keepTrash, isDryRun: true)).result
+        let dryRun = try fixture.collect(selection, .init(keepTrash: keepTrash, isDryRun: true))
+        let promised = dryRun.result
         #expect(files(below: fixture.store.path) == before)
         let (keys, trashCount) = try (fixture.keys().count, fixture.trashCount())
         let collection = try fixture.collect(selection, .init(keepTrash: keepTrash))
         let result = collection.result
         #expect(result == promised)
+        #expect(collection.sums == dryRun.sums && collection.listed == dryRun.listed)
+        let sums = dryRun.sums.values
+        #expect(sums.map(\.keys).reduce(0, +) == result.keys)
+        #expect(sums.map(\.logicalBytes).reduce(0, +) == result.logicalBytes)
+        #expect(sums.map(\.purgedKeys).reduce(0, +) == result.purgedKeys)
+        #expect(
+            dryRun.listed.count == result.keys + result.purgedKeys && Set(dryRun.listed).count == dryRun.listed.count
+        )
         let after = try fixture.store.measureUsage()
         #expect(usage.objects - after.objects == UInt64(result.contents))
         #expect(usage.bytes - after.bytes == result.freedBytes)

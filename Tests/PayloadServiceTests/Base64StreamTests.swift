@@ -35,7 +35,9 @@ import Testing
         #expect(try decode(urlSafe.replacingOccurrences(of: "=", with: ""), pieces: piece) == bytes)
     }
 
-    @Test(arguments: ["Q", "QQ=", "QQ===", "QQ==QQ==", "Q=Q=", "=", "====", "QUJD=", "Q Q=", "QQ==\n", "QR==", "é"])
+    @Test(arguments: [
+        "Q", "QQ=", "QQ===", "QQ==QQ==", "Q=Q=", "=", "====", "QUJD=", "Q Q=", "QR==", "QQ==\u{B}", "é", " =",
+    ])
     func `What is not base64 is refused, also where a piece ends in it`(text: String) {
         for size in 1...5 {
             #expect(throws: Base64Decoder.Failure.self) { try decode(text, pieces: size) }
@@ -47,6 +49,25 @@ import Testing
         }
         #expect(throws: Base64Decoder.Failure.self) { try decode("QQ==" + long, pieces: 4) }
         #expect(throws: Base64Decoder.Failure.self) { try decode(long + "QQ==" + long, pieces: 16_384) }
+    }
+
+    /// Ruby's `Base64.encode64` and Python's `base64.encodebytes` break lines with LF, Java's MIME encoder with CR LF.
+    @Test(arguments: ["\n", "\r\n", "\r\n\t", " "], [0, 1, 2, 57, 16_385])
+    func `White space is passed over, wherever an encoder puts it`(space: String, count: Int) throws {
+        let bytes = randomPayload(count)
+        let text = Data(bytes).base64EncodedString()
+        for width in [1, 60, 76] {
+            var lines = ""
+            for (index, character) in text.enumerated() {
+                lines.append(character)
+                if index % width == width - 1 { lines += space }
+            }
+            for piece in [1, 77, 16_384, 1_000_000] {
+                #expect(try decode(space + lines + space, pieces: piece) == bytes)
+                let unpadded = lines.replacingOccurrences(of: "=", with: "")
+                #expect(try decode(unpadded, pieces: piece) == bytes)
+            }
+        }
     }
 
     @Test func `Text that comes a character at a time is decoded in large pieces`() throws {

@@ -9,6 +9,19 @@ package final class SmallDisk: Sendable {
         case ext4
     }
 
+    /// One that takes names for one that differ in case.
+    package enum Folding: String, CaseIterable, Sendable {
+        /// In a folder of an ext4 (chattr(1), `F`), where the kernel can: it also takes all normalizations of a name for one.
+        case ext4
+        /// All of an NTFS (ntfs-3g(8), `ignore_case`).
+        case ntfs
+
+        /// Those that this machine can mount.
+        package static var mountable: [Folding] {
+            allCases.filter { $0 != .ext4 || access("/sys/fs/ext4/features/casefold", F_OK) == 0 }
+        }
+    }
+
     private let folder: TemporaryFolder
     private let path: String
 
@@ -31,6 +44,32 @@ package final class SmallDisk: Sendable {
             let limit = inodes.map { ["-N", "\($0)"] } ?? []
             try Self.succeed("mkfs.ext4", ["-q", "-m", "0", "-E", "lazy_itable_init=0"] + limit + [image])
             try Self.succeed("mount", ["-o", "loop", image, path])
+        }
+    }
+
+    /// - Returns: the disk, and the folder of it that folds names.
+    package static func folding(_ kind: Folding) throws -> (disk: SmallDisk, folder: String) {
+        let disk = try SmallDisk(folding: kind)
+        let folder = disk.file("folding")
+        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: false)
+        if kind == .ext4 { try succeed("chattr", ["+F", folder]) }
+        return (disk, folder)
+    }
+
+    private init(folding kind: Folding) throws {
+        folder = try TemporaryFolder()
+        path = folder.file("disk")
+        try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: false)
+        let image = folder.file("image")
+        try write([], to: image)
+        guard truncate(image, 32 << 20) == 0 else { throw POSIXError(.init(rawValue: errno) ?? .EIO) }
+        switch kind {
+        case .ext4:
+            try Self.succeed("mkfs.ext4", ["-q", "-O", "casefold", image])
+            try Self.succeed("mount", ["-o", "loop", image, path])
+        case .ntfs:
+            try Self.succeed("mkntfs", ["-q", "-F", "-Q", image])
+            try Self.succeed("lowntfs-3g", ["-o", "ignore_case", image, path])
         }
     }
 

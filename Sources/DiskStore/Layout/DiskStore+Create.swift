@@ -22,7 +22,8 @@ extension DiskStore {
 
         /// The owner; `nil`: whoever makes the store.
         public var owner: Owner?
-        /// The mode of the store's own folder, which decides who may enter any other; `nil`: 0750, less the umask.
+        /// The mode of the store's own folder, which decides who may enter any other; `nil`: 0750, less the umask, and of a folder
+        /// that is there already, what it has of that.
         public var mode: mode_t?
 
         /// Makes access rights.
@@ -59,11 +60,17 @@ extension DiskStore {
             return false
         }
         try checkNothingIsThere(root, path)
-        try access.apply(to: root, path)
+        try access.apply(to: root, path, isNew: isNew)
         for folder in StoreLayout.folders {
             let name = "\(path)/\(folder)"
             try root.makeFolder(folder)
             try access.applyOwner(to: root.open(folder, O_RDONLY | O_DIRECTORY), name)
+        }
+        do throws(StoreError) {
+            try checkNames(of: root, path)
+        } catch {
+            removeFolders(of: root, isNew ? path : nil)
+            throw error
         }
         for lock in StoreLayout.lockFiles {
             try access.applyOwner(to: root.open(lock, O_RDWR | O_CREAT, mode: 0o640), "\(path)/\(lock)")
@@ -85,6 +92,15 @@ extension DiskStore {
         return true
     }
 
+    /// Takes back what a creation has made so far, where it is empty.
+    ///
+    /// - Parameter path: the store's own folder, if that was made, too.
+    private static func removeFolders(of root: Descriptor, _ path: String?) {
+        // What can't be removed is what a creation that was cut off leaves.
+        for folder in StoreLayout.folders { try? root.kernel.removeFolder(folder, in: root.rawValue) }
+        if let path { try? root.kernel.removeFolder(path, in: AT_FDCWD) }
+    }
+
     /// Anything but a store's folders without a file in them is someone else's.
     private static func checkNothingIsThere(_ root: Descriptor, _ path: String) throws(StoreError) {
         let ours =
@@ -98,7 +114,8 @@ extension DiskStore {
         let empty = StoreLayout.folders.filter { $0 != StoreLayout.locks && $0 != StoreLayout.barriers }
         for folder in empty where entries.names.contains(folder) {
             let files = try root.entries(folder)
-            if let file = files.names.first ?? files.notUTF8.first {
+            let others = files.names.first { folder != StoreLayout.keys || !StoreLayout.isNameProbe($0) }
+            if let file = others ?? files.notUTF8.first {
                 throw StoreError(.system, "\(path) is not empty: it has '\(folder)/\(file)'")
             }
         }
@@ -133,9 +150,14 @@ extension DiskStore {
 }
 
 extension DiskStore.Access {
-    fileprivate func apply(to root: Descriptor, _ path: String) throws(StoreError) {
+    fileprivate func apply(to root: Descriptor, _ path: String, isNew: Bool) throws(StoreError) {
         try applyOwner(to: root, path)
-        if let mode { try root.changeMode(to: mode, path) }
+        if let mode { return try root.changeMode(to: mode, path) }
+        guard !isNew else { return }
+        // As initdb(1) does it: mkdir(1) and mkfs(8) make folders that everybody may enter.
+        let found = try root.status(path).mode
+        let wanted = Permissions.folder.mended(found)
+        if wanted != found { try root.changeMode(to: wanted, path) }
     }
 
     fileprivate func applyOwner(to file: Descriptor, _ path: String) throws(StoreError) {

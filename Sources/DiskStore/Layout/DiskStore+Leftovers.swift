@@ -16,11 +16,12 @@ extension DiskStore {
         return removed
     }
 
-    /// What crashes have left of uploads, and of starts that checked whether uploads can be linked.
+    /// What crashes have left of uploads, and of starts that checked what the file system can do.
     func leftovers() throws(StoreError) -> [String] {
         let found =
             try root.names(StoreLayout.incoming).map { "\(StoreLayout.incoming)/\($0)" }
             + root.names(StoreLayout.objects).filter(StoreLayout.isProbe).map { "\(StoreLayout.objects)/\($0)" }
+            + root.names(StoreLayout.keys).filter(StoreLayout.isNameProbe).map { "\(StoreLayout.keys)/\($0)" }
         var old: [String] = []
         for path in found where try root.isLeftover(path) { old.append(path) }
         return old
@@ -66,6 +67,7 @@ extension DiskStore {
         case StoreLayout.incoming:
             return try root.status(of: path)?.isRegular == false
         case StoreLayout.keys:
+            if StoreLayout.isNameProbe(name) { return false }
             return try root.status(of: path)?.isFolder == false
         default:
             if StoreLayout.foldersOnDemand.contains(name) { return try root.status(of: path)?.isFolder == false }

@@ -27,7 +27,7 @@ enum StoreLayout {
     static let custom = "custom"
     /// What ext4 has in the root of each file system.
     static let lostAndFound = "lost+found"
-    /// How the names begin with which a start checks that uploads can be linked.
+    /// How the names begin with which a start checks what the file system can do.
     static let probePrefix = ".probe-"
     /// The folders that every store has.
     static let folders = [incoming, objects, keys, quarantine, locks, barriers]
@@ -68,6 +68,10 @@ enum StoreLayout {
     /// Whether a start has made a file with this name, to check that uploads can be linked: it has the name for a moment,
     /// and what a crash leaves is removed by a later start.
     static func isProbe(_ name: String) -> Bool { name.utf8.starts(with: probePrefix.utf8) }
+
+    /// As ``isProbe(_:)``, in `keys/`: whether a start has made it to check what becomes of names. A namespace's name may
+    /// begin like it, but is shorter.
+    static func isNameProbe(_ name: String) -> Bool { isProbe(name) && (try? Namespace(validating: name.utf8)) == nil }
 
     // MARK: Content
 

@@ -1,7 +1,8 @@
 import PayloadKey
 
 /// Decodes base64 that comes in pieces. Takes what protobuf's JSON mapping takes (protobuf.dev/programming-guides/json):
-/// both alphabets of RFC 4648, with or without padding; but no line breaks, and no bits that an encoder leaves zero.
+/// both alphabets of RFC 4648, with or without padding; and white space anywhere, as MIME's encoders break lines (RFC 2045
+/// section 6.8), those of Ruby, Python and Java among them. But no bits that an encoder leaves zero.
 struct Base64Decoder {
     /// The text is not base64.
     struct Failure: Error {}
@@ -19,6 +20,7 @@ struct Base64Decoder {
     mutating func decode(_ piece: some Sequence<UInt8>) throws(Failure) -> [UInt8] {
         for character in piece {
             switch character {
+            case UInt8(ascii: " "), UInt8(ascii: "\t"), UInt8(ascii: "\r"), UInt8(ascii: "\n"): continue
             case UInt8(ascii: "-"): rest.append(UInt8(ascii: "+"))
             case UInt8(ascii: "_"): rest.append(UInt8(ascii: "/"))
             default: rest.append(character)

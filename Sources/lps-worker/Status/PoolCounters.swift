@@ -44,6 +44,8 @@ enum PoolCounter: Int, CaseIterable {
 enum PoolValue: Int {
     /// The store's objects, their bytes on disk, and when they were measured, in seconds since 1970.
     case storeObjects, storeBytes, storeMeasured
+    /// Which store that was, see ``Measure``.
+    case storeMeasuredName
 }
 
 extension Scoreboard {

@@ -157,13 +157,13 @@ extension PoolStatus.Store {
     fileprivate init(_ store: any ServedStore, _ scoreboard: Scoreboard) {
         // A store that can't be asked is the health check's to report.
         let space = try? store.uploads.space()
-        let measured = scoreboard[value: PoolValue.storeMeasured.rawValue]
+        let measure = Measure(of: store.name, scoreboard)
         path = store.name
         filesystemBytes = space?.total
         freeBytes = space?.free
         reserveBytes = store.uploads.reserve
-        objects = measured == 0 ? nil : scoreboard[value: PoolValue.storeObjects.rawValue]
-        bytes = measured == 0 ? nil : scoreboard[value: PoolValue.storeBytes.rawValue]
-        self.measured = measured == 0 ? nil : measured
+        objects = measure?.objects
+        bytes = measure?.bytes
+        measured = measure?.time
     }
 }

@@ -135,16 +135,14 @@ final class StatusServer: Sendable {
     private func measure() {
         var attempt: UInt64 = 0
         while let measureInterval {
-            let last = max(attempt, scoreboard[value: PoolValue.storeMeasured.rawValue])
+            let last = max(attempt, Measure(of: store.name, scoreboard)?.time ?? 0)
             let interval = UInt64(max(1, measureInterval.components.seconds))
             let now = UInt64(time(nil))
             if now < last || now - last >= interval {
                 attempt = now
                 do {
                     guard let usage = try store.usage() else { return }
-                    scoreboard[value: PoolValue.storeObjects.rawValue] = usage.objects
-                    scoreboard[value: PoolValue.storeBytes.rawValue] = usage.bytes
-                    scoreboard[value: PoolValue.storeMeasured.rawValue] = UInt64(time(nil))
+                    Measure.record(usage, of: store.name, at: UInt64(time(nil)), scoreboard)
                 } catch {
                     logger.warning("the store can't be measured", metadata: ["error": "\(error)"])
                 }

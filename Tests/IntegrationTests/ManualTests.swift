@@ -1,0 +1,64 @@
+import Foundation
+import TestSupport
+import Testing
+
+/// The manual pages: what the generator takes from the commands' help, and what is added to it.
+@Suite(.serialized) struct ManualTests {
+    private let local: LocalStore
+    private let settings: String
+
+    init() throws {
+        local = try LocalStore()
+        settings = local.folder.file("settings")
+        try write("LPS_STORE=\(local.path)\nLPS_GC_OLDER_THAN=45d\n".utf8, to: settings)
+    }
+
+    @Test(arguments: ["lps", "lps-worker"])
+    func `Help is ASCII, since the generator of the manual drops all else`(tool: String) throws {
+        let help = try run(Project.binary(tool), ["--experimental-dump-help"])
+        #expect(help.status == 0 && help.output.utf8.count > 1000)
+        let lost = help.output.unicodeScalars.filter { !$0.isASCII }
+        #expect(lost.isEmpty, "\(String(String.UnicodeScalarView(lost)))")
+    }
+
+    /// The blocks of commands of a page.
+    private func examples(_ page: String) throws -> [String] {
+        try Project.text("debian/manual/\(page)").components(separatedBy: ".Bd -literal -offset indent\n").dropFirst()
+            .compactMap { $0.components(separatedBy: "\n.Ed").first }
+    }
+
+    /// On other folders, as whoever runs the tests.
+    private func here(_ example: String) -> String {
+        let places = [
+            ("runuser -u www-data -- ", ""), (" --owner www-data", ""), ("/var/lib/lps", local.path),
+            ("/srv/lps", local.folder.file("other")), ("/etc/default/lps", settings),
+            ("/run/lps", local.folder.file("run")),
+            (">/tmp/", ">\(local.folder.path)/"), ("</tmp/", "<\(local.folder.path)/"),
+            ("chown www-data:www-data", "ls -d"),
+        ]
+        return places.reduce(example) { $0.replacingOccurrences(of: $1.0, with: $1.1) }
+    }
+
+    @Test func `The examples of lps work as they stand there`() throws {
+        #expect(try run(Project.binary("lps"), ["init", "--store", local.folder.file("other")]).status == 0)
+        let blocks = try examples("lps.1")
+        #expect(blocks.count == 5)
+        let script = "export PATH=\(Project.binaries):$PATH\n" + blocks.map(here).joined(separator: "\n")
+        let ended = try run("bash", ["-exc", script])
+        #expect(ended.status == 0, "\(ended.output)")
+        let copy = try Data(contentsOf: URL(fileURLWithPath: local.folder.file("hostname")))
+        #expect(try copy == Data(contentsOf: URL(fileURLWithPath: "/etc/hostname")))
+    }
+
+    @Test func `The examples of lps-worker work as they stand there`() throws {
+        let blocks = try examples("lps-worker.8").map(here)
+        #expect(blocks.count == 2)
+        let path = "export PATH=\(Project.binaries):$PATH\n"
+        let check = try run("bash", ["-ec", path + blocks[0]])
+        #expect(check.status == 0 && check.output == "lps-worker: the configuration is good\n", "\(check.output)")
+        // The worker is the last command.
+        let worker = try ChildProcess("bash", ["-ec", path + blocks[1]], log: local.folder.file("log"))
+        try eventually("it serves: \(worker.log)") { worker.log.contains("msg=serving") }
+        try eventually("and has a page: \(worker.log)") { worker.log.contains("serving the pool's status page") }
+    }
+}
