@@ -287,14 +287,14 @@ def test_a_store_may_be_on_another_disk(machine: Machine, service: Service) -> N
 @pytest.fixture
 def former(machine: Machine, package: Path, tmp_path: Path) -> Iterator[Service]:
     """A machine with an earlier version of the package, and a site as its README had it."""
-    machine.run("apt-get", "purge", "--yes", "lps")
+    machine.run("dpkg", "--purge", "lps")
     build_former(package, tmp_path / "former", machine.root / "former.deb")
     service = Service(machine)
     service.install("/former.deb")
     service.open_site()
     service.eventually_healthy()
     yield service
-    machine.run("apt-get", "purge", "--yes", "lps")
+    machine.run("dpkg", "--purge", "lps")
 
 
 def test_an_upgrade_replaces_the_files_of_an_earlier_version(machine: Machine, former: Service) -> None:
