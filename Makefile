@@ -12,7 +12,7 @@ CODEC_ORIGINS ?= http://localhost:8233 http://127.0.0.1:8233
 
 BUILD_PACKAGES := libfcgi-dev libcurl4-openssl-dev libexpat1-dev pkg-config
 RUN_PACKAGES := nginx spawn-fcgi multiwatch openssl curl
-TEST_PACKAGES := binutils faketime libarchive-tools ntfs-3g rsync strace systemd time
+TEST_PACKAGES := apache2-bin binutils faketime libarchive-tools ntfs-3g rsync runit strace systemd time
 S3_PACKAGES := python3 python3-venv
 CEPH_PACKAGES := ceph-mon ceph-osd radosgw
 E2E_PACKAGES := chromium chromium-driver prometheus python3 python3-venv
@@ -38,6 +38,10 @@ install = missing=$$(for p in $(1); do \
 		dpkg-query -W -f '$${Status}' $$p 2>/dev/null | grep -q ' installed$$' || echo $$p; done); \
 	[ -z "$$missing" ] || \
 		{ $(SUDO) apt-get update -q && $(SUDO) apt-get install -qy --no-install-recommends $$missing; }
+
+# Its package has a service, which is to stay off: port 80 may be somebody's.
+install_lighttpd = [ -x /usr/sbin/lighttpd ] || { { $(call install,lighttpd lighttpd-mod-openssl); } && \
+		{ $(SUDO) systemctl disable --now lighttpd || true; }; }
 
 .PHONY: build manual sbom deb test-deb run test test-ceph simulate faults soak e2e bench docs fuzz sanitize sanitize-thread sanitize-address \
 	lint format clean
@@ -105,6 +109,7 @@ S3_ENV = LPS_WEED=$(abspath .build/s3/bin/weed) LPS_MOTO=$(abspath .build/s3/bin
 # The integration tests run the release, as it is deployed.
 test: build .build/s3/bin/weed
 	@$(call install,$(RUN_PACKAGES) $(TEST_PACKAGES))
+	@$(install_lighttpd)
 	PYTHONDONTWRITEBYTECODE=1 .build/s3/bin/python Tests/S3Tests/botocore_vectors.py --check
 	LPS_BIN_DIR=$(RELEASE_DIR) $(S3_ENV) swift test --skip '$(ASYNC_TESTS)|^SoakTests'
 	LPS_BIN_DIR=$(RELEASE_DIR) $(S3_ENV) swift test --skip-build --filter '$(ASYNC_TESTS)'

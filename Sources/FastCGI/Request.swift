@@ -13,9 +13,12 @@ public final class Request {
     /// How long it may take between two pieces of a body or an answer: more than nginx's own 60 s, so that nginx
     /// decides.
     static let bodyTimeout = timeval(tv_sec: 75, tv_usec: 0)
+    /// How long a body is read that nobody wants, and how long it may be silent meanwhile: nginx's `lingering_time`.
+    public static let lingeringTime = 30
 
     private let request: UnsafeMutablePointer<FCGX_Request>
     private let isUnixSocket: Bool
+    private let lingeringTime: timeval
     /// Bytes of the answer so far.
     private var written = 0
     /// What libfcgi keeps before it sends the first of it: a buffer of 8192 bytes, less some heads.
@@ -23,9 +26,11 @@ public final class Request {
 
     /// Takes over a connected socket, and reads the parameters of the request on it.
     ///
+    /// - Parameter lingeringTime: how long ``finish()`` may read a body that nobody wants, in seconds.
     /// - Throws: ``FastCGIError`` when what comes is no FastCGI request, or does not come in time. The socket is closed
     ///   then.
-    init(connection: Int32) throws(FastCGIError) {
+    init(connection: Int32, lingeringTime: Int = Request.lingeringTime) throws(FastCGIError) {
+        self.lingeringTime = timeval(tv_sec: lingeringTime, tv_usec: 0)
         request = .allocate(capacity: 1)
         // No listening socket: after a request that is not well formed, FCGX_Accept_r would wait for the next one
         // there.
@@ -94,22 +99,38 @@ public final class Request {
         }
     }
 
-    /// Ends the answer and closes the connection, also where the web server asked to keep it (`FCGI_KEEP_CONN`): an
-    /// idle kept connection would hold this thread.
+    /// Ends the answer, reads what is left of the body, and closes the connection, also where the web server asked to keep
+    /// it (`FCGI_KEEP_CONN`): an idle kept connection would hold this thread.
     ///
-    /// libfcgi would wait, up to two seconds, until the web server has closed the connection: closed with something
-    /// unread, a TCP connection loses the answer's end. A unix socket on which nothing is left to read needs no wait, and
-    /// the thread is free for the next request.
+    /// A TCP connection that is closed with something unread loses the answer's end. libfcgi waits until the web server has
+    /// closed such a connection, for up to two seconds of silence. A unix socket whose request was read to its end needs no
+    /// wait, and the thread is free for the next request.
     func finish() {
-        if isUnixSocket, hasReadEverything { FCGX_Detach(request) }
+        FCGX_FClose(request.pointee.err)
+        FCGX_FClose(request.pointee.out)
+        readRest()
+        if isUnixSocket { FCGX_Detach(request) }
         request.pointee.keepConnection = 0
         FCGX_Finish_r(request)
     }
 
-    private var hasReadEverything: Bool {
-        var byte: UInt8 = 0
-        return recv(request.pointee.ipcFd, &byte, 1, Int32(MSG_PEEK) | Int32(MSG_DONTWAIT)) < 0
-            && errno == EAGAIN
+    /// Reads the body to its end, and throws it away, for up to ``lingeringTime``.
+    ///
+    /// A web server that passes a body on as it comes has not sent all of it when a request is refused. If this side closed
+    /// now, its next write would fail, and it would take that for the answer: Apache's mod_proxy_fcgi answers 503. The
+    /// answer is out already, as with nginx's `lingering_close`, so that the web server may stop at once.
+    private func readRest() {
+        guard let body = request.pointee.in, FCGX_HasSeenEOF(body) == 0 else { return }
+        // For a peer that waits for the connection's end before it goes itself.
+        shutdown(request.pointee.ipcFd, Int32(SHUT_WR))
+        Self.setTimeout(lingeringTime, on: request.pointee.ipcFd)
+        let end = ContinuousClock.now + .seconds(lingeringTime.tv_sec)
+        var isOver = false
+        // What is in libfcgi's buffer, and then what one read(2) brings: FCGX_GetStr would wait until its own is full.
+        while !isOver, FCGX_GetChar(body) >= 0 {
+            body.pointee.rdNext = body.pointee.stop
+            isOver = ContinuousClock.now >= end
+        }
     }
 
     /// Breaks the connection, so that the web server sees that the answer is not whole.

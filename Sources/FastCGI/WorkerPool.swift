@@ -9,6 +9,7 @@ import SystemPackage
 public final class WorkerPool: Sendable {
     private let acceptor: Acceptor
     private let threads: Int
+    private let lingeringTime: Int
     private let logger: Logger
     private let hooks: Hooks
     private let handler: @Sendable (_ request: Request, _ thread: Int) -> Void
@@ -35,6 +36,7 @@ public final class WorkerPool: Sendable {
     /// - Parameters:
     ///   - listeners: the sockets to serve.
     ///   - threads: how many requests to serve at once.
+    ///   - lingeringTime: how long a thread goes on to read the body of a request that is answered, in seconds.
     ///   - logger: where failures that no request is told of are logged.
     ///   - hooks: called as connections come and go.
     ///   - handler: answers a request, on the thread of that number; several run at once.
@@ -42,6 +44,7 @@ public final class WorkerPool: Sendable {
     public init(
         listeners: [Listener],
         threads: Int,
+        lingeringTime: Int = Request.lingeringTime,
         logger: Logger,
         hooks: Hooks = Hooks(),
         handler: @escaping @Sendable (_ request: Request, _ thread: Int) -> Void
@@ -51,6 +54,7 @@ public final class WorkerPool: Sendable {
         guard status == 0 else { throw FastCGIError("initialise libfcgi: code \(status)") }
         acceptor = try Acceptor(listeners: listeners, logger: logger)
         self.threads = threads
+        self.lingeringTime = lingeringTime
         self.logger = logger
         self.hooks = hooks
         self.handler = handler
@@ -102,7 +106,7 @@ public final class WorkerPool: Sendable {
         hooks.accepted(thread)
         defer { hooks.closed(thread) }
         do {
-            let request = try Request(connection: connection)
+            let request = try Request(connection: connection, lingeringTime: lingeringTime)
             handler(request, thread)
             request.finish()
         } catch {

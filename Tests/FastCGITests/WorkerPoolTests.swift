@@ -65,4 +65,54 @@ import Testing
             pool.stop()
         }
     }
+
+    @Test func `The rest of a body that is refused is read once the answer is sent, so that its sender does not fail`()
+        throws
+    {
+        try refusing { socket in
+            let client = try FastCGIClient(socket)
+            client.send(FastCGIClient.head([:]))
+            // Up to the end of what the worker sends: the body begins when the request is answered.
+            #expect(client.receiveAnswer() == "Status: 403 Forbidden\r\n\r\n")
+            let piece = FastCGIClient.record(.stdin, [UInt8](repeating: 1, count: 60_000))
+            for _ in 0..<50 { #expect(client.sendAll(piece)) }
+            #expect(client.sendAll(FastCGIClient.record(.stdin, [])))
+        }
+    }
+
+    @Test func `A body without end is read for some time only`() throws {
+        try refusing(lingeringTime: 1) { socket in
+            let client = try FastCGIClient(socket)
+            client.send(FastCGIClient.head([:]))
+            let piece = FastCGIClient.record(.stdin, [1])
+            while client.sendAll(piece) { usleep(1000) }
+        }
+        try refusing(lingeringTime: 1) { socket in
+            let silent = try FastCGIClient(socket)
+            silent.send(FastCGIClient.head([:]))
+            let client = try FastCGIClient(socket)
+            client.send(FastCGIClient.head([:]) + FastCGIClient.record(.stdin, []))
+            #expect(client.receiveAnswer() == "Status: 403 Forbidden\r\n\r\n", "the thread is free again")
+        }
+    }
+
+    /// A pool of one thread that reads no body.
+    private func refusing(lingeringTime: Int = 30, _ body: @escaping @Sendable (String) throws -> Void) throws {
+        let folder = try TemporaryFolder()
+        defer { withExtendedLifetime(folder) {} }
+        let listener = try Listener(binding: .unix(path: folder.file("s")))
+        let pool = try WorkerPool(
+            listeners: [listener],
+            threads: 1,
+            lingeringTime: lingeringTime,
+            logger: Self.quiet
+        ) { request, _ in
+            try? Array("Status: 403 Forbidden\r\n\r\n".utf8).withUnsafeBytes { try request.write($0) }
+        }
+        try concurrently(2) { index in
+            if index == 0 { return try pool.run {} }
+            defer { pool.stop() }
+            try body(folder.file("s"))
+        }
+    }
 }

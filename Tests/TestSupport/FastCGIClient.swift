@@ -16,17 +16,7 @@ package final class FastCGIClient {
 
     /// Connects to a port of this machine.
     package init(port: UInt16) throws {
-        descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
-        var address = sockaddr_in()
-        address.sin_family = sa_family_t(AF_INET)
-        address.sin_port = port.bigEndian
-        address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
-        let connected = withUnsafePointer(to: address) { pointer in
-            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
-            }
-        }
-        guard connected == 0 else { throw POSIXError(.init(rawValue: errno) ?? .EIO) }
+        descriptor = try connectTCP(port)
     }
 
     /// Begins an upload, whose body is to come with the request.
@@ -88,6 +78,11 @@ package final class FastCGIClient {
     }
 
     package func send(_ bytes: [UInt8]) {
+        _ = sendAll(bytes)
+    }
+
+    /// Whether the other side has taken all of it.
+    package func sendAll(_ bytes: [UInt8]) -> Bool {
         sendWhatIsTaken(bytes, to: descriptor)
     }
 

@@ -16,7 +16,7 @@ package struct HTTPAnswer: Sendable {
     package var text: String { String(decoding: body, as: UTF8.self) }
 }
 
-/// A plain HTTP/1.1 connection over a unix socket, on which a test can also send what no client library would.
+/// A plain HTTP/1.1 connection, on which a test can also send what no client library would.
 package final class HTTPConnection {
     package struct Broken: Error {
         package let reason: String
@@ -25,8 +25,18 @@ package final class HTTPConnection {
     private let descriptor: Int32
     private var received: [UInt8] = []
 
-    package init(_ socketPath: String) throws {
-        descriptor = try connectUnix(socketPath)
+    /// Connects to a unix socket.
+    package convenience init(_ socketPath: String) throws {
+        self.init(connected: try connectUnix(socketPath))
+    }
+
+    /// Connects to a port of this machine.
+    package convenience init(port: UInt16) throws {
+        self.init(connected: try connectTCP(port))
+    }
+
+    private init(connected: Int32) {
+        descriptor = connected
         // Ends a test that would hang.
         var timeout = timeval(tv_sec: 120, tv_usec: 0)
         setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &timeout, socklen_t(MemoryLayout<timeval>.size))
@@ -171,19 +181,42 @@ package final class HTTPConnection {
 /// Processes that a test starts meanwhile must not hold its connections open.
 private let closeOnExec = Int32(SOCK_CLOEXEC.rawValue)
 
-/// Connects to a unix socket.
-/// Sends as much as the other side takes: it may have closed.
-func sendWhatIsTaken(_ bytes: [UInt8], to descriptor: Int32) {
+/// Sends as much as the other side takes, which may have closed: whether that was all.
+@discardableResult
+func sendWhatIsTaken(_ bytes: [UInt8], to descriptor: Int32) -> Bool {
     var rest = bytes[...]
     while !rest.isEmpty {
         let count = rest.withUnsafeBytes {
             Foundation.send(descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL))
         }
-        guard count > 0 else { return }
+        guard count > 0 else { return false }
         rest = rest.dropFirst(count)
     }
+    return true
 }
 
+/// Connects to a port of this machine.
+func connectTCP(_ port: UInt16) throws -> Int32 {
+    let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | closeOnExec, 0)
+    guard descriptor >= 0 else { throw POSIXError(.init(rawValue: errno) ?? .EIO) }
+    var address = sockaddr_in()
+    address.sin_family = sa_family_t(AF_INET)
+    address.sin_port = port.bigEndian
+    address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
+    let connected = withUnsafePointer(to: address) { pointer in
+        pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+            connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
+        }
+    }
+    guard connected == 0 else {
+        let error = errno
+        close(descriptor)
+        throw POSIXError(.init(rawValue: error) ?? .EIO)
+    }
+    return descriptor
+}
+
+/// Connects to a unix socket.
 package func connectUnix(_ path: String) throws -> Int32 {
     let descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue) | closeOnExec, 0)
     guard descriptor >= 0 else { throw POSIXError(.init(rawValue: errno) ?? .EIO) }

@@ -1,0 +1,283 @@
+import Foundation
+import TestSupport
+import Testing
+
+/// A real web server in front of a real worker, with the configuration that a document shows for it.
+final class OtherWebServer {
+    enum Kind: String, CaseIterable, Sendable {
+        /// As a server with other users for nginx and the workers has it.
+        case nginx
+        case apache, lighttpd
+
+        /// Those that `docs/other-web-servers.md` is about.
+        static let others: [Kind] = [.apache, .lighttpd]
+    }
+
+    let folder: TemporaryFolder
+    let port: UInt16
+    let tlsPort: UInt16
+    let store: String
+    private let options: [String]
+    private let process: ChildProcess
+    private(set) var worker: ChildProcess
+
+    /// - Parameters:
+    ///   - options: of the worker.
+    ///   - pool: makes the store, and starts something else than one worker on the socket `lps.sock` of a folder.
+    ///   - edit: changes the document's configuration, whose paths and ports are this machine's already.
+    init(
+        _ kind: Kind,
+        options: [String] = [],
+        pool: ((TemporaryFolder) throws -> ChildProcess)? = nil,
+        edit: (String) -> String = { $0 }
+    ) throws {
+        let folder = try TemporaryFolder()
+        self.folder = folder
+        self.options = options
+        store = folder.file("store")
+        let ports = try freePorts(2)
+        (port, tlsPort) = (ports[0], ports[1])
+        // The server's processes become www-data.
+        try requireDone("chmod", ["0711", folder.path])
+        try FileManager.default.createDirectory(atPath: folder.file("pool"), withIntermediateDirectories: true)
+        try requireDone(
+            "openssl",
+            [
+                "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj",
+                "/CN=localhost", "-addext", "subjectAltName=DNS:localhost", "-keyout", folder.file("key.pem"),
+                "-out", folder.file("cert.pem"),
+            ]
+        )
+        let here = Files(folder: folder, port: port, tlsPort: tlsPort)
+        let command =
+            switch kind {
+            case .nginx: try here.configureNginx(edit)
+            case .apache: try here.configureApache(edit)
+            case .lighttpd: try here.configureLighttpd(edit)
+            }
+        if let pool {
+            worker = try pool(folder)
+        } else {
+            try requireDone(Project.binary("lps"), ["init", "--store", store])
+            worker = try Self.startWorker(folder, store, options)
+        }
+        process = try ChildProcess(command[0], Array(command.dropFirst()), log: folder.file("server.log"))
+        try eventually("\(kind.rawValue) serves") {
+            guard process.isRunning else {
+                let error = try? String(contentsOfFile: folder.file("\(kind.rawValue)-error.log"), encoding: .utf8)
+                throw NeverHappened(what: "\(kind.rawValue): \(process.log) \(error ?? "")")
+            }
+            return (try? self.request("HEAD", "/v2/health/head").status) == 200
+        }
+    }
+
+    deinit {
+        // SIGKILL of a master would leave its workers behind.
+        process.signal(SIGTERM)
+        process.wait()
+    }
+
+    private static func startWorker(_ folder: TemporaryFolder, _ store: String, _ options: [String]) throws
+        -> ChildProcess
+    {
+        let worker = try ChildProcess(
+            Project.binary("lps-worker"),
+            [
+                "--store", store, "--listen", folder.file("lps.sock"), "--listen-mode", "0666", "--runtime-dir",
+                folder.file("pool"),
+            ] + options,
+            log: folder.file("worker-\(UUID().uuidString).log")
+        )
+        try eventually("a worker serves: \(worker.log)") {
+            guard worker.isRunning else { throw NeverHappened(what: "worker: \(worker.log)") }
+            return worker.log.contains("msg=serving")
+        }
+        return worker
+    }
+
+    func stopWorker() {
+        worker.signal(SIGTERM)
+        worker.wait()
+    }
+
+    func startWorker() throws { worker = try Self.startWorker(folder, store, options) }
+
+    // MARK: Requests
+
+    func request(
+        _ method: String,
+        _ target: String,
+        _ headers: [String: String] = [:],
+        body: [UInt8]? = nil
+    ) throws -> HTTPAnswer {
+        let connection = try HTTPConnection(port: port)
+        try connection.send(method, target, headers, length: body?.count)
+        // A server may answer before it has all, and close.
+        if let body { try? connection.send(body) }
+        return try connection.receive(answerTo: method)
+    }
+
+    func put(
+        _ payload: [UInt8],
+        namespace: String = "default",
+        digest: String? = nil,
+        metadata: String = "{}"
+    ) throws -> HTTPAnswer {
+        let target = Stack.putTarget(namespace: namespace, digest: digest ?? Stack.digest(payload))
+        return try request("PUT", target, Stack.putHeaders(metadata: metadata), body: payload)
+    }
+
+    func get(_ key: String, length: Int, _ headers: [String: String] = [:]) throws -> HTTPAnswer {
+        try request("GET", Stack.getTarget(key), Stack.getHeaders(length: length).merging(headers) { $1 })
+    }
+
+    func curl(_ arguments: [String], _ path: String) throws -> String {
+        let url = "https://localhost:\(tlsPort)\(path)"
+        let fixed = ["-sS", "--cacert", folder.file("cert.pem"), "--resolve", "localhost:\(tlsPort):127.0.0.1"]
+        return try run("curl", fixed + arguments + [url]).output
+    }
+}
+
+/// Runs a program that must succeed.
+func requireDone(_ executable: String, _ arguments: [String]) throws {
+    let done = try run(executable, arguments)
+    guard done.status == 0 else { throw NeverHappened(what: "\(executable) \(arguments): \(done.output)") }
+}
+
+/// The blocks of a language that a document shows, in their order.
+func blocks(_ language: String, in document: String) throws -> [String] {
+    try Project.text(document).components(separatedBy: "```\(language)\n").dropFirst().map {
+        $0.components(separatedBy: "```")[0]
+    }
+}
+
+/// Writes the configuration of each web server.
+private struct Files {
+    let folder: TemporaryFolder
+    let port: UInt16
+    let tlsPort: UInt16
+    private let guide = "docs/other-web-servers.md"
+
+    init(folder: TemporaryFolder, port: UInt16, tlsPort: UInt16) {
+        (self.folder, self.port, self.tlsPort) = (folder, port, tlsPort)
+    }
+
+    private func local(_ text: String) -> String {
+        text.replacingOccurrences(of: "/run/lps/pool/", with: folder.file("pool/"))
+            .replacingOccurrences(of: "/run/lps/", with: folder.path + "/")
+            .replacingOccurrences(of: "/etc/ssl/lps", with: folder.path)
+            .replacingOccurrences(of: "/etc/apache2/", with: folder.path + "/")
+            .replacingOccurrences(of: "/etc/lighttpd/", with: folder.path + "/")
+            .replacingOccurrences(of: "*:443", with: "127.0.0.1:\(tlsPort)")
+            .replacingOccurrences(of: "\":443\"", with: "\"127.0.0.1:\(tlsPort)\"")
+    }
+
+    private func write(_ texts: [String], _ names: [String], _ edit: (String) -> String) throws {
+        try #require(texts.count == names.count)
+        for (text, name) in zip(texts, names) {
+            // The codec server is on.
+            let text = local(text).replacingOccurrences(of: "# Include", with: "Include")
+                .replacingOccurrences(of: "# include", with: "include")
+            try edit(text).write(toFile: folder.file(name), atomically: true, encoding: .utf8)
+        }
+    }
+
+    private func write(main text: String, _ name: String) throws {
+        try text.write(toFile: folder.file(name), atomically: true, encoding: .utf8)
+    }
+
+    func configureApache(_ edit: (String) -> String) throws -> [String] {
+        try write(blocks("apache", in: guide), ["lps.conf", "site.conf", "lps-codec.conf"], edit)
+        // What Debian enables by itself, and what the document does.
+        let modules = [
+            "mpm_event", "authz_core", "authz_host", "alias", "dir", "env", "setenvif", "reqtimeout", "filter",
+            "deflate", "socache_shmcb", "ssl", "http2", "headers", "unique_id", "proxy", "proxy_fcgi",
+        ]
+        let root = geteuid() == 0
+        let main = """
+            ServerRoot \(folder.path)
+            ServerName localhost
+            PidFile \(folder.file("apache.pid"))
+            DefaultRuntimeDir \(folder.path)
+            Mutex sem
+            ErrorLog \(folder.file("apache-error.log"))
+            DocumentRoot \(folder.path)
+            Listen 127.0.0.1:\(port)
+            Listen 127.0.0.1:\(tlsPort)
+            \(modules.map { "LoadModule \($0)_module /usr/lib/apache2/modules/mod_\($0).so" }.joined(separator: "\n"))
+            \(root ? "User www-data\nGroup www-data" : "")
+            Timeout 300
+            RequestReadTimeout header=20-40,minrate=500 body=20,minrate=500
+            AddOutputFilterByType DEFLATE application/octet-stream application/json text/plain
+            Include \(folder.file("site.conf"))
+            <VirtualHost 127.0.0.1:\(port)>
+                Include \(folder.file("lps.conf"))
+                Include \(folder.file("lps-codec.conf"))
+            </VirtualHost>
+            """
+        try write(main: main, "apache.conf")
+        return ["apache2", "-f", folder.file("apache.conf"), "-D", "FOREGROUND"]
+    }
+
+    func configureLighttpd(_ edit: (String) -> String) throws -> [String] {
+        try write(blocks("lighttpd", in: guide), ["lps.conf", "site.conf", "lps-codec.conf"], edit)
+        // As Debian has it, with the modules that the document enables.
+        let main = """
+            server.modules = ( "mod_indexfile", "mod_access", "mod_alias", "mod_redirect", "mod_setenv", "mod_fastcgi" )
+            server.document-root = "\(folder.path)"
+            server.upload-dirs = ( "\(folder.path)" )
+            server.errorlog = "\(folder.file("lighttpd-error.log"))"
+            server.bind = "127.0.0.1"
+            server.port = \(port)
+            server.http-parseopts = (
+                "header-strict" => "enable", "host-strict" => "enable", "host-normalize" => "enable",
+                "url-normalize-unreserved" => "enable", "url-normalize-required" => "enable",
+                "url-ctrls-reject" => "enable", "url-path-2f-decode" => "enable", "url-path-dotseg-remove" => "enable"
+            )
+            url.access-deny = ( "~", ".inc" )
+            include "\(folder.file("site.conf"))"
+            server.modules += ( "mod_staticfile" )
+
+            """
+        try write(main: main, "lighttpd.conf")
+        return ["lighttpd", "-D", "-f", folder.file("lighttpd.conf")]
+    }
+
+    func configureNginx(_ edit: (String) -> String) throws -> [String] {
+        for (source, target) in [("nginx", "lps"), ("nginx/etc", "etc")] {
+            try FileManager.default.createDirectory(atPath: folder.file(target), withIntermediateDirectories: true)
+            for name in try FileManager.default.contentsOfDirectory(atPath: "\(Project.root)/\(source)")
+            where name.hasSuffix(".conf") {
+                let text = local(try Project.text("\(source)/\(name)"))
+                    .replacingOccurrences(of: "include lps/handover.conf;", with: "")
+                    .replacingOccurrences(of: "/etc/lps/nginx/", with: folder.file("etc/"))
+                    .replacingOccurrences(of: "/var/lib/lps", with: folder.file("store"))
+                    .replacingOccurrences(of: "/var/log/nginx/lps.log", with: folder.file("access.log"))
+                try write(main: edit(text), "\(target)/\(name)")
+            }
+        }
+        let temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"].map {
+            "\($0)_temp_path \(folder.file("temp-\($0)"));"
+        }
+        let main = """
+            daemon off;
+            \(geteuid() == 0 ? "user www-data;" : "")
+            pid \(folder.file("nginx.pid"));
+            error_log \(folder.file("nginx-error.log"));
+            events { worker_connections 1024; }
+            http {
+                access_log off;
+                \(temporary.joined(separator: "\n"))
+                include lps/http.conf;
+                server {
+                    listen 127.0.0.1:\(port);
+                    include lps/server.conf;
+                    include lps/codec.conf;
+                }
+            }
+            """
+        try write(main: main, "nginx.conf")
+        let error = folder.file("nginx-error.log")
+        return ["nginx", "-p", folder.path, "-c", folder.file("nginx.conf"), "-e", error]
+    }
+}
