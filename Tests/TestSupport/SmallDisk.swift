@@ -18,7 +18,9 @@ package final class SmallDisk: Sendable {
 
         /// Those that this machine can mount.
         package static var mountable: [Folding] {
-            allCases.filter { $0 != .ext4 || access("/sys/fs/ext4/features/casefold", F_OK) == 0 }
+            allCases.filter { kind in
+                access(kind == .ext4 ? "/sys/fs/ext4/features/casefold" : "/dev/fuse", F_OK) == 0
+            }
         }
     }
 
