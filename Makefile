@@ -111,11 +111,11 @@ test: build .build/s3/bin/weed
 	@$(call install,$(RUN_PACKAGES) $(TEST_PACKAGES))
 	@$(install_lighttpd)
 	PYTHONDONTWRITEBYTECODE=1 .build/s3/bin/python Tests/S3Tests/botocore_vectors.py --check
-	LPS_BIN_DIR=$(RELEASE_DIR) $(S3_ENV) swift test --skip '$(ASYNC_TESTS)|^SoakTests'
+	LPS_BIN_DIR=$(RELEASE_DIR) $(S3_ENV) swift test --skip '$(ASYNC_TESTS)|^SoakTests|^IntegrationTests\.CephTests'
 	LPS_BIN_DIR=$(RELEASE_DIR) $(S3_ENV) swift test --skip-build --filter '$(ASYNC_TESTS)'
 
-# The tests of a store in a bucket on Ceph, too; but for those that are about SeaweedFS's replication.
-CEPH_TESTS := ^(S3Tests\.EngineTests|IntegrationTests\.(Bucket|(Wire|Upload|Download)Contract))
+# The tests of a store in a bucket on Ceph, and those of Ceph's users and quotas; not those of SeaweedFS's replication.
+CEPH_TESTS := ^(S3Tests\.EngineTests|IntegrationTests\.(Bucket|(Wire|Upload|Download)Contract|Ceph))
 test-ceph: build .build/s3/bin/weed
 	@$(call install,$(RUN_PACKAGES) $(TEST_PACKAGES) $(CEPH_PACKAGES))
 	LPS_ENGINE=ceph LPS_BIN_DIR=$(RELEASE_DIR) $(S3_ENV) swift test --filter '$(CEPH_TESTS)' --skip BucketClusterTests
