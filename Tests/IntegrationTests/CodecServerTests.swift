@@ -624,11 +624,8 @@ struct JSONPayloads: Codable, Equatable {
                     with: """
                         include lps/codec.conf;
                         location = /lps-auth {
-                            internal;
-                            client_max_body_size 0;
+                            include lps/auth.conf;
                             proxy_pass http://unix:\(service.file("auth.sock")):/;
-                            proxy_pass_request_body off;
-                            proxy_set_header Content-Length "";
                         }
                         """
                 )

@@ -64,6 +64,13 @@ import Testing
         try expectForbidden(tenants.get(key, ordersContent.count, as: caller), "orders")
     }
 
+    @Test func `A client that names no server in its handshake is refused: another authority may have verified it`()
+        throws
+    {
+        let tenants = try Tenants()
+        #expect(try tenants.request("HEAD", "/v2/health/head", as: "orders", host: "127.0.0.1").status == 421)
+    }
+
     @Test func `Over plain HTTP, where there is no certificate, nothing is allowed`() throws {
         let tenants = try Tenants()
         let key = try Stack.key(tenants.put(ordersContent, namespace: "orders", as: "orders"))
@@ -249,8 +256,10 @@ import Testing
 
     // MARK: Bearer tokens
 
-    @Test func `A token opens the namespaces that its service names, and no others`() throws {
-        let tokens = try Tokens()
+    /// Also where nginx was configured for something else: a cache, say, would let everyone in who asks after the first one.
+    @Test(arguments: [false, true])
+    func `A token opens the namespaces that its service names, and no others`(isUnfriendly: Bool) throws {
+        let tokens = try Tokens(isUnfriendly: isUnfriendly)
         let stack = tokens.stack
         func headers(_ token: String?) -> [String: String] { token.map { ["Authorization": "Bearer \($0)"] } ?? [:] }
         func put(_ namespace: String, _ token: String?, _ more: [String: String] = [:]) throws -> HTTPAnswer {
@@ -294,14 +303,16 @@ private final class Tokens {
     let stack: Stack
     private let service: TemporaryFolder
 
-    init() throws {
+    init(isUnfriendly: Bool) throws {
         let blocks = try examples("Bearer tokens")
         service = try TemporaryFolder()
         let address = service.file("auth.sock")
         stack = try Stack(
             health: 401,
             nginx: { text in
-                text.replacingOccurrences(of: "# auth_request /lps-auth;", with: blocks[1])
+                (isUnfriendly ? UnfriendlyNginx.edit(text) : text)
+                    .replacingOccurrences(of: "# auth_request /lps-auth;", with: blocks[2])
+                    .replacingOccurrences(of: openNamespaces, with: blocks[1])
                     .replacingOccurrences(
                         of: "include lps/server.conf;",
                         with: "include lps/server.conf;\n"
@@ -329,6 +340,7 @@ private final class Tokens {
                             }
                             server {
                                 listen unix:\(address);
+                                error_page 418 /none;
                                 add_header X-Allowed-Namespaces $namespaces;
                                 add_header WWW-Authenticate Bearer always;
                                 if ($answer = 401) { return 401; }
@@ -343,6 +355,9 @@ private final class Tokens {
         )
     }
 }
+
+/// What the operator's http.conf has at first: everyone may use all namespaces.
+private let openNamespaces = "map \"\" $lps_namespaces {\n    default \"*\";\n}\n"
 
 /// The configuration that a section of `docs/tenants.md` shows, block by block.
 private func examples(_ section: String) throws -> [String] {
@@ -362,7 +377,7 @@ private final class Tenants {
         let blocks = try examples("Client certificates")
         let authority = certificates.file("tenants-ca.pem")
         stack = try Stack(nginx: { text in
-            text.replacingOccurrences(of: "map \"\" $lps_namespaces {\n    default \"*\";\n}\n", with: blocks[1])
+            text.replacingOccurrences(of: openNamespaces, with: blocks[1])
                 .replacingOccurrences(
                     of: "# Large Payload Service, in http { }. This file is yours",
                     with: "\(blocks[0])# Large Payload Service, in http { }. This file is yours"
@@ -434,6 +449,7 @@ private final class Tenants {
         _ target: String,
         _ headers: [String: String] = [:],
         as caller: String?,
+        host: String = "localhost",
         body: [UInt8]? = nil
     ) throws -> HTTPAnswer {
         let exchange = try TemporaryFolder()
@@ -452,7 +468,9 @@ private final class Tenants {
             arguments += ["--data-binary", "@\(exchange.file("upload"))"]
         }
         arguments += method == "HEAD" ? ["-I"] : ["-X", method]
-        let curl = try run("curl", arguments + ["https://localhost\(target)"])
+        // The certificate is localhost's.
+        if host != "localhost" { arguments.append("-k") }
+        let curl = try run("curl", arguments + ["https://\(host)\(target)"])
         guard curl.status == 0 else { throw NeverHappened(what: "curl: \(curl.output)") }
         // After those of "100 Continue".
         let head = String(decoding: try contents(of: exchange.file("head")), as: UTF8.self)

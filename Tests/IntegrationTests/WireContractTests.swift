@@ -40,7 +40,7 @@ import Testing
         expectError(get, 405, nil, "GET")
         #expect(get.headers["allow"] == "HEAD")
         for path in [
-            "/", "/v2/", "/v2/blobs", "/v2/blobs/put/", "/v1/blobs/put", "/v2/health", "/v2/blobs/get/x",
+            "/", "/v2", "/v2/", "/v2/blobs", "/v2/blobs/put/", "/v1/blobs/put", "/v2/health", "/v2/blobs/get/x",
             "/lps-internal/objects/", "/lps-internal/objects/00", "/lps-internal/keys/",
         ] {
             expectError(try stack.request("GET", path), 404, nil, path)

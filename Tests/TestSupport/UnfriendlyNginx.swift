@@ -1,8 +1,8 @@
 /// An nginx that serves something else, too, and was configured for that: each directive that our locations would inherit
 /// says what the wire contract does not want.
-enum UnfriendlyNginx {
+package enum UnfriendlyNginx {
     /// Changes the configuration, and each file that it includes.
-    static func edit(_ text: String) -> String {
+    package static func edit(_ text: String) -> String {
         text.replacingOccurrences(of: "\nhttp {\n", with: "\nhttp {\n\(http)\n")
             .replacingOccurrences(
                 of: "include lps/server.conf;",
@@ -61,6 +61,14 @@ enum UnfriendlyNginx {
         fastcgi_next_upstream off;
         fastcgi_next_upstream_tries 1;
         fastcgi_param SCRIPT_NAME /theirs;
+        proxy_cache_path theirs-proxy keys_zone=theirs_proxy:1m;
+        proxy_cache theirs_proxy;
+        proxy_cache_key $proxy_host;
+        proxy_cache_valid any 1h;
+        proxy_intercept_errors on;
+        proxy_store off;
+        fastcgi_max_temp_file_size 8k;
+        satisfy any;
         proxy_buffering off;
         proxy_http_version 1.0;
         proxy_set_header X-Theirs yes;
