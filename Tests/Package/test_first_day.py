@@ -186,7 +186,7 @@ def test_a_payload_is_not_found(machine: Machine, service: Service) -> None:
     key = service.put(CONTENT)
     elsewhere = key.replace("/default/", "/other/")
     assert service.get(elsewhere, len(CONTENT))[0] == 404
-    look = command("404 `blob not found`", "runuser")
+    look = command("404 `blob not found`", "runuser -u www-data -- lps stat")
     shell(machine, look.replace("KEY", key))
     assert "is not stored" in machine.attempt("bash", "-c", look.replace("KEY", elsewhere)).stdout
 
