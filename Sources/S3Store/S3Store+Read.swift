@@ -76,6 +76,7 @@ private struct ObjectContent: PayloadContent {
 
     func handOver() throws(StoreError) -> HandOver {
         let request = try translating { () throws(S3Error) in try store.client.signedGet(object) }
-        return .request(target: request.target, headers: request.headers)
+        let hasRoom = store.webCache?.hasRoom(for: size) ?? true
+        return .request(target: request.target, headers: request.headers + (hasRoom ? [] : [("no-cache", "1")]))
     }
 }

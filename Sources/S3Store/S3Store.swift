@@ -13,6 +13,7 @@ public final class S3Store: PayloadStorage {
     public let uploads: UploadFolder
     let client: S3Client
     let known = ObjectCache()
+    let webCache: WebCache?
     private let health = EngineHealth()
     let logger: Logger
 
@@ -21,10 +22,13 @@ public final class S3Store: PayloadStorage {
     /// - Parameters:
     ///   - client: of the bucket.
     ///   - uploads: where uploads are taken in.
+    ///   - webCache: the folder in which the web server keeps what it has read from the engine; `nil` where its disk is not
+    ///     to be looked at.
     ///   - logger: where the store tells of what an operator should know.
-    public init(_ client: S3Client, uploads: UploadFolder, logger: Logger) {
+    public init(_ client: S3Client, uploads: UploadFolder, webCache: String? = nil, logger: Logger) {
         self.client = client
         self.uploads = uploads
+        self.webCache = webCache.map { WebCache(folder: $0, kernel: uploads.descriptor.kernel) }
         self.logger = logger
     }
 

@@ -67,6 +67,7 @@ public enum HandOver: Sendable {
     /// The file at this path, relative to the store's root.
     case file(String)
     /// What an engine answers to a GET of this target (path and query, as they go on the wire) with these header fields,
-    /// whose names are in lower case. Whoever has them can read the payload for some minutes.
+    /// whose names are in lower case. Whoever has them can read the payload for some minutes. `no-cache` is not for the engine:
+    /// the web server is not to keep what it reads.
     case request(target: String, headers: [(name: String, value: String)])
 }

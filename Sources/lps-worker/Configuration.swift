@@ -54,8 +54,9 @@ struct Configuration {
             throw ConfigurationError("--store (LPS_STORE) is required")
         }
         let incoming = try source.setting(options.incoming, "INCOMING", "a path", { $0 })
+        let cache = try source.setting(options.cache, "CACHE", "a path", { $0 })
         let lookUp = source.lookUp
-        self.store = try StorePlace(store, incoming: incoming, environment: lookUp)
+        self.store = try StorePlace(store, incoming: incoming, cache: cache, environment: lookUp)
         listen = try source.setting(
             options.listen,
             "LISTEN",
@@ -85,6 +86,7 @@ struct Configuration {
     func fixed(unlike other: Configuration) -> [String] {
         [
             ("LPS_STORE", store.text == other.store.text), ("LPS_INCOMING", store.incoming == other.store.incoming),
+            ("LPS_CACHE", store.cache == other.store.cache),
             ("LPS_LISTEN", listen == other.listen),
             ("LPS_LISTEN_MODE", access.mode == other.access.mode),
             ("LPS_LISTEN_OWNER", access.owner == other.access.owner),

@@ -66,6 +66,15 @@ struct LPSWorker: ParsableCommand {
     var incoming: String?
 
     @Option(
+        help: ArgumentHelp(
+            "With a store in a bucket: the folder of the web server's cache. What has no room there goes past it.",
+            valueName: "path"
+        ),
+        completion: .directory
+    )
+    var cache: String?
+
+    @Option(
         help: ArgumentHelp("A unix socket's path, or host:port.", valueName: "address"),
         completion: .file()
     )

@@ -12,6 +12,8 @@ struct StorePlace {
     let text: String
     /// The folder of uploads, where it is not the store's own.
     let incoming: String?
+    /// The folder of the web server's cache, with a bucket.
+    let cache: String?
     private let location: S3Location?
     private let environment: @Sendable (String) -> String?
 
@@ -22,10 +24,12 @@ struct StorePlace {
     init(
         _ text: String,
         incoming: String?,
+        cache: String?,
         environment: @escaping @Sendable (String) -> String?
     ) throws(ConfigurationError) {
         self.text = text
         self.incoming = incoming
+        self.cache = cache
         self.environment = environment
         guard S3Location.isMeant(by: text) else {
             location = nil
@@ -33,6 +37,9 @@ struct StorePlace {
                 throw ConfigurationError(
                     "--incoming (LPS_INCOMING) is for a store in a bucket; store \(text) has its own folder of uploads"
                 )
+            }
+            guard cache == nil else {
+                throw ConfigurationError("--cache (LPS_CACHE) is for a store in a bucket; store \(text) needs no cache")
             }
             return
         }
@@ -77,7 +84,7 @@ struct StorePlace {
         }
         let uploads = try UploadFolder(path: incoming, reserve: reserve, setting: "--incoming", logger: logger)
         let client = S3Client(location, environment: environment, logger: logger)
-        return S3Store(client, uploads: uploads, logger: logger)
+        return S3Store(client, uploads: uploads, webCache: cache, logger: logger)
     }
 
     /// The settings of a bucket's that are the AWS tools', with their values.

@@ -112,4 +112,24 @@ import Testing
         try expectWhole(key, payload, ["Cache-Control": "no-cache"])
         try expectWhole(key, payload)
     }
+
+    /// nginx cuts a download off when it can't write what it reads from the engine (nginx/nginx#868).
+    @Test(.enabled(if: geteuid() == 0, "only root can mount"))
+    func `A payload that has no room in the cache is served past it`() throws {
+        let disk = try SmallDisk(.tmpfs, mebibytes: 8)
+        let cache = disk.file("cache")
+        let stack = try Stack(options: ["--cache", cache], engine: front.engine) { text in
+            guard let start = text.range(of: "proxy_cache_path "), let end = text.range(of: " levels=") else {
+                return text
+            }
+            return text[..<start.upperBound] + cache + text[end.lowerBound...]
+        }
+        for size in [16 << 20, 100_000] {
+            let payload = randomPayload(size)
+            let key = try Stack.key(stack.put(payload))
+            let isWhole = try stack.get(key, length: size).body == payload
+            #expect(isWhole, "\(size) bytes")
+        }
+        #expect(files(below: cache).isEmpty)
+    }
 }

@@ -202,7 +202,7 @@ def test_a_store_on_disk_moves_to_the_bucket_and_back(machine: Machine, deployed
     settings = machine.root / "etc/default/lps"
     in_bucket = settings.read_text()
     on_disk = "".join(
-        line for line in in_bucket.splitlines(keepends=True) if not line.startswith(("LPS_STORE=", "LPS_INCOMING=", "AWS_"))
+        line for line in in_bucket.splitlines(keepends=True) if not line.startswith(("LPS_STORE=", "LPS_INCOMING=", "LPS_CACHE=", "AWS_"))
     )
     settings.write_text(on_disk)
     machine.run("systemctl", "restart", "lps-worker@*")
