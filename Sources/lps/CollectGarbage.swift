@@ -118,7 +118,7 @@ struct CollectGarbage: ParsableCommand {
     /// The total, and of a dry run the sums by namespace.
     func show(_ result: Result, _ more: String, _ report: CollectionReport) throws {
         if json {
-            return try Output.json(Description(result: result, namespaces: report.rows))
+            return try Output.json(result, adding: "namespaces", report.rows)
         }
         let verb = dryRun ? "would delete" : "deleted"
         print("\(verb) \(result.keys) keys of \(Output.size(result.logicalBytes))\(more)")
@@ -127,7 +127,7 @@ struct CollectGarbage: ParsableCommand {
 
     private func show(_ stored: StoredKey, isInTrash: Bool) throws {
         if json {
-            try Output.json(CollectionReport.KeyRow(key: KeyDescription(stored), isInTrash: isInTrash))
+            try Output.json(KeyDescription(stored), adding: "isInTrash", isInTrash)
         } else {
             print(Output.row(of: stored) + (isInTrash ? " (trash)" : ""))
         }
@@ -184,19 +184,6 @@ struct CollectGarbage: ParsableCommand {
         mutating func count(_ stored: StoredKey) {
             keys += 1
             logicalBytes += stored.size ?? 0
-        }
-    }
-    /// A result in JSON.
-    private struct Description: Encodable {
-        let result: Result
-        let namespaces: [CollectionReport.Row]
-
-        private enum CodingKeys: CodingKey { case namespaces }
-
-        func encode(to encoder: any Encoder) throws {
-            try result.encode(to: encoder)
-            var container = encoder.container(keyedBy: CodingKeys.self)
-            try container.encode(namespaces, forKey: .namespaces)
         }
     }
 }

@@ -72,18 +72,4 @@ final class CollectionReport {
             [namespace, "\(keys)", Output.size(logicalBytes), oldest ?? "-", "\(purgedKeys)"]
         }
     }
-
-    /// A key in JSON.
-    struct KeyRow: Encodable {
-        let key: KeyDescription
-        let isInTrash: Bool
-
-        private enum CodingKeys: CodingKey { case isInTrash }
-
-        func encode(to encoder: any Encoder) throws {
-            try key.encode(to: encoder)
-            var container = encoder.container(keyedBy: CodingKeys.self)
-            try container.encode(isInTrash, forKey: .isInTrash)
-        }
-    }
 }

@@ -13,6 +13,11 @@ enum Output {
         print(String(decoding: try encoder.encode(value), as: UTF8.self))
     }
 
+    /// Writes a value as one line of JSON, with one more field.
+    static func json(_ value: some Encodable, adding field: String, _ added: some Encodable) throws {
+        try json(Extended(value: value, field: field, added: added))
+    }
+
     /// Makes sure that what was printed has arrived: on a disk that is full it has not, and without its result no command
     /// has succeeded.
     static func finish() {
@@ -88,4 +93,16 @@ func unusable(_ reason: String) -> ExitCode {
 func complain(_ message: String) {
     // Nobody is left to be told that standard error can't be written.
     _ = try? FileDescriptor.standardError.writeAll(Array("lps: \(message)\n".utf8))
+}
+
+/// A value and one more field of it, in one JSON object.
+private struct Extended<Value: Encodable, Added: Encodable>: Encodable {
+    let value: Value
+    let field: String
+    let added: Added
+
+    func encode(to encoder: any Encoder) throws {
+        try value.encode(to: encoder)
+        try [field: added].encode(to: encoder)
+    }
 }

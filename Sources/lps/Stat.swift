@@ -30,26 +30,13 @@ struct Stat: ParsableCommand {
         try payload.check(key.digest)
         let sharers = try (store as? DiskStore)?.keyCount(of: key.digest) ?? 1
         if json {
-            try Output.json(Description(key: KeyDescription(stored), sharers: sharers))
+            try Output.json(KeyDescription(stored), adding: "sharers", sharers)
         } else {
             Output.fields([
                 ("key", "\(stored.key)"), ("size", "\(payload.size) bytes"), ("on disk", "\(stored.diskUsage) bytes"),
                 ("keys with this content", "\(sharers)"), ("last stored", Output.time(stored.lastStored)),
                 ("file", stored.path), ("content", "verified"),
             ])
-        }
-    }
-
-    private struct Description: Encodable {
-        let key: KeyDescription
-        let sharers: Int
-
-        private enum CodingKeys: CodingKey { case sharers }
-
-        func encode(to encoder: any Encoder) throws {
-            try key.encode(to: encoder)
-            var container = encoder.container(keyedBy: CodingKeys.self)
-            try container.encode(sharers, forKey: .sharers)
         }
     }
 }

@@ -46,13 +46,7 @@ import Testing
 
     /// The blocks of commands of the guide's section, as they stand there: backup, repair, restore.
     private func guideCommands() throws -> [String] {
-        let guide = try Project.text("docs/operations.md")
-        let section = try #require(
-            guide.components(separatedBy: "\n## Backup\n").last?.components(separatedBy: "\n## ").first
-        )
-        let blocks = section.components(separatedBy: "```sh\n").dropFirst().compactMap {
-            $0.components(separatedBy: "```").first
-        }
+        let blocks = try Project.blocks("sh", in: "docs/operations.md", section: "Backup")
         #expect(blocks.count == 3)
         return blocks
     }

@@ -144,13 +144,6 @@ func requireDone(_ executable: String, _ arguments: [String]) throws {
     guard done.status == 0 else { throw NeverHappened(what: "\(executable) \(arguments): \(done.output)") }
 }
 
-/// The blocks of a language that a document shows, in their order.
-func blocks(_ language: String, in document: String) throws -> [String] {
-    try Project.text(document).components(separatedBy: "```\(language)\n").dropFirst().map {
-        $0.components(separatedBy: "```")[0]
-    }
-}
-
 /// Writes the configuration of each web server.
 private struct Files {
     let folder: TemporaryFolder
@@ -187,7 +180,7 @@ private struct Files {
     }
 
     func configureApache(_ edit: (String) -> String) throws -> [String] {
-        try write(blocks("apache", in: guide), ["lps.conf", "site.conf", "lps-codec.conf"], edit)
+        try write(Project.blocks("apache", in: guide), ["lps.conf", "site.conf", "lps-codec.conf"], edit)
         // What Debian enables by itself, and what the document does.
         let modules = [
             "mpm_event", "authz_core", "authz_host", "alias", "dir", "env", "setenvif", "reqtimeout", "filter",
@@ -220,7 +213,7 @@ private struct Files {
     }
 
     func configureLighttpd(_ edit: (String) -> String) throws -> [String] {
-        try write(blocks("lighttpd", in: guide), ["lps.conf", "site.conf", "lps-codec.conf"], edit)
+        try write(Project.blocks("lighttpd", in: guide), ["lps.conf", "site.conf", "lps-codec.conf"], edit)
         // As Debian has it, with the modules that the document enables.
         let main = """
             server.modules = ( "mod_indexfile", "mod_access", "mod_alias", "mod_redirect", "mod_setenv", "mod_fastcgi" )

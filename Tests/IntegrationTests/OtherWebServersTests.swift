@@ -221,7 +221,7 @@ import Testing
     ) throws {
         let authority = try TemporaryFolder()
         try makeTenant(authority)
-        let examples = try blocks("conf", in: "docs/other-web-servers.md")
+        let examples = try Project.blocks("conf", in: "docs/other-web-servers.md")
         try #require(examples.count == 3)
         let server = try OtherWebServer(
             kind,

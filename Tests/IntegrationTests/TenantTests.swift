@@ -361,9 +361,7 @@ private let openNamespaces = "map \"\" $lps_namespaces {\n    default \"*\";\n}\
 
 /// The configuration that a section of `docs/tenants.md` shows, block by block.
 private func examples(_ section: String) throws -> [String] {
-    let guide = try Project.text("docs/tenants.md").components(separatedBy: "\n## ")
-    let text = try #require(guide.first { $0.hasPrefix("\(section)\n") })
-    return text.components(separatedBy: "```nginx\n").dropFirst().map { $0.components(separatedBy: "```")[0] }
+    try Project.blocks("nginx", in: "docs/tenants.md", section: section)
 }
 
 /// A service with the tenants of `docs/tenants.md`, orders and billing, and certificates for them and for others.

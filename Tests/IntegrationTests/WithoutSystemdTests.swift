@@ -8,11 +8,7 @@ import Testing
 
     /// The blocks of a language in one section.
     private func section(_ name: String, _ language: String = "sh") throws -> [String] {
-        let text = try Project.text(Self.guide).components(separatedBy: "\n## ")
-        let section = try #require(text.first { $0.hasPrefix("\(name)\n") })
-        return section.components(separatedBy: "```\(language)\n").dropFirst().map {
-            $0.components(separatedBy: "```")[0]
-        }
+        try Project.blocks(language, in: Self.guide, section: name)
     }
 
     /// The text with paths in a folder, and programs that every user can start.

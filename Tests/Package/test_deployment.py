@@ -1,23 +1,19 @@
 """The README's section on deploying, command by command, with payloads above what nginx lets pass by itself (1 MiB)."""
 
-import re
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
+from guide import blocks
 from machine import Machine
 from service import CURL, Service
 
-README = (Path(__file__).parents[2] / "README.md").read_text()
-SECTION = re.search(r"^## Deploy it behind an existing nginx$(.*?)(?=^## )", README, re.MULTILINE | re.DOTALL)[1]
 CONTENT = bytes(range(256)) * 12_000
 
 
-def blocks(language: str) -> list[str]:
-    """The section's blocks of a language, without their indentation."""
-    found = re.findall(rf"^   ```{language}\n(.*?)^   ```$", SECTION, re.MULTILINE | re.DOTALL)
-    return [re.sub(r"^   ", "", block, flags=re.MULTILINE) for block in found]
+def shown(language: str) -> list[str]:
+    """The section's blocks of a language in its numbered steps."""
+    return blocks("README.md", "Deploy it behind an existing nginx", language, indent="   ")
 
 
 @pytest.fixture
@@ -31,7 +27,7 @@ def service(machine: Machine) -> Iterator[Service]:
 
 
 def test_the_complete_site(machine: Machine, service: Service) -> None:
-    deb, install, http, site, status, check, codec = blocks("sh")
+    deb, install, http, site, status, check, codec = shown("sh")
     assert "make deb" in deb and "apt-get install" in install
     before = service.nginx_workers()
     machine.run("bash", "-euc", http + site)
@@ -46,7 +42,7 @@ def test_the_complete_site(machine: Machine, service: Service) -> None:
 
 
 def test_a_site_that_is_there_already(machine: Machine, service: Service) -> None:
-    access, server, codec = blocks("nginx")
+    access, server, codec = shown("nginx")
     own = machine.root / "etc/nginx/conf.d/own.conf"
     own.write_text(
         "server {\nlisten 443 ssl;\nserver_name localhost;\nssl_certificate /etc/ssl/lps/cert.pem;\n"
@@ -54,7 +50,7 @@ def test_a_site_that_is_there_already(machine: Machine, service: Service) -> Non
     )
     v2 = machine.root / "etc/lps/nginx/v2.conf"
     v2.write_text(v2.read_text() + access)
-    machine.run("bash", "-euc", blocks("sh")[2])
+    machine.run("bash", "-euc", shown("sh")[2])
     try:
         service.reload_nginx()
         service.eventually_healthy()
@@ -74,7 +70,7 @@ def test_a_site_that_is_there_already(machine: Machine, service: Service) -> Non
 
 
 def test_nginx_may_be_restarted_after_a_removal(machine: Machine, service: Service) -> None:
-    machine.run("bash", "-euc", "".join(blocks("sh")[2:5]))
+    machine.run("bash", "-euc", "".join(shown("sh")[2:5]))
     machine.run("apt-get", "remove", "--yes", "lps")
     machine.run("systemctl", "restart", "nginx")
     machine.run("apt-get", "install", "--yes", "/lps.deb")

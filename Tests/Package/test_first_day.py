@@ -3,15 +3,15 @@
 import re
 import shutil
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
+from guide import PROJECT, blocks
 from machine import Machine
 from service import CURL, Service
 from test_package import CONTENT, wait_until
 
-PAGE = (Path(__file__).parents[2] / "docs/it-does-not-work.md").read_text()
+PAGE = "docs/it-does-not-work.md"
 HEALTH = "https://localhost/v2/health/head"
 
 
@@ -29,7 +29,7 @@ def service(machine: Machine) -> Iterator[Service]:
 
 def row(symptom: str) -> list[str]:
     """The commands of the row that has a symptom."""
-    [line] = [line for line in PAGE.splitlines() if line.startswith("| ") and symptom in line.split(" | ")[0]]
+    [line] = [line for line in (PROJECT / PAGE).read_text().splitlines() if line.startswith("| ") and symptom in line.split(" | ")[0]]
     return [command.replace("\\|", "|") for command in re.findall(r"`([^`]+)`", line.split(" | ")[-1])]
 
 
@@ -44,7 +44,7 @@ def shell(machine: Machine, text: str) -> str:
 
 
 def test_the_four_questions_are_answered_where_all_is_well(machine: Machine, service: Service) -> None:
-    [questions] = re.findall(r"^```sh\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
+    [questions] = blocks(PAGE)
     check, worker, probe, site = questions.splitlines()
     machine.run("bash", "-c", check)
     assert "ready" in machine.run("bash", "-c", worker)
@@ -124,7 +124,7 @@ def test_the_disk_is_not_mounted(machine: Machine, service: Service) -> None:
     store = machine.root / "var/lib/lps"
     store.rename(store.with_name("elsewhere"))
     try:
-        check = PAGE.split("```sh\n")[1].splitlines()[0]
+        check = blocks(PAGE)[0].splitlines()[0]
         refused = machine.attempt("bash", "-c", check)
         assert refused.returncode == 78 and "can't be opened, make it with 'lps init'" in refused.stdout
         shell(machine, command("can't be opened", "lps init"))

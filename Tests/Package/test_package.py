@@ -1,7 +1,6 @@
 """What the package does to a machine: installation, upgrade, removal."""
 
 import json
-import re
 import shutil
 import subprocess
 import time
@@ -11,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from former import FILES, build as build_former
+from guide import blocks
 from machine import Machine
 from service import CURL, Service
 
@@ -327,20 +327,13 @@ def test_an_upgrade_over_edited_files_of_an_earlier_version_leaves_them_in_use(m
     (machine.root / "etc/lps/nginx/v2.conf").write_text(
         (machine.root / "etc/lps/nginx/v2.conf").read_text().replace("client_max_body_size 1g;", "client_max_body_size 4m;")
     )
-    [commands] = shell_blocks("Edited files of an earlier version")
+    [commands] = blocks("docs/operations.md", "Edited files of an earlier version")
     machine.run("bash", "-euc", commands)
     former.eventually_healthy()
     assert former.get(key, len(CONTENT)) == (200, CONTENT)
     wait_until(machine, lambda: former.put_status(bytes(3_000_000)) in (200, 201))
     assert former.put_status(bytes(5_000_000)) == 413
     assert edited[1].read_text().endswith("# Ours.\n")
-
-
-def shell_blocks(title: str) -> list[str]:
-    """The commands of a section of docs/operations.md, one text for each block."""
-    guide = (HERE.parents[1] / "docs/operations.md").read_text()
-    section = re.search(rf"^## {title}$(.*?)(?=^## |\Z)", guide, re.MULTILINE | re.DOTALL)[1]
-    return re.findall(r"^```sh\n(.*?)^```$", section, re.MULTILINE | re.DOTALL)
 
 
 def test_man_pages_and_completions_are_there(machine: Machine, service: Service) -> None:

@@ -4,16 +4,15 @@ import re
 import shutil
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
+from guide import PROJECT, blocks
 from machine import Machine
 from service import CURL, Service
 from test_package import wait_until
 from test_sandbox import NOT_PERMITTED, answers, probe
 
-PROJECT = Path(__file__).parents[2]
 GUIDE = (PROJECT / "docs/s3.md").read_text()
 CONTENT = bytes(range(256)) * 2000
 ENDPOINT = "http://127.0.0.1:8333"
@@ -21,17 +20,10 @@ KEY_ID = re.search(r"^ *aws_access_key_id = (.+)$", GUIDE, re.MULTILINE)[1]
 SECRET = re.search(r"^ *aws_secret_access_key = (.+)$", GUIDE, re.MULTILINE)[1]
 
 
-def commands(title: str) -> list[str]:
-    """The commands of a section of the guide, one text for each block."""
-    section = re.search(rf"^## {title}$(.*?)(?=^## |\Z)", GUIDE, re.MULTILINE | re.DOTALL)[1]
-    return re.findall(r"^ *```sh\n(.*?)^ *```$", section, re.MULTILINE | re.DOTALL)
-
-
 def follow(machine: Machine, title: str) -> list[str]:
     """Runs a section's commands, one block after the other in one shell, as an operator would."""
-    blocks = [re.sub(r"^   ", "", block, flags=re.MULTILINE) for block in commands(title)]
     script = machine.root / "root/steps"
-    script.write_text("set -euo pipefail\n" + "echo '----'\n".join(blocks))
+    script.write_text("set -euo pipefail\n" + "echo '----'\n".join(blocks("docs/s3.md", title)))
     return machine.run("bash", "/root/steps").split("----")
 
 

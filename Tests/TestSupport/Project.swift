@@ -18,4 +18,19 @@ package enum Project {
     package static func text(_ path: String) throws -> String {
         try String(contentsOfFile: "\(root)/\(path)", encoding: .utf8)
     }
+
+    /// The blocks of a language that a document shows, or its section, in their order.
+    package static func blocks(_ language: String, in path: String, section: String? = nil) throws -> [String] {
+        var shown = try text(path)
+        if let section {
+            guard let found = shown.components(separatedBy: "\n## ").first(where: { $0.hasPrefix("\(section)\n") })
+            else {
+                throw NeverHappened(what: "\(path) has a section '\(section)'")
+            }
+            shown = found
+        }
+        return shown.components(separatedBy: "```\(language)\n").dropFirst().map {
+            $0.components(separatedBy: "```")[0]
+        }
+    }
 }

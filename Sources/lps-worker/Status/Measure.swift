@@ -18,7 +18,7 @@ struct Measure {
         bytes = scoreboard[value: PoolValue.storeBytes.rawValue]
     }
 
-    /// Puts down what the store with this name has.
+    /// Records what the store with this name has.
     static func record(_ usage: StoreUsage, of store: String, at time: UInt64, _ scoreboard: Scoreboard) {
         // Another process may read meanwhile: what it reads then is none.
         scoreboard[value: PoolValue.storeMeasured.rawValue] = 0
