@@ -2,7 +2,8 @@
 import PackageDescription
 
 // Dependencies point one way: C modules → System → Storage, the contract of every store → DiskStore and S3Store →
-// executables; Storage → PayloadService. PayloadKey → LargePayloadCodec, the client library, which alone has an HTTP client.
+// executables; Storage → PayloadService. Encoding → PayloadKey → all of them, and LargePayloadCodec, the client library, which
+// alone has an HTTP client.
 let package = Package(
     name: "large-payload-service",
     products: [
@@ -33,9 +34,10 @@ let package = Package(
                 .product(name: "SystemPackage", package: "swift-system"),
             ]
         ),
+        .target(name: "Encoding"),
         .target(
             name: "PayloadKey",
-            dependencies: [.product(name: "Crypto", package: "swift-crypto")]
+            dependencies: ["Encoding", .product(name: "Crypto", package: "swift-crypto")]
         ),
         .target(
             name: "Storage",
@@ -48,7 +50,7 @@ let package = Package(
         .target(
             name: "DiskStore",
             dependencies: [
-                "PayloadKey", "Storage", "System",
+                "Encoding", "PayloadKey", "Storage", "System",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "SystemPackage", package: "swift-system"),
             ]
@@ -62,12 +64,12 @@ let package = Package(
         ),
         .target(
             name: "PayloadService",
-            dependencies: ["PayloadKey", "Storage", .product(name: "Logging", package: "swift-log")]
+            dependencies: ["Encoding", "PayloadKey", "Storage", .product(name: "Logging", package: "swift-log")]
         ),
         .target(
             name: "LargePayloadCodec",
             dependencies: [
-                "PayloadKey",
+                "Encoding", "PayloadKey",
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "Metrics", package: "swift-metrics"),
@@ -75,10 +77,9 @@ let package = Package(
                 .product(name: "NIOHTTP1", package: "swift-nio"),
             ]
         ),
-        .target(name: "ByteSize"),
         .target(
             name: "EnvironmentFile",
-            dependencies: ["PayloadKey", "System", .product(name: "SystemPackage", package: "swift-system")]
+            dependencies: ["Encoding", "System", .product(name: "SystemPackage", package: "swift-system")]
         ),
         .target(
             name: "System",
@@ -87,7 +88,7 @@ let package = Package(
         .target(
             name: "S3",
             dependencies: [
-                "CCurl", "CExpat", "PayloadKey", "System",
+                "CCurl", "CExpat", "Encoding", "PayloadKey", "System",
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "SystemPackage", package: "swift-system"),
@@ -98,14 +99,14 @@ let package = Package(
         .target(
             name: "StorePolicy",
             dependencies: [
-                "ByteSize", "PayloadKey", "System", .product(name: "SystemPackage", package: "swift-system"),
+                "Encoding", "PayloadKey", "System", .product(name: "SystemPackage", package: "swift-system"),
             ]
         ),
         .target(name: "TarArchive"),
         .executableTarget(
             name: "lps-worker",
             dependencies: [
-                "ByteSize", "EnvironmentFile", "FastCGI", "PayloadKey", "PayloadService", "DiskStore", "Storage",
+                "Encoding", "EnvironmentFile", "FastCGI", "PayloadKey", "PayloadService", "DiskStore", "Storage",
                 "Scoreboard",
                 "StorePolicy",
                 "S3", "S3Store", "System", "Version",
@@ -117,7 +118,7 @@ let package = Package(
         .executableTarget(
             name: "lps",
             dependencies: [
-                "ByteSize", "DiskStore", "EnvironmentFile", "PayloadKey", "S3", "S3Store", "Storage", "StorePolicy",
+                "DiskStore", "Encoding", "EnvironmentFile", "PayloadKey", "S3", "S3Store", "Storage", "StorePolicy",
                 "System", "TarArchive", "Version",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
@@ -132,6 +133,7 @@ let package = Package(
             path: "Tests/TestSupport",
             exclude: ["codec", "put_vectors.json"]
         ),
+        .testTarget(name: "EncodingTests", dependencies: ["Encoding"]),
         .testTarget(name: "PayloadKeyTests", dependencies: ["PayloadKey", "TestSupport"]),
         .testTarget(name: "DiskStoreTests", dependencies: ["DiskStore", "Storage", "TestSupport"]),
         .target(
@@ -178,13 +180,13 @@ let package = Package(
             exclude: ["botocore_vectors.json", "botocore_vectors.py"]
         ),
         .testTarget(name: "S3StoreTests", dependencies: ["S3Store", "TestSupport"]),
-        .testTarget(name: "WorkerTests", dependencies: ["ByteSize", "lps-worker"]),
+        .testTarget(name: "WorkerTests", dependencies: ["Encoding", "lps-worker"]),
         .testTarget(name: "TarArchiveTests", dependencies: ["TarArchive", "TestSupport"]),
         .testTarget(
             name: "OperatorTests",
             dependencies: [
-                "DiskStore", "PayloadKey", "Storage", "TarArchive", "S3", "S3Store", "StorePolicy", "TestSupport",
-                "lps",
+                "DiskStore", "Encoding", "PayloadKey", "Storage", "TarArchive", "S3", "S3Store", "StorePolicy",
+                "TestSupport", "lps",
                 .product(name: "Logging", package: "swift-log"),
             ]
         ),
@@ -215,8 +217,8 @@ if Context.environment["LPS_FUZZ"] != nil {
         .executableTarget(
             name: "fuzz",
             dependencies: [
-                "EnvironmentFile", "FastCGI", "PayloadKey", "PayloadService", "DiskStore", "Storage", "StorePolicy",
-                "TarArchive",
+                "Encoding", "EnvironmentFile", "FastCGI", "PayloadKey", "PayloadService", "DiskStore", "Storage",
+                "StorePolicy", "TarArchive",
                 .product(name: "Logging", package: "swift-log"),
             ],
             path: "Tests/Fuzz",

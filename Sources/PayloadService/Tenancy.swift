@@ -1,3 +1,4 @@
+import Encoding
 import PayloadKey
 
 /// Which namespaces a caller may use, as the web server's configuration says (`LPS_ALLOWED_NAMESPACES`).

@@ -1,4 +1,4 @@
-import ByteSize
+import Encoding
 import PayloadKey
 
 extension StorePolicy {

@@ -1,4 +1,4 @@
-import ByteSize
+import Encoding
 import EnvironmentFile
 import FastCGI
 import Glibc

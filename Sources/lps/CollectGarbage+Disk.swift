@@ -1,4 +1,5 @@
 import DiskStore
+import Encoding
 import Glibc
 import PayloadKey
 import Storage

@@ -1,5 +1,6 @@
 import ArgumentParser
 import DiskStore
+import Encoding
 import Glibc
 import PayloadKey
 import Storage

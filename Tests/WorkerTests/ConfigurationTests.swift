@@ -1,5 +1,5 @@
-import ByteSize
 import ArgumentParser
+import Encoding
 import Testing
 
 @testable import lps_worker

@@ -1,5 +1,5 @@
 import Crypto
-import PayloadKey
+import Encoding
 
 extension S3Client {
     /// Deletes objects, a thousand a request (DeleteObjects). That there is none of a key is no failure.

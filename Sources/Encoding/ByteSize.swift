@@ -4,9 +4,7 @@ package enum ByteSize {
         let shifts: [Character: UInt64] = ["k": 10, "m": 20, "g": 30]
         let shift = text.last.flatMap { shifts[Character($0.lowercased())] }
         let digits = shift == nil ? text[...] : text.dropLast()
-        guard !digits.isEmpty, digits.utf8.allSatisfy({ (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }),
-            let number = UInt64(digits)
-        else { return nil }
+        guard let number = try? DecimalNumber.parse(digits.utf8) else { return nil }
         let (size, overflow) = number.multipliedReportingOverflow(by: 1 << (shift ?? 0))
         return overflow ? nil : size
     }

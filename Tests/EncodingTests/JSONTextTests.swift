@@ -1,6 +1,6 @@
 import Testing
 
-@testable import PayloadKey
+@testable import Encoding
 
 @Suite struct JSONTextTests {
     @Test(

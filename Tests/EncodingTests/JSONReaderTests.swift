@@ -1,6 +1,6 @@
 import Testing
 
-@testable import PayloadKey
+@testable import Encoding
 
 @Suite struct JSONReaderTests {
     /// Reads an object of strings and nulls, loading the text in pieces of `size` bytes, or from memory.
