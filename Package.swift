@@ -77,10 +77,7 @@ let package = Package(
                 .product(name: "NIOHTTP1", package: "swift-nio"),
             ]
         ),
-        .target(
-            name: "EnvironmentFile",
-            dependencies: ["Encoding", "System", .product(name: "SystemPackage", package: "swift-system")]
-        ),
+        .target(name: "EnvironmentFile", dependencies: ["Encoding", "System"]),
         .target(
             name: "System",
             dependencies: ["CLinux", .product(name: "SystemPackage", package: "swift-system")]
@@ -95,13 +92,11 @@ let package = Package(
             ]
         ),
         .target(name: "Version"),
-        .target(name: "Scoreboard", dependencies: ["CLinux", "System"]),
         .target(
-            name: "StorePolicy",
-            dependencies: [
-                "Encoding", "PayloadKey", "System", .product(name: "SystemPackage", package: "swift-system"),
-            ]
+            name: "Scoreboard",
+            dependencies: ["CLinux", "System", .product(name: "SystemPackage", package: "swift-system")]
         ),
+        .target(name: "StorePolicy", dependencies: ["Encoding", "PayloadKey", "System"]),
         .target(name: "TarArchive"),
         .executableTarget(
             name: "lps-worker",
@@ -147,11 +142,11 @@ let package = Package(
         ),
         .testTarget(name: "SimulationTests", dependencies: ["Simulation"]),
         .executableTarget(name: "simulate", dependencies: ["Simulation"], path: "Tests/Simulate"),
-        .testTarget(name: "StorePolicyTests", dependencies: ["StorePolicy", "TestSupport"]),
+        .testTarget(name: "StorePolicyTests", dependencies: ["Encoding", "StorePolicy", "TestSupport"]),
         .testTarget(name: "PayloadServiceTests", dependencies: ["PayloadService", "TestSupport"]),
         .testTarget(
             name: "FastCGITests",
-            dependencies: ["FastCGI", "TestSupport", .product(name: "Logging", package: "swift-log")]
+            dependencies: ["FastCGI", "System", "TestSupport", .product(name: "Logging", package: "swift-log")]
         ),
         .target(
             name: "TemporalSDKShape",
@@ -172,8 +167,8 @@ let package = Package(
             dependencies: ["LargePayloadCodec"],
             path: "Tests/EndToEnd/SwiftCodec"
         ),
-        .testTarget(name: "EnvironmentFileTests", dependencies: ["EnvironmentFile"]),
-        .testTarget(name: "ScoreboardTests", dependencies: ["Scoreboard", "TestSupport"]),
+        .testTarget(name: "EnvironmentFileTests", dependencies: ["Encoding", "EnvironmentFile"]),
+        .testTarget(name: "ScoreboardTests", dependencies: ["Scoreboard", "System", "TestSupport"]),
         .testTarget(
             name: "S3Tests",
             dependencies: ["S3", "TestSupport", .product(name: "Logging", package: "swift-log")],

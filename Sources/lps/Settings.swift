@@ -17,7 +17,7 @@ struct Settings: Sendable {
         }
     }
 
-    private static let loaded = Result { () throws(EnvironmentFileError) in
+    private static let loaded = Result {
         guard let path = environment("LPS_CONFIG") else { return Settings(file: nil) }
         return Settings(file: try EnvironmentFile(named: path))
     }
