@@ -97,7 +97,7 @@ let package = Package(
             dependencies: ["CLinux", "System", .product(name: "SystemPackage", package: "swift-system")]
         ),
         .target(name: "StorePolicy", dependencies: ["Encoding", "PayloadKey", "System"]),
-        .target(name: "TarArchive"),
+        .target(name: "TarArchive", dependencies: ["Encoding"]),
         .executableTarget(
             name: "lps-worker",
             dependencies: [
@@ -158,8 +158,10 @@ let package = Package(
             name: "LargePayloadCodecTests",
             dependencies: [
                 "LargePayloadCodec", "TemporalSDKShape", "TestSupport",
+                .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "MetricsTestKit", package: "swift-metrics"),
+                .product(name: "NIOSSL", package: "swift-nio-ssl"),
             ]
         ),
         .executableTarget(
@@ -175,7 +177,7 @@ let package = Package(
             exclude: ["botocore_vectors.json", "botocore_vectors.py"]
         ),
         .testTarget(name: "S3StoreTests", dependencies: ["S3Store", "TestSupport"]),
-        .testTarget(name: "WorkerTests", dependencies: ["Encoding", "lps-worker"]),
+        .testTarget(name: "WorkerTests", dependencies: ["lps-worker"]),
         .testTarget(name: "TarArchiveTests", dependencies: ["TarArchive", "TestSupport"]),
         .testTarget(
             name: "OperatorTests",
@@ -188,9 +190,7 @@ let package = Package(
         .testTarget(
             name: "IntegrationTests",
             dependencies: [
-                "DiskStore", "LargePayloadCodec", "PayloadKey", "Storage", "TestSupport", "lps", "lps-worker",
-                .product(name: "AsyncHTTPClient", package: "async-http-client"),
-                .product(name: "NIOSSL", package: "swift-nio-ssl"),
+                "DiskStore", "PayloadKey", "Storage", "TestSupport", "lps", "lps-worker",
             ]
         ),
         .testTarget(
@@ -222,11 +222,11 @@ if Context.environment["LPS_FUZZ"] != nil {
     )
 }
 
-// For 'make sanitize' alone: without what needs an HTTP client, whose packages take most of a build.
-if Context.environment["LPS_SANITIZE"] != nil {
-    let names = [
-        "LargePayloadCodec", "LargePayloadCodecTests", "TemporalSDKShape", "end-to-end-codec", "IntegrationTests",
-    ]
+// LPS_SERVICE, for the service's own tests: without the client library, whose HTTP client takes long to build.
+// LPS_SANITIZE, for 'make sanitize': also without the integration tests, which it does not run.
+if Context.environment["LPS_SERVICE"] != nil || Context.environment["LPS_SANITIZE"] != nil {
+    var names = ["LargePayloadCodec", "LargePayloadCodecTests", "TemporalSDKShape", "end-to-end-codec"]
+    if Context.environment["LPS_SANITIZE"] != nil { names.append("IntegrationTests") }
     package.targets.removeAll { names.contains($0.name) }
     package.products.removeAll { names.contains($0.name) }
 }

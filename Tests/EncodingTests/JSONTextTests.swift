@@ -2,7 +2,7 @@ import Testing
 
 @testable import Encoding
 
-@Suite struct JSONTextTests {
+@Suite(.timeLimit(.minutes(1))) struct JSONTextTests {
     @Test(
         arguments: [
             ("plain", #""plain""#), ("a\"b\\c", #""a\"b\\c""#), ("<a>&b", #""\u003ca\u003e\u0026b""#),
