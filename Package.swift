@@ -63,6 +63,12 @@ let package = Package(
             ]
         ),
         .target(
+            name: "StoreFactory",
+            dependencies: [
+                "DiskStore", "PayloadKey", "S3", "S3Store", "Storage", .product(name: "Logging", package: "swift-log"),
+            ]
+        ),
+        .target(
             name: "PayloadService",
             dependencies: ["Encoding", "PayloadKey", "Storage", .product(name: "Logging", package: "swift-log")]
         ),
@@ -104,7 +110,7 @@ let package = Package(
                 "Encoding", "EnvironmentFile", "FastCGI", "PayloadKey", "PayloadService", "DiskStore", "Storage",
                 "Scoreboard",
                 "StorePolicy",
-                "S3", "S3Store", "System", "Version",
+                "StoreFactory", "System", "Version",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "SystemPackage", package: "swift-system"),
@@ -113,7 +119,7 @@ let package = Package(
         .executableTarget(
             name: "lps",
             dependencies: [
-                "DiskStore", "Encoding", "EnvironmentFile", "PayloadKey", "S3", "S3Store", "Storage", "StorePolicy",
+                "DiskStore", "Encoding", "EnvironmentFile", "PayloadKey", "Storage", "StoreFactory", "StorePolicy",
                 "System", "TarArchive", "Version",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
@@ -130,6 +136,10 @@ let package = Package(
         ),
         .testTarget(name: "EncodingTests", dependencies: ["Encoding"]),
         .testTarget(name: "PayloadKeyTests", dependencies: ["PayloadKey", "TestSupport"]),
+        .testTarget(
+            name: "StorageTests",
+            dependencies: ["DiskStore", "PayloadKey", "S3", "S3Store", "Storage", "TestSupport"]
+        ),
         .testTarget(name: "DiskStoreTests", dependencies: ["DiskStore", "Storage", "TestSupport"]),
         .target(
             name: "Simulation",
