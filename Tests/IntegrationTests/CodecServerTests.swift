@@ -2,36 +2,6 @@ import Foundation
 import TestSupport
 import Testing
 
-/// A payload in protobuf's JSON mapping.
-struct JSONPayload: Codable, Equatable {
-    struct External: Codable, Equatable { let sizeBytes: String }
-
-    var metadata: [String: Data]
-    var data: Data
-    var externalPayloads: [External]?
-
-    init(_ data: [UInt8], metadata: [String: String] = ["encoding": "binary/plain"]) {
-        self.data = Data(data)
-        self.metadata = metadata.mapValues { Data($0.utf8) }
-    }
-}
-
-struct JSONPayloads: Codable, Equatable {
-    var payloads: [JSONPayload]
-
-    init(_ payloads: [JSONPayload]) { self.payloads = payloads }
-
-    init(_ answer: HTTPAnswer) throws {
-        #expect(answer.status == 200, "\(answer.text.prefix(300))")
-        #expect(answer.headers["content-type"] == "application/json")
-        self = try JSONDecoder().decode(JSONPayloads.self, from: Data(answer.body))
-    }
-
-    var json: [UInt8] {
-        get throws { Array(try JSONEncoder().encode(self)) }
-    }
-}
-
 /// Temporal's codec server protocol, through a real nginx and a real worker.
 @Suite(.serialized) struct CodecServerTests {
     private static let large = 200_000

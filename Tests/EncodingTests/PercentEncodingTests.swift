@@ -1,8 +1,8 @@
 import Testing
 
-@testable import PayloadKey
+@testable import Encoding
 
-@Suite struct PercentEncodingTests {
+@Suite(.timeLimit(.minutes(1))) struct PercentEncodingTests {
     @Test(
         arguments: [
             ("a%2Fb", "a/b"), ("a+b", "a b"), ("%2B", "+"), ("%e9", "\u{FFFD}"), ("%C3%A9", "é"), ("%", "%"),

@@ -1,12 +1,10 @@
 /// Sizes as nginx writes them: a number of bytes, or with `k`, `m`, `g` behind it, upper case too.
 package enum ByteSize {
     package static func parse(_ text: String) -> UInt64? {
-        let shifts: [Character: UInt64] = ["k": 10, "m": 20, "g": 30]
-        let shift = text.last.flatMap { shifts[Character($0.lowercased())] }
+        let shifts: [Character: UInt64] = ["k": 10, "K": 10, "m": 20, "M": 20, "g": 30, "G": 30]
+        let shift = text.last.flatMap { shifts[$0] }
         let digits = shift == nil ? text[...] : text.dropLast()
-        guard !digits.isEmpty, digits.utf8.allSatisfy({ (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }),
-            let number = UInt64(digits)
-        else { return nil }
+        guard let number = try? DecimalNumber.parse(digits.utf8) else { return nil }
         let (size, overflow) = number.multipliedReportingOverflow(by: 1 << (shift ?? 0))
         return overflow ? nil : size
     }

@@ -11,12 +11,11 @@ package struct Age: Equatable, Sendable {
     package init?(parsing text: String) {
         let units: [Character: Int] = ["d": Self.day, "h": 3600, "m": 60, "s": 1]
         guard let unit = text.last.flatMap({ units[$0] }),
-            case let digits = text.dropLast(), !digits.isEmpty,
-            digits.utf8.allSatisfy({ (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }),
+            let number = try? DecimalNumber.parse(text.dropLast().utf8),
             // So that it can be subtracted from any time.
-            let number = Int(digits), number <= Int(Int32.max)
+            number <= Int32.max
         else { return nil }
-        seconds = number * unit
+        seconds = Int(number) * unit
         self.text = text
     }
 }

@@ -1,8 +1,8 @@
 import Testing
 
-@testable import PayloadKey
+@testable import Encoding
 
-@Suite struct JSONTextTests {
+@Suite(.timeLimit(.minutes(1))) struct JSONTextTests {
     @Test(
         arguments: [
             ("plain", #""plain""#), ("a\"b\\c", #""a\"b\\c""#), ("<a>&b", #""\u003ca\u003e\u0026b""#),

@@ -220,7 +220,7 @@ public struct JSONReader {
     private mutating func fourHexDigits() throws -> UInt32 {
         var value: UInt32 = 0
         for _ in 0..<4 {
-            guard let byte = try next(), let digit = Character(Unicode.Scalar(byte)).hexDigitValue else {
+            guard let digit = try next()?.hexValue else {
                 throw error("\\u without four hex digits")
             }
             value = value << 4 | UInt32(digit)

@@ -1,8 +1,8 @@
 import Testing
 
-@testable import PayloadKey
+@testable import Encoding
 
-@Suite struct JSONReaderTests {
+@Suite(.timeLimit(.minutes(1))) struct JSONReaderTests {
     /// Reads an object of strings and nulls, loading the text in pieces of `size` bytes, or from memory.
     private func parse(_ text: String, pieces size: Int? = nil) throws -> [String: String?] {
         let bytes = Array(text.utf8)
