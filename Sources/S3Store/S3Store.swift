@@ -11,7 +11,8 @@ import S3
 public final class S3Store: PayloadStorage {
     /// Takes uploads in, on this machine's disk.
     public let uploads: UploadFolder
-    let client: S3Client
+    private let engine: S3Client
+    var client: S3Client { engine.until(S3Deadline.current) }
     let known = ObjectCache()
     let webCache: WebCache?
     private let health = EngineHealth()
@@ -26,7 +27,7 @@ public final class S3Store: PayloadStorage {
     ///     to be looked at.
     ///   - logger: where the store tells of what an operator should know.
     public init(_ client: S3Client, uploads: UploadFolder, webCache: String? = nil, logger: Logger) {
-        self.client = client
+        engine = client
         self.uploads = uploads
         self.webCache = webCache.map { WebCache(folder: $0, kernel: uploads.descriptor.kernel) }
         self.logger = logger

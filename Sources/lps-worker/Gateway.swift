@@ -1,7 +1,7 @@
 import FastCGI
 import Logging
 import PayloadService
-import S3
+import S3Store
 import Scoreboard
 import Synchronization
 
