@@ -22,25 +22,7 @@ struct BotocoreVectors: Decodable {
         var testDescription: String { name }
     }
 
-    struct Query: Decodable, Sendable, CustomTestStringConvertible {
-        let name: String
-        let location: String
-        let region: String
-        let time: Int
-        let token: String?
-        let key: String
-        let query: [[String]]
-        let lifetime: Int
-        let host: String
-        let path: String
-        let signedQuery: [String]
-        let signature: String
-
-        var testDescription: String { name }
-    }
-
     let headers: [Header]
-    let queries: [Query]
 
     static let all: BotocoreVectors = {
         let decoder = JSONDecoder()
@@ -74,30 +56,6 @@ struct BotocoreVectors: Decodable {
             request.headers.filter { $0.name == "x-amz-security-token" }.map(\.value)
                 == (vector.token.map { [$0] } ?? [])
         )
-    }
-
-    @Test(arguments: BotocoreVectors.all.queries)
-    func `Signs queries as botocore does`(_ vector: BotocoreVectors.Query) throws {
-        let location = try S3Location(parsing: vector.location) { _ in nil }
-        #expect(location.host == vector.host)
-        #expect(location.region == vector.region)
-        let path = location.path(of: Array(vector.key.utf8))
-        #expect(path == vector.path)
-        // Nothing but Host reaches the engine.
-        let headers = [(name: "Host", value: location.host), (name: "x-amz-meta-a", value: "b")]
-        let request = SignableRequest(method: "GET", path: path, query: pairs(vector.query), headers: headers)
-        let signer = SigV4Signer(region: location.region)
-        let query = signer.presign(
-            request,
-            credentials(vector.token),
-            lifetime: vector.lifetime,
-            at: vector.time
-        )
-        let parts = query.split(separator: "&").map(String.init)
-        #expect(
-            parts.dropLast().sorted { Array($0.utf8).lexicographicallyPrecedes(Array($1.utf8)) } == vector.signedQuery
-        )
-        #expect(parts.last == "X-Amz-Signature=\(vector.signature)")
     }
 
     private func credentials(_ token: String?) -> Credentials {

@@ -40,9 +40,8 @@ import Testing
 
     @Test func `Credentials are asked for once, and renewed ten minutes before their end`() throws {
         let endpoint = Endpoint(try AWSFixture())
-        let server = try LoopbackServer { _ in endpoint.document() }
-        defer { server.stop() }
-        let source = endpoint.aws.source(plainHTTP(to: server.port))
+        let server = try CredentialsServer { _ in endpoint.document() }
+        let source = endpoint.aws.source(server.http)
         #expect(try source.credentials().accessKey == "AKI1")
         endpoint.aws.pass(3000)
         #expect(try source.credentials().accessKey == "AKI1")
@@ -56,10 +55,9 @@ import Testing
     @Test func `A renewal that fails keeps valid credentials, is tried again after a pause, and is logged once`() throws
     {
         let endpoint = Endpoint(try AWSFixture())
-        let server = try LoopbackServer { _ in endpoint.document() }
-        defer { server.stop() }
+        let server = try CredentialsServer { _ in endpoint.document() }
         let aws = endpoint.aws
-        let source = aws.source(plainHTTP(to: server.port))
+        let source = aws.source(server.http)
         _ = try source.credentials()
         endpoint.answer(500)
         aws.pass(3100)
@@ -96,15 +94,14 @@ import Testing
     @Test func `One thread renews, while others go on with the old credentials`() throws {
         let endpoint = Endpoint(try AWSFixture())
         let isAsked = DispatchSemaphore(value: 0), mayAnswer = DispatchSemaphore(value: 0)
-        let server = try LoopbackServer { _ in
+        let server = try CredentialsServer { _ in
             if endpoint.count == 1 {
                 isAsked.signal()
                 _ = mayAnswer.wait(timeout: .now() + 10)
             }
             return endpoint.document()
         }
-        defer { server.stop() }
-        let source = endpoint.aws.source(plainHTTP(to: server.port))
+        let source = endpoint.aws.source(server.http)
         _ = try source.credentials()
         endpoint.aws.pass(3100)
         let renewed = Mutex<String?>(nil)
@@ -128,9 +125,8 @@ import Testing
 
     @Test func `Threads that have no credentials wait for one that asks`() throws {
         let endpoint = Endpoint(try AWSFixture())
-        let server = try LoopbackServer { _ in endpoint.document() }
-        defer { server.stop() }
-        let source = endpoint.aws.source(plainHTTP(to: server.port))
+        let server = try CredentialsServer { _ in endpoint.document() }
+        let source = endpoint.aws.source(server.http)
         let keys = Mutex<[String?]>([])
         let isDone = DispatchSemaphore(value: 0)
         for _ in 0..<8 {
@@ -150,9 +146,8 @@ import Testing
 
     @Test func `Credentials that the engine refused are read anew, with a pause between`() throws {
         let endpoint = Endpoint(try AWSFixture())
-        let server = try LoopbackServer { _ in endpoint.document() }
-        defer { server.stop() }
-        let source = endpoint.aws.source(plainHTTP(to: server.port))
+        let server = try CredentialsServer { _ in endpoint.document() }
+        let source = endpoint.aws.source(server.http)
         let first = try source.credentials()
         source.refusedByEngine(first)
         let second = try source.credentials()

@@ -2,80 +2,73 @@ import Crypto
 import PayloadKey
 
 extension S3Client {
+    /// An object that could not be deleted, and why.
+    public typealias Undeleted = (key: [UInt8], error: String)
+
     /// Deletes objects, a thousand a request (DeleteObjects). That there is none of a key is no failure.
     ///
     /// - Returns: what could not be deleted, and why.
-    public func delete(_ keys: [[UInt8]]) throws(S3Error) -> [(key: [UInt8], error: String)] {
-        var failed: [(key: [UInt8], error: String)] = []
-        var rest = keys[...]
-        while !rest.isEmpty {
-            let batch = rest.prefix(DeleteRequest.most)
-            rest = rest.dropFirst(batch.count)
-            var alone = Array(batch)
-            do throws(AttemptFailure) {
-                if engine.deletesTogether, let failures = try deleteTogether(batch.filter(DeleteRequest.canName)) {
-                    failed += failures
+    public func delete(_ keys: [[UInt8]]) throws(S3Error) -> [Undeleted] {
+        try throwingS3Errors {
+            var undeleted: [Undeleted] = []
+            var rest = keys[...]
+            while !rest.isEmpty {
+                let batch = rest.prefix(DeleteRequest.most)
+                rest = rest.dropFirst(batch.count)
+                var alone = Array(batch)
+                if engine.deletesTogether, let failed = try deleteTogether(batch.filter(DeleteRequest.canName)) {
+                    undeleted += failed
                     alone.removeAll(where: DeleteRequest.canName)
                 }
-                for key in alone { failed += try deleteAlone(key) }
-            } catch {
-                throw error.ofEngine
+                undeleted += try alone.compactMap(deleteAlone)
             }
+            return undeleted
         }
-        return failed
     }
 
     /// `nil` when the engine does not delete several objects with one request.
-    private func deleteTogether(_ keys: [[UInt8]]) throws(AttemptFailure) -> [(key: [UInt8], error: String)]? {
+    private func deleteTogether(_ keys: [[UInt8]]) throws -> [Undeleted]? {
         if keys.isEmpty { return [] }
         var left = keys
-        var failed: [(key: [UInt8], error: String)] = []
-        do throws(AttemptFailure) {
-            try retrying { () throws(AttemptFailure) in
-                let operation = "deletion of \(left.count) objects"
-                let answer = try send(deletion(left, operation), keeping: Self.longestPage)
-                let error = answer.body.isCut ? nil : ErrorAnswer(answer.body.bytes)
-                guard answer.status == 200, error == nil else {
-                    let refusal = refusal(answer, operation, error)
-                    guard isOfBatches(refusal, answer, error) else { throw refusal }
-                    learn { $0.deletesTogether = false }
-                    return
-                }
-                let failures = try self.failures(answer, operation)
+        var undeleted: [Undeleted] = []
+        do {
+            try retrying {
+                let answer = try send(deletion(left), keeping: Self.longestPage)
+                guard !isOfBatches(answer) else { return learn { $0.deletesTogether = false } }
+                // A key that is gone is what was asked for.
+                let failures = try decoded(answer, DeleteAnswer.init).failures.filter { $0.code != "NoSuchKey" }
                 let passing = failures.filter { Self.busyCodes.contains($0.code) }
-                let lasting = failures.filter { !Self.busyCodes.contains($0.code) }
-                failed += lasting.map { (key: Self.asAsked($0.key, left), error: Self.text($0)) }
+                for failure in failures where !Self.busyCodes.contains(failure.code) {
+                    undeleted.append((Self.asAsked(failure.key, left), failure.description))
+                }
                 left = passing.map { Self.asAsked($0.key, left) }
                 guard let first = passing.first else { return }
-                throw .engine(
-                    failure(
-                        .unavailable,
-                        operation,
-                        "\(passing.count) not deleted: \(Self.text(first))",
-                        mayPass: true
-                    ),
+                let text = "\(passing.count) not deleted: \(first)"
+                throw failure(
+                    .unavailable,
+                    answer.operation,
+                    text,
+                    mayPass: true,
                     .again(after: answer.retryAfter(now()))
                 )
             }
-        } catch .engine(let error, _) where left.count < keys.count {
-            return failed + left.map { ($0, error.description) }
+        } catch let error as S3Error where left.count < keys.count {
+            return undeleted + left.map { ($0, error.description) }
         }
-        return left.isEmpty ? failed : nil
+        return left.isEmpty ? undeleted : nil
     }
 
     /// Whether an engine has no such operation, or does not allow it where it may allow each deletion: Ceph wants a
     /// permission for the bucket.
-    private func isOfBatches(_ refusal: AttemptFailure, _ answer: S3Answer, _ error: ErrorAnswer?) -> Bool {
-        if answer.status == 501 || answer.status == 405 || error?.code == "NotImplemented" { return true }
-        guard case .engine(let error, _) = refusal else { return false }
-        return error.code == .accessDenied
+    private func isOfBatches(_ answer: S3Answer) -> Bool {
+        [405, 501].contains(answer.status) || answer.error?.code == "NotImplemented"
+            || refusal(answer).code == .accessDenied
     }
 
-    private func deletion(_ keys: [[UInt8]], _ operation: String) -> S3Request {
+    private func deletion(_ keys: [[UInt8]]) -> S3Request {
         let body = DeleteRequest(keys).body
-        let digest = Array(SHA256.hash(data: body))
         return S3Request(
-            operation: operation,
+            operation: "deletion of \(keys.count) objects",
             method: "POST",
             path: location.bucketPath,
             query: [("delete", "")],
@@ -84,37 +77,25 @@ extension S3Client {
                 ("content-md5", StandardBase64.encode(Insecure.MD5.hash(data: body))),
             ],
             body: .bytes(body),
-            payloadHash: hexDigits(digest)
+            payloadHash: hexDigits(SHA256.hash(data: body))
         )
     }
 
-    private func failures(
-        _ answer: S3Answer,
-        _ operation: String
-    ) throws(AttemptFailure) -> [DeleteAnswer.Failure] {
-        guard !answer.body.isCut else { throw malformed(operation, "an answer of over 4 MiB") }
-        do throws(XMLError) {
-            // The key is gone, which is what was asked for.
-            return try DeleteAnswer(answer.body.bytes).failures.filter { $0.code != "NoSuchKey" }
-        } catch {
-            throw malformed(operation, error.description)
-        }
-    }
-
-    private func deleteAlone(_ key: [UInt8]) throws(AttemptFailure) -> [(key: [UInt8], error: String)] {
-        let operation = "DELETE of an object"
-        do throws(AttemptFailure) {
-            try retrying { () throws(AttemptFailure) in
-                let path = location.path(of: key)
-                let answer = try send(S3Request(operation: operation, method: "DELETE", path: path))
-                if !answer.isSuccess { throw refusal(answer, operation) }
+    /// `nil` when the object is gone.
+    private func deleteAlone(_ key: [UInt8]) throws -> Undeleted? {
+        let request = S3Request(operation: "DELETE of an object", method: "DELETE", path: location.path(of: key))
+        do {
+            _ = try unlessAbsent {
+                try retrying {
+                    let answer = try send(request)
+                    guard (200...299).contains(answer.status) else { throw refusal(answer) }
+                }
             }
-        } catch .engine(let error, _) where error.code == .noSuchKey {
-            return []
-        } catch .engine(let error, _) where error.code == .accessDenied || error.code == .refused {
-            return [(key, error.description)]
+            return nil
+        } catch {
+            guard error.code == .accessDenied || error.code == .refused else { throw error }
+            return (key, error.description)
         }
-        return []
     }
 
     /// A key as the caller named it: SeaweedFS leaves out slashes.
@@ -122,9 +103,5 @@ extension S3Client {
         if asked.contains(key) { return key }
         let single = withSingleSlashes(key)
         return asked.first { withSingleSlashes($0) == single } ?? key
-    }
-
-    private static func text(_ failure: DeleteAnswer.Failure) -> String {
-        printable((failure.message.isEmpty ? failure.code : "\(failure.code): \(failure.message)").utf8)
     }
 }

@@ -40,17 +40,14 @@ extension S3Client {
         onlyIfAbsent: Bool,
         onPiece: () throws -> Void = {}
     ) throws -> PutOutcome {
-        do throws(AttemptFailure) {
+        do {
             let md5 = engine.verified == [.md5] ? try self.md5(of: body, onPiece) : nil
-            return try retrying { () throws(AttemptFailure) in
-                let answer = try send(key, body, digest, md5, onlyIfAbsent, onPiece)
-                return try outcome(of: answer, digest, onlyIfAbsent)
+            return try retrying {
+                try outcome(of: send(key, body, digest, md5, onlyIfAbsent, onPiece), digest, onlyIfAbsent)
             }
-        } catch .caller(let error as ShortFile) {
+        } catch let error as ShortFile {
             let text = "the file ended after \(error.size) of \(error.expected) bytes"
             throw failure(.badDigest, Self.upload, text)
-        } catch {
-            throw error.error
         }
     }
 
@@ -89,8 +86,8 @@ extension S3Client {
         _ md5: String?,
         _ onlyIfAbsent: Bool,
         _ onPiece: () throws -> Void
-    ) throws(AttemptFailure) -> S3Answer {
-        func answer(_ headers: UploadHeaders) throws(AttemptFailure) -> S3Answer {
+    ) throws -> S3Answer {
+        func answer(_ headers: UploadHeaders) throws -> S3Answer {
             var request = upload(key, body, digest: digest, headers)
             if let md5 { request.headers.append(("content-md5", md5)) }
             return try send(request, onPiece: onPiece)
@@ -108,7 +105,7 @@ extension S3Client {
             UploadHeaders(checksum: false, condition: false),
         ] where fewer != all {
             let next = try answer(fewer)
-            guard next.isSuccess || next.status == 412 else { continue }
+            guard (200...299).contains(next.status) || next.status == 412 else { continue }
             learn { engine in
                 if fewer.checksum != all.checksum { engine.takesChecksum = false }
                 if fewer.condition != all.condition { engine.condition = .refused }
@@ -121,19 +118,13 @@ extension S3Client {
     /// Whether a refusal may be that of a header: 501 of R2, 400 InvalidArgument of Backblaze.
     private static func mayNotKnowHeader(_ answer: S3Answer) -> Bool {
         if answer.status == 501 { return true }
-        guard answer.status == 400, let error = ErrorAnswer(answer.body.bytes) else { return false }
+        guard answer.status == 400, let error = answer.error else { return false }
         return ["InvalidArgument", "InvalidRequest", "NotImplemented"].contains(error.code)
     }
 
-    private func outcome(
-        of answer: S3Answer,
-        _ digest: [UInt8],
-        _ onlyIfAbsent: Bool
-    ) throws(AttemptFailure) -> PutOutcome {
+    private func outcome(of answer: S3Answer, _ digest: [UInt8], _ onlyIfAbsent: Bool) throws -> PutOutcome {
         if answer.status == 412, onlyIfAbsent { return .existed }
-        guard answer.status == 200, ErrorAnswer(answer.body.bytes) == nil else {
-            throw refusal(answer, Self.upload)
-        }
+        guard answer.status == 200, answer.error == nil else { throw refusal(answer) }
         guard answer.head["etag"] != nil else {
             // OpenStack Swift's answer to an upload that another one of this key has overtaken. Something before the engine
             // may answer so, too.
@@ -141,26 +132,22 @@ extension S3Client {
             throw malformed(Self.upload, "200 without an ETag")
         }
         if let stored = answer.head["x-amz-checksum-sha256"], stored != StandardBase64.encode(digest) {
-            throw .engine(failure(.badDigest, Self.upload, "the engine stored something else"), .none)
+            throw failure(.badDigest, Self.upload, "the engine stored something else")
         }
         return .stored
     }
 
     /// The Content-MD5 of a body, for engines that compare nothing else.
-    private func md5(of body: HTTPRequest.Body, _ onPiece: () throws -> Void) throws(AttemptFailure) -> String {
+    private func md5(of body: HTTPRequest.Body, _ onPiece: () throws -> Void) throws -> String {
         let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 256 * 1024, alignment: 16)
         defer { buffer.deallocate() }
         var hasher = Insecure.MD5()
         var position: UInt64 = 0
-        do {
-            while position < body.size {
-                try onPiece()
-                let count = try body.read(at: position, into: buffer)
-                hasher.update(bufferPointer: UnsafeRawBufferPointer(rebasing: buffer[..<count]))
-                position += UInt64(count)
-            }
-        } catch {
-            throw .caller(error)
+        while position < body.size {
+            try onPiece()
+            let count = try body.read(at: position, into: buffer)
+            hasher.update(bufferPointer: UnsafeRawBufferPointer(rebasing: buffer[..<count]))
+            position += UInt64(count)
         }
         return StandardBase64.encode(hasher.finalize())
     }

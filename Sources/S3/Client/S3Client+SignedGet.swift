@@ -12,12 +12,7 @@ extension S3Client {
     ///
     /// - Throws: ``S3Error`` with code `credentials`.
     public func signedGet(_ key: [UInt8]) throws(S3Error) -> SignedRequest {
-        let used: Credentials
-        do throws(AttemptFailure) {
-            used = try currentCredentials("signed GET of an object")
-        } catch {
-            throw error.ofEngine
-        }
+        let used = try throwingS3Errors { try currentCredentials("signed GET of an object") }
         let path = location.path(of: key)
         var request = SignableRequest(method: "GET", path: path, headers: [("host", location.host)])
         signer.sign(&request, payloadHash: SigV4Signer.emptyPayloadHash, used, at: now())

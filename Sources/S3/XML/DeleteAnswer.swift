@@ -1,19 +1,21 @@
+import PayloadKey
+
 /// What could not be deleted (DeleteObjects).
 struct DeleteAnswer {
-    struct Failure: Equatable {
+    struct Failure: Equatable, CustomStringConvertible {
         var key: [UInt8] = []
         var code = ""
         var message = ""
+
+        var description: String { printable((message.isEmpty ? code : "\(code): \(message)").utf8) }
     }
 
     private(set) var failures: [Failure] = []
 
-    init(_ body: [UInt8]) throws(XMLError) {
-        var failures: [Failure] = []
+    init(_ body: [UInt8]) throws {
         var failure = Failure()
-        try readXML(body) { (path, text) throws(XMLError) in
-            guard path[0] == "DeleteResult" else { throw XMLError(description: "no deletion: <\(path[0])>") }
-            switch path.dropFirst() {
+        try readXML(body, root: "DeleteResult") { path, text in
+            switch path {
             case ["Error", "Key"]: failure.key = text
             case ["Error", "Code"]: failure.code = String(decoding: text, as: UTF8.self)
             case ["Error", "Message"]: failure.message = String(decoding: text, as: UTF8.self)
@@ -23,6 +25,5 @@ struct DeleteAnswer {
             default: break
             }
         }
-        self.failures = failures
     }
 }
