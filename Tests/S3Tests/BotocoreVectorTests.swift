@@ -43,14 +43,16 @@ struct BotocoreVectors: Decodable {
         let path = vector.key.map { location.path(of: Array($0.utf8)) } ?? location.bucketPath
         #expect(path == vector.path)
         let host = [(name: "Host", value: location.host)]
-        var request = SignableRequest(
+        var request = S3Request(
+            operation: vector.name,
             method: vector.method,
             path: path,
             query: pairs(vector.query),
-            headers: host + pairs(vector.headers)
+            headers: host + pairs(vector.headers),
+            payloadHash: vector.payloadHash
         )
         let signer = SigV4Signer(region: vector.region)
-        signer.sign(&request, payloadHash: vector.payloadHash, credentials(vector.token), at: vector.time)
+        signer.sign(&request, credentials(vector.token), at: vector.time)
         #expect(request.headers.filter { $0.name == "authorization" }.map(\.value) == [vector.authorization])
         #expect(
             request.headers.filter { $0.name == "x-amz-security-token" }.map(\.value)

@@ -14,8 +14,7 @@ import Testing
 
     struct Example: Sendable, CustomTestStringConvertible {
         let testDescription: String
-        let request: SignableRequest
-        let payloadHash: String
+        let request: S3Request
         let signedHeaders: String
         let signature: String
 
@@ -31,8 +30,14 @@ import Testing
         ) {
             testDescription = name
             let host = [(name: "Host", value: "examplebucket.s3.amazonaws.com")]
-            request = SignableRequest(method: method, path: path, query: query, headers: host + headers)
-            self.payloadHash = payloadHash
+            request = S3Request(
+                operation: name,
+                method: method,
+                path: path,
+                query: query,
+                headers: host + headers,
+                payloadHash: payloadHash
+            )
             self.signedHeaders = signedHeaders
             self.signature = signature
         }
@@ -77,12 +82,12 @@ import Testing
     @Test(arguments: examples)
     func `Signs AWS's published examples of headers`(_ example: Example) {
         var request = example.request
-        Self.signer.sign(&request, payloadHash: example.payloadHash, Self.credentials, at: Self.time)
+        Self.signer.sign(&request, Self.credentials, at: Self.time)
         let added = request.headers.dropFirst(example.request.headers.count).map { "\($0.name): \($0.value)" }
         #expect(
             added == [
                 "x-amz-date: 20130524T000000Z",
-                "x-amz-content-sha256: \(example.payloadHash)",
+                "x-amz-content-sha256: \(request.payloadHash)",
                 "authorization: AWS4-HMAC-SHA256 Credential=AKIAIOSFODNN7EXAMPLE/20130524/us-east-1/s3/aws4_request, "
                     + "SignedHeaders=\(example.signedHeaders), Signature=\(example.signature)",
             ]

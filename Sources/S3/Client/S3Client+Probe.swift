@@ -66,8 +66,7 @@ extension S3Client {
     /// Whether the engine refuses the probe's content with a wrong checksum. One that does not stores what was there.
     private func refusesWrong(_ checksum: EngineCapabilities.Checksum, _ key: [UInt8]) -> Bool {
         let wrong = Array(SHA256.hash(data: [] as [UInt8]))
-        let plain = UploadHeaders(checksum: false, condition: false)
-        var request = upload(key, .bytes(Self.probeContent), digest: Self.probeDigest, plain)
+        var request = upload(key, .bytes(Self.probeContent), digest: Self.probeDigest)
         switch checksum {
         case .sha256: request.headers.append((checksum.rawValue, StandardBase64.encode(wrong)))
         case .signed: request.payloadHash = hexDigits(wrong)

@@ -41,9 +41,11 @@ extension S3Client {
         onPiece: () throws -> Void = {}
     ) throws -> PutOutcome {
         do {
-            let md5 = engine.verified == [.md5] ? try self.md5(of: body, onPiece) : nil
-            return try retrying {
-                try outcome(of: send(key, body, digest, md5, onlyIfAbsent, onPiece), digest, onlyIfAbsent)
+            var request = upload(key, body, digest: digest)
+            if engine.verified == [.md5] { request.headers.append(("content-md5", try md5(of: body, onPiece))) }
+            return try retrying { [request] in
+                let answer = try send(request, checksum: StandardBase64.encode(digest), onlyIfAbsent, onPiece)
+                return try outcome(of: answer, digest, onlyIfAbsent)
             }
         } catch let error as ShortFile {
             let text = "the file ended after \(error.size) of \(error.expected) bytes"
@@ -53,16 +55,9 @@ extension S3Client {
 
     private static let upload = "PUT of an object"
 
-    /// The headers of an upload that not every engine knows.
-    struct UploadHeaders: Equatable {
-        /// `x-amz-checksum-sha256`.
-        var checksum: Bool
-        /// `If-None-Match: *`.
-        var condition: Bool
-    }
-
-    func upload(_ key: [UInt8], _ body: HTTPRequest.Body, digest: [UInt8], _ headers: UploadHeaders) -> S3Request {
-        var request = S3Request(
+    /// An upload without the headers that not every engine knows.
+    func upload(_ key: [UInt8], _ body: HTTPRequest.Body, digest: [UInt8]) -> S3Request {
+        S3Request(
             operation: Self.upload,
             method: "PUT",
             path: location.path(of: key),
@@ -72,43 +67,32 @@ extension S3Client {
             // It has to be on the engine's disks before the answer.
             stallTime: .seconds(30)
         )
-        if headers.checksum { request.headers.append(("x-amz-checksum-sha256", StandardBase64.encode(digest))) }
-        if headers.condition { request.headers.append(("if-none-match", "*")) }
-        return request
     }
 
     /// Sends an upload with the headers that the engine knows. When it may have refused one, with fewer, and remembers which
     /// it was.
     private func send(
-        _ key: [UInt8],
-        _ body: HTTPRequest.Body,
-        _ digest: [UInt8],
-        _ md5: String?,
+        _ upload: S3Request,
+        checksum: String,
         _ onlyIfAbsent: Bool,
         _ onPiece: () throws -> Void
     ) throws -> S3Answer {
-        func answer(_ headers: UploadHeaders) throws -> S3Answer {
-            var request = upload(key, body, digest: digest, headers)
-            if let md5 { request.headers.append(("content-md5", md5)) }
+        func answer(_ headers: (checksum: Bool, condition: Bool)) throws -> S3Answer {
+            var request = upload
+            if headers.checksum { request.headers.append(("x-amz-checksum-sha256", checksum)) }
+            if headers.condition { request.headers.append(("if-none-match", "*")) }
             return try send(request, onPiece: onPiece)
         }
-        let all = UploadHeaders(
-            checksum: engine.takesChecksum,
-            condition: onlyIfAbsent && engine.condition != .refused
-        )
+        let all = (checksum: engine.takesChecksum, condition: onlyIfAbsent && engine.condition != .refused)
         let first = try answer(all)
         guard Self.mayNotKnowHeader(first) else { return first }
         // Without a condition, what is replaced has the same content.
-        for fewer in [
-            UploadHeaders(checksum: false, condition: all.condition),
-            UploadHeaders(checksum: all.checksum, condition: false),
-            UploadHeaders(checksum: false, condition: false),
-        ] where fewer != all {
+        for fewer in [(false, all.condition), (all.checksum, false), (false, false)] where fewer != all {
             let next = try answer(fewer)
             guard (200...299).contains(next.status) || next.status == 412 else { continue }
             learn { engine in
-                if fewer.checksum != all.checksum { engine.takesChecksum = false }
-                if fewer.condition != all.condition { engine.condition = .refused }
+                if fewer.0 != all.checksum { engine.takesChecksum = false }
+                if fewer.1 != all.condition { engine.condition = .refused }
             }
             return next
         }
@@ -153,8 +137,8 @@ extension S3Client {
     }
 
     /// Headers that say how a new object is to be kept.
-    var newObject: [(name: String, value: String)] {
-        var headers: [(name: String, value: String)] = []
+    var newObject: S3Request.Fields {
+        var headers: S3Request.Fields = []
         if let storageClass = location.storageClass { headers.append(("x-amz-storage-class", storageClass)) }
         if let encryption = location.encryption {
             headers.append(("x-amz-server-side-encryption", encryption.algorithm))

@@ -2,23 +2,17 @@ extension S3Client {
     static let longestErrorBody = 1024 * 1024
     static let longestPage = 4 * 1024 * 1024
 
-    /// Signs a request, sends it once, and keeps the answer's body, up to so much.
-    func send(
-        _ request: S3Request,
-        keeping limit: Int = longestErrorBody,
-        onPiece: () throws -> Void = {}
-    ) throws -> S3Answer {
-        try send(request, keeping: limit, onPiece: onPiece) { _, _ in nil }
-    }
-
     /// Signs a request and sends it once.
     ///
-    /// - Parameter take: takes a piece of the answer's body; `nil` leaves it to be kept, for an error.
+    /// - Parameters:
+    ///   - limit: how many bytes of the answer's body are kept.
+    ///   - take: takes a piece of the answer's body; `nil` leaves it to be kept.
+    ///   - onPiece: called before each piece of the request's body.
     func send(
         _ request: S3Request,
         keeping limit: Int = longestErrorBody,
-        onPiece: () throws -> Void = {},
-        _ take: (AnswerHead, UnsafeRawBufferPointer) throws -> Exchange.Reception?
+        _ take: (AnswerHead, UnsafeRawBufferPointer) throws -> Exchange.Reception? = { _, _ in nil },
+        onPiece: () throws -> Void = {}
     ) throws -> S3Answer {
         let used = try currentCredentials(request.operation)
         let limits = try limits(of: request)
@@ -28,18 +22,14 @@ extension S3Client {
         var isEngineFailing = true
         defer { outage.end(turn, isFailure: isEngineFailing) }
         let signedAt = now()
-        var signed = SignableRequest(
-            method: request.method,
-            path: request.path,
-            query: request.query,
-            headers: [("host", location.host)] + request.headers
-        )
-        let signature = signer.sign(&signed, payloadHash: request.payloadHash, used, at: signedAt)
-        let query = signed.canonicalQuery
+        var request = request
+        request.headers.insert(("host", location.host), at: 0)
+        let signature = signer.sign(&request, used, at: signedAt)
+        let query = request.canonicalQuery
         let wire = HTTPRequest(
             method: request.method,
             url: location.origin + request.path + (query.isEmpty ? "" : "?\(query)"),
-            headers: signed.headers,
+            headers: request.headers,
             body: request.body
         )
         let body = BodyBuffer(limit: limit)

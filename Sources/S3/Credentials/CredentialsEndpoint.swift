@@ -2,7 +2,7 @@
 /// and throws for an answer of over 1 MiB.
 typealias SimpleHTTP =
     @Sendable (
-        _ method: String, _ url: String, _ headers: [(name: String, value: String)], _ timeoutSeconds: Int
+        _ method: String, _ url: String, _ headers: S3Request.Fields, _ timeoutSeconds: Int
     ) throws -> (status: Int, body: [UInt8])
 
 /// ``SimpleHTTP`` through libcurl.
@@ -25,7 +25,7 @@ struct CredentialsEndpoint {
     let http: SimpleHTTP
 
     /// What it answers with 200.
-    func answer(_ method: String, _ url: String, _ headers: [(name: String, value: String)]) throws -> [UInt8] {
+    func answer(_ method: String, _ url: String, _ headers: S3Request.Fields) throws -> [UInt8] {
         let answer: (status: Int, body: [UInt8])
         do {
             answer = try http(method, url, headers, 2)
@@ -38,7 +38,7 @@ struct CredentialsEndpoint {
         return answer.body
     }
 
-    func credentials(_ url: String, _ headers: [(name: String, value: String)]) throws -> Credentials {
+    func credentials(_ url: String, _ headers: S3Request.Fields) throws -> Credentials {
         try Credentials(document: answer("GET", url, headers), from: name)
     }
 }

@@ -14,24 +14,19 @@ struct SigV4Signer: Sendable {
 
     /// Adds `x-amz-date`, `x-amz-content-sha256`, `x-amz-security-token` and `authorization`.
     ///
-    /// - Parameter payloadHash: the SHA-256 of the payload in hex.
+    /// - Parameter request: has `Host` among its headers.
     /// - Returns: the signature, which no message may have.
     @discardableResult
-    func sign(
-        _ request: inout SignableRequest,
-        payloadHash: String,
-        _ credentials: Credentials,
-        at unixSeconds: Int
-    ) -> String {
+    func sign(_ request: inout S3Request, _ credentials: Credentials, at unixSeconds: Int) -> String {
         let time = timestamp(unixSeconds)
         request.headers.append(("x-amz-date", time))
-        request.headers.append(("x-amz-content-sha256", payloadHash))
+        request.headers.append(("x-amz-content-sha256", request.payloadHash))
         if let token = credentials.sessionToken { request.headers.append(("x-amz-security-token", token)) }
         let headers = Self.canonicalHeaders(request.headers)
         let names = headers.map(\.name).joined(separator: ";")
         var canonical = "\(request.method)\n\(request.path)\n\(request.canonicalQuery)\n"
         for (name, value) in headers { canonical += "\(name):\(value)\n" }
-        canonical += "\n\(names)\n\(payloadHash)"
+        canonical += "\n\(names)\n\(request.payloadHash)"
         let toSign = "\(Self.algorithm)\n\(time)\n\(scope(time))\n\(Digest(of: canonical.utf8).hex)"
         let signature = hexDigits(code(toSign, key(credentials.secretKey, String(time.prefix(8)))))
         let credential = "\(credentials.accessKey)/\(scope(time))"
@@ -42,9 +37,8 @@ struct SigV4Signer: Sendable {
 
     /// Names in lower case, sorted; values without white space around them and with one space for several; those of one
     /// name joined by commas.
-    private static func canonicalHeaders(_ headers: [(name: String, value: String)]) -> [(name: String, value: String)]
-    {
-        var canonical: [(name: String, value: String)] = []
+    private static func canonicalHeaders(_ headers: S3Request.Fields) -> S3Request.Fields {
+        var canonical: S3Request.Fields = []
         for (name, value) in headers {
             let name = name.lowercased()
             guard !unsignedHeaders.contains(name) else { continue }
