@@ -1,5 +1,4 @@
 import Foundation
-import Logging
 import Synchronization
 import TestSupport
 import Testing
@@ -33,8 +32,14 @@ final class AWSFixture: Sendable {
         AWSCredentials(environment: { self[$0] }, http: http, now: { self.now }, logger: log.logger)
     }
 
+    /// The access key of what is found now.
+    func key(_ http: @escaping SimpleHTTP = noHTTP) throws -> String { try source(http).credentials().accessKey }
+
     var credentialsFile: String { home.file(".aws/credentials") }
     var configurationFile: String { home.file(".aws/config") }
+
+    func writeCredentials(_ text: String) throws { try write(text.utf8, to: credentialsFile) }
+    func writeConfiguration(_ text: String) throws { try write(text.utf8, to: configurationFile) }
 
     /// Why there are no credentials.
     func failure(_ http: @escaping SimpleHTTP = noHTTP) -> String {

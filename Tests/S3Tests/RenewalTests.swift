@@ -5,7 +5,7 @@ import Testing
 
 @testable import S3
 
-@Suite struct RenewalTests {
+@Suite(.timeLimit(.minutes(2))) struct RenewalTests {
     /// An endpoint that gives out credentials by number, each valid for an hour.
     private final class Endpoint: Sendable {
         let aws: AWSFixture
@@ -181,11 +181,11 @@ import Testing
 
     @Test func `Files are read anew when they have changed`() throws {
         let aws = try AWSFixture()
-        try write(written("AKI1").utf8, to: aws.credentialsFile)
+        try aws.writeCredentials(written("AKI1"))
         let source = aws.source()
         #expect(try source.credentials().accessKey == "AKI1")
         // Longer: a kernel's clock of files may not have ticked.
-        try write((written("AKI2") + "\n").utf8, to: aws.credentialsFile)
+        try aws.writeCredentials((written("AKI2") + "\n"))
         aws.pass(1)
         #expect(try source.credentials().accessKey == "AKI2")
         // Another one in its place, and a file that was not there.
@@ -193,7 +193,7 @@ import Testing
         #expect(rename(aws.home.file("new"), aws.credentialsFile) == 0)
         aws.pass(1)
         #expect(try source.credentials().accessKey == "AKI3")
-        try write("[default]\nrole_arn = a\n".utf8, to: aws.configurationFile)
+        try aws.writeConfiguration("[default]\nrole_arn = a\n")
         aws.pass(1)
         #expect(try source.credentials().accessKey == "AKI3")
         #expect(aws.log.text.contains("has role_arn"))
@@ -202,11 +202,11 @@ import Testing
     @Test func `A file that can't be used now keeps the credentials it had, and is read again when it changes`() throws
     {
         let aws = try AWSFixture()
-        try write(written("AKI1").utf8, to: aws.credentialsFile)
+        try aws.writeCredentials(written("AKI1"))
         let source = aws.source()
         _ = try source.credentials()
         for text in ["[default]\nhunter2", "[default]\naws_access_key_id = AKI2", "", "[other]\n"] {
-            try write(text.utf8, to: aws.credentialsFile)
+            try aws.writeCredentials(text)
             aws.pass(1)
             #expect(try source.credentials().accessKey == "AKI1")
         }
@@ -215,7 +215,7 @@ import Testing
         #expect(try source.credentials().accessKey == "AKI1")
         #expect(aws.log.lines.count == 1)
         #expect(!aws.log.text.contains("hunter2"))
-        try write(written("AKI3").utf8, to: aws.credentialsFile)
+        try aws.writeCredentials(written("AKI3"))
         aws.pass(1)
         #expect(try source.credentials().accessKey == "AKI3")
     }

@@ -135,8 +135,7 @@ def signed_headers():
 
 
 def main():
-    vectors = {"headers": list(signed_headers())}
-    text = json.dumps(vectors, indent=1) + "\n"
+    text = json.dumps(list(signed_headers()), indent=1) + "\n"
     if sys.argv[1:] != ["--check"]:
         FILE.write_text(text)
     elif FILE.read_text() != text:

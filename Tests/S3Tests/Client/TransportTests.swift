@@ -5,7 +5,8 @@ import Testing
 
 @testable import S3
 
-struct TransportTests {
+/// What goes on the wire, and what of it is believed.
+@Suite(.timeLimit(.minutes(5))) struct TransportTests {
     private func get(_ url: String, limits: S3Limits = S3Limits()) throws -> (status: Int, body: [UInt8]) {
         let body = BodyBuffer(limit: 1 << 20)
         let request = HTTPRequest(method: "GET", url: url, headers: [])
@@ -109,9 +110,8 @@ struct TransportTests {
         #expect(try simpleHTTP("GET", "\(origin)/moved", [], 5).status == 302)
         #expect(try simpleHTTP("GET", "\(origin)/none", [], 5).status == 404)
         #expect(throws: TransportError.self) { try simpleHTTP("GET", "\(origin)/large", [], 5) }
-        let begin = ContinuousClock.now
+        // Or it would be whole after ten seconds.
         #expect(throws: TransportError.self) { try simpleHTTP("GET", "\(origin)/trickle", [], 1) }
-        #expect(begin.duration(to: .now) < .seconds(5))
         server.stop()
         #expect(throws: TransportError.self) { try simpleHTTP("GET", "\(origin)/token", [], 1) }
     }

@@ -2,7 +2,7 @@ import Testing
 
 @testable import S3
 
-struct XMLTests {
+@Suite(.timeLimit(.minutes(2))) struct XMLTests {
     private func elements(_ document: String) throws -> [String] {
         var found: [String] = []
         try readXML(Array(document.utf8), root: "a") { path, text in
@@ -41,7 +41,7 @@ struct XMLTests {
         #expect(try elements(deep).count == 15)
         #expect(throws: XMLError(description: "XML: over 16 levels")) { try elements("<a>\(deep)</a>") }
         #expect(throws: XMLError(description: "XML: over 16 levels")) {
-            try elements(String(repeating: "<a>", count: 1_000_000))
+            try elements(String(repeating: "<a>", count: 100_000))
         }
     }
 
