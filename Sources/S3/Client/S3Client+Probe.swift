@@ -41,8 +41,8 @@ extension S3Client {
             if !error.mayPass { learn { $0.copies = false } }
         }
         let absent = location.objectKey(of: Array(Self.absentPath.utf8))
-        let failed = try? delete([absent])
-        learn { $0.deletes = failed?.isEmpty ?? false }
+        let isDeleted = (try? delete(absent)) != nil
+        learn { $0.deletes = isDeleted }
     }
 
     private func putProbe(_ key: [UInt8], onlyIfAbsent: Bool) throws -> PutOutcome {
