@@ -66,7 +66,7 @@ extension DiskStore {
             try root.makeFolder(folder)
             try access.applyOwner(to: root.open(folder, O_RDONLY | O_DIRECTORY), name)
         }
-        do throws(StoreError) {
+        do {
             try checkNames(of: root, path)
         } catch {
             removeFolders(of: root, isNew ? path : nil)
@@ -82,7 +82,7 @@ extension DiskStore {
         try root.synchronizeFolder(StoreLayout.locks)
         try root.synchronizeFolder(StoreLayout.barriers)
         try root.synchronize(path)
-        do throws(StoreError) {
+        do {
             try root.open("..", O_RDONLY | O_DIRECTORY).synchronize("the folder above \(path)")
         } catch {
             // The folder of someone who may not read the one above was made by someone else.

@@ -18,7 +18,7 @@ extension DiskStore {
     ///
     /// - Throws: ``StoreError`` with code `unsupportedFileSystem` that names what it lacks, or with that of another failure.
     public func checkFileSystem() throws(StoreError) {
-        do throws(StoreError) {
+        do {
             try incoming.synchronize("\(StoreLayout.incoming)/")
             let lock = StoreLayout.lock(0)
             let file = try root.open(lock, O_RDWR | O_CREAT, mode: 0o640)

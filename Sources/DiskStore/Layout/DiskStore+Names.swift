@@ -28,15 +28,9 @@ extension DiskStore {
                 throw error
             }
         }
-        let found = Result { () throws(StoreError) in
-            for (name, difference) in probe.others
-            where try root.status(of: "\(StoreLayout.keys)/\(name)") != nil {
-                return difference as String?
-            }
-            return nil
-        }
-        try root.unlink(file)
-        if let difference = try found.get() {
+        // What can't be removed now is removed by a later start.
+        defer { _ = try? root.unlink(file) }
+        for (name, difference) in probe.others where try root.status(of: "\(StoreLayout.keys)/\(name)") != nil {
             throw refusal(path, "in \(StoreLayout.keys)/, two names that differ only in \(difference) are one file")
         }
     }

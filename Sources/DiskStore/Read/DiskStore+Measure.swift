@@ -1,4 +1,3 @@
-import Glibc
 import Storage
 
 /// What a store has on disk.
@@ -15,13 +14,9 @@ extension DiskStore {
     /// - Throws: ``StoreError`` with code `system`.
     public func measureUsage() throws(StoreError) -> StoreUsage {
         var usage = StoreUsage()
-        for shard in StoreLayout.shards {
-            let folder = "\(StoreLayout.objects)/\(shard)"
-            for name in try root.namesIfThere(folder) {
-                guard let status = try root.status(of: "\(folder)/\(name)"), status.isRegular else { continue }
-                usage.objects += 1
-                usage.bytes += status.diskUsage
-            }
+        try forEachObject { object in
+            usage.objects += 1
+            usage.bytes += object.diskUsage
         }
         return usage
     }

@@ -25,7 +25,7 @@ extension DiskStore {
     /// Whether a key is there. Opened, since a link on the way would lead to another namespace's key.
     private func isStored(_ key: PayloadKey) throws(StoreError) -> Bool {
         let path = StoreLayout.key(key)
-        do throws(StoreError) {
+        do {
             return try root.openIfThere(path, O_RDONLY | O_NONBLOCK) != nil
         } catch {
             throw error.isUnreadable ? StoreError(.unreadable, error.action, errno: error.errno) : error
@@ -54,7 +54,7 @@ extension DiskStore {
     }
 
     /// The size that a key counts with; zero while its content is lost, or when the key is not there.
-    func size(of key: PayloadKey) throws(StoreError) -> UInt64 {
+    func size(of key: PayloadKey) throws -> UInt64 {
         guard try root.status(of: StoreLayout.key(key))?.isRegular == true,
             let object = try root.status(of: StoreLayout.object(key.digest)), object.isRegular
         else { return 0 }
