@@ -205,7 +205,9 @@ struct Inspection {
         case .unreadable(let path, let error): try unreadable(path, error)
         case .key(let key, let path):
             // The object comes before its key, and goes after it: a key that is still there has lost its content.
-            guard try expect(path, .content), try status(StoreLayout.object(key.digest)) == nil,
+            let object = StoreLayout.object(key.digest)
+            guard try expect(path, .content),
+                try store.readable(object, unreadable, { try root.status(of: object) == nil }) == true,
                 try status(path) != nil
             else { return }
             try found(.keyWithoutContent, path, "has lost its content: upload the payload again, or delete the key")
