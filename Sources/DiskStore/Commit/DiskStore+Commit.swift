@@ -13,27 +13,48 @@ extension DiskStore {
     ///   `counting` when the namespace has a quota and no room, or is being counted. What is left then is unreferenced
     ///   content at most.
     public func commit(_ upload: VerifiedUpload, as key: PayloadKey) throws(StoreError) -> CommitOutcome {
-        try storeErrors { try afterCounts(of: key.namespace, isPatient: false) { try place(upload, as: key) } }
+        try commit(upload, as: key, isPatient: false)
     }
 
     /// As ``commit(_:as:)``, but waits while the namespace is counted, for however long: for an operator's commands.
     public func commitWaitingForCounts(_ upload: VerifiedUpload, as key: PayloadKey) throws(StoreError) -> CommitOutcome {
-        try storeErrors { try afterCounts(of: key.namespace, isPatient: true) { try place(upload, as: key) } }
+        try commit(upload, as: key, isPatient: true)
+    }
+
+    private func commit(
+        _ upload: VerifiedUpload,
+        as key: PayloadKey,
+        isPatient: Bool
+    ) throws(StoreError) -> CommitOutcome {
+        try storeErrors {
+            var isContentNew = false
+            let isKeyNew = try afterCounts(of: key.namespace, isPatient: isPatient) {
+                try place(upload, as: key, &isContentNew)
+            }
+            return !isKeyNew ? .existed : isContentNew ? .created : .linked
+        }
     }
 
     /// How often one upload may have its object or a folder taken away by others at that moment.
     private static let mostRetries = 32
 
-    private func place(_ upload: VerifiedUpload, as key: PayloadKey) throws -> CommitOutcome {
+    /// - Parameter isContentNew: set when this upload has become the object.
+    /// - Returns: whether the key was created.
+    private func place(_ upload: VerifiedUpload, as key: PayloadKey, _ isContentNew: inout Bool) throws -> Bool {
         precondition(upload.digest == key.digest, "an upload is committed under its own digest")
         for _ in 0..<Self.mostRetries {
             // The long work first: nobody has to wait for it.
             let present = try soundObject(for: upload)
             if present == nil { try makeDurable(upload) }
             do {
-                let outcome = try withSharedLock(of: key.digest) { try link(upload, as: key, to: present) }
+                let isKeyNew = try withSharedLock(of: key.digest) {
+                    guard try link(upload, unlessThereIs: present) else { return Bool?.none }
+                    if present == nil { isContentNew = true }
+                    try noteInBarrier(key.digest)
+                    return try link(key, size: upload.size)
+                }
                 // Otherwise the object came, went or changed since it was verified.
-                if let outcome { return outcome }
+                if let isKeyNew { return isKeyNew }
             } catch let error as StoreError where error.errno == .noSuchFileOrDirectory {
                 // A folder was removed since it was opened, as empty ones are, or the web server has removed the upload.
                 guard try upload.descriptor.status("upload").links > 0 else {
@@ -44,32 +65,37 @@ extension DiskStore {
         throw StoreError(.system, "store \(key): its content or its folder changes again and again")
     }
 
-    /// Links object and key, under the shard's lock.
+    /// Gives the content its name, under the shard's lock.
     ///
     /// - Parameter present: the object that has the upload's content; `nil` when there was none.
-    /// - Returns: `nil` when that is not so any more.
-    private func link(_ upload: VerifiedUpload, as key: PayloadKey, to present: FileContent?) throws -> CommitOutcome? {
-        let digest = key.digest
+    /// - Returns: false when that is not so any more.
+    private func link(_ upload: VerifiedUpload, unlessThereIs present: FileContent?) throws -> Bool {
+        let digest = upload.digest
         let objects = try folders.folder(StoreLayout.objectFolder(digest.firstByte))
         var isRevival = false
         if let present {
-            guard try objects.descriptor.status(of: digest.hex)?.identity == present.identity() else { return nil }
+            guard try objects.descriptor.status(of: digest.hex)?.identity == present.identity() else { return false }
         } else {
             isRevival = try beginRevival(of: digest)
-            guard try objects.descriptor.link(upload.descriptor, to: digest.hex) else { return nil }
+            guard try objects.descriptor.link(upload.descriptor, to: digest.hex) else { return false }
         }
         // Another process may have linked it a moment ago, and not synced it yet.
         try objects.synchronize()
         if isRevival { try finishRevival(of: digest) }
-        try noteInBarrier(digest)
-        // Opened last: as long as it is empty, it may be removed as such.
-        let keys = try folders.folder(StoreLayout.keyFolder(key))
-        let isNew = try createOrRenew(key, in: keys, size: upload.size)
-        try keys.synchronize()
-        return isNew ? present == nil ? .created : .linked : .existed
+        return true
     }
 
-    /// - Returns: whether the key was created.
+    /// Creates the key, or renews its age, under the shard's lock.
+    ///
+    /// - Returns: whether it was created.
+    private func link(_ key: PayloadKey, size: UInt64) throws -> Bool {
+        // Opened last: as long as it is empty, it may be removed as such.
+        let folder = try folders.folder(StoreLayout.keyFolder(key))
+        let isNew = try createOrRenew(key, in: folder, size: size)
+        try folder.synchronize()
+        return isNew
+    }
+
     private func createOrRenew(_ key: PayloadKey, in folder: FolderCache.Folder, size: UInt64) throws -> Bool {
         let name = StoreLayout.keyName(key)
         let path = StoreLayout.key(key)

@@ -4,12 +4,13 @@ import Storage
 
 /// The counting of a namespace's keys, and the waiting for it.
 extension DiskStore {
-    /// Runs `work`, and again after a count of the namespace that it has found missing or under way (code `counting`).
+    /// Runs `work`, and again after a count of the namespace that it has found missing or under way (code `counting`). Who
+    /// has a quota for the namespace counts it.
     ///
     /// `work` must hold no shard's lock when it throws.
     ///
-    /// - Parameter isPatient: wait for a count however long it takes. A request waits for another thread's count for a fifth
-    ///   of a second: few keys are counted in a moment, and many must not hold its thread.
+    /// - Parameter isPatient: wait for a count however long it takes. A request waits for a fifth of a second: few keys are
+    ///   counted in a moment, and many must not hold its thread.
     func afterCounts<Value>(of namespace: Namespace, isPatient: Bool, _ work: () throws -> Value) throws -> Value {
         var tries = 0
         while true {
@@ -17,7 +18,12 @@ extension DiskStore {
                 return try work()
             } catch let error as StoreError where error.code == .counting && (isPatient || tries < 20) {
                 tries += 1
-                if try count(namespace, isPatient: isPatient) == nil { root.kernel.sleep(.milliseconds(10)) }
+                if quota(namespace) != nil, try count(namespace, isPatient: isPatient) != nil { continue }
+                if isPatient, quota(namespace) == nil {
+                    _ = try lockCount(of: namespace.description, LOCK_SH, isPatient: true)
+                } else {
+                    root.kernel.sleep(.milliseconds(10))
+                }
             }
         }
     }
@@ -79,13 +85,13 @@ extension DiskStore {
 
     // MARK: The lock of a count
 
-    /// Locks `usage/counting/<namespace>` exclusively as long as what it returns lives.
-    private func lockCount(of namespace: String, isPatient: Bool) throws -> Descriptor {
+    /// Locks `usage/counting/<namespace>` as long as what it returns lives.
+    func lockCount(of namespace: String, _ kind: Int32 = LOCK_EX, isPatient: Bool = false) throws -> Descriptor {
         let path = StoreLayout.usageLock(namespace)
         while true {
             let lock = try openUsageLock(path)
             do {
-                try lock.lock(LOCK_EX, patience: isPatient ? Self.commandPatience : patience, path)
+                try lock.lock(kind, patience: isPatient ? Self.commandPatience : patience, path)
                 if try isNamed(lock, path) { return lock }
             } catch let error as StoreError where error.code == .busy && isPatient {
                 logger.warning("waiting for a count to end", metadata: ["error": "\(error)"])
@@ -93,7 +99,7 @@ extension DiskStore {
         }
     }
 
-    /// As ``lockCount(of:isPatient:)`` without waiting; `nil` when another process holds it.
+    /// As ``lockCount(of:_:isPatient:)`` without waiting; `nil` when another process holds it.
     func tryLockCount(of namespace: String, _ kind: Int32) throws -> Descriptor? {
         let path = StoreLayout.usageLock(namespace)
         while true {

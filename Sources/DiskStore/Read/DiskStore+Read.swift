@@ -44,13 +44,7 @@ extension DiskStore {
 
     func storedKey(_ key: PayloadKey, _ path: String, lastStored: Int) throws(StoreError) -> StoredKey {
         let object = try root.status(of: StoreLayout.object(key.digest)).flatMap { $0.isRegular ? $0 : nil }
-        return StoredKey(
-            key,
-            size: object?.size,
-            diskUsage: object?.diskUsage ?? 0,
-            lastStored: lastStored,
-            path: path
-        )
+        return StoredKey(key, size: object?.size, diskUsage: object?.diskUsage ?? 0, lastStored: lastStored, path: path)
     }
 
     /// The size that a key counts with; zero while its content is lost, or when the key is not there.

@@ -19,12 +19,7 @@ final class ScrubRun {
     /// Damaged content, and what was done with it.
     private typealias Damaged = (digest: Digest, reason: String, remedy: Finding.Remedy, target: String?)
 
-    init(
-        store: DiskStore,
-        since: Int64,
-        pace: @escaping (Int) -> Void,
-        report: @escaping (Finding) throws -> Void
-    ) {
+    init(store: DiskStore, since: Int64, pace: @escaping (Int) -> Void, report: @escaping (Finding) throws -> Void) {
         self.store = store
         self.since = since
         self.pace = pace

@@ -251,11 +251,7 @@ public struct Collector: Sendable {
     }
 
     /// Removes the marks of lost contents that no key names any more.
-    private func forgetLostContents(
-        of shard: UInt8,
-        _ marked: DigestSet,
-        _ barriers: inout [UInt8: Barrier]
-    ) throws {
+    private func forgetLostContents(of shard: UInt8, _ marked: DigestSet, _ barriers: inout [UInt8: Barrier]) throws {
         for name in try root.namesIfThere(StoreLayout.lostContents) where name.hasPrefix(StoreLayout.shard(shard)) {
             guard let digest = Digest(hex: name.utf8), !marked.contains(digest) else { continue }
             try store.withExclusiveLock(of: shard) {
