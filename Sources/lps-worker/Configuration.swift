@@ -11,7 +11,7 @@ import SystemPackage
 /// What a worker is told to do: options, or else what the configuration file has, or else environment variables, or
 /// else defaults, validated.
 struct Configuration {
-    let store: StorePlace
+    let store: ConfiguredStore
     /// `nil`: the sockets that the process was started with.
     let listen: ListenAddress?
     let access: Listener.Access
@@ -56,7 +56,7 @@ struct Configuration {
         let incoming = try source.setting(options.incoming, "INCOMING", "a path", { $0 })
         let cache = try source.setting(options.cache, "CACHE", "a path", { $0 })
         let lookUp = source.lookUp
-        self.store = try StorePlace(store, incoming: incoming, cache: cache, environment: lookUp)
+        self.store = try ConfiguredStore(store, incoming: incoming, cache: cache, environment: lookUp)
         listen = try source.setting(
             options.listen,
             "LISTEN",

@@ -16,14 +16,16 @@ enum Successor {
     /// them waiting.
     ///
     /// - Returns: why it could not be done; else not at all.
-    static func replaceProcess(_ listeners: [Listener], _ store: any ServedStore) -> any Error {
+    static func replaceProcess(_ listeners: [Listener], _ store: any PayloadStorage) -> any Error {
         do {
             try closeOwnOnExecution()
             for listener in listeners {
                 let descriptor = try listener.keepForSuccessor()
                 if listener.isOwn { setenv(variable, "\(descriptor):\(listener.name)", 1) }
             }
-            if let descriptor = try store.handOverCounts() { setenv(epochVariable, "\(descriptor)", 1) }
+            if let descriptor = try (store as? DiskStore)?.handOverCounts() {
+                setenv(epochVariable, "\(descriptor)", 1)
+            }
         } catch {
             return error
         }

@@ -214,6 +214,7 @@ package final class Simulation {
             },
             otherFiles: 256,
             patience: running.random.pick([.seconds(3), .seconds(60)]),
+            waitsForCounts: running.random.chance(1, of: 3),
             logger: Logger(label: "simulation") { _ in SwiftLogNoOpLogHandler() },
             kernel: process.kernel
         )

@@ -9,30 +9,23 @@ extension DiskStore {
     /// A crash at any point leaves nothing, unreferenced content, or the whole payload: each step is on disk before the next
     /// one.
     ///
+    /// No deadline and no `onPiece`: syncs and links are not interrupted.
+    ///
     /// - Throws: ``StoreError``: with code `busy` when the shard is locked for too long; with code `quotaExceeded` or
     ///   `counting` when the namespace has a quota and no room, or is being counted. What is left then is unreferenced
     ///   content at most.
-    public func commit(_ upload: VerifiedUpload, as key: PayloadKey) throws(StoreError) -> CommitOutcome {
-        try commit(upload, as: key, isPatient: false)
-    }
-
-    /// As ``commit(_:as:)``, but waits while the namespace is counted, for however long: for an operator's commands.
-    public func commitWaitingForCounts(_ upload: VerifiedUpload, as key: PayloadKey) throws(StoreError) -> CommitOutcome {
-        try commit(upload, as: key, isPatient: true)
-    }
-
-    private func commit(
+    public func commit(
         _ upload: VerifiedUpload,
         as key: PayloadKey,
-        isPatient: Bool
-    ) throws(StoreError) -> CommitOutcome {
-        try storeErrors {
-            var isContentNew = false
-            let isKeyNew = try afterCounts(of: key.namespace, isPatient: isPatient) {
-                try place(upload, as: key, &isContentNew)
-            }
-            return !isKeyNew ? .existed : isContentNew ? .created : .linked
+        until deadline: ContinuousClock.Instant?,
+        onPiece: () throws -> Void
+    ) throws -> CommitOutcome {
+        precondition(upload.digest == key.digest, "an upload is committed under its own digest")
+        var isContentNew = false
+        let isKeyNew = try afterCounts(of: key.namespace, isPatient: waitsForCounts) {
+            try place(upload, as: key, &isContentNew)
         }
+        return !isKeyNew ? .existed : isContentNew ? .created : .linked
     }
 
     /// How often one upload may have its object or a folder taken away by others at that moment.
@@ -41,7 +34,6 @@ extension DiskStore {
     /// - Parameter isContentNew: set when this upload has become the object.
     /// - Returns: whether the key was created.
     private func place(_ upload: VerifiedUpload, as key: PayloadKey, _ isContentNew: inout Bool) throws -> Bool {
-        precondition(upload.digest == key.digest, "an upload is committed under its own digest")
         for _ in 0..<Self.mostRetries {
             // The long work first: nobody has to wait for it.
             let present = try soundObject(for: upload)
@@ -156,14 +148,5 @@ extension DiskStore {
             metadata: ["file": "\(path)", "found": "\(reason)", "moved_to": "\(target)"]
         )
         return nil
-    }
-}
-
-/// Runs `work`, all of whose failures are of a store.
-func storeErrors<Value>(_ work: () throws -> Value) throws(StoreError) -> Value {
-    do {
-        return try work()
-    } catch {
-        throw error as? StoreError ?? StoreError(.system, "\(error)")
     }
 }

@@ -13,7 +13,7 @@ extension DiskStore {
     ///
     /// - Throws: ``StoreError`` with code `unsupportedFileSystem` that says what happens to names, or with that of another
     ///   failure.
-    static func checkNames(of root: Descriptor, _ path: String) throws(StoreError) {
+    static func checkNames(of root: Descriptor, _ path: String) throws {
         let probe = NameProbe(root.kernel)
         let file = "\(StoreLayout.keys)/\(probe.name)"
         do {

@@ -51,20 +51,18 @@ extension DiskStore {
     /// Before a namespace's first payload this makes no file: anyone can ask for any namespace, without having a payload.
     ///
     /// - Throws: ``StoreError`` with code `quotaExceeded` that names the figures, or `counting`.
-    public func checkQuota(for bytes: UInt64, as key: PayloadKey) throws(StoreError) {
-        try storeErrors {
-            // A payload that is there already costs nothing.
-            guard let quota = quota(key.namespace), try root.status(of: StoreLayout.key(key)) == nil else { return }
-            let name = key.namespace.description
-            guard try root.status(of: StoreLayout.namespace(name)) != nil else {
-                return try Self.check(bytes, quota, 0, name)
-            }
-            let used = try afterCounts(of: key.namespace, isPatient: false) {
-                guard let used = try countedUsage(of: key.namespace) else { throw StoreError.isCounting(name) }
-                return used
-            }
-            try Self.check(bytes, quota, used, name)
+    public func checkQuota(for bytes: UInt64, as key: PayloadKey) throws {
+        // A payload that is there already costs nothing.
+        guard let quota = quota(key.namespace), try root.status(of: StoreLayout.key(key)) == nil else { return }
+        let name = key.namespace.description
+        guard try root.status(of: StoreLayout.namespace(name)) != nil else {
+            return try Self.check(bytes, quota, 0, name)
         }
+        let used = try afterCounts(of: key.namespace, isPatient: false) {
+            guard let used = try countedUsage(of: key.namespace) else { throw StoreError.isCounting(name) }
+            return used
+        }
+        try Self.check(bytes, quota, used, name)
     }
 
     private static func check(_ more: UInt64, _ quota: UInt64, _ used: UInt64, _ namespace: String) throws {

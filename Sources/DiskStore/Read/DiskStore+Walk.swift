@@ -7,28 +7,27 @@ extension DiskStore {
     /// may be among them or not. One folder's names are in memory at a time, and those of the folders above it.
     ///
     /// - Parameters:
-    ///   - shards: visit only keys whose digest has such a first byte.
     ///   - unreadable: called for a folder or file that this user or the disk does not let be read, with its path; the walk
     ///     goes on when it returns. Without it, the walk ends there.
     /// - Throws: ``StoreError`` when a folder can't be read, or what `visit` and `unreadable` throw.
     public func forEachKey(
         in selection: KeySelection = KeySelection(),
-        shards: (UInt8) -> Bool = { _ in true },
         unreadable: (_ path: String, StoreError) throws -> Void = { throw $1 },
         _ visit: (StoredKey) throws -> Void
     ) throws {
-        try forEachKey(in: selection, below: StoreLayout.keys, shards: shards, unreadable: unreadable) { key, path in
+        try forEachKey(in: selection, below: StoreLayout.keys, unreadable: unreadable) { key, path in
             if let stored = try readable(path, unreadable, { try stored(key, path) }) { try visit(stored) }
         }
     }
 
-    /// As ``forEachKey(in:shards:unreadable:_:)``, with the age alone: when a key was last stored, in seconds since 1970.
+    /// As ``forEachKey(in:unreadable:_:)``, with the age alone: when a key was last stored, in seconds since 1970.
     public func forEachAge(
         in selection: KeySelection = KeySelection(),
+        where isWanted: (Namespace) -> Bool = { _ in true },
         unreadable: (_ path: String, StoreError) throws -> Void = { throw $1 },
         _ visit: (PayloadKey, _ lastStored: Int) throws -> Void
     ) throws {
-        try forEachKey(in: selection, below: StoreLayout.keys, unreadable: unreadable) { key, path in
+        try forEachKey(in: selection, below: StoreLayout.keys, where: isWanted, unreadable: unreadable) { key, path in
             guard let status = try readable(path, unreadable, { try root.status(of: path) }), status.isRegular
             else { return }
             try visit(key, status.modified)
@@ -47,12 +46,13 @@ extension DiskStore {
     func forEachKey(
         in selection: KeySelection = KeySelection(),
         below tree: String,
+        where isWanted: (Namespace) -> Bool = { _ in true },
         shards: (UInt8) -> Bool = { _ in true },
         unreadable: (_ path: String, StoreError) throws -> Void = { throw $1 },
         _ visit: (PayloadKey, _ path: String) throws -> Void
     ) throws {
         let found = try readable(tree, unreadable) { try namespaces(in: selection, below: tree) }
-        for namespace in found ?? [] {
+        for namespace in found ?? [] where isWanted(namespace) {
             var walk =
                 selection.prefix.map { KeyWalk(namespace, $0, in: tree, root) } ?? KeyWalk(namespace, in: tree, root)
             while let entry = try walk.next(shards) {
@@ -94,10 +94,7 @@ extension DiskStore {
     /// Looks at every object; reads no content. Uploads and deletions go on meanwhile.
     ///
     /// - Parameter failed: called with what a folder or file fails with; the others follow when it returns.
-    func forEachObject(
-        failed: (StoreError) throws(StoreError) -> Void = { error throws(StoreError) in throw error },
-        _ visit: (FileStatus) -> Void
-    ) throws(StoreError) {
+    func forEachObject(failed: (StoreError) throws -> Void = { throw $0 }, _ visit: (FileStatus) -> Void) throws {
         for shard in UInt8.min...UInt8.max {
             let folder = StoreLayout.objectFolder(shard)
             do {

@@ -19,14 +19,12 @@ extension DiskStore {
         _ key: PayloadKey,
         isDurable: Bool = true,
         if isUnwanted: (_ lastStored: Int) -> Bool = { _ in true }
-    ) throws(StoreError) -> Bool {
-        try storeErrors {
-            try withUnwanted(key, isUnwanted) { path in
-                // Opened, since a link on the way would lead to another's file.
-                let folder = try root.open(StoreLayout.keyFolder(key), O_RDONLY | O_DIRECTORY)
-                try changing(key) { try folder.unlink(StoreLayout.keyName(key)) }
-                if isDurable { try folder.synchronize(path) }
-            }
+    ) throws -> Bool {
+        try withUnwanted(key, isUnwanted) { path in
+            // Opened, since a link on the way would lead to another's file.
+            let folder = try root.open(StoreLayout.keyFolder(key), O_RDONLY | O_DIRECTORY)
+            try changing(key) { try folder.unlink(StoreLayout.keyName(key)) }
+            if isDurable { try folder.synchronize(path) }
         }
     }
 
