@@ -51,39 +51,18 @@ public final class DiskStore: Sendable {
     ///   - patience: how long to wait for a lock that another process holds.
     ///   - waitsForCounts: whether a commit waits, for however long, while its namespace is counted.
     ///   - logger: where the store logs what an operator should know.
+    ///   - kernel: what it runs on, which may be a model.
     /// - Throws: ``StoreError`` with code `missing`, `unknownFormat`, `notWritable`, `spansFileSystems`,
     ///   `unsupportedFileSystem` or `system`.
-    public convenience init(
+    package init(
         path: String,
         reserve: UInt64? = nil,
         quota: @escaping @Sendable (Namespace) -> UInt64? = { _ in nil },
         otherFiles: Int = 256,
         patience: Duration = DiskStore.requestPatience,
         waitsForCounts: Bool = false,
-        logger: Logger
-    ) throws {
-        try self.init(
-            path: path,
-            reserve: reserve,
-            quota: quota,
-            otherFiles: otherFiles,
-            patience: patience,
-            waitsForCounts: waitsForCounts,
-            logger: logger,
-            kernel: LinuxKernel.shared
-        )
-    }
-
-    /// Opens a store on a kernel, which may be a model.
-    package init(
-        path: String,
-        reserve: UInt64?,
-        quota: @escaping @Sendable (Namespace) -> UInt64?,
-        otherFiles: Int,
-        patience: Duration,
-        waitsForCounts: Bool = false,
         logger: Logger,
-        kernel: any Kernel
+        kernel: any Kernel = LinuxKernel.shared
     ) throws {
         let path = withoutTrailingSlashes(path)
         let root = try Self.openRoot(path, kernel)

@@ -42,13 +42,11 @@ extension DiskStore {
     /// - Throws: ``StoreError`` naming the folder or file that could not be made, or what is there instead; also when
     ///   there is a store with other access rights than `access` asks for. What is there stays untouched.
     @discardableResult
-    public static func create(at path: String, access: Access = Access()) throws -> Bool {
-        try create(at: path, access: access, kernel: LinuxKernel.shared)
-    }
-
-    package static func create(at path: String, access: Access = Access(), kernel: any Kernel) throws
-        -> Bool
-    {
+    package static func create(
+        at path: String,
+        access: Access = Access(),
+        kernel: any Kernel = LinuxKernel.shared
+    ) throws -> Bool {
         let isNew = try call("make folder \(path)", unless: .fileExists) { () throws(Errno) in
             try kernel.makeFolder(path, in: AT_FDCWD, mode: 0o750)
         }
