@@ -47,7 +47,7 @@ extension DiskStore: ContentSharing {
         try removeEmptyFolders(failed: failed)
         do {
             try removeUnusedCounters()
-        } catch {
+        } catch let error as StoreError {
             try failed(error)
         }
     }

@@ -95,7 +95,7 @@ public final class DiskStore: Sendable {
         do {
             try Self.checkNames(of: root, path)
             try checkLinking()
-        } catch let error where error.code == .noSpace {
+        } catch let error as StoreError where error.code == .noSpace {
             // Downloads go on, and uploads when there is space again.
             logger.warning("no space to check what the file system can do", metadata: ["error": "\(error)"])
         }
