@@ -20,6 +20,8 @@ struct Asked {
     var source: ServiceRequest.BodySource?
     /// The file that the web server says has the body, in place of ``body``.
     var file: String?
+    /// Called when the service has answered, before the answer's content is read.
+    var beforeContent: () throws -> Void = {}
     /// `LPS_ALLOWED_NAMESPACES`
     var allowed: String?
     var codecPrefix: String? = "/codec"

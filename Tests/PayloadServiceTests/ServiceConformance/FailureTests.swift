@@ -1,3 +1,4 @@
+import Glibc
 import PayloadKey
 import Storage
 import SystemPackage
@@ -127,5 +128,21 @@ import Testing
         }
         #expect(fixture.log.text.contains("client_body_temp_path and --store must agree"))
         #expect(try fixture.store.contents().isEmpty)
+    }
+
+    @Test func `A download that fails before its first byte still gets an error's status, and counts nothing as sent`()
+        throws
+    {
+        for setup in Setup.all where setup.handover == .streams {
+            let fixture = try ServiceFixture(setup)
+            let content = fixture.store.content(Digest(of: helloWorld))
+            let trace = RequestTrace()
+            var asked = Asked.get(try fixture.store(helloWorld), length: 11)
+            asked.beforeContent = { try #require(truncate(content, 0) == 0) }
+            expectRefusal(try fixture.ask(asked, trace), 500, Self.storeFailed)
+            #expect(trace.bytesOut == 0)
+            asked.beforeContent = {}
+            #expect(try fixture.ask(asked).status == 412, "it has no bytes now")
+        }
     }
 }

@@ -64,6 +64,15 @@ final class ServiceFixture {
         let isFile = setup.handover == .files && asked.source == nil && asked.file == nil
         let upload = try isFile ? asked.body.map(upload) : nil
         defer { if let upload { unlink(upload) } }
+        let answer = try answer(to: asked, upload, trace)
+        trace.finish()
+        let left = files(below: store.storage.uploads.path).map { "\(store.storage.uploads.path)/\($0)" }
+        #expect(left == (upload.map { [$0] } ?? []), "nothing of the service's own is left")
+        return answer
+    }
+
+    /// The request, and the file of its body, are gone when this returns.
+    private func answer(to asked: Asked, _ upload: String?, _ trace: RequestTrace) throws -> Answer {
         let request = ServiceRequest(
             method: bytes(asked.method),
             path: bytes(asked.path),
@@ -75,11 +84,9 @@ final class ServiceFixture {
             allowedNamespaces: asked.allowed.map(bytes),
             codecPrefix: asked.codecPrefix.map(bytes)
         )
-        let answer = try answer(service.respond(to: request, trace), to: request, trace)
-        trace.finish()
-        let left = files(below: store.storage.uploads.path).map { "\(store.storage.uploads.path)/\($0)" }
-        #expect(left == (upload.map { [$0] } ?? []), "nothing of the service's own is left")
-        return answer
+        let response = service.respond(to: request, trace)
+        try asked.beforeContent()
+        return try read(response, to: request, trace)
     }
 
     /// Stores a payload.
@@ -108,17 +115,21 @@ final class ServiceFixture {
 
     // MARK: Answers
 
-    private func answer(_ response: ServiceResponse, to request: ServiceRequest, _ trace: RequestTrace) throws -> Answer {
+    private func read(_ response: ServiceResponse, to request: ServiceRequest, _ trace: RequestTrace) throws -> Answer {
         var body: [UInt8] = []
         switch response.body {
-        case .empty: body = response.headers.contains { $0.name == "X-Accel-Redirect" }
-            ? try store.fetch(response.headers) : []
+        case .empty:
+            if response.headers.contains(where: { $0.name == "X-Accel-Redirect" }) {
+                body = try store.fetch(response.headers)
+            }
         case .bytes(let bytes): body = bytes
         case .produced(let length, let produce):
             do {
                 try produce { body += $0 }
             } catch  where body.isEmpty {
-                return try answer(service.respond(to: request, failedWith: error, trace), to: request, trace)
+                return try read(service.respond(to: request, failedWith: error, trace), to: request, trace)
+            } catch {
+                throw CutOff(body: body)
             }
             #expect(body.count == length, "the answer is as long as announced")
         }
@@ -128,6 +139,11 @@ final class ServiceFixture {
             body: body
         )
     }
+}
+
+/// An answer failed after some of it was sent: the client sees that the rest is missing.
+struct CutOff: Error {
+    let body: [UInt8]
 }
 
 /// An answer that was read to its end.
