@@ -5,7 +5,7 @@ import Testing
 @testable import PayloadService
 
 /// Bodies of requests to the codec server: protobuf's JSON mapping, and what is none.
-@Suite(.timeLimit(.minutes(1))) struct CodecBodyTests {
+@Suite(.runLimit) struct CodecBodyTests {
     private static let good = #"{"metadata":{},"data":""}"#
     private static let noObject = "body is not a JSON object of payloads: "
 

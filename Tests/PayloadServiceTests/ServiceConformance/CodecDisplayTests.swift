@@ -5,7 +5,7 @@ import Testing
 @testable import PayloadService
 
 /// What the codec server shows of large payloads, to clients that can download them and to others.
-@Suite(.timeLimit(.minutes(1))) struct CodecDisplayTests {
+@Suite(.runLimit) struct CodecDisplayTests {
     private let limits = CodecLimits(minimumSize: 100, displayLimit: 1500, answerLimit: 10_000)
 
     @Test(arguments: Setup.all)

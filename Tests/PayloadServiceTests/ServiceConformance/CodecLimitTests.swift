@@ -5,7 +5,7 @@ import Testing
 @testable import PayloadService
 
 /// What the codec server keeps in memory is limited.
-@Suite(.timeLimit(.minutes(1))) struct CodecLimitTests {
+@Suite(.runLimit) struct CodecLimitTests {
     private let half = String(repeating: "QUFB", count: 200_000)
 
     private func ask(_ fixture: ServiceFixture, _ payloads: String...) throws -> Answer {

@@ -6,7 +6,7 @@ import Testing
 @testable import PayloadService
 
 /// References that the codec server can't follow.
-@Suite(.timeLimit(.minutes(1))) struct CodecReferenceTests {
+@Suite(.runLimit) struct CodecReferenceTests {
     private let payload = JSONPayload(randomPayload(1000))
 
     @Test(arguments: Setup.all)

@@ -6,7 +6,7 @@ import Testing
 @testable import PayloadService
 
 /// Temporal's codec server: large payloads become references, and come back.
-@Suite(.timeLimit(.minutes(1))) struct CodecTests {
+@Suite(.runLimit) struct CodecTests {
     private static let versionName = "temporal.io/remote-codec"
 
     @Test(arguments: Setup.all)

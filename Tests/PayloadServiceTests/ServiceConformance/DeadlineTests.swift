@@ -5,7 +5,7 @@ import Testing
 @testable import PayloadService
 
 /// A request that takes longer than it may is given up, whatever it is doing.
-@Suite(.timeLimit(.minutes(1))) struct DeadlineTests {
+@Suite(.runLimit) struct DeadlineTests {
     private let timeout = Duration.milliseconds(20)
 
     private func expectGivenUp(_ answer: Answer, _ trace: RequestTrace, _ phase: String) {

@@ -8,7 +8,7 @@ import Testing
 @testable import PayloadService
 
 /// A failure becomes a status, one line for the client, and one line of the log.
-@Suite(.timeLimit(.minutes(1))) struct FailureTests {
+@Suite(.runLimit) struct FailureTests {
     private struct Failure {
         let error: StoreError
         let status: Int

@@ -5,7 +5,7 @@ import Testing
 @testable import PayloadService
 
 /// The wire contract's table of downloads: what is refused, and how.
-@Suite(.timeLimit(.minutes(1))) struct GetRefusalTests {
+@Suite(.runLimit) struct GetRefusalTests {
     /// The key of ``helloWorld`` in `ns`, without metadata.
     private static let key = "/blobs/ns/common/\(helloWorldDigest)/\(Stack.digest([]))"
 

@@ -6,7 +6,7 @@ import Testing
 @testable import PayloadService
 
 /// The wire contract's downloads: the payload, parts of it, and what saves a client from fetching it.
-@Suite(.timeLimit(.minutes(1))) struct GetTests {
+@Suite(.runLimit) struct GetTests {
     private let tag = "\"\(helloWorldDigest)\""
 
     /// Fetches a payload from a store that has it, again and again.

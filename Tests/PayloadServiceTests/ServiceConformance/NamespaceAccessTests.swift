@@ -5,7 +5,7 @@ import Testing
 @testable import PayloadService
 
 /// Tenancy: a caller has the namespaces that the web server's configuration names, and gets at no other, however it asks.
-@Suite(.timeLimit(.minutes(1))) struct NamespaceAccessTests {
+@Suite(.runLimit) struct NamespaceAccessTests {
     private let content = bytes("what orders keeps to itself")
 
     private func expectForbidden(_ answer: Answer, _ namespace: String, _ what: String) {

@@ -1,9 +1,10 @@
+import TestSupport
 import Testing
 
 @testable import PayloadService
 
 /// What the wire contract says of all endpoints, health, and the probes.
-@Suite(.timeLimit(.minutes(1))) struct PathTests {
+@Suite(.runLimit) struct PathTests {
     @Test(arguments: Setup.all) func `A path that is none of the service's is not found, whatever is asked`(
         setup: Setup
     ) throws {

@@ -5,7 +5,7 @@ import Testing
 @testable import PayloadService
 
 /// The wire contract's table of uploads: what is refused, and how.
-@Suite(.timeLimit(.minutes(1))) struct PutRefusalTests {
+@Suite(.runLimit) struct PutRefusalTests {
     private static let hex = String(helloWorldDigest.dropFirst("sha256:".count))
 
     private static func query(_ text: String) -> @Sendable (inout Asked) -> Void { { $0.query = text } }

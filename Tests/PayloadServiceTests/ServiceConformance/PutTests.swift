@@ -5,7 +5,7 @@ import Testing
 @testable import PayloadService
 
 /// The wire contract's uploads that are taken.
-@Suite(.timeLimit(.minutes(1))) struct PutTests {
+@Suite(.runLimit) struct PutTests {
     @Test(arguments: Setup.all)
     func `Each worked example is 201 and then 200, under the contract's key, and comes back`(setup: Setup) throws {
         let fixture = try ServiceFixture(setup)

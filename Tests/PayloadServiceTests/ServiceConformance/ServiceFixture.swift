@@ -47,7 +47,7 @@ final class ServiceFixture {
         wrap: (any PayloadStorage) -> any PayloadStorage = { $0 }
     ) throws {
         self.setup = setup
-        folder = try TemporaryFolder()
+        folder = try TemporaryFolder(isInMemory: true)
         store = try setup.store.make(in: folder, reserve: reserve, quota: quota, logger: log.logger)
         service = PayloadService(
             store: wrap(store.storage),

@@ -5,7 +5,7 @@ import Testing
 @testable import PayloadService
 
 /// What a request's trace counts, for the status page, the metrics and the access log.
-@Suite(.timeLimit(.minutes(1))) struct TraceTests {
+@Suite(.runLimit) struct TraceTests {
     /// Asks, and returns the trace.
     private func trace(_ fixture: ServiceFixture, _ asked: Asked, status: Int) throws -> RequestTrace {
         let trace = RequestTrace()
