@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 
 /// Whatever system call of a request to the codec server fails: an error, or what is right; never other payloads.
-@Suite(.serialized) struct CodecFaultTests {
+@Suite(.serialized, .runLimit) struct CodecFaultTests {
     private static func parameters(_ operation: String, _ body: [UInt8]) -> [String: String] {
         [
             "REQUEST_METHOD": "POST", "SCRIPT_NAME": "/codec/\(operation)", "CONTENT_TYPE": "application/json",

@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 
 /// `lps gc` while the service takes uploads.
-@Suite(.serialized) struct CollectionUnderLoadTests {
+@Suite(.serialized, .runLimit) struct CollectionUnderLoadTests {
     @Test(arguments: Stack.Mode.allCases)
     func `Collections in a storm of uploads take nothing that was answered, and leave nothing behind`(mode: Stack.Mode)
         throws

@@ -7,7 +7,7 @@ import Testing
 
 /// Whatever system call of a command fails: it says so, or has done what it was to do; what was stored stays, and the
 /// next run does the rest.
-@Suite(.serialized) struct CommandFaultTests {
+@Suite(.serialized, .runLimit) struct CommandFaultTests {
     private let local: LocalStore
 
     init() throws {

@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 
 /// Workers that are killed at any moment lose nothing that was answered, and leave nothing that is ever served.
-@Suite(.serialized) struct CrashTests {
+@Suite(.serialized, .runLimit) struct CrashTests {
     private struct Stored: Sendable {
         let key: String
         let payload: [UInt8]
@@ -29,12 +29,12 @@ import Testing
         let done = Counter()
         try concurrently(9) { index in
             if index == 8 {
+                defer { done.add() }
                 for _ in 0..<kills {
                     usleep(UInt32.random(in: 5_000...60_000))
                     if let victim = stack.workers.first { stack.stop(victim, SIGKILL) }
                     try stack.startWorkers(1)
                 }
-                done.add()
                 return
             }
             let common = randomPayload(10_000)

@@ -7,7 +7,7 @@ import Testing
 
 /// Whatever system call fails, in whatever way: nothing that was answered is lost, nothing wrong is ever read, and nothing
 /// needs a repair by hand.
-@Suite(.serialized) struct FaultTests {
+@Suite(.serialized, .runLimit) struct FaultTests {
     private func expectWhole(_ payload: [UInt8], _ namespace: String, in stack: Stack, _ fault: Fault) throws {
         let isWhole = try stack.get(Stack.key(of: payload, namespace), length: payload.count).body == payload
         #expect(isWhole, "\(fault)")

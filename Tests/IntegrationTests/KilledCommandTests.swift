@@ -7,7 +7,7 @@ import Testing
 
 /// `lps` and a worker's start, killed just before and just after system calls of every kind: what was stored stays, what
 /// is read is right, and the next run finishes what was begun.
-@Suite(.serialized) struct KilledCommandTests {
+@Suite(.serialized, .runLimit) struct KilledCommandTests {
     private let local: LocalStore
 
     init() throws {

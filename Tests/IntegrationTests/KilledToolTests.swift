@@ -6,7 +6,7 @@ import TestSupport
 import Testing
 
 /// `lps` killed at any moment leaves a sound store, and another run finishes what it began.
-@Suite(.serialized) struct KilledToolTests {
+@Suite(.serialized, .runLimit) struct KilledToolTests {
     private let local: LocalStore
 
     init() throws {

@@ -6,7 +6,7 @@ import TestSupport
 import Testing
 
 /// Whatever system call fails where a namespace has a quota: what is counted stays right, or is counted anew.
-@Suite(.serialized) struct QuotaFaultTests {
+@Suite(.serialized, .runLimit) struct QuotaFaultTests {
     private let namespace: Namespace
 
     init() throws {

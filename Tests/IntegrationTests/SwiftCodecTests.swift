@@ -6,11 +6,11 @@ import TestSupport
 import Testing
 
 extension JSONPayload: TemporalPayload {
-    init() { self.init([], metadata: [:]) }
+    package init() { self.init([], metadata: [:]) }
 }
 
 /// The Swift library over real HTTP: against the service as it is deployed, and against servers that misbehave.
-@Suite(.serialized) struct SwiftCodecTests {
+@Suite(.serialized, .runLimit) struct SwiftCodecTests {
     private func options(_ socket: String, _ edit: (inout LargePayloadCodec.Options) -> Void = { _ in })
         -> LargePayloadCodec.Options
     {

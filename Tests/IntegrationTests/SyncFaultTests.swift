@@ -7,7 +7,7 @@ import Testing
 
 /// What the disk has failed to keep or to give once: what the kernel forgets of a failed sync, what a read error that goes
 /// away means, and a close that fails when it is done.
-@Suite(.serialized) struct SyncFaultTests {
+@Suite(.serialized, .runLimit) struct SyncFaultTests {
     private func inode(_ path: String) throws -> ino_t {
         var status = stat()
         try #require(stat(path, &status) == 0, "\(path)")

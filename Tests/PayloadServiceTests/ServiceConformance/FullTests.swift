@@ -40,7 +40,7 @@ import Testing
         switch setup.handover {
         case .files:
             #expect(try fixture.codec("encode", small) == small)
-            expectRefusal(answer, 507, "payload 0: store has …")
+            expectRefusal(answer, 507, "store has …")
             #expect(answer.text.contains("bytes free, 1000 more would touch the reserve"), "it is not written first")
         case .streams: expectRefusal(answer, 507, "store has …", "the body itself can't be kept")
         }
