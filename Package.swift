@@ -153,7 +153,10 @@ let package = Package(
         .testTarget(name: "SimulationTests", dependencies: ["Simulation"]),
         .executableTarget(name: "simulate", dependencies: ["Simulation"], path: "Tests/Simulate"),
         .testTarget(name: "StorePolicyTests", dependencies: ["Encoding", "StorePolicy", "TestSupport"]),
-        .testTarget(name: "PayloadServiceTests", dependencies: ["PayloadService", "TestSupport"]),
+        .testTarget(
+            name: "PayloadServiceTests",
+            dependencies: ["DiskStore", "PayloadKey", "PayloadService", "Storage", "TestSupport"]
+        ),
         .testTarget(
             name: "FastCGITests",
             dependencies: ["FastCGI", "System", "TestSupport", .product(name: "Logging", package: "swift-log")]

@@ -6,7 +6,7 @@ import TestSupport
 import Testing
 
 extension JSONPayload: TemporalPayload {
-    init() { self.init([], metadata: [:]) }
+    package init() { self.init([], metadata: [:]) }
 }
 
 /// The Swift library over real HTTP: against the service as it is deployed, and against servers that misbehave.

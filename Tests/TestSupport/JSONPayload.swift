@@ -1,9 +1,13 @@
 import Foundation
 import Testing
 
-/// A payload in protobuf's JSON mapping.
+/// A payload in protobuf's JSON mapping, as the codec server takes and gives it.
 package struct JSONPayload: Codable, Equatable, Sendable {
-    package struct External: Codable, Equatable, Sendable { package let sizeBytes: String }
+    package struct External: Codable, Equatable, Sendable {
+        package let sizeBytes: String
+
+        package init(sizeBytes: String) { self.sizeBytes = sizeBytes }
+    }
 
     package var metadata: [String: Data]
     package var data: Data
@@ -15,7 +19,7 @@ package struct JSONPayload: Codable, Equatable, Sendable {
     }
 }
 
-package struct JSONPayloads: Codable, Equatable {
+package struct JSONPayloads: Codable, Equatable, Sendable {
     package var payloads: [JSONPayload]
 
     package init(_ payloads: [JSONPayload]) { self.payloads = payloads }
