@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 
 /// Workers that are killed at any moment lose nothing that was answered, and leave nothing that is ever served.
-@Suite(.serialized) struct CrashTests {
+@Suite(.serialized, .runLimit) struct CrashTests {
     private struct Stored: Sendable {
         let key: String
         let payload: [UInt8]

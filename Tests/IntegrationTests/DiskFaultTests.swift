@@ -7,7 +7,7 @@ import Testing
 
 /// Faults of the disk as clients and operators see them, of real processes. That they lose nothing, at whatever call they come,
 /// the simulation shows.
-@Suite(.serialized, .timeLimit(.minutes(5))) struct DiskFaultTests {
+@Suite(.serialized, .runLimit) struct DiskFaultTests {
     private func inode(_ path: String) throws -> ino_t {
         var status = stat()
         try #require(stat(path, &status) == 0, "\(path)")

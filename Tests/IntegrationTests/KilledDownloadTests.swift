@@ -4,7 +4,7 @@ import Testing
 
 /// A worker that is killed just before and just after each system call of a download: its client gets the payload from
 /// the next worker, or sees that it is cut off.
-@Suite(.serialized) struct KilledDownloadTests {
+@Suite(.serialized, .runLimit) struct KilledDownloadTests {
     private enum Outcome {
         case whole
         /// Less than was announced, all of it right.

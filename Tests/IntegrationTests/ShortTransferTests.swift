@@ -7,7 +7,7 @@ import Testing
 
 /// Reads and writes that move less than they were asked to, as the kernel may at any time: every one of a program's moves
 /// so few bytes that each loop has to go on.
-@Suite(.serialized) struct ShortTransferTests {
+@Suite(.serialized, .runLimit) struct ShortTransferTests {
     /// One byte at a time is the least that may be.
     private static let settings = ["SHORT": "1"]
 
