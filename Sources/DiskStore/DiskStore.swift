@@ -23,6 +23,8 @@ public final class DiskStore: Sendable {
     public let quota: @Sendable (Namespace) -> UInt64?
     /// How long to wait for a lock that another process holds.
     let patience: Duration
+    /// Whether a commit waits, for however long, while its namespace is counted.
+    let waitsForCounts: Bool
 
     let root: Descriptor
     var incoming: Descriptor { uploads.descriptor }
@@ -47,38 +49,21 @@ public final class DiskStore: Sendable {
     ///   - otherFiles: the most files that this process has open at once; what is left of its limit (getrlimit(2),
     ///     `RLIMIT_NOFILE`) is for folders that the store holds open.
     ///   - patience: how long to wait for a lock that another process holds.
+    ///   - waitsForCounts: whether a commit waits, for however long, while its namespace is counted.
     ///   - logger: where the store logs what an operator should know.
+    ///   - kernel: what it runs on, which may be a model.
     /// - Throws: ``StoreError`` with code `missing`, `unknownFormat`, `notWritable`, `spansFileSystems`,
     ///   `unsupportedFileSystem` or `system`.
-    public convenience init(
+    package init(
         path: String,
         reserve: UInt64? = nil,
         quota: @escaping @Sendable (Namespace) -> UInt64? = { _ in nil },
         otherFiles: Int = 256,
         patience: Duration = DiskStore.requestPatience,
-        logger: Logger
-    ) throws(StoreError) {
-        try self.init(
-            path: path,
-            reserve: reserve,
-            quota: quota,
-            otherFiles: otherFiles,
-            patience: patience,
-            logger: logger,
-            kernel: LinuxKernel.shared
-        )
-    }
-
-    /// Opens a store on a kernel, which may be a model.
-    package init(
-        path: String,
-        reserve: UInt64?,
-        quota: @escaping @Sendable (Namespace) -> UInt64?,
-        otherFiles: Int,
-        patience: Duration,
+        waitsForCounts: Bool = false,
         logger: Logger,
-        kernel: any Kernel
-    ) throws(StoreError) {
+        kernel: any Kernel = LinuxKernel.shared
+    ) throws {
         let path = withoutTrailingSlashes(path)
         let root = try Self.openRoot(path, kernel)
         try StoreFormat.check(root, path)
@@ -86,6 +71,7 @@ public final class DiskStore: Sendable {
         self.root = root
         self.quota = quota
         self.patience = patience
+        self.waitsForCounts = waitsForCounts
         self.logger = logger
         epoch = UsageEpoch(root: root, patience: patience)
         clock = StoreClock(root: root, logger: logger)
@@ -109,13 +95,13 @@ public final class DiskStore: Sendable {
         do {
             try Self.checkNames(of: root, path)
             try checkLinking()
-        } catch let error where error.code == .noSpace {
+        } catch let error as StoreError where error.code == .noSpace {
             // Downloads go on, and uploads when there is space again.
             logger.warning("no space to check what the file system can do", metadata: ["error": "\(error)"])
         }
     }
 
-    static func openRoot(_ path: String, _ kernel: any Kernel) throws(StoreError) -> Descriptor {
+    static func openRoot(_ path: String, _ kernel: any Kernel) throws -> Descriptor {
         do {
             return try Descriptor(folder: path, kernel)
         } catch {
@@ -123,7 +109,7 @@ public final class DiskStore: Sendable {
         }
     }
 
-    private func checkFolders() throws(StoreError) {
+    private func checkFolders() throws {
         for name in StoreLayout.folders {
             guard let status = try root.status(of: name), status.isFolder else {
                 throw StoreError(.unknownFormat, "store \(path) has no folder \(name)/")
@@ -132,7 +118,7 @@ public final class DiskStore: Sendable {
         }
     }
 
-    func checkWritable(_ name: String) throws(StoreError) {
+    func checkWritable(_ name: String) throws {
         do throws(Errno) {
             try root.kernel.checkWritable(name, in: root.rawValue)
         } catch {
@@ -142,7 +128,7 @@ public final class DiskStore: Sendable {
 
     /// A commit links from `incoming/` into `objects/`: tried once, since a mount point inside the store would make every
     /// upload fail.
-    private func checkLinking() throws(StoreError) {
+    private func checkLinking() throws {
         let probe = try IncomingFile(in: incoming, logger: logger)
         let target = "\(StoreLayout.objects)/\(StoreLayout.probePrefix)\(probe.name)"
         do {
@@ -162,19 +148,5 @@ public final class DiskStore: Sendable {
             )
         }
         try root.unlink(target)
-    }
-}
-
-extension DiskStore: PayloadStorage {
-    /// The store's root, as the operator gave it.
-    public var name: String { path }
-
-    /// As ``commit(_:as:)``: syncs and links are not interrupted.
-    public func commit(
-        _ upload: VerifiedUpload,
-        as key: PayloadKey,
-        onPiece: () throws -> Void
-    ) throws -> CommitOutcome {
-        try commit(upload, as: key)
     }
 }

@@ -1,3 +1,5 @@
+import Encoding
+
 /// Entity tags (RFC 9110 section 8.8.3).
 enum EntityTag {
     /// Whether an `If-Match` or `If-None-Match` field names a tag: in a list, or by `*`.
@@ -6,7 +8,8 @@ enum EntityTag {
     ///   13.1).
     static func list(_ field: [UInt8], names etag: String, weakly: Bool) -> Bool {
         if field.elementsEqual("*".utf8) { return true }
-        return ListField.elements(field).contains { tag in
+        return field.split(separator: UInt8(ascii: ",")).contains { element in
+            let tag = element.trimmed()
             let strong = weakly && tag.starts(with: "W/".utf8) ? tag.dropFirst(2) : tag
             return strong.elementsEqual(etag.utf8)
         }

@@ -1,5 +1,5 @@
+import Encoding
 import Logging
-import PayloadKey
 import Storage
 
 /// What becomes of a request that failed: its answer, and its line in the log.

@@ -1,3 +1,4 @@
+import Encoding
 import PayloadKey
 import Storage
 
@@ -134,7 +135,7 @@ extension PayloadStorage {
     func commit(_ upload: VerifiedUpload, as key: PayloadKey, _ trace: RequestTrace) throws -> CommitOutcome {
         trace.bytesIn += upload.size
         try trace.enter(.committing)
-        let outcome = try commit(upload, as: key, onPiece: trace.advance)
+        let outcome = try commit(upload, as: key, until: trace.deadline, onPiece: trace.advance)
         trace.committed(outcome)
         return outcome
     }

@@ -1,3 +1,4 @@
+import Encoding
 import PayloadKey
 
 /// Which namespaces a caller may use, as the web server's configuration says (`LPS_ALLOWED_NAMESPACES`).
@@ -7,7 +8,7 @@ struct Tenancy {
     /// - Parameter list: names separated by commas, spaces around them ignored, or `*`; `nil` means `*`. An empty list
     ///   allows nothing, so that an nginx `map` without a match denies.
     init(_ list: [UInt8]?) {
-        let names = list.map(ListField.elements)
+        let names = list.map { $0.split(separator: UInt8(ascii: ",")).map { $0.trimmed() } }
         allowed = names == [[UInt8(ascii: "*")]] ? nil : names
     }
 

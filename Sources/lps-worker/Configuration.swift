@@ -1,4 +1,4 @@
-import ByteSize
+import Encoding
 import EnvironmentFile
 import FastCGI
 import Glibc
@@ -11,7 +11,7 @@ import SystemPackage
 /// What a worker is told to do: options, or else what the configuration file has, or else environment variables, or
 /// else defaults, validated.
 struct Configuration {
-    let store: StorePlace
+    let store: ConfiguredStore
     /// `nil`: the sockets that the process was started with.
     let listen: ListenAddress?
     let access: Listener.Access
@@ -56,7 +56,7 @@ struct Configuration {
         let incoming = try source.setting(options.incoming, "INCOMING", "a path", { $0 })
         let cache = try source.setting(options.cache, "CACHE", "a path", { $0 })
         let lookUp = source.lookUp
-        self.store = try StorePlace(store, incoming: incoming, cache: cache, environment: lookUp)
+        self.store = try ConfiguredStore(store, incoming: incoming, cache: cache, environment: lookUp)
         listen = try source.setting(
             options.listen,
             "LISTEN",
@@ -102,7 +102,7 @@ struct Configuration {
         do {
             return try EnvironmentFile(named: path)
         } catch {
-            throw ConfigurationError("\(error)", errno: error.errno)
+            throw ConfigurationError(error)
         }
     }
 
@@ -148,7 +148,7 @@ extension Configuration.Settings {
         do {
             return try StorePolicy(contentsOfFile: path)
         } catch {
-            throw ConfigurationError("\(error)", errno: error.errno)
+            throw ConfigurationError(error)
         }
     }
 }
@@ -237,6 +237,11 @@ struct ConfigurationError: Error, CustomStringConvertible {
     init(_ description: String, errno: Errno? = nil) {
         self.description = description
         mayPass = errno?.mayPass ?? false
+    }
+
+    /// What failed that the configuration asks for.
+    init(_ error: any Error) {
+        self.init("\(error)", errno: (error as? SystemCallError)?.errno)
     }
 
     /// The failure of a system call just now: reads `errno`.

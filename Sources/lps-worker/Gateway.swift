@@ -1,7 +1,6 @@
 import FastCGI
 import Logging
 import PayloadService
-import S3
 import Scoreboard
 import Synchronization
 
@@ -48,9 +47,7 @@ final class Gateway: Sendable {
         RequestContext.$requestID.withValue(id) {
             let trace = RequestTrace(id: id, timeout: settings.requestTimeout)
             watch(trace, call, threads[thread])
-            let response = S3Deadline.$current.withValue(trace.deadline) {
-                answer(call, to: request, by: service, trace)
-            }
+            let response = answer(call, to: request, by: service, trace)
             trace.finish()
             tell(call, trace, status: response.status.code, settings)
         }

@@ -16,14 +16,16 @@ enum Successor {
     /// them waiting.
     ///
     /// - Returns: why it could not be done; else not at all.
-    static func replaceProcess(_ listeners: [Listener], _ store: any ServedStore) -> any Error {
+    static func replaceProcess(_ listeners: [Listener], _ store: any PayloadStorage) -> any Error {
         do {
             try closeOwnOnExecution()
             for listener in listeners {
                 let descriptor = try listener.keepForSuccessor()
                 if listener.isOwn { setenv(variable, "\(descriptor):\(listener.name)", 1) }
             }
-            if let descriptor = try store.handOverCounts() { setenv(epochVariable, "\(descriptor)", 1) }
+            if let descriptor = try (store as? DiskStore)?.handOverCounts() {
+                setenv(epochVariable, "\(descriptor)", 1)
+            }
         } catch {
             return error
         }
@@ -73,7 +75,7 @@ enum Successor {
     /// Takes what this process's predecessor has bound, once.
     ///
     /// - Returns: the socket for `address`; `nil` when there is none, or one for another address, which is closed then.
-    static func inherited(_ address: ListenAddress?, _ access: Listener.Access) throws(FastCGIError) -> Listener? {
+    static func inherited(_ address: ListenAddress?, _ access: Listener.Access) throws -> Listener? {
         guard let text = getenv(variable).map({ String(cString: $0) }) else { return nil }
         unsetenv(variable)
         guard let colon = text.firstIndex(of: ":"), let descriptor = Int32(text[..<colon]) else { return nil }

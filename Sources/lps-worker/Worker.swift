@@ -52,7 +52,7 @@ struct Worker {
             quota: { _ in nil },
             logger
         )
-        try store.checkForServing(waits: false, logger)
+        try store.checkStart(waiting: false)
         try LogFile.check(configuration.errorLog)
         try configuration.accessLog.map(LogFile.check)
         if let folder = configuration.runtimeFolder { try StatusServer.check(folder) }
@@ -74,7 +74,7 @@ struct Worker {
             quota: { policy.value[$0].quota },
             logger
         )
-        try store.checkForServing(waits: true, logger)
+        try store.checkStart(waiting: true)
         keepCounts(of: store, policy.value, after: predecessor)
         let listeners = try self.listeners()
         if let folder = configuration.runtimeFolder { try StatusServer.check(folder) }
@@ -131,11 +131,12 @@ struct Worker {
 
     /// Where that fails, uploads that need a count try again, and tell their clients.
     private func keepCounts(
-        of store: any ServedStore,
+        of store: any PayloadStorage,
         _ policy: StorePolicy,
         after predecessor: consuming HandedOverEpoch? = nil
     ) {
-        do throws(StoreError) {
+        guard let store = store as? DiskStore else { return }
+        do {
             try store.keepCounts(hasQuotas: policy.allRules.contains { $0.quota != nil }, after: predecessor)
         } catch {
             logger.warning("what namespaces use may be counted anew", metadata: ["error": "\(error)"])
@@ -146,7 +147,7 @@ struct Worker {
 
     /// - Returns: the pool's scoreboard, or one of this process alone where that can't be used: counters are no reason not
     ///   to serve.
-    private func scoreboard() throws(ScoreboardError) -> (Scoreboard, isShared: Bool) {
+    private func scoreboard() throws -> (Scoreboard, isShared: Bool) {
         do {
             return (try Scoreboard(in: configuration.runtimeFolder, threads: configuration.threads), true)
         } catch {
@@ -159,7 +160,7 @@ struct Worker {
         }
     }
 
-    private func makeGateway(_ store: any ServedStore, _ scoreboard: Scoreboard, _ accessLog: LogFile?) -> Gateway {
+    private func makeGateway(_ store: any PayloadStorage, _ scoreboard: Scoreboard, _ accessLog: LogFile?) -> Gateway {
         Gateway(
             configuration.settings,
             scoreboard: scoreboard,
@@ -181,7 +182,7 @@ struct Worker {
         _ gateway: Gateway,
         _ retirement: Retirement,
         _ end: End
-    ) throws(FastCGIError) -> WorkerPool {
+    ) throws -> WorkerPool {
         // The pool is made with the hook that stops it.
         let due = Due()
         let hooks = WorkerPool.Hooks(
@@ -209,7 +210,7 @@ struct Worker {
     }
 
     private func startStatusServer(
-        _ store: any ServedStore,
+        _ store: any PayloadStorage,
         _ listeners: [Listener],
         _ scoreboard: Scoreboard
     ) throws -> StatusServer? {
@@ -229,7 +230,7 @@ struct Worker {
 
     private func listeners() throws(ConfigurationError) -> [Listener] {
         let inherited: [Listener]
-        do throws(FastCGIError) {
+        do {
             let handedOver = try Successor.inherited(configuration.listen, configuration.access)
             if let handedOver { return [handedOver] }
             if let address = configuration.listen {
@@ -237,7 +238,7 @@ struct Worker {
             }
             inherited = try Listener.inherited()
         } catch {
-            throw ConfigurationError("\(error)", errno: error.errno)
+            throw ConfigurationError(error)
         }
         guard !inherited.isEmpty else {
             throw ConfigurationError(

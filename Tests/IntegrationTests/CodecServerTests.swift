@@ -2,15 +2,6 @@ import Foundation
 import TestSupport
 import Testing
 
-extension JSONPayloads {
-    /// What the codec server has answered.
-    init(_ answer: HTTPAnswer) throws {
-        #expect(answer.status == 200, "\(answer.text.prefix(300))")
-        #expect(answer.headers["content-type"] == "application/json")
-        self = try JSONDecoder().decode(JSONPayloads.self, from: Data(answer.body))
-    }
-}
-
 /// That Temporal's codec server protocol goes through a real nginx and a real worker. What is answered when is shown in
 /// process (`CodecTests` and others of `Tests/PayloadServiceTests`).
 @Suite(.serialized, .runLimit) struct CodecServerTests {

@@ -1,4 +1,5 @@
 import Foundation
+import Testing
 
 /// A payload in protobuf's JSON mapping, as the codec server takes and gives it.
 package struct JSONPayload: Codable, Equatable, Sendable {
@@ -22,6 +23,12 @@ package struct JSONPayloads: Codable, Equatable, Sendable {
     package var payloads: [JSONPayload]
 
     package init(_ payloads: [JSONPayload]) { self.payloads = payloads }
+
+    package init(_ answer: HTTPAnswer) throws {
+        #expect(answer.status == 200, "\(answer.text.prefix(300))")
+        #expect(answer.headers["content-type"] == "application/json")
+        self = try JSONDecoder().decode(JSONPayloads.self, from: Data(answer.body))
+    }
 
     package var json: [UInt8] {
         get throws { Array(try JSONEncoder().encode(self)) }

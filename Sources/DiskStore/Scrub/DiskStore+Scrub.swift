@@ -16,13 +16,13 @@ extension DiskStore {
     ///   - pace: called after so many bytes were read; may take its time.
     ///   - report: called with each finding: damaged content, when it is moved, and content and folders that can't be read,
     ///     which make a scrub incomplete.
-    /// - Returns: how many files were read, and how many bytes.
+    /// - Returns: what was read.
     /// - Throws: ``StoreError``; what was moved is safe, and another scrub does the rest.
     public func scrub(
         _ scope: ScrubScope = .everything,
         pace: (_ bytes: Int) -> Void = { _ in },
         report: (Finding) throws -> Void
-    ) throws -> (files: Int, bytes: UInt64) {
+    ) throws -> Scrubbed {
         let started = try fileSystemTime()
         let since = try start(of: scope)
         return try withoutActuallyEscaping(pace) { pace in
@@ -30,35 +30,25 @@ extension DiskStore {
                 let run = ScrubRun(store: self, since: since, pace: pace, report: report)
                 for shard in UInt8.min...UInt8.max { try run.objects(of: shard) }
                 if run.isComplete { try recordIfThereIsRoom(started: started, isFull: since == .min) }
-                return (run.files, run.bytes)
+                return run.read
             }
         }
     }
 
-    private func recordIfThereIsRoom(started: Int64, isFull: Bool) throws(StoreError) {
-        do throws(StoreError) {
+    private func recordIfThereIsRoom(started: Int64, isFull: Bool) throws {
+        do {
             try recordScrub(started: started, isFull: isFull)
-        } catch {
-            guard error.code == .noSpace else { throw error }
+        } catch let error as StoreError where error.code == .noSpace {
             logger.warning("no space to record the scrub", metadata: ["error": "\(error)"])
         }
     }
 
     /// How many bytes a scrub is going to read; nothing is read for that.
-    public func contentToScrub(_ scope: ScrubScope) throws(StoreError) -> UInt64 {
+    public func contentToScrub(_ scope: ScrubScope) throws -> UInt64 {
         let since = try start(of: scope)
         var bytes: UInt64 = 0
-        for shard in StoreLayout.shards {
-            let folder = "\(StoreLayout.objects)/\(shard)"
-            // The scrub reports what can't be read.
-            let names = Result { () throws(StoreError) in try root.namesIfThere(folder) }
-            for name in try names.success(or: { _ in }) ?? [] {
-                let look = Result { () throws(StoreError) in try root.status(of: "\(folder)/\(name)") }
-                guard let status = try look.success(or: { _ in }) ?? nil, status.isRegular, status.changed >= since
-                else { continue }
-                bytes += status.size
-            }
-        }
+        // The scrub reports what can't be read.
+        try forEachObject(failed: { _ in }) { if $0.changed >= since { bytes += $0.size } }
         return bytes
     }
 
@@ -66,7 +56,7 @@ extension DiskStore {
     ///
     /// An object's ctime is when it was linked: what was there when the last scrub began, and has not changed since, was
     /// read by it, or by one before.
-    private func start(of scope: ScrubScope) throws(StoreError) -> Int64 {
+    private func start(of scope: ScrubScope) throws -> Int64 {
         switch scope {
         case .everything: .min
         case .sinceLast: try lastScrub()?.started ?? .min

@@ -2,14 +2,6 @@ import Glibc
 import PayloadKey
 import Storage
 
-/// A key that was deleted, and can be restored.
-public struct TrashedKey: Sendable {
-    /// The key as it lies in `trash/`. It answers as never stored.
-    public let stored: StoredKey
-    /// When it counts as deleted, in seconds since 1970: the end of the hour in which it was.
-    public let deleted: Int
-}
-
 /// A deleted key is a file in `trash/<seconds>/`, which is laid out as `keys/` is. The time of its deletion is in the path,
 /// since its mtime is its age.
 extension DiskStore {
@@ -27,17 +19,17 @@ extension DiskStore {
         now: Int? = nil,
         isDurable: Bool = true,
         if isUnwanted: (_ lastStored: Int) -> Bool = { _ in true }
-    ) throws(StoreError) -> Bool {
+    ) throws -> Bool {
         // A folder for each hour, not for each second: making one costs a handful of syncs.
         let hour = 3600
         let tree = StoreLayout.trash(deletedAt: ((now ?? root.kernel.now()) / hour + 1) * hour)
         var target: FolderCache.Folder?
-        let isMoved = try withUnwanted(key, isUnwanted) { _ throws(StoreError) in
+        let isMoved = try withUnwanted(key, isUnwanted) { _ in
             let folder = try folders.folder(StoreLayout.keyFolder(key, in: tree))
             let source = try root.open(StoreLayout.keyFolder(key), O_RDONLY | O_DIRECTORY)
             let name = StoreLayout.keyName(key)
             try noteInBarrier(key.digest)
-            try changing(key) { () throws(StoreError) in try source.rename(name, to: name, in: folder.descriptor) }
+            try changing(key) { try source.rename(name, to: name, in: folder.descriptor) }
             target = folder
         }
         // A rename is one change. Should the old name come back, the key is only deleted once more.
@@ -48,26 +40,23 @@ extension DiskStore {
     /// Visits the deleted keys of a selection, those that were deleted last first, while others come and go.
     ///
     /// - Parameters:
-    ///   - shards: as of ``forEachKey(in:shards:unreadable:_:)``.
-    ///   - unreadable: as of ``forEachKey(in:shards:unreadable:_:)``.
+    ///   - unreadable: as of ``forEachKey(in:unreadable:_:)``.
     /// - Throws: ``StoreError`` when a folder can't be read, or what `visit` and `unreadable` throw.
     public func forEachTrashedKey(
         in selection: KeySelection = KeySelection(),
-        shards: (UInt8) -> Bool = { _ in true },
         unreadable: (_ path: String, StoreError) throws -> Void = { throw $1 },
         _ visit: (TrashedKey) throws -> Void
     ) throws {
-        let times = Result { () throws(StoreError) in try timesInTrash() }
-        for deleted in try times.readable({ try unreadable(StoreLayout.trash, $0) }) ?? [] {
+        for deleted in try readable(StoreLayout.trash, unreadable, timesInTrash) ?? [] {
             let tree = StoreLayout.trash(deletedAt: deleted)
-            try forEachKey(in: selection, below: tree, shards: shards, unreadable: unreadable) { key, path in
+            try forEachKey(in: selection, below: tree, unreadable: unreadable) { key, path in
                 if let stored = try stored(key, path) { try visit(TrashedKey(stored: stored, deleted: deleted)) }
             }
         }
     }
 
     /// What the trash has of one key, what was deleted last first.
-    public func trashed(_ key: PayloadKey) throws(StoreError) -> [TrashedKey] {
+    public func trashed(_ key: PayloadKey) throws -> [TrashedKey] {
         var found: [TrashedKey] = []
         for deleted in try timesInTrash() {
             let path = StoreLayout.key(key, in: StoreLayout.trash(deletedAt: deleted))
@@ -76,7 +65,7 @@ extension DiskStore {
         return found
     }
 
-    func timesInTrash() throws(StoreError) -> [Int] {
+    func timesInTrash() throws -> [Int] {
         try root.namesIfThere(StoreLayout.trash).compactMap(StoreLayout.timeInTrash).sorted(by: >)
     }
 
@@ -84,8 +73,8 @@ extension DiskStore {
     ///
     /// - Returns: whether it was still there.
     @discardableResult
-    public func purge(_ trashed: TrashedKey) throws(StoreError) -> Bool {
-        try withExclusiveLock(of: trashed.stored.key.digest.firstByte) { () throws(StoreError) in
+    public func purge(_ trashed: TrashedKey) throws -> Bool {
+        try withExclusiveLock(of: trashed.stored.key.digest.firstByte) {
             try root.unlink(trashed.stored.path)
         }
     }
@@ -98,13 +87,14 @@ extension DiskStore {
     ///   - failed: called with what one of them has failed with; the others follow when it returns.
     public func removeEmptyTrash(
         where isOver: (_ deleted: Int) -> Bool,
-        failed: (StoreError) throws(StoreError) -> Void = { (error) throws(StoreError) in throw error }
-    ) throws(StoreError) {
+        failed: (StoreError) throws -> Void = { throw $0 }
+    ) throws {
         for deleted in try timesInTrash() where isOver(deleted) {
-            let removal = Result { () throws(StoreError) in
+            do {
                 try removeEmptyFolders(ofTrash: StoreLayout.trash(deletedAt: deleted))
+            } catch let error as StoreError {
+                try failed(error)
             }
-            _ = try removal.success(or: failed)
         }
     }
 }

@@ -1,3 +1,4 @@
+import Encoding
 import PayloadKey
 import Storage
 
@@ -93,7 +94,12 @@ struct CodecAnswer {
     /// - Parameters:
     ///   - upload: the request's body.
     ///   - store: where the stored payloads are.
-    func response(_ upload: Upload, _ store: any PayloadStorage) -> ServiceResponse {
+    ///   - deadline: when to give up waiting for the store.
+    func response(
+        _ upload: Upload,
+        _ store: any PayloadStorage,
+        until deadline: ContinuousClock.Instant?
+    ) -> ServiceResponse {
         var headers = [("Content-Type", "application/json"), ("Cache-Control", "no-store")]
         if !placeholders.isEmpty {
             headers.append(("X-LPS-Placeholders", placeholders.map(String.init).joined(separator: ",")))
@@ -103,7 +109,7 @@ struct CodecAnswer {
             .ok,
             headers: headers,
             body: .produced(length) { take in
-                for part in parts { try part.write(upload, store, take) }
+                for part in parts { try part.write(upload, store, until: deadline, take) }
             }
         )
     }
@@ -132,6 +138,7 @@ extension CodecAnswer.Part {
     fileprivate func write(
         _ upload: Upload,
         _ store: any PayloadStorage,
+        until deadline: ContinuousClock.Instant?,
         _ take: (UnsafeRawBufferPointer) throws -> Void
     ) throws {
         switch self {
@@ -141,7 +148,7 @@ extension CodecAnswer.Part {
             try upload.read(range, take)
         case .stored(let key, let size):
             // Opened again, since an answer may have more payloads than the process may have open files.
-            guard let payload = try store.open(key), payload.size == size else {
+            guard let payload = try store.open(key, until: deadline), payload.size == size else {
                 throw StoreError(.vanished, "\(key) was deleted while it was answered")
             }
             var encoder = Base64Encoder()

@@ -1,3 +1,4 @@
+import Encoding
 import PayloadKey
 import Storage
 
@@ -38,7 +39,7 @@ struct CodecEndpoint {
             }
         }
         if path.operation != .encode { trace.bytesOut += work.answer.length }
-        return work.answer.response(body.upload, store)
+        return work.answer.response(body.upload, store, until: trace.deadline)
     }
 
     /// The namespace of the path, or else of the header.

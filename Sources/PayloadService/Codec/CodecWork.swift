@@ -1,3 +1,4 @@
+import Encoding
 import PayloadKey
 import Storage
 
@@ -77,7 +78,9 @@ struct CodecWork {
         guard key.digest == reference.digest else {
             throw Refusal.badRequest("its digest \(reference.digest) is not the one of its key \(printable(key.utf8))")
         }
-        guard let stored = try store.open(key) else { throw Refusal.badRequest("blob not found") }
+        guard let stored = try store.open(key, until: trace.deadline) else {
+            throw Refusal.badRequest("blob not found")
+        }
         guard stored.size == reference.size else {
             throw Refusal.badRequest("payload has \(stored.size) bytes, expected \(reference.size)")
         }

@@ -87,7 +87,7 @@ struct PoolStatus: Encodable {
         return status
     }
 
-    init(_ scoreboard: Scoreboard, listeners: [Listener], store: any ServedStore, now: UInt64) {
+    init(_ scoreboard: Scoreboard, listeners: [Listener], store: any PayloadStorage, now: UInt64) {
         func total(_ counter: PoolCounter) -> UInt64 { scoreboard.total(counter.rawValue) }
         version = Version.version
         started = scoreboard.created
@@ -154,7 +154,7 @@ extension PoolStatus.Thread {
 }
 
 extension PoolStatus.Store {
-    fileprivate init(_ store: any ServedStore, _ scoreboard: Scoreboard) {
+    fileprivate init(_ store: any PayloadStorage, _ scoreboard: Scoreboard) {
         // A store that can't be asked is the health check's to report.
         let space = try? store.uploads.space()
         let measure = Measure(of: store.name, scoreboard)

@@ -1,0 +1,63 @@
+import Encoding
+import Storage
+
+extension Finding {
+    /// One line for people, and for damaged content one more for each key that lost it, or has it in the trash.
+    var line: String {
+        // A stray file may be called anything.
+        let fact = "\(printable(path.utf8)) \(reason)"
+        let lost = damage?.keys.map { "\n  lost: \($0)" }.joined() ?? ""
+        let trashed = damage?.trashed.map { "\n  damaged in the trash: \($0)" }.joined() ?? ""
+        return switch remedy {
+        case .none: "\(kind.text): \(fact)\(trashed)"
+        case .mended(let how): "\(kind.text): \(fact); \(how)\(lost)\(trashed)"
+        case .failed(let error): "\(kind.text): \(fact); can't be mended: \(error)"
+        }
+    }
+}
+
+extension Finding.Kind {
+    fileprivate var text: String {
+        switch self {
+        case .damaged: "damaged"
+        case .unreadable: "unreadable"
+        case .unreferencedContent: "unreferenced content"
+        case .keyWithoutContent: "key without content"
+        case .staleUpload: "stale upload"
+        case .wrongMode: "wrong mode"
+        case .wrongOwner: "wrong owner"
+        case .missing: "missing"
+        case .stray: "stray"
+        }
+    }
+}
+
+/// A finding in JSON.
+struct FindingRow: Encodable {
+    let kind: String
+    let path: String
+    let reason: String
+    /// Whether it is as it should be now; damaged content is when it is out of the way.
+    let mended: Bool
+    /// How it was mended, or why it could not be.
+    let remedy: String?
+    let digest: String?
+    let quarantine: String?
+    let keys: [String]?
+    let trashed: [String]?
+
+    init(_ finding: Finding) {
+        kind = finding.kind.rawValue
+        path = finding.path
+        reason = finding.reason
+        switch finding.remedy {
+        case .none: (mended, remedy) = (false, nil)
+        case .mended(let how): (mended, remedy) = (true, how)
+        case .failed(let error): (mended, remedy) = (false, "\(error)")
+        }
+        digest = finding.damage.map { "\($0.digest)" }
+        quarantine = finding.damage?.quarantine
+        keys = finding.damage?.keys.map(\.description)
+        trashed = finding.damage?.trashed.map(\.description)
+    }
+}
