@@ -14,10 +14,9 @@ final class Acceptor: Sendable {
     private let listeners: [Listener]
     private let stopEvent: Int32
     private let isStopping = Atomic(false)
-    private let keepsSockets = Atomic(false)
     private let logger: Logger
 
-    init(listeners: [Listener], logger: Logger) throws(FastCGIError) {
+    init(listeners: [Listener], logger: Logger) throws {
         self.listeners = listeners
         self.logger = logger
         stopEvent = try systemCall("create an eventfd") { eventfd(0, Int32(EFD_CLOEXEC)) }
@@ -31,7 +30,7 @@ final class Acceptor: Sendable {
     final class Waiter: Sendable {
         fileprivate let epoll: Int32
 
-        fileprivate init() throws(FastCGIError) {
+        fileprivate init() throws {
             epoll = try systemCall("create an epoll set") { epoll_create1(Int32(EPOLL_CLOEXEC)) }
         }
 
@@ -39,14 +38,14 @@ final class Acceptor: Sendable {
             close(epoll)
         }
 
-        fileprivate func watch(_ descriptor: Int32, _ events: UInt32) throws(FastCGIError) {
+        fileprivate func watch(_ descriptor: Int32, _ events: UInt32) throws {
             var event = epoll_event(events: events, data: epoll_data_t(fd: descriptor))
             try systemCall("watch descriptor \(descriptor)") { epoll_ctl(epoll, EPOLL_CTL_ADD, descriptor, &event) }
         }
     }
 
     /// Makes what a thread is to wait in.
-    func makeWaiter() throws(FastCGIError) -> Waiter {
+    func makeWaiter() throws -> Waiter {
         let waiter = try Waiter()
         try waiter.watch(stopEvent, EPOLLIN.rawValue)
         for listener in listeners {
@@ -57,14 +56,8 @@ final class Acceptor: Sendable {
 
     /// Lets every ``next(_:)`` that waits return `nil`, and every later one. Unix sockets of this process's own lose
     /// their names first, so that no client comes too late, and a new process can bind the same path at once.
-    ///
-    /// - Parameter keepsSockets: whether they keep their names, since someone goes on to serve them.
-    func stop(keepsSockets: Bool) {
-        if keepsSockets {
-            self.keepsSockets.store(true, ordering: .sequentiallyConsistent)
-        } else {
-            listeners.forEach { $0.removeSocketFile() }
-        }
+    func stop() {
+        listeners.forEach { $0.removeSocketFile() }
         isStopping.store(true, ordering: .sequentiallyConsistent)
         // The event is never read: it stays ready, and wakes every thread.
         eventfd_write(stopEvent, 1)
@@ -91,7 +84,7 @@ final class Acceptor: Sendable {
         for listener in listeners {
             while let connection = accept(listener.descriptor) {
                 serve(connection)
-                if !listener.hasFinalQueue || keepsSockets.load(ordering: .sequentiallyConsistent) { break }
+                if !listener.hasFinalQueue { break }
             }
         }
     }

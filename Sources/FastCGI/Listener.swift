@@ -29,8 +29,6 @@ public final class Listener: Sendable {
 
     /// Where it listens, for messages.
     public let name: String
-    /// Whether this process has bound it, or a predecessor that has handed it over; else it was inherited.
-    public let isOwn: Bool
     let descriptor: Int32
     private let socketFile: SocketFile?
 
@@ -39,9 +37,8 @@ public final class Listener: Sendable {
     /// A unix socket that a process which died has left behind is replaced; one that is served is not.
     ///
     /// - Throws: ``FastCGIError`` that names the address and what failed.
-    public init(binding address: ListenAddress, access: Access = Access()) throws(FastCGIError) {
+    public init(binding address: ListenAddress, access: Access = Access()) throws {
         name = address.description
-        isOwn = true
         switch address {
         case .unix(let path):
             descriptor = try Self.bindUnix(path, access)
@@ -55,46 +52,11 @@ public final class Listener: Sendable {
         try Self.prepare(descriptor, name)
     }
 
-    init(inherited descriptor: Int32, name: String) throws(FastCGIError) {
+    init(inherited descriptor: Int32, name: String) throws {
         self.name = name
         self.descriptor = descriptor
-        isOwn = false
         socketFile = nil
         try Self.prepare(descriptor, name)
-    }
-
-    /// Takes over a socket that another program in this process has bound to `address`, and left with
-    /// ``keepForSuccessor()``.
-    ///
-    /// - Parameter access: who may connect to a unix socket from now on.
-    /// - Throws: ``FastCGIError`` when it is not one.
-    public init(
-        handedOver descriptor: Int32,
-        _ address: ListenAddress,
-        access: Access = Access()
-    ) throws(FastCGIError) {
-        guard Self.isListening(descriptor) else {
-            throw FastCGIError("descriptor \(descriptor), handed over for \(address), is not a listening socket")
-        }
-        name = address.description
-        self.descriptor = descriptor
-        isOwn = true
-        if case .unix(let path) = address {
-            socketFile = SocketFile(path: path)
-            try Self.grant(access, path)
-        } else {
-            socketFile = nil
-        }
-        try Self.prepare(descriptor, name)
-    }
-
-    /// Leaves the socket open for the program that takes this one's place (execve(2)).
-    ///
-    /// - Returns: the descriptor that it has there.
-    /// - Throws: ``FastCGIError`` when the system refuses.
-    public func keepForSuccessor() throws(FastCGIError) -> Int32 {
-        try systemCall("keep \(name) open") { fcntl(descriptor, F_SETFD, 0) }
-        return descriptor
     }
 
     /// Whether no one can connect any more once ``removeSocketFile()`` was called: a unix socket that this process
@@ -112,13 +74,13 @@ public final class Listener: Sendable {
         socketFile?.remove()
     }
 
-    private static func prepare(_ descriptor: Int32, _ name: String) throws(FastCGIError) {
+    private static func prepare(_ descriptor: Int32, _ name: String) throws {
         let flags = try systemCall("read flags of \(name)") { fcntl(descriptor, F_GETFL) }
         try systemCall("set flags of \(name)") { fcntl(descriptor, F_SETFL, flags | O_NONBLOCK) }
         try systemCall("set flags of \(name)") { fcntl(descriptor, F_SETFD, FD_CLOEXEC) }
     }
 
-    private static func bindUnix(_ path: String, _ access: Access) throws(FastCGIError) -> Int32 {
+    private static func bindUnix(_ path: String, _ access: Access) throws -> Int32 {
         let address = try UnixAddress(path)
         try removeStaleSocket(path, address)
         let descriptor = try systemCall("open a socket for \(path)") {
@@ -136,7 +98,7 @@ public final class Listener: Sendable {
         return descriptor
     }
 
-    private static func grant(_ access: Access, _ path: String) throws(FastCGIError) {
+    private static func grant(_ access: Access, _ path: String) throws {
         if access.owner != nil || access.group != nil {
             // -1 leaves a value as it is (chown(2)).
             try systemCall("change the owner of \(path)") {
@@ -146,7 +108,7 @@ public final class Listener: Sendable {
         try systemCall("change the mode of \(path)") { chmod(path, access.mode) }
     }
 
-    private static func removeStaleSocket(_ path: String, _ address: UnixAddress) throws(FastCGIError) {
+    private static func removeStaleSocket(_ path: String, _ address: UnixAddress) throws {
         guard SocketFile(path: path) != nil else { return }
         let probe = try systemCall("open a socket for \(path)") {
             socket(AF_UNIX, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
@@ -154,14 +116,14 @@ public final class Listener: Sendable {
         defer { close(probe) }
         do {
             try systemCall("connect \(path)") { address.withPointer { connect(probe, $0, $1) } }
-        } catch let error where error.errno == .connectionRefused {
+        } catch let error as FastCGIError where error.errno == .connectionRefused {
             try systemCall("remove the stale socket \(path)") { unlink(path) }
             return
         }
         throw FastCGIError("\(path) is served by another process")
     }
 
-    private static func bindTCP(_ host: String, _ port: UInt16) throws(FastCGIError) -> Int32 {
+    private static func bindTCP(_ host: String, _ port: UInt16) throws -> Int32 {
         let name = ListenAddress.tcp(host: host, port: port).description
         var hints = addrinfo()
         hints.ai_socktype = Int32(SOCK_STREAM.rawValue)
@@ -216,7 +178,7 @@ private struct SocketFile: Sendable {
 private struct UnixAddress {
     private var address = sockaddr_un()
 
-    init(_ path: String) throws(FastCGIError) {
+    init(_ path: String) throws {
         let bytes = Array(path.utf8)
         let limit = MemoryLayout.size(ofValue: address.sun_path) - 1
         guard bytes.count <= limit else {
@@ -226,7 +188,7 @@ private struct UnixAddress {
         withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: bytes) }
     }
 
-    func withPointer<Result>(_ body: (UnsafePointer<sockaddr>, socklen_t) -> Result) -> Result {
+    func withPointer<Output>(_ body: (UnsafePointer<sockaddr>, socklen_t) -> Output) -> Output {
         withUnsafePointer(to: address) { pointer in
             pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
                 body($0, socklen_t(MemoryLayout<sockaddr_un>.size))

@@ -5,7 +5,7 @@ import SystemPackage
 ///
 /// `errno` is read before anything else can change it.
 @discardableResult
-func systemCall(_ action: @autoclosure () -> String, _ call: () -> Int32) throws(FastCGIError) -> Int32 {
+func systemCall(_ action: @autoclosure () -> String, _ call: () -> Int32) throws -> Int32 {
     while true {
         let result = call()
         if result >= 0 { return result }

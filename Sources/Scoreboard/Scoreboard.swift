@@ -38,6 +38,8 @@ public final class Scoreboard: Sendable {
         static let deaths = 5
     }
 
+    /// Whether other processes may have it, too.
+    public let isShared: Bool
     private let descriptor: Int32
     private let words: Words
     private let own: Int
@@ -53,6 +55,7 @@ public final class Scoreboard: Sendable {
     public init(in folder: String?, threads: Int) throws(ScoreboardError) {
         precondition((0...Self.maximumThreads).contains(threads), "a process has a row for each thread")
         let path = folder.map { "\($0)/\(Self.name)" } ?? "memory"
+        isShared = folder != nil
         descriptor = try folder == nil ? Self.openMemory() : Self.open(path)
         let size = Self.words * 8
         guard let memory = mmap(nil, size, PROT_READ | PROT_WRITE, MAP_SHARED, descriptor, 0), memory != MAP_FAILED

@@ -11,9 +11,7 @@ protocol ServedStore: PayloadStorage {
     /// Removes what crashed uploads have left, and tells of what does not belong there.
     func tidyUp() throws(StoreError)
     /// Counts what namespaces use, where they have quotas.
-    func keepCounts(hasQuotas: Bool, after predecessor: consuming HandedOverEpoch?) throws(StoreError)
-    /// What the next process of the same id needs to go on counting; `nil`: nothing.
-    func handOverCounts() throws(StoreError) -> Int32?
+    func keepCounts(hasQuotas: Bool) throws(StoreError)
     /// What the store has; `nil` where it costs too much to know.
     func usage() throws(StoreError) -> StoreUsage?
 }

@@ -26,7 +26,7 @@ struct StorePlace {
         incoming: String?,
         cache: String?,
         environment: @escaping @Sendable (String) -> String?
-    ) throws(ConfigurationError) {
+    ) throws {
         self.text = text
         self.incoming = incoming
         self.cache = cache
@@ -57,15 +57,15 @@ struct StorePlace {
     }
 
     /// Makes sure that the other settings can be met.
-    func check(_ settings: Configuration.Settings) throws(ConfigurationError) {
+    func check(_ settings: Settings) throws {
         guard location != nil else { return }
-        guard settings.maximumPayload <= Self.longestObject else {
+        guard settings.maxPayload.value <= Self.longestObject else {
             throw ConfigurationError(
-                "--max-payload (LPS_MAX_PAYLOAD) is \(settings.maximumPayload) bytes, a store in a bucket takes up to "
+                "--max-payload (LPS_MAX_PAYLOAD) is \(settings.maxPayload.value) bytes, a store in a bucket takes up to "
                     + "\(Self.longestObject)"
             )
         }
-        guard settings.policy.allRules.allSatisfy({ $0.quota == nil }) else {
+        guard settings.policy.value.allRules.allSatisfy({ $0.quota == nil }) else {
             throw ConfigurationError("the policy (LPS_POLICY) has quotas, which a store in a bucket can't keep")
         }
     }
@@ -107,7 +107,6 @@ extension S3Store: ServedStore {
     }
 
     func tidyUp() throws(StoreError) { try uploads.sweep() }
-    func keepCounts(hasQuotas: Bool, after predecessor: consuming HandedOverEpoch?) {}
-    func handOverCounts() -> Int32? { nil }
+    func keepCounts(hasQuotas: Bool) {}
     func usage() -> StoreUsage? { nil }
 }

@@ -49,9 +49,9 @@ final class StatusServer: Sendable {
     /// Makes sure that a runtime folder can have the page's socket.
     ///
     /// - Throws: ``ConfigurationError`` that names the folder.
-    static func check(_ folder: String) throws(ConfigurationError) {
+    static func check(_ folder: String) throws {
         guard Glibc.access(folder, W_OK | X_OK) == 0 else {
-            throw .system("write to runtime folder \(folder)")
+            throw ConfigurationError.system("write to runtime folder \(folder)")
         }
         // sun_path holds 107 bytes (unix(7)).
         let path = socket(folder)
@@ -86,12 +86,10 @@ final class StatusServer: Sendable {
     private func serve(_ isTold: inout Bool) -> Bool {
         do {
             let listener = try Listener(binding: .unix(path: socket), access: access)
-            let pool = try WorkerPool(listeners: [listener], threads: 2, logger: logger) { request, _ in
-                self.answer(request)
-            }
+            let pool = try WorkerPool(listeners: [listener], threads: 2, logger: logger)
             try WorkerThread {
                 do {
-                    try pool.run {}
+                    try pool.run(WorkerPool.Handler { request, _ in self.answer(request) })
                 } catch {
                     self.logger.error("no status page by this process", metadata: ["error": "\(error)"])
                 }
