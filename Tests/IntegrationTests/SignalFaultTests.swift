@@ -2,8 +2,7 @@ import Foundation
 import TestSupport
 import Testing
 
-/// Whatever system call fails while a worker reads its configuration again, or starts anew: it serves on, as it was or as
-/// it was to be.
+/// Whatever system call fails while a worker reads its configuration again: it serves on, with the old or the new one.
 @Suite(.serialized) struct SignalFaultTests {
     private let folder: TemporaryFolder
     private let store: String
@@ -77,53 +76,6 @@ import Testing
         }
         #expect(try reload(nil).isDone)
         print("reloads: \(tried) faults, \(kept) kept the old settings")
-        #expect(tried >= 20 && kept >= 8, "\(tried) faults, \(kept) kept")
-    }
-
-    @Test func `A start anew of which any system call fails goes on as it is, or starts`() throws {
-        var worker = try start()
-        func startAnew(_ fault: Fault?) throws -> (isDone: Bool, trace: String) {
-            let tracer = Tracer(folder, fault, beside: "execve")
-            let (served, kept) = (count("msg=serving", worker), count("not starting anew", worker))
-            try tracer.attached(to: worker) {
-                worker.signal(SIGUSR2)
-                try eventually("it has started anew, or not: \(worker.log.suffix(300))") {
-                    guard worker.isRunning else { return true }
-                    return count("msg=serving", worker) + count("not starting anew", worker) > served + kept
-                }
-            }
-            return (count("msg=serving", worker) > served, tracer.take())
-        }
-        /// Whether a call failed before the new program was there, and whether one did in that.
-        func failures(_ trace: String) -> (before: Bool, after: Bool) {
-            let lines = trace.split(separator: "\n")
-            let end = lines.firstIndex { $0.contains("execve(") && $0.hasSuffix("= 0") } ?? lines.endIndex
-            func hasFailed(_ lines: ArraySlice<Substring>) -> Bool { lines.contains { $0.contains("INJECTED") } }
-            return (hasFailed(lines[..<end]), hasFailed(lines[end...]))
-        }
-        let traced = try startAnew(nil)
-        #expect(traced.isDone)
-        let before = traced.trace.components(separatedBy: "execve(")[0]
-        var tried = 0
-        var kept = 0
-        let executions = ["EIO", "ENOMEM", "EACCES", "EAGAIN"].map { Fault(call: "execve", errno: $0, occurrence: 1) }
-        for fault in Fault.few(try callsOfReader(before), each: 4, turn: 0) + executions {
-            let (isDone, trace) = try startAnew(fault)
-            let failures = failures(trace)
-            if !worker.isRunning {
-                // A start's fault.
-                #expect(failures.after, "\(fault): \(worker.log.suffix(400))")
-                worker = try start()
-                continue
-            }
-            guard failures.before else { continue }
-            try expectServing(worker, fault)
-            tried += 1
-            if !isDone { kept += 1 }
-            #expect(isDone || !fault.mustBeInvisible && fault.call != "execve", "\(fault): \(worker.log.suffix(300))")
-        }
-        #expect(try startAnew(nil).isDone)
-        print("starts anew: \(tried) faults, \(kept) went on as they were")
         #expect(tried >= 20 && kept >= 8, "\(tried) faults, \(kept) kept")
     }
 
