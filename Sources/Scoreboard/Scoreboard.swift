@@ -23,6 +23,8 @@ public final class Scoreboard: Sendable {
     private static let slotWords = slotHead + counters + maximumThreads * ThreadRow.words
     private static let headWords = 8 + values
     private static let words = headWords + maximumProcesses * slotWords
+    /// The magic number and the time.
+    private static let headBytes = 16
     /// "lpspool1": another layout gets another number, and a file name of its own.
     private static let magic: UInt64 = 0x6C70_7370_6F6F_6C31
     private static let name = "scoreboard-1"
@@ -52,7 +54,7 @@ public final class Scoreboard: Sendable {
     ///   - folder: the pool's runtime folder; `nil` for memory that this process has alone.
     ///   - threads: how many threads this process has, at most ``maximumThreads``.
     /// - Throws: ``ScoreboardError`` when the file can't be used, or every slot is taken.
-    public init(in folder: String?, threads: Int) throws(ScoreboardError) {
+    public init(in folder: String?, threads: Int) throws {
         precondition((0...Self.maximumThreads).contains(threads), "a process has a row for each thread")
         let path = folder.map { "\($0)/\(Self.name)" } ?? "memory"
         isShared = folder != nil
@@ -67,6 +69,7 @@ public final class Scoreboard: Sendable {
         words = Words(memory, count: Self.words)
         do {
             try Self.lock(descriptor, Self.makerByte, F_WRLCK, "lock \(path)")
+            try Self.prepare(words, descriptor, path)
             own = try Self.takeSlot(descriptor, path)
             try Self.reserve(own, threads, descriptor, path)
         } catch {
@@ -118,7 +121,7 @@ public final class Scoreboard: Sendable {
     }
 
     /// Waits until no other process of the pool leads it, and leads it until this process ends.
-    public func lead() throws(ScoreboardError) {
+    public func lead() throws {
         try Self.lock(descriptor, Self.leaderByte, F_WRLCK, "lead the pool")
     }
 
@@ -163,7 +166,7 @@ public final class Scoreboard: Sendable {
     }
 
     /// A process that is running.
-    public struct Process: Sendable {
+    public struct PoolProcess: Sendable {
         /// Its id.
         public let pid: UInt64
         /// When it started, in seconds since 1970.
@@ -173,18 +176,18 @@ public final class Scoreboard: Sendable {
     }
 
     /// The processes that are running.
-    public var processes: [Process] {
+    public var processes: [PoolProcess] {
         whileNoneBegins {
             (0..<Self.maximumProcesses).compactMap { slot in
                 let head = head(slot)
                 guard head[Head.running] != 0, isTaken(slot) else { return nil }
-                return Process(pid: head[Head.pid], started: head[Head.started], threads: threads(of: slot))
+                return PoolProcess(pid: head[Head.pid], started: head[Head.started], threads: threads(of: slot))
             }
         }
     }
 
     /// Reads heads while no process takes a slot.
-    private func whileNoneBegins<Result>(_ read: () -> Result) -> Result {
+    private func whileNoneBegins<Output>(_ read: () -> Output) -> Output {
         // Without the lock, what is read may be a moment's mixture, which is better than nothing.
         reading.withLock { _ in
             try? Self.lock(descriptor, Self.makerByte, F_RDLCK, "lock the scoreboard")
@@ -209,86 +212,49 @@ public final class Scoreboard: Sendable {
         return ThreadRow(words.part(start..<start + ThreadRow.words))
     }
 
-    private static func open(_ path: String) throws(ScoreboardError) -> Int32 {
+    private static func open(_ path: String) throws -> Int32 {
         let descriptor = uninterrupted { Glibc.open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o660) }
-        guard descriptor >= 0 else { throw .system("open \(path)") }
-        do {
-            try lock(descriptor, makerByte, F_WRLCK, "lock \(path)")
-            try fill(descriptor, path)
-            try lock(descriptor, makerByte, F_UNLCK, "unlock \(path)")
-        } catch {
-            close(descriptor)
-            throw error
-        }
+        guard descriptor >= 0 else { throw ScoreboardError.system("open \(path)") }
         return descriptor
     }
 
-    private static func openMemory() throws(ScoreboardError) -> Int32 {
+    private static func openMemory() throws -> Int32 {
         let descriptor = memory_file(name)
-        guard descriptor >= 0 else { throw .system("make memory for the scoreboard") }
-        do {
-            try fill(descriptor, "memory")
-        } catch {
-            close(descriptor)
-            throw error
-        }
+        guard descriptor >= 0 else { throw ScoreboardError.system("make memory for the scoreboard") }
         return descriptor
     }
 
-    /// Makes a call that may do a part of the work until all is done: how many bytes are, or below zero the call's failure.
-    private static func entirely(_ count: Int, _ call: (_ done: Int) -> Int) -> Int {
-        var done = 0
-        while done < count {
-            let result = uninterrupted { call(done) }
-            guard result >= 0 else { return result }
-            if result == 0 { break }
-            done += result
-        }
-        return done
-    }
-
-    /// Gives a file that is new its length and its head.
-    private static func fill(_ descriptor: Int32, _ path: String) throws(ScoreboardError) {
+    /// Gives a file that is new its length and its head, and reserves what is read of every slot: a page that is touched
+    /// first when the file system is full would end the process (SIGBUS), also by a read.
+    private static func prepare(_ words: Words, _ descriptor: Int32, _ path: String) throws {
         var status = stat()
-        guard fstat(descriptor, &status) == 0 else { throw .system("stat \(path)") }
+        guard fstat(descriptor, &status) == 0 else { throw ScoreboardError.system("stat \(path)") }
         guard status.st_mode & S_IFMT == S_IFREG else { throw ScoreboardError("\(path) is not a regular file") }
-        var head: [UInt64] = [0, 0]
-        let read = head.withUnsafeMutableBytes { head in
-            entirely(head.count) { done in
-                pread(descriptor, head.baseAddress?.advanced(by: done), head.count - done, off_t(done))
-            }
-        }
-        guard read >= 0 else { throw .system("read \(path)") }
+        let hasHead = status.st_size >= headBytes
+        if hasHead { try allocate(descriptor, 0, headBytes, path) }
         // One without a head is new, or its maker could not finish it.
-        let isNew = head[0] == 0
-        guard isNew || (head[0] == magic && status.st_size == words * 8) else {
+        let isNew = status.st_size == 0 || hasHead && words[0] == 0
+        guard isNew || hasHead && words[0] == magic && status.st_size == words.count * 8 else {
             throw ScoreboardError("\(path) is no scoreboard of this version, stop the pool and remove it")
         }
         if isNew {
-            guard uninterrupted({ ftruncate(descriptor, off_t(words * 8)) }) == 0 else {
-                throw .system("lengthen \(path)")
+            guard uninterrupted({ ftruncate(descriptor, off_t(words.count * 8)) }) == 0 else {
+                throw ScoreboardError.system("lengthen \(path)")
             }
             // Nobody but the users of one pool gets into its folder: the umask is not needed.
-            guard fchmod(descriptor, 0o660) == 0 else { throw .system("change the mode of \(path)") }
+            guard fchmod(descriptor, 0o660) == 0 else { throw ScoreboardError.system("change the mode of \(path)") }
         }
-        // What is read of every slot. A page that is touched first when the file system is full would end the process
-        // (SIGBUS), also by a read.
         try allocate(descriptor, 0, headWords * 8, path)
         for slot in 0..<maximumProcesses {
             try allocate(descriptor, (headWords + slot * slotWords) * 8, (slotHead + counters) * 8, path)
         }
         if isNew {
-            head = [magic, UInt64(time(nil))]
-            let written = head.withUnsafeBytes { head in
-                entirely(head.count) { done in
-                    pwrite(descriptor, head.baseAddress?.advanced(by: done), head.count - done, off_t(done))
-                }
-            }
-            guard written == 16 else { throw .system("write \(path)") }
+            words[1] = UInt64(time(nil))
+            words[0] = magic
         }
     }
 
-    private static func takeSlot(_ descriptor: Int32, _ path: String) throws(ScoreboardError) -> Int {
+    private static func takeSlot(_ descriptor: Int32, _ path: String) throws -> Int {
         for slot in 0..<maximumProcesses where tryLock(descriptor, slot) { return slot }
         throw ScoreboardError("\(path) has all of its \(maximumProcesses) processes, one more can't join the pool")
     }
@@ -298,7 +264,7 @@ public final class Scoreboard: Sendable {
         _ threads: Int,
         _ descriptor: Int32,
         _ path: String
-    ) throws(ScoreboardError) {
+    ) throws {
         let words = slotHead + counters + threads * ThreadRow.words
         try allocate(descriptor, (headWords + slot * slotWords) * 8, words * 8, path)
     }
@@ -308,7 +274,7 @@ public final class Scoreboard: Sendable {
         _ start: Int,
         _ count: Int,
         _ path: String
-    ) throws(ScoreboardError) {
+    ) throws {
         var status: Int32
         repeat { status = posix_fallocate(descriptor, off_t(start), off_t(count)) } while status == EINTR
         guard status == 0 else {
@@ -335,10 +301,10 @@ public final class Scoreboard: Sendable {
         _ byte: Int,
         _ type: Int32,
         _ action: String
-    ) throws(ScoreboardError) {
+    ) throws {
         var range = range(byte, type)
         while fcntl(descriptor, LockCommand.setOrWait, &range) != 0 {
-            guard errno == EINTR else { throw .system(action) }
+            guard errno == EINTR else { throw ScoreboardError.system(action) }
         }
     }
 

@@ -4,7 +4,8 @@ import Testing
 
 @Suite struct RetirementTests {
     /// The request that it is due at, when the process is old enough.
-    private func due(_ maximum: UInt64?, within requests: Int, at time: ContinuousClock.Instant = .now + .seconds(3)) -> Int?
+    private func due(_ maximum: UInt64?, within requests: Int, at time: ContinuousClock.Instant = .now + .seconds(3))
+        -> Int?
     {
         let retirement = Retirement()
         retirement.set(maximum)

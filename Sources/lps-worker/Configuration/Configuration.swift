@@ -46,7 +46,8 @@ struct Configuration: Sendable {
     func fixed(unlike other: Configuration) -> [String] {
         zip(settings.all, other.settings.all)
             .filter { old, new in
-                !old.setting.isReloadable && old.setting !== settings.config && !old.setting.hasValue(of: new.setting)
+                old.setting.change == .needsRestart && old.setting !== settings.config
+                    && !old.setting.hasValue(of: new.setting)
             }
             .map(\.0.name)
             + zip(store.ofAWS, other.store.ofAWS).filter { $0.value != $1.value }.map(\.0.name)

@@ -5,30 +5,29 @@ import ArgumentParser
 final class Setting<Value: Equatable & Sendable>: @unchecked Sendable {
     // Sendable: `value` changes only in `resolve`, before the configuration is anyone's.
     private(set) var value: Value
-    let isReloadable: Bool
+    let change: SettingChange
+    private let kind: SettingKind<Value>
     private let given: String?
-    private let expected: String
-    private let parse: @Sendable (String) throws -> Value?
 
-    fileprivate init(
-        _ standard: Value,
-        given: String? = nil,
-        _ isReloadable: Bool,
-        _ expected: String,
-        _ parse: @escaping @Sendable (String) throws -> Value?
-    ) {
+    /// - Parameter given: its text on the command line.
+    fileprivate init(_ standard: Value, _ kind: SettingKind<Value>, _ change: SettingChange, given: String?) {
         value = standard
+        self.kind = kind
+        self.change = change
         self.given = given
-        self.isReloadable = isReloadable
-        self.expected = expected
-        self.parse = parse
     }
+}
+
+/// What another value takes.
+enum SettingChange {
+    case needsRestart
+    /// SIGHUP.
+    case reloadable
 }
 
 /// A setting of any type.
 protocol AnySetting: AnyObject {
-    /// Whether a worker takes up another value on SIGHUP.
-    var isReloadable: Bool { get }
+    var change: SettingChange { get }
 
     /// Takes the value.
     ///
@@ -44,9 +43,9 @@ protocol AnySetting: AnyObject {
 extension Setting: AnySetting {
     func resolve(_ name: String, _ lookUp: (String) -> String?) throws {
         guard let text = given ?? lookUp(name) else { return }
-        guard !text.isEmpty, let parsed = try parse(text) else {
+        guard !text.isEmpty, let parsed = try kind.parse(text) else {
             let option = "--" + name.dropFirst("LPS_".count).lowercased().split(separator: "_").joined(separator: "-")
-            throw ConfigurationError("\(option) (\(name)) is '\(text)', expected \(expected)")
+            throw ConfigurationError("\(option) (\(name)) is '\(text)', expected \(kind.expected)")
         }
         value = parsed
     }
@@ -58,13 +57,21 @@ extension Setting: AnySetting {
 
 /// How a setting is written.
 struct SettingKind<Value>: Sendable {
+    /// What the help calls the value.
+    let name: String
     /// What an error says was expected.
     let expected: String
     let completion: CompletionKind?
     /// `nil` for what makes no sense.
     let parse: @Sendable (String) throws -> Value?
 
-    init(_ expected: String, completion: CompletionKind? = nil, _ parse: @escaping @Sendable (String) throws -> Value?) {
+    init(
+        _ name: String,
+        _ expected: String,
+        completion: CompletionKind? = nil,
+        _ parse: @escaping @Sendable (String) throws -> Value?
+    ) {
+        self.name = name
         self.expected = expected
         self.completion = completion
         self.parse = parse
@@ -75,31 +82,24 @@ extension Option {
     /// Declares a setting that always has a value.
     init<Parsed>(
         _ help: String,
-        _ valueName: String,
         _ kind: SettingKind<Parsed>,
         else standard: Parsed,
-        isReloadable: Bool = false
+        _ change: SettingChange = .needsRestart
     ) where Value == Setting<Parsed> {
-        @Sendable func setting(_ given: String?) -> Value {
-            Setting(standard, given: given, isReloadable, kind.expected, kind.parse)
-        }
         self.init(
-            wrappedValue: setting(nil),
-            help: ArgumentHelp("\(help)", valueName: valueName),
+            wrappedValue: Setting(standard, kind, change, given: nil),
+            help: ArgumentHelp("\(help)", valueName: kind.name),
             completion: kind.completion,
-            transform: { setting($0) }
+            transform: { Setting(standard, kind, change, given: $0) }
         )
     }
 
     /// Declares a setting that may be absent.
-    init<Parsed>(
-        _ help: String,
-        _ valueName: String,
-        _ kind: SettingKind<Parsed>,
-        isReloadable: Bool = false
-    ) where Value == Setting<Parsed?> {
-        let optional = SettingKind<Parsed?>(kind.expected, completion: kind.completion) { try kind.parse($0).map { $0 } }
-        self.init(help, valueName, optional, else: nil, isReloadable: isReloadable)
+    init<Parsed>(_ help: String, _ kind: SettingKind<Parsed>) where Value == Setting<Parsed?> {
+        let optional = SettingKind<Parsed?>(kind.name, kind.expected, completion: kind.completion) {
+            try kind.parse($0).map { $0 }
+        }
+        self.init(help, optional, else: nil)
     }
 }
 

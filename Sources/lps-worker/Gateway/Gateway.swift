@@ -99,7 +99,7 @@ final class Gateway: Sendable {
                     trace.onPiece()
                     try request.write(piece)
                 }
-            } catch where isHeldBack {
+            } catch  where isHeldBack {
                 throw NothingSent(error: error)
             }
             if isHeldBack { try request.write(text: head) }

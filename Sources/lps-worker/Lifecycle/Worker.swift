@@ -69,7 +69,8 @@ final class Worker: Sendable {
             logger.notice(
                 "serving",
                 metadata: [
-                    "version": "\(version)", "store": "\(store.name)", "threads": "\(configuration.settings.threads.value)",
+                    "version": "\(version)", "store": "\(store.name)",
+                    "threads": "\(configuration.settings.threads.value)",
                     "listen": "\(listeners.map(\.name).joined(separator: " "))", "reserve": "\(store.uploads.reserve)",
                     "max_payload": "\(configuration.settings.maxPayload.value)",
                 ]

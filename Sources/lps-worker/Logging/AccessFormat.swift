@@ -7,7 +7,9 @@ import PayloadService
 struct AccessFormat: Equatable, Sendable {
     /// `$time "$method $path" status=$status duration=$duration …`
     static let standard: AccessFormat = {
-        let request: [Part] = [.variable(.time), .text(" \""), .variable(.method), .text(" "), .variable(.path), .text("\"")]
+        let request: [Part] = [
+            .variable(.time), .text(" \""), .variable(.method), .text(" "), .variable(.path), .text("\""),
+        ]
         let fields: [Variable] = [
             .status, .duration, .hashTime, .commitTime, .bytesIn, .bytesOut, .namespace, .digest, .requestID,
         ]

@@ -1,5 +1,4 @@
 import FastCGI
-import FoundationEssentials
 import Glibc
 import Logging
 import DiskStore
@@ -106,11 +105,11 @@ final class StatusServer: Sendable {
 
     private func answer(_ request: Request) {
         let now = UInt64(time(nil))
-        let status = PoolStatus(scoreboard, listeners: listeners, store: store, now: now)
+        let pool = PoolSnapshot(scoreboard, listeners: listeners, store: store, now: now)
         let query = (request.parameter("QUERY_STRING") ?? []).split(separator: UInt8(ascii: "&"))
             .map { String(decoding: $0.prefix { $0 != UInt8(ascii: "=") }, as: UTF8.self) }
         do {
-            let (type, content) = try page(status, query)
+            let (type, content) = try page(pool, query)
             let head = "Status: 200 OK\r\nContent-Type: \(type)\r\nCache-Control: no-store\r\n\r\n"
             try (Array(head.utf8) + content).withUnsafeBytes { try request.write($0) }
         } catch {
@@ -119,14 +118,11 @@ final class StatusServer: Sendable {
         }
     }
 
-    private func page(_ status: PoolStatus, _ query: [String]) throws -> (type: String, content: [UInt8]) {
-        if query.contains("openmetrics") { return (PoolStatus.openMetricsType, Array(status.openMetrics.utf8)) }
+    private func page(_ pool: PoolSnapshot, _ query: [String]) throws -> (type: String, content: [UInt8]) {
         let full = query.contains("full")
-        guard query.contains("json") else { return ("text/plain; charset=utf-8", Array(status.text(full: full).utf8)) }
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-        encoder.keyEncodingStrategy = .convertToSnakeCase
-        return ("application/json", Array(try encoder.encode(full ? status : status.withoutThreads)) + [0x0A])
+        if query.contains("openmetrics") { return (PoolSnapshot.openMetricsType, Array(pool.openMetrics.utf8)) }
+        if query.contains("json") { return ("application/json", try pool.json(full: full)) }
+        return ("text/plain; charset=utf-8", Array(pool.text(full: full).utf8))
     }
 
     /// Measures the store whenever the last time, by whichever process, is long enough ago. Never returns.

@@ -4,7 +4,7 @@ import PayloadService
 import Scoreboard
 
 /// What a thread of the pool is doing, as the status page tells it.
-enum Activity: String, CaseIterable, Encodable {
+enum Activity: String, CaseIterable {
     case idle
     /// A connection is there, its request is being read.
     case reading
@@ -88,6 +88,11 @@ struct RequestSubject: Equatable {
         self.id = Self.field(id, 64)
         self.namespace = namespace
         self.digest = digest
+    }
+
+    /// What a thread's row says of its request; `nil` when it has none.
+    init?(_ thread: ThreadRow.State) {
+        self.init(text: thread.text)
     }
 
     init?(text: [UInt8]) {
