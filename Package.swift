@@ -178,7 +178,10 @@ let package = Package(
             exclude: ["botocore_vectors.json", "botocore_vectors.py"]
         ),
         .testTarget(name: "S3StoreTests", dependencies: ["S3Store", "TestSupport"]),
-        .testTarget(name: "WorkerTests", dependencies: ["ByteSize", "lps-worker"]),
+        .testTarget(
+            name: "WorkerTests",
+            dependencies: ["ByteSize", "DiskStore", "FastCGI", "PayloadService", "Scoreboard", "TestSupport", "lps-worker"]
+        ),
         .testTarget(name: "TarArchiveTests", dependencies: ["TarArchive", "TestSupport"]),
         .testTarget(
             name: "OperatorTests",

@@ -60,7 +60,7 @@ struct LPSWorker: ParsableCommand {
     }
 
     /// EX_CONFIG of sysexits(3) tells a supervisor that another start will not help.
-    private static func exitCode(for error: any Error) -> ExitCode {
+    static func exitCode(for error: any Error) -> ExitCode {
         switch error {
         case let error as ConfigurationError where !error.mayPass: ExitCode(EX_CONFIG)
         case let error as StoreError where error.preventsUse: ExitCode(EX_CONFIG)

@@ -116,21 +116,8 @@ import Testing
     @Test func `SIGUSR1 opens the logs anew, and no line is lost`() throws {
         let folder = try TemporaryFolder()
         let (error, access) = (folder.file("error.log"), folder.file("access.log"))
-        let store = folder.file("store")
-        #expect(try run(Project.binary("lps"), ["init", "--store", store]).status == 0)
-        let socket = folder.file("lps.sock")
-        let worker = try ChildProcess(
-            Project.binary("lps-worker"),
-            ["--store", store, "--listen", socket, "--error-log", error, "--access-log", access],
-            log: folder.file("stderr")
-        )
+        let worker = try LoneWorker(folder, ["--error-log", error, "--access-log", access], errorLog: error)
         @Sendable func text(_ path: String) -> String { (try? String(contentsOfFile: path, encoding: .utf8)) ?? "" }
-        @Sendable func ping() throws {
-            let client = try FastCGIClient(socket)
-            client.send(FastCGIClient.head(["REQUEST_METHOD": "GET", "SCRIPT_NAME": "/lps/ping"]))
-            client.send(FastCGIClient.record(.stdin, []))
-            #expect(client.receiveAnswer().contains("pong"))
-        }
         try eventually("it serves") { text(error).contains("msg=serving") }
         #expect(text(error).hasPrefix("level="))
         let pings = Counter()
@@ -138,7 +125,7 @@ import Testing
         try concurrently(2) { part in
             if part == 0 {
                 while isDone.value == 0 {
-                    try ping()
+                    #expect(try worker.ask("GET", "/lps/ping").contains("pong"))
                     pings.add()
                 }
                 return
@@ -147,15 +134,14 @@ import Testing
                 try eventually("lines are written") { !text(access).isEmpty }
                 rename(access, access + ".\(number)")
                 rename(error, error + ".\(number)")
-                worker.signal(SIGUSR1)
+                worker.process.signal(SIGUSR1)
                 try eventually("it writes to the new file") { text(error).contains("logs are open anew") }
             }
             isDone.add()
         }
         let written = ["", ".1", ".2", ".3"].map { text(access + $0).split(separator: "\n").count }.reduce(0, +)
         #expect(written == pings.value)
-        worker.signal(SIGTERM)
-        #expect(worker.wait() == 0)
+        worker.stop()
         #expect(text(error).contains("stopped"))
     }
 

@@ -45,15 +45,6 @@ import Testing
         }.count
     }
 
-    private func serves(_ worker: ChildProcess, times: Int) throws {
-        try eventually("it serves for the \(times)th time: \(worker.log)") {
-            guard worker.isRunning else { throw NeverHappened(what: "it ended: \(worker.log)") }
-            return starts(worker) >= times
-        }
-    }
-
-    private func starts(_ worker: ChildProcess) -> Int { worker.log.components(separatedBy: "msg=serving").count - 1 }
-
     @Test(arguments: [SIGTERM, SIGUSR2])
     func `Workers that are restarted one after the other count nothing anew`(signal: Int32) throws {
         let stack = try stack()
@@ -94,18 +85,11 @@ import Testing
     @Test func `A worker without quotas keeps the counts of others while it is there`() throws {
         let stack = try stack()
         let epoch = try count(stack)
-        let socket = folder.file("other.sock")
-        let other = try ChildProcess(
-            Project.binary("lps-worker"),
-            ["--store", stack.store, "--listen", socket],
-            log: folder.file("other.log")
-        )
-        try serves(other, times: 1)
+        let other = try LoneWorker(folder, ["--store", stack.store])
         #expect(stack.stop(stack.workers[0]) == 0)
         try stack.startWorkers(1)
         #expect(try self.epoch(stack) == epoch)
         #expect(try used(stack) == 1_000)
-        other.signal(SIGTERM)
-        #expect(other.wait() == 0)
+        other.stop()
     }
 }

@@ -5,41 +5,14 @@ import Testing
 /// Whatever system call fails while a worker reads its configuration again: it serves on, with the old or the new one.
 @Suite(.serialized) struct SignalFaultTests {
     private let folder: TemporaryFolder
-    private let store: String
-    private let socket: String
     private let file: String
 
     init() throws {
         folder = try TemporaryFolder()
-        store = folder.file("store")
-        socket = folder.file("lps.sock")
         file = folder.file("lps.conf")
-        #expect(try run(Project.binary("lps"), ["init", "--store", store]).status == 0)
         let policy = folder.file("policy")
         try write("[a]\nquota = 1g\n".utf8, to: policy)
-        try write("LPS_STORE=\(store)\nLPS_LISTEN=\(socket)\nLPS_THREADS=1\nLPS_POLICY=\(policy)\n".utf8, to: file)
-    }
-
-    private func start() throws -> ChildProcess {
-        let log = folder.file("log-\(UUID().uuidString)")
-        let worker = try ChildProcess(Project.binary("lps-worker"), ["--config", file], log: log)
-        try eventually("it serves: \(worker.log)") {
-            guard worker.isRunning else { throw NeverHappened(what: "it ended: \(worker.log)") }
-            return worker.log.contains("msg=serving")
-        }
-        return worker
-    }
-
-    private func expectServing(_ worker: ChildProcess, _ fault: Fault?) throws {
-        let client = try FastCGIClient(socket)
-        client.send(FastCGIClient.head(["REQUEST_METHOD": "GET", "SCRIPT_NAME": "/lps/ping"]))
-        client.send(FastCGIClient.record(.stdin, []))
-        #expect(client.receiveAnswer().contains("pong"), "\(String(describing: fault)): \(worker.log)")
-        #expect(worker.isRunning, "\(String(describing: fault)): \(worker.log)")
-    }
-
-    private func count(_ text: String, _ worker: ChildProcess) -> Int {
-        worker.log.components(separatedBy: text).count - 1
+        try write("LPS_THREADS=1\nLPS_POLICY=\(policy)\n".utf8, to: file)
     }
 
     /// The calls of the thread that has read the configuration, but what it tells of them.
@@ -50,18 +23,18 @@ import Testing
     }
 
     @Test func `A reload of which any system call fails takes the new settings, or keeps the old ones`() throws {
-        let worker = try start()
+        let worker = try LoneWorker(folder, ["--config", file])
         func reload(_ fault: Fault?) throws -> (isDone: Bool, trace: String) {
             let tracer = Tracer(folder, fault)
-            let (read, kept) = (count("read again", worker), count("stays as it was", worker))
-            try tracer.attached(to: worker) {
-                worker.signal(SIGHUP)
+            let (read, kept) = (worker.count("read again"), worker.count("stays as it was"))
+            try tracer.attached(to: worker.process) {
+                worker.process.signal(SIGHUP)
                 try eventually("it has reloaded") {
-                    count("read again", worker) + count("stays as it was", worker) > read + kept
+                    worker.count("read again") + worker.count("stays as it was") > read + kept
                 }
             }
-            try expectServing(worker, fault)
-            return (count("read again", worker) > read, tracer.take())
+            try worker.expectServing("\(String(describing: fault))")
+            return (worker.count("read again") > read, tracer.take())
         }
         let traced = try reload(nil)
         #expect(traced.isDone)
@@ -83,17 +56,11 @@ import Testing
         let runtime = folder.file("pool")
         try FileManager.default.createDirectory(atPath: runtime, withIntermediateDirectories: true)
         try write("no scoreboard at all".utf8, to: "\(runtime)/scoreboard-1")
-        let command = ["--config", file, "--runtime-dir", runtime]
-        let worker = try ChildProcess(Project.binary("lps-worker"), command, log: folder.file("log"))
-        try eventually("it serves: \(worker.log)") {
-            guard worker.isRunning else { throw NeverHappened(what: "it ended: \(worker.log)") }
-            return worker.log.contains("msg=serving")
-        }
-        try expectServing(worker, nil)
+        let worker = try LoneWorker(folder, ["--config", file, "--runtime-dir", runtime])
+        try worker.expectServing()
         #expect(worker.log.contains("scoreboard-1 is no scoreboard of this version, stop the pool and remove it"))
         // What was there is left for whoever put it there.
         #expect(try contents(of: "\(runtime)/scoreboard-1") == Array("no scoreboard at all".utf8))
-        worker.signal(SIGTERM)
-        #expect(worker.wait() == 0)
+        worker.stop()
     }
 }

@@ -144,10 +144,16 @@ import Testing
                 #expect(try stack.get(Stack.key(answer), length: payload.count).body == payload)
             }
         }
+        var page = ""
         try eventually("both serve") {
-            let page = try stack.request("GET", "/lps/status").text
+            page = try stack.request("GET", "/lps/status").text
             return page.range(of: "(?m)^processes: +2$", options: .regularExpression) != nil
         }
+        let restarts = stack.workerLog.components(separatedBy: "restarting: ").count - 1
+        #expect(
+            page.range(of: "(?m)^process retirements: +\(restarts)$", options: .regularExpression) != nil,
+            "\(page)"
+        )
     }
 
     @Test func `While all workers are replaced at once, requests wait for the next ones`() throws {
@@ -167,30 +173,19 @@ import Testing
             try write("LPS_MAX_REQUESTS=3\nLPS_THREADS=\(threads)\n".utf8, to: file)
         }
         try configure("2")
-        let process = try ChildProcess(
-            worker,
-            ["--store", store, "--listen", socket, "--config", file],
-            log: folder.file("log")
-        )
-        try eventually("it serves: \(process.log)") { process.log.contains("msg=serving") }
-        func ping() throws {
-            let client = try FastCGIClient(socket)
-            client.send(FastCGIClient.head(["REQUEST_METHOD": "GET", "SCRIPT_NAME": "/lps/ping"]))
-            client.send(FastCGIClient.record(.stdin, []))
-            #expect(client.receiveAnswer().contains("pong"))
-        }
-        func refusals() -> Int { process.log.components(separatedBy: "not restarting: the next process").count - 1 }
+        let worker = try LoneWorker(folder, ["--config", file])
+        func refusals() -> Int { worker.count("not restarting: the next process would not start") }
         try configure("many")
-        process.signal(SIGUSR2)
-        try eventually("SIGUSR2 is refused: \(process.log)") { refusals() == 1 }
-        try eventually("so is the end after three requests: \(process.log)") {
-            try ping()
+        worker.process.signal(SIGUSR2)
+        try eventually("SIGUSR2 is refused: \(worker.log)") { refusals() == 1 }
+        try eventually("so is the end after three requests: \(worker.log)") {
+            try worker.expectServing()
             return refusals() > 1
         }
         try configure("2")
-        process.signal(SIGUSR2)
-        #expect(process.wait() == 0)
-        #expect(process.log.contains("restarting: finishing the requests under way\" signal=SIGUSR2"))
-        #expect(process.log.contains("stopped: every request under way was answered"))
+        worker.process.signal(SIGUSR2)
+        #expect(worker.process.wait() == 0)
+        #expect(worker.log.contains("restarting: finishing the requests under way\" signal=SIGUSR2"))
+        #expect(worker.log.contains("stopped: every request under way was answered"))
     }
 }
