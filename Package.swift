@@ -61,6 +61,12 @@ let package = Package(
             ]
         ),
         .target(
+            name: "StoreFactory",
+            dependencies: [
+                "DiskStore", "PayloadKey", "S3", "S3Store", "Storage", .product(name: "Logging", package: "swift-log"),
+            ]
+        ),
+        .target(
             name: "PayloadService",
             dependencies: ["PayloadKey", "Storage", .product(name: "Logging", package: "swift-log")]
         ),
@@ -108,7 +114,7 @@ let package = Package(
                 "ByteSize", "EnvironmentFile", "FastCGI", "PayloadKey", "PayloadService", "DiskStore", "Storage",
                 "Scoreboard",
                 "StorePolicy",
-                "S3", "S3Store", "System", "Version",
+                "StoreFactory", "System", "Version",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "SystemPackage", package: "swift-system"),
@@ -117,7 +123,7 @@ let package = Package(
         .executableTarget(
             name: "lps",
             dependencies: [
-                "ByteSize", "DiskStore", "EnvironmentFile", "PayloadKey", "S3", "S3Store", "Storage", "StorePolicy",
+                "ByteSize", "DiskStore", "EnvironmentFile", "PayloadKey", "Storage", "StoreFactory", "StorePolicy",
                 "System", "TarArchive", "Version",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
@@ -133,6 +139,10 @@ let package = Package(
             exclude: ["codec", "put_vectors.json"]
         ),
         .testTarget(name: "PayloadKeyTests", dependencies: ["PayloadKey", "TestSupport"]),
+        .testTarget(
+            name: "StorageTests",
+            dependencies: ["DiskStore", "PayloadKey", "S3", "S3Store", "Storage", "TestSupport"]
+        ),
         .testTarget(name: "DiskStoreTests", dependencies: ["DiskStore", "Storage", "TestSupport"]),
         .target(
             name: "Simulation",

@@ -23,6 +23,8 @@ public final class DiskStore: Sendable {
     public let quota: @Sendable (Namespace) -> UInt64?
     /// How long to wait for a lock that another process holds.
     let patience: Duration
+    /// Whether a commit waits, for however long, while its namespace is counted.
+    let waitsForCounts: Bool
 
     let root: Descriptor
     var incoming: Descriptor { uploads.descriptor }
@@ -47,6 +49,7 @@ public final class DiskStore: Sendable {
     ///   - otherFiles: the most files that this process has open at once; what is left of its limit (getrlimit(2),
     ///     `RLIMIT_NOFILE`) is for folders that the store holds open.
     ///   - patience: how long to wait for a lock that another process holds.
+    ///   - waitsForCounts: whether a commit waits, for however long, while its namespace is counted.
     ///   - logger: where the store logs what an operator should know.
     /// - Throws: ``StoreError`` with code `missing`, `unknownFormat`, `notWritable`, `spansFileSystems`,
     ///   `unsupportedFileSystem` or `system`.
@@ -56,6 +59,7 @@ public final class DiskStore: Sendable {
         quota: @escaping @Sendable (Namespace) -> UInt64? = { _ in nil },
         otherFiles: Int = 256,
         patience: Duration = DiskStore.requestPatience,
+        waitsForCounts: Bool = false,
         logger: Logger
     ) throws(StoreError) {
         try self.init(
@@ -64,6 +68,7 @@ public final class DiskStore: Sendable {
             quota: quota,
             otherFiles: otherFiles,
             patience: patience,
+            waitsForCounts: waitsForCounts,
             logger: logger,
             kernel: LinuxKernel.shared
         )
@@ -76,6 +81,7 @@ public final class DiskStore: Sendable {
         quota: @escaping @Sendable (Namespace) -> UInt64?,
         otherFiles: Int,
         patience: Duration,
+        waitsForCounts: Bool = false,
         logger: Logger,
         kernel: any Kernel
     ) throws(StoreError) {
@@ -86,6 +92,7 @@ public final class DiskStore: Sendable {
         self.root = root
         self.quota = quota
         self.patience = patience
+        self.waitsForCounts = waitsForCounts
         self.logger = logger
         epoch = UsageEpoch(root: root, patience: patience)
         clock = StoreClock(root: root, logger: logger)
@@ -162,19 +169,5 @@ public final class DiskStore: Sendable {
             )
         }
         try root.unlink(target)
-    }
-}
-
-extension DiskStore: PayloadStorage {
-    /// The store's root, as the operator gave it.
-    public var name: String { path }
-
-    /// As ``commit(_:as:)``: syncs and links are not interrupted.
-    public func commit(
-        _ upload: VerifiedUpload,
-        as key: PayloadKey,
-        onPiece: () throws -> Void
-    ) throws -> CommitOutcome {
-        try commit(upload, as: key)
     }
 }

@@ -13,7 +13,9 @@ struct GetEndpoint {
         trace.subject.namespace = key.namespace
         trace.subject.digest = key.digest
         try Tenancy(request.allowedNamespaces).check(key.namespace)
-        guard let payload = try store.open(key) else { throw Refusal(.notFound, "blob not found") }
+        guard let payload = try store.open(key, until: trace.deadline) else {
+            throw Refusal(.notFound, "blob not found")
+        }
         guard payload.size == expected else {
             throw Refusal(.preconditionFailed, "payload has \(payload.size) bytes, expected \(expected)")
         }
@@ -78,33 +80,14 @@ struct GetEndpoint {
         case .redirect(let prefix):
             // The web server sends the payload, answers Range and writes Content-Length. By its own name, it would also
             // send Cache-Control with an error that it meets on the way.
-            let handOver = try redirect(payload, digest, isPart: part != nil, below: prefix)
-            return ServiceResponse(.ok, headers: headers + [("X-LPS-Cache-Control", caching)] + handOver)
+            let redirect = try payload.redirect(isRange: part != nil)
+            let path = "\(String(decoding: prefix, as: UTF8.self))/\(PercentEncoding.encodePath(redirect.path.utf8))"
+            return ServiceResponse(
+                .ok,
+                headers: headers + [("X-LPS-Cache-Control", caching), ("X-Accel-Redirect", path)] + redirect.headers
+            )
         case .stream:
             return stream(payload, part, headers + [("Cache-Control", caching), ("Accept-Ranges", "bytes")])
-        }
-    }
-
-    /// Bytes up to which a payload of an engine is fetched whole for a range of it: the web server's cache has it then.
-    private static let wholeForRange: UInt64 = 4 << 20
-
-    /// What tells the web server to send the payload.
-    private func redirect(
-        _ payload: StoredPayload,
-        _ digest: Digest,
-        isPart: Bool,
-        below prefix: [UInt8]
-    ) throws(StoreError) -> [(String, String)] {
-        let prefix = String(decoding: prefix, as: UTF8.self)
-        switch try payload.handOver() {
-        case .file(let path):
-            return [("X-Accel-Redirect", "\(prefix)/\(PercentEncoding.encodePath(path.utf8))")]
-        case .request(let target, let headers):
-            let place = isPart && payload.size > Self.wholeForRange ? "s3-ranges" : "s3"
-            return [
-                ("X-Accel-Redirect", "\(prefix)/\(place)/\(digest.hex)"),
-                ("X-LPS-S3-Target", target),
-            ] + headers.map { ("X-LPS-S3-\($0.name)", $0.value) }
         }
     }
 

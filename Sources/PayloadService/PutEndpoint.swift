@@ -25,7 +25,7 @@ struct PutEndpoint {
         let upload = try verify(request.body, length, digest, trace)
         trace.bytesIn += upload.size
         try trace.enter(.committing)
-        let outcome = try store.commit(upload, as: key, onPiece: trace.advance)
+        let outcome = try store.commit(upload, as: key, until: trace.deadline, onPiece: trace.advance)
         trace.committed(outcome)
         return ServiceResponse(
             outcome == .existed ? .ok : .created,
@@ -89,7 +89,7 @@ struct PutEndpoint {
         for length: UInt64,
         as key: PayloadKey,
         _ body: ServiceRequest.Body
-    ) throws(StoreError) {
+    ) throws {
         switch body {
         // The web server has written the payload already: what is free now is what stays free.
         case .file: try store.uploads.checkSpace(for: 0)

@@ -7,7 +7,7 @@ final class EngineHealth: Sendable {
     private static let lifetime = Duration.seconds(2)
 
     private struct State {
-        var failure: StoreError?
+        var failure: (any Error)?
         var asked = ContinuousClock.now
         var isAsking = false
     }
@@ -15,26 +15,26 @@ final class EngineHealth: Sendable {
     private let state: Mutex<State>
 
     /// Begins with what was just found.
-    init(failure: StoreError? = nil) {
+    init(failure: (any Error)? = nil) {
         state = Mutex(State(failure: failure))
     }
 
     /// - Parameter ask: asks the engine.
     /// - Throws: what it has thrown, perhaps to another thread.
-    func check(_ ask: () throws(StoreError) -> Void) throws(StoreError) {
+    func check(_ ask: () throws -> Void) throws {
         let isTurn = state.withLock { state in
             guard !state.isAsking, state.asked.duration(to: .now) > Self.lifetime else { return false }
             state.isAsking = true
             return true
         }
         if isTurn {
-            var found: StoreError?
-            do throws(StoreError) {
+            var failure: (any Error)?
+            do {
                 try ask()
             } catch {
-                found = error
+                failure = error
             }
-            state.withLock { [found] in $0 = State(failure: found) }
+            state.withLock { [failure] in $0 = State(failure: failure) }
         }
         if let failure = state.withLock({ $0.failure }) { throw failure }
     }

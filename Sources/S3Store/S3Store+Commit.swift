@@ -1,90 +1,84 @@
 import Glibc
 import PayloadKey
-import Storage
 import S3
+import Storage
 import SystemPackage
 
 extension S3Store {
     /// Seconds from which on an object's age is renewed when its payload is stored again: lifecycle rules and `lps gc` count
     /// whole days.
-    package static let renewalAge = 24 * 60 * 60
+    static let renewalAge = 24 * 60 * 60
     /// Bytes from which on the engine is asked for an object before it is sent one.
     static let worthAsking: UInt64 = 1 << 20
 
     /// Sends a verified upload to the engine, unless it is there; then it counts from now, if it is older than a day.
-    ///
-    /// - Throws: ``StoreError``, or what `onPiece` throws.
     public func commit(
         _ upload: VerifiedUpload,
         as key: PayloadKey,
+        until deadline: ContinuousClock.Instant?,
         onPiece: () throws -> Void
     ) throws -> CommitOutcome {
         precondition(upload.digest == key.digest, "an upload is committed under its own digest")
+        let client = client.until(deadline)
         let object = objectKey(key)
-        let outcome = try storeOrRenew(upload, key, object, onPiece)
+        let outcome = try translating { () -> CommitOutcome in
+            var present: S3Object?
+            if upload.size >= Self.worthAsking || client.engine.mustAskFirst {
+                present = try client.status(of: object)
+            }
+            if present == nil {
+                if try client.put(upload, as: object, onlyIfAbsent: true, onPiece) == .stored { return .created }
+                present = try client.status(of: object)
+            }
+            guard let present else {
+                // Deleted between the two requests.
+                _ = try client.put(upload, as: object, onlyIfAbsent: false, onPiece)
+                return .created
+            }
+            if try !isCurrent(present, for: upload, key, client) {
+                _ = try client.put(upload, as: present.key, onlyIfAbsent: false, onPiece)
+            }
+            return .existed
+        }
         known[key] = ObjectCache.Entry(size: upload.size, object: object)
         return outcome
     }
 
-    private func storeOrRenew(
-        _ upload: VerifiedUpload,
-        _ key: PayloadKey,
-        _ object: [UInt8],
-        _ onPiece: () throws -> Void
-    ) throws -> CommitOutcome {
-        if upload.size >= Self.worthAsking || client.engine.mustAskFirst, let present = try status(of: object) {
-            return try renew(present, key, with: upload, onPiece)
-        }
-        if try put(upload, object, onlyIfAbsent: true, onPiece) == .stored { return .created }
-        if let present = try status(of: object) { return try renew(present, key, with: upload, onPiece) }
-        // Deleted between the two requests.
-        _ = try put(upload, object, onlyIfAbsent: false, onPiece)
-        return .created
-    }
-
-    /// Makes sure that an object that is there is the upload's, and that its age counts from now.
-    private func renew(
+    /// Whether an object that is there has the upload's size, and an age that counts from now, or as good as.
+    private func isCurrent(
         _ present: S3Object,
+        for upload: VerifiedUpload,
         _ key: PayloadKey,
-        with upload: VerifiedUpload,
-        _ onPiece: () throws -> Void
-    ) throws -> CommitOutcome {
+        _ client: S3Client
+    ) throws -> Bool {
         guard present.size == upload.size else {
             logger.error(
                 "an object has the wrong size, and is replaced by a verified upload",
                 metadata: ["key": "\(key)", "size": "\(present.size)", "expected": "\(upload.size)"]
             )
-            _ = try put(upload, present.key, onlyIfAbsent: false, onPiece)
-            return .existed
+            return false
         }
-        guard time(nil) - present.lastModified > Self.renewalAge else { return .existed }
-        if try !isRenewed(present) { _ = try put(upload, present.key, onlyIfAbsent: false, onPiece) }
-        return .existed
-    }
-
-    /// - Returns: false when the object is gone, or can't be copied: it is in an archive, or the credentials don't allow it.
-    private func isRenewed(_ present: S3Object) throws(StoreError) -> Bool {
+        guard time(nil) - present.lastModified > Self.renewalAge else { return true }
         guard client.engine.copies else { return false }
         do {
             return try client.renew(present.key)
         } catch {
-            guard error.mayPass else { return false }
-            throw StoreError(error)
+            guard !error.mayPass else { throw error }
+            // It is in an archive, or the credentials don't allow a copy.
+            return false
         }
     }
+}
 
-    private func status(of object: [UInt8]) throws(StoreError) -> S3Object? {
-        try translating { () throws(S3Error) in try client.status(of: object) }
-    }
-
-    private func put(
+extension S3Client {
+    fileprivate func put(
         _ upload: VerifiedUpload,
-        _ object: [UInt8],
+        as object: [UInt8],
         onlyIfAbsent: Bool,
         _ onPiece: () throws -> Void
-    ) throws -> S3Client.PutOutcome {
+    ) throws -> PutOutcome {
         do {
-            return try client.put(
+            return try put(
                 object,
                 from: upload.fileDescriptor,
                 size: upload.size,
@@ -92,8 +86,6 @@ extension S3Store {
                 onlyIfAbsent: onlyIfAbsent,
                 onPiece: onPiece
             )
-        } catch let error as S3Error {
-            throw StoreError(error)
         } catch let error as Errno {
             throw StoreError(.system, "read upload", errno: error)
         }

@@ -3,18 +3,22 @@ import Storage
 import S3
 
 extension S3Store {
-    /// Hands over the keys of a selection, page by page as the engine lists them, while uploads and deletions go on.
-    ///
-    /// - Parameters:
-    ///   - stray: called with the name of each object that is no payload's.
-    ///   - visit: gets each key.
-    /// - Throws: ``StoreError``, or what `visit` and `stray` throw.
+    /// Visits the keys of a selection, page by page as the engine lists them.
     public func forEachKey(
-        in selection: KeySelection = KeySelection(),
-        stray: (String) throws -> Void = { _ in },
+        in selection: KeySelection,
+        unreadable: (_ path: String, StoreError) throws -> Void,
         _ visit: (StoredKey) throws -> Void
     ) throws {
-        do {
+        try forEachKey(in: selection, stray: { _ in }, visit)
+    }
+
+    /// - Parameter stray: called with the name of each object that is no payload's.
+    func forEachKey(
+        in selection: KeySelection,
+        stray: (String) throws -> Void,
+        _ visit: (StoredKey) throws -> Void
+    ) throws {
+        try translating {
             try client.list(prefix: listed(selection)) { object in
                 guard let key = payloadKey(of: object.key) else {
                     return try stray(String(decoding: object.key, as: UTF8.self))
@@ -22,27 +26,50 @@ extension S3Store {
                 guard selection.includes(key) else { return }
                 try visit(StoredKey(key, of: object))
             }
-        } catch let error as S3Error {
-            throw StoreError(error)
         }
     }
 
-    /// What is stored under a key; `nil` when there is nothing.
-    ///
-    /// - Throws: ``StoreError``.
-    public func find(_ key: PayloadKey) throws(StoreError) -> StoredKey? {
-        try look(for: key).map { StoredKey(key, of: $0) }
+    public func forEachAge(
+        in selection: KeySelection,
+        where isWanted: (Namespace) -> Bool,
+        unreadable: (_ path: String, StoreError) throws -> Void,
+        _ visit: (PayloadKey, _ lastStored: Int) throws -> Void
+    ) throws {
+        try forEachKey(in: selection) { if isWanted($0.key.namespace) { try visit($0.key, $0.lastStored) } }
     }
 
-    /// Deletes keys that were found, many in one request. One that is gone counts as deleted.
-    ///
-    /// - Returns: which were not deleted, and why.
-    /// - Throws: ``StoreError`` when the engine can't be asked.
-    public func delete(_ found: [StoredKey]) throws(StoreError) -> [(key: PayloadKey, reason: String)] {
-        let failed = try translating { () throws(S3Error) in try client.delete(found.map(\.object)) }
-        for stored in found { known[stored.key] = nil }
-        let keys = Dictionary(found.map { ($0.object, $0.key) }) { first, _ in first }
-        return failed.compactMap { failure in keys[failure.key].map { ($0, failure.error) } }
+    /// An upload of a payload that is there renews its age once a day.
+    public var ageLag: Int { Self.renewalAge }
+    /// An engine's answers take their time.
+    public var deletionsAtOnce: Int { 16 }
+
+    /// What is stored under a key; `nil` when there is nothing.
+    public func find(_ key: PayloadKey) throws -> StoredKey? {
+        try translating { try client.look(for: key) }.map { StoredKey(key, of: $0) }
+    }
+
+    /// Deletes a key. An engine has no lock that an upload could hold: the key is looked at again just before the request
+    /// that deletes it.
+    public func remove(
+        _ key: PayloadKey,
+        isDurable: Bool,
+        if isUnwanted: (_ lastStored: Int) -> Bool
+    ) throws -> StoredKey? {
+        guard let found = try find(key), isUnwanted(found.lastStored) else { return nil }
+        try delete(found)
+        return found
+    }
+
+    /// Deletes the object of a key.
+    func delete(_ stored: StoredKey) throws {
+        do {
+            try client.delete(stored.object)
+            known[stored.key] = nil
+        } catch {
+            // The engine may allow it for others.
+            let isDenied = error.code == .accessDenied || error.code == .refused
+            throw isDenied ? StoreError(.system, error.description) : StoreError(error)
+        }
     }
 
     /// What every object of a selection begins with.

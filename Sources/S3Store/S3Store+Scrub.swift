@@ -12,14 +12,14 @@ extension S3Store {
     ///   - pace: called after so many bytes were read; may take its time.
     ///   - report: called with each finding: damaged payloads, payloads that the engine does not give back, and objects that
     ///     are no payload's.
-    /// - Returns: how many objects were read, and how many bytes.
-    /// - Throws: ``StoreError`` when the engine can't be reached; or what `report` throws.
     public func scrub(
-        pace: (_ bytes: Int) -> Void = { _ in },
+        _ scope: ScrubScope,
+        pace: (_ bytes: Int) -> Void,
         report: (Finding) throws -> Void
-    ) throws -> (files: Int, bytes: UInt64) {
-        var read = (files: 0, bytes: UInt64(0))
-        try forEachKey(stray: { try report(Finding(.stray, $0, "is no payload's")) }) { stored in
+    ) throws -> Scrubbed {
+        var read = Scrubbed()
+        func stray(_ name: String) throws { try report(Finding(.stray, name, "is no payload's")) }
+        try forEachKey(in: KeySelection(), stray: stray) { stored in
             do {
                 let reason = try whatIsWrong(with: stored) { bytes in
                     read.bytes += UInt64(bytes)
@@ -35,6 +35,12 @@ extension S3Store {
             }
         }
         return read
+    }
+
+    public func contentToScrub(_ scope: ScrubScope) throws -> UInt64 {
+        var bytes: UInt64 = 0
+        try forEachKey { bytes += $0.size ?? 0 }
+        return bytes
     }
 
     /// The key of the object that keeps a damaged payload.
@@ -53,7 +59,7 @@ extension S3Store {
     }
 
     private func look(at stored: StoredKey, _ pace: (Int) -> Void) throws -> String? {
-        let found = try translating { () throws(S3Error) in try client.status(of: stored.object) }
+        let found = try translating { try client.status(of: stored.object) }
         guard let found else { return nil }
         var hasher = DigestHasher()
         do {
@@ -72,11 +78,13 @@ extension S3Store {
     private func quarantine(_ stored: StoredKey, _ reason: String) throws -> Finding {
         let target = client.location.objectKey(of: Self.quarantineKey(stored.key))
         let place = String(decoding: target, as: UTF8.self)
-        let isCopied = try translating { () throws(S3Error) in try client.copy(stored.object, to: target) }
+        let isCopied = try translating { try client.copy(stored.object, to: target) }
         // An upload may have healed it meanwhile: copying takes its time.
         guard isCopied, try look(at: stored, { _ in }) != nil else { return Finding(.damaged, stored.path, reason) }
-        if let failed = try delete([stored]).first {
-            return Finding(.damaged, stored.path, reason, .failed(StoreError(.unavailable, failed.reason)))
+        do {
+            try delete(stored)
+        } catch let error as StoreError where !error.concernsWholeStore {
+            return Finding(.damaged, stored.path, reason, .failed(error))
         }
         let damage = Damage(digest: stored.key.digest, quarantine: place, keys: [stored.key], trashed: [])
         return Finding(.damaged, stored.path, reason, .mended("moved to \(place)"), damage: damage)

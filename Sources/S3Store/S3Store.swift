@@ -14,7 +14,7 @@ public final class S3Store: PayloadStorage {
     let client: S3Client
     let known = ObjectCache()
     let webCache: WebCache?
-    private let health = EngineHealth()
+    let health = EngineHealth()
     let logger: Logger
 
     /// Uses a bucket; asks nothing of it yet.
@@ -39,44 +39,6 @@ public final class S3Store: PayloadStorage {
         return "s3://\(location.bucket)\(prefix) at \(location.host)"
     }
 
-    /// Makes sure that endpoint, region, bucket and credentials are right.
-    ///
-    /// - Parameter retrying: whether what may pass is waited for, for some seconds.
-    /// - Throws: ``StoreError`` with code `unavailable` when it may be otherwise a moment later, else `missing`.
-    public func checkBucket(retrying: Bool = false) throws(StoreError) {
-        do {
-            try client.checkBucket(retrying: retrying)
-        } catch {
-            throw StoreError(atStart: error)
-        }
-    }
-
-    /// Makes sure that payloads can be stored and read, and finds out what the engine can do; the log tells.
-    ///
-    /// - Throws: ``StoreError``, as ``checkBucket(retrying:)``.
-    public func probe() throws(StoreError) {
-        do {
-            try client.probe()
-        } catch {
-            guard error.code == .full else { throw StoreError(atStart: error) }
-            // What is stored can still be read.
-            return logger.error("the engine of the store is full", metadata: ["error": "\(error)"])
-        }
-        let fields = client.engine.fields.map { ($0.name, Logger.MetadataValue.string($0.value)) }
-        logger.notice("what the engine can do", metadata: Dictionary(fields) { $1 })
-    }
-
-    /// Makes sure that uploads can be taken in, and that the engine answers, or did two seconds ago.
-    ///
-    /// - Throws: ``StoreError``.
-    public func checkHealth() throws(StoreError) {
-        try uploads.checkWritable()
-        try uploads.checkSpace(for: 0)
-        try health.check { () throws(StoreError) in
-            try translating { () throws(S3Error) in try client.checkBucket(retrying: false) }
-        }
-    }
-
     /// A bucket has no quotas.
     public func checkQuota(for bytes: UInt64, as key: PayloadKey) {}
 
@@ -89,20 +51,13 @@ extension StoreError {
     init(_ error: S3Error) {
         self.init(error.code == .full ? .engineFull : .unavailable, error.description)
     }
-
-    /// What keeps a worker from starting.
-    fileprivate init(atStart error: S3Error) {
-        // A clock is set some time after a boot.
-        let mayPass = error.mayPass || error.code == .clockSkew
-        self.init(mayPass ? .unavailable : .missing, error.description)
-    }
 }
 
 /// Runs `work`, and throws the engine's failures as the store's.
-func translating<Result>(_ work: () throws(S3Error) -> Result) throws(StoreError) -> Result {
-    do throws(S3Error) {
+func translating<Value>(_ work: () throws -> Value) throws -> Value {
+    do {
         return try work()
-    } catch {
+    } catch let error as S3Error {
         throw StoreError(error)
     }
 }

@@ -39,7 +39,7 @@ package struct FileContent: PayloadContent {
         }
     }
 
-    package func handOver() -> HandOver { .file(name) }
+    package func redirect(isRange: Bool) -> InternalRedirect { InternalRedirect(name) }
 }
 
 extension FileContent {

@@ -14,8 +14,9 @@ public struct StoredPayload: Sendable {
 
     /// How a web server can send the payload by itself.
     ///
+    /// - Parameter isRange: whether its client has asked for a part of it.
     /// - Throws: ``StoreError``.
-    public func handOver() throws(StoreError) -> HandOver { try content.handOver() }
+    public func redirect(isRange: Bool) throws -> InternalRedirect { try content.redirect(isRange: isRange) }
 
     /// Hands `range` of the payload to `take`, piece by piece.
     ///
@@ -44,8 +45,8 @@ public protocol PayloadContent: Sendable {
     var name: String { get }
     /// As ``StoredPayload/read(_:_:)``.
     func read(_ range: Range<UInt64>, _ take: (UnsafeRawBufferPointer) throws -> Void) throws
-    /// As ``StoredPayload/handOver()``.
-    func handOver() throws(StoreError) -> HandOver
+    /// As ``StoredPayload/redirect(isRange:)``.
+    func redirect(isRange: Bool) throws -> InternalRedirect
 }
 
 extension PayloadContent {
@@ -63,11 +64,15 @@ extension PayloadContent {
 }
 
 /// What a web server is told, to send a payload by itself.
-public enum HandOver: Sendable {
-    /// The file at this path, relative to the store's root.
-    case file(String)
-    /// What an engine answers to a GET of this target (path and query, as they go on the wire) with these header fields,
-    /// whose names are in lower case. Whoever has them can read the payload for some minutes. `no-cache` is not for the engine:
-    /// the web server is not to keep what it reads.
-    case request(target: String, headers: [(name: String, value: String)])
+public struct InternalRedirect: Sendable {
+    /// A path below the web server's internal location, without a slash at its start, not percent-encoded.
+    public let path: String
+    /// Header fields for the web server, which no client sees.
+    public let headers: [(name: String, value: String)]
+
+    /// Redirects to a path.
+    package init(_ path: String, headers: [(name: String, value: String)] = []) {
+        self.path = path
+        self.headers = headers
+    }
 }

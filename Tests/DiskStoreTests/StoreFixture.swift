@@ -130,7 +130,7 @@ final class StoreFixture: Sendable {
 
     /// Deletes the content that no key names.
     @discardableResult
-    func sweep(isDryRun: Bool = false) throws -> Collector.Swept { try collector().sweep(isDryRun: isDryRun) }
+    func sweep(isDryRun: Bool = false) throws -> Swept { try collector().sweep(isDryRun: isDryRun) }
 
     // MARK: Files
 

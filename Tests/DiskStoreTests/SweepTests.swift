@@ -47,7 +47,7 @@ import Testing
         for content in leftovers { try leave(content) }
         let diskUsage = diskUsage(leftovers)
         var found: [String: UInt64] = [:]
-        let expected = Collector.Swept(contents: 5, diskUsage: diskUsage)
+        let expected = Swept(contents: 5, diskUsage: diskUsage)
         #expect(try fixture.sweep(isDryRun: true) == expected)
         #expect(leftovers.allSatisfy(fixture.hasObject), "a dry run deletes nothing")
         #expect(try fixture.collector().sweep(found: { found[$0] = $1 }) == expected)
@@ -56,7 +56,7 @@ import Testing
         #expect(!leftovers.contains(where: fixture.hasObject))
         #expect(try fixture.get(kept, namespace: "other", prefix: "p/q") == kept)
         #expect(fixture.hasObject(trashed))
-        #expect(try fixture.sweep() == Collector.Swept())
+        #expect(try fixture.sweep() == Swept())
         try expectNoBarrier()
     }
 
@@ -139,7 +139,7 @@ import Testing
             }
         }
         for content in left { try leave(content) }
-        let expected = Collector.Swept(contents: left.count, diskUsage: diskUsage(left))
+        let expected = Swept(contents: left.count, diskUsage: diskUsage(left))
         let collector = try fixture.collector()
         #expect(try collector.sweep(isDryRun: true, digestsInMemory: digestsInMemory) == expected)
         #expect(try collector.sweep(digestsInMemory: digestsInMemory) == expected)

@@ -97,8 +97,8 @@ import Testing
         for content in contents { for prefix in [nil, "p"] { try fixture.put(content, prefix: prefix) } }
         var found: Set<Digest> = []
         var count = 0
-        try fixture.store.forEachKey(shards: { $0 != 0x1B }) { stored in
-            found.insert(stored.key.digest)
+        try fixture.store.forEachKey(below: StoreLayout.keys, shards: { $0 != 0x1B }) { key, _ in
+            found.insert(key.digest)
             count += 1
         }
         #expect(found == [Digest(of: contents[0]), Digest(of: contents[2])])

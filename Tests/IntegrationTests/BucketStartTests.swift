@@ -197,7 +197,7 @@ import Testing
         }
         let line = try #require(found.first?.first)
         #expect(found == Array(repeating: [line], count: 4))
-        let all = "batch_delete=yes copy=yes delete=yes if_none_match=honoured verifies=x-amz-c"
+        let all = "copy=yes delete=yes if_none_match=honoured verifies=x-amz-c"
         #expect(line.contains(all), "SeaweedFS compares x-amz-checksum-sha256, Ceph x-amz-content-sha256: \(line)")
         #expect(try stack.listing().isEmpty, "a probe's object is no payload")
     }

@@ -62,7 +62,7 @@ import Testing
     }
 
     @discardableResult
-    private func importing(_ archive: [UInt8]) throws -> ArchiveImport.Result {
+    private func importing(_ archive: [UInt8]) throws -> ArchiveImport.Imported {
         var rest = archive[...]
         return try ArchiveImport.run(into: target) { buffer in
             let part = rest.prefix(buffer.count)
@@ -88,7 +88,7 @@ import Testing
     @Test func `An imported store is the one that was exported, key for key and content for content`() throws {
         try fill()
         let result = try importing(export())
-        #expect(result == ArchiveImport.Result(keys: 6, created: 6, bytes: 73_000))
+        #expect(result == ArchiveImport.Imported(keys: 6, created: 6, bytes: 73_000))
         let (imported, exported) = (try tree(target), try tree(source))
         #expect(imported.keys.sorted() == exported.keys.sorted())
         let isEqual = imported == exported
@@ -112,7 +112,7 @@ import Testing
         let archive = try export()
         try importing(archive)
         let before = try tree(target)
-        #expect(try importing(archive) == ArchiveImport.Result(keys: 6, created: 0, bytes: 73_000))
+        #expect(try importing(archive) == ArchiveImport.Imported(keys: 6, created: 0, bytes: 73_000))
         let isEqual = try tree(target) == before
         #expect(isEqual)
     }
@@ -128,7 +128,7 @@ import Testing
     }
 
     @Test func `An empty store makes an empty archive, and that is no error`() throws {
-        #expect(try importing(export()) == ArchiveImport.Result())
+        #expect(try importing(export()) == ArchiveImport.Imported())
     }
 
     @Test func `An archive that is cut off is refused, and what came before is stored`() throws {

@@ -92,7 +92,7 @@ import Testing
             try fixture.moveToTrash(key, days: 10)
             keys["\(namespace)/\(prefix ?? "")"] = key
         }
-        let options = DiskCollection.Options(keepTrash: Age(parsing: "7d"))
+        let options = GarbageCollection.Options(keepTrash: Age(parsing: "7d"))
         let one = try fixture.collect(fixture.selection("a", prefix: "team"), options).result
         #expect(one.purgedKeys == 1 && one.contents == 1)
         #expect(try fixture.trashed() == Set(keys.filter { $0.key != "a/team" }.values))
@@ -135,7 +135,7 @@ import Testing
     @Test func `One collection runs at a time`() throws {
         let collector = try fixture.store.collector()
         let error = #expect(throws: StoreError.self) {
-            try DiskCollection(
+            try GarbageCollection(
                 fixture.store,
                 KeySelection(),
                 Retention(policy: nil, olderThan: Age(parsing: "30d"), allowsAnyAge: false),

@@ -11,7 +11,7 @@ import Testing
 
 /// What a collection has done, without its lock.
 struct Collected {
-    let result: CollectGarbage.Result
+    let result: CollectionReport.Total
     let sums: [Namespace: CollectionReport.Sum]
     /// The keys that were listed; those of the trash begin with `trash`.
     let listed: [String]
@@ -104,7 +104,7 @@ final class DiskFixture {
     /// Collects garbage; by default keys of over 30 days.
     func collect(
         _ selection: KeySelection = KeySelection(),
-        _ options: DiskCollection.Options = .init(),
+        _ options: GarbageCollection.Options = .init(),
         olderThan: String? = "30d",
         policy: StorePolicy? = nil
     ) throws -> Collected {
@@ -113,16 +113,16 @@ final class DiskFixture {
         try eventually("nobody else collects") { (try? store.collector()) != nil }
         var listed: [String] = []
         let report = CollectionReport { listed.append(($1 ? "trash" : "") + "\($0.key)") }
-        var collection = try DiskCollection(
+        var collection = try GarbageCollection(
             store,
             selection,
             Retention(policy: policy, olderThan: olderThan.flatMap(Age.init(parsing:)), allowsAnyAge: true),
             options,
             report
         )
-        try collection.run()
+        try collection.run(keys: collection.count())
         return Collected(
-            result: collection.result,
+            result: report.total,
             sums: report.sums,
             listed: listed.sorted(),
             leftAlone: collection.leftAlone,

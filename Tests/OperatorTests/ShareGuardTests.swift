@@ -22,7 +22,10 @@ import Testing
         try fixture.fill(with: young, like: fixture.put(randomPayload(100), prefix: prefix, days: 1), days: 1)
     }
 
-    private func expectRefused(_ selection: KeySelection = KeySelection(), _ options: DiskCollection.Options = .init())
+    private func expectRefused(
+        _ selection: KeySelection = KeySelection(),
+        _ options: GarbageCollection.Options = .init()
+    )
         throws
     {
         let before = files(below: fixture.store.path)

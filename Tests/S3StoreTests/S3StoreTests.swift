@@ -46,7 +46,7 @@ import Testing
         let upload = try store.uploads.receive(length: 11, digest: Digest(of: Self.content)) { take in
             try Self.content.withUnsafeBytes { try take($0) }
         }
-        return try store.commit(upload, as: key()) {}
+        return try store.commit(upload, as: key())
     }
 
     /// What the engine was asked to do, without the objects.
@@ -154,7 +154,7 @@ import Testing
     @Test func `What the engine can do is logged as one line`() throws {
         let log = RecordedLog()
         let engine = try ScriptedEngine()
-        try store(engine.server, .unknown, log).probe()
+        try store(engine.server, .unknown, log).checkStart(waiting: false)
         #expect(log.lines.count == 1)
         #expect(log.text.contains("what the engine can do"))
         #expect(log.text.contains("honoured"))
@@ -173,7 +173,7 @@ import Testing
         let engine = try ScriptedEngine { request in
             request.method == "PUT" ? .error(status, code, ["Retry-After: 3600"]) : nil
         }
-        let error = #expect(throws: StoreError.self) { try store(engine.server, .unknown).probe() }
+        let error = #expect(throws: StoreError.self) { try store(engine.server, .unknown).checkStart(waiting: false) }
         #expect(error?.preventsUse == preventsUse)
         #expect(error?.description.contains("PUT of an object: \(status) \(code)") == true)
     }
@@ -181,7 +181,7 @@ import Testing
     @Test func `A full engine does not end a start: what is stored can be read`() throws {
         let engine = try ScriptedEngine { $0.method == "PUT" ? .error(403, "QuotaExceeded") : nil }
         let log = RecordedLog()
-        try store(engine.server, .unknown, log).probe()
+        try store(engine.server, .unknown, log).checkStart(waiting: false)
         #expect(log.text.contains("the engine of the store is full"))
     }
 

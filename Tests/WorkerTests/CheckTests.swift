@@ -76,7 +76,7 @@ import Testing
         let old = try configuration([])
         let new = try configuration([
             "--threads", "3", "--listen-mode", "0600", "--error-log", folder.file("log"), "--max-payload", "1k",
-            "--log-level", "error", "--access-format", "$status", "--max-requests", "5", "--config", "-/none",
+            "--log-level", "error", "--access-format", "$status", "--max-requests", "5", "--config=-/none",
         ])
         #expect(old.fixed(unlike: new) == ["LPS_LISTEN_MODE", "LPS_THREADS", "LPS_ERROR_LOG"])
         #expect(old.fixed(unlike: try configuration(["--threads", "16"])).isEmpty, "16 is what it was")

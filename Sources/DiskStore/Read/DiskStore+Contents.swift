@@ -1,28 +1,6 @@
 import PayloadKey
 import Storage
 
-/// A content with the keys that name it.
-public struct StoredContent: Sendable {
-    /// Its digest.
-    public let digest: Digest
-    /// Bytes; `nil` when it is lost.
-    public let size: UInt64?
-    /// Bytes that it takes on the disk.
-    public let diskUsage: UInt64
-    /// The keys, at least one, with when they were last stored, in seconds since 1970; those in the trash come last.
-    public let keys: [Name]
-
-    /// A key that names the content.
-    public struct Name: Sendable {
-        /// The key.
-        public let key: PayloadKey
-        /// In seconds since 1970.
-        public let lastStored: Int
-        /// Whether it is deleted, and in the trash.
-        public let isInTrash: Bool
-    }
-}
-
 extension DiskStore {
     /// Visits the contents that the keys of a selection name, in the order of their digests.
     ///

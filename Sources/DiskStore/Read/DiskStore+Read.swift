@@ -9,7 +9,10 @@ extension DiskStore {
     ///
     /// - Throws: ``StoreError`` when there is something that can't be opened or is no regular file: that is a fault of
     ///   the store, and must never look like a payload that was not stored.
-    public func open(_ key: PayloadKey) throws(StoreError) -> StoredPayload? {
+    public func open(
+        _ key: PayloadKey,
+        until deadline: ContinuousClock.Instant? = nil
+    ) throws(StoreError) -> StoredPayload? {
         guard try isStored(key) else { return nil }
         if let content = try FileContent(StoreLayout.object(key.digest), below: root) { return StoredPayload(content) }
         // Deleted between the two looks, it had content until then.

@@ -6,29 +6,28 @@ extension DiskStore {
     /// may be among them or not. One folder's names are in memory at a time, and those of the folders above it.
     ///
     /// - Parameters:
-    ///   - shards: visit only keys whose digest has such a first byte.
     ///   - unreadable: called for a folder or file that this user or the disk does not let be read, with its path; the walk
     ///     goes on when it returns. Without it, the walk ends there.
     /// - Throws: ``StoreError`` when a folder can't be read, or what `visit` and `unreadable` throw.
     public func forEachKey(
         in selection: KeySelection = KeySelection(),
-        shards: (UInt8) -> Bool = { _ in true },
         unreadable: (_ path: String, StoreError) throws -> Void = { throw $1 },
         _ visit: (StoredKey) throws -> Void
     ) throws {
-        try forEachKey(in: selection, below: StoreLayout.keys, shards: shards, unreadable: unreadable) { key, path in
+        try forEachKey(in: selection, below: StoreLayout.keys, unreadable: unreadable) { key, path in
             let look = Result { () throws(StoreError) in try stored(key, path) }
             if let stored = try look.readable({ try unreadable(path, $0) }) ?? nil { try visit(stored) }
         }
     }
 
-    /// As ``forEachKey(in:shards:unreadable:_:)``, with the age alone: when a key was last stored, in seconds since 1970.
+    /// As ``forEachKey(in:unreadable:_:)``, with the age alone: when a key was last stored, in seconds since 1970.
     public func forEachAge(
         in selection: KeySelection = KeySelection(),
+        where isWanted: (Namespace) -> Bool = { _ in true },
         unreadable: (_ path: String, StoreError) throws -> Void = { throw $1 },
         _ visit: (PayloadKey, _ lastStored: Int) throws -> Void
     ) throws {
-        try forEachKey(in: selection, below: StoreLayout.keys, unreadable: unreadable) { key, path in
+        try forEachKey(in: selection, below: StoreLayout.keys, where: isWanted, unreadable: unreadable) { key, path in
             let look = Result { () throws(StoreError) in try root.status(of: path) }
             guard let status = try look.readable({ try unreadable(path, $0) }) ?? nil, status.isRegular else { return }
             try visit(key, status.modified)
@@ -47,6 +46,7 @@ extension DiskStore {
     func forEachKey(
         in selection: KeySelection = KeySelection(),
         below tree: String,
+        where isWanted: (Namespace) -> Bool = { _ in true },
         shards: (UInt8) -> Bool = { _ in true },
         unreadable: (_ path: String, StoreError) throws -> Void = { throw $1 },
         _ visit: (PayloadKey, _ path: String) throws -> Void
@@ -60,7 +60,7 @@ extension DiskStore {
             }
         }
         let found = Result { () throws(StoreError) in try namespaces(in: selection, below: tree) }
-        for namespace in try found.readable({ try unreadable(tree, $0) }) ?? [] {
+        for namespace in try found.readable({ try unreadable(tree, $0) }) ?? [] where isWanted(namespace) {
             if let prefix = selection.prefix {
                 let folder = StoreLayout.path([tree, "\(namespace)", StoreLayout.custom] + prefix.folders)
                 try walk.prefixes(folder, prefix.folders, namespace, shards, visitKeys)

@@ -10,14 +10,15 @@ extension DiskStore {
     ///
     /// - Parameter failed: called with what one namespace has failed with; the others follow when it returns.
     public func removeEmptyFolders(
-        failed: (StoreError) throws(StoreError) -> Void = { (error) throws(StoreError) in throw error }
-    ) throws(StoreError) {
+        failed: (StoreError) throws -> Void = { throw $0 }
+    ) throws {
         for namespace in try namespaces() {
             let folder = "\(StoreLayout.keys)/\(namespace)"
-            let removal = Result { () throws(StoreError) in
-                if try removeEmptyFolders(ofNamespace: folder) { _ = try root.removeFolder(folder) }
+            do {
+                if try removeEmptyFolders(ofNamespace: folder) { try root.removeFolder(folder) }
+            } catch {
+                try failed(error)
             }
-            _ = try removal.success(or: failed)
         }
     }
 

@@ -16,13 +16,13 @@ extension DiskStore {
     ///   - pace: called after so many bytes were read; may take its time.
     ///   - report: called with each finding: damaged content, when it is moved, and content and folders that can't be read,
     ///     which make a scrub incomplete.
-    /// - Returns: how many files were read, and how many bytes.
+    /// - Returns: what was read.
     /// - Throws: ``StoreError``; what was moved is safe, and another scrub does the rest.
     public func scrub(
         _ scope: ScrubScope = .everything,
         pace: (_ bytes: Int) -> Void = { _ in },
         report: (Finding) throws -> Void
-    ) throws -> (files: Int, bytes: UInt64) {
+    ) throws -> Scrubbed {
         let started = try fileSystemTime()
         let since = try start(of: scope)
         return try withoutActuallyEscaping(pace) { pace in
@@ -30,7 +30,7 @@ extension DiskStore {
                 let run = ScrubRun(store: self, since: since, pace: pace, report: report)
                 for shard in UInt8.min...UInt8.max { try run.objects(of: shard) }
                 if run.isComplete { try recordIfThereIsRoom(started: started, isFull: since == .min) }
-                return (run.files, run.bytes)
+                return run.read
             }
         }
     }

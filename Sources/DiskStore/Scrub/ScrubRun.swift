@@ -9,10 +9,8 @@ final class ScrubRun {
     private let pace: (Int) -> Void
     private let report: (Finding) throws -> Void
 
-    /// How many files were read.
-    private(set) var files = 0
-    /// How many bytes were read.
-    private(set) var bytes: UInt64 = 0
+    /// What was read.
+    private(set) var read = Scrubbed()
     /// Whether nothing was left out.
     private(set) var isComplete = true
 
@@ -61,9 +59,9 @@ final class ScrubRun {
             guard let status = try store.root.status(of: path), status.isRegular, status.changed >= since,
                 let content = try FileContent(path, below: store.root)
             else { return nil }
-            files += 1
+            read.files += 1
             return try store.wrongContent(content, digest) { count in
-                bytes += UInt64(count)
+                read.bytes += UInt64(count)
                 pace(count)
             }
         } catch let error as StoreError where error.isUnreadable {
@@ -79,12 +77,14 @@ final class ScrubRun {
         var keys: [Digest: [PayloadKey]] = [:]
         var trashed: [Digest: [PayloadKey]] = [:]
         // A folder that can't be read is reported by the look through the layout.
-        try store.forEachKey(shards: { $0 == shard }, unreadable: { _, _ in }) { stored in
-            if digests.contains(stored.key.digest) { keys[stored.key.digest, default: []].append(stored.key) }
+        try store.forEachKey(below: StoreLayout.keys, shards: { $0 == shard }, unreadable: { _, _ in }) { key, _ in
+            if digests.contains(key.digest) { keys[key.digest, default: []].append(key) }
         }
-        try store.forEachTrashedKey(shards: { $0 == shard }, unreadable: { _, _ in }) { found in
-            let key = found.stored.key
-            if digests.contains(key.digest) { trashed[key.digest, default: []].append(key) }
+        for deleted in (try? store.timesInTrash()) ?? [] {
+            let tree = StoreLayout.trash(deletedAt: deleted)
+            try store.forEachKey(below: tree, shards: { $0 == shard }, unreadable: { _, _ in }) { key, _ in
+                if digests.contains(key.digest) { trashed[key.digest, default: []].append(key) }
+            }
         }
         for content in damaged {
             let remedy: Finding.Remedy =

@@ -5,28 +5,7 @@ import System
 import SystemPackage
 
 /// The one process that collects garbage in a store at a time: it holds `locks/gc` while this value lives.
-public struct Collector: Sendable {
-    /// What a sweep has deleted, or would delete.
-    public struct Swept: Equatable, Sendable {
-        /// Contents.
-        public var contents = 0
-        /// Bytes that they took on the disk.
-        public var diskUsage: UInt64 = 0
-    }
-
-    /// A key that keeps its content, unless it is going to be deleted.
-    public struct Candidate {
-        /// The key.
-        public let key: PayloadKey
-        /// When it was deleted, in seconds since 1970, where it is in the trash; `nil` for a key that is not deleted.
-        public let deleted: Int?
-        fileprivate let path: String
-        fileprivate let root: Descriptor
-
-        /// When it was last stored, in seconds since 1970; `nil` when it has gone.
-        public func lastStored() throws(StoreError) -> Int? { try root.status(of: path)?.modified }
-    }
-
+public struct Collector: ContentCollector {
     /// How many digests to hold in memory at a time: 32 bytes each.
     public static let digestsInMemory = 600_000
     /// The fewest contents of which a share is looked at: of a few, any share is ordinary.
@@ -70,7 +49,7 @@ public struct Collector: Sendable {
         isDryRun: Bool = false,
         maximumShare: Int = 100,
         digestsInMemory: Int = Self.digestsInMemory,
-        isDoomed: (Candidate) throws -> Bool = { _ in false },
+        isDoomed: (SweepCandidate) throws -> Bool = { _ in false },
         failed: (StoreError) throws -> Void = { throw $0 },
         found: (_ path: String, _ diskUsage: UInt64) throws -> Void = { _, _ in }
     ) throws -> Swept {
@@ -124,7 +103,7 @@ public struct Collector: Sendable {
         _ range: Range<Int>,
         _ shards: Set<UInt8>,
         _ capacity: Int,
-        _ isDoomed: (Candidate) throws -> Bool
+        _ isDoomed: (SweepCandidate) throws -> Bool
     ) throws -> DigestSet {
         var marked = DigestSet(shards: range, capacity: capacity)
         let walk = KeyWalk(root: root)
@@ -142,7 +121,9 @@ public struct Collector: Sendable {
                 try walk.namespace(namespace, in: tree, shards: isWanted) { entry in
                     switch entry {
                     case .key(let key, let path):
-                        let candidate = Candidate(key: key, deleted: deleted, path: path, root: root)
+                        let candidate = SweepCandidate(key: key, deleted: deleted) {
+                            try root.status(of: path)?.modified
+                        }
                         if try !isDoomed(candidate) { marked.insert(key.digest) }
                     case .unreadable(let path, let error):
                         throw StoreError(

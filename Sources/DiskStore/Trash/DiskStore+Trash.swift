@@ -2,14 +2,6 @@ import Glibc
 import PayloadKey
 import Storage
 
-/// A key that was deleted, and can be restored.
-public struct TrashedKey: Sendable {
-    /// The key as it lies in `trash/`. It answers as never stored.
-    public let stored: StoredKey
-    /// When it counts as deleted, in seconds since 1970: the end of the hour in which it was.
-    public let deleted: Int
-}
-
 /// A deleted key is a file in `trash/<seconds>/`, which is laid out as `keys/` is. The time of its deletion is in the path,
 /// since its mtime is its age.
 extension DiskStore {
@@ -48,19 +40,17 @@ extension DiskStore {
     /// Visits the deleted keys of a selection, those that were deleted last first, while others come and go.
     ///
     /// - Parameters:
-    ///   - shards: as of ``forEachKey(in:shards:unreadable:_:)``.
-    ///   - unreadable: as of ``forEachKey(in:shards:unreadable:_:)``.
+    ///   - unreadable: as of ``forEachKey(in:unreadable:_:)``.
     /// - Throws: ``StoreError`` when a folder can't be read, or what `visit` and `unreadable` throw.
     public func forEachTrashedKey(
         in selection: KeySelection = KeySelection(),
-        shards: (UInt8) -> Bool = { _ in true },
         unreadable: (_ path: String, StoreError) throws -> Void = { throw $1 },
         _ visit: (TrashedKey) throws -> Void
     ) throws {
         let times = Result { () throws(StoreError) in try timesInTrash() }
         for deleted in try times.readable({ try unreadable(StoreLayout.trash, $0) }) ?? [] {
             let tree = StoreLayout.trash(deletedAt: deleted)
-            try forEachKey(in: selection, below: tree, shards: shards, unreadable: unreadable) { key, path in
+            try forEachKey(in: selection, below: tree, unreadable: unreadable) { key, path in
                 if let stored = try stored(key, path) { try visit(TrashedKey(stored: stored, deleted: deleted)) }
             }
         }
@@ -98,13 +88,14 @@ extension DiskStore {
     ///   - failed: called with what one of them has failed with; the others follow when it returns.
     public func removeEmptyTrash(
         where isOver: (_ deleted: Int) -> Bool,
-        failed: (StoreError) throws(StoreError) -> Void = { (error) throws(StoreError) in throw error }
-    ) throws(StoreError) {
+        failed: (StoreError) throws -> Void = { throw $0 }
+    ) throws {
         for deleted in try timesInTrash() where isOver(deleted) {
-            let removal = Result { () throws(StoreError) in
+            do {
                 try removeEmptyFolders(ofTrash: StoreLayout.trash(deletedAt: deleted))
+            } catch {
+                try failed(error)
             }
-            _ = try removal.success(or: failed)
         }
     }
 }

@@ -3,16 +3,6 @@ import PayloadKey
 import Storage
 import System
 
-/// What an undeletion found.
-public enum UndeleteOutcome: Sendable {
-    /// The key is there again.
-    case undeleted
-    /// It was stored again in the meantime, and is taken out of the trash.
-    case existed
-    /// It is in the trash no more.
-    case gone
-}
-
 extension DiskStore {
     /// Restores a deleted key, after its content was verified; its age is renewed.
     ///

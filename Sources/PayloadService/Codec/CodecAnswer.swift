@@ -78,7 +78,12 @@ struct CodecAnswer {
     /// - Parameters:
     ///   - upload: the request's body.
     ///   - store: where the stored payloads are.
-    func response(_ upload: Upload, _ store: any PayloadStorage) -> ServiceResponse {
+    ///   - deadline: when to give up waiting for the store.
+    func response(
+        _ upload: Upload,
+        _ store: any PayloadStorage,
+        until deadline: ContinuousClock.Instant?
+    ) -> ServiceResponse {
         var headers = [("Content-Type", "application/json"), ("Cache-Control", "no-store")]
         if !placeholders.isEmpty {
             headers.append(("X-LPS-Placeholders", placeholders.map(String.init).joined(separator: ",")))
@@ -88,7 +93,7 @@ struct CodecAnswer {
             .ok,
             headers: headers,
             body: .produced(length) { take in
-                for part in parts { try part.write(upload, store, take) }
+                for part in parts { try part.write(upload, store, until: deadline, take) }
             }
         )
     }
@@ -117,6 +122,7 @@ extension CodecAnswer.Part {
     fileprivate func write(
         _ upload: Upload,
         _ store: any PayloadStorage,
+        until deadline: ContinuousClock.Instant?,
         _ take: (UnsafeRawBufferPointer) throws -> Void
     ) throws {
         switch self {
@@ -126,7 +132,9 @@ extension CodecAnswer.Part {
             try upload.read(range, take)
         case .stored(let key, let size):
             // Opened again, since an answer may have more payloads than the process may have open files.
-            guard let payload = try store.open(key), payload.size == size else { throw PayloadVanished(key: key) }
+            guard let payload = try store.open(key, until: deadline), payload.size == size else {
+                throw PayloadVanished(key: key)
+            }
             var encoder = Base64Encoder()
             try payload.read(0..<size) { try encoder.encode($0).withUnsafeBytes(take) }
             try encoder.finish().withUnsafeBytes(take)

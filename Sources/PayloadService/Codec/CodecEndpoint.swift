@@ -30,7 +30,7 @@ struct CodecEndpoint {
             }
         }
         if path.operation != .encode { trace.bytesOut += answer.length }
-        return answer.response(body.upload, store)
+        return answer.response(body.upload, store, until: trace.deadline)
     }
 
     /// The namespace of the path, or else of the header.
@@ -99,7 +99,7 @@ struct CodecEndpoint {
         }
         trace.bytesIn += upload.size
         try trace.enter(.committing)
-        trace.committed(try store.commit(upload, as: key, onPiece: trace.advance))
+        trace.committed(try store.commit(upload, as: key, until: trace.deadline, onPiece: trace.advance))
     }
 
     // MARK: Decode
@@ -114,7 +114,7 @@ struct CodecEndpoint {
         into answer: inout CodecAnswer
     ) throws {
         guard let reference = try reference(payload, of: body) else { return answer.addUnchanged(payload) }
-        let (key, stored) = try find(reference, tenancy)
+        let (key, stored) = try find(reference, tenancy, trace)
         let isTooLong = answer.length + CodecAnswer.length(of: reference) > limits.answerLimit
         if Query(request.query).preservesStorageReferences {
             if isTooLong || reference.size > limits.displayLimit {
@@ -138,7 +138,7 @@ struct CodecEndpoint {
         guard let reference = try reference(payload, of: body) else {
             throw Refusal.badRequest("it is no reference to a large payload, so there is nothing to download")
         }
-        let (key, stored) = try find(reference, tenancy)
+        let (key, stored) = try find(reference, tenancy, trace)
         // One payload may be as large as it is; many must not hold a thread for minutes.
         guard answer.stored.isEmpty || answer.length + CodecAnswer.length(of: reference) <= limits.answerLimit else {
             throw Refusal.badRequest("the answer would have over \(limits.answerLimit) bytes, download fewer at once")
@@ -156,13 +156,19 @@ struct CodecEndpoint {
     }
 
     /// The stored payload that a reference leads to, when the caller may have it and it is what the reference says.
-    private func find(_ reference: PayloadReference, _ tenancy: Tenancy) throws -> (PayloadKey, StoredPayload) {
+    private func find(
+        _ reference: PayloadReference,
+        _ tenancy: Tenancy,
+        _ trace: RequestTrace
+    ) throws -> (PayloadKey, StoredPayload) {
         guard let key = PayloadKey(parsing: reference.key) else { throw Refusal.badRequest("blob not found") }
         try tenancy.check(key.namespace)
         guard key.digest == reference.digest else {
             throw Refusal.badRequest("its digest \(reference.digest) is not the one of its key \(printable(key.utf8))")
         }
-        guard let stored = try store.open(key) else { throw Refusal.badRequest("blob not found") }
+        guard let stored = try store.open(key, until: trace.deadline) else {
+            throw Refusal.badRequest("blob not found")
+        }
         guard stored.size == reference.size else {
             throw Refusal.badRequest("payload has \(stored.size) bytes, expected \(reference.size)")
         }

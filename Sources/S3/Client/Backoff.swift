@@ -7,14 +7,15 @@ struct Backoff {
     private var deadline: ContinuousClock.Instant
     private var window: Duration
 
-    init(_ limits: S3Limits) {
+    /// - Parameter limit: when the caller gives up.
+    init(_ limits: S3Limits, until limit: ContinuousClock.Instant?) {
         self.limits = limits
         deadline = .now + limits.retryFor
-        if let limit = S3Deadline.current { deadline = min(deadline, limit) }
+        if let limit { deadline = min(deadline, limit) }
         window = limits.backoff
     }
 
-    /// Begins anew, after something has come: for that an ``S3Deadline`` was.
+    /// Begins again after something has come; the caller's deadline was for that.
     mutating func restart() {
         deadline = .now + limits.retryFor
         window = limits.backoff

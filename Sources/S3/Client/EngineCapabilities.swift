@@ -29,8 +29,6 @@ package struct EngineCapabilities: Sendable, Equatable {
     package var copies = true
     /// Whether the credentials may delete objects; `nil`: nobody has tried.
     package var deletes: Bool?
-    /// Whether one request may delete several objects.
-    package var deletesTogether = true
 
     package init() {}
 
@@ -44,7 +42,6 @@ package struct EngineCapabilities: Sendable, Equatable {
             ("verifies", verified.isEmpty ? "nothing" : verified.map(\.rawValue).joined(separator: ",")),
             ("copy", copies ? "yes" : "no"),
             ("delete", deletes.map { $0 ? "yes" : "no" } ?? "unknown"),
-            ("batch_delete", deletes == true && deletesTogether ? "yes" : "no"),
         ]
     }
 }

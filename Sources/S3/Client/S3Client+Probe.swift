@@ -36,8 +36,8 @@ extension S3Client {
             if !error.mayPass { learn { $0.copies = false } }
         }
         let absent = location.objectKey(of: Array(Self.absentPath.utf8))
-        let failed = try? delete([absent])
-        learn { $0.deletes = failed?.isEmpty ?? false }
+        let isDeleted = (try? delete(absent)) != nil
+        learn { $0.deletes = isDeleted }
     }
 
     private func put(_ key: [UInt8], _ content: [UInt8], onlyIfAbsent: Bool) throws(S3Error) -> PutOutcome {

@@ -2,8 +2,8 @@ extension S3Client {
     /// Streams a part of an object (GetObject). A byte is never given twice: where an answer broke off, the next goes
     /// on.
     ///
-    /// When the object was changed meanwhile (`If-Match`), it ends with ``S3Error/Code/cutOff``. An ``S3Deadline`` is for
-    /// the first byte.
+    /// When the object was changed meanwhile (`If-Match`), it ends with ``S3Error/Code/cutOff``. A deadline is for the first
+    /// byte.
     ///
     /// - Parameter take: gets the bytes in order. What it throws ends the transfer, and is thrown.
     /// - Throws: ``S3Error``, or what `take` throws.
@@ -55,9 +55,8 @@ extension S3Client {
             method: "GET",
             path: location.path(of: key),
             headers: [("range", "bytes=\(rest.lowerBound)-\(rest.upperBound - 1)")],
-            isStreamed: true
+            deadline: reading.position > reading.range.lowerBound ? .nothing : .firstByte
         )
-        if reading.position > reading.range.lowerBound { request.deadline = nil }
         if let tag = reading.entityTag { request.headers.append(("if-match", tag)) }
         var body: RangeBody?
         let answer: S3Answer

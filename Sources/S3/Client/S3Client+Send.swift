@@ -71,13 +71,13 @@ extension S3Client {
             limits.connectTimeout = min(limits.connectTimeout, Outage.connectTimeout)
             limits.stallTime = min(limits.stallTime, Outage.stallTime)
         }
-        guard let deadline = request.deadline else { return limits }
+        guard let deadline, request.deadline != .nothing else { return limits }
         let left = ContinuousClock.now.duration(to: deadline)
         guard left > .zero else {
             let error = failure(.unavailable, request.operation, "the time for it is over", mayPass: true)
             throw .engine(error, .none)
         }
-        if request.isStreamed {
+        if request.deadline == .firstByte {
             limits.stallTime = min(left, limits.stallTime)
         } else {
             // Rounded down, none would be no limit.

@@ -6,8 +6,8 @@ import Synchronization
 /// A client of one bucket, for threads that wait.
 ///
 /// Safe to use from many threads: each has its own connection, which is kept for its next request. Requests that fail
-/// for what may pass are sent again, as ``S3Limits`` says.
-public final class S3Client: Sendable {
+/// for what may pass are sent again, as ``S3Limits`` says. Copies share what they learn of the engine.
+public struct S3Client: Sendable {
     /// Where the bucket is.
     public let location: S3Location
     let credentials: any CredentialsSource
@@ -17,10 +17,12 @@ public final class S3Client: Sendable {
     let outage: Outage
     /// Unix seconds.
     let now: @Sendable () -> Int
-    private let capabilities = Mutex(EngineCapabilities())
+    private let capabilities = SharedCapabilities()
+    /// ``until(_:)``
+    private(set) var deadline: ContinuousClock.Instant?
 
     /// Makes a client; connects to nothing yet.
-    public convenience init(
+    public init(
         _ location: S3Location,
         credentials: any CredentialsSource,
         limits: S3Limits = S3Limits(),
@@ -32,7 +34,7 @@ public final class S3Client: Sendable {
     /// Makes a client with credentials, and trusted authorities (`AWS_CA_BUNDLE`), from where the AWS tools have them.
     ///
     /// - Parameter environment: the value of an environment variable.
-    public convenience init(_ location: S3Location, environment: @escaping AWSEnvironment, logger: Logger) {
+    public init(_ location: S3Location, environment: @escaping AWSEnvironment, logger: Logger) {
         var limits = S3Limits()
         limits.authorities = HTTPHandle.authorities(environment)
         let credentials = AWSCredentials(environment: environment, logger: logger)
@@ -55,10 +57,18 @@ public final class S3Client: Sendable {
         self.now = now
     }
 
-    /// What the engine can do, as far as is known by now.
-    package var engine: EngineCapabilities { capabilities.withLock { $0 } }
+    /// This client, for a caller that waits until a deadline: no request begins after it, and none outlasts it but
+    /// the content that ``read(_:_:_:)`` streams. `nil`: only ``S3Limits`` hold, as for a client that was just made.
+    public func until(_ deadline: ContinuousClock.Instant?) -> S3Client {
+        var client = self
+        client.deadline = deadline
+        return client
+    }
 
-    package func learn(_ change: (inout EngineCapabilities) -> Void) { capabilities.withLock { change(&$0) } }
+    /// What the engine can do, as far as is known by now.
+    package var engine: EngineCapabilities { capabilities.known.withLock { $0 } }
+
+    package func learn(_ change: (inout EngineCapabilities) -> Void) { capabilities.known.withLock { change(&$0) } }
 
     /// Does something again until it succeeds, its failure is one that does not pass, or the time for it has passed.
     ///
@@ -69,7 +79,7 @@ public final class S3Client: Sendable {
     ) throws(AttemptFailure) -> Result {
         // While the engine is away, others will ask again.
         let isOnce = outage.isOn
-        var backoff = Backoff(limits)
+        var backoff = Backoff(limits, until: deadline)
         var hasOtherCredentials = false
         while true {
             let failure: AttemptFailure
@@ -121,4 +131,9 @@ public final class S3Client: Sendable {
             mayPass: mayPass
         )
     }
+}
+
+/// What all copies of a client know of their engine.
+private final class SharedCapabilities: Sendable {
+    let known = Mutex(EngineCapabilities())
 }

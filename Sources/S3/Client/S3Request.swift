@@ -13,8 +13,14 @@ struct S3Request {
     var stallTime: Duration?
     /// How long it may take in all, where the answer is short.
     var total: Duration?
-    /// When whoever waits for it gives up.
-    var deadline = S3Deadline.current
-    /// Whether its answer takes as long as whoever reads it: the deadline is for its begin then.
-    var isStreamed = false
+    /// What the client's deadline is for.
+    var deadline = Deadline.wholeAnswer
+
+    enum Deadline {
+        case wholeAnswer
+        /// The answer takes as long as whoever reads it.
+        case firstByte
+        /// The caller already has the first byte.
+        case nothing
+    }
 }

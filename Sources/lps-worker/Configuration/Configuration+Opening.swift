@@ -7,7 +7,7 @@ extension Configuration {
     /// Opens the store; a bucket is not asked yet.
     ///
     /// - Parameter quota: the most bytes that a namespace may have; `nil` for any number.
-    func openStore(quota: @escaping @Sendable (Namespace) -> UInt64?, _ logger: Logger) throws -> any ServedStore {
+    func openStore(quota: @escaping @Sendable (Namespace) -> UInt64?, _ logger: Logger) throws -> any PayloadStorage {
         try store.open(reserve: settings.reserve.value, otherFiles: mostOpenFiles, quota: quota, logger)
     }
 

@@ -4,7 +4,7 @@ import FastCGI
 /// What a worker is told to do, validated.
 struct Configuration: Sendable {
     let settings: Settings
-    let store: StorePlace
+    let store: ConfiguredStore
     /// Names in the configuration file that mean nothing.
     let unknown: [String]
 
@@ -33,7 +33,7 @@ struct Configuration: Sendable {
         self.settings = settings
         unknown = Self.unknown(file?.names ?? [], known: Set(all.map(\.name)))
         guard let place = settings.store.value else { throw ConfigurationError("--store (LPS_STORE) is required") }
-        store = try StorePlace(
+        store = try ConfiguredStore(
             place,
             incoming: settings.incoming.value,
             cache: settings.cache.value,

@@ -1,7 +1,6 @@
 import FastCGI
 import Logging
 import PayloadService
-import S3
 import Storage
 import Synchronization
 
@@ -43,9 +42,7 @@ final class Gateway: Sendable {
         RequestContext.$requestID.withValue(id) {
             let trace = RequestTrace(id: id, timeout: settings.requestTimeout.value)
             recorder.begin(call, trace, thread)
-            let response = S3Deadline.$current.withValue(trace.deadline) {
-                answer(call, to: request, by: service, trace)
-            }
+            let response = answer(call, to: request, by: service, trace)
             trace.finish()
             recorder.end(call, trace, status: response.status.code, settings)
         }

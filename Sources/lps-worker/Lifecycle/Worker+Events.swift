@@ -68,7 +68,8 @@ extension Worker {
     }
 
     /// Where that fails, uploads that need a count try again, and tell their clients.
-    static func keepCounts(of store: any ServedStore, _ policy: StorePolicy, _ logger: Logger) {
+    static func keepCounts(of store: any PayloadStorage, _ policy: StorePolicy, _ logger: Logger) {
+        guard let store = store as? any UsageCounting else { return }
         do {
             try store.keepCounts(hasQuotas: policy.allRules.contains { $0.quota != nil })
         } catch {

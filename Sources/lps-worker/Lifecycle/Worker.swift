@@ -15,7 +15,7 @@ final class Worker: Sendable {
     let errorLog: LogFile
     let accessLog: LogFile?
     let policy: CurrentPolicy
-    let store: any ServedStore
+    let store: any PayloadStorage
     let listeners: [Listener]
     let scoreboard: Scoreboard
     let recorder: RequestRecorder
@@ -47,7 +47,7 @@ final class Worker: Sendable {
         self.policy = policy
         let store = try configuration.openStore(quota: { policy.value[$0].quota }, logger)
         self.store = store
-        try store.checkForServing(waits: true, logger)
+        try store.checkStart(waiting: true)
         Self.keepCounts(of: store, policy.value, logger)
         listeners = try configuration.listeners()
         if let folder = settings.runtimeDir.value { try StatusServer.check(folder) }

@@ -1,4 +1,4 @@
-import DiskStore
+import Storage
 import Scoreboard
 
 /// What a pool's store had when it was last measured, as the pool's processes have it in common.

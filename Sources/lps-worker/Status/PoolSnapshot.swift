@@ -23,7 +23,7 @@ struct PoolSnapshot {
     var busy: UInt64 { UInt64(processes.flatMap(\.threads).filter { $0.code != Activity.idle.code }.count) }
     var idle: UInt64 { UInt64(processes.flatMap(\.threads).count) - busy }
 
-    init(_ scoreboard: Scoreboard, listeners: [Listener], store: any ServedStore, now: UInt64) {
+    init(_ scoreboard: Scoreboard, listeners: [Listener], store: any PayloadStorage, now: UInt64) {
         self.scoreboard = scoreboard
         self.now = now
         started = scoreboard.created

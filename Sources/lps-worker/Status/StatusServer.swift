@@ -13,7 +13,7 @@ import System
 /// One process of the pool does it, its leader; when that ends, however it ends, the next one takes over.
 final class StatusServer: Sendable {
     private let scoreboard: Scoreboard
-    private let store: any ServedStore
+    private let store: any PayloadStorage
     /// The pool's sockets, whose queues the page tells.
     private let listeners: [Listener]
     private let socket: String
@@ -24,7 +24,7 @@ final class StatusServer: Sendable {
 
     init(
         _ scoreboard: Scoreboard,
-        store: any ServedStore,
+        store: any PayloadStorage,
         listeners: [Listener],
         folder: String,
         access: Listener.Access,
@@ -135,8 +135,8 @@ final class StatusServer: Sendable {
             if now < last || now - last >= interval {
                 attempt = now
                 do {
-                    guard let usage = try store.usage() else { return }
-                    Measure.record(usage, of: store.name, at: UInt64(time(nil)), scoreboard)
+                    guard let store = store as? any UsageCounting else { return }
+                    Measure.record(try store.measureUsage(), of: store.name, at: UInt64(time(nil)), scoreboard)
                 } catch {
                     logger.warning("the store can't be measured", metadata: ["error": "\(error)"])
                 }

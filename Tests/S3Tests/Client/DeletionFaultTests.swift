@@ -1,4 +1,3 @@
-import Foundation
 import TestSupport
 import Testing
 
@@ -8,64 +7,22 @@ import Testing
 struct DeletionFaultTests {
     private let key = Array("/k".utf8)
 
-    @Test func `Deletions go by thousands, with the checksum that every engine takes`() throws {
-        let server = try ScriptedServer(.answer(200, [], "<DeleteResult/>"))
-        let failed = try server.client().delete((0..<2500).map { Array("/k\($0)".utf8) })
-        #expect(failed.isEmpty)
-        let counts = server.requests.map { $0.body.split(separator: Array("<Object>".utf8)).count - 1 }
-        #expect(counts == [1000, 1000, 500])
-        for request in server.requests {
-            #expect(request.line == "POST /bucket?delete=")
-            #expect(request.headers["content-md5"]?.utf8.count == 24)
-            #expect(request.headers["x-amz-checksum-sha256"] == nil)
-        }
+    @Test func `An object that is not there counts as deleted`() throws {
+        let server = try ScriptedServer(.error(404, "NoSuchKey"))
+        try server.client().delete(key)
+        #expect(server.lines == ["DELETE /bucket//k"])
     }
 
-    @Test func `What could not be deleted is named as it was asked, after what passes was tried again`() throws {
-        let server = try ScriptedServer(
-            .answer(200, [], "<Error><Code>InternalError</Code></Error>"),
-            .answer(
-                200,
-                [],
-                "<DeleteResult><Error><Key>a</Key><Code>AccessDenied</Code><Message>no</Message></Error>"
-                    + "<Error><Key>b</Key><Code>SlowDown</Code></Error>"
-                    + "<Error><Key>/c</Key><Code>NoSuchKey</Code></Error></DeleteResult>"
-            ),
-            .answer(200, [], "<DeleteResult/>")
-        )
-        let failed = try server.client().delete(["/a", "/b", "/c"].map { Array($0.utf8) })
-        #expect(failed.map(\.key) == [Array("/a".utf8)])
-        #expect(failed.map(\.error) == ["AccessDenied: no"])
-        #expect(server.requests.count == 3)
-        #expect(String(decoding: server.requests[2].body, as: UTF8.self).contains("<Key>/b</Key></Object></Delete>"))
+    @Test func `What passes is tried again`() throws {
+        let server = try ScriptedServer(.error(503, "SlowDown"), .send("HTTP/1.1 204 -\r\n\r\n"))
+        try server.client().delete(key)
+        #expect(server.requests.count == 2)
     }
 
-    @Test func `What still fails after all tries is among what could not be deleted`() throws {
-        let server = try ScriptedServer { _, _ in
-            [.answer(200, [], "<DeleteResult><Error><Key>/b</Key><Code>SlowDown</Code></Error></DeleteResult>")]
-        }
-        let client = try server.client(limits: .impatient)
-        let failed = try client.delete(["/a", "/b"].map { Array($0.utf8) })
-        #expect(failed.map(\.key) == [Array("/b".utf8)])
-    }
-
-    // Ceph wants a permission for the bucket's ARN.
-    @Test(arguments: [(501, "NotImplemented"), (405, "MethodNotAllowed"), (403, "AccessDenied")])
-    func `An engine without batches, or that does not allow them, is asked key by key`(
-        status: Int,
-        code: String
-    ) throws {
-        let server = try ScriptedServer { _, request in
-            if request.line.hasPrefix("POST") { return [.error(status, code)] }
-            if request.line.hasSuffix("/denied") { return [.error(403, "AccessDenied")] }
-            return [.send("HTTP/1.1 204 -\r\n\r\n")]
-        }
-        let client = try server.client()
-        let failed = try client.delete(["/a", "/denied", "/b"].map { Array($0.utf8) })
-        #expect(failed.map(\.key) == [Array("/denied".utf8)])
-        #expect(server.lines.dropFirst() == ["DELETE /bucket//a", "DELETE /bucket//denied", "DELETE /bucket//b"])
-        let others = try client.delete(["/c", "/d"].map { Array($0.utf8) })
-        #expect(others.isEmpty)
-        #expect(server.lines.dropFirst(4) == ["DELETE /bucket//c", "DELETE /bucket//d"])
+    @Test func `What is not allowed is not tried again`() throws {
+        let server = try ScriptedServer(.error(403, "AccessDenied"))
+        let error = #expect(throws: S3Error.self) { try server.client().delete(key) }
+        #expect(error?.code == .accessDenied)
+        #expect(server.requests.count == 1)
     }
 }

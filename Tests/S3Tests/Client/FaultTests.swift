@@ -154,14 +154,10 @@ struct FaultTests {
         // Longer than what is left after the first try.
         limits.backoff = .seconds(60)
         let client = try server.client(limits: limits)
-        let error = try failure {
-            try S3Deadline.$current.withValue(.now + .seconds(2)) { try client.checkBucket(retrying: true) }
-        }
+        let error = try failure { try client.until(.now + .seconds(2)).checkBucket(retrying: true) }
         #expect(error.code == .unavailable)
         try eventually("the request has come") { server.requests.count == 1 }
-        let late = try failure {
-            try S3Deadline.$current.withValue(.now) { try client.checkBucket(retrying: true) }
-        }
+        let late = try failure { try client.until(.now).checkBucket(retrying: true) }
         #expect(late.code == .unavailable)
         #expect(server.requests.count == 1)
     }

@@ -42,8 +42,7 @@ struct MotoTests {
         #expect(try payloads.renew(names[0]))
         // Keys keep their first slash, as on AWS.
         #expect(try payloads.keys(prefix: key("/blobs/")) == names)
-        let failed = try payloads.delete(Array(names.dropFirst()))
-        #expect(failed.isEmpty)
+        for name in names.dropFirst() { try payloads.delete(name) }
         #expect(try payloads.status(of: names[1]) == nil)
         #expect(try payloads.renew(names[1]) == false)
         let other = try client("never-made")

@@ -21,16 +21,15 @@ struct ProbeTests {
         let requests = engine.server.requests.map { request in
             request.headers["x-amz-copy-source"] == nil ? request.method : "COPY"
         }
-        #expect(requests == ["PUT", "PUT", "PUT", "PUT", "HEAD", "GET", "COPY", "POST"])
+        #expect(requests == ["PUT", "PUT", "PUT", "PUT", "HEAD", "GET", "COPY", "DELETE"])
         let paths = Set(engine.server.requests.map(\.target))
-        #expect(paths == ["/bucket//probe/object", "/bucket?delete="])
+        #expect(paths == ["/bucket//probe/object", "/bucket//probe/absent"])
         #expect(client.engine.condition == .honoured)
         #expect(client.engine.verified == [.sha256, .signed])
         let fields = client.engine.fields.map { "\($0.name)=\($0.value)" }.joined(separator: " ")
         #expect(
             fields
-                == "if_none_match=honoured verifies=x-amz-checksum-sha256,x-amz-content-sha256 copy=yes delete=yes "
-                + "batch_delete=yes"
+                == "if_none_match=honoured verifies=x-amz-checksum-sha256,x-amz-content-sha256 copy=yes delete=yes"
         )
     }
 
@@ -105,12 +104,9 @@ struct ProbeTests {
 
     @Test func `Credentials that may not delete are no reason to fail`() throws {
         let (_, client) = try probed { request in
-            ["POST", "DELETE"].contains(request.method) ? .error(403, "AccessDenied") : nil
+            request.method == "DELETE" ? .error(403, "AccessDenied") : nil
         }
         #expect(client.engine.deletes == false)
-        let (_, other) = try probed { $0.method == "POST" ? .error(403, "AccessDenied") : nil }
-        #expect(other.engine.deletes == true)
-        #expect(!other.engine.deletesTogether)
     }
 
     @Test func `An engine that can't copy is known`() throws {

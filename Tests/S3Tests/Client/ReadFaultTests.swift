@@ -65,11 +65,9 @@ struct ReadFaultTests {
         let client = try server.client()
         let deadline = ContinuousClock.now + .seconds(3)
         var bytes: [UInt8] = []
-        try S3Deadline.$current.withValue(deadline) {
-            try client.read(key, 0..<4) {
-                bytes += $0
-                ContinuousClock.now.duration(to: deadline).sleep()
-            }
+        try client.until(deadline).read(key, 0..<4) {
+            bytes += $0
+            ContinuousClock.now.duration(to: deadline).sleep()
         }
         #expect(bytes == Array("abcd".utf8))
     }
@@ -80,9 +78,7 @@ struct ReadFaultTests {
         var limits = S3Limits()
         limits.stallTime = .seconds(300)
         let client = try server.client(limits: limits)
-        let error = try failure {
-            try S3Deadline.$current.withValue(.now + .seconds(1)) { try client.read(key, 0..<4) { _ in } }
-        }
+        let error = try failure { try client.until(.now + .seconds(1)).read(key, 0..<4) { _ in } }
         #expect(error.code == .unavailable)
         #expect(server.requests.count == 1)
     }

@@ -131,16 +131,4 @@ struct XMLTests {
     func `A listed object without a key, a size or a time is refused`(entry: String) {
         #expect(throws: XMLError.self) { try ListPage(Array("<ListBucketResult>\(entry)</ListBucketResult>".utf8)) }
     }
-
-    @Test func `A deletion names its keys so that XML keeps each byte`() throws {
-        let keys = ["a&b<c>", "x\ty\nz\r", "plain", "]]>"].map { Array($0.utf8) }
-        var read: [[UInt8]] = []
-        try readXML(DeleteRequest(keys).body) { path, text in
-            if path == ["Delete", "Object", "Key"] { read.append(text) }
-        }
-        #expect(read == keys)
-        let unnamed: [[UInt8]] = [[1], [0], [0xFF], Array("a\u{FFFE}".utf8), [0x1F], [0xC0, 0x80]]
-        for key in unnamed { #expect(!DeleteRequest.canName(key)) }
-        for key in keys + [Array("é\u{10FFFF}\u{7F}".utf8)] { #expect(DeleteRequest.canName(key)) }
-    }
 }

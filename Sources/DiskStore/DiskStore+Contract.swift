@@ -1,0 +1,85 @@
+import PayloadKey
+import Storage
+
+extension DiskStore: PayloadStorage {
+    /// The store's root, as the operator gave it.
+    public var name: String { path }
+
+    /// An age is renewed with each upload.
+    public var ageLag: Int { 0 }
+    public var deletionsAtOnce: Int { 1 }
+
+    /// As ``commit(_:as:)``: syncs and links are not interrupted.
+    public func commit(
+        _ upload: VerifiedUpload,
+        as key: PayloadKey,
+        until deadline: ContinuousClock.Instant?,
+        onPiece: () throws -> Void
+    ) throws -> CommitOutcome {
+        waitsForCounts ? try commitWaitingForCounts(upload, as: key) : try commit(upload, as: key)
+    }
+
+    public func remove(
+        _ key: PayloadKey,
+        isDurable: Bool,
+        if isUnwanted: (_ lastStored: Int) -> Bool
+    ) throws -> StoredKey? {
+        let stored = try find(key)
+        return try delete(key, isDurable: isDurable, if: isUnwanted) ? stored : nil
+    }
+
+    public func checkStart(waiting: Bool) throws {
+        try checkFileSystem()
+        guard let name = remoteFileSystem else { return }
+        logger.warning(
+            "the store is on a network file system, or another program's: what is answered may be lost",
+            metadata: ["file_system": "\(name)", "store": "\(path)"]
+        )
+    }
+
+    public func tidyUp() throws {
+        try recordTime()
+        try reportStrayFiles()
+        try removeLeftovers()
+    }
+}
+
+extension DiskStore: ContentSharing {
+    public func forEachContent(
+        in selection: KeySelection,
+        includesTrash: Bool,
+        _ visit: (StoredContent) throws -> Void
+    ) throws {
+        try forEachContent(in: selection, includesTrash: includesTrash, keysInMemory: 20_000, visit)
+    }
+
+    public func removeUnused(failed: (StoreError) throws -> Void) throws {
+        try removeEmptyFolders(failed: failed)
+        do {
+            try removeUnusedCounters()
+        } catch {
+            try failed(error)
+        }
+    }
+}
+
+extension Collector {
+    public func sweep(
+        only digests: Set<Digest>?,
+        isDryRun: Bool,
+        maximumShare: Int,
+        isDoomed: (SweepCandidate) throws -> Bool,
+        failed: (StoreError) throws -> Void
+    ) throws -> Swept {
+        try sweep(
+            only: digests,
+            isDryRun: isDryRun,
+            maximumShare: maximumShare,
+            digestsInMemory: Self.digestsInMemory,
+            isDoomed: isDoomed,
+            failed: failed
+        )
+    }
+}
+
+extension DiskStore: UsageCounting, TrashKeeping, LayoutInspecting {}

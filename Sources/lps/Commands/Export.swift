@@ -1,0 +1,91 @@
+import ArgumentParser
+import Glibc
+import PayloadKey
+import Storage
+import SystemPackage
+import TarArchive
+
+/// `lps export`: writes payloads as a tar archive.
+struct Export: Command {
+    static let configuration = CommandConfiguration(
+        commandName: "export",
+        abstract: "Writes payloads with their keys to standard output, as a tar archive.",
+        discussion: """
+            Each payload is a file that is named by its key, without the slash at the front, and verified before it is written. Content \
+            that several keys share is in the archive once; the other keys are hard links. tar reads it, 'lps import' stores it.
+
+            Exit status 1 when a payload was damaged, or could not be read; it is left out.
+            """
+    )
+
+    @OptionGroup var store: StoreOption
+    @OptionGroup var selection: SelectionOptions
+
+    func run(_ context: Context) throws {
+        let output = context.output
+        guard isatty(output.rawValue) == 0 else {
+            throw ValidationError("standard output is a terminal: redirect it, as 'lps export > payloads.tar'")
+        }
+        let selection = try selection.selection()
+        let store = try store.openFolder(context, as: (any ContentSharing).self)
+        let isComplete = try Self.export(selection, of: store, complain: context.complain) { bytes in
+            do {
+                try output.writeAll(bytes)
+            } catch {
+                throw FileError("write to standard output", error)
+            }
+        }
+        if !isComplete { throw ExitCode.failure }
+    }
+
+    /// - Returns: whether all payloads of the selection are in the archive.
+    static func export(
+        _ selection: KeySelection,
+        of store: any ContentSharing,
+        complain: (String) -> Void = lps.complain,
+        write: @escaping (UnsafeRawBufferPointer) throws -> Void
+    ) throws -> Bool {
+        var archive = TarWriter(write)
+        var isComplete = true
+        try store.forEachContent(in: selection, includesTrash: false) { content in
+            guard let (payload, first) = try open(content, in: store, complain, &isComplete) else { return }
+            try archive.add(file: name(first.key), size: payload.size, modified: first.lastStored) { take in
+                try payload.read(0..<payload.size, take)
+            }
+            for other in content.keys where other.key != first.key {
+                try archive.add(hardLink: name(other.key), to: name(first.key), modified: other.lastStored)
+            }
+        }
+        try archive.end()
+        return isComplete
+    }
+
+    /// The verified content, and the first of its keys that is still there; `nil` when there is none.
+    private static func open(
+        _ content: StoredContent,
+        in store: any PayloadStorage,
+        _ complain: (String) -> Void,
+        _ isComplete: inout Bool
+    ) throws -> (StoredPayload, StoredContent.Name)? {
+        for name in content.keys {
+            do {
+                guard let payload = try store.open(name.key) else {
+                    // Deleted since it was found.
+                    guard try store.find(name.key) != nil else { continue }
+                    throw StoreError(.damaged, "its content is lost")
+                }
+                try payload.check(content.digest)
+                return (payload, name)
+            } catch let error as StoreError {
+                for name in content.keys { complain("\(name.key) is not exported: \(error)") }
+                isComplete = false
+                return nil
+            }
+        }
+        return nil
+    }
+
+    private static func name(_ key: PayloadKey) -> [UInt8] {
+        Array(key.utf8.dropFirst())
+    }
+}

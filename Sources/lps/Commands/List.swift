@@ -1,0 +1,45 @@
+import ArgumentParser
+import Storage
+
+/// `lps ls`: lists keys.
+struct List: Command {
+    static let configuration = CommandConfiguration(
+        commandName: "ls",
+        abstract: "Lists keys: size, when last stored, key.",
+        discussion:
+            "In no order. A payload whose content is lost has the size 'lost': upload it again, or delete the key."
+    )
+
+    @OptionGroup var store: StoreOption
+    @OptionGroup var selection: SelectionOptions
+    @Flag(help: "One line of JSON for each key.")
+    var json = false
+
+    func run(_ context: Context) throws {
+        try store.open(context).forEachKey(in: selection.selection()) { stored in
+            if json {
+                try context.json(KeyDescription(stored))
+            } else {
+                context.print(Output.row(of: stored))
+            }
+        }
+    }
+}
+
+/// A key in JSON.
+struct KeyDescription: Encodable {
+    let key: String
+    /// `nil` when the content is lost.
+    let size: UInt64?
+    let diskUsage: UInt64
+    let lastStored: String
+    let path: String
+
+    init(_ stored: StoredKey) {
+        key = "\(stored.key)"
+        size = stored.size
+        diskUsage = stored.diskUsage
+        lastStored = Output.time(stored.lastStored)
+        path = stored.path
+    }
+}

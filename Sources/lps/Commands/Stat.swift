@@ -1,0 +1,42 @@
+import ArgumentParser
+import Storage
+
+/// `lps stat`: tells what is stored under a key.
+struct Stat: Command {
+    static let configuration = CommandConfiguration(
+        commandName: "stat",
+        abstract: "Tells what is stored under a key, and verifies it.",
+        discussion: "Exit status 1 when it is not stored or damaged."
+    )
+
+    @OptionGroup var store: StoreOption
+    @Argument(help: ArgumentHelp("The key, as in Temporal's histories.", valueName: "key"))
+    var key: String
+    @Flag(help: "One line of JSON.")
+    var json = false
+
+    func run(_ context: Context) throws {
+        let key = try parseKey(key)
+        let store = try store.open(context)
+        guard let stored = try store.find(key) else {
+            context.complain("\(key) is not stored")
+            throw ExitCode.failure
+        }
+        guard let payload = try store.open(key) else {
+            context.complain("\(key) has lost its content")
+            throw ExitCode.failure
+        }
+        try payload.check(key.digest)
+        let sharers = try (store as? any ContentSharing)?.keyCount(of: key.digest) ?? 1
+        if json {
+            try context.json(KeyDescription(stored), adding: "sharers", sharers)
+        } else {
+            let fields = [
+                ("key", "\(stored.key)"), ("size", "\(payload.size) bytes"), ("on disk", "\(stored.diskUsage) bytes"),
+                ("keys with this content", "\(sharers)"), ("last stored", Output.time(stored.lastStored)),
+                ("file", stored.path), ("content", "verified"),
+            ]
+            context.print(Output.fields(fields))
+        }
+    }
+}

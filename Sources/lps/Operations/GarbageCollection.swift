@@ -1,0 +1,280 @@
+import Glibc
+import PayloadKey
+import Storage
+import StorePolicy
+import Synchronization
+import System
+
+/// A collection of garbage: deletes expired keys, and where content is shared, the content that no key names any more.
+struct GarbageCollection {
+    struct Options {
+        var keepTrash: Age?
+        var isDryRun = false
+        /// Percent.
+        var maximumShare = 50
+        var trustsClock = false
+    }
+
+    /// The fewest keys of a namespace for which a share is looked at: in a small one, any share is ordinary.
+    private static let fewKeys = 1000
+
+    /// What was deleted.
+    let report: CollectionReport
+    let failures: Failures
+    /// The namespaces of the selection.
+    private(set) var namespaces: Set<Namespace> = []
+    private let store: any PayloadStorage
+    private let content: (any ContentSharing)?
+    private let trash: (any TrashKeeping)?
+    private let collector: (any ContentCollector)?
+    private let selection: KeySelection
+    private let expiry: Expiry
+    private let options: Options
+    private let progress: Progress?
+
+    /// - Throws: ``StoreError`` when another process collects, ``Refused`` when the clock can't be trusted.
+    init(
+        _ store: any PayloadStorage,
+        _ selection: KeySelection,
+        _ retention: Retention,
+        _ options: Options,
+        _ report: CollectionReport = CollectionReport(),
+        progress: Progress? = nil,
+        complain: @escaping (String) -> Void = lps.complain
+    ) throws {
+        self.store = store
+        self.selection = selection
+        self.options = options
+        self.report = report
+        self.progress = progress
+        expiry = Expiry(retention, lag: store.ageLag)
+        content = store as? any ContentSharing
+        trash = store as? any TrashKeeping
+        failures = Failures {
+            progress?.wipe()
+            complain($0)
+        }
+        if !options.trustsClock { try Self.checkClock(of: content) }
+        collector = try content?.collector()
+        if options.trustsClock, !options.isDryRun { try content?.trustClock() }
+    }
+
+    private static func checkClock(of store: (any ContentSharing)?) throws {
+        do {
+            try store?.checkClock()
+        } catch let error as StoreError where error.code == .clockNotTrusted {
+            throw Refused("\(error): nothing is deleted. Set the clock, or use --force if it is right")
+        }
+    }
+
+    /// Whether deleted keys go to the trash.
+    var keepsTrash: Bool { options.keepTrash.map { $0.seconds > 0 } ?? false }
+
+    /// Whether keys may share content, which goes with the last one.
+    var sharesContent: Bool { content != nil }
+
+    /// Namespaces that have no age, in order.
+    var leftAlone: [Namespace] {
+        namespaces.filter { !expiry.hasAge($0) }.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
+    }
+
+    /// Counts the keys, and makes sure that no namespace would lose too large a part of them: a wrong age, or a wrong clock, is
+    /// likelier than that. After it, ``namespaces`` and ``leftAlone`` are known.
+    ///
+    /// - Returns: how many keys of the selection may expire.
+    mutating func count() throws -> UInt64 {
+        progress?.begin("counting keys")
+        var selected: UInt64 = 0
+        var counts: [Namespace: (keys: Int, expired: Int)] = [:]
+        var found: Set<Namespace> = []
+        // What can't be read is reported by the deletion.
+        try store.forEachAge(
+            in: KeySelection(namespace: selection.namespace),
+            where: {
+                found.insert($0)
+                return expiry.hasAge($0)
+            },
+            unreadable: { _, _ in }
+        ) { key, lastStored in
+            var count = counts[key.namespace] ?? (0, 0)
+            count.keys += 1
+            if selection.includes(key) {
+                selected += 1
+                if expiry.isOver(key, lastStored) { count.expired += 1 }
+            }
+            counts[key.namespace] = count
+        }
+        namespaces = found
+        for (namespace, count) in counts.sorted(by: { $0.key.utf8.lexicographicallyPrecedes($1.key.utf8) }) {
+            try checkShare(of: namespace, count.keys, count.expired)
+        }
+        return selected
+    }
+
+    private func checkShare(of namespace: Namespace, _ keys: Int, _ expired: Int) throws {
+        guard keys > Self.fewKeys, expired * 100 > keys * options.maximumShare else { return }
+        let age = expiry.age(of: namespace)?.text ?? ""
+        let message =
+            "\(expired) of the \(keys) keys of namespace '\(namespace)' are older than \(age), more than "
+            + "\(options.maximumShare) %"
+        guard options.isDryRun else {
+            throw Refused("\(message): nothing is deleted; --max-share 100 if you mean it")
+        }
+        failures.warn("\(message): without --max-share nothing would be deleted")
+    }
+
+    /// Deletes what ``count()`` has found.
+    ///
+    /// - Parameter keys: how many there are, for the progress.
+    func run(keys: UInt64) throws {
+        progress?.begin(.keys, total: keys)
+        let deletion = Result {
+            try purgeTrash()
+            try deleteExpiredKeys()
+        }
+        progress?.wipe()
+        // Also when there was no space for the trash: it is the sweep that makes space.
+        try sweep()
+        try deletion.get()
+        if !options.isDryRun { try content?.removeUnused(failed: failures.note) }
+    }
+
+    // MARK: Steps
+
+    private func purgeTrash() throws {
+        guard let trash, options.keepTrash != nil else { return }
+        try trash.forEachTrashedKey(in: selection, unreadable: { try failures.note($1) }) { trashed in
+            guard isOver(trashed.deleted) else { return }
+            let isPurged = try failures.goingOn("\(trashed.stored.key) is not purged") {
+                try options.isDryRun || trash.purge(trashed)
+            }
+            if isPurged == true { try tell { try report.purged(trashed.stored) } }
+        }
+        guard !options.isDryRun else { return }
+        try trash.removeEmptyTrash(where: { $0 <= expiry.now && isOver($0) }, failed: failures.note)
+    }
+
+    /// Whether a key that was deleted at a time (seconds since 1970) has been in the trash for long enough.
+    private func isOver(_ deleted: Int) -> Bool {
+        guard let age = options.keepTrash else { return false }
+        // Of the hour that is not over, too, when the trash is to be emptied.
+        return age.seconds == 0 || deleted + age.seconds <= expiry.now
+    }
+
+    private func deleteExpiredKeys() throws {
+        let deletion = KeyDeletion(
+            store: store,
+            trash: keepsTrash ? trash : nil,
+            expiry: expiry,
+            isDryRun: options.isDryRun
+        )
+        var batch: [PayloadKey] = []
+        func deleteBatch() throws {
+            for (key, outcome) in try deletion.run(batch) {
+                let deleted = try failures.goingOn("\(key) is not deleted") { try outcome.get() }
+                if let stored = deleted ?? nil {
+                    try tell { try report.deleted(stored, isFreed: content == nil) }
+                }
+            }
+            batch.removeAll(keepingCapacity: true)
+        }
+        try store.forEachAge(in: selection, where: expiry.hasAge, unreadable: { try failures.note($1) }) {
+            key,
+            lastStored in
+            progress?.advance(by: 1)
+            guard expiry.isOver(key, lastStored) else { return }
+            batch.append(key)
+            if batch.count >= store.deletionsAtOnce { try deleteBatch() }
+        }
+        try deleteBatch()
+    }
+
+    /// A line on standard output must not end up in the one of the progress.
+    private func tell(_ report: () throws -> Void) rethrows {
+        if self.report.isListing { progress?.wipe() }
+        try report()
+    }
+
+    private func sweep() throws {
+        guard let collector else { return }
+        progress?.begin("deleting unreferenced content")
+        let swept = try failures.goingOn("unreferenced content is not deleted") {
+            try collector.sweep(
+                only: nil,
+                isDryRun: options.isDryRun,
+                maximumShare: options.isDryRun ? 100 : options.maximumShare,
+                isDoomed: { try options.isDryRun && isDoomed($0) },
+                failed: { try failures.note($0) }
+            )
+        }
+        if let swept { report.swept(swept) }
+    }
+
+    /// Whether a key would be gone by the time of the sweep.
+    private func isDoomed(_ candidate: SweepCandidate) throws -> Bool {
+        guard selection.includes(candidate.key) else { return false }
+        if let deleted = candidate.deleted { return isOver(deleted) }
+        guard !keepsTrash, expiry.hasAge(candidate.key.namespace) else { return false }
+        return try candidate.lastStored().map { expiry.isOver(candidate.key, $0) } ?? true
+    }
+}
+
+/// When keys are old enough to be deleted.
+struct Expiry: Sendable {
+    /// Seconds since 1970.
+    let now = time(nil)
+    private let retention: Retention
+    private let lag: Int
+
+    /// - Parameter lag: seconds by which a key may have been stored later than its age says.
+    init(_ retention: Retention, lag: Int) {
+        self.retention = retention
+        self.lag = lag
+    }
+
+    func age(of namespace: Namespace) -> Age? { retention.age(for: namespace) }
+
+    func hasAge(_ namespace: Namespace) -> Bool { age(of: namespace) != nil }
+
+    func isOver(_ key: PayloadKey, _ lastStored: Int) -> Bool {
+        guard let age = age(of: key.namespace) else { return false }
+        return lastStored < now - age.seconds - lag
+    }
+}
+
+/// The deletion of expired keys, which are looked at again first.
+private struct KeyDeletion: Sendable {
+    let store: any PayloadStorage
+    /// Where deleted keys go; `nil`: nowhere.
+    let trash: (any TrashKeeping)?
+    let expiry: Expiry
+    let isDryRun: Bool
+
+    /// - Returns: what became of each key; `nil` when it is gone or was stored again.
+    func run(_ keys: [PayloadKey]) throws -> [(PayloadKey, Result<StoredKey?, any Error>)] {
+        let outcomes = Mutex<[(PayloadKey, Result<StoredKey?, any Error>)]>([])
+        try sideBySide(keys, threads: store.deletionsAtOnce) { key in
+            let outcome = Result { try delete(key) }
+            outcomes.withLock { $0.append((key, outcome)) }
+        }
+        return outcomes.withLock { $0 }
+    }
+
+    private func delete(_ key: PayloadKey) throws -> StoredKey? {
+        let isExpired = { (lastStored: Int) in expiry.isOver(key, lastStored) }
+        // The sweep makes all deletions durable.
+        if let trash, !isDryRun {
+            let stored = try store.find(key)
+            return try trash.moveToTrash(key, now: expiry.now, isDurable: false, if: isExpired) ? stored : nil
+        }
+        if isDryRun { return try store.find(key).flatMap { isExpired($0.lastStored) ? $0 : nil } }
+        return try store.remove(key, isDurable: false, if: isExpired)
+    }
+}
+
+/// A collection that would delete what was most likely meant to stay.
+struct Refused: Error, CustomStringConvertible {
+    let description: String
+
+    init(_ description: String) { self.description = description }
+}

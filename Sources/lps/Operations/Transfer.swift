@@ -1,0 +1,114 @@
+import PayloadKey
+import Storage
+import Synchronization
+import System
+
+/// Payloads on their way from one store to another.
+final class Transfer: Sendable {
+    /// What has become of them.
+    struct Transferred: Encodable, Equatable {
+        /// Payloads that were copied.
+        var copied = 0
+        /// Their bytes.
+        var bytes: UInt64 = 0
+        /// Payloads that were there already.
+        var present = 0
+        /// Payloads that could not be copied.
+        var failed = 0
+    }
+
+    /// Keys that are held in memory at a time.
+    private static let batch = 1024
+
+    private let source: any PayloadStorage
+    private let destination: any PayloadStorage
+    private let state: Mutex<State>
+
+    private struct State {
+        var result = Transferred()
+        let progress: Progress?
+        let complain: @Sendable (String) -> Void
+    }
+
+    init(
+        from source: any PayloadStorage,
+        to destination: any PayloadStorage,
+        progress: sending Progress?,
+        complain: @escaping @Sendable (String) -> Void
+    ) {
+        self.source = source
+        self.destination = destination
+        state = Mutex(State(progress: progress, complain: complain))
+    }
+
+    var result: Transferred { state.withLock { $0.result } }
+
+    /// - Throws: what keeps all payloads from being copied.
+    func run(_ selection: KeySelection, threads: Int) throws {
+        defer { state.withLock { $0.progress?.wipe() } }
+        try countForProgress(selection)
+        var keys: [StoredKey] = []
+        func copyThem() throws {
+            try sideBySide(keys, threads: threads) { try self.copy($0) }
+            keys.removeAll(keepingCapacity: true)
+        }
+        try source.forEachKey(in: selection, unreadable: { self.fail("\($0) is not copied: \($1)") }) { stored in
+            keys.append(stored)
+            if keys.count == Self.batch { try copyThem() }
+        }
+        try copyThem()
+    }
+
+    private func countForProgress(_ selection: KeySelection) throws {
+        guard state.withLock({ $0.progress != nil }) else { return }
+        state.withLock { $0.progress?.begin("counting payloads") }
+        var bytes: UInt64 = 0
+        try source.forEachKey(in: selection, unreadable: { _, _ in }) { bytes += $0.size ?? 0 }
+        state.withLock { [bytes] in $0.progress?.begin(.bytes, total: bytes) }
+    }
+
+    private func copy(_ stored: StoredKey) throws {
+        do {
+            guard let size = stored.size else { return fail("\(stored.key) is not copied: its content is lost") }
+            guard try destination.find(stored.key)?.size != size else {
+                return finish(stored) { $0.present += 1 }
+            }
+            guard let payload = try source.open(stored.key) else {
+                // Deleted since it was listed.
+                return finish(stored) { _ in }
+            }
+            try destination.uploads.checkSpace(for: payload.size)
+            let upload = try destination.uploads.receive(length: payload.size, digest: stored.key.digest) { take in
+                try payload.read(0..<payload.size, take)
+            }
+            try destination.commit(upload, as: stored.key)
+            finish(stored) {
+                $0.copied += 1
+                $0.bytes += payload.size
+            }
+        } catch {
+            if let error = error as? StoreError, error.concernsWholeStore {
+                // When the engine is well, it is this object that it does not give.
+                guard error.code == .unavailable else { throw error }
+                try source.checkHealth()
+                try destination.checkHealth()
+            }
+            fail("\(stored.key) is not copied: \(error)")
+        }
+    }
+
+    private func fail(_ message: String) {
+        state.withLock { state in
+            state.progress?.wipe()
+            state.complain(message)
+            state.result.failed += 1
+        }
+    }
+
+    private func finish(_ stored: StoredKey, _ count: (inout Transferred) -> Void) {
+        state.withLock { state in
+            count(&state.result)
+            state.progress?.advance(by: Int(stored.size ?? 0))
+        }
+    }
+}

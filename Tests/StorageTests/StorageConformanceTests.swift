@@ -1,0 +1,298 @@
+import Foundation
+import PayloadKey
+import Storage
+import TestSupport
+import Testing
+
+/// What every store does, whatever it keeps payloads in (``PayloadStorage``).
+@Suite(.timeLimit(.minutes(2))) struct StorageConformanceTests {
+    private let content = randomPayload(70_000)
+
+    private func key(_ content: [UInt8], _ namespace: String = "ns", prefix: String? = nil, metadata: String = "")
+        throws
+        -> PayloadKey
+    {
+        PayloadKey(
+            namespace: try Namespace(validating: namespace.utf8),
+            prefix: try prefix.map { try #require(KeyPrefix(validating: $0.utf8)) },
+            digest: Digest(of: content),
+            metadataHash: Digest(of: metadata.utf8)
+        )
+    }
+
+    @discardableResult
+    private func put(_ content: [UInt8], as key: PayloadKey, in store: any PayloadStorage) throws -> CommitOutcome {
+        let upload = try store.uploads.receive(length: UInt64(content.count), digest: key.digest) { take in
+            try content.withUnsafeBytes { try take($0) }
+        }
+        return try store.commit(upload, as: key)
+    }
+
+    /// What a key reads; `nil` when it is not stored.
+    private func get(_ key: PayloadKey, of store: any PayloadStorage) throws -> [UInt8]? {
+        guard let payload = try store.open(key) else { return nil }
+        var bytes: [UInt8] = []
+        try payload.read(0..<payload.size) { bytes += $0 }
+        return bytes
+    }
+
+    private func keys(_ selection: KeySelection = KeySelection(), of store: any PayloadStorage) throws -> Set<
+        PayloadKey
+    > {
+        var keys: Set<PayloadKey> = []
+        try store.forEachKey(in: selection) { keys.insert($0.key) }
+        return keys
+    }
+
+    private func scrub(_ store: any PayloadStorage, pace: (Int) -> Void = { _ in }) throws -> (Scrubbed, [Finding]) {
+        var findings: [Finding] = []
+        let read = try store.scrub(.everything, pace: pace) { findings.append($0) }
+        return (read, findings)
+    }
+
+    // MARK: Commit and read
+
+    @Test(arguments: StoreKind.all)
+    func `A committed payload is read whole and in parts, and a key that was never stored is not there`(
+        kind: StoreKind
+    ) throws {
+        let store = try kind.make().store
+        let key = try key(content)
+        #expect(try store.open(key) == nil && store.find(key) == nil)
+        #expect(try put(content, as: key, in: store) == .created)
+        #expect(try get(key, of: store) == content)
+        let payload = try #require(try store.open(key))
+        var part: [UInt8] = []
+        try payload.read(65_530..<65_550) { part += $0 }
+        #expect(part == Array(content[65_530..<65_550]))
+        #expect(try get(self.key(content, "other"), of: store) == nil, "another namespace")
+        #expect(try get(self.key(content, prefix: "p"), of: store) == nil, "another prefix")
+        #expect(try get(self.key(content, metadata: "m"), of: store) == nil, "other metadata")
+    }
+
+    @Test(arguments: StoreKind.all)
+    func `A payload that is stored again exists, under another key it is new`(kind: StoreKind) throws {
+        let store = try kind.make().store
+        let first = try key(content)
+        try put(content, as: first, in: store)
+        #expect(try put(content, as: first, in: store) == .existed)
+        for other in try [key(content, "other"), key(content, prefix: "p/q"), key(content, metadata: "m")] {
+            #expect([.created, .linked].contains(try put(content, as: other, in: store)))
+            #expect(try get(other, of: store) == content)
+        }
+    }
+
+    @Test(arguments: StoreKind.all)
+    func `An empty payload is one`(kind: StoreKind) throws {
+        let store = try kind.make().store
+        let key = try key([])
+        #expect(try put([], as: key, in: store) == .created)
+        #expect(try get(key, of: store) == [] && store.find(key)?.size == 0)
+    }
+
+    @Test(arguments: StoreKind.all)
+    func `Whatever is said of a key is what was stored`(kind: StoreKind) throws {
+        let store = try kind.make().store
+        let key = try key(content, "ns", prefix: "a/b")
+        let before = time(nil)
+        try put(content, as: key, in: store)
+        let stored = try #require(try store.find(key))
+        #expect(stored.key == key && stored.size == 70_000 && stored.diskUsage >= 70_000)
+        #expect((before - 1...time(nil) + 1).contains(stored.lastStored))
+        try store.forEachKey { #expect($0.key == key && $0.size == 70_000 && $0.lastStored == stored.lastStored) }
+    }
+
+    @Test(arguments: StoreKind.all)
+    func `Of many uploads of one payload at once, each is answered and the payload is whole`(kind: StoreKind)
+        async throws
+    {
+        let store = try kind.make().store
+        let key = try key(content)
+        let outcomes = try await withThrowingTaskGroup(of: CommitOutcome.self) { group in
+            for _ in 0..<4 { group.addTask { try put(content, as: key, in: store) } }
+            return try await group.reduce(into: []) { $0.append($1) }
+        }
+        #expect(outcomes.filter { $0 != .existed }.count == 1)
+        #expect(try get(key, of: store) == content)
+    }
+
+    @Test(arguments: StoreKind.all)
+    func `A healthy store says so, and a start finds it usable`(kind: StoreKind) throws {
+        let store = try kind.make().store
+        try store.checkHealth()
+        try store.checkStart(waiting: false)
+        try store.tidyUp()
+        try store.checkQuota(for: 1, as: key(content))
+        #expect(!store.name.isEmpty)
+    }
+
+    // MARK: Selections and ages
+
+    @Test(arguments: StoreKind.all)
+    func `A selection has the keys of its namespace whose prefix begins with its parts`(kind: StoreKind) throws {
+        let store = try kind.make().store
+        let content: [UInt8] = [1]
+        let prefixes = [nil, "team", "team/one", "teamwork", "other/team"]
+        for namespace in ["a", "ab"] {
+            for prefix in prefixes { try put(content, as: key(content, namespace, prefix: prefix), in: store) }
+        }
+        func selected(_ namespace: String?, _ prefix: String?) throws -> [String] {
+            let selection = KeySelection(
+                namespace: try namespace.map { try Namespace(validating: $0.utf8) },
+                prefix: prefix.flatMap { KeyPrefix(validating: $0.utf8) }
+            )
+            let found = try keys(selection, of: store)
+            var aged: Set<PayloadKey> = []
+            try store.forEachAge(in: selection, where: { _ in true }, unreadable: { throw $1 }) { key, _ in
+                aged.insert(key)
+            }
+            #expect(aged == found)
+            return found.map { "\($0.namespace):\($0.prefix?.description ?? "")" }.sorted()
+        }
+        #expect(try selected(nil, nil).count == 10)
+        #expect(try selected("a", nil) == ["a:", "a:other/team", "a:team", "a:team/one", "a:teamwork"])
+        #expect(try selected("a", "team") == ["a:team", "a:team/one"])
+        #expect(try selected(nil, "team") == ["a:team", "a:team/one", "ab:team", "ab:team/one"])
+        #expect(try selected("b", nil).isEmpty)
+    }
+
+    @Test(arguments: StoreKind.all)
+    func `Ages come of the namespaces that are wanted`(kind: StoreKind) throws {
+        let store = try kind.make().store
+        for namespace in ["a", "b"] { try put([1], as: key([1], namespace), in: store) }
+        var asked: Set<String> = []
+        var found: [String] = []
+        try store.forEachAge(
+            in: KeySelection(),
+            where: {
+                asked.insert("\($0)")
+                return "\($0)" == "b"
+            },
+            unreadable: { throw $1 }
+        ) { key, _ in found.append("\(key.namespace)") }
+        #expect(asked == ["a", "b"] && found == ["b"])
+    }
+
+    @Test(arguments: StoreKind.all.filter { $0 != .s3 })
+    func `Storing a payload again renews its age`(kind: StoreKind) throws {
+        let made = try kind.make()
+        let key = try key(content)
+        try put(content, as: key, in: made.store)
+        try made.makeOld?(key, 86_400 * 40)
+        let old = try #require(try made.store.find(key)).lastStored
+        #expect(old < time(nil) - 86_400 * 39)
+        try put(content, as: key, in: made.store)
+        #expect(try #require(try made.store.find(key)).lastStored >= time(nil) - 5)
+    }
+
+    // MARK: Removal
+
+    @Test(arguments: StoreKind.all)
+    func `A removed key is gone, and the others of its content stay`(kind: StoreKind) throws {
+        let store = try kind.make().store
+        let (key, other) = (try key(content), try key(content, "other"))
+        for key in [key, other] { try put(content, as: key, in: store) }
+        #expect(try store.remove(key)?.key == key)
+        #expect(try store.open(key) == nil && store.find(key) == nil)
+        #expect(try get(other, of: store) == content)
+        #expect(try store.remove(key) == nil, "it is gone already")
+        #expect(try put(content, as: key, in: store) != .existed)
+        #expect(try get(key, of: store) == content)
+    }
+
+    @Test(arguments: StoreKind.all)
+    func `A key is removed only while it is unwanted, by the age that it has then`(kind: StoreKind) throws {
+        let store = try kind.make().store
+        let key = try key(content)
+        try put(content, as: key, in: store)
+        var asked: [Int] = []
+        let kept = try store.remove(key, isDurable: true) { lastStored in
+            asked.append(lastStored)
+            return false
+        }
+        #expect(kept == nil)
+        #expect(asked == [try #require(try store.find(key)).lastStored])
+        #expect(try get(key, of: store) == content)
+        #expect(try store.remove(key, isDurable: true) { $0 == asked[0] }?.size == 70_000)
+    }
+
+    // MARK: Damage
+
+    @Test(arguments: StoreKind.all)
+    func `A scrub reads everything and finds nothing wrong with what was stored`(kind: StoreKind) throws {
+        let store = try kind.make().store
+        let contents = (0..<3).map { randomPayload(1_000 * ($0 + 1)) }
+        for content in contents { try put(content, as: key(content), in: store) }
+        var paced = 0
+        let (read, findings) = try scrub(store) { paced += $0 }
+        #expect(findings.isEmpty)
+        #expect(read.files == 3 && read.bytes == 6_000 && paced == 6_000)
+        #expect(try store.contentToScrub(.everything) == 6_000)
+    }
+
+    @Test(arguments: StoreKind.all)
+    func `A scrub takes damaged content out of the way, and the next upload brings it back`(kind: StoreKind) throws {
+        let made = try kind.make()
+        let sound = randomPayload(500)
+        let (key, other) = (try key(content), try key(sound))
+        try put(content, as: key, in: made.store)
+        try put(sound, as: other, in: made.store)
+        var rotten = content
+        rotten[35_000] ^= 1
+        try made.replace(key, rotten)
+        let findings = try scrub(made.store).1
+        #expect(findings.map(\.kind) == [.damaged])
+        #expect(findings.first?.damage?.keys == [key])
+        #expect(try get(key, of: made.store) == nil, "wrong bytes are never served")
+        #expect(try get(other, of: made.store) == sound)
+        #expect(try put(content, as: key, in: made.store) != .existed)
+        #expect(try get(key, of: made.store) == content)
+        #expect(try scrub(made.store).1.isEmpty)
+    }
+
+    @Test(arguments: StoreKind.all)
+    func `A scrub leaves alone what an upload has healed while it was read`(kind: StoreKind) throws {
+        let made = try kind.make()
+        let key = try key(content)
+        try put(content, as: key, in: made.store)
+        try made.replace(key, [1, 2, 3])
+        var isHealed = false
+        let findings = try scrub(made.store) { _ in
+            guard !isHealed else { return }
+            isHealed = true
+            #expect(throws: Never.self) { try made.store is MemoryStore ? made.replace(key, content) : heal(key, made) }
+        }.1
+        for finding in findings { if case .mended = finding.remedy { Issue.record("\(finding)") } }
+        #expect(try get(key, of: made.store) == content)
+    }
+
+    private func heal(_ key: PayloadKey, _ made: StoreUnderTest) throws {
+        try put(content, as: key, in: made.store)
+    }
+
+    @Test(arguments: StoreKind.all)
+    func `An upload of another size than what is there replaces it`(kind: StoreKind) throws {
+        let made = try kind.make()
+        let key = try key(content)
+        try put(content, as: key, in: made.store)
+        try made.replace(key, [1, 2, 3])
+        try put(content, as: key, in: made.store)
+        #expect(try get(key, of: made.store) == content)
+    }
+
+    // MARK: Uploads
+
+    @Test(arguments: StoreKind.all)
+    func `An upload that is not what was announced can't be committed`(kind: StoreKind) throws {
+        let store = try kind.make().store
+        func receive(_ bytes: [UInt8], length: UInt64, digest: Digest) throws {
+            _ = try store.uploads.receive(length: length, digest: digest) { take in
+                try bytes.withUnsafeBytes { try take($0) }
+            }
+        }
+        #expect(throws: UploadMismatch.self) { try receive([1, 2], length: 2, digest: Digest(of: [1, 3])) }
+        #expect(throws: UploadMismatch.self) { try receive([1, 2], length: 3, digest: Digest(of: [1, 2])) }
+        #expect(throws: UploadMismatch.self) { try receive([1, 2], length: 1, digest: Digest(of: [1, 2])) }
+        #expect(try keys(of: store).isEmpty)
+    }
+}
