@@ -2,14 +2,13 @@ import FastCGI
 import Logging
 import PayloadService
 import Storage
-import Synchronization
 
 /// Translates FastCGI requests for the service, and its responses for the web server.
 final class Gateway: Sendable {
     private let service: @Sendable (Settings) -> PayloadService
     private let recorder: RequestRecorder
     private let logger: Logger
-    private let current: Mutex<(service: PayloadService, settings: Settings)>
+    private let current: Current<(service: PayloadService, settings: Settings)>
 
     init(_ settings: Settings, store: any PayloadStorage, recorder: RequestRecorder, logger: Logger) {
         service = { settings in
@@ -26,17 +25,16 @@ final class Gateway: Sendable {
         }
         self.recorder = recorder
         self.logger = logger
-        current = Mutex((service(settings), settings))
+        current = Current((service(settings), settings))
     }
 
     /// Takes other settings for the requests that come from now on.
     func use(_ settings: Settings) {
-        let service = service(settings)
-        current.withLock { $0 = (service, settings) }
+        current.value = (service(settings), settings)
     }
 
     func serve(_ request: Request, _ thread: Int) {
-        let (service, settings) = current.withLock { $0 }
+        let (service, settings) = current.value
         let call = ServiceRequest(request)
         let id = request.requestID
         RequestContext.$requestID.withValue(id) {

@@ -45,7 +45,7 @@ extension Worker {
             for name in configuration.fixed(unlike: new) {
                 logger.warning("a changed setting needs a restart", metadata: ["setting": "\(name)"])
             }
-            level.current = new.settings.logLevel.value
+            level.value = new.settings.logLevel.value
             retirement.set(new.settings.maxRequests.value)
             policy.value = new.settings.policy.value
             gateway.use(new.settings)

@@ -3,6 +3,7 @@ import Glibc
 import Logging
 import Scoreboard
 import Storage
+import StorePolicy
 import Synchronization
 import Version
 
@@ -10,11 +11,11 @@ import Version
 final class Worker: Sendable {
     let configuration: Configuration
     let reread: @Sendable () throws -> Configuration
-    let level: LogLevel
+    let level: Current<Logger.Level>
     let logger: Logger
     let errorLog: LogFile
     let accessLog: LogFile?
-    let policy: CurrentPolicy
+    let policy: Current<StorePolicy>
     let store: any PayloadStorage
     let listeners: [Listener]
     let scoreboard: Scoreboard
@@ -37,13 +38,13 @@ final class Worker: Sendable {
         accessLog = try settings.accessLog.value.map { try LogFile(path: $0) }
         let hasPriority = settings.errorLog.value == LogFile.standardError && Self.hasPriority
         errorLog = try LogFile(path: settings.errorLog.value, as: STDERR_FILENO)
-        let level = LogLevel(settings.logLevel.value)
+        let level = Current(settings.logLevel.value)
         self.level = level
         let logger = Logger(label: "lps-worker") { _ in LogfmtHandler(level, hasPriority: hasPriority) }
         self.logger = logger
         Self.warn(of: configuration.unknown, logger)
         DescriptorLimit.raise(toServe: configuration, logger)
-        let policy = CurrentPolicy(settings.policy.value)
+        let policy = Current(settings.policy.value)
         self.policy = policy
         let store = try configuration.openStore(quota: { policy.value[$0].quota }, logger)
         self.store = store
@@ -90,15 +91,7 @@ final class Worker: Sendable {
     /// - Returns: `nil` where there is no runtime folder, or its scoreboard can't be used.
     private func startStatusServer() throws -> StatusServer? {
         guard scoreboard.isShared, let folder = configuration.settings.runtimeDir.value else { return nil }
-        let server = StatusServer(
-            scoreboard,
-            store: store,
-            listeners: listeners,
-            folder: folder,
-            access: configuration.access,
-            measureInterval: configuration.settings.measureInterval.value,
-            logger: logger
-        )
+        let server = StatusServer(in: folder, configuration, scoreboard, store, listeners, logger)
         try server.start()
         return server
     }

@@ -10,8 +10,9 @@ struct Figure: Sendable {
         case durations(DurationCounts)
     }
 
+    typealias Labels = [(name: String, value: String)]
     /// One of a figure's values, and what tells it from the others: the endpoint, say.
-    typealias Sample = (labels: [(name: String, value: String)], value: Value)
+    typealias Sample = (labels: Labels, value: Value)
 
     /// Its name on the page for people, with `*` for the values of a sample's labels; `nil` where it is not shown.
     let text: String?
@@ -23,39 +24,53 @@ struct Figure: Sendable {
     /// What the page for people has when there is no value.
     let unknown: String
     /// The metric's labels, where they are the same for every sample.
-    let labels: [(name: String, value: String)]
+    let labels: Labels
     let samples: @Sendable (PoolSnapshot) -> [Sample]
 
-    /// A figure with one value; `nil` when nobody knows it.
-    init(
-        _ text: String?,
-        _ json: String?,
-        _ metric: String? = nil,
-        _ help: String = "",
-        unknown: String = "unknown",
-        labels: [(name: String, value: String)] = [],
-        _ value: @escaping @Sendable (PoolSnapshot) -> Value?
-    ) {
-        (self.text, self.json, self.metric, self.help, self.unknown, self.labels) = (
-            text, json, metric, help, unknown, labels
-        )
-        samples = { pool in value(pool).map { [([], $0)] } ?? [] }
-    }
-
     /// A figure with a value for each endpoint, or endpoint and status.
+    ///
+    /// - Parameter help: `nil` for no metric.
     init(
         each text: String?,
-        _ json: String?,
-        _ metric: String? = nil,
-        _ help: String = "",
+        json: String? = nil,
+        metric: String? = nil,
+        _ help: String? = nil,
+        unknown: String = "unknown",
+        labels: Labels = [],
         samples: @escaping @Sendable (PoolSnapshot) -> [Sample]
     ) {
-        (self.text, self.json, self.metric, self.help, unknown, labels) = (text, json, metric, help, "", [])
+        self.text = text
+        self.json = json
+        self.metric = help == nil ? nil : metric ?? text.map(Self.name)
+        self.help = help ?? ""
+        self.unknown = unknown
+        self.labels = labels
         self.samples = samples
     }
 
-    /// A figure that is counted in one counter.
-    init(_ counter: PoolCounter, _ text: String, _ json: String, _ metric: String, _ help: String) {
-        self.init(text, json, metric, help) { .count($0.scoreboard.total(counter.rawValue)) }
+    /// A figure with one value; `nil` when nobody knows it.
+    ///
+    /// `json` and `metric` are `text` with `_` for its spaces, where they are not given.
+    init(
+        _ text: String?,
+        json: String? = nil,
+        isInJSON: Bool = true,
+        metric: String? = nil,
+        _ help: String? = nil,
+        unknown: String = "unknown",
+        labels: Labels = [],
+        _ value: @escaping @Sendable (PoolSnapshot) -> Value?
+    ) {
+        let json = isInJSON ? json ?? text.map(Self.name) : nil
+        self.init(each: text, json: json, metric: metric, help, unknown: unknown, labels: labels) { pool in
+            value(pool).map { [([], $0)] } ?? []
+        }
     }
+
+    /// A figure that is counted in one counter.
+    init(_ counter: PoolCounter, _ text: String, json: String? = nil, metric: String? = nil, _ help: String) {
+        self.init(text, json: json, metric: metric, help) { .count($0.scoreboard.total(counter.rawValue)) }
+    }
+
+    private static func name(_ text: String) -> String { text.replacing(" ", with: "_") }
 }

@@ -1,7 +1,6 @@
 import FastCGI
 import Glibc
 import Logging
-import DiskStore
 import Storage
 import Scoreboard
 import Synchronization
@@ -12,31 +11,28 @@ import System
 ///
 /// One process of the pool does it, its leader; when that ends, however it ends, the next one takes over.
 final class StatusServer: Sendable {
+    private let socket: String
+    private let configuration: Configuration
     private let scoreboard: Scoreboard
     private let store: any PayloadStorage
     /// The pool's sockets, whose queues the page tells.
     private let listeners: [Listener]
-    private let socket: String
-    private let access: Listener.Access
-    private let measureInterval: Duration?
     private let logger: Logger
     private let serving: Mutex<WorkerPool?> = Mutex(nil)
 
     init(
+        in folder: String,
+        _ configuration: Configuration,
         _ scoreboard: Scoreboard,
-        store: any PayloadStorage,
-        listeners: [Listener],
-        folder: String,
-        access: Listener.Access,
-        measureInterval: Duration?,
-        logger: Logger
+        _ store: any PayloadStorage,
+        _ listeners: [Listener],
+        _ logger: Logger
     ) {
+        socket = Self.socket(folder)
+        self.configuration = configuration
         self.scoreboard = scoreboard
         self.store = store
         self.listeners = listeners
-        socket = Self.socket(folder)
-        self.access = access
-        self.measureInterval = measureInterval
         self.logger = logger
     }
 
@@ -84,7 +80,7 @@ final class StatusServer: Sendable {
     /// - Returns: whether that could be done.
     private func serve(_ isTold: inout Bool) -> Bool {
         do {
-            let listener = try Listener(binding: .unix(path: socket), access: access)
+            let listener = try Listener(binding: .unix(path: socket), access: configuration.access)
             let pool = try WorkerPool(listeners: [listener], threads: 2, logger: logger)
             try WorkerThread {
                 do {
@@ -128,7 +124,7 @@ final class StatusServer: Sendable {
     /// Measures the store whenever the last time, by whichever process, is long enough ago. Never returns.
     private func measure() {
         var attempt: UInt64 = 0
-        while let measureInterval {
+        while let measureInterval = configuration.settings.measureInterval.value {
             let last = max(attempt, Measure(of: store.name, scoreboard)?.time ?? 0)
             let interval = UInt64(max(1, measureInterval.components.seconds))
             let now = UInt64(time(nil))

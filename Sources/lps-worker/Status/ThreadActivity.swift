@@ -92,11 +92,10 @@ struct RequestSubject: Equatable {
 
     /// What a thread's row says of its request; `nil` when it has none.
     init?(_ thread: ThreadRow.State) {
-        self.init(text: thread.text)
-    }
-
-    init?(text: [UInt8]) {
-        let fields = String(decoding: text, as: UTF8.self).split(separator: "\t", omittingEmptySubsequences: false)
+        let fields = String(decoding: thread.text, as: UTF8.self).split(
+            separator: "\t",
+            omittingEmptySubsequences: false
+        )
         guard fields.count == 5 else { return nil }
         self.init(
             method: String(fields[0]),
