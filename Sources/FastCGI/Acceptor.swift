@@ -2,6 +2,7 @@ import CLinux
 import Glibc
 import Logging
 import Synchronization
+import System
 import SystemPackage
 
 /// Gives each connection of a set of listening sockets to one thread, until it is told to stop.

@@ -1,4 +1,5 @@
 import Glibc
+import System
 import SystemPackage
 
 /// A listening socket.
@@ -114,13 +115,12 @@ public final class Listener: Sendable {
             socket(AF_UNIX, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
         }
         defer { close(probe) }
-        do {
-            try systemCall("connect \(path)") { address.withPointer { connect(probe, $0, $1) } }
-        } catch let error as FastCGIError where error.errno == .connectionRefused {
-            try systemCall("remove the stale socket \(path)") { unlink(path) }
-            return
+        guard uninterrupted({ address.withPointer { connect(probe, $0, $1) } }) < 0 else {
+            throw FastCGIError("\(path) is served by another process")
         }
-        throw FastCGIError("\(path) is served by another process")
+        let error = Errno(rawValue: errno)
+        guard error == .connectionRefused else { throw SystemCallError("connect \(path)", error) }
+        try systemCall("remove the stale socket \(path)") { unlink(path) }
     }
 
     private static func bindTCP(_ host: String, _ port: UInt16) throws -> Int32 {

@@ -154,7 +154,7 @@ public final class Request {
         case EAGAIN:
             FastCGIError("\(action): the web server was silent for \(bodyTimeout.tv_sec) s")
         case 1...:
-            FastCGIError(action, errno: Errno(rawValue: code))
+            FastCGIError("\(action): \(Errno(rawValue: code))")
         default:
             FastCGIError("\(action): the web server closed the connection or broke the protocol (libfcgi code \(code))")
         }

@@ -2,6 +2,7 @@ import CLinux
 import Glibc
 import Synchronization
 import System
+import SystemPackage
 
 /// Memory that the processes of a pool share: what each has counted, and what each of its threads is doing.
 ///
@@ -53,7 +54,7 @@ public final class Scoreboard: Sendable {
     /// - Parameters:
     ///   - folder: the pool's runtime folder; `nil` for memory that this process has alone.
     ///   - threads: how many threads this process has, at most ``maximumThreads``.
-    /// - Throws: ``ScoreboardError`` when the file can't be used, or every slot is taken.
+    /// - Throws: ``SystemCallError``, or ``ScoreboardError`` when the file can't be used, or every slot is taken.
     public init(in folder: String?, threads: Int) throws {
         precondition((0...Self.maximumThreads).contains(threads), "a process has a row for each thread")
         let path = folder.map { "\($0)/\(Self.name)" } ?? "memory"
@@ -62,7 +63,7 @@ public final class Scoreboard: Sendable {
         let size = Self.words * 8
         guard let memory = mmap(nil, size, PROT_READ | PROT_WRITE, MAP_SHARED, descriptor, 0), memory != MAP_FAILED
         else {
-            let error = ScoreboardError.system("map \(path)")
+            let error = SystemCallError("map \(path)", Errno(rawValue: errno))
             close(descriptor)
             throw error
         }
@@ -213,22 +214,18 @@ public final class Scoreboard: Sendable {
     }
 
     private static func open(_ path: String) throws -> Int32 {
-        let descriptor = uninterrupted { Glibc.open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o660) }
-        guard descriptor >= 0 else { throw ScoreboardError.system("open \(path)") }
-        return descriptor
+        try systemCall("open \(path)") { Glibc.open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o660) }
     }
 
     private static func openMemory() throws -> Int32 {
-        let descriptor = memory_file(name)
-        guard descriptor >= 0 else { throw ScoreboardError.system("make memory for the scoreboard") }
-        return descriptor
+        try systemCall("make memory for the scoreboard") { memory_file(name) }
     }
 
     /// Gives a file that is new its length and its head, and reserves what is read of every slot: a page that is touched
     /// first when the file system is full would end the process (SIGBUS), also by a read.
     private static func prepare(_ words: Words, _ descriptor: Int32, _ path: String) throws {
         var status = stat()
-        guard fstat(descriptor, &status) == 0 else { throw ScoreboardError.system("stat \(path)") }
+        try systemCall("stat \(path)") { fstat(descriptor, &status) }
         guard status.st_mode & S_IFMT == S_IFREG else { throw ScoreboardError("\(path) is not a regular file") }
         let hasHead = status.st_size >= headBytes
         if hasHead { try allocate(descriptor, 0, headBytes, path) }
@@ -238,11 +235,9 @@ public final class Scoreboard: Sendable {
             throw ScoreboardError("\(path) is no scoreboard of this version, stop the pool and remove it")
         }
         if isNew {
-            guard uninterrupted({ ftruncate(descriptor, off_t(words.count * 8)) }) == 0 else {
-                throw ScoreboardError.system("lengthen \(path)")
-            }
+            try systemCall("lengthen \(path)") { ftruncate(descriptor, off_t(words.count * 8)) }
             // Nobody but the users of one pool gets into its folder: the umask is not needed.
-            guard fchmod(descriptor, 0o660) == 0 else { throw ScoreboardError.system("change the mode of \(path)") }
+            try systemCall("change the mode of \(path)") { fchmod(descriptor, 0o660) }
         }
         try allocate(descriptor, 0, headWords * 8, path)
         for slot in 0..<maximumProcesses {
@@ -278,7 +273,7 @@ public final class Scoreboard: Sendable {
         var status: Int32
         repeat { status = posix_fallocate(descriptor, off_t(start), off_t(count)) } while status == EINTR
         guard status == 0 else {
-            throw ScoreboardError("reserve \(count) bytes of \(path): \(String(cString: strerror(status)))")
+            throw SystemCallError("reserve \(count) bytes of \(path)", Errno(rawValue: status))
         }
     }
 
@@ -303,9 +298,7 @@ public final class Scoreboard: Sendable {
         _ action: String
     ) throws {
         var range = range(byte, type)
-        while fcntl(descriptor, LockCommand.setOrWait, &range) != 0 {
-            guard errno == EINTR else { throw ScoreboardError.system(action) }
-        }
+        try systemCall(action) { fcntl(descriptor, LockCommand.setOrWait, &range) }
     }
 
     /// Whether a process, this one or another, is in the slot.

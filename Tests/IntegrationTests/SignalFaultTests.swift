@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 
 /// Whatever system call fails while a worker reads its configuration again: it serves on, with the old or the new one.
-@Suite(.serialized) struct SignalFaultTests {
+@Suite(.serialized, .runLimit) struct SignalFaultTests {
     private let folder: TemporaryFolder
     private let file: String
 

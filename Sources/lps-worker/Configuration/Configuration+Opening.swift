@@ -21,8 +21,8 @@ extension Configuration {
                 } else {
                     try Listener.inherited()
                 }
-        } catch let error as FastCGIError {
-            throw ConfigurationError("\(error)", errno: error.errno)
+        } catch {
+            throw ConfigurationError(error)
         }
         guard !listeners.isEmpty else {
             throw ConfigurationError(

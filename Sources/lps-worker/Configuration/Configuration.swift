@@ -66,7 +66,7 @@ struct Configuration: Sendable {
         do {
             return try EnvironmentFile(named: path)
         } catch {
-            throw ConfigurationError("\(error)", errno: error.errno)
+            throw ConfigurationError(error)
         }
     }
 }

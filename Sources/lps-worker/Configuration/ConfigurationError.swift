@@ -15,6 +15,11 @@ struct ConfigurationError: Error, CustomStringConvertible {
         mayPass = errno?.mayPass ?? false
     }
 
+    /// What failed that the configuration asks for.
+    init(_ error: any Error) {
+        self.init("\(error)", errno: (error as? SystemCallError)?.errno)
+    }
+
     /// The failure of a system call just now: reads `errno`.
     static func system(_ action: String) -> ConfigurationError {
         let error = Errno(rawValue: errno)

@@ -1,5 +1,5 @@
 import ArgumentParser
-import ByteSize
+import Encoding
 import FastCGI
 import Glibc
 import Logging
@@ -75,7 +75,7 @@ extension SettingKind where Value == StorePolicy {
         do {
             return try StorePolicy(contentsOfFile: path)
         } catch {
-            throw ConfigurationError("\(error)", errno: error.errno)
+            throw ConfigurationError(error)
         }
     }
 }
