@@ -190,7 +190,10 @@ let package = Package(
             exclude: ["botocore_vectors.json", "botocore_vectors.py"]
         ),
         .testTarget(name: "S3StoreTests", dependencies: ["Encoding", "S3Store", "TestSupport"]),
-        .testTarget(name: "WorkerTests", dependencies: ["lps-worker"]),
+        .testTarget(
+            name: "WorkerTests",
+            dependencies: ["DiskStore", "Encoding", "FastCGI", "PayloadService", "Scoreboard", "TestSupport", "lps-worker"]
+        ),
         .testTarget(name: "TarArchiveTests", dependencies: ["TarArchive", "TestSupport"]),
         .testTarget(
             name: "OperatorTests",
