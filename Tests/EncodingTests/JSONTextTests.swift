@@ -2,7 +2,7 @@ import Testing
 
 @testable import Encoding
 
-@Suite(.timeLimit(.minutes(1))) struct JSONTextTests {
+@Suite(.timeLimit(.minutes(10))) struct JSONTextTests {
     @Test(
         arguments: [
             ("plain", #""plain""#), ("a\"b\\c", #""a\"b\\c""#), ("<a>&b", #""\u003ca\u003e\u0026b""#),

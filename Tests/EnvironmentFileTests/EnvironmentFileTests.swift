@@ -2,7 +2,7 @@ import Encoding
 import EnvironmentFile
 import Testing
 
-@Suite(.timeLimit(.minutes(1))) struct EnvironmentFileTests {
+@Suite(.timeLimit(.minutes(10))) struct EnvironmentFileTests {
     private func file(_ text: String) throws -> EnvironmentFile {
         try EnvironmentFile(path: "f", text: text.utf8)
     }

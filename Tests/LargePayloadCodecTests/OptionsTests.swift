@@ -1,7 +1,7 @@
 import LargePayloadCodec
 import Testing
 
-@Suite(.timeLimit(.minutes(1))) struct OptionsTests {
+@Suite(.timeLimit(.minutes(10))) struct OptionsTests {
     private static let noService =
         ["", "service", "ftp://h", "http://", "http:///path", "https:/h", "h:80", "http://a b", "file:///x"]
         .map { ($0, "is '\($0)', expected 'https://HOST', 'http://HOST' or one with a path") }

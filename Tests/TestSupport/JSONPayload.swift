@@ -3,7 +3,11 @@ import Testing
 
 /// A payload in protobuf's JSON mapping.
 package struct JSONPayload: Codable, Equatable, Sendable {
-    package struct External: Codable, Equatable, Sendable { package let sizeBytes: String }
+    package struct External: Codable, Equatable, Sendable {
+        package let sizeBytes: String
+
+        package init(sizeBytes: String) { self.sizeBytes = sizeBytes }
+    }
 
     package var metadata: [String: Data]
     package var data: Data
