@@ -43,7 +43,7 @@ install = missing=$$(for p in $(1); do \
 install_lighttpd = [ -x /usr/sbin/lighttpd ] || { { $(call install,lighttpd lighttpd-mod-openssl); } && \
 		{ $(SUDO) systemctl disable --now lighttpd || true; }; }
 
-.PHONY: build manual sbom deb test-deb run test test-ceph simulate faults soak e2e bench docs fuzz sanitize sanitize-thread sanitize-address \
+.PHONY: build manual sbom deb test-deb run test test-ceph simulate soak e2e bench docs fuzz sanitize sanitize-thread sanitize-address \
 	lint format clean
 
 build:
@@ -133,11 +133,6 @@ simulate:
 	@$(call install,$(BUILD_PACKAGES))
 	swift build -c release --product simulate
 	$$(swift build -c release --show-bin-path)/simulate --minutes $(MINUTES) --first $(SEED)
-
-# The tests of failing system calls and of kills, with every call and every error where 'make test' takes samples.
-faults: build .build/s3/bin/weed
-	@$(call install,$(RUN_PACKAGES) $(TEST_PACKAGES))
-	LPS_SERVICE=1 LPS_EVERY_POINT=1 LPS_BIN_DIR=$(RELEASE_DIR) $(S3_ENV) swift test --filter '^IntegrationTests\..*(Fault|Killed|Crash)'
 
 # With a real Temporal server, its command line, its Web UI in a browser, and its Python SDK.
 e2e: build

@@ -153,7 +153,10 @@ let package = Package(
         .testTarget(name: "SimulationTests", dependencies: ["Simulation"]),
         .executableTarget(name: "simulate", dependencies: ["Simulation"], path: "Tests/Simulate"),
         .testTarget(name: "StorePolicyTests", dependencies: ["Encoding", "StorePolicy", "TestSupport"]),
-        .testTarget(name: "PayloadServiceTests", dependencies: ["PayloadService", "TestSupport"]),
+        .testTarget(
+            name: "PayloadServiceTests",
+            dependencies: ["DiskStore", "PayloadKey", "PayloadService", "Storage", "TestSupport"]
+        ),
         .testTarget(
             name: "FastCGITests",
             dependencies: ["FastCGI", "System", "TestSupport", .product(name: "Logging", package: "swift-log")]
@@ -186,7 +189,7 @@ let package = Package(
             dependencies: ["S3", "TestSupport", .product(name: "Logging", package: "swift-log")],
             exclude: ["botocore_vectors.json", "botocore_vectors.py"]
         ),
-        .testTarget(name: "S3StoreTests", dependencies: ["S3Store", "TestSupport"]),
+        .testTarget(name: "S3StoreTests", dependencies: ["Encoding", "S3Store", "TestSupport"]),
         .testTarget(name: "WorkerTests", dependencies: ["lps-worker"]),
         .testTarget(name: "TarArchiveTests", dependencies: ["TarArchive", "TestSupport"]),
         .testTarget(

@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 
 /// The age of objects, from which lifecycle rules and `lps gc` count.
-@Suite(.serialized) struct BucketAgeTests {
+@Suite(.serialized, .runLimit) struct BucketAgeTests {
     /// An engine whose objects all look as old as this.
     private func front(hours: Double) throws -> BucketFront {
         let date = httpDate(Date(timeIntervalSinceNow: -hours * 3600))

@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 
 /// The engine goes away, and comes back.
-@Suite(.serialized) struct BucketOutageTests {
+@Suite(.serialized, .runLimit) struct BucketOutageTests {
     enum Outage: CaseIterable {
         case stopped, killed, frozen
 

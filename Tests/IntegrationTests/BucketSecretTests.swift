@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 
 /// What nobody who reads a log, or gets an answer, may learn of the engine's credentials.
-@Suite(.serialized) struct BucketSecretTests {
+@Suite(.serialized, .runLimit) struct BucketSecretTests {
     @Test func `No secret and no signature is in a log or in an answer, also when the engine is gone`() throws {
         let engine = try TestEngine.start()
         let stack = try Stack(

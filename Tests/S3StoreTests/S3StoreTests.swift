@@ -1,3 +1,4 @@
+import Encoding
 import Foundation
 import PayloadKey
 import Storage
@@ -8,7 +9,7 @@ import Testing
 @testable import S3Store
 
 /// A store in a bucket of an engine that answers as a script says: what no real engine does when it is asked to.
-@Suite struct S3StoreTests {
+@Suite(.timeLimit(.minutes(2))) struct S3StoreTests {
     private static let content = Array("hello world".utf8)
     private static let old = "Last-Modified: Mon, 02 Nov 2026 00:00:00 GMT"
     private let folder: TemporaryFolder
@@ -213,6 +214,38 @@ import Testing
         #expect(error?.code == .damaged)
         #expect(given.count < 11)
     }
+
+    // MARK: Scrubbing
+
+    @Test(arguments: [false, true])
+    func `A damaged object is deleted once it is kept, but not one that was healed meanwhile`(isHealed: Bool) throws {
+        let object = try "/bucket/" + PercentEncoding.encodePath(key().utf8)
+        let listed = try String(decoding: key().utf8, as: UTF8.self)
+        let isCopied = Counter()
+        let server = try ScriptedServer { _, request in
+            switch request.method {
+            case "GET" where request.target.contains("list-type=2"):
+                let entry =
+                    "<Key>\(listed)</Key><Size>11</Size><LastModified>2026-11-02T00:00:00Z</LastModified>"
+                return [.answer(200, [], "<ListBucketResult><Contents>\(entry)</Contents></ListBucketResult>")]
+            case "HEAD": return [.send("HTTP/1.1 200 -\r\nContent-Length: 11\r\n\(Self.old)\r\n\r\n")]
+            case "GET":
+                let content = isHealed && isCopied.value > 0 ? "hello world" : "hello w0rld"
+                return [.answer(206, ["Content-Range: bytes 0-10/11"], content)]
+            case "PUT":
+                isCopied.add()
+                return [.answer(200, [], "<CopyObjectResult/>")]
+            default: return [.send("HTTP/1.1 204 -\r\n\r\n")]
+            }
+        }
+        var findings: [Finding] = []
+        _ = try store(server).scrub(.everything, pace: { _ in }) { findings.append($0) }
+        #expect(findings.map(\.kind) == [.damaged])
+        #expect(isCopied.value == 1)
+        #expect(server.lines.contains("DELETE \(object)") == !isHealed)
+    }
+
+    // MARK: What is remembered
 
     @Test func `What was learned of a payload is believed for a while, not for ever`() throws {
         let cache = ObjectCache(capacity: 2, lifetime: .seconds(60))

@@ -1,7 +1,7 @@
 import Foundation
-import Logging
 import Synchronization
 import TestSupport
+import Testing
 
 @testable import S3
 
@@ -32,8 +32,14 @@ final class AWSFixture: Sendable {
         AWSCredentials(environment: { self[$0] }, http: http, now: { self.now }, logger: log.logger)
     }
 
+    /// The access key of what is found now.
+    func key(_ http: @escaping SimpleHTTP = noHTTP) throws -> String { try source(http).credentials().accessKey }
+
     var credentialsFile: String { home.file(".aws/credentials") }
     var configurationFile: String { home.file(".aws/config") }
+
+    func writeCredentials(_ text: String) throws { try write(text.utf8, to: credentialsFile) }
+    func writeConfiguration(_ text: String) throws { try write(text.utf8, to: configurationFile) }
 
     /// Why there are no credentials.
     func failure(_ http: @escaping SimpleHTTP = noHTTP) -> String {
@@ -46,4 +52,31 @@ final class AWSFixture: Sendable {
 }
 
 /// Where no request is expected.
-let noHTTP: SimpleHTTP = { _, url, _, _ throws(SimpleHTTPError) in throw SimpleHTTPError("\(url) was asked") }
+let noHTTP: SimpleHTTP = { _, url, _, _ in throw TransportError(.refused, "\(url) was asked") }
+
+/// A server in the place of the endpoints that give out credentials.
+struct CredentialsServer {
+    private let server: ScriptedServer
+
+    init(_ answer: @escaping @Sendable (ScriptedServer.Request) -> (status: Int, body: String)) throws {
+        server = try ScriptedServer { _, request in
+            let (status, body) = answer(request)
+            return [.answer(status, [], body)]
+        }
+    }
+
+    var port: UInt16 { server.port }
+    var requests: [ScriptedServer.Request] { server.requests }
+    var lines: [String] { server.lines }
+
+    /// Asks this server, whatever host a URL has.
+    var http: SimpleHTTP {
+        { [server] method, url, headers, timeout in
+            let parts = try #require(URLComponents(string: url))
+            let path = parts.percentEncodedPath.isEmpty ? "/" : parts.percentEncodedPath
+            let target = path + (parts.percentEncodedQuery.map { "?" + $0 } ?? "")
+            let host = [(name: "host", value: try #require(parts.host))]
+            return try simpleHTTP(method, "http://127.0.0.1:\(server.port)\(target)", headers + host, timeout)
+        }
+    }
+}

@@ -5,7 +5,8 @@ import Testing
 
 @testable import S3
 
-@Suite struct CredentialsSourceTests {
+/// Where credentials are looked for, as the AWS tools do.
+@Suite(.timeLimit(.minutes(2))) struct CredentialsSourceTests {
     private static let written = """
         [default]
         aws_access_key_id = AKIDEFAULT
@@ -21,7 +22,7 @@ import Testing
 
     @Test func `The environment counts before the files`() throws {
         let aws = try AWSFixture()
-        try write(Self.written.utf8, to: aws.credentialsFile)
+        try aws.writeCredentials(Self.written)
         aws["AWS_ACCESS_KEY_ID"] = "AKIENV"
         aws["AWS_SECRET_ACCESS_KEY"] = "secret-env"
         #expect(try aws.source().credentials() == Credentials(accessKey: "AKIENV", secretKey: "secret-env"))
@@ -32,11 +33,11 @@ import Testing
 
     @Test func `An empty variable counts as absent`() throws {
         let aws = try AWSFixture()
-        try write(Self.written.utf8, to: aws.credentialsFile)
+        try aws.writeCredentials(Self.written)
         aws["AWS_ACCESS_KEY_ID"] = ""
         aws["AWS_SECRET_ACCESS_KEY"] = ""
         aws["AWS_PROFILE"] = ""
-        #expect(try aws.source().credentials().accessKey == "AKIDEFAULT")
+        #expect(try aws.key() == "AKIDEFAULT")
     }
 
     @Test func `Names what is missing of a pair, and what can't be in a header`() throws {
@@ -59,13 +60,13 @@ import Testing
 
     @Test func `Takes the profile that the environment names`() throws {
         let aws = try AWSFixture()
-        try write(Self.written.utf8, to: aws.credentialsFile)
-        #expect(try aws.source().credentials().accessKey == "AKIDEFAULT")
+        try aws.writeCredentials(Self.written)
+        #expect(try aws.key() == "AKIDEFAULT")
         aws["AWS_DEFAULT_PROFILE"] = "tests"
         let tests = Credentials(accessKey: "AKITESTS", secretKey: "secret-tests", sessionToken: "token-tests")
         #expect(try aws.source().credentials() == tests)
         aws["AWS_PROFILE"] = "default"
-        #expect(try aws.source().credentials().accessKey == "AKIDEFAULT")
+        #expect(try aws.key() == "AKIDEFAULT")
         aws["AWS_PROFILE"] = "other"
         #expect(
             aws.failure()
@@ -78,29 +79,29 @@ import Testing
         let aws = try AWSFixture()
         aws["AWS_PROFILE"] = "tests"
         let settings = "aws_access_key_id = AKICONFIG\naws_secret_access_key = s\n"
-        try write("\(section)\n\(settings)".utf8, to: aws.configurationFile)
-        #expect(try aws.source().credentials().accessKey == "AKICONFIG")
-        try write("[tests]\n\(settings)".utf8, to: aws.configurationFile)
+        try aws.writeConfiguration("\(section)\n\(settings)")
+        #expect(try aws.key() == "AKICONFIG")
+        try aws.writeConfiguration("[tests]\n\(settings)")
         #expect(aws.failure().contains("is not in"))
         // The credentials file counts before it, and has bare names.
-        try write("\(section)\n\(settings)".utf8, to: aws.configurationFile)
-        try write(Self.written.utf8, to: aws.credentialsFile)
-        #expect(try aws.source().credentials().accessKey == "AKITESTS")
+        try aws.writeConfiguration("\(section)\n\(settings)")
+        try aws.writeCredentials(Self.written)
+        #expect(try aws.key() == "AKITESTS")
     }
 
     @Test func `The environment names other files`() throws {
         let aws = try AWSFixture()
         try write(Self.written.utf8, to: aws.home.file("a"))
         aws["AWS_SHARED_CREDENTIALS_FILE"] = aws.home.file("a")
-        #expect(try aws.source().credentials().accessKey == "AKIDEFAULT")
+        #expect(try aws.key() == "AKIDEFAULT")
         aws["AWS_SHARED_CREDENTIALS_FILE"] = "~/a"
-        #expect(try aws.source().credentials().accessKey == "AKIDEFAULT")
+        #expect(try aws.key() == "AKIDEFAULT")
         aws["AWS_SHARED_CREDENTIALS_FILE"] = aws.home.file("missing")
         try write("[default]\naws_access_key_id=AKICONFIG\naws_secret_access_key=s".utf8, to: aws.home.file("b"))
         aws["AWS_CONFIG_FILE"] = aws.home.file("b")
-        #expect(try aws.source().credentials().accessKey == "AKICONFIG")
+        #expect(try aws.key() == "AKICONFIG")
         aws["HOME"] = nil
-        #expect(try aws.source().credentials().accessKey == "AKICONFIG")
+        #expect(try aws.key() == "AKICONFIG")
         aws["AWS_CONFIG_FILE"] = aws.home.path
         #expect(aws.failure() == "read \(aws.home.path): Is a directory")
     }
@@ -124,7 +125,7 @@ import Testing
               aws_session_token = indented
               cli_pager =
             """
-        try write(text.utf8, to: aws.credentialsFile)
+        try aws.writeCredentials(text)
         let expected = Credentials(accessKey: "AKIDEFAULT", secretKey: "a=b#c;d/+", sessionToken: "indented")
         #expect(try aws.source().credentials() == expected)
     }
@@ -138,7 +139,7 @@ import Testing
     ])
     func `Names the line that is wrong, not what is in it`(_ text: String, _ line: Int, _ expected: String) throws {
         let aws = try AWSFixture()
-        try write(text.utf8, to: aws.credentialsFile)
+        try aws.writeCredentials(text)
         #expect(aws.failure() == "\(aws.credentialsFile), line \(line): expected \(expected)")
     }
 
@@ -174,7 +175,7 @@ import Testing
                     + "control character or more than 16384 bytes"
             )
         }
-        try write("[default]\naws_access_key_id = AKI\naws_secret_access_key =".utf8, to: aws.credentialsFile)
+        try aws.writeCredentials("[default]\naws_access_key_id = AKI\naws_secret_access_key =")
         #expect(aws.failure() == "aws_secret_access_key in profile 'default' of \(aws.credentialsFile) is missing")
     }
 
@@ -186,7 +187,7 @@ import Testing
     ])
     func `Names a profile and the way to credentials that it has and that is not known here`(_ setting: String) throws {
         let aws = try AWSFixture()
-        try write("[default]\n\(setting)\n".utf8, to: aws.configurationFile)
+        try aws.writeConfiguration("[default]\n\(setting)\n")
         let name = setting.prefix { $0 != " " }
         #expect(
             aws.failure()
@@ -194,8 +195,8 @@ import Testing
                 + "aws_access_key_id and aws_secret_access_key"
         )
         if name != "role_arn" {
-            try write(Self.written.utf8, to: aws.credentialsFile)
-            #expect(try aws.source().credentials().accessKey == "AKIDEFAULT")
+            try aws.writeCredentials(Self.written)
+            #expect(try aws.key() == "AKIDEFAULT")
         }
     }
 
@@ -205,13 +206,13 @@ import Testing
             aws.failure()
                 == "AWS_WEB_IDENTITY_TOKEN_FILE is set, which is not supported: expected EKS Pod Identity, or keys"
         )
-        try write(Self.written.utf8, to: aws.credentialsFile)
-        #expect(try aws.source().credentials().accessKey == "AKIDEFAULT")
+        try aws.writeCredentials(Self.written)
+        #expect(try aws.key() == "AKIDEFAULT")
     }
 
     @Test func `Says where it has looked in vain`() throws {
         let aws = try AWSFixture()
-        try write("[default]\nregion = r\n".utf8, to: aws.configurationFile)
+        try aws.writeConfiguration("[default]\nregion = r\n")
         #expect(
             aws.failure() == "no credentials: AWS_ACCESS_KEY_ID is not set, profile 'default' has none in "
                 + "\(aws.credentialsFile) and \(aws.configurationFile), no container's endpoint is set, and the "
@@ -228,7 +229,7 @@ import Testing
 
     @Test func `A file in another user's home is as good as none, but for one that the environment names`() throws {
         let aws = try AWSFixture()
-        try write(Self.written.utf8, to: aws.credentialsFile)
+        try aws.writeCredentials(Self.written)
         let failures = Mutex<[String]>([])
         let isDone = DispatchSemaphore(value: 0)
         #expect(chmod(aws.credentialsFile, 0) == 0)

@@ -4,7 +4,7 @@ import Testing
 @testable import S3
 
 /// Credentials that endpoints of containers and instances give out, from a real server on a loopback address.
-@Suite struct EndpointCredentialsTests {
+@Suite(.timeLimit(.minutes(2))) struct EndpointCredentialsTests {
     /// What the endpoints answer; ends a quarter of an hour after the fixture's time.
     static func document(_ key: String = "AKIROLE", expiration: String = "1970-01-12T14:01:40Z") -> String {
         """
@@ -26,13 +26,12 @@ import Testing
     // MARK: Containers
 
     @Test func `A container's relative URI is on ECS's address`() throws {
-        let server = try LoopbackServer { _ in (200, Self.document()) }
-        defer { server.stop() }
+        let server = try CredentialsServer { _ in (200, Self.document()) }
         let aws = try AWSFixture()
         aws["AWS_CONTAINER_CREDENTIALS_RELATIVE_URI"] = "/v2/credentials/1?a=b"
         aws["AWS_CONTAINER_CREDENTIALS_FULL_URI"] = "http://example.com"
-        #expect(try aws.source(plainHTTP(to: server.port)).credentials() == Self.role)
-        #expect(server.targets == ["GET /v2/credentials/1?a=b"])
+        #expect(try aws.source(server.http).credentials() == Self.role)
+        #expect(server.lines == ["GET /v2/credentials/1?a=b"])
         #expect(server.requests.first?.headers["host"] == "169.254.170.2")
         #expect(server.requests.first?.headers["authorization"] == nil)
         for path in ["v2/credentials", "@example.com/", "/a b", "/a\r\nHost: b"] {
@@ -43,11 +42,10 @@ import Testing
     }
 
     @Test func `A container's token is sent, and read anew from its file each time`() throws {
-        let server = try LoopbackServer { _ in (200, Self.document()) }
-        defer { server.stop() }
-        let http = plainHTTP(to: server.port)
+        let server = try CredentialsServer { _ in (200, Self.document()) }
+        let http = server.http
         let aws = try AWSFixture()
-        aws["AWS_CONTAINER_CREDENTIALS_FULL_URI"] = "\(server.origin)/get-credentials"
+        aws["AWS_CONTAINER_CREDENTIALS_FULL_URI"] = "http://127.0.0.1:\(server.port)/get-credentials"
         aws["AWS_CONTAINER_AUTHORIZATION_TOKEN"] = "Basic abc"
         #expect(try aws.source(http).credentials() == Self.role)
         aws["AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE"] = aws.home.file("token")
@@ -58,7 +56,7 @@ import Testing
         aws.pass(400)
         #expect(try source.credentials() == Self.role)
         #expect(server.requests.map { $0.headers["authorization"] } == ["Basic abc", "first", "second"])
-        #expect(server.targets.last == "GET /get-credentials")
+        #expect(server.lines.last == "GET /get-credentials")
         for token in ["hunter2\nHost: a", "hunter2\u{0}", "\n", "hünter2"] {
             try write(token.utf8, to: aws.home.file("token"))
             #expect(
@@ -80,11 +78,10 @@ import Testing
     ])
     func `The container's token goes to this machine, to the engine's own addresses, or encrypted`(_ url: String) throws
     {
-        let server = try LoopbackServer { _ in (200, Self.document()) }
-        defer { server.stop() }
+        let server = try CredentialsServer { _ in (200, Self.document()) }
         let aws = try AWSFixture()
         aws["AWS_CONTAINER_CREDENTIALS_FULL_URI"] = url
-        #expect(try aws.source(plainHTTP(to: server.port)).credentials() == Self.role)
+        #expect(try aws.source(server.http).credentials() == Self.role)
     }
 
     @Test(arguments: [
@@ -107,7 +104,7 @@ import Testing
     // MARK: Instances
 
     @Test func `An instance's role is asked for with a token`() throws {
-        let server = try LoopbackServer { request in
+        let server = try CredentialsServer { request in
             switch "\(request.method) \(request.target)" {
             case "PUT /latest/api/token": (200, "the-token")
             case "GET /latest/meta-data/iam/security-credentials/": (200, "storage+role=1\nother\n")
@@ -115,9 +112,8 @@ import Testing
             default: (404, "")
             }
         }
-        defer { server.stop() }
         let aws = try AWSFixture([:])
-        let http = plainHTTP(to: server.port)
+        let http = server.http
         for endpoint in [nil, "http://127.0.0.1:1338/", "http://[fd00:ec2::254]"] {
             aws["AWS_EC2_METADATA_SERVICE_ENDPOINT"] = endpoint
             #expect(try aws.source(http).credentials() == Self.role)
@@ -164,13 +160,12 @@ import Testing
         _ body: String,
         _ expected: String
     ) throws {
-        let server = try LoopbackServer { request in
+        let server = try CredentialsServer { request in
             guard request.target != target else { return (status, body) }
             return (200, request.target.hasSuffix("/") ? "role" : "token")
         }
-        defer { server.stop() }
         let aws = try AWSFixture([:])
-        let failure = aws.failure(plainHTTP(to: server.port))
+        let failure = aws.failure(server.http)
         #expect(failure.hasSuffix("the instance's metadata service \(expected)"))
         #expect(!failure.contains("hunter2"))
         #expect(!failure.contains { $0.isNewline })
@@ -205,11 +200,10 @@ import Testing
         (String(repeating: " ", count: 70000), "answered over 65536 bytes"),
     ])
     func `Says why an answer holds no credentials, without the answer`(_ body: String, _ expected: String) throws {
-        let server = try LoopbackServer { _ in (200, body) }
-        defer { server.stop() }
+        let server = try CredentialsServer { _ in (200, body) }
         let aws = try AWSFixture()
         aws["AWS_CONTAINER_CREDENTIALS_RELATIVE_URI"] = "/"
-        let failure = aws.failure(plainHTTP(to: server.port))
+        let failure = aws.failure(server.http)
         let start = "the container's credentials endpoint "
         #expect(
             expected.hasPrefix(": ")

@@ -5,7 +5,7 @@ import Testing
 
 @testable import S3
 
-@Suite struct RenewalTests {
+@Suite(.timeLimit(.minutes(2))) struct RenewalTests {
     /// An endpoint that gives out credentials by number, each valid for an hour.
     private final class Endpoint: Sendable {
         let aws: AWSFixture
@@ -40,9 +40,8 @@ import Testing
 
     @Test func `Credentials are asked for once, and renewed ten minutes before their end`() throws {
         let endpoint = Endpoint(try AWSFixture())
-        let server = try LoopbackServer { _ in endpoint.document() }
-        defer { server.stop() }
-        let source = endpoint.aws.source(plainHTTP(to: server.port))
+        let server = try CredentialsServer { _ in endpoint.document() }
+        let source = endpoint.aws.source(server.http)
         #expect(try source.credentials().accessKey == "AKI1")
         endpoint.aws.pass(3000)
         #expect(try source.credentials().accessKey == "AKI1")
@@ -56,10 +55,9 @@ import Testing
     @Test func `A renewal that fails keeps valid credentials, is tried again after a pause, and is logged once`() throws
     {
         let endpoint = Endpoint(try AWSFixture())
-        let server = try LoopbackServer { _ in endpoint.document() }
-        defer { server.stop() }
+        let server = try CredentialsServer { _ in endpoint.document() }
         let aws = endpoint.aws
-        let source = aws.source(plainHTTP(to: server.port))
+        let source = aws.source(server.http)
         _ = try source.credentials()
         endpoint.answer(500)
         aws.pass(3100)
@@ -96,15 +94,14 @@ import Testing
     @Test func `One thread renews, while others go on with the old credentials`() throws {
         let endpoint = Endpoint(try AWSFixture())
         let isAsked = DispatchSemaphore(value: 0), mayAnswer = DispatchSemaphore(value: 0)
-        let server = try LoopbackServer { _ in
+        let server = try CredentialsServer { _ in
             if endpoint.count == 1 {
                 isAsked.signal()
                 _ = mayAnswer.wait(timeout: .now() + 10)
             }
             return endpoint.document()
         }
-        defer { server.stop() }
-        let source = endpoint.aws.source(plainHTTP(to: server.port))
+        let source = endpoint.aws.source(server.http)
         _ = try source.credentials()
         endpoint.aws.pass(3100)
         let renewed = Mutex<String?>(nil)
@@ -128,9 +125,8 @@ import Testing
 
     @Test func `Threads that have no credentials wait for one that asks`() throws {
         let endpoint = Endpoint(try AWSFixture())
-        let server = try LoopbackServer { _ in endpoint.document() }
-        defer { server.stop() }
-        let source = endpoint.aws.source(plainHTTP(to: server.port))
+        let server = try CredentialsServer { _ in endpoint.document() }
+        let source = endpoint.aws.source(server.http)
         let keys = Mutex<[String?]>([])
         let isDone = DispatchSemaphore(value: 0)
         for _ in 0..<8 {
@@ -150,9 +146,8 @@ import Testing
 
     @Test func `Credentials that the engine refused are read anew, with a pause between`() throws {
         let endpoint = Endpoint(try AWSFixture())
-        let server = try LoopbackServer { _ in endpoint.document() }
-        defer { server.stop() }
-        let source = endpoint.aws.source(plainHTTP(to: server.port))
+        let server = try CredentialsServer { _ in endpoint.document() }
+        let source = endpoint.aws.source(server.http)
         let first = try source.credentials()
         source.refusedByEngine(first)
         let second = try source.credentials()
@@ -186,11 +181,11 @@ import Testing
 
     @Test func `Files are read anew when they have changed`() throws {
         let aws = try AWSFixture()
-        try write(written("AKI1").utf8, to: aws.credentialsFile)
+        try aws.writeCredentials(written("AKI1"))
         let source = aws.source()
         #expect(try source.credentials().accessKey == "AKI1")
         // Longer: a kernel's clock of files may not have ticked.
-        try write((written("AKI2") + "\n").utf8, to: aws.credentialsFile)
+        try aws.writeCredentials((written("AKI2") + "\n"))
         aws.pass(1)
         #expect(try source.credentials().accessKey == "AKI2")
         // Another one in its place, and a file that was not there.
@@ -198,7 +193,7 @@ import Testing
         #expect(rename(aws.home.file("new"), aws.credentialsFile) == 0)
         aws.pass(1)
         #expect(try source.credentials().accessKey == "AKI3")
-        try write("[default]\nrole_arn = a\n".utf8, to: aws.configurationFile)
+        try aws.writeConfiguration("[default]\nrole_arn = a\n")
         aws.pass(1)
         #expect(try source.credentials().accessKey == "AKI3")
         #expect(aws.log.text.contains("has role_arn"))
@@ -207,11 +202,11 @@ import Testing
     @Test func `A file that can't be used now keeps the credentials it had, and is read again when it changes`() throws
     {
         let aws = try AWSFixture()
-        try write(written("AKI1").utf8, to: aws.credentialsFile)
+        try aws.writeCredentials(written("AKI1"))
         let source = aws.source()
         _ = try source.credentials()
         for text in ["[default]\nhunter2", "[default]\naws_access_key_id = AKI2", "", "[other]\n"] {
-            try write(text.utf8, to: aws.credentialsFile)
+            try aws.writeCredentials(text)
             aws.pass(1)
             #expect(try source.credentials().accessKey == "AKI1")
         }
@@ -220,7 +215,7 @@ import Testing
         #expect(try source.credentials().accessKey == "AKI1")
         #expect(aws.log.lines.count == 1)
         #expect(!aws.log.text.contains("hunter2"))
-        try write(written("AKI3").utf8, to: aws.credentialsFile)
+        try aws.writeCredentials(written("AKI3"))
         aws.pass(1)
         #expect(try source.credentials().accessKey == "AKI3")
     }

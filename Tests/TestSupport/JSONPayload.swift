@@ -1,7 +1,7 @@
 import Foundation
 import Testing
 
-/// A payload in protobuf's JSON mapping.
+/// A payload in protobuf's JSON mapping, as the codec server takes and gives it.
 package struct JSONPayload: Codable, Equatable, Sendable {
     package struct External: Codable, Equatable, Sendable {
         package let sizeBytes: String
@@ -19,7 +19,7 @@ package struct JSONPayload: Codable, Equatable, Sendable {
     }
 }
 
-package struct JSONPayloads: Codable, Equatable {
+package struct JSONPayloads: Codable, Equatable, Sendable {
     package var payloads: [JSONPayload]
 
     package init(_ payloads: [JSONPayload]) { self.payloads = payloads }

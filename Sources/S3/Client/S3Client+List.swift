@@ -9,26 +9,23 @@ extension S3Client {
     public func list(prefix: [UInt8], _ visit: (S3Object) throws -> Void) throws {
         var position = ListPosition.start
         while true {
-            let next: ListPage
-            do throws(AttemptFailure) {
-                let request = listRequest(prefix, most: limits.pageSize, after: position)
-                next = try retrying { () throws(AttemptFailure) in try page(request) }
-                try check(next, prefix)
-            } catch {
-                throw error.error
-            }
-            for object in next.objects { try visit(object) }
-            guard next.isTruncated else { return }
-            let following = ListPosition(after: next)
-            guard let following, following != position else {
-                throw malformed("listing", "a page that has a next one, and does not say where").error
+            let request = listRequest(prefix, most: limits.pageSize, after: position)
+            let page = try retrying { try self.page(request) }
+            try check(page, prefix)
+            for object in page.objects { try visit(object) }
+            guard page.isTruncated else { return }
+            guard let following = ListPosition(after: page), following != position else {
+                throw malformed("listing", "a page that has a next one, and does not say where")
             }
             position = following
         }
     }
 
     func listRequest(_ prefix: [UInt8], most: Int?, after position: ListPosition) -> S3Request {
-        var query = [("list-type", "2"), ("encoding-type", "url"), ("prefix", String(decoding: prefix, as: UTF8.self))]
+        var query = [
+            (name: "list-type", value: "2"), ("encoding-type", "url"),
+            ("prefix", String(decoding: prefix, as: UTF8.self)),
+        ]
         if let most { query.append(("max-keys", String(most))) }
         switch position {
         case .start: break
@@ -39,25 +36,17 @@ extension S3Client {
             operation: "listing",
             method: "GET",
             path: location.bucketPath,
-            query: query.map { (name: $0.0, value: $0.1) },
+            query: query,
             total: .seconds(60)
         )
     }
 
-    func page(_ request: S3Request) throws(AttemptFailure) -> ListPage {
-        let answer = try send(request, keeping: Self.longestPage)
-        guard answer.status == 200 else { throw refusal(answer, request.operation) }
-        if let error = ErrorAnswer(answer.body.bytes) { throw refusal(answer, request.operation, error) }
-        guard !answer.body.isCut else { throw malformed(request.operation, "a page of over 4 MiB") }
-        do throws(XMLError) {
-            return try ListPage(answer.body.bytes)
-        } catch {
-            throw malformed(request.operation, error.description)
-        }
+    func page(_ request: S3Request) throws -> ListPage {
+        try decoded(send(request, keeping: Self.longestPage), ListPage.init)
     }
 
     /// Engines that leave out slashes must not be taken for such that ignore the prefix.
-    private func check(_ page: ListPage, _ prefix: [UInt8]) throws(AttemptFailure) {
+    private func check(_ page: ListPage, _ prefix: [UInt8]) throws {
         let prefix = Self.withSingleSlashes(prefix)
         for object in page.objects where !Self.withSingleSlashes(object.key).starts(with: prefix) {
             throw malformed("listing", "a key that does not begin with the prefix that was asked for")

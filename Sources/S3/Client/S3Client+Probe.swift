@@ -8,6 +8,7 @@ extension S3Client {
     static let absentPath = "/probe/absent"
     /// Always the same, so that processes that start at once do not disturb each other.
     private static let probeContent = Array("Large Payload Service: what this engine can do\n".utf8)
+    private static let probeDigest = Array(SHA256.hash(data: probeContent))
 
     /// Finds out what the engine can do: stores the probe object as an upload is stored, reads and renews it as payloads
     /// are, and makes the requests whose answers tell engines apart.
@@ -17,13 +18,17 @@ extension S3Client {
     ///
     /// - Throws: ``S3Error`` when uploads or downloads would fail, too.
     public func probe() throws(S3Error) {
+        try throwingS3Errors(tryAll)
+    }
+
+    private func tryAll() throws {
         let key = location.objectKey(of: Array(Self.probePath.utf8))
         do {
-            _ = try put(key, Self.probeContent, onlyIfAbsent: false)
-        } catch {
+            _ = try putProbe(key, onlyIfAbsent: false)
+        } catch let error as S3Error {
             throw explained(error)
         }
-        let isKept = try put(key, Self.probeContent, onlyIfAbsent: true) == .existed
+        let isKept = try putProbe(key, onlyIfAbsent: true) == .existed
         learn { $0.condition = isKept ? .honoured : $0.condition == .refused ? .refused : .ignored }
         learn { $0.verified = [] }
         let checksums: [EngineCapabilities.Checksum] = engine.takesChecksum ? [.sha256, .signed] : [.signed]
@@ -40,13 +45,8 @@ extension S3Client {
         learn { $0.deletes = isDeleted }
     }
 
-    private func put(_ key: [UInt8], _ content: [UInt8], onlyIfAbsent: Bool) throws(S3Error) -> PutOutcome {
-        do {
-            let digest = Array(SHA256.hash(data: content))
-            return try put(key, .bytes(content), digest: digest, onlyIfAbsent: onlyIfAbsent)
-        } catch {
-            throw error as? S3Error ?? S3Error(.refused, "\(error)")
-        }
+    private func putProbe(_ key: [UInt8], onlyIfAbsent: Bool) throws -> PutOutcome {
+        try put(key, .bytes(Self.probeContent), digest: Self.probeDigest, onlyIfAbsent: onlyIfAbsent)
     }
 
     /// Why the first upload may be refused where a listing was not.
@@ -66,12 +66,7 @@ extension S3Client {
     /// Whether the engine refuses the probe's content with a wrong checksum. One that does not stores what was there.
     private func refusesWrong(_ checksum: EngineCapabilities.Checksum, _ key: [UInt8]) -> Bool {
         let wrong = Array(SHA256.hash(data: [] as [UInt8]))
-        var request = upload(
-            key,
-            .bytes(Self.probeContent),
-            digest: Array(SHA256.hash(data: Self.probeContent)),
-            UploadHeaders(checksum: false, condition: false)
-        )
+        var request = upload(key, .bytes(Self.probeContent), digest: Self.probeDigest)
         switch checksum {
         case .sha256: request.headers.append((checksum.rawValue, StandardBase64.encode(wrong)))
         case .signed: request.payloadHash = hexDigits(wrong)
@@ -81,7 +76,7 @@ extension S3Client {
         return (400...499).contains(answer.status) && !Self.busyStatuses.contains(answer.status)
     }
 
-    private func checkProbe(_ key: [UInt8]) throws(S3Error) {
+    private func checkProbe(_ key: [UInt8]) throws {
         let size = UInt64(Self.probeContent.count)
         // Some engines need a moment until all their parts know an object.
         guard let found = try status(of: key) else {
@@ -92,11 +87,7 @@ extension S3Client {
         }
         let range = UInt64(6)..<13
         var read: [UInt8] = []
-        do {
-            try self.read(key, range) { read += $0 }
-        } catch {
-            throw error as? S3Error ?? S3Error(.refused, "\(error)")
-        }
+        try self.read(key, range) { read += $0 }
         guard read == Array(Self.probeContent[6..<13]) else {
             throw failure(.badDigest, "probe", "a range of an object is not what was stored")
         }

@@ -40,32 +40,24 @@ extension S3Client {
         onlyIfAbsent: Bool,
         onPiece: () throws -> Void = {}
     ) throws -> PutOutcome {
-        do throws(AttemptFailure) {
-            let md5 = engine.verified == [.md5] ? try self.md5(of: body, onPiece) : nil
-            return try retrying { () throws(AttemptFailure) in
-                let answer = try send(key, body, digest, md5, onlyIfAbsent, onPiece)
+        do {
+            var request = upload(key, body, digest: digest)
+            if engine.verified == [.md5] { request.headers.append(("content-md5", try md5(of: body, onPiece))) }
+            return try retrying { [request] in
+                let answer = try send(request, checksum: StandardBase64.encode(digest), onlyIfAbsent, onPiece)
                 return try outcome(of: answer, digest, onlyIfAbsent)
             }
-        } catch .caller(let error as ShortFile) {
+        } catch let error as ShortFile {
             let text = "the file ended after \(error.size) of \(error.expected) bytes"
             throw failure(.badDigest, Self.upload, text)
-        } catch {
-            throw error.error
         }
     }
 
     private static let upload = "PUT of an object"
 
-    /// The headers of an upload that not every engine knows.
-    struct UploadHeaders: Equatable {
-        /// `x-amz-checksum-sha256`.
-        var checksum: Bool
-        /// `If-None-Match: *`.
-        var condition: Bool
-    }
-
-    func upload(_ key: [UInt8], _ body: HTTPRequest.Body, digest: [UInt8], _ headers: UploadHeaders) -> S3Request {
-        var request = S3Request(
+    /// An upload without the headers that not every engine knows.
+    func upload(_ key: [UInt8], _ body: HTTPRequest.Body, digest: [UInt8]) -> S3Request {
+        S3Request(
             operation: Self.upload,
             method: "PUT",
             path: location.path(of: key),
@@ -75,43 +67,32 @@ extension S3Client {
             // It has to be on the engine's disks before the answer.
             stallTime: .seconds(30)
         )
-        if headers.checksum { request.headers.append(("x-amz-checksum-sha256", StandardBase64.encode(digest))) }
-        if headers.condition { request.headers.append(("if-none-match", "*")) }
-        return request
     }
 
     /// Sends an upload with the headers that the engine knows. When it may have refused one, with fewer, and remembers which
     /// it was.
     private func send(
-        _ key: [UInt8],
-        _ body: HTTPRequest.Body,
-        _ digest: [UInt8],
-        _ md5: String?,
+        _ upload: S3Request,
+        checksum: String,
         _ onlyIfAbsent: Bool,
         _ onPiece: () throws -> Void
-    ) throws(AttemptFailure) -> S3Answer {
-        func answer(_ headers: UploadHeaders) throws(AttemptFailure) -> S3Answer {
-            var request = upload(key, body, digest: digest, headers)
-            if let md5 { request.headers.append(("content-md5", md5)) }
+    ) throws -> S3Answer {
+        func answer(_ headers: (checksum: Bool, condition: Bool)) throws -> S3Answer {
+            var request = upload
+            if headers.checksum { request.headers.append(("x-amz-checksum-sha256", checksum)) }
+            if headers.condition { request.headers.append(("if-none-match", "*")) }
             return try send(request, onPiece: onPiece)
         }
-        let all = UploadHeaders(
-            checksum: engine.takesChecksum,
-            condition: onlyIfAbsent && engine.condition != .refused
-        )
+        let all = (checksum: engine.takesChecksum, condition: onlyIfAbsent && engine.condition != .refused)
         let first = try answer(all)
         guard Self.mayNotKnowHeader(first) else { return first }
         // Without a condition, what is replaced has the same content.
-        for fewer in [
-            UploadHeaders(checksum: false, condition: all.condition),
-            UploadHeaders(checksum: all.checksum, condition: false),
-            UploadHeaders(checksum: false, condition: false),
-        ] where fewer != all {
+        for fewer in [(false, all.condition), (all.checksum, false), (false, false)] where fewer != all {
             let next = try answer(fewer)
-            guard next.isSuccess || next.status == 412 else { continue }
+            guard (200...299).contains(next.status) || next.status == 412 else { continue }
             learn { engine in
-                if fewer.checksum != all.checksum { engine.takesChecksum = false }
-                if fewer.condition != all.condition { engine.condition = .refused }
+                if fewer.0 != all.checksum { engine.takesChecksum = false }
+                if fewer.1 != all.condition { engine.condition = .refused }
             }
             return next
         }
@@ -121,19 +102,13 @@ extension S3Client {
     /// Whether a refusal may be that of a header: 501 of R2, 400 InvalidArgument of Backblaze.
     private static func mayNotKnowHeader(_ answer: S3Answer) -> Bool {
         if answer.status == 501 { return true }
-        guard answer.status == 400, let error = ErrorAnswer(answer.body.bytes) else { return false }
+        guard answer.status == 400, let error = answer.error else { return false }
         return ["InvalidArgument", "InvalidRequest", "NotImplemented"].contains(error.code)
     }
 
-    private func outcome(
-        of answer: S3Answer,
-        _ digest: [UInt8],
-        _ onlyIfAbsent: Bool
-    ) throws(AttemptFailure) -> PutOutcome {
+    private func outcome(of answer: S3Answer, _ digest: [UInt8], _ onlyIfAbsent: Bool) throws -> PutOutcome {
         if answer.status == 412, onlyIfAbsent { return .existed }
-        guard answer.status == 200, ErrorAnswer(answer.body.bytes) == nil else {
-            throw refusal(answer, Self.upload)
-        }
+        guard answer.status == 200, answer.error == nil else { throw refusal(answer) }
         guard answer.head["etag"] != nil else {
             // OpenStack Swift's answer to an upload that another one of this key has overtaken. Something before the engine
             // may answer so, too.
@@ -141,33 +116,29 @@ extension S3Client {
             throw malformed(Self.upload, "200 without an ETag")
         }
         if let stored = answer.head["x-amz-checksum-sha256"], stored != StandardBase64.encode(digest) {
-            throw .engine(failure(.badDigest, Self.upload, "the engine stored something else"), .none)
+            throw failure(.badDigest, Self.upload, "the engine stored something else")
         }
         return .stored
     }
 
     /// The Content-MD5 of a body, for engines that compare nothing else.
-    private func md5(of body: HTTPRequest.Body, _ onPiece: () throws -> Void) throws(AttemptFailure) -> String {
+    private func md5(of body: HTTPRequest.Body, _ onPiece: () throws -> Void) throws -> String {
         let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 256 * 1024, alignment: 16)
         defer { buffer.deallocate() }
         var hasher = Insecure.MD5()
         var position: UInt64 = 0
-        do {
-            while position < body.size {
-                try onPiece()
-                let count = try body.read(at: position, into: buffer)
-                hasher.update(bufferPointer: UnsafeRawBufferPointer(rebasing: buffer[..<count]))
-                position += UInt64(count)
-            }
-        } catch {
-            throw .caller(error)
+        while position < body.size {
+            try onPiece()
+            let count = try body.read(at: position, into: buffer)
+            hasher.update(bufferPointer: UnsafeRawBufferPointer(rebasing: buffer[..<count]))
+            position += UInt64(count)
         }
         return StandardBase64.encode(hasher.finalize())
     }
 
     /// Headers that say how a new object is to be kept.
-    var newObject: [(name: String, value: String)] {
-        var headers: [(name: String, value: String)] = []
+    var newObject: S3Request.Fields {
+        var headers: S3Request.Fields = []
         if let storageClass = location.storageClass { headers.append(("x-amz-storage-class", storageClass)) }
         if let encryption = location.encryption {
             headers.append(("x-amz-server-side-encryption", encryption.algorithm))

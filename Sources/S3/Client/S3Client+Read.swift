@@ -15,17 +15,13 @@ extension S3Client {
         if range.isEmpty { return }
         var reading = Reading(range: range)
         var before = range.lowerBound
-        do throws(AttemptFailure) {
-            try retrying(
-                hasProgressed: {
-                    defer { before = reading.position }
-                    return reading.position > before
-                },
-                { () throws(AttemptFailure) in try goOn(key, &reading, take) }
-            )
-        } catch {
-            throw error.error
-        }
+        try retrying(
+            hasProgressed: {
+                defer { before = reading.position }
+                return reading.position > before
+            },
+            { try goOn(key, &reading, take) }
+        )
     }
 
     /// How far a read has come.
@@ -41,13 +37,15 @@ extension S3Client {
         }
 
         var rest: Range<UInt64> { position..<range.upperBound }
+        var hasBegun: Bool { position > range.lowerBound }
+        var isComplete: Bool { position == range.upperBound }
     }
 
     private func goOn(
         _ key: [UInt8],
         _ reading: inout Reading,
         _ take: (UnsafeRawBufferPointer) throws -> Void
-    ) throws(AttemptFailure) {
+    ) throws {
         let operation = "GET of an object"
         let rest = reading.rest
         var request = S3Request(
@@ -55,13 +53,12 @@ extension S3Client {
             method: "GET",
             path: location.path(of: key),
             headers: [("range", "bytes=\(rest.lowerBound)-\(rest.upperBound - 1)")],
-            deadline: reading.position > reading.range.lowerBound ? .nothing : .firstByte
+            deadline: reading.hasBegun ? .nothing : .firstByte
         )
         if let tag = reading.entityTag { request.headers.append(("if-match", tag)) }
-        var body: RangeBody?
-        let answer: S3Answer
-        do throws(AttemptFailure) {
-            answer = try send(request) { head, piece in
+        do {
+            var body: RangeBody?
+            let answer = try send(request) { head, piece in
                 guard head.status == 200 || head.status == 206 else { return nil }
                 var current = try body ?? RangeBody(head, rest)
                 if reading.entityTag == nil { reading.entityTag = head["etag"] }
@@ -70,31 +67,20 @@ extension S3Client {
                 guard let wanted else { return .goOn }
                 reading.position += UInt64(wanted.count)
                 try take(wanted)
-                return reading.position == rest.upperBound && current.isLongerThanRange ? .enough : .goOn
+                return reading.isComplete && current.isLongerThanRange ? .enough : .goOn
             }
-        } catch .caller(let error as RangeBody.Failure) {
-            throw wrongRange(error, operation)
-        }
-        switch answer.status {
-        case 200, 206:
-            guard reading.position < rest.upperBound else { return }
-            do throws(RangeBody.Failure) {
+            switch answer.status {
+            case 200, 206:
+                if reading.isComplete { return }
                 if body == nil { _ = try RangeBody(answer.head, rest) }
-            } catch {
-                throw wrongRange(error, operation)
+                let text = "the answer ended at byte \(reading.position)"
+                throw failure(.cutOff, operation, text, mayPass: true, .again())
+            case 412 where reading.entityTag != nil:
+                throw failure(.cutOff, operation, "412: the object has changed meanwhile", mayPass: true)
+            default: throw refusal(answer)
             }
-            throw .engine(
-                failure(.cutOff, operation, "the answer ended at byte \(reading.position)", mayPass: true),
-                .again(after: .zero)
-            )
-        case 412 where reading.entityTag != nil:
-            throw .engine(failure(.cutOff, operation, "412: the object has changed meanwhile", mayPass: true), .none)
-        default: throw refusal(answer, operation)
+        } catch let error as RangeBody.Failure {
+            throw failure(error.isOfObject ? .refused : .malformedAnswer, operation, error.description)
         }
-    }
-
-    private func wrongRange(_ error: RangeBody.Failure, _ operation: String) -> AttemptFailure {
-        error.isOfObject
-            ? .engine(failure(.refused, operation, error.description), .none) : malformed(operation, error.description)
     }
 }

@@ -1,37 +1,34 @@
 extension S3Client {
     /// What an answer says that is no success.
-    func refusal(_ answer: S3Answer, _ operation: String) -> AttemptFailure {
-        refusal(answer, operation, answer.body.isCut ? nil : ErrorAnswer(answer.body.bytes))
-    }
-
-    func refusal(_ answer: S3Answer, _ operation: String, _ error: ErrorAnswer?) -> AttemptFailure {
+    func refusal(_ answer: S3Answer) -> S3Error {
         let status = answer.status
+        let error = answer.error
         let code = error?.code ?? ""
         var text = "\(status)"
         if !code.isEmpty { text += " \(code)" }
         if let message = error?.message, !message.isEmpty { text += ": \(message)" }
         if !answer.signature.isEmpty, text.contains(answer.signature) { text = "\(status)" }
 
-        func engine(_ code: S3Error.Code, mayPass: Bool = false, _ remedy: AttemptFailure.Remedy) -> AttemptFailure {
-            .engine(failure(code, operation, text, mayPass: mayPass), remedy)
+        func refused(_ code: S3Error.Code, mayPass: Bool = false, _ remedy: S3Error.Remedy = .none) -> S3Error {
+            failure(code, answer.operation, text, mayPass: mayPass, remedy)
         }
-        if Self.fullCodes.contains(code) || status == 507 { return engine(.full, .none) }
+        if Self.fullCodes.contains(code) || status == 507 { return refused(.full) }
         if Self.busyCodes.contains(code) || Self.busyStatuses.contains(status) {
-            return engine(.unavailable, mayPass: true, .again(after: answer.retryAfter(now())))
+            return refused(.unavailable, mayPass: true, .again(after: answer.retryAfter(now())))
         }
         switch code {
-        case "NoSuchBucket": return engine(.noSuchBucket, .none)
-        case "NoSuchKey": return engine(.noSuchKey, .none)
+        case "NoSuchBucket": return refused(.noSuchBucket)
+        case "NoSuchKey": return refused(.noSuchKey)
         case "RequestTimeTooSkewed":
             text += skew(answer, error)
-            return engine(.clockSkew, .none)
+            return refused(.clockSkew)
         case "ExpiredToken", "ExpiredTokenException", "InvalidToken", "TokenRefreshRequired", "InvalidAccessKeyId",
             "InvalidClientTokenId":
-            return engine(.credentials, .otherCredentials(than: answer.credentials))
-        case "SignatureDoesNotMatch": return engine(.credentials, .none)
+            return refused(.credentials, .otherCredentials(than: answer.credentials))
+        case "SignatureDoesNotMatch": return refused(.credentials)
         case "BadDigest", "InvalidDigest", "XAmzContentSHA256Mismatch", "XAmzContentChecksumMismatch":
-            return engine(.badDigest, .none)
-        case "AccessDenied", "AllAccessDisabled", "AccountProblem": return engine(.accessDenied, .none)
+            return refused(.badDigest)
+        case "AccessDenied", "AllAccessDisabled", "AccountProblem": return refused(.accessDenied)
         default: break
         }
         if let region = answer.head["x-amz-bucket-region"] ?? error?.region, !region.isEmpty, region != location.region
@@ -39,12 +36,12 @@ extension S3Client {
             text += " (the bucket's region is \(region), requests are for \(location.region))"
         }
         if error == nil {
-            if status == 401 || status == 403 { return engine(.accessDenied, .none) }
+            if status == 401 || status == 403 { return refused(.accessDenied) }
             // A wrong endpoint, or a proxy before the right one; nothing is known of the object.
             text += " without an S3 error: is this an S3 endpoint?"
-            return engine(.malformedAnswer, .none)
+            return refused(.malformedAnswer)
         }
-        return engine(.refused, .none)
+        return refused(.refused)
     }
 
     /// What passes by itself, whatever the status.

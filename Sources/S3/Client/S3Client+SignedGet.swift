@@ -12,15 +12,11 @@ extension S3Client {
     ///
     /// - Throws: ``S3Error`` with code `credentials`.
     public func signedGet(_ key: [UInt8]) throws(S3Error) -> SignedRequest {
-        let used: Credentials
-        do throws(AttemptFailure) {
-            used = try currentCredentials("signed GET of an object")
-        } catch {
-            throw error.ofEngine
-        }
-        let path = location.path(of: key)
-        var request = SignableRequest(method: "GET", path: path, headers: [("host", location.host)])
-        signer.sign(&request, payloadHash: SigV4Signer.emptyPayloadHash, used, at: now())
-        return SignedRequest(target: path, headers: request.headers)
+        let operation = "signed GET of an object"
+        let used = try throwingS3Errors { try currentCredentials(operation) }
+        let host = [(name: "host", value: location.host)]
+        var request = S3Request(operation: operation, method: "GET", path: location.path(of: key), headers: host)
+        signer.sign(&request, used, at: now())
+        return SignedRequest(target: request.path, headers: request.headers)
     }
 }

@@ -5,14 +5,8 @@ extension S3Client {
     public func checkBucket(retrying isRetrying: Bool) throws(S3Error) {
         var request = listRequest(location.prefix, most: 1, after: .start)
         request.total = .seconds(5)
-        do throws(AttemptFailure) {
-            if isRetrying {
-                _ = try retrying { [request] () throws(AttemptFailure) in try page(request) }
-            } else {
-                _ = try page(request)
-            }
-        } catch {
-            throw error.ofEngine
+        _ = try throwingS3Errors { [request] in
+            isRetrying ? try retrying { try page(request) } : try page(request)
         }
     }
 
@@ -22,28 +16,22 @@ extension S3Client {
     /// The answer to a HEAD has no body that tells why it is no success, so that the same is asked again as a GET of
     /// the first byte: a 404 may be the bucket's, or that of a proxy or of a wrong endpoint.
     public func status(of key: [UInt8]) throws(S3Error) -> S3Object? {
-        do throws(AttemptFailure) {
-            return try retrying { () throws(AttemptFailure) in
-                let operation = "HEAD of an object"
-                let answer = try send(
-                    S3Request(operation: operation, method: "HEAD", path: location.path(of: key), total: .seconds(10))
-                )
-                if answer.status == 200 {
-                    return try object(key, answer.head, size: answer.head.number("content-length"), operation)
-                }
+        let path = location.path(of: key)
+        let request = S3Request(operation: "HEAD of an object", method: "HEAD", path: path, total: .seconds(10))
+        return try unlessAbsent {
+            try retrying {
+                let answer = try send(request)
+                if answer.status == 200 { return try object(key, answer, size: answer.head.number("content-length")) }
                 // Nothing that a body could tell would change these.
-                if Self.busyStatuses.contains(answer.status) { throw refusal(answer, operation) }
+                if Self.busyStatuses.contains(answer.status) { throw refusal(answer) }
                 return try firstByte(key)
             }
-        } catch {
-            throw error.ofEngine
         }
     }
 
-    private func firstByte(_ key: [UInt8]) throws(AttemptFailure) -> S3Object? {
-        let operation = "GET of an object's first byte"
+    private func firstByte(_ key: [UInt8]) throws -> S3Object {
         let request = S3Request(
-            operation: operation,
+            operation: "GET of an object's first byte",
             method: "GET",
             path: location.path(of: key),
             headers: [("range", "bytes=0-0")],
@@ -51,33 +39,21 @@ extension S3Client {
         )
         // A body of 200 is the whole object.
         let answer = try send(request) { head, _ in (200...299).contains(head.status) ? .enough : nil }
+        let range = answer.head["content-range"]
         switch answer.status {
-        case 200: return try object(key, answer.head, size: answer.head.number("content-length"), operation)
-        case 206:
-            return try object(key, answer.head, size: ContentRange(answer.head["content-range"])?.total, operation)
+        case 200: return try object(key, answer, size: answer.head.number("content-length"))
+        case 206: return try object(key, answer, size: ContentRange(range)?.total)
         // No byte is the first of an empty object.
-        case 416 where answer.head["content-range"] == "bytes */0":
+        case 416 where range == "bytes */0":
             return S3Object(key: key, size: 0, lastModified: answer.head.date("last-modified") ?? now())
-        default:
-            let refusal = refusal(answer, operation)
-            if case .engine(let error, _) = refusal, error.code == .noSuchKey { return nil }
-            throw refusal
+        default: throw refusal(answer)
         }
     }
 
-    private func object(
-        _ key: [UInt8],
-        _ head: AnswerHead,
-        size: UInt64?,
-        _ operation: String
-    ) throws(AttemptFailure) -> S3Object {
-        guard let size, size <= S3Object.largest, let lastModified = head.date("last-modified") else {
-            throw malformed(operation, "no size of an object, or no Last-Modified")
+    private func object(_ key: [UInt8], _ answer: S3Answer, size: UInt64?) throws -> S3Object {
+        guard let size, size <= S3Object.largest, let lastModified = answer.head.date("last-modified") else {
+            throw malformed(answer.operation, "no size of an object, or no Last-Modified")
         }
         return S3Object(key: key, size: size, lastModified: lastModified)
-    }
-
-    func malformed(_ operation: String, _ text: String) -> AttemptFailure {
-        .engine(failure(.malformedAnswer, operation, text), .none)
     }
 }

@@ -22,13 +22,22 @@ public struct S3Client: Sendable {
     private(set) var deadline: ContinuousClock.Instant?
 
     /// Makes a client; connects to nothing yet.
+    ///
+    /// - Parameter now: Unix seconds.
     public init(
         _ location: S3Location,
         credentials: any CredentialsSource,
         limits: S3Limits = S3Limits(),
-        logger: Logger
+        logger: Logger,
+        now: @escaping @Sendable () -> Int = { time(nil) }
     ) {
-        self.init(location, credentials: credentials, limits: limits, logger: logger, now: { time(nil) })
+        self.location = location
+        self.credentials = credentials
+        self.limits = limits
+        self.logger = logger
+        outage = Outage(after: limits.outageAfter)
+        signer = SigV4Signer(region: location.region)
+        self.now = now
     }
 
     /// Makes a client with credentials, and trusted authorities (`AWS_CA_BUNDLE`), from where the AWS tools have them.
@@ -39,22 +48,6 @@ public struct S3Client: Sendable {
         limits.authorities = HTTPHandle.authorities(environment)
         let credentials = AWSCredentials(environment: environment, logger: logger)
         self.init(location, credentials: credentials, limits: limits, logger: logger)
-    }
-
-    init(
-        _ location: S3Location,
-        credentials: any CredentialsSource,
-        limits: S3Limits,
-        logger: Logger,
-        now: @escaping @Sendable () -> Int
-    ) {
-        self.location = location
-        self.credentials = credentials
-        self.limits = limits
-        self.logger = logger
-        outage = Outage(after: limits.outageAfter)
-        signer = SigV4Signer(region: location.region)
-        self.now = now
     }
 
     /// This client, for a caller that waits until a deadline: no request begins after it, and none outlasts it but
@@ -70,66 +63,66 @@ public struct S3Client: Sendable {
 
     package func learn(_ change: (inout EngineCapabilities) -> Void) { capabilities.known.withLock { change(&$0) } }
 
-    /// Does something again until it succeeds, its failure is one that does not pass, or the time for it has passed.
+    /// Does something again until it succeeds, its failure is not the engine's or does not pass, or the time for it has
+    /// passed.
     ///
-    /// - Parameter hasProgressed: whether something has come since it was last asked, so that the time begins anew.
-    func retrying<Result>(
-        hasProgressed: () -> Bool = { false },
-        _ attempt: () throws(AttemptFailure) -> Result
-    ) throws(AttemptFailure) -> Result {
+    /// - Parameter hasProgressed: whether something has come since it was last asked, so that the time begins again.
+    func retrying<Value>(hasProgressed: () -> Bool = { false }, _ attempt: () throws -> Value) throws -> Value {
         // While the engine is away, others will ask again.
         let isOnce = outage.isOn
         var backoff = Backoff(limits, until: deadline)
         var hasOtherCredentials = false
         while true {
-            let failure: AttemptFailure
-            do throws(AttemptFailure) {
+            do {
                 return try attempt()
-            } catch {
-                failure = error
-            }
-            if hasProgressed() { backoff.restart() }
-            guard case .engine(let error, let remedy) = failure else { throw failure }
-            switch remedy {
-            case .none: throw failure
-            case .again(let least):
-                guard !isOnce, let wait = backoff.next(atLeast: least) else { throw failure }
-                logger.debug("\(error); again in \(wait.milliseconds) ms")
-                wait.sleep()
-            case .otherCredentials(let refused):
-                guard !hasOtherCredentials, try areOther(than: refused) else { throw failure }
-                hasOtherCredentials = true
-                logger.info("\(error); again with other credentials")
+            } catch let error as S3Error {
+                if hasProgressed() { backoff.restart() }
+                switch error.remedy {
+                case .none: throw error
+                case .again(let least):
+                    guard !isOnce, let wait = backoff.next(atLeast: least) else { throw error }
+                    logger.debug("\(error); again in \(wait.milliseconds) ms")
+                    wait.sleep()
+                case .otherCredentials(let refused):
+                    guard !hasOtherCredentials, try areOther(than: refused) else { throw error }
+                    hasOtherCredentials = true
+                    logger.info("\(error); again with other credentials")
+                }
             }
         }
     }
 
-    private func areOther(than refused: Credentials) throws(AttemptFailure) -> Bool {
+    private func areOther(than refused: Credentials) throws -> Bool {
         credentials.refusedByEngine(refused)
         let other = try currentCredentials("credentials")
         return other.accessKey != refused.accessKey || other.secretKey != refused.secretKey
             || other.sessionToken != refused.sessionToken
     }
 
-    func currentCredentials(_ operation: String) throws(AttemptFailure) -> Credentials {
+    func currentCredentials(_ operation: String) throws -> Credentials {
         do {
             return try credentials.credentials()
         } catch {
-            let isPassing = error.mayPass
-            throw .engine(
-                failure(.credentials, operation, error.description, mayPass: isPassing),
-                isPassing ? .again(after: .zero) : .none
-            )
+            let mayPass = (error as? CredentialsError)?.mayPass ?? false
+            let remedy: S3Error.Remedy = mayPass ? .again() : .none
+            throw failure(.credentials, operation, "\(error)", mayPass: mayPass, remedy)
         }
     }
 
     /// An error of an operation, with the bucket and its host.
-    func failure(_ code: S3Error.Code, _ operation: String, _ text: String, mayPass: Bool = false) -> S3Error {
-        S3Error(
-            code,
-            "bucket \(location.bucket) at \(location.host): \(operation): \(printable(text.utf8))",
-            mayPass: mayPass
-        )
+    func failure(
+        _ code: S3Error.Code,
+        _ operation: String,
+        _ text: String,
+        mayPass: Bool = false,
+        _ remedy: S3Error.Remedy = .none
+    ) -> S3Error {
+        let text = "bucket \(location.bucket) at \(location.host): \(operation): \(printable(text.utf8))"
+        return S3Error(code, text, mayPass: mayPass, remedy: remedy)
+    }
+
+    func malformed(_ operation: String, _ text: String) -> S3Error {
+        failure(.malformedAnswer, operation, text)
     }
 }
 

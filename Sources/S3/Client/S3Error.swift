@@ -28,6 +28,15 @@ public struct S3Error: Error, Sendable, CustomStringConvertible {
         case malformedAnswer
     }
 
+    /// What the client does about a failed try.
+    enum Remedy {
+        case none
+        /// Try again, and not before this time has passed.
+        case again(after: Duration = .zero)
+        /// Try again at once with other credentials than these, when there are any.
+        case otherCredentials(than: Credentials)
+    }
+
     /// What kind of failure it is.
     public let code: Code
     /// One line: the bucket and its host, the operation, and what the engine or the system says. Never has a secret, a
@@ -35,10 +44,34 @@ public struct S3Error: Error, Sendable, CustomStringConvertible {
     public let description: String
     /// Whether it may be otherwise a moment later, with the same configuration.
     public let mayPass: Bool
+    var remedy: Remedy
 
-    init(_ code: Code, _ description: String, mayPass: Bool = false) {
+    init(_ code: Code, _ description: String, mayPass: Bool = false, remedy: Remedy = .none) {
         self.code = code
         self.description = description
         self.mayPass = mayPass
+        self.remedy = remedy
+    }
+}
+
+/// Runs an operation that calls nothing of its caller's, so that whatever it throws is a failure of the engine.
+func throwingS3Errors<Value>(_ operation: () throws -> Value) throws(S3Error) -> Value {
+    do {
+        return try operation()
+    } catch {
+        throw error as? S3Error ?? S3Error(.refused, "\(error)")
+    }
+}
+
+/// Runs an operation that calls nothing of its caller's.
+///
+/// - Returns: `nil` when the engine says that it has no object of the key.
+func unlessAbsent<Value>(_ operation: () throws -> Value) throws(S3Error) -> Value? {
+    try throwingS3Errors {
+        do {
+            return try operation()
+        } catch let error as S3Error where error.code == .noSuchKey {
+            return nil
+        }
     }
 }

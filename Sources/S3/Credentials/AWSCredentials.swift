@@ -4,10 +4,10 @@ import Synchronization
 
 /// Credentials from where the AWS tools look for them (``CredentialsChain``), remembered.
 ///
-/// They are read anew some minutes before they end, when a file that they are from has changed, and when the engine has
+/// They are read again some minutes before they end, when a file that they are from has changed, and when the engine has
 /// refused them: by one thread, while others go on with what there is. Where that fails, what there is stays, as long
 /// as it is valid.
-public final class AWSCredentials: CredentialsSource {
+final class AWSCredentials: CredentialsSource {
     /// Seconds before their end from which on credentials are renewed. Endpoints have new ones five minutes before.
     static let margin = 600
     /// Seconds between two tries to renew.
@@ -30,7 +30,7 @@ public final class AWSCredentials: CredentialsSource {
         var look: (stamp: [FileStamp?], time: Int)?
         /// No renewal before.
         var pausedUntil = Int.min
-        var failure: (error: CredentialsError, until: Int)?
+        var failure: (error: any Error, until: Int)?
         var hasLoggedFailure = false
     }
 
@@ -38,9 +38,9 @@ public final class AWSCredentials: CredentialsSource {
     ///   - environment: the value of an environment variable.
     ///   - http: makes requests to the endpoints of containers and instances.
     ///   - now: Unix seconds.
-    public init(
+    init(
         environment: @escaping AWSEnvironment,
-        http: @escaping SimpleHTTP,
+        http: @escaping SimpleHTTP = simpleHTTP,
         now: @escaping @Sendable () -> Int = { time(nil) },
         logger: Logger
     ) {
@@ -52,36 +52,35 @@ public final class AWSCredentials: CredentialsSource {
     /// The credentials that are valid now.
     ///
     /// - Throws: ``CredentialsError`` when there are none, not even old ones.
-    public func credentials() throws(CredentialsError) -> Credentials {
-        let time = now()
-        if let (credentials, isDue) = state.withLock({ $0.valid(at: time) }) {
-            return isDue ? renewed() ?? credentials : credentials
+    func credentials() throws -> Credentials {
+        if let credentials = known() { return credentials }
+        return try search.withLock { _ in
+            // Another thread may have found them meanwhile, or not.
+            let time = now()
+            if let credentials = known() { return credentials }
+            if let failure = state.withLock({ $0.failure }), time < failure.until { throw failure.error }
+            do {
+                return try find()
+            } catch {
+                let until = now() + Self.failurePause
+                state.withLock { $0.failure = (error, until) }
+                throw error
+            }
         }
-        return try search.withLock { _ throws(CredentialsError) in try searched() }
     }
 
-    /// Has them read anew, when they are still those that it has.
-    public func refusedByEngine(_ credentials: Credentials) {
+    /// Has them read again, when they are still those that it has.
+    func refusedByEngine(_ credentials: Credentials) {
         state.withLock { state in
             if state.found?.credentials == credentials { state.isRefused = true }
         }
     }
 
-    /// With `search` held.
-    private func searched() throws(CredentialsError) -> Credentials {
-        // Another thread may have found them meanwhile, or not.
+    /// What is valid, renewed where this caller is to do so.
+    private func known() -> Credentials? {
         let time = now()
-        if let (credentials, isDue) = state.withLock({ $0.valid(at: time) }) {
-            return isDue ? renewed() ?? credentials : credentials
-        }
-        if let failure = state.withLock({ $0.failure }), time < failure.until { throw failure.error }
-        do {
-            return try find()
-        } catch {
-            let until = now() + Self.failurePause
-            state.withLock { $0.failure = (error, until) }
-            throw error
-        }
+        guard let (credentials, isDue) = state.withLock({ $0.valid(at: time) }) else { return nil }
+        return isDue ? renewed() ?? credentials : credentials
     }
 
     /// `nil` when there are no others.
@@ -94,17 +93,14 @@ public final class AWSCredentials: CredentialsSource {
                 state.isRenewing = false
                 return !state.hasLoggedFailure
             }
-            if isNew {
-                logger.warning(
-                    "the credentials can't be renewed, the old ones stay in use",
-                    metadata: ["error": "\(error)"]
-                )
-            }
+            guard isNew else { return nil }
+            let message: Logger.Message = "the credentials can't be renewed, the old ones stay in use"
+            logger.warning(message, metadata: ["error": "\(error)"])
             return nil
         }
     }
 
-    private func find() throws(CredentialsError) -> Credentials {
+    private func find() throws -> Credentials {
         let found = try chain.find()
         let time = now()
         guard found.credentials.isValid(at: time) else {

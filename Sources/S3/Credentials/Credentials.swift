@@ -37,8 +37,10 @@ extension Credentials: CustomStringConvertible, CustomDebugStringConvertible, Cu
 
 /// Where credentials come from. Safe to use from many threads.
 public protocol CredentialsSource: Sendable {
-    /// What to sign a request with now. Returns at once but when they must be read anew.
-    func credentials() throws(CredentialsError) -> Credentials
+    /// What to sign a request with now. Returns at once but when they must be read again.
+    ///
+    /// - Throws: ``CredentialsError``.
+    func credentials() throws -> Credentials
 
     /// Tells that the engine has refused a request, and for its credentials: they are read anew before they are given out
     /// again. When they are still the same then, another try is useless.

@@ -13,7 +13,7 @@ struct CredentialsChain: Sendable {
         let files: (SharedFiles, stamp: [FileStamp?])?
     }
 
-    func find() throws(CredentialsError) -> Found {
+    func find() throws -> Found {
         let variables = Variables(environment)
         if let credentials = try Self.environment(variables) { return Found(credentials: credentials, files: nil) }
         let files = SharedFiles(variables)
@@ -38,18 +38,18 @@ struct CredentialsChain: Sendable {
         }
         do {
             return Found(credentials: try instance.credentials(http), files: nil)
-        } catch {
+        } catch let error as CredentialsError {
             throw CredentialsError("\(missing)and \(error)", mayPass: error.mayPass)
         }
     }
 
-    private static func environment(_ variables: Variables) throws(CredentialsError) -> Credentials? {
-        let key = variables["AWS_ACCESS_KEY_ID"], secret = variables["AWS_SECRET_ACCESS_KEY"]
+    private static func environment(_ variables: Variables) throws -> Credentials? {
+        let key = variables.bytes("AWS_ACCESS_KEY_ID"), secret = variables.bytes("AWS_SECRET_ACCESS_KEY")
         guard key != nil || secret != nil else { return nil }
         return try Credentials(
-            accessKey: ("AWS_ACCESS_KEY_ID", key.map { Array($0.utf8) }),
-            secretKey: ("AWS_SECRET_ACCESS_KEY", secret.map { Array($0.utf8) }),
-            sessionToken: ("AWS_SESSION_TOKEN", variables["AWS_SESSION_TOKEN"].map { Array($0.utf8) })
+            accessKey: ("AWS_ACCESS_KEY_ID", key),
+            secretKey: ("AWS_SECRET_ACCESS_KEY", secret),
+            sessionToken: ("AWS_SESSION_TOKEN", variables.bytes("AWS_SESSION_TOKEN"))
         )
     }
 }

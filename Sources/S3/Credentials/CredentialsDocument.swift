@@ -9,7 +9,7 @@ extension Credentials {
     /// `Token` and `Expiration`.
     ///
     /// - Parameter source: for messages, which never hold what was answered.
-    init(document: [UInt8], from source: String) throws(CredentialsError) {
+    init(document: [UInt8], from source: String) throws {
         var values: [String: [UInt8]] = [:]
         guard document.count <= Self.documentLimit else {
             throw CredentialsError("\(source) answered over \(Self.documentLimit) bytes", mayPass: true)
@@ -29,12 +29,11 @@ extension Credentials {
         if let code = values["Code"], !code.elementsEqual("Success".utf8) {
             throw CredentialsError("\(source) answered '\(printable(code))' in the place of credentials", mayPass: true)
         }
-        var expiration: Int?
-        if let text = values["Expiration"] {
-            expiration = unixSeconds(ofTimestamp: String(decoding: text, as: UTF8.self))
-            guard expiration != nil else {
+        let expiration = try values["Expiration"].map { text in
+            guard let seconds = unixSeconds(ofTimestamp: String(decoding: text, as: UTF8.self)) else {
                 throw CredentialsError("\(source) answered an Expiration that is no time in UTC", mayPass: true)
             }
+            return seconds
         }
         try self.init(
             accessKey: ("AccessKeyId of \(source)", values["AccessKeyId"]),

@@ -3,9 +3,9 @@ import Encoding
 /// A profile's settings, from the credentials file and from the configuration.
 struct Profile {
     let name: String
-    private let parts: [(path: String, settings: [String: [UInt8]])]
+    private let parts: [(path: String, settings: INIFile.Settings)]
     /// Those of the section `[services NAME]` that the profile names.
-    private let services: [String: [UInt8]]
+    private let services: INIFile.Settings
 
     /// Ways to credentials that need another tool or service.
     private static let otherWays = [
@@ -18,8 +18,8 @@ struct Profile {
     ///   - services: finds the settings of a section of services.
     init(
         name: String,
-        parts: [(path: String, settings: [String: [UInt8]])],
-        services: (_ name: [UInt8]) -> [String: [UInt8]]?
+        parts: [(path: String, settings: INIFile.Settings)],
+        services: (_ name: [UInt8]) -> INIFile.Settings?
     ) {
         self.name = name
         self.parts = parts
@@ -48,7 +48,7 @@ struct Profile {
     ///
     /// - Throws: ``CredentialsError`` for half of a pair, and for a profile that the AWS tools would get credentials for
     ///   in a way that is not known here.
-    func credentials() throws(CredentialsError) -> Credentials? {
+    func credentials() throws -> Credentials? {
         // With a role, the tools would not sign with keys that stand beside it.
         if let path = path(with: "role_arn") { throw unknownWay("role_arn", path) }
         for (path, settings) in parts {
@@ -86,8 +86,8 @@ extension Credentials {
         secretKey: (name: String, bytes: [UInt8]?),
         sessionToken: (name: String, bytes: [UInt8]?),
         expiration: Int? = nil
-    ) throws(CredentialsError) {
-        func checked(_ text: (name: String, bytes: [UInt8]?)) throws(CredentialsError) -> String? {
+    ) throws {
+        func checked(_ text: (name: String, bytes: [UInt8]?)) throws -> String? {
             guard let bytes = text.bytes, !bytes.isEmpty else { return nil }
             guard bytes.count <= 16384, isVisible(bytes) else {
                 throw CredentialsError("\(text.name) has white space, a control character or more than 16384 bytes")

@@ -8,6 +8,9 @@ struct Endpoint: Equatable {
     /// `nil`: the scheme's own.
     let port: Int?
 
+    /// Scheme and host, without a slash at the end.
+    var origin: String { (isTLS ? "https://" : "http://") + authority }
+
     /// As in the `Host` header.
     var authority: String {
         let host = isIPv6 ? "[\(host)]" : host
@@ -50,10 +53,13 @@ struct Endpoint: Equatable {
             host = String(decoding: authority[..<colon], as: UTF8.self).lowercased()
             rest = authority[colon...]
         }
-        guard rest.isEmpty || rest.first == UInt8(ascii: ":"), let port = Self.port(rest.dropFirst()) else {
+        guard rest.isEmpty || rest.first == UInt8(ascii: ":") else { return nil }
+        // An empty port is the scheme's own (RFC 3986 section 3.2.3).
+        let usual: UInt64 = isTLS ? 443 : 80
+        guard let port = rest.count < 2 ? usual : decimal(rest.dropFirst()), (1...65535).contains(port) else {
             return nil
         }
-        self.port = port == 0 || port == (isTLS ? 443 : 80) ? nil : port
+        self.port = port == usual ? nil : Int(port)
         if authority.first == UInt8(ascii: "["), address(AF_INET6, bytes: 16) == nil { return nil }
     }
 
@@ -72,15 +78,6 @@ struct Endpoint: Equatable {
         // Its bytes would end at a NUL for inet_pton.
         guard !host.utf8.contains(0), inet_pton(family, host, &address) == 1 else { return nil }
         return address
-    }
-
-    /// 0 for an empty text, which is the scheme's own (RFC 3986 section 3.2.3).
-    private static func port(_ digits: ArraySlice<UInt8>) -> Int? {
-        guard digits.count <= 5, digits.allSatisfy({ (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }) else {
-            return nil
-        }
-        guard !digits.isEmpty else { return 0 }
-        return Int(String(decoding: digits, as: UTF8.self)).flatMap { (1...65535).contains($0) ? $0 : nil }
     }
 
     /// Labels of letters, digits, `-` and `_` (as container networks name hosts), parted by dots.

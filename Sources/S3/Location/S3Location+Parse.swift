@@ -10,7 +10,7 @@ extension S3Location {
     ///   `AWS_ENDPOINT_URL_S3`, `AWS_ENDPOINT_URL` or the profile, or else AWS's. Without `region=`, the region is that of
     ///   `AWS_REGION`, `AWS_DEFAULT_REGION` or the profile, or else, with an endpoint, `us-east-1`.
     /// - Throws: ``S3LocationError``.
-    public init(parsing url: String, environment: @escaping AWSEnvironment) throws(S3LocationError) {
+    public init(parsing url: String, environment: @escaping AWSEnvironment) throws {
         let url = Array(url.utf8)
         guard url.starts(with: "s3://".utf8) else {
             throw S3LocationError(
@@ -25,25 +25,21 @@ extension S3Location {
         }
         bucket = try Self.bucket(path[..<slash])
         prefix = try Self.prefix(path[slash...].dropFirst())
-        let parameters = try S3LocationParameters(url[question...].dropFirst())
-        let named = try parameters.endpoint()
-        let endpoint = if let named { named } else { try Self.endpoint(environment) }
-        if let region = try parameters.region() {
-            self.region = region
-        } else {
-            region = try Self.region(environment, hasEndpoint: endpoint != nil)
-        }
-        let server = if let endpoint { endpoint } else { try Self.endpoint(ofAWS: region) }
+        let settings = try S3Settings(query: url[question...].dropFirst(), environment: environment)
+        let endpoint = try settings.endpoint()
+        region = try settings.region(hasEndpoint: endpoint != nil)
+        let server = try endpoint ?? Self.endpoint(ofAWS: region)
         isTLS = server.isTLS
-        isPathStyle = try Self.isPathStyle(bucket, server, asked: parameters.isPathStyle(), isAWS: endpoint == nil)
+        isPathStyle =
+            try settings.isPathStyle(bucket, server) ?? (endpoint != nil || !Self.isInCertificate(bucket, server))
         host = isPathStyle ? server.authority : "\(bucket).\(server.authority)"
-        storageClass = try parameters.storageClass()
-        encryption = try parameters.encryption()
+        storageClass = try settings.storageClass()
+        encryption = try settings.encryption()
     }
 
     /// By AWS's rules, and those that older buckets were named by: up to 255 letters of either case, digits, `.`, `-`
     /// and `_`.
-    private static func bucket(_ name: ArraySlice<UInt8>) throws(S3LocationError) -> String {
+    private static func bucket(_ name: ArraySlice<UInt8>) throws -> String {
         // Who writes so means a user and a password.
         guard !name.contains(UInt8(ascii: "@")), !name.contains(UInt8(ascii: ":")) else {
             throw S3LocationError(
@@ -51,8 +47,7 @@ extension S3Location {
                     + "in the environment or in a file, never in the URL"
             )
         }
-        let isName = name.allSatisfy { isLetterOrDigit($0) || ".-_".utf8.contains($0) }
-        guard (3...255).contains(name.count), isName, !name.elementsEqual("...".utf8) else {
+        guard (3...255).contains(name.count), isMade(name, with: ".-_"), !name.elementsEqual("...".utf8) else {
             throw S3LocationError(
                 "the bucket's name is '\(printable(name))', expected 3 to 255 letters, digits, '.', '-' and '_'"
             )
@@ -60,8 +55,7 @@ extension S3Location {
         return String(decoding: name, as: UTF8.self)
     }
 
-    private static func prefix(_ text: ArraySlice<UInt8>) throws(S3LocationError) -> [UInt8] {
-        let expected = "expected up to 512 bytes of UTF-8, without empty, '.' and '..' segments and control characters"
+    private static func prefix(_ text: ArraySlice<UInt8>) throws -> [UInt8] {
         guard !text.isEmpty else { return [] }
         let text = text.last == UInt8(ascii: "/") ? text.dropLast() : text
         guard let prefix = PercentEncoding.decodeStrictly(text) else {
@@ -71,100 +65,31 @@ extension S3Location {
         guard prefix.count <= 512, String(validating: prefix, as: UTF8.self) != nil,
             prefix.allSatisfy({ $0 >= 0x20 && $0 != 0x7F }),
             segments.allSatisfy({ !$0.isEmpty && !$0.elementsEqual(".".utf8) && !$0.elementsEqual("..".utf8) })
-        else { throw S3LocationError("the prefix is '\(printable(prefix))', \(expected)") }
+        else {
+            throw S3LocationError(
+                "the prefix is '\(printable(prefix))', expected up to 512 bytes of UTF-8, without empty, '.' and '..' "
+                    + "segments and control characters"
+            )
+        }
         return prefix
     }
 
-    private static func region(_ environment: @escaping AWSEnvironment, hasEndpoint: Bool) throws(S3LocationError)
-        -> String
-    {
-        let variables = Variables(environment)
-        for name in ["AWS_REGION", "AWS_DEFAULT_REGION"] {
-            guard let region = variables[name] else { continue }
-            return try checkedRegion(region, of: name)
-        }
-        if let region = try profile(variables)?.region { return try checkedRegion(region, of: "the profile's region") }
-        if hasEndpoint { return "us-east-1" }
-        throw S3LocationError(
-            "no region: expected region=… in the store's URL, AWS_REGION, AWS_DEFAULT_REGION or a region in the profile"
-        )
-    }
-
-    /// The endpoint that the AWS tools would ask, if it is not AWS's own; in their order.
-    private static func endpoint(_ environment: @escaping AWSEnvironment) throws(S3LocationError) -> Endpoint? {
-        let variables = Variables(environment)
-        if variables.isTrue("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS") { return nil }
-        for name in ["AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"] {
-            if let url = variables[name] { return try checkedEndpoint(url, of: name) }
-        }
-        let profile = try profile(variables)
-        return try profile?.endpoint.map { url throws(S3LocationError) in
-            try checkedEndpoint(url, of: "the profile's endpoint_url")
-        }
-    }
-
-    private static func profile(_ variables: Variables) throws(S3LocationError) -> Profile? {
-        do {
-            return try SharedFiles(variables).profile()
-        } catch {
-            throw S3LocationError("profile: \(error)")
-        }
-    }
-
-    fileprivate static func checkedEndpoint(_ url: String, of name: String) throws(S3LocationError) -> Endpoint {
-        let expected = "expected http://HOST[:PORT] or https://HOST[:PORT]"
-        guard !url.utf8.contains(UInt8(ascii: "@")) else {
-            throw S3LocationError("\(name) has an '@', \(expected), without user and password")
-        }
-        guard let endpoint = Endpoint(parsing: url) else {
-            throw S3LocationError("\(name) is '\(printable(url.utf8))', \(expected), without a path")
-        }
-        return endpoint
-    }
-
-    fileprivate static func checkedRegion(_ region: String, of name: String) throws(S3LocationError) -> String {
-        let isRegion = region.utf8.allSatisfy { isLetterOrDigit($0) || "-_.".utf8.contains($0) }
-        guard (1...64).contains(region.utf8.count), isRegion else {
-            throw S3LocationError("\(name) is '\(printable(region.utf8))', expected a region like eu-central-1")
-        }
-        return region
-    }
-
-    private static func endpoint(ofAWS region: String) throws(S3LocationError) -> Endpoint {
+    private static func endpoint(ofAWS region: String) throws -> Endpoint {
         let domain = region.utf8.starts(with: "cn-".utf8) ? "amazonaws.com.cn" : "amazonaws.com"
-        let isLabel = region.utf8.allSatisfy { isLetterOrDigit($0) || $0 == UInt8(ascii: "-") }
-        guard isLabel, let endpoint = Endpoint(parsing: "https://s3.\(region).\(domain)") else {
+        guard isMade(region.utf8, with: "-"), let endpoint = Endpoint(parsing: "https://s3.\(region).\(domain)") else {
             throw S3LocationError("the region is '\(region)', expected one of AWS's, or endpoint=… in the store's URL")
         }
         return endpoint
     }
 
-    private static func isPathStyle(
-        _ bucket: String,
-        _ endpoint: Endpoint,
-        asked: Bool?,
-        isAWS: Bool
-    ) throws(S3LocationError) -> Bool {
-        let isLabel = isLabel(bucket)
-        if asked == false {
-            guard !endpoint.isAddress else {
-                throw S3LocationError(
-                    "path-style is 'false', expected 'true': '\(endpoint.host)' is an address, which has no subdomains"
-                )
-            }
-            guard isLabel else {
-                throw S3LocationError(
-                    "path-style is 'false', expected 'true': '\(bucket)' can't be part of a host's name"
-                )
-            }
-        }
-        // The certificate's wildcard stands for one label.
-        let hasCertificate = !endpoint.isTLS || !bucket.utf8.contains(UInt8(ascii: "."))
-        return asked ?? !(isAWS && isLabel && hasCertificate)
+    /// Whether a bucket's name can stand before the endpoint's, and a certificate, whose wildcard stands for one label,
+    /// is good for it.
+    private static func isInCertificate(_ bucket: String, _ endpoint: Endpoint) -> Bool {
+        isLabel(bucket) && !(endpoint.isTLS && bucket.utf8.contains(UInt8(ascii: ".")))
     }
 
     /// Whether a bucket's name can stand before a host's: lower case, since browsers and servers make it so.
-    private static func isLabel(_ bucket: String) -> Bool {
+    fileprivate static func isLabel(_ bucket: String) -> Bool {
         let isLower = bucket.utf8.allSatisfy {
             $0 != UInt8(ascii: "_") && !(UInt8(ascii: "A")...UInt8(ascii: "Z")).contains($0)
         }
@@ -173,13 +98,16 @@ extension S3Location {
     }
 }
 
-/// The parameters of a location's URL, decoded.
-private struct S3LocationParameters {
+/// What a location's URL says behind its `?`, and what the AWS tools are configured for.
+private struct S3Settings {
     private static let names = ["endpoint", "region", "path-style", "storage-class", "sse", "sse-kms-key-id"]
 
-    private var values: [String: String] = [:]
+    /// The URL's parameters, decoded.
+    private var parameters: [String: String] = [:]
+    private let variables: Variables
 
-    init(_ query: ArraySlice<UInt8>) throws(S3LocationError) {
+    init(query: ArraySlice<UInt8>, environment: @escaping AWSEnvironment) throws {
+        variables = Variables(environment)
         for pair in query.split(separator: UInt8(ascii: "&")) {
             let equals = pair.firstIndex(of: UInt8(ascii: "=")) ?? pair.endIndex
             // A value that belongs to no known name may be a secret.
@@ -189,38 +117,58 @@ private struct S3LocationParameters {
                         + Self.names.joined(separator: ", ")
                 )
             }
-            guard values[name] == nil else {
+            guard parameters[name] == nil else {
                 throw S3LocationError("the store's URL has '\(name)' twice, expected it once")
             }
             guard let bytes = PercentEncoding.decodeStrictly(pair[equals...].dropFirst()) else {
                 throw S3LocationError("\(name) has a '%' that is not followed by two hex digits, expected %25")
             }
-            values[name] = String(decoding: bytes, as: UTF8.self)
+            parameters[name] = String(decoding: bytes, as: UTF8.self)
         }
     }
 
-    func endpoint() throws(S3LocationError) -> Endpoint? {
-        guard let url = values["endpoint"] else { return nil }
-        return try S3Location.checkedEndpoint(url, of: "endpoint")
+    /// The endpoint of the URL, or the one that the AWS tools would ask, in their order; `nil` for AWS's own.
+    func endpoint() throws -> Endpoint? {
+        if let url = parameters["endpoint"] { return try checkedEndpoint(url, of: "endpoint") }
+        if variables.isTrue("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS") { return nil }
+        for name in ["AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"] {
+            if let url = variables[name] { return try checkedEndpoint(url, of: name) }
+        }
+        return try profile()?.endpoint.map { try checkedEndpoint($0, of: "the profile's endpoint_url") }
     }
 
-    func region() throws(S3LocationError) -> String? {
-        guard let region = values["region"] else { return nil }
-        return try S3Location.checkedRegion(region, of: "region")
+    func region(hasEndpoint: Bool) throws -> String {
+        if let region = parameters["region"] { return try checkedRegion(region, of: "region") }
+        for name in ["AWS_REGION", "AWS_DEFAULT_REGION"] {
+            if let region = variables[name] { return try checkedRegion(region, of: name) }
+        }
+        if let region = try profile()?.region { return try checkedRegion(region, of: "the profile's region") }
+        if hasEndpoint { return "us-east-1" }
+        throw S3LocationError(
+            "no region: expected region=… in the store's URL, AWS_REGION, AWS_DEFAULT_REGION or a region in the profile"
+        )
     }
 
-    func isPathStyle() throws(S3LocationError) -> Bool? {
-        try value("path-style", "true or false") { ["true": true, "false": false][$0] }
+    /// - Throws: ``S3LocationError`` when the bucket is to be part of a host's name and can't be.
+    func isPathStyle(_ bucket: String, _ endpoint: Endpoint) throws -> Bool? {
+        let asked = try value("path-style", "true or false") { ["true": true, "false": false][$0] }
+        let start = "path-style is 'false', expected 'true':"
+        guard asked == true || asked == nil || !endpoint.isAddress else {
+            throw S3LocationError("\(start) '\(endpoint.host)' is an address, which has no subdomains")
+        }
+        guard asked == true || asked == nil || S3Location.isLabel(bucket) else {
+            throw S3LocationError("\(start) '\(bucket)' can't be part of a host's name")
+        }
+        return asked
     }
 
-    func storageClass() throws(S3LocationError) -> String? {
+    func storageClass() throws -> String? {
         try value("storage-class", "letters, digits, '-' and '_', like STANDARD_IA") { text in
-            let isClass = text.utf8.allSatisfy { isLetterOrDigit($0) || "-_".utf8.contains($0) }
-            return (1...64).contains(text.utf8.count) && isClass ? text : nil
+            (1...64).contains(text.utf8.count) && isMade(text.utf8, with: "-_") ? text : nil
         }
     }
 
-    func encryption() throws(S3LocationError) -> S3Location.Encryption? {
+    func encryption() throws -> S3Location.Encryption? {
         let algorithm = try value("sse", "AES256, aws:kms or aws:kms:dsse") { text in
             ["AES256", "aws:kms", "aws:kms:dsse"].contains(text) ? text : nil
         }
@@ -233,15 +181,42 @@ private struct S3LocationParameters {
         return algorithm.map { S3Location.Encryption(algorithm: $0, kmsKeyID: key) }
     }
 
-    private func value<Value>(
-        _ name: String,
-        _ expected: String,
-        _ parse: (String) -> Value?
-    ) throws(S3LocationError) -> Value? {
-        guard let text = values[name] else { return nil }
+    private func value<Value>(_ name: String, _ expected: String, _ parse: (String) -> Value?) throws -> Value? {
+        guard let text = parameters[name] else { return nil }
         guard let value = parse(text) else {
             throw S3LocationError("\(name) is '\(printable(text.utf8))', expected \(expected)")
         }
         return value
     }
+
+    private func checkedEndpoint(_ url: String, of name: String) throws -> Endpoint {
+        let expected = "expected http://HOST[:PORT] or https://HOST[:PORT]"
+        guard !url.utf8.contains(UInt8(ascii: "@")) else {
+            throw S3LocationError("\(name) has an '@', \(expected), without user and password")
+        }
+        guard let endpoint = Endpoint(parsing: url) else {
+            throw S3LocationError("\(name) is '\(printable(url.utf8))', \(expected), without a path")
+        }
+        return endpoint
+    }
+
+    private func checkedRegion(_ region: String, of name: String) throws -> String {
+        guard (1...64).contains(region.utf8.count), isMade(region.utf8, with: "-_.") else {
+            throw S3LocationError("\(name) is '\(printable(region.utf8))', expected a region like eu-central-1")
+        }
+        return region
+    }
+
+    private func profile() throws -> Profile? {
+        do {
+            return try SharedFiles(variables).profile()
+        } catch {
+            throw S3LocationError("profile: \(error)")
+        }
+    }
+}
+
+/// Whether a text is made of ASCII letters, digits and some other characters.
+private func isMade(_ text: some Sequence<UInt8>, with others: String) -> Bool {
+    text.allSatisfy { isLetterOrDigit($0) || others.utf8.contains($0) }
 }

@@ -6,7 +6,7 @@ struct AnswerHead {
     /// Whether its end has come.
     private(set) var isComplete = false
     /// Names in lower case.
-    private var headers: [(name: String, value: String)] = []
+    private var headers: S3Request.Fields = []
     private var size = 0
 
     /// The value of a header, given in lower case; of several the first.
@@ -56,14 +56,7 @@ struct AnswerHead {
 
 /// The value of decimal digits, and of nothing else; `nil` past 64 bits.
 func decimal(_ digits: some Collection<UInt8>) -> UInt64? {
-    guard (1...20).contains(digits.count) else { return nil }
-    var value: UInt64 = 0
-    for digit in digits {
-        guard (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(digit) else { return nil }
-        let (tens, isTooLarge) = value.multipliedReportingOverflow(by: 10)
-        let (sum, overflows) = tens.addingReportingOverflow(UInt64(digit - UInt8(ascii: "0")))
-        guard !isTooLarge, !overflows else { return nil }
-        value = sum
-    }
-    return value
+    // UInt64's own reader takes signs, too.
+    guard digits.allSatisfy((UInt8(ascii: "0")...UInt8(ascii: "9")).contains) else { return nil }
+    return UInt64(String(decoding: digits, as: UTF8.self))
 }

@@ -31,12 +31,17 @@ final class Exchange {
         self.receive = receive
     }
 
+    /// The exchange that a callback was given.
+    static func of(_ context: UnsafeMutableRawPointer?) -> Exchange? {
+        context.map { Unmanaged<Exchange>.fromOpaque($0).takeUnretainedValue() }
+    }
+
     /// Takes a line of the answer's head. Another count than the line's ends the request.
     func takeLine(_ line: UnsafeRawBufferPointer) -> Int {
         // Trailers come after the body; what is decided is decided by then.
         if hasBody { return line.count }
         guard head.take(line) else {
-            failure = TransportError(.malformed, "an answer with over 64 KiB or 256 headers")
+            failure = TransportError(.malformedAnswer, "an answer with over 64 KiB or 256 headers")
             return 0
         }
         return line.count

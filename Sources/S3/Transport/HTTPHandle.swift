@@ -12,10 +12,10 @@ final class HTTPHandle {
 
     private static let started: CURLcode = curl_start()
 
-    private init() throws(TransportError) {
+    private init() throws {
         guard Self.started == CURLE_OK, let handle = curl_easy_init() else {
             message.deallocate()
-            throw TransportError(.permanent, "libcurl does not start")
+            throw TransportError(.unavailable, "libcurl does not start")
         }
         self.handle = handle
     }
@@ -27,11 +27,26 @@ final class HTTPHandle {
 
     /// Makes a request.
     ///
-    /// - Throws: what a callback of the exchange threw, unchanged, or `TransportError`.
-    static func perform(_ request: HTTPRequest, _ limits: S3Limits, _ exchange: Exchange) throws {
+    /// - Parameters:
+    ///   - onPiece: called before each piece of the request's body.
+    ///   - receive: takes each piece of the answer's body.
+    /// - Returns: the head of the answer.
+    /// - Throws: what a closure threw, unchanged, or `TransportError`.
+    static func perform(
+        _ request: HTTPRequest,
+        _ limits: S3Limits,
+        onPiece: () throws -> Void = {},
+        _ receive: (AnswerHead, UnsafeRawBufferPointer) throws -> Exchange.Reception
+    ) throws -> AnswerHead {
         let handle = try ofThread()
-        // A callback of a request may make another one.
-        try (handle.isBusy ? HTTPHandle() : handle).perform(request, limits, exchange)
+        return try withoutActuallyEscaping(onPiece) { onPiece in
+            try withoutActuallyEscaping(receive) { receive in
+                let exchange = Exchange(body: request.body, onPiece: onPiece, receive: receive)
+                // A callback of a request may make another one.
+                try (handle.isBusy ? HTTPHandle() : handle).perform(request, limits, exchange)
+                return exchange.head
+            }
+        }
     }
 
     private func perform(_ request: HTTPRequest, _ limits: S3Limits, _ exchange: Exchange) throws {
@@ -42,13 +57,13 @@ final class HTTPHandle {
         // Before the headers are freed; connections are kept.
         defer { curl_easy_reset(handle) }
         for line in try lines(request) {
-            guard let longer = curl_slist_append(headers, line) else { throw TransportError(CURLE_OUT_OF_MEMORY, "") }
+            guard let longer = curl_slist_append(headers, line) else { throw TransportError(CURLE_OUT_OF_MEMORY) }
             headers = longer
         }
         message.pointee = 0
         try configure(limits)
         try set(request)
-        try check(curl_set_pointer(handle, CURLOPT_HTTPHEADER, headers))
+        try set(CURLOPT_HTTPHEADER, headers)
         let code = withExtendedLifetime(exchange) {
             connect(exchange)
             return curl_easy_perform(handle)
@@ -56,7 +71,9 @@ final class HTTPHandle {
         if let failure = exchange.failure { throw failure }
         if code == CURLE_OK || exchange.hasEnough {
             // libcurl takes the end of a connection for that of the head.
-            guard exchange.head.isComplete else { throw TransportError(.cutOff, "the answer ended within its head") }
+            guard exchange.head.isComplete else {
+                throw TransportError(.cutOff, "the answer ended within its head", mayPass: true)
+            }
             return
         }
         var error = TransportError(code, String(cString: message))
@@ -72,7 +89,7 @@ final class HTTPHandle {
         for (name, value) in request.headers {
             // Also keeps a value from becoming a header of its own.
             guard value.utf8.allSatisfy({ $0 >= 0x20 && $0 != 0x7F }) else {
-                throw TransportError(.permanent, "the header \(name) would have a control character")
+                throw TransportError(.unavailable, "the header \(name) would have a control character")
             }
             lines.append("\(name): \(value)")
         }
@@ -82,27 +99,27 @@ final class HTTPHandle {
     }
 
     private func configure(_ limits: S3Limits) throws {
-        try check(curl_set_pointer(handle, CURLOPT_ERRORBUFFER, message))
+        try set(CURLOPT_ERRORBUFFER, message)
         // Signals would go to any thread (libcurl-thread(3)).
-        try check(curl_set_number(handle, CURLOPT_NOSIGNAL, 1))
+        try set(CURLOPT_NOSIGNAL, 1)
         // Signed as they are: neither "." and ".." nor double slashes may be touched.
-        try check(curl_set_number(handle, CURLOPT_PATH_AS_IS, 1))
-        try check(curl_set_number(handle, CURLOPT_FOLLOWLOCATION, 0))
-        try check(curl_set_text(handle, CURLOPT_PROTOCOLS_STR, "http,https"))
-        try check(curl_set_number(handle, CURLOPT_HTTP_VERSION, Int(CURL_HTTP_VERSION_1_1)))
-        try check(curl_set_number(handle, CURLOPT_HTTP09_ALLOWED, 0))
-        try check(curl_set_number(handle, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1))
-        try check(curl_set_number(handle, CURLOPT_TCP_KEEPALIVE, 1))
-        try check(curl_set_number(handle, CURLOPT_CONNECTTIMEOUT_MS, limits.connectTimeout.milliseconds))
-        try check(curl_set_number(handle, CURLOPT_LOW_SPEED_LIMIT, 1))
-        try check(curl_set_number(handle, CURLOPT_LOW_SPEED_TIME, max(1, limits.stallTime.milliseconds / 1000)))
-        if let total = limits.total { try check(curl_set_number(handle, CURLOPT_TIMEOUT_MS, total.milliseconds)) }
-        try check(curl_set_number(handle, CURLOPT_UPLOAD_BUFFERSIZE, 512 * 1024))
+        try set(CURLOPT_PATH_AS_IS, 1)
+        try set(CURLOPT_FOLLOWLOCATION, 0)
+        try set(CURLOPT_PROTOCOLS_STR, "http,https")
+        try set(CURLOPT_HTTP_VERSION, Int(CURL_HTTP_VERSION_1_1))
+        try set(CURLOPT_HTTP09_ALLOWED, 0)
+        try set(CURLOPT_SUPPRESS_CONNECT_HEADERS, 1)
+        try set(CURLOPT_TCP_KEEPALIVE, 1)
+        try set(CURLOPT_CONNECTTIMEOUT_MS, limits.connectTimeout.milliseconds)
+        try set(CURLOPT_LOW_SPEED_LIMIT, 1)
+        try set(CURLOPT_LOW_SPEED_TIME, max(1, limits.stallTime.milliseconds / 1000))
+        if let total = limits.total { try set(CURLOPT_TIMEOUT_MS, total.milliseconds) }
+        try set(CURLOPT_UPLOAD_BUFFERSIZE, 512 * 1024)
         // Refused where a failed request has left its buffer, which is of this size.
         curl_set_number(handle, CURLOPT_BUFFERSIZE, 128 * 1024)
-        try check(curl_set_text(handle, CURLOPT_USERAGENT, "large-payload-service"))
+        try set(CURLOPT_USERAGENT, "large-payload-service")
         if let authorities = limits.authorities ?? Self.authorities {
-            try check(curl_set_text(handle, CURLOPT_CAINFO, authorities))
+            try set(CURLOPT_CAINFO, authorities)
         }
     }
 
@@ -117,18 +134,18 @@ final class HTTPHandle {
     }
 
     private func set(_ request: HTTPRequest) throws {
-        try check(curl_set_text(handle, CURLOPT_URL, request.url))
-        if !request.usesProxies { try check(curl_set_text(handle, CURLOPT_NOPROXY, "*")) }
+        try set(CURLOPT_URL, request.url)
+        if !request.usesProxies { try set(CURLOPT_NOPROXY, "*") }
         switch request.method {
-        case "GET": try check(curl_set_number(handle, CURLOPT_HTTPGET, 1))
-        case "HEAD": try check(curl_set_number(handle, CURLOPT_NOBODY, 1))
-        case "DELETE": try check(curl_set_text(handle, CURLOPT_CUSTOMREQUEST, request.method))
+        case "GET": try set(CURLOPT_HTTPGET, 1)
+        case "HEAD": try set(CURLOPT_NOBODY, 1)
+        case "DELETE": try set(CURLOPT_CUSTOMREQUEST, request.method)
         default:
             // With a length also where there is nothing to send.
-            try check(curl_set_number(handle, CURLOPT_UPLOAD, 1))
-            try check(curl_set_text(handle, CURLOPT_CUSTOMREQUEST, request.method))
+            try set(CURLOPT_UPLOAD, 1)
+            try set(CURLOPT_CUSTOMREQUEST, request.method)
             guard let size = curl_off_t(exactly: request.body.size) else {
-                throw TransportError(.permanent, "a body of \(request.body.size) bytes")
+                throw TransportError(.unavailable, "a body of \(request.body.size) bytes")
             }
             try check(curl_set_size(handle, CURLOPT_INFILESIZE_LARGE, size))
         }
@@ -140,29 +157,31 @@ final class HTTPHandle {
             curl_set_pointer(handle, option, context)
         }
         curl_set_piece_callback(handle, CURLOPT_HEADERFUNCTION) { line, _, count, context in
-            guard let context else { return 0 }
-            return Unmanaged<Exchange>.fromOpaque(context).takeUnretainedValue()
-                .takeLine(UnsafeRawBufferPointer(start: line, count: count))
+            Exchange.of(context)?.takeLine(UnsafeRawBufferPointer(start: line, count: count)) ?? 0
         }
         curl_set_piece_callback(handle, CURLOPT_WRITEFUNCTION) { piece, _, count, context in
-            guard let context else { return 0 }
-            return Unmanaged<Exchange>.fromOpaque(context).takeUnretainedValue()
-                .takePiece(UnsafeRawBufferPointer(start: piece, count: count))
+            Exchange.of(context)?.takePiece(UnsafeRawBufferPointer(start: piece, count: count)) ?? 0
         }
         curl_set_piece_callback(handle, CURLOPT_READFUNCTION) { buffer, size, count, context in
-            guard let context else { return Int(CURL_READFUNC_ABORT) }
-            return Unmanaged<Exchange>.fromOpaque(context).takeUnretainedValue()
-                .give(UnsafeMutableRawBufferPointer(start: buffer, count: size * count))
+            Exchange.of(context)?.give(UnsafeMutableRawBufferPointer(start: buffer, count: size * count))
+                ?? Int(CURL_READFUNC_ABORT)
         }
         curl_set_position_callback(handle, CURLOPT_SEEKFUNCTION) { context, offset, origin in
-            guard let context, origin == SEEK_SET else { return CURL_SEEKFUNC_CANTSEEK }
-            let exchange = Unmanaged<Exchange>.fromOpaque(context).takeUnretainedValue()
+            guard let exchange = Exchange.of(context), origin == SEEK_SET else { return CURL_SEEKFUNC_CANTSEEK }
             return exchange.seek(offset) ? CURL_SEEKFUNC_OK : CURL_SEEKFUNC_FAIL
         }
     }
 
-    private func check(_ code: CURLcode) throws {
-        if code != CURLE_OK { throw TransportError(code, "") }
+    private func set(_ option: CURLoption, _ value: Int) throws { try check(curl_set_number(handle, option, value)) }
+
+    private func set(_ option: CURLoption, _ value: String) throws { try check(curl_set_text(handle, option, value)) }
+
+    private func set(_ option: CURLoption, _ value: UnsafeMutableRawPointer?) throws {
+        try check(curl_set_pointer(handle, option, value))
+    }
+
+    private func check(_ result: CURLcode) throws {
+        if result != CURLE_OK { throw TransportError(result) }
     }
 }
 
@@ -177,7 +196,7 @@ extension HTTPHandle {
     }()
 
     /// The calling thread's handle, which ends with it.
-    private static func ofThread() throws(TransportError) -> HTTPHandle {
+    private static func ofThread() throws -> HTTPHandle {
         if let handle = pthread_getspecific(key) {
             return Unmanaged<HTTPHandle>.fromOpaque(handle).takeUnretainedValue()
         }

@@ -6,14 +6,12 @@ import SystemPackage
 struct HTTPRequest {
     /// What a request sends.
     enum Body {
-        case none
         case bytes([UInt8])
         /// The first `size` bytes of an open file, from its start, wherever it is positioned.
         case file(Int32, size: UInt64)
 
         var size: UInt64 {
             switch self {
-            case .none: 0
             case .bytes(let bytes): UInt64(bytes.count)
             case .file(_, let size): size
             }
@@ -24,8 +22,8 @@ struct HTTPRequest {
     /// Scheme, host, path and query, percent-encoded.
     var url: String
     /// `Host` among them. Their values have no control characters.
-    var headers: [(name: String, value: String)]
-    var body: Body = .none
+    var headers: S3Request.Fields
+    var body = Body.bytes([])
     /// Whether the environment's proxies are used.
     var usesProxies = true
 }
@@ -38,7 +36,6 @@ extension HTTPRequest.Body {
     func read(at position: UInt64, into buffer: UnsafeMutableRawBufferPointer) throws -> Int {
         let wanted = Int(min(UInt64(buffer.count), size - position))
         switch self {
-        case .none: return 0
         case .bytes(let bytes):
             buffer.copyBytes(from: bytes[Int(position)..<(Int(position) + wanted)])
             return wanted

@@ -5,35 +5,35 @@ struct XMLError: Error, Equatable {
     let description: String
 }
 
-/// Reads a small XML document, and calls `ended` at the end of each element, with the names of those around it and its
-/// own, and with the text behind its last child.
+/// Reads a small XML document, and calls `ended` at the end of each element within the root, with the names of those
+/// around it, without the root's, and its own, and with the text behind its last child.
 ///
 /// A document type, and with it any entity of the document's own, is refused; so are more levels and longer texts than
 /// answers have. The document itself is bounded by who received it. What engines write though XML can't have it is read as
 /// U+FFFD (``XMLCharacters``).
 ///
-/// - Throws: `XMLError`, or what `ended` throws.
+/// - Throws: `XMLError`, also for a document with another root.
 func readXML(
     _ document: [UInt8],
-    _ ended: (_ path: [String], _ text: [UInt8]) throws(XMLError) -> Void
-) throws(XMLError) {
+    root: String,
+    _ ended: (_ path: ArraySlice<String>, _ text: [UInt8]) -> Void
+) throws {
     // `nil`: the encoding that the document names; expat gives UTF-8 for each that it knows.
     guard let parser = XML_ParserCreate(nil) else { throw XMLError(description: "no memory for a parser") }
     defer { XML_ParserFree(parser) }
-    let failure: XMLError? = withoutActuallyEscaping(ended) { ended in
-        let reading = XMLReading(parser, ended)
-        return withExtendedLifetime(reading) { () -> XMLError? in
+    try withoutActuallyEscaping(ended) { ended in
+        let reading = XMLReading(parser, root, ended)
+        try withExtendedLifetime(reading) {
             reading.connect()
             let status = XMLCharacters.replaced(in: document).withUnsafeBytes { bytes in
                 XML_Parse(parser, bytes.baseAddress?.assumingMemoryBound(to: CChar.self), Int32(bytes.count), 1)
             }
-            if let failure = reading.failure { return failure }
-            if status == XML_STATUS_OK { return nil }
+            if let failure = reading.failure { throw failure }
+            if status == XML_STATUS_OK { return }
             let message = XML_ErrorString(XML_GetErrorCode(parser)).map { String(cString: $0) } ?? "not well-formed"
-            return XMLError(description: "XML: \(message)")
+            throw XMLError(description: "XML: \(message)")
         }
     }
-    if let failure { throw failure }
 }
 
 /// What expat's callbacks work on.
@@ -42,45 +42,42 @@ private final class XMLReading {
     static let longestText = 64 * 1024
 
     let parser: XML_Parser
-    let ended: ([String], [UInt8]) throws(XMLError) -> Void
+    let root: String
+    let ended: (ArraySlice<String>, [UInt8]) -> Void
     var path: [String] = []
     var text: [UInt8] = []
     private(set) var failure: XMLError?
 
-    init(_ parser: XML_Parser, _ ended: @escaping ([String], [UInt8]) throws(XMLError) -> Void) {
+    init(_ parser: XML_Parser, _ root: String, _ ended: @escaping (ArraySlice<String>, [UInt8]) -> Void) {
         self.parser = parser
+        self.root = root
         self.ended = ended
     }
 
     /// Callbacks may still come after it (XML_StopParser in expat.h).
-    func stop(_ error: XMLError) {
+    func stop(_ reason: String) {
         guard failure == nil else { return }
-        failure = error
+        failure = XMLError(description: "XML: \(reason)")
         XML_StopParser(parser, XML_Bool(XML_FALSE))
     }
 
     func start(_ name: String) {
         guard failure == nil else { return }
-        guard path.count < Self.deepest else { return stop(XMLError(description: "XML: over 16 levels")) }
+        guard path.count < Self.deepest else { return stop("over 16 levels") }
+        guard !path.isEmpty || name == root else { return stop("<\(name)>, expected <\(root)>") }
         path.append(name)
         text.removeAll(keepingCapacity: true)
     }
 
     func append(_ piece: UnsafeRawBufferPointer) {
         guard failure == nil else { return }
-        guard text.count + piece.count <= Self.longestText else {
-            return stop(XMLError(description: "XML: a text of over 64 KiB"))
-        }
+        guard text.count + piece.count <= Self.longestText else { return stop("a text of over 64 KiB") }
         text += piece
     }
 
     func end() {
         guard failure == nil else { return }
-        do throws(XMLError) {
-            try ended(path, text)
-        } catch {
-            return stop(error)
-        }
+        if path.count > 1 { ended(path.dropFirst(), text) }
         path.removeLast()
         text.removeAll(keepingCapacity: true)
     }
@@ -88,7 +85,7 @@ private final class XMLReading {
     func connect() {
         XML_SetUserData(parser, Unmanaged.passUnretained(self).toOpaque())
         XML_SetStartDoctypeDeclHandler(parser) { context, _, _, _, _ in
-            XMLReading.of(context)?.stop(XMLError(description: "XML: a document type"))
+            XMLReading.of(context)?.stop("a document type")
         }
         XML_SetElementHandler(
             parser,

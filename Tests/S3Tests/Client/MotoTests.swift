@@ -5,7 +5,7 @@ import Testing
 @testable import S3
 
 /// A second engine, which checks neither signatures nor checksums: only that the requests are understood.
-struct MotoTests {
+@Suite(.timeLimit(.minutes(10))) struct MotoTests {
     @Test func `Objects are stored, read, renewed, listed and deleted in another engine, too`() throws {
         let binary = try #require(
             ProcessInfo.processInfo.environment["LPS_MOTO"],
@@ -18,18 +18,9 @@ struct MotoTests {
             guard moto.isRunning else { throw NeverHappened(what: "moto: \(moto.log)") }
             return try run("curl", ["-sf", "-X", "PUT", "http://127.0.0.1:\(port)/payloads"]).status == 0
         }
-        var limits = S3Limits.quick
-        limits.pageSize = 2
         func client(_ bucket: String) throws -> S3Client {
-            try S3Client(
-                S3Location(
-                    parsing: "s3://\(bucket)?endpoint=http://127.0.0.1:\(port)&region=us-east-1&path-style=true",
-                    environment: { _ in nil }
-                ),
-                credentials: Credentials(accessKey: "a", secretKey: "b"),
-                limits: limits,
-                logger: RecordedLog().logger
-            )
+            let url = "s3://\(bucket)?endpoint=http://127.0.0.1:\(port)&path-style=true"
+            return try S3Tests.client(url, limits: .with { $0.pageSize = 2 })
         }
         let payloads = try client("payloads")
         try payloads.checkBucket(retrying: false)

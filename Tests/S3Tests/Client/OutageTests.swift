@@ -3,7 +3,7 @@ import Testing
 
 @testable import S3
 
-struct OutageTests {
+@Suite(.timeLimit(.minutes(2))) struct OutageTests {
     @Test func `Requests that began before an outage keep no other from trying whether the engine is back`() throws {
         let outage = Outage(after: .zero)
         let long = try (0..<40).map { _ in try #require(outage.begin()) }
@@ -21,13 +21,39 @@ struct OutageTests {
         #expect(outage.begin() != nil)
     }
 
-    @Test func `An engine that is full or lacks an operation is not away`() throws {
-        let server = try ScriptedServer(.error(507, "XMinioStorageFull"))
-        var limits = S3Limits.impatient
-        limits.outageAfter = .zero
-        let client = try server.client(limits: limits)
-        for _ in 0..<3 { #expect(try failure { try client.put(Array("/k".utf8), [1]) }.code == .full) }
-        #expect(!client.outage.isOn)
-        #expect(server.requests.count == 3)
+    @Test func `Only an engine that fails is away, not one that refuses, is full or lacks an operation`() throws {
+        let answers: [(status: Int, isAway: Bool)] = [
+            (500, true), (502, true), (503, true), (504, true), (501, false), (507, false), (400, false), (403, false),
+            (404, false), (408, false), (412, false), (429, false),
+        ]
+        for (status, isAway) in answers {
+            let server = try ScriptedServer(.error(status, "OfTheTest"))
+            let client = try server.client(limits: .with { ($0.retryFor, $0.outageAfter) = (.zero, .zero) })
+            for _ in 0..<2 { _ = try failure { try client.put(key("/k"), [1], onlyIfAbsent: false) } }
+            #expect(client.outage.isOn == isAway, "\(status)")
+        }
+    }
+
+    @Test func `While the engine fails for long, few requests wait for it, and none is sent again`() throws {
+        let told = Counter()
+        let isOutage = Counter()
+        let server = try ScriptedServer { _, _ in
+            // Those that may try whether it is back wait until the others were told.
+            if isOutage.value > 0 { try? eventually("the others are told") { told.value == 28 } }
+            return [.error(503, "SlowDown")]
+        }
+        let client = try server.client(
+            limits: .with { ($0.retryFor, $0.outageAfter) = (.milliseconds(500), .milliseconds(100)) }
+        )
+        // All fail for longer than it takes to call it an outage.
+        _ = try failure { try client.checkBucket(retrying: true) }
+        isOutage.add()
+        let before = server.lines.count
+        try concurrently(32) { _ in
+            let error = try failure { try client.checkBucket(retrying: true) }
+            if error.description.contains("the engine has failed for some time") { told.add() }
+        }
+        #expect(told.value == 28, "the others were told at once")
+        #expect(server.lines.count - before == 4)
     }
 }

@@ -7,8 +7,10 @@ import Testing
 @testable import S3
 
 /// What an engine may answer to an upload or a copy, and what is made of it.
-struct UploadFaultTests {
+@Suite(.timeLimit(.minutes(2))) struct UploadFaultTests {
     private let key = Array("/k".utf8)
+
+    // MARK: Answers
 
     @Test func `An engine without conditions gets the upload without one`() throws {
         let server = try ScriptedServer { _, request in
@@ -25,23 +27,6 @@ struct UploadFaultTests {
         // With a condition, it is Swift's answer to an upload that another one has overtaken.
         #expect(try server.client().put(key, [1]) == .existed)
         #expect(try failure { try server.client().put(key, [1], onlyIfAbsent: false) }.code == .malformedAnswer)
-    }
-
-    @Test func `While the engine fails for long, few requests wait for it, and none is sent again`() throws {
-        let server = try ScriptedServer { _, _ in [.wait(500), .error(503, "SlowDown")] }
-        var limits = S3Limits.quick
-        limits.retryFor = .seconds(4)
-        limits.outageAfter = .seconds(1)
-        let client = try server.client(limits: limits)
-        // All fail for longer than it takes to call it an outage.
-        _ = try failure { try client.checkBucket(retrying: true) }
-        let before = server.lines.count
-        let began = Counter()
-        try concurrently(32) { _ in
-            if try failure({ try client.checkBucket(retrying: true) }).description.contains("503") { began.add() }
-        }
-        #expect((1...8).contains(began.value), "the others were told at once")
-        #expect(server.lines.count - before == began.value)
     }
 
     @Test func `When an answer is lost and the next is 412, the object exists`() throws {
@@ -64,111 +49,9 @@ struct UploadFaultTests {
         #expect(server.requests.first?.headers["if-none-match"] == nil)
     }
 
-    @Test func `A large body waits for the engine to want it`() throws {
-        let body = Mutex<Bool>(false)
-        let server = try ScriptedServer { _, request in
-            body.withLock { $0 = request.headers["expect"] == "100-continue" }
-            return [.send("HTTP/1.1 412 -\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"), .close, .takeBody]
-        }
-        var pieces = 0
-        let payload = randomPayload(3_000_000)
-        let outcome = try withFile(payload) { file in
-            try server.client().put(
-                key,
-                from: file,
-                size: 3_000_000,
-                digest: [UInt8](repeating: 1, count: 32),
-                onlyIfAbsent: true
-            ) { pieces += 1 }
-        }
-        #expect(outcome == .existed)
-        #expect(body.withLock { $0 })
-        #expect(pieces == 0)
-        // What is changed on the way is not signed.
-        #expect(server.requests[0].headers["authorization"]?.contains("expect") == false)
-    }
-
-    @Test func `Only for a body of over a MiB is the engine asked whether it wants it`() throws {
-        let server = try ScriptedServer(.stored)
-        let client = try server.client()
-        for size in [0, 1, 1 << 20, 1 << 20 + 1] { try client.put(key, [UInt8](repeating: 1, count: size)) }
-        #expect(server.requests.map { $0.headers["expect"] } == [nil, nil, nil, "100-continue"])
-        #expect(server.requests.map { $0.headers["content-length"] } == ["0", "1", "1048576", "1048577"])
-    }
-
-    @Test func `A file that ends before its size is no upload`() throws {
-        let server = try ScriptedServer(.stored)
-        let error = try failure {
-            try withFile([1, 2, 3]) { file in
-                _ = try server.client().put(
-                    key,
-                    from: file,
-                    size: 4,
-                    digest: [UInt8](repeating: 1, count: 32),
-                    onlyIfAbsent: true
-                )
-            }
-        }
-        #expect(error.code == .badDigest)
-        #expect(error.description.hasSuffix("the file ended after 3 of 4 bytes"))
-    }
-
-    @Test func `A file that can't be read is the system's failure`() throws {
-        let server = try ScriptedServer(.stored)
-        let folder = open("/tmp", O_RDONLY | O_DIRECTORY)
-        defer { close(folder) }
-        #expect(throws: Errno.isDirectory) {
-            _ = try server.client().put(
-                key,
-                from: folder,
-                size: 4,
-                digest: [UInt8](repeating: 1, count: 32),
-                onlyIfAbsent: true
-            )
-        }
-    }
-
-    @Test func `A file's own position is neither used nor moved`() throws {
-        let server = try ScriptedServer(.stored)
-        try withFile(Array("0123456789".utf8)) { file in
-            lseek(file, 4, SEEK_SET)
-            _ = try server.client().put(
-                key,
-                from: file,
-                size: 6,
-                digest: [UInt8](repeating: 1, count: 32),
-                onlyIfAbsent: true
-            )
-            #expect(lseek(file, 0, SEEK_CUR) == 4)
-        }
-        #expect(server.requests[0].body == Array("012345".utf8))
-    }
-
     @Test func `An engine that says that it stored something else is not believed`() throws {
         let server = try ScriptedServer(.answer(200, ["ETag: x", "x-amz-checksum-sha256: AAAA"]))
         #expect(try failure { try server.client().put(key, [1]) }.code == .badDigest)
-    }
-
-    @Test func `Storage class and encryption are asked for, of uploads and of copies`() throws {
-        let server = try ScriptedServer { _, request in
-            request.headers["x-amz-copy-source"] == nil
-                ? [.stored] : [.answer(200, [], "<CopyObjectResult/>")]
-        }
-        let client = try server.client(
-            options: "&storage-class=STANDARD_IA&sse=aws:kms&sse-kms-key-id=arn:aws:kms:eu-west-1:1:key/a"
-        )
-        try client.put(key, [1])
-        #expect(try client.renew(key))
-        for request in server.requests {
-            #expect(request.headers["x-amz-storage-class"] == "STANDARD_IA")
-            #expect(request.headers["x-amz-server-side-encryption"] == "aws:kms")
-            #expect(
-                request.headers["x-amz-server-side-encryption-aws-kms-key-id"] == "arn:aws:kms:eu-west-1:1:key/a"
-            )
-        }
-        #expect(server.requests[1].headers["x-amz-copy-source"] == "/bucket//k")
-        #expect(server.requests[1].headers["x-amz-metadata-directive"] == "REPLACE")
-        #expect(server.requests[1].headers["content-length"] == "0")
     }
 
     @Test func `A copy that fails behind its 200 is made again`() throws {
@@ -182,5 +65,76 @@ struct UploadFaultTests {
         #expect(try failure { _ = try cut.client().renew(key) }.code == .malformedAnswer)
         let denied = try ScriptedServer(.answer(200, [], "<Error><Code>AccessDenied</Code></Error>"))
         #expect(try failure { _ = try denied.client().renew(key) }.code == .accessDenied)
+    }
+
+    // MARK: Requests
+
+    @Test func `A large body waits for the engine to want it`() throws {
+        let server = try ScriptedServer { _, _ in
+            [.send("HTTP/1.1 412 -\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"), .close, .takeBody]
+        }
+        var pieces = 0
+        let outcome = try server.client().put(key, randomPayload(3_000_000), size: 3_000_000) { pieces += 1 }
+        #expect(outcome == .existed)
+        #expect(pieces == 0)
+        #expect(server.requests[0].headers["expect"] == "100-continue")
+        // What is changed on the way is not signed.
+        #expect(server.requests[0].headers["authorization"]?.contains("expect") == false)
+    }
+
+    @Test func `Only for a body of over a MiB is the engine asked whether it wants it`() throws {
+        let server = try ScriptedServer(.stored)
+        let client = try server.client()
+        for size in [0, 1, 1 << 20, 1 << 20 + 1] { try client.put(key, [UInt8](repeating: 1, count: size)) }
+        #expect(server.requests.map { $0.headers["expect"] } == [nil, nil, nil, "100-continue"])
+        #expect(server.requests.map { $0.headers["content-length"] } == ["0", "1", "1048576", "1048577"])
+    }
+
+    @Test func `Storage class and encryption are asked for, of uploads and of copies`() throws {
+        let server = try ScriptedServer { _, request in
+            [request.headers["x-amz-copy-source"] == nil ? .stored : .answer(200, [], "<CopyObjectResult/>")]
+        }
+        let kmsKey = "arn:aws:kms:eu-west-1:1:key/a"
+        let client = try server.client(options: "&storage-class=STANDARD_IA&sse=aws:kms&sse-kms-key-id=\(kmsKey)")
+        try client.put(key, [1])
+        #expect(try client.renew(key))
+        for request in server.requests {
+            #expect(request.headers["x-amz-storage-class"] == "STANDARD_IA")
+            #expect(request.headers["x-amz-server-side-encryption"] == "aws:kms")
+            #expect(request.headers["x-amz-server-side-encryption-aws-kms-key-id"] == kmsKey)
+        }
+        #expect(server.requests[1].headers["x-amz-copy-source"] == "/bucket//k")
+        #expect(server.requests[1].headers["x-amz-metadata-directive"] == "REPLACE")
+        #expect(server.requests[1].headers["content-length"] == "0")
+    }
+
+    // MARK: Files
+
+    @Test func `A file that ends before its size is no upload`() throws {
+        let server = try ScriptedServer(.stored)
+        let error = try failure { try server.client().put(key, [1, 2, 3], size: 4) }
+        #expect(error.code == .badDigest)
+        #expect(error.description.hasSuffix("the file ended after 3 of 4 bytes"))
+    }
+
+    @Test func `A file that can't be read is the system's failure`() throws {
+        let server = try ScriptedServer(.stored)
+        let folder = open("/tmp", O_RDONLY | O_DIRECTORY)
+        defer { close(folder) }
+        let digest = [UInt8](repeating: 1, count: 32)
+        #expect(throws: Errno.isDirectory) {
+            try server.client().put(key, from: folder, size: 4, digest: digest, onlyIfAbsent: true)
+        }
+    }
+
+    @Test func `A file's own position is neither used nor moved`() throws {
+        let server = try ScriptedServer(.stored)
+        let digest = [UInt8](repeating: 1, count: 32)
+        try withFile(Array("0123456789".utf8)) { file in
+            lseek(file, 4, SEEK_SET)
+            _ = try server.client().put(key, from: file, size: 6, digest: digest, onlyIfAbsent: true)
+            #expect(lseek(file, 0, SEEK_CUR) == 4)
+        }
+        #expect(server.requests[0].body == Array("012345".utf8))
     }
 }

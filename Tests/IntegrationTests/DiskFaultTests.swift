@@ -5,9 +5,9 @@ import Storage
 import TestSupport
 import Testing
 
-/// What the disk has failed to keep or to give once: what the kernel forgets of a failed sync, what a read error that goes
-/// away means, and a close that fails when it is done.
-@Suite(.serialized) struct SyncFaultTests {
+/// Faults of the disk as clients and operators see them, of real processes. That they lose nothing, at whatever call they come,
+/// the simulation shows.
+@Suite(.serialized, .runLimit) struct DiskFaultTests {
     private func inode(_ path: String) throws -> ino_t {
         var status = stat()
         try #require(stat(path, &status) == 0, "\(path)")
@@ -77,72 +77,72 @@ import Testing
         try stack.expectNothingIncoming()
     }
 
-    @Test func `A renewal whose sync has failed is made again, not only synced again`() throws {
-        // What the kernel could not write it counts as clean: a second sync alone would write nothing.
-        let stack = try Stack()
+    @Test(
+        arguments: Stack.Mode.allCases,
+        [
+            (Fault(call: "fdatasync", errno: "EIO", occurrence: 1), 500, "Input/output error"),
+            (Fault(call: "fsync", errno: "EIO", occurrence: 1), 500, "Input/output error"),
+            (Fault(call: "fdatasync", errno: "ENOSPC", occurrence: 1), 507, "No space left on device"),
+            (Fault(call: "mkdirat", errno: "EDQUOT", occurrence: 1), 507, "Disk quota exceeded"),
+        ]
+    )
+    func `An upload that the disk fails is an error in one line, the log says why, and a retry is taken`(
+        mode: Stack.Mode,
+        expected: (fault: Fault, status: Int, reason: String)
+    ) throws {
+        let stack = try Stack(mode, options: ["--threads", "1"])
         let payload = randomPayload(5000)
-        let victim = try Victim(stack)
-        #expect(try victim.put(payload, "a").status == 201)
-        let before = Tracer(stack.folder, nil)
-        #expect(try before.attached(to: victim.process) { try victim.put(payload, "a") }.status == 200)
-        let synced = TracedCall.parse(before.take()).first { $0.name == "fsync" && $0.line.contains("/keys/") }
-        let ofKey = try #require(synced).occurrence
-        let tracer = Tracer(stack.folder, Fault(call: "fsync", errno: "EIO", occurrence: ofKey))
-        #expect(try tracer.attached(to: victim.process) { try victim.put(payload, "a") }.status == 500)
-        let witness = Tracer(stack.folder, nil)
-        #expect(try witness.attached(to: victim.process) { try victim.put(payload, "a") }.status == 200)
-        let calls = TracedCall.parse(witness.take()).filter { $0.line.contains("/keys/") }
-        let renewal = try #require(calls.firstIndex { $0.name == "utimensat" })
-        let sync = try #require(calls.firstIndex { $0.name == "fsync" })
-        #expect(renewal < sync)
+        let tracer = Tracer(stack.folder, expected.fault)
+        let answer = try tracer.attached(to: stack.workers[0]) { try stack.put(payload) }
+        #expect(tracer.take().contains("INJECTED"))
+        #expect(answer.status == expected.status)
+        #expect(answer.text.split(separator: "\n").count == 1 && !answer.text.contains(stack.store), "\(answer.text)")
+        #expect(stack.workerLog.contains(expected.reason))
+        let retried = try stack.put(payload)
+        #expect([200, 201].contains(retried.status))
+        let isWhole = try stack.get(Stack.key(retried), length: payload.count).body == payload
+        #expect(isWhole)
+        try stack.expectNothingIncoming()
     }
 
-    @Test func `A read error that goes away costs no payload, one that stays sends it to quarantine`() throws {
+    @Test(arguments: [
+        (["put", "file", "--namespace", "b"], "fdatasync"), (["import"], "fdatasync"), (["get", "key"], "pread64"),
+        (["export"], "pread64"), (["rm", "key"], "flock"), (["quota", "--recount"], "flock"),
+        (["undelete"], "renameat"),
+        (["gc", "--older-than", "2d"], "syncfs"), (["scrub"], "utimensat"), (["scrub", "--repair"], "getdents64"),
+        (["init"], "fsync"),
+    ])
+    func `A command that the disk fails says so, and succeeds when it is run again`(
+        arguments: [String],
+        call: String
+    ) throws {
         let local = try LocalStore()
-        let content = randomPayload(3000)
-        let key = try local.put(content, "a")
-        // Leaves the record that later ones read.
-        #expect(try local.lps(["scrub"]).status == 0)
-        let all = Tracer(local.folder, nil)
-        try local.start(["scrub"], by: all.command).wait()
-        let reads = TracedCall.onStore(all.take(), local.path).filter {
-            $0.name == "pread64" && $0.line.contains("/objects/")
+        let file = local.folder.file("file")
+        try write(randomPayload(5000), to: file)
+        let key = try local.put(randomPayload(70_000), "a")
+        let policy = local.folder.file("policy")
+        try write("[a]\nquota = 1m\n".utf8, to: policy)
+        let exported = try local.start(["export"])
+        #expect(exported.wait() == 0)
+        let trashed = try local.put(randomPayload(100), "a")
+        switch arguments[0] {
+        case "undelete": try local.store.moveToTrash(trashed)
+        case "import": try local.store.delete(key)
+        case "init": try FileManager.default.removeItem(atPath: local.path)
+        default: break
         }
-        let first = try #require(reads.first?.occurrence)
-        let once = Tracer(local.folder, Fault(call: "pread64", errno: "EIO", occurrence: first))
-        let passed = try local.start(["scrub"], by: once.command)
-        #expect(passed.wait() == 0, "\(passed.log)")
-        #expect(once.take().contains("INJECTED"))
-        #expect(passed.log.contains("right at the second one") && passed.log.contains("Input/output error"))
-        #expect(try local.get(key) == content)
-        // From that one on.
-        let ever = Tracer(local.folder, trace: "pread64", inject: "pread64:error=EIO:when=\(first)+")
-        #expect(try local.start(["scrub"], by: ever.command).wait() == 1)
-        #expect(try local.get(key) == nil)
-        #expect(files(below: "\(local.path)/quarantine").count == 1)
-        #expect(try local.store.find(key) != nil, "its key stays, for an upload to revive")
-    }
-
-    @Test func `A bit that memory has flipped costs no payload`() throws {
-        let local = try LocalStore()
-        let content = randomPayload(3000)
-        let key = try local.put(content, "a")
-        #expect(try local.lps(["scrub"]).status == 0)
-        var seen = 0
-        // One of a scrub's reads is that of the payload; those before are of the store's own small files.
-        for read in 1...8 {
-            let count = local.folder.file("count-\(read)")
-            let environment = try Preload.environment(["FLIP": "\(read)"], count: count)
-            let scrub = try local.start(["scrub"], environment: environment)
-            let status = scrub.wait()
-            #expect(try local.get(key) == content)
-            if scrub.log.contains("right at the second one") {
-                seen += 1
-                #expect(status == 0, "\(scrub.log)")
-            }
-        }
-        #expect(seen == 1)
-        try local.expectSound()
+        let command =
+            arguments.map { $0 == "file" ? file : $0 == "key" ? "\(key)" : $0 }
+            + (arguments[0] == "quota" ? ["--policy", policy] : [])
+        let input = arguments[0] == "import" ? exported.logPath : nil
+        let (errno, reason) = call == "flock" ? ("ENOLCK", "No locks available") : ("EIO", "Input/output error")
+        let tracer = Tracer(local.folder, Fault(call: call, errno: errno, occurrence: 1))
+        let failed = try local.start(command, by: tracer.command, input: input)
+        #expect(failed.wait() > 0)
+        #expect(tracer.take().contains("INJECTED"))
+        #expect(failed.log.contains(reason), "\(failed.log)")
+        let again = try local.start(command, input: input)
+        #expect(again.wait() == 0, "\(again.log)")
     }
 
     @Test func `A close that fails when it is done changes nothing that is stored or read`() throws {

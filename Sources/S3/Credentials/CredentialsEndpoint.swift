@@ -1,0 +1,44 @@
+/// Makes one HTTP request without a body to an endpoint that gives out credentials. Follows no redirects, uses no proxy,
+/// and throws for an answer of over 1 MiB.
+typealias SimpleHTTP =
+    @Sendable (
+        _ method: String, _ url: String, _ headers: S3Request.Fields, _ timeoutSeconds: Int
+    ) throws -> (status: Int, body: [UInt8])
+
+/// ``SimpleHTTP`` through libcurl.
+let simpleHTTP: SimpleHTTP = { method, url, headers, seconds in
+    let body = BodyBuffer(limit: 1024 * 1024)
+    var limits = S3Limits()
+    limits.connectTimeout = .seconds(seconds)
+    limits.stallTime = .seconds(seconds)
+    limits.total = .seconds(seconds)
+    let request = HTTPRequest(method: method, url: url, headers: headers, usesProxies: false)
+    let head = try HTTPHandle.perform(request, limits) { _, piece in body.take(piece) }
+    guard !body.isCut else { throw TransportError(.malformedAnswer, "an answer of over 1 MiB") }
+    return (head.status, body.bytes)
+}
+
+/// An endpoint on this machine or beside it that gives out credentials.
+struct CredentialsEndpoint {
+    /// For messages.
+    let name: String
+    let http: SimpleHTTP
+
+    /// What it answers with 200.
+    func answer(_ method: String, _ url: String, _ headers: S3Request.Fields) throws -> [UInt8] {
+        let answer: (status: Int, body: [UInt8])
+        do {
+            answer = try http(method, url, headers, 2)
+        } catch {
+            throw CredentialsError("\(name): \(error)", mayPass: true)
+        }
+        guard answer.status == 200 else {
+            throw CredentialsError("\(name) answered status \(answer.status)", mayPass: answer.status >= 429)
+        }
+        return answer.body
+    }
+
+    func credentials(_ url: String, _ headers: S3Request.Fields) throws -> Credentials {
+        try Credentials(document: answer("GET", url, headers), from: name)
+    }
+}
