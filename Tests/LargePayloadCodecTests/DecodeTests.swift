@@ -3,7 +3,7 @@ import LargePayloadCodec
 import TestSupport
 import Testing
 
-@Suite(.timeLimit(.minutes(10))) struct DecodeTests {
+@Suite(.runLimit) struct DecodeTests {
     private let content = Array("a payload that is larger than the limit".utf8)
 
     /// A payload that refers to `content`.

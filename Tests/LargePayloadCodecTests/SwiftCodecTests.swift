@@ -10,7 +10,7 @@ extension JSONPayload: TemporalPayload {
 }
 
 /// The Swift library over real HTTP: against the service as it is deployed, and against servers that misbehave.
-@Suite(.serialized, .timeLimit(.minutes(10))) struct SwiftCodecTests {
+@Suite(.serialized, .runLimit) struct SwiftCodecTests {
     private func options(_ socket: String, _ edit: (inout LargePayloadCodec.Options) -> Void = { _ in })
         -> LargePayloadCodec.Options
     {
