@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 
 /// Temporal's codec server protocol on a bucket.
-@Suite(.serialized) struct BucketCodecTests {
+@Suite(.serialized, .timeLimit(.minutes(5))) struct BucketCodecTests {
     private func payloads(_ operation: String, _ payloads: [JSONPayload], _ stack: Stack) throws -> [JSONPayload] {
         try JSONPayloads(stack.codec(operation, JSONPayloads(payloads).json)).payloads
     }
@@ -37,8 +37,8 @@ import Testing
     func `A reference to a payload that was deleted is told, and one of an engine that is gone may be tried again`()
         throws
     {
-        let engine = try TestEngine.start()
-        let stack = try Stack(options: ["--request-timeout", "5s"], engine: engine)
+        let front = try BucketFront(TestEngine.shared)
+        let stack = try Stack(through: front, options: ["--request-timeout", "3s"])
         let encoded = try payloads("encode", [JSONPayload(randomPayload(200_000))], stack)
         let other = try payloads("encode", [JSONPayload(randomPayload(200_000))], stack)
         let reference = String(decoding: other[0].data, as: UTF8.self)
@@ -47,7 +47,7 @@ import Testing
         stack.stop(stack.workers[0])
         try stack.startWorkers(1)
         expectError(try stack.codec("decode", JSONPayloads(other).json), 400, "payload 0: blob not found", "deleted")
-        engine.kill()
+        front.kill()
         let answer = try stack.codec("decode", JSONPayloads(encoded).json)
         #expect(answer.status == 503, "\(answer.text.prefix(200))")
         #expect(try stack.codec("encode", JSONPayloads([JSONPayload(randomPayload(200_000))]).json).status == 503)
