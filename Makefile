@@ -43,7 +43,7 @@ install = missing=$$(for p in $(1); do \
 install_lighttpd = [ -x /usr/sbin/lighttpd ] || { { $(call install,lighttpd lighttpd-mod-openssl); } && \
 		{ $(SUDO) systemctl disable --now lighttpd || true; }; }
 
-.PHONY: build manual sbom deb test-deb run test test-ceph simulate faults soak e2e bench docs fuzz sanitize sanitize-thread sanitize-address \
+.PHONY: build manual sbom deb test-deb run test test-ceph simulate soak e2e bench docs fuzz sanitize sanitize-thread sanitize-address \
 	lint format clean
 
 build:
@@ -93,10 +93,6 @@ run: build $(if $(filter s3,$(STORE)),.build/s3/bin/weed)
 	@exec nginx/run-local $(RELEASE_DIR) $(DIR) $(PORT) $(TLS_PORT) $(WORKERS) '$(CODEC_ORIGINS)' \
 		$(if $(filter s3,$(STORE)),$(abspath .build/s3/bin/weed) $(S3_PORT))
 
-# Tests of the client library wait on Swift's own threads, which those of the service block while they wait for
-# processes: beside them, a request of a second may take a minute.
-ASYNC_TESTS := ^(LargePayloadCodecTests|IntegrationTests\.SwiftCodecTests)
-
 # The S3 engines that tests run, and Python with boto3.
 .build/s3/bin/weed: Tests/S3Engine/requirements.txt
 	@$(call install,$(S3_PACKAGES))
@@ -106,26 +102,27 @@ ASYNC_TESTS := ^(LargePayloadCodecTests|IntegrationTests\.SwiftCodecTests)
 S3_ENV = LPS_WEED=$(abspath .build/s3/bin/weed) LPS_MOTO=$(abspath .build/s3/bin/moto_server) \
 	LPS_PYTHON=$(abspath .build/s3/bin/python)
 
-# The integration tests run the release, as it is deployed.
+# The integration tests run the release, as it is deployed. Tests of the client library come last: they wait on Swift's own
+# threads, which those of the service block while they wait for processes, so that a request of a second would take a minute.
 test: build .build/s3/bin/weed
 	@$(call install,$(RUN_PACKAGES) $(TEST_PACKAGES))
 	@$(install_lighttpd)
 	PYTHONDONTWRITEBYTECODE=1 .build/s3/bin/python Tests/S3Tests/botocore_vectors.py --check
-	LPS_BIN_DIR=$(RELEASE_DIR) $(S3_ENV) swift test --skip '$(ASYNC_TESTS)|^SoakTests|^IntegrationTests\.CephTests'
-	LPS_BIN_DIR=$(RELEASE_DIR) $(S3_ENV) swift test --skip-build --filter '$(ASYNC_TESTS)'
+	LPS_SERVICE=1 LPS_BIN_DIR=$(RELEASE_DIR) $(S3_ENV) swift test --skip '^(SoakTests|IntegrationTests\.CephTests)'
+	LPS_BIN_DIR=$(RELEASE_DIR) swift test --filter '^LargePayloadCodecTests'
 
 # The tests of a store in a bucket on Ceph, and those of Ceph's users and quotas; not those of SeaweedFS's replication.
 CEPH_TESTS := ^(S3Tests\.EngineTests|IntegrationTests\.(Bucket|(Wire|Upload|Download)Contract|Ceph))
 test-ceph: build .build/s3/bin/weed
 	@$(call install,$(RUN_PACKAGES) $(TEST_PACKAGES) $(CEPH_PACKAGES))
-	LPS_ENGINE=ceph LPS_BIN_DIR=$(RELEASE_DIR) $(S3_ENV) swift test --filter '$(CEPH_TESTS)' --skip BucketClusterTests
+	LPS_SERVICE=1 LPS_ENGINE=ceph LPS_BIN_DIR=$(RELEASE_DIR) $(S3_ENV) swift test --filter '$(CEPH_TESTS)' --skip BucketClusterTests
 
 # A mixed load through nginx for so long, with collections and scrubs, while workers are killed, reloaded and replaced:
 # nothing that was answered may be lost, and nothing may grow. Ends with a report.
 soak: MINUTES := 15
 soak: build
 	@$(call install,$(RUN_PACKAGES))
-	LPS_BIN_DIR=$(RELEASE_DIR) LPS_SOAK_MINUTES=$(MINUTES) swift test --filter '^SoakTests'
+	LPS_SERVICE=1 LPS_BIN_DIR=$(RELEASE_DIR) LPS_SOAK_MINUTES=$(MINUTES) swift test --filter '^SoakTests'
 
 # Sequences of all operations of a store on a disk, with kills, power losses and wrong clocks, for MINUTES, from a seed that
 # nobody has tried (SEED=N: from that one). A failing seed is printed, with the operations that it takes; 'simulate N'
@@ -136,11 +133,6 @@ simulate:
 	@$(call install,$(BUILD_PACKAGES))
 	swift build -c release --product simulate
 	$$(swift build -c release --show-bin-path)/simulate --minutes $(MINUTES) --first $(SEED)
-
-# The tests of failing system calls and of kills, with every call and every error where 'make test' takes samples.
-faults: build .build/s3/bin/weed
-	@$(call install,$(RUN_PACKAGES) $(TEST_PACKAGES))
-	LPS_EVERY_POINT=1 LPS_BIN_DIR=$(RELEASE_DIR) $(S3_ENV) swift test --filter '^IntegrationTests\..*(Fault|Killed|Crash)'
 
 # With a real Temporal server, its command line, its Web UI in a browser, and its Python SDK.
 e2e: build
@@ -190,7 +182,7 @@ fuzz:
 	LPS_SANITIZE=1 swift build $(SANITIZE_address) --product lps-worker
 	LPS_SANITIZE=1 swift build $(SANITIZE_address) --product lps
 	LPS_BIN_DIR=$(abspath .build-address/debug) $(SANITIZER_OPTIONS) LPS_FUZZ_SECONDS=$(SECONDS) \
-		swift test --filter HostileRecordsTests
+		LPS_SERVICE=1 swift test --filter HostileRecordsTests
 
 # The unit tests, but for those of the client library, those with an S3 engine and the simulation, where one thread runs at
 # a time, under the sanitizers of threads and of addresses; with SERVICE=1 integration tests with real workers, too. What is
@@ -212,7 +204,7 @@ sanitize-thread sanitize-address: sanitize-%:
 	status=0; \
 	LPS_SANITIZE=1 $(SANITIZER_OPTIONS) swift test $(SANITIZE_$*) --skip-build \
 		--skip '^(S3Tests\.(Engine|Moto)|SimulationTests)' || status=$$?; \
-	$(if $(SERVICE),LPS_BIN_DIR=$(abspath .build-$*)/debug $(SANITIZER_OPTIONS) swift test \
+	$(if $(SERVICE),LPS_SERVICE=1 LPS_BIN_DIR=$(abspath .build-$*)/debug $(SANITIZER_OPTIONS) swift test \
 		--filter '$(SANITIZED_TESTS)' || status=$$?;) \
 	if grep -r '' .build-$*/found; then status=1; fi; exit $$status
 

@@ -2,7 +2,8 @@
 import PackageDescription
 
 // Dependencies point one way: C modules → System → Storage, the contract of every store → DiskStore and S3Store →
-// executables; Storage → PayloadService. PayloadKey → LargePayloadCodec, the client library, which alone has an HTTP client.
+// executables; Storage → PayloadService. Encoding → PayloadKey → all of them, and LargePayloadCodec, the client library, which
+// alone has an HTTP client.
 let package = Package(
     name: "large-payload-service",
     products: [
@@ -33,9 +34,10 @@ let package = Package(
                 .product(name: "SystemPackage", package: "swift-system"),
             ]
         ),
+        .target(name: "Encoding"),
         .target(
             name: "PayloadKey",
-            dependencies: [.product(name: "Crypto", package: "swift-crypto")]
+            dependencies: ["Encoding", .product(name: "Crypto", package: "swift-crypto")]
         ),
         .target(
             name: "Storage",
@@ -48,7 +50,7 @@ let package = Package(
         .target(
             name: "DiskStore",
             dependencies: [
-                "PayloadKey", "Storage", "System",
+                "Encoding", "PayloadKey", "Storage", "System",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "SystemPackage", package: "swift-system"),
             ]
@@ -68,12 +70,12 @@ let package = Package(
         ),
         .target(
             name: "PayloadService",
-            dependencies: ["PayloadKey", "Storage", .product(name: "Logging", package: "swift-log")]
+            dependencies: ["Encoding", "PayloadKey", "Storage", .product(name: "Logging", package: "swift-log")]
         ),
         .target(
             name: "LargePayloadCodec",
             dependencies: [
-                "PayloadKey",
+                "Encoding", "PayloadKey",
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "Metrics", package: "swift-metrics"),
@@ -81,11 +83,7 @@ let package = Package(
                 .product(name: "NIOHTTP1", package: "swift-nio"),
             ]
         ),
-        .target(name: "ByteSize"),
-        .target(
-            name: "EnvironmentFile",
-            dependencies: ["PayloadKey", "System", .product(name: "SystemPackage", package: "swift-system")]
-        ),
+        .target(name: "EnvironmentFile", dependencies: ["Encoding", "System"]),
         .target(
             name: "System",
             dependencies: ["CLinux", .product(name: "SystemPackage", package: "swift-system")]
@@ -93,25 +91,23 @@ let package = Package(
         .target(
             name: "S3",
             dependencies: [
-                "CCurl", "CExpat", "PayloadKey", "System",
+                "CCurl", "CExpat", "Encoding", "PayloadKey", "System",
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "SystemPackage", package: "swift-system"),
             ]
         ),
         .target(name: "Version"),
-        .target(name: "Scoreboard", dependencies: ["CLinux", "System"]),
         .target(
-            name: "StorePolicy",
-            dependencies: [
-                "ByteSize", "PayloadKey", "System", .product(name: "SystemPackage", package: "swift-system"),
-            ]
+            name: "Scoreboard",
+            dependencies: ["CLinux", "System", .product(name: "SystemPackage", package: "swift-system")]
         ),
-        .target(name: "TarArchive"),
+        .target(name: "StorePolicy", dependencies: ["Encoding", "PayloadKey", "System"]),
+        .target(name: "TarArchive", dependencies: ["Encoding"]),
         .executableTarget(
             name: "lps-worker",
             dependencies: [
-                "ByteSize", "EnvironmentFile", "FastCGI", "PayloadKey", "PayloadService", "DiskStore", "Storage",
+                "Encoding", "EnvironmentFile", "FastCGI", "PayloadKey", "PayloadService", "DiskStore", "Storage",
                 "Scoreboard",
                 "StorePolicy",
                 "StoreFactory", "System", "Version",
@@ -123,7 +119,7 @@ let package = Package(
         .executableTarget(
             name: "lps",
             dependencies: [
-                "ByteSize", "DiskStore", "EnvironmentFile", "PayloadKey", "Storage", "StoreFactory", "StorePolicy",
+                "DiskStore", "Encoding", "EnvironmentFile", "PayloadKey", "Storage", "StoreFactory", "StorePolicy",
                 "System", "TarArchive", "Version",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
@@ -138,6 +134,7 @@ let package = Package(
             path: "Tests/TestSupport",
             exclude: ["codec", "put_vectors.json"]
         ),
+        .testTarget(name: "EncodingTests", dependencies: ["Encoding"]),
         .testTarget(name: "PayloadKeyTests", dependencies: ["PayloadKey", "TestSupport"]),
         .testTarget(
             name: "StorageTests",
@@ -155,11 +152,14 @@ let package = Package(
         ),
         .testTarget(name: "SimulationTests", dependencies: ["Simulation"]),
         .executableTarget(name: "simulate", dependencies: ["Simulation"], path: "Tests/Simulate"),
-        .testTarget(name: "StorePolicyTests", dependencies: ["StorePolicy", "TestSupport"]),
-        .testTarget(name: "PayloadServiceTests", dependencies: ["PayloadService", "TestSupport"]),
+        .testTarget(name: "StorePolicyTests", dependencies: ["Encoding", "StorePolicy", "TestSupport"]),
+        .testTarget(
+            name: "PayloadServiceTests",
+            dependencies: ["DiskStore", "PayloadKey", "PayloadService", "Storage", "TestSupport"]
+        ),
         .testTarget(
             name: "FastCGITests",
-            dependencies: ["FastCGI", "TestSupport", .product(name: "Logging", package: "swift-log")]
+            dependencies: ["FastCGI", "System", "TestSupport", .product(name: "Logging", package: "swift-log")]
         ),
         .target(
             name: "TemporalSDKShape",
@@ -171,8 +171,10 @@ let package = Package(
             name: "LargePayloadCodecTests",
             dependencies: [
                 "LargePayloadCodec", "TemporalSDKShape", "TestSupport",
+                .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "MetricsTestKit", package: "swift-metrics"),
+                .product(name: "NIOSSL", package: "swift-nio-ssl"),
             ]
         ),
         .executableTarget(
@@ -180,30 +182,28 @@ let package = Package(
             dependencies: ["LargePayloadCodec"],
             path: "Tests/EndToEnd/SwiftCodec"
         ),
-        .testTarget(name: "EnvironmentFileTests", dependencies: ["EnvironmentFile"]),
-        .testTarget(name: "ScoreboardTests", dependencies: ["Scoreboard", "TestSupport"]),
+        .testTarget(name: "EnvironmentFileTests", dependencies: ["Encoding", "EnvironmentFile"]),
+        .testTarget(name: "ScoreboardTests", dependencies: ["Scoreboard", "System", "TestSupport"]),
         .testTarget(
             name: "S3Tests",
             dependencies: ["S3", "TestSupport", .product(name: "Logging", package: "swift-log")],
             exclude: ["botocore_vectors.json", "botocore_vectors.py"]
         ),
-        .testTarget(name: "S3StoreTests", dependencies: ["S3Store", "TestSupport"]),
-        .testTarget(name: "WorkerTests", dependencies: ["ByteSize", "lps-worker"]),
+        .testTarget(name: "S3StoreTests", dependencies: ["Encoding", "S3Store", "TestSupport"]),
+        .testTarget(name: "WorkerTests", dependencies: ["lps-worker"]),
         .testTarget(name: "TarArchiveTests", dependencies: ["TarArchive", "TestSupport"]),
         .testTarget(
             name: "OperatorTests",
             dependencies: [
-                "DiskStore", "PayloadKey", "Storage", "TarArchive", "S3", "S3Store", "StorePolicy", "TestSupport",
-                "lps",
+                "DiskStore", "Encoding", "PayloadKey", "Storage", "TarArchive", "S3", "S3Store", "StorePolicy",
+                "TestSupport", "lps",
                 .product(name: "Logging", package: "swift-log"),
             ]
         ),
         .testTarget(
             name: "IntegrationTests",
             dependencies: [
-                "DiskStore", "LargePayloadCodec", "PayloadKey", "Storage", "TestSupport", "lps", "lps-worker",
-                .product(name: "AsyncHTTPClient", package: "async-http-client"),
-                .product(name: "NIOSSL", package: "swift-nio-ssl"),
+                "DiskStore", "PayloadKey", "Storage", "TestSupport", "lps", "lps-worker",
             ]
         ),
         .testTarget(
@@ -225,8 +225,8 @@ if Context.environment["LPS_FUZZ"] != nil {
         .executableTarget(
             name: "fuzz",
             dependencies: [
-                "EnvironmentFile", "FastCGI", "PayloadKey", "PayloadService", "DiskStore", "Storage", "StorePolicy",
-                "TarArchive",
+                "Encoding", "EnvironmentFile", "FastCGI", "PayloadKey", "PayloadService", "DiskStore", "Storage",
+                "StorePolicy", "TarArchive",
                 .product(name: "Logging", package: "swift-log"),
             ],
             path: "Tests/Fuzz",
@@ -235,11 +235,11 @@ if Context.environment["LPS_FUZZ"] != nil {
     )
 }
 
-// For 'make sanitize' alone: without what needs an HTTP client, whose packages take most of a build.
-if Context.environment["LPS_SANITIZE"] != nil {
-    let names = [
-        "LargePayloadCodec", "LargePayloadCodecTests", "TemporalSDKShape", "end-to-end-codec", "IntegrationTests",
-    ]
+// LPS_SERVICE, for the service's own tests: without the client library, whose HTTP client takes long to build.
+// LPS_SANITIZE, for 'make sanitize': also without the integration tests, which it does not run.
+if Context.environment["LPS_SERVICE"] != nil || Context.environment["LPS_SANITIZE"] != nil {
+    var names = ["LargePayloadCodec", "LargePayloadCodecTests", "TemporalSDKShape", "end-to-end-codec"]
+    if Context.environment["LPS_SANITIZE"] != nil { names.append("IntegrationTests") }
     package.targets.removeAll { names.contains($0.name) }
     package.products.removeAll { names.contains($0.name) }
 }

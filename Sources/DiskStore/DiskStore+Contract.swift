@@ -9,16 +9,6 @@ extension DiskStore: PayloadStorage {
     public var ageLag: Int { 0 }
     public var deletionsAtOnce: Int { 1 }
 
-    /// As ``commit(_:as:)``: syncs and links are not interrupted.
-    public func commit(
-        _ upload: VerifiedUpload,
-        as key: PayloadKey,
-        until deadline: ContinuousClock.Instant?,
-        onPiece: () throws -> Void
-    ) throws -> CommitOutcome {
-        waitsForCounts ? try commitWaitingForCounts(upload, as: key) : try commit(upload, as: key)
-    }
-
     public func remove(
         _ key: PayloadKey,
         isDurable: Bool,
@@ -57,7 +47,7 @@ extension DiskStore: ContentSharing {
         try removeEmptyFolders(failed: failed)
         do {
             try removeUnusedCounters()
-        } catch {
+        } catch let error as StoreError {
             try failed(error)
         }
     }

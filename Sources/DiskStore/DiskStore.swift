@@ -51,40 +51,19 @@ public final class DiskStore: Sendable {
     ///   - patience: how long to wait for a lock that another process holds.
     ///   - waitsForCounts: whether a commit waits, for however long, while its namespace is counted.
     ///   - logger: where the store logs what an operator should know.
+    ///   - kernel: what it runs on, which may be a model.
     /// - Throws: ``StoreError`` with code `missing`, `unknownFormat`, `notWritable`, `spansFileSystems`,
     ///   `unsupportedFileSystem` or `system`.
-    public convenience init(
+    package init(
         path: String,
         reserve: UInt64? = nil,
         quota: @escaping @Sendable (Namespace) -> UInt64? = { _ in nil },
         otherFiles: Int = 256,
         patience: Duration = DiskStore.requestPatience,
         waitsForCounts: Bool = false,
-        logger: Logger
-    ) throws(StoreError) {
-        try self.init(
-            path: path,
-            reserve: reserve,
-            quota: quota,
-            otherFiles: otherFiles,
-            patience: patience,
-            waitsForCounts: waitsForCounts,
-            logger: logger,
-            kernel: LinuxKernel.shared
-        )
-    }
-
-    /// Opens a store on a kernel, which may be a model.
-    package init(
-        path: String,
-        reserve: UInt64?,
-        quota: @escaping @Sendable (Namespace) -> UInt64?,
-        otherFiles: Int,
-        patience: Duration,
-        waitsForCounts: Bool = false,
         logger: Logger,
-        kernel: any Kernel
-    ) throws(StoreError) {
+        kernel: any Kernel = LinuxKernel.shared
+    ) throws {
         let path = withoutTrailingSlashes(path)
         let root = try Self.openRoot(path, kernel)
         try StoreFormat.check(root, path)
@@ -116,13 +95,13 @@ public final class DiskStore: Sendable {
         do {
             try Self.checkNames(of: root, path)
             try checkLinking()
-        } catch let error where error.code == .noSpace {
+        } catch let error as StoreError where error.code == .noSpace {
             // Downloads go on, and uploads when there is space again.
             logger.warning("no space to check what the file system can do", metadata: ["error": "\(error)"])
         }
     }
 
-    static func openRoot(_ path: String, _ kernel: any Kernel) throws(StoreError) -> Descriptor {
+    static func openRoot(_ path: String, _ kernel: any Kernel) throws -> Descriptor {
         do {
             return try Descriptor(folder: path, kernel)
         } catch {
@@ -130,7 +109,7 @@ public final class DiskStore: Sendable {
         }
     }
 
-    private func checkFolders() throws(StoreError) {
+    private func checkFolders() throws {
         for name in StoreLayout.folders {
             guard let status = try root.status(of: name), status.isFolder else {
                 throw StoreError(.unknownFormat, "store \(path) has no folder \(name)/")
@@ -139,7 +118,7 @@ public final class DiskStore: Sendable {
         }
     }
 
-    func checkWritable(_ name: String) throws(StoreError) {
+    func checkWritable(_ name: String) throws {
         do throws(Errno) {
             try root.kernel.checkWritable(name, in: root.rawValue)
         } catch {
@@ -149,24 +128,25 @@ public final class DiskStore: Sendable {
 
     /// A commit links from `incoming/` into `objects/`: tried once, since a mount point inside the store would make every
     /// upload fail.
-    private func checkLinking() throws(StoreError) {
+    private func checkLinking() throws {
         let probe = try IncomingFile(in: incoming, logger: logger)
         let target = "\(StoreLayout.objects)/\(StoreLayout.probePrefix)\(probe.name)"
         do {
             _ = try root.link(probe.descriptor, to: target)
-        } catch let error where error.errno == .improperLink {
-            throw StoreError(
-                .spansFileSystems,
-                "store \(path) is shared between file systems: \(StoreLayout.incoming)/ can't link into "
-                    + "\(StoreLayout.objects)/",
-                errno: error.errno
-            )
-        } catch let error where error.errno == .notPermitted {
-            throw StoreError(
-                .unsupportedFileSystem,
-                "the file system of store \(path) has no hard links",
-                errno: error.errno
-            )
+        } catch {
+            switch error.errno {
+            case .improperLink:
+                throw StoreError(
+                    .spansFileSystems,
+                    "store \(path) is shared between file systems: \(StoreLayout.incoming)/ can't link into "
+                        + "\(StoreLayout.objects)/",
+                    errno: error.errno
+                )
+            case .notPermitted:
+                let reason = "the file system of store \(path) has no hard links"
+                throw StoreError(.unsupportedFileSystem, reason, errno: error.errno)
+            default: throw error
+            }
         }
         try root.unlink(target)
     }

@@ -2,6 +2,7 @@ import CLinux
 import Glibc
 import Logging
 import Synchronization
+import System
 import SystemPackage
 
 /// Gives each connection of a set of listening sockets to one thread, until it is told to stop.
@@ -17,7 +18,7 @@ final class Acceptor: Sendable {
     private let keepsSockets = Atomic(false)
     private let logger: Logger
 
-    init(listeners: [Listener], logger: Logger) throws(FastCGIError) {
+    init(listeners: [Listener], logger: Logger) throws {
         self.listeners = listeners
         self.logger = logger
         stopEvent = try systemCall("create an eventfd") { eventfd(0, Int32(EFD_CLOEXEC)) }
@@ -31,7 +32,7 @@ final class Acceptor: Sendable {
     final class Waiter: Sendable {
         fileprivate let epoll: Int32
 
-        fileprivate init() throws(FastCGIError) {
+        fileprivate init() throws {
             epoll = try systemCall("create an epoll set") { epoll_create1(Int32(EPOLL_CLOEXEC)) }
         }
 
@@ -39,14 +40,14 @@ final class Acceptor: Sendable {
             close(epoll)
         }
 
-        fileprivate func watch(_ descriptor: Int32, _ events: UInt32) throws(FastCGIError) {
+        fileprivate func watch(_ descriptor: Int32, _ events: UInt32) throws {
             var event = epoll_event(events: events, data: epoll_data_t(fd: descriptor))
             try systemCall("watch descriptor \(descriptor)") { epoll_ctl(epoll, EPOLL_CTL_ADD, descriptor, &event) }
         }
     }
 
     /// Makes what a thread is to wait in.
-    func makeWaiter() throws(FastCGIError) -> Waiter {
+    func makeWaiter() throws -> Waiter {
         let waiter = try Waiter()
         try waiter.watch(stopEvent, EPOLLIN.rawValue)
         for listener in listeners {

@@ -7,7 +7,7 @@ extension Listener {
     ///
     /// - Returns: none when there is neither.
     /// - Throws: ``FastCGIError`` when systemd's variables make no sense, or a socket can't be used.
-    public static func inherited() throws(FastCGIError) -> [Listener] {
+    public static func inherited() throws -> [Listener] {
         if let count = try systemdSockets() {
             var listeners: [Listener] = []
             for index in 0..<count {
@@ -24,7 +24,7 @@ extension Listener {
 
     /// The number of sockets that systemd passed to this process, the first one as descriptor 3; `nil` when it passed
     /// none.
-    private static func systemdSockets() throws(FastCGIError) -> Int32? {
+    private static func systemdSockets() throws -> Int32? {
         guard let pid = getenv("LISTEN_PID"), let count = getenv("LISTEN_FDS"),
             // The variables may be meant for a parent that handed them on.
             pid_t(String(cString: pid)) == getpid()

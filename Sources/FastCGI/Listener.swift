@@ -1,4 +1,5 @@
 import Glibc
+import System
 import SystemPackage
 
 /// A listening socket.
@@ -39,7 +40,7 @@ public final class Listener: Sendable {
     /// A unix socket that a process which died has left behind is replaced; one that is served is not.
     ///
     /// - Throws: ``FastCGIError`` that names the address and what failed.
-    public init(binding address: ListenAddress, access: Access = Access()) throws(FastCGIError) {
+    public init(binding address: ListenAddress, access: Access = Access()) throws {
         name = address.description
         isOwn = true
         switch address {
@@ -55,7 +56,7 @@ public final class Listener: Sendable {
         try Self.prepare(descriptor, name)
     }
 
-    init(inherited descriptor: Int32, name: String) throws(FastCGIError) {
+    init(inherited descriptor: Int32, name: String) throws {
         self.name = name
         self.descriptor = descriptor
         isOwn = false
@@ -72,7 +73,7 @@ public final class Listener: Sendable {
         handedOver descriptor: Int32,
         _ address: ListenAddress,
         access: Access = Access()
-    ) throws(FastCGIError) {
+    ) throws {
         guard Self.isListening(descriptor) else {
             throw FastCGIError("descriptor \(descriptor), handed over for \(address), is not a listening socket")
         }
@@ -92,7 +93,7 @@ public final class Listener: Sendable {
     ///
     /// - Returns: the descriptor that it has there.
     /// - Throws: ``FastCGIError`` when the system refuses.
-    public func keepForSuccessor() throws(FastCGIError) -> Int32 {
+    public func keepForSuccessor() throws -> Int32 {
         try systemCall("keep \(name) open") { fcntl(descriptor, F_SETFD, 0) }
         return descriptor
     }
@@ -112,13 +113,13 @@ public final class Listener: Sendable {
         socketFile?.remove()
     }
 
-    private static func prepare(_ descriptor: Int32, _ name: String) throws(FastCGIError) {
+    private static func prepare(_ descriptor: Int32, _ name: String) throws {
         let flags = try systemCall("read flags of \(name)") { fcntl(descriptor, F_GETFL) }
         try systemCall("set flags of \(name)") { fcntl(descriptor, F_SETFL, flags | O_NONBLOCK) }
         try systemCall("set flags of \(name)") { fcntl(descriptor, F_SETFD, FD_CLOEXEC) }
     }
 
-    private static func bindUnix(_ path: String, _ access: Access) throws(FastCGIError) -> Int32 {
+    private static func bindUnix(_ path: String, _ access: Access) throws -> Int32 {
         let address = try UnixAddress(path)
         try removeStaleSocket(path, address)
         let descriptor = try systemCall("open a socket for \(path)") {
@@ -136,7 +137,7 @@ public final class Listener: Sendable {
         return descriptor
     }
 
-    private static func grant(_ access: Access, _ path: String) throws(FastCGIError) {
+    private static func grant(_ access: Access, _ path: String) throws {
         if access.owner != nil || access.group != nil {
             // -1 leaves a value as it is (chown(2)).
             try systemCall("change the owner of \(path)") {
@@ -146,22 +147,21 @@ public final class Listener: Sendable {
         try systemCall("change the mode of \(path)") { chmod(path, access.mode) }
     }
 
-    private static func removeStaleSocket(_ path: String, _ address: UnixAddress) throws(FastCGIError) {
+    private static func removeStaleSocket(_ path: String, _ address: UnixAddress) throws {
         guard SocketFile(path: path) != nil else { return }
         let probe = try systemCall("open a socket for \(path)") {
             socket(AF_UNIX, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
         }
         defer { close(probe) }
-        do {
-            try systemCall("connect \(path)") { address.withPointer { connect(probe, $0, $1) } }
-        } catch let error where error.errno == .connectionRefused {
-            try systemCall("remove the stale socket \(path)") { unlink(path) }
-            return
+        guard uninterrupted({ address.withPointer { connect(probe, $0, $1) } }) < 0 else {
+            throw FastCGIError("\(path) is served by another process")
         }
-        throw FastCGIError("\(path) is served by another process")
+        let error = Errno(rawValue: errno)
+        guard error == .connectionRefused else { throw SystemCallError("connect \(path)", error) }
+        try systemCall("remove the stale socket \(path)") { unlink(path) }
     }
 
-    private static func bindTCP(_ host: String, _ port: UInt16) throws(FastCGIError) -> Int32 {
+    private static func bindTCP(_ host: String, _ port: UInt16) throws -> Int32 {
         let name = ListenAddress.tcp(host: host, port: port).description
         var hints = addrinfo()
         hints.ai_socktype = Int32(SOCK_STREAM.rawValue)
@@ -216,7 +216,7 @@ private struct SocketFile: Sendable {
 private struct UnixAddress {
     private var address = sockaddr_un()
 
-    init(_ path: String) throws(FastCGIError) {
+    init(_ path: String) throws {
         let bytes = Array(path.utf8)
         let limit = MemoryLayout.size(ofValue: address.sun_path) - 1
         guard bytes.count <= limit else {

@@ -29,7 +29,7 @@ public final class Request {
     /// - Parameter lingeringTime: how long ``finish()`` may read a body that nobody wants, in seconds.
     /// - Throws: ``FastCGIError`` when what comes is no FastCGI request, or does not come in time. The socket is closed
     ///   then.
-    init(connection: Int32, lingeringTime: Int = Request.lingeringTime) throws(FastCGIError) {
+    init(connection: Int32, lingeringTime: Int = Request.lingeringTime) throws {
         self.lingeringTime = timeval(tv_sec: lingeringTime, tv_usec: 0)
         request = .allocate(capacity: 1)
         // No listening socket: after a request that is not well formed, FCGX_Accept_r would wait for the next one
@@ -72,7 +72,7 @@ public final class Request {
     ///
     /// - Returns: the number of bytes put into `buffer`; zero when the body has ended.
     /// - Throws: ``FastCGIError`` when the web server has gone, or sent nothing in time.
-    public func readBody(into buffer: UnsafeMutableRawBufferPointer) throws(FastCGIError) -> Int {
+    public func readBody(into buffer: UnsafeMutableRawBufferPointer) throws -> Int {
         let start = buffer.bindMemory(to: CChar.self).baseAddress
         let count = FCGX_GetStr(start, Int32(clamping: buffer.count), request.pointee.in)
         // Fewer bytes than asked for mean the end of the body, or that the stream broke; only the error code tells
@@ -86,7 +86,7 @@ public final class Request {
     /// content.
     ///
     /// - Throws: ``FastCGIError`` when the web server has gone, or took nothing in time.
-    public func write(_ bytes: UnsafeRawBufferPointer) throws(FastCGIError) {
+    public func write(_ bytes: UnsafeRawBufferPointer) throws {
         var rest = bytes
         while !rest.isEmpty {
             let count = min(rest.count, Int(Int32.max))
@@ -154,7 +154,7 @@ public final class Request {
         case EAGAIN:
             FastCGIError("\(action): the web server was silent for \(bodyTimeout.tv_sec) s")
         case 1...:
-            FastCGIError(action, errno: Errno(rawValue: code))
+            FastCGIError("\(action): \(Errno(rawValue: code))")
         default:
             FastCGIError("\(action): the web server closed the connection or broke the protocol (libfcgi code \(code))")
         }

@@ -48,7 +48,7 @@ public final class WorkerPool: Sendable {
         logger: Logger,
         hooks: Hooks = Hooks(),
         handler: @escaping @Sendable (_ request: Request, _ thread: Int) -> Void
-    ) throws(FastCGIError) {
+    ) throws {
         // Installs handlers for SIGPIPE, SIGUSR1 and SIGTERM where the program has none (os_unix.c).
         let status = FCGX_Init()
         guard status == 0 else { throw FastCGIError("initialise libfcgi: code \(status)") }
@@ -64,12 +64,12 @@ public final class WorkerPool: Sendable {
     ///
     /// - Parameter started: called when all threads run.
     /// - Throws: ``FastCGIError`` when a thread can't be started; the others are stopped then.
-    public func run(started: () -> Void) throws(FastCGIError) {
+    public func run(started: () -> Void) throws {
         var running: [WorkerThread] = []
         do {
             for thread in 0..<threads {
                 let waiter = try acceptor.makeWaiter()
-                running.append(try start(waiter, thread))
+                running.append(try WorkerThread { self.serve(waiter, thread) })
             }
         } catch {
             stop()
@@ -87,14 +87,6 @@ public final class WorkerPool: Sendable {
     ///   still connect.
     public func stop(keepsSockets: Bool = false) {
         acceptor.stop(keepsSockets: keepsSockets)
-    }
-
-    private func start(_ waiter: Acceptor.Waiter, _ thread: Int) throws(FastCGIError) -> WorkerThread {
-        do {
-            return try WorkerThread { self.serve(waiter, thread) }
-        } catch {
-            throw FastCGIError("start a thread", errno: error.errno)
-        }
     }
 
     private func serve(_ waiter: Acceptor.Waiter, _ thread: Int) {

@@ -2,6 +2,8 @@ import Metrics
 
 /// The codec's metrics; without a factory nothing is kept.
 struct CodecMetrics: Sendable {
+    typealias Operation = LargePayloadCodecError.Operation
+
     private let factory: (any MetricsFactory)?
 
     init(_ factory: (any MetricsFactory)?) {
@@ -9,10 +11,9 @@ struct CodecMetrics: Sendable {
     }
 
     /// An attempt of a request, with its answer's status, or `none`.
-    func count(_ operation: LargePayloadCodecError.Operation, _ status: String, _ duration: Duration) {
+    func count(_ operation: Operation, _ status: String, _ duration: Duration) {
+        add(to: "large_payload_codec_requests", ("operation", operation.rawValue), ("status", status))
         guard let factory else { return }
-        let dimensions = [("operation", operation.rawValue), ("status", status)]
-        Counter(label: "large_payload_codec_requests", dimensions: dimensions, factory: factory).increment()
         Timer(
             label: "large_payload_codec_request_duration",
             dimensions: [("operation", operation.rawValue)],
@@ -20,22 +21,21 @@ struct CodecMetrics: Sendable {
         ).record(duration: duration)
     }
 
-    func countRetry(_ operation: LargePayloadCodecError.Operation) {
-        guard let factory else { return }
-        let dimensions = [("operation", operation.rawValue)]
-        Counter(label: "large_payload_codec_retries", dimensions: dimensions, factory: factory).increment()
+    func countRetry(_ operation: Operation) {
+        add(to: "large_payload_codec_retries", ("operation", operation.rawValue))
     }
 
     /// Bytes of payloads that were uploaded or downloaded.
-    func count(bytes: Int, _ operation: LargePayloadCodecError.Operation) {
-        guard let factory else { return }
-        let dimensions = [("operation", operation.rawValue)]
-        Counter(label: "large_payload_codec_bytes", dimensions: dimensions, factory: factory).increment(by: bytes)
+    func count(bytes: Int, _ operation: Operation) {
+        add(bytes, to: "large_payload_codec_bytes", ("operation", operation.rawValue))
     }
 
     func countCache(isHit: Bool) {
+        add(to: "large_payload_codec_cache", ("result", isHit ? "hit" : "miss"))
+    }
+
+    private func add(_ amount: Int = 1, to label: String, _ dimensions: (String, String)...) {
         guard let factory else { return }
-        let dimensions = [("result", isHit ? "hit" : "miss")]
-        Counter(label: "large_payload_codec_cache", dimensions: dimensions, factory: factory).increment()
+        Counter(label: label, dimensions: dimensions, factory: factory).increment(by: amount)
     }
 }

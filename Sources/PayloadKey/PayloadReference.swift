@@ -1,3 +1,5 @@
+import Encoding
+
 /// What stands in a workflow's history in the place of a payload that was uploaded: its metadata, size, digest and key.
 ///
 /// The one implementation of the codec's rules (docs/wire-contract.md), for the client library and the codec server.

@@ -1,3 +1,5 @@
+import Encoding
+
 /// The metadata of a Temporal payload: names and values, both byte strings.
 ///
 /// Two names that differ in any byte are two names, also where Unicode calls them equivalent; hence no `Dictionary` of

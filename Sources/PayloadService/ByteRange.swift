@@ -1,3 +1,5 @@
+import Encoding
+
 /// A `Range` header field with one range of bytes (RFC 9110 section 14.2).
 enum ByteRange: Equatable {
     /// The whole payload is to be sent: no field, one that is not understood, or several ranges, which a server may

@@ -1,5 +1,5 @@
+import Encoding
 import Logging
-import PayloadKey
 import Storage
 
 /// `HEAD /v2/health/head`: whether the store can take a payload and give it back.

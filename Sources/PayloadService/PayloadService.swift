@@ -1,5 +1,5 @@
+import Encoding
 import Logging
-import PayloadKey
 import Storage
 
 /// The three endpoints of the wire contract, the codec server, and two probes (whether the service answers, and whether

@@ -1,4 +1,4 @@
-import PayloadKey
+import Encoding
 
 /// The parameters of a query. Of a parameter given twice the first value counts; an empty one counts as absent.
 struct Query {

@@ -1,3 +1,4 @@
+import Encoding
 import PayloadKey
 
 /// Which namespaces a caller may use, as the web server's configuration says (`LPS_ALLOWED_NAMESPACES`).
@@ -8,10 +9,7 @@ struct Tenancy {
     ///   allows nothing, so that an nginx `map` without a match denies.
     init(_ list: [UInt8]?) {
         let names = list.map { list in
-            list.split(separator: UInt8(ascii: ",")).map { name in
-                let isSpace: (UInt8) -> Bool = { $0 == UInt8(ascii: " ") || $0 == UInt8(ascii: "\t") }
-                return Array(Array(name.drop(while: isSpace).reversed()).drop(while: isSpace).reversed())
-            }
+            list.split(separator: UInt8(ascii: ",")).map { Array($0.trimmed()) }
         }
         allowed = names == [[UInt8(ascii: "*")]] ? nil : names
     }

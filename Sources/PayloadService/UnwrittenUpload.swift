@@ -1,4 +1,4 @@
-import PayloadKey
+import Encoding
 import Storage
 
 /// What nginx asks when it has failed before it could hand over a request: what to answer. The path is that of the request

@@ -2,6 +2,7 @@ import CLinux
 import Glibc
 import Synchronization
 import System
+import SystemPackage
 
 /// Memory that the processes of a pool share: what each has counted, and what each of its threads is doing.
 ///
@@ -49,15 +50,15 @@ public final class Scoreboard: Sendable {
     /// - Parameters:
     ///   - folder: the pool's runtime folder; `nil` for memory that this process has alone.
     ///   - threads: how many threads this process has, at most ``maximumThreads``.
-    /// - Throws: ``ScoreboardError`` when the file can't be used, or every slot is taken.
-    public init(in folder: String?, threads: Int) throws(ScoreboardError) {
+    /// - Throws: ``SystemCallError``, or ``ScoreboardError`` when the file can't be used, or every slot is taken.
+    public init(in folder: String?, threads: Int) throws {
         precondition((0...Self.maximumThreads).contains(threads), "a process has a row for each thread")
         let path = folder.map { "\($0)/\(Self.name)" } ?? "memory"
         descriptor = try folder == nil ? Self.openMemory() : Self.open(path)
         let size = Self.words * 8
         guard let memory = mmap(nil, size, PROT_READ | PROT_WRITE, MAP_SHARED, descriptor, 0), memory != MAP_FAILED
         else {
-            let error = ScoreboardError.system("map \(path)")
+            let error = SystemCallError("map \(path)", Errno(rawValue: errno))
             close(descriptor)
             throw error
         }
@@ -115,7 +116,7 @@ public final class Scoreboard: Sendable {
     }
 
     /// Waits until no other process of the pool leads it, and leads it until this process ends.
-    public func lead() throws(ScoreboardError) {
+    public func lead() throws {
         try Self.lock(descriptor, Self.leaderByte, F_WRLCK, "lead the pool")
     }
 
@@ -206,9 +207,10 @@ public final class Scoreboard: Sendable {
         return ThreadRow(words.part(start..<start + ThreadRow.words))
     }
 
-    private static func open(_ path: String) throws(ScoreboardError) -> Int32 {
-        let descriptor = uninterrupted { Glibc.open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o660) }
-        guard descriptor >= 0 else { throw .system("open \(path)") }
+    private static func open(_ path: String) throws -> Int32 {
+        let descriptor = try systemCall("open \(path)") {
+            Glibc.open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o660)
+        }
         do {
             try lock(descriptor, makerByte, F_WRLCK, "lock \(path)")
             try fill(descriptor, path)
@@ -220,9 +222,8 @@ public final class Scoreboard: Sendable {
         return descriptor
     }
 
-    private static func openMemory() throws(ScoreboardError) -> Int32 {
-        let descriptor = memory_file(name)
-        guard descriptor >= 0 else { throw .system("make memory for the scoreboard") }
+    private static func openMemory() throws -> Int32 {
+        let descriptor = try systemCall("make memory for the scoreboard") { memory_file(name) }
         do {
             try fill(descriptor, "memory")
         } catch {
@@ -232,41 +233,36 @@ public final class Scoreboard: Sendable {
         return descriptor
     }
 
-    /// Makes a call that may do a part of the work until all is done: how many bytes are, or below zero the call's failure.
-    private static func entirely(_ count: Int, _ call: (_ done: Int) -> Int) -> Int {
+    /// Makes a call that may do a part of the work until all of `count` bytes are done, or there are no more.
+    private static func entirely(_ action: String, _ count: Int, _ call: (_ done: Int) -> Int) throws {
         var done = 0
         while done < count {
-            let result = uninterrupted { call(done) }
-            guard result >= 0 else { return result }
+            let result = try systemCall(action) { call(done) }
             if result == 0 { break }
             done += result
         }
-        return done
     }
 
     /// Gives a file that is new its length and its head.
-    private static func fill(_ descriptor: Int32, _ path: String) throws(ScoreboardError) {
+    private static func fill(_ descriptor: Int32, _ path: String) throws {
         var status = stat()
-        guard fstat(descriptor, &status) == 0 else { throw .system("stat \(path)") }
+        try systemCall("stat \(path)") { fstat(descriptor, &status) }
         guard status.st_mode & S_IFMT == S_IFREG else { throw ScoreboardError("\(path) is not a regular file") }
         var head: [UInt64] = [0, 0]
-        let read = head.withUnsafeMutableBytes { head in
-            entirely(head.count) { done in
+        try head.withUnsafeMutableBytes { head in
+            try entirely("read \(path)", head.count) { done in
                 pread(descriptor, head.baseAddress?.advanced(by: done), head.count - done, off_t(done))
             }
         }
-        guard read >= 0 else { throw .system("read \(path)") }
         // One without a head is new, or its maker could not finish it.
         let isNew = head[0] == 0
         guard isNew || (head[0] == magic && status.st_size == words * 8) else {
             throw ScoreboardError("\(path) is no scoreboard of this version, stop the pool and remove it")
         }
         if isNew {
-            guard uninterrupted({ ftruncate(descriptor, off_t(words * 8)) }) == 0 else {
-                throw .system("lengthen \(path)")
-            }
+            try systemCall("lengthen \(path)") { ftruncate(descriptor, off_t(words * 8)) }
             // Nobody but the users of one pool gets into its folder: the umask is not needed.
-            guard fchmod(descriptor, 0o660) == 0 else { throw .system("change the mode of \(path)") }
+            try systemCall("change the mode of \(path)") { fchmod(descriptor, 0o660) }
         }
         // What is read of every slot. A page that is touched first when the file system is full would end the process
         // (SIGBUS), also by a read.
@@ -276,16 +272,15 @@ public final class Scoreboard: Sendable {
         }
         if isNew {
             head = [magic, UInt64(time(nil))]
-            let written = head.withUnsafeBytes { head in
-                entirely(head.count) { done in
+            try head.withUnsafeBytes { head in
+                try entirely("write \(path)", head.count) { done in
                     pwrite(descriptor, head.baseAddress?.advanced(by: done), head.count - done, off_t(done))
                 }
             }
-            guard written == 16 else { throw .system("write \(path)") }
         }
     }
 
-    private static func takeSlot(_ descriptor: Int32, _ path: String) throws(ScoreboardError) -> Int {
+    private static func takeSlot(_ descriptor: Int32, _ path: String) throws -> Int {
         for slot in 0..<maximumProcesses where tryLock(descriptor, slot) { return slot }
         throw ScoreboardError("\(path) has all of its \(maximumProcesses) processes, one more can't join the pool")
     }
@@ -295,7 +290,7 @@ public final class Scoreboard: Sendable {
         _ threads: Int,
         _ descriptor: Int32,
         _ path: String
-    ) throws(ScoreboardError) {
+    ) throws {
         let words = slotHead + counters + threads * ThreadRow.words
         try allocate(descriptor, (headWords + slot * slotWords) * 8, words * 8, path)
     }
@@ -305,11 +300,12 @@ public final class Scoreboard: Sendable {
         _ start: Int,
         _ count: Int,
         _ path: String
-    ) throws(ScoreboardError) {
+    ) throws {
+        // It returns the error's number (posix_fallocate(3)).
         var status: Int32
         repeat { status = posix_fallocate(descriptor, off_t(start), off_t(count)) } while status == EINTR
         guard status == 0 else {
-            throw ScoreboardError("reserve \(count) bytes of \(path): \(String(cString: strerror(status)))")
+            throw SystemCallError("reserve \(count) bytes of \(path)", Errno(rawValue: status))
         }
     }
 
@@ -332,11 +328,9 @@ public final class Scoreboard: Sendable {
         _ byte: Int,
         _ type: Int32,
         _ action: String
-    ) throws(ScoreboardError) {
+    ) throws {
         var range = range(byte, type)
-        while fcntl(descriptor, LockCommand.setOrWait, &range) != 0 {
-            guard errno == EINTR else { throw .system(action) }
-        }
+        try systemCall(action) { fcntl(descriptor, LockCommand.setOrWait, &range) }
     }
 
     /// Whether a process, this one or another, is in the slot.

@@ -106,28 +106,3 @@ extension StoreError: CustomStringConvertible {
         errno.map { "\(action): \($0)" } ?? action
     }
 }
-
-extension Result where Failure == StoreError {
-    /// What came of it; `nil`, after `failed` was called, when it failed.
-    package func success(or failed: (StoreError) throws(StoreError) -> Void) throws(StoreError) -> Success? {
-        switch self {
-        case .success(let result): return result
-        case .failure(let error):
-            try failed(error)
-            return nil
-        }
-    }
-
-    /// What was found; `nil`, after `unreadable` was called, when this user or the disk does not let it be read.
-    ///
-    /// - Throws: every other failure, or what `unreadable` throws.
-    package func readable(_ unreadable: (StoreError) throws -> Void) throws -> Success? {
-        switch self {
-        case .success(let found): return found
-        case .failure(let error):
-            guard error.isUnreadable else { throw error }
-            try unreadable(error)
-            return nil
-        }
-    }
-}

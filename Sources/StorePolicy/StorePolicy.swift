@@ -1,3 +1,4 @@
+import Encoding
 import PayloadKey
 
 /// What the operator has laid down for each namespace: how long payloads are kept, and how much it may store.

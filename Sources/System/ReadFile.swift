@@ -15,3 +15,15 @@ package func readFile(_ path: String, limit: Int) throws -> [UInt8] {
     }
     return bytes
 }
+
+/// As ``readFile(_:limit:)``.
+///
+/// - Parameter action: what is being done, for the error.
+/// - Throws: ``SystemCallError``
+package func readFile(_ path: String, limit: Int, to action: @autoclosure () -> String) throws -> [UInt8] {
+    do {
+        return try readFile(path, limit: limit)
+    } catch let error as Errno {
+        throw SystemCallError(action(), error)
+    }
+}

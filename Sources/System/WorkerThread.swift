@@ -1,15 +1,6 @@
 import Glibc
 import SystemPackage
 
-/// Why a thread can't be started.
-package struct ThreadError: Error, CustomStringConvertible {
-    /// The system's reason.
-    package let errno: Errno
-
-    /// One line.
-    package var description: String { "start a thread: \(errno)" }
-}
-
 /// A thread of the system (pthreads(7)).
 package struct WorkerThread: Sendable {
     private final class Body {
@@ -21,8 +12,8 @@ package struct WorkerThread: Sendable {
 
     /// Starts a thread, with the signal mask of the one that starts it.
     ///
-    /// - Throws: ``ThreadError`` when the system has no room for one more (EAGAIN).
-    package init(_ run: @escaping @Sendable () -> Void) throws(ThreadError) {
+    /// - Throws: ``SystemCallError`` when the system has no room for one more (EAGAIN).
+    package init(_ run: @escaping @Sendable () -> Void) throws(SystemCallError) {
         let body = Unmanaged.passRetained(Body(run))
         var thread = pthread_t()
         let status = pthread_create(
@@ -36,7 +27,7 @@ package struct WorkerThread: Sendable {
         )
         guard status == 0 else {
             body.release()
-            throw ThreadError(errno: Errno(rawValue: status))
+            throw SystemCallError("start a thread", Errno(rawValue: status))
         }
         self.thread = thread
     }

@@ -1,3 +1,5 @@
+import Encoding
+
 /// Attributes of an entry that its header has no room for (pax(1), "pax Extended Header"): lines `<length> <name>=<value>`.
 struct PaxRecords: Equatable {
     var path: [UInt8]?
@@ -27,7 +29,8 @@ struct PaxRecords: Equatable {
         var rest = bytes[...]
         while !rest.isEmpty {
             let digits = rest.prefix { $0 != UInt8(ascii: " ") }
-            guard digits.count < 10, let length = Self.decimal(digits), digits.count < length, length <= rest.count,
+            guard digits.count < 10, let length = try? DecimalNumber.parse(digits), digits.count < length,
+                length <= rest.count,
                 case let record = rest.prefix(Int(length)), record.last == UInt8(ascii: "\n")
             else { throw .extendedHeader }
             let text = record.dropFirst(digits.count + 1).dropLast()
@@ -42,16 +45,13 @@ struct PaxRecords: Equatable {
         case "path": path = value
         case "linkpath": linkPath = value
         case "size":
-            guard let number = Self.decimal(value[...]), number <= UInt64(Int64.max) else { throw .extendedHeader }
+            guard let number = try? DecimalNumber.parse(value), number <= UInt64(Int64.max) else {
+                throw .extendedHeader
+            }
             size = number
         default:
             if name.utf8.starts(with: "GNU.sparse.".utf8) { isSparse = true }
         }
-    }
-
-    private static func decimal(_ digits: ArraySlice<UInt8>) -> UInt64? {
-        guard digits.allSatisfy({ (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }) else { return nil }
-        return UInt64(String(decoding: digits, as: UTF8.self))
     }
 
     /// A record's length counts its own digits.

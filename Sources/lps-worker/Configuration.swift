@@ -1,4 +1,4 @@
-import ByteSize
+import Encoding
 import EnvironmentFile
 import FastCGI
 import Glibc
@@ -102,7 +102,7 @@ struct Configuration {
         do {
             return try EnvironmentFile(named: path)
         } catch {
-            throw ConfigurationError("\(error)", errno: error.errno)
+            throw ConfigurationError(error)
         }
     }
 
@@ -148,7 +148,7 @@ extension Configuration.Settings {
         do {
             return try StorePolicy(contentsOfFile: path)
         } catch {
-            throw ConfigurationError("\(error)", errno: error.errno)
+            throw ConfigurationError(error)
         }
     }
 }
@@ -237,6 +237,11 @@ struct ConfigurationError: Error, CustomStringConvertible {
     init(_ description: String, errno: Errno? = nil) {
         self.description = description
         mayPass = errno?.mayPass ?? false
+    }
+
+    /// What failed that the configuration asks for.
+    init(_ error: any Error) {
+        self.init("\(error)", errno: (error as? SystemCallError)?.errno)
     }
 
     /// The failure of a system call just now: reads `errno`.

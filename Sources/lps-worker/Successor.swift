@@ -75,7 +75,7 @@ enum Successor {
     /// Takes what this process's predecessor has bound, once.
     ///
     /// - Returns: the socket for `address`; `nil` when there is none, or one for another address, which is closed then.
-    static func inherited(_ address: ListenAddress?, _ access: Listener.Access) throws(FastCGIError) -> Listener? {
+    static func inherited(_ address: ListenAddress?, _ access: Listener.Access) throws -> Listener? {
         guard let text = getenv(variable).map({ String(cString: $0) }) else { return nil }
         unsetenv(variable)
         guard let colon = text.firstIndex(of: ":"), let descriptor = Int32(text[..<colon]) else { return nil }

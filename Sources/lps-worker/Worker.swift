@@ -147,7 +147,7 @@ struct Worker {
 
     /// - Returns: the pool's scoreboard, or one of this process alone where that can't be used: counters are no reason not
     ///   to serve.
-    private func scoreboard() throws(ScoreboardError) -> (Scoreboard, isShared: Bool) {
+    private func scoreboard() throws -> (Scoreboard, isShared: Bool) {
         do {
             return (try Scoreboard(in: configuration.runtimeFolder, threads: configuration.threads), true)
         } catch {
@@ -182,7 +182,7 @@ struct Worker {
         _ gateway: Gateway,
         _ retirement: Retirement,
         _ end: End
-    ) throws(FastCGIError) -> WorkerPool {
+    ) throws -> WorkerPool {
         // The pool is made with the hook that stops it.
         let due = Due()
         let hooks = WorkerPool.Hooks(
@@ -230,7 +230,7 @@ struct Worker {
 
     private func listeners() throws(ConfigurationError) -> [Listener] {
         let inherited: [Listener]
-        do throws(FastCGIError) {
+        do {
             let handedOver = try Successor.inherited(configuration.listen, configuration.access)
             if let handedOver { return [handedOver] }
             if let address = configuration.listen {
@@ -238,7 +238,7 @@ struct Worker {
             }
             inherited = try Listener.inherited()
         } catch {
-            throw ConfigurationError("\(error)", errno: error.errno)
+            throw ConfigurationError(error)
         }
         guard !inherited.isEmpty else {
             throw ConfigurationError(

@@ -17,7 +17,7 @@ struct Settings: Sendable {
     /// This process's settings; the file is read once.
     static func ofProcess() throws -> Settings { try loaded.get() }
 
-    private static let loaded = Result { () throws(EnvironmentFileError) in
+    private static let loaded = Result {
         try Settings { name in getenv(name).map { String(cString: $0) } }
     }
 

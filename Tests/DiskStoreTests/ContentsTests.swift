@@ -6,7 +6,7 @@ import Testing
 
 @testable import DiskStore
 
-@Suite struct ContentsTests {
+@Suite(.timeLimit(.minutes(5))) struct ContentsTests {
     @Test func `Keys come by their content, each once, however few of them may be in memory`() throws {
         let fixture = try StoreFixture()
         let contents = (0..<40).map { randomPayload(100 + $0) }

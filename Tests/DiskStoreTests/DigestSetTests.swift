@@ -4,7 +4,7 @@ import Testing
 
 @testable import DiskStore
 
-@Suite struct DigestSetTests {
+@Suite(.timeLimit(.minutes(5))) struct DigestSetTests {
     /// A digest whose first byte is the shard's; others are small numbers, so that some digests are equal.
     private func digest(_ shard: UInt8, _ number: Int) throws -> Digest {
         let digits = StoreLayout.shard(shard) + String(number + 0x1_0000, radix: 16).suffix(4)

@@ -7,7 +7,7 @@ import Testing
 @testable import DiskStore
 
 /// How long counts are known: from process to process.
-@Suite struct EpochTests {
+@Suite(.timeLimit(.minutes(5))) struct EpochTests {
     private let folder: TemporaryFolder
     private let path: String
 

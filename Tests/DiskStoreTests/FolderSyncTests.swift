@@ -6,7 +6,7 @@ import Testing
 @testable import DiskStore
 
 /// Which folders a commit has on disk before it answers.
-@Suite struct FolderSyncTests {
+@Suite(.timeLimit(.minutes(5))) struct FolderSyncTests {
     private let kernel = TestKernel()
     private let fixture: StoreFixture
     private let content = Array("a payload".utf8)
@@ -54,6 +54,37 @@ import Testing
                 "keys/ns/custom/team/two/@\(shard)",
             ]
         )
+    }
+
+    /// An order that the simulation's power losses rely on, too: content, the name of content, the key, its name.
+    @Test func `Each thing is synced before the next one leads to it`() throws {
+        try fixture.put(content)
+        let shard = Digest(of: content).shard
+        let other = payload(inShard: Digest(of: content).firstByte)
+        _ = synced()
+        try fixture.put(other)
+        let key = StoreLayout.key(try fixture.key(other))
+        let order = synced().map { String(decoding: $0, as: UTF8.self) }
+        #expect(order.first?.hasPrefix("incoming/") == true)
+        #expect(Array(order.dropFirst()) == ["objects/\(shard)", key, "keys/ns/common/\(shard)"])
+    }
+
+    @Test func `A deletion, a move to the trash and a restoration are on disk when they are answered`() throws {
+        let folder = "keys/ns/common/\(Digest(of: content).shard)"
+        let key = try fixture.key(content)
+        func expectSynced(_ folder: String, _ change: () throws -> Void) rethrows {
+            _ = synced()
+            try change()
+            #expect(synced().last == Array(folder.utf8))
+        }
+        try fixture.put(content)
+        try expectSynced(folder) { try fixture.store.delete(key) }
+        try fixture.put(content)
+        try expectSynced(folder.replacingOccurrences(of: "keys", with: "trash/3600")) {
+            try fixture.store.moveToTrash(key, now: 0)
+        }
+        let trashed = try #require(try fixture.store.trashed(key).first)
+        try expectSynced(folder) { _ = try fixture.store.undelete(trashed) }
     }
 
     @Test func `Storing again syncs no folder above those of content and key`() throws {

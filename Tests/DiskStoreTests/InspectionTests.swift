@@ -6,7 +6,7 @@ import Testing
 
 @testable import DiskStore
 
-@Suite struct InspectionTests {
+@Suite(.timeLimit(.minutes(5))) struct InspectionTests {
     private let fixture: StoreFixture
     private let content = randomPayload(5_000)
     private let other = Array("another".utf8)
@@ -296,43 +296,9 @@ import Testing
         #expect(try inspect(repair: true).filter { $0.hasPrefix("stray") }.count == 2)
         #expect(fixture.status(outside)?.mode == 0o666)
     }
-
-    /// Uploads, deletions and inspections of the same few payloads: what is only under way is no finding, and nothing
-    /// that an upload answered is lost by repairing.
-    @Test func `Nothing is found, nor lost, while uploads and deletions go on`() throws {
-        let fixture = fixture
-        let shared = (0..<4).map { randomPayload(2_000 + $0) }
-        try atOnce { group in
-            for uploader in 0..<3 {
-                group.addTask {
-                    for round in 0..<150 {
-                        let content = shared[round % 4]
-                        try fixture.put(content, namespace: "keeper", metadata: "\(uploader)")
-                        #expect(try fixture.get(content, namespace: "keeper", metadata: "\(uploader)") == content)
-                        try fixture.put(randomPayload(1_000), namespace: "fleeting")
-                    }
-                }
-            }
-            group.addTask {
-                let fleeting = KeySelection(namespace: try Namespace(validating: "fleeting".utf8))
-                for _ in 0..<30 {
-                    try fixture.store.forEachKey(in: fleeting) { _ = try fixture.store.delete($0.key) }
-                    try fixture.store.removeEmptyFolders()
-                }
-            }
-            group.addTask {
-                for round in 0..<20 {
-                    try fixture.store.inspect(repair: round % 2 == 0) { finding in
-                        // What a deletion has just left.
-                        if finding.kind != .unreferencedContent { Issue.record("\(finding)") }
-                    }
-                }
-            }
-        }
-    }
 }
 
-@Suite struct LayoutInspectionTests {
+@Suite(.timeLimit(.minutes(5))) struct LayoutInspectionTests {
     private let fixture: StoreFixture
     private let content = Array("a payload".utf8)
 

@@ -6,7 +6,7 @@ import Testing
 
 @testable import DiskStore
 
-@Suite struct LeftoverTests {
+@Suite(.timeLimit(.minutes(5))) struct LeftoverTests {
     private let fixture: StoreFixture
     private let content = Array("a payload".utf8)
 

@@ -5,7 +5,7 @@ import Testing
 
 @testable import DiskStore
 
-@Suite struct ReadTests {
+@Suite(.timeLimit(.minutes(5))) struct ReadTests {
     private let fixture: StoreFixture
     private let content = Array("a payload".utf8)
 

@@ -6,7 +6,7 @@ import Testing
 
 @testable import DiskStore
 
-@Suite struct ScrubSinceLastTests {
+@Suite(.timeLimit(.minutes(5))) struct ScrubSinceLastTests {
     private let fixture: StoreFixture
     private let old = randomPayload(1_000)
     private let new = randomPayload(20_000)

@@ -1,12 +1,13 @@
 import Foundation
 import PayloadKey
 import Storage
+import SystemPackage
 import TestSupport
 import Testing
 
 @testable import DiskStore
 
-@Suite struct ScrubTests {
+@Suite(.timeLimit(.minutes(5))) struct ScrubTests {
     private let fixture: StoreFixture
     private let content = randomPayload(300_000)
     private let sound = randomPayload(1_000)
@@ -35,19 +36,31 @@ import Testing
         #expect(try fixture.get(content) == content)
     }
 
-    @Test func `Every shard is read, the first and the last ones, too`() throws {
+    /// One shard that is left out would not show among few digests.
+    @Test func `All 256 shards are scrubbed, and swept`() throws {
         let fixture = try StoreFixture()
-        let shards: [UInt8] = [0x00, 0x01, 0x7F, 0x80, 0xFE, 0xFF]
-        let contents = shards.map { payload(inShard: $0) }
-        for content in contents {
-            try fixture.put(content)
-            try fixture.harm(content)
+        let digests = try (UInt8.min...UInt8.max).map { shard in
+            try #require(Digest(hex: "\(StoreLayout.shard(shard))\(String(repeating: "0", count: 62))".utf8))
         }
+        func lay() throws {
+            for digest in digests {
+                let path = fixture.file(StoreLayout.object(digest))
+                try FileManager.default.createDirectory(
+                    atPath: (path as NSString).deletingLastPathComponent,
+                    withIntermediateDirectories: true
+                )
+                try write([1], to: path)
+            }
+        }
+        try lay()
+        #expect(try fixture.store.measureUsage().objects == 256)
+        #expect(try fixture.store.contentToScrub(.everything) == 256)
+        #expect(try fixture.collector().sweep(digestsInMemory: 1).contents == 256)
+        try lay()
         var found: [Digest] = []
         let read = try fixture.store.scrub { found.append(try #require($0.damage?.digest)) }
-        #expect(read.files == shards.count)
-        #expect(found == contents.map { Digest(of: $0) })
-        #expect(try contents.allSatisfy { try fixture.get($0) == nil })
+        #expect(read.files == 256 && found == digests)
+        #expect(files(below: fixture.file("objects")).isEmpty)
     }
 
     @Test(arguments: Harm.allCases)
@@ -66,6 +79,29 @@ import Testing
         #expect(try fixture.get(sound) == sound)
         #expect(try found.map(\.quarantine) == fixture.quarantined().map { "quarantine/\($0)" })
         #expect(try scrub().isEmpty, "once is enough")
+    }
+
+    @Test(arguments: [.ioError, nil] as [Errno?])
+    func `A read that is wrong once costs no payload, one that stays wrong sends it to quarantine`(error: Errno?) throws
+    {
+        let kernel = TestKernel()
+        let store = try fixture.open(kernel: kernel)
+        let small = Array("small".utf8)
+        try fixture.put(small)
+        try fixture.store.delete(fixture.key(content))
+        try fixture.store.delete(fixture.key(content, namespace: "other", prefix: "p/q"))
+        try fixture.store.delete(fixture.key(sound))
+        try fixture.sweep()
+        kernel.spoilReads(1, error)
+        _ = try store.scrub { Issue.record("\($0)") }
+        #expect(fixture.log.text.contains("wrong at the first look and right at the second one"))
+        #expect(try fixture.get(small) == small)
+        kernel.spoilReads(.max, error)
+        var found: [Digest?] = []
+        _ = try store.scrub { found.append($0.damage?.digest) }
+        #expect(found == [Digest(of: small)])
+        #expect(try fixture.get(small) == nil)
+        #expect(try store.find(fixture.key(small)) != nil, "its key stays, for an upload to revive")
     }
 
     @Test func `The keys of damaged content stay, with their ages`() throws {
@@ -120,30 +156,9 @@ import Testing
     @Test func `Quarantine takes the object that was read, and no other`() throws {
         try fixture.harm(content)
         let path = StoreLayout.object(Digest(of: content))
-        let wrong = WrongContent(content: try #require(try FileContent(path, below: fixture.store.root)), reason: "")
+        let damaged = try #require(try FileContent(path, below: fixture.store.root))
         try fixture.put(content)
-        #expect(try fixture.store.quarantine(Digest(of: content), wrong) == nil)
+        #expect(try fixture.store.quarantine(Digest(of: content), damaged.identity()) == nil)
         #expect(try fixture.get(content) == content)
-    }
-
-    /// Uploads of damaged content race its scrub: each payload reads whole afterwards.
-    @Test func `Uploads and scrubs of the same content at once serve no wrong byte`() throws {
-        let fixture = fixture
-        let content = content
-        let key = try fixture.key(content)
-        for round in 0..<20 {
-            try fixture.harm(content)
-            try atOnce { group in
-                group.addTask { _ = try fixture.store.scrub { _ in } }
-                group.addTask {
-                    try fixture.put(content, namespace: "racing")
-                    #expect(try fixture.get(content, namespace: "racing") == content)
-                }
-            }
-            let payload = try #require(try fixture.store.open(key))
-            try payload.check(key.digest)
-            #expect(try fixture.get(content, namespace: "racing") == content)
-            #expect(try fixture.quarantined().count == round + 1)
-        }
     }
 }

@@ -7,7 +7,7 @@ import Testing
 @testable import DiskStore
 
 /// What a process does whose shard another one has locked.
-@Suite struct ShardLockTests {
+@Suite(.timeLimit(.minutes(5))) struct ShardLockTests {
     private let fixture: StoreFixture
     /// The store as a process has it that does not wait for long.
     private let impatient: DiskStore

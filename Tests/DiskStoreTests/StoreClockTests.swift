@@ -7,7 +7,7 @@ import Testing
 @testable import DiskStore
 
 /// Whether ages can be trusted.
-@Suite struct StoreClockTests {
+@Suite(.timeLimit(.minutes(5))) struct StoreClockTests {
     private let kernel = TestKernel()
     private let fixture: StoreFixture
     private let content = Array("a payload".utf8)

@@ -116,11 +116,10 @@ final class StoreFixture: Sendable {
     func collector(of store: DiskStore? = nil) throws -> Collector {
         var collector: Collector?
         try eventually("nobody else collects") {
-            do throws(StoreError) {
+            do {
                 collector = try (store ?? self.store).collector()
                 return true
-            } catch {
-                guard error.code == .busy else { throw error }
+            } catch let error as StoreError where error.code == .busy {
                 return false
             }
         }

@@ -6,7 +6,7 @@ import Testing
 
 @testable import DiskStore
 
-@Suite struct SweepTests {
+@Suite(.timeLimit(.minutes(5))) struct SweepTests {
     private let fixture: StoreFixture
     private let content = randomPayload(10_000)
 
@@ -60,19 +60,6 @@ import Testing
         try expectNoBarrier()
     }
 
-    @Test func `Content that only the trash names stays, in each of its hours, until it is purged`() throws {
-        for hour in 0..<3 {
-            try fixture.put(content, metadata: "\(hour)")
-            try fixture.store.moveToTrash(fixture.key(content, metadata: "\(hour)"), now: hour * 3600)
-        }
-        for left in (0..<3).reversed() {
-            #expect(try fixture.sweep().contents == 0)
-            let trashed = try #require(try fixture.store.trashed(fixture.key(content, metadata: "\(left)")).first)
-            try fixture.store.purge(trashed)
-        }
-        #expect(try fixture.sweep().contents == 1)
-    }
-
     @Test(arguments: ["upload", "restoration"])
     func `Unreferenced content that gets a key during the sweep stays`(by what: String) throws {
         // The one that the mark phase meets, so that something is done in between.
@@ -123,28 +110,6 @@ import Testing
         })
         #expect(isMoved && swept.contents == 0)
         #expect(fixture.hasObject(content))
-    }
-
-    @Test(arguments: [1, 2, 10, 100, 1_000])
-    func `However few digests may be in memory, just the unreferenced content is deleted`(digestsInMemory: Int) throws {
-        let shards: [UInt8] =
-            [0x00, 0x00, 0x00, 0x01, 0x7F, 0x80, 0xFF, 0xFF] + (0..<40).map { _ in .random(in: 0...255) }
-        let kept = shards.map { payload(inShard: $0) }
-        let left = shards.map { payload(inShard: $0) }
-        for (index, content) in kept.enumerated() {
-            try fixture.put(content, prefix: index % 3 == 0 ? "p" : nil)
-            if index % 4 == 0 { try fixture.put(content, namespace: "other") }
-            if index % 5 == 0 {
-                try fixture.store.moveToTrash(fixture.key(content, prefix: index % 3 == 0 ? "p" : nil))
-            }
-        }
-        for content in left { try leave(content) }
-        let expected = Swept(contents: left.count, diskUsage: diskUsage(left))
-        let collector = try fixture.collector()
-        #expect(try collector.sweep(isDryRun: true, digestsInMemory: digestsInMemory) == expected)
-        #expect(try collector.sweep(digestsInMemory: digestsInMemory) == expected)
-        #expect(kept.allSatisfy(fixture.hasObject))
-        #expect(!left.contains(where: fixture.hasObject))
     }
 
     @Test func `A shard with more unreferenced content than one lock is held for is swept whole`() throws {

@@ -12,6 +12,8 @@ final class TestKernel: Kernel {
         var aheadOnceRead: Int?
         var passed = Duration.zero
         var unreadable: String?
+        var refusedLocks = 0
+        var wrongReads: (count: Int, error: Errno?) = (0, nil)
         var synchronized: [String] = []
         var longestName = 255
         var nameError = Errno.fileNameTooLong
@@ -47,6 +49,36 @@ final class TestKernel: Kernel {
     var unreadableFolder: String? {
         get { state.withLock { $0.unreadable } }
         set { state.withLock { $0.unreadable = newValue } }
+    }
+
+    /// Lets the next reads of objects fail with an error, or without one give bytes of which the first is wrong.
+    func spoilReads(_ count: Int, _ error: Errno?) { state.withLock { $0.wrongReads = (count, error) } }
+
+    func read(_ file: Int32, into buffer: UnsafeMutableRawBufferPointer, at offset: UInt64) throws(Errno) -> Int {
+        let count = try linux.read(file, into: buffer, at: offset)
+        guard count > 0, path(of: file).contains("/objects/") else { return count }
+        let (isWrong, error) = state.withLock { state in
+            defer { state.wrongReads.count = max(0, state.wrongReads.count - 1) }
+            return (state.wrongReads.count > 0, state.wrongReads.error)
+        }
+        if isWrong, let error { throw error }
+        if isWrong { buffer[0] ^= 1 }
+        return count
+    }
+
+    /// How often a lock was asked for that another one had.
+    var refusedLocks: Int { state.withLock { $0.refusedLocks } }
+
+    func lock(_ file: Int32, _ kind: Int32) throws(Errno) -> Bool {
+        let isLocked = try linux.lock(file, kind)
+        if !isLocked { state.withLock { $0.refusedLocks += 1 } }
+        return isLocked
+    }
+
+    func isLockReserved(of file: Int32) throws(Errno) -> Bool {
+        let isReserved = try linux.isLockReserved(of: file)
+        if isReserved { state.withLock { $0.refusedLocks += 1 } }
+        return isReserved
     }
 
     /// Refuses longer names of new files than so many bytes, with an error.
@@ -117,9 +149,6 @@ extension TestKernel {
     }
     func close(_ file: Int32) { linux.close(file) }
     func resolve(_ path: String) throws(Errno) -> String { try linux.resolve(path) }
-    func read(_ file: Int32, into buffer: UnsafeMutableRawBufferPointer, at offset: UInt64) throws(Errno) -> Int {
-        try linux.read(file, into: buffer, at: offset)
-    }
     func write(_ file: Int32, _ bytes: UnsafeRawBufferPointer) throws(Errno) -> Int { try linux.write(file, bytes) }
     func write(_ file: Int32, _ bytes: UnsafeRawBufferPointer, at offset: UInt64) throws(Errno) -> Int {
         try linux.write(file, bytes, at: offset)
@@ -163,9 +192,7 @@ extension TestKernel {
     }
     func checkWritable(_ path: String, in folder: Int32?) throws(Errno) { try linux.checkWritable(path, in: folder) }
     func synchronizeFileSystem(of file: Int32) throws(Errno) { try linux.synchronizeFileSystem(of: file) }
-    func lock(_ file: Int32, _ kind: Int32) throws(Errno) -> Bool { try linux.lock(file, kind) }
     func reserveLock(of file: Int32) throws(Errno) -> Bool { try linux.reserveLock(of: file) }
-    func isLockReserved(of file: Int32) throws(Errno) -> Bool { try linux.isLockReserved(of: file) }
     func lockHolders(of file: FileStatus.Identity) -> [Int32] { linux.lockHolders(of: file) }
     func holdOffStops(_ isHeldOff: Bool) { linux.holdOffStops(isHeldOff) }
     func space(of file: Int32) throws(Errno) -> FileSystemSpace { try linux.space(of: file) }

@@ -6,7 +6,7 @@ import Testing
 
 @testable import DiskStore
 
-@Suite struct TrashTests {
+@Suite(.timeLimit(.minutes(5))) struct TrashTests {
     private let fixture: StoreFixture
     private let content = randomPayload(10_000)
     /// The middle of an hour.
@@ -60,53 +60,6 @@ import Testing
         #expect(try FileManager.default.contentsOfDirectory(atPath: fixture.file("trash")).isEmpty)
     }
 
-    @Test func `Content stays as long as the trash has a key of it`() throws {
-        try fixture.put(content)
-        try fixture.store.moveToTrash(fixture.key(content))
-        #expect(try fixture.sweep().contents == 0)
-        try fixture.put(content, namespace: "other")
-        #expect(try fixture.store.delete(fixture.key(content, namespace: "other")))
-        #expect(try fixture.sweep().contents == 0)
-        #expect(try fixture.store.purge(#require(trashed().first)))
-        #expect(try fixture.sweep().contents == 1)
-        #expect(!fixture.hasObject(content))
-        #expect(try trashed().isEmpty)
-    }
-
-    @Test func `A purge takes no content that another key has`() throws {
-        try fixture.put(content)
-        try fixture.put(content, namespace: "other")
-        try fixture.store.moveToTrash(fixture.key(content))
-        let trashed = try #require(trashed().first)
-        #expect(try fixture.store.purge(trashed))
-        #expect(try !fixture.store.purge(trashed), "once is enough")
-        #expect(try fixture.get(content, namespace: "other") == content)
-        #expect(try fixture.sweep().contents == 0)
-    }
-
-    @Test func `A key that is wanted by now stays`() throws {
-        try fixture.put(content)
-        #expect(try !fixture.store.moveToTrash(fixture.key(content), if: { _ in false }))
-        #expect(try fixture.get(content) == content)
-        #expect(try trashed().isEmpty)
-    }
-
-    @Test func `A key that was stored again and deleted again within the hour is in the trash once`() throws {
-        try fixture.put(content)
-        try fixture.put(content, namespace: "other")
-        let key = try fixture.key(content)
-        for _ in 0..<3 {
-            #expect(try fixture.store.moveToTrash(key, now: noon))
-            #expect(try fixture.get(content) == nil)
-            #expect(try trashed().count == 1)
-            try fixture.put(content)
-        }
-        fixture.setModified(try fixture.keyPath(content), to: 1_764_073_800)
-        #expect(try fixture.store.moveToTrash(key, now: noon))
-        #expect(try fixture.get(content) == nil)
-        #expect(try trashed().map(\.stored.lastStored) == [1_764_073_800], "the one that was deleted last")
-    }
-
     @Test func `What was deleted last comes first, and a selection has its own keys only`() throws {
         for (index, namespace) in ["a", "b", "a"].enumerated() {
             try fixture.put(content, namespace: namespace, prefix: "p\(index)")
@@ -130,24 +83,6 @@ import Testing
         let stored = try #require(try fixture.store.find(fixture.key(content)))
         #expect(stored.lastStored >= time(nil) - 3600)
         #expect(try trashed().isEmpty)
-    }
-
-    @Test func `A key that was stored again in the meantime needs no undeletion`() throws {
-        try fixture.put(content)
-        try fixture.store.moveToTrash(fixture.key(content))
-        try fixture.put(content)
-        #expect(try fixture.store.undelete(#require(trashed().first)) == .existed)
-        #expect(try fixture.get(content) == content)
-        #expect(try trashed().isEmpty)
-    }
-
-    @Test func `What was purged can't be undeleted`() throws {
-        try fixture.put(content)
-        try fixture.store.moveToTrash(fixture.key(content))
-        let trashed = try #require(trashed().first)
-        try fixture.store.purge(trashed)
-        #expect(try fixture.store.undelete(trashed) == .gone)
-        #expect(try fixture.get(content) == nil)
     }
 
     @Test(arguments: Harm.allCases)
@@ -175,34 +110,6 @@ import Testing
         try fixture.put(content, namespace: "other")
         #expect(try fixture.store.undelete(trashed) == .undeleted)
         #expect(try fixture.get(content) == content)
-    }
-
-    @Test func `An upload over damaged content lets a key of the trash be restored`() throws {
-        try fixture.put(content)
-        try fixture.store.moveToTrash(fixture.key(content))
-        try fixture.harm(content)
-        try fixture.put(content, namespace: "other")
-        #expect(try fixture.store.undelete(#require(trashed().first)) == .undeleted)
-        #expect(try fixture.get(content) == content)
-    }
-
-    @Test func `A restored key has the content that an upload has put in its place while it was verified`() throws {
-        // Large, so that its verification takes its time.
-        let large = randomPayload(20_000_000)
-        try fixture.put(large)
-        try fixture.store.moveToTrash(fixture.key(large))
-        let trashed = try #require(trashed().first)
-        let fixture = fixture
-        try concurrently(2) { index in
-            if index == 0 {
-                _ = try? fixture.store.undelete(trashed)
-            } else {
-                try fixture.harm(large)
-                try fixture.put(large, namespace: "other")
-            }
-        }
-        for trashed in try self.trashed() { #expect(try fixture.store.undelete(trashed) == .undeleted) }
-        #expect(try fixture.get(large) == large)
     }
 
     @Test func `A scrub that takes damaged content away tells of the keys in the trash that have it`() throws {
@@ -248,34 +155,5 @@ import Testing
         try write([1], to: fixture.file("trash/1764075600/note"))
         #expect(try trashed().map(\.deleted) == [1_764_075_600])
         #expect(try fixture.store.trashed(fixture.key(content)).count == 1)
-    }
-
-    /// Whoever deletes, gives back, purges and uploads at once finds each payload whole, and nothing is lost that
-    /// nobody has purged.
-    @Test func `A storm of deletions, undeletions and uploads loses nothing`() throws {
-        let fixture = fixture
-        let contents = (0..<6).map { randomPayload(1000 + $0) }
-        for content in contents { try fixture.put(content) }
-        try atOnce { group in
-            group.addTask {
-                for _ in 0..<60 { try fixture.store.forEachKey { _ = try fixture.store.moveToTrash($0.key) } }
-            }
-            for _ in 0..<2 {
-                group.addTask {
-                    for _ in 0..<60 { try fixture.store.forEachTrashedKey { _ = try fixture.store.undelete($0) } }
-                }
-            }
-            group.addTask {
-                for round in 0..<100 { try fixture.put(contents[round % 3]) }
-            }
-            group.addTask {
-                for _ in 0..<20 { try fixture.sweep() }
-            }
-        }
-        try fixture.store.forEachTrashedKey { _ = try fixture.store.undelete($0) }
-        for content in contents {
-            #expect(try fixture.get(content) == content)
-        }
-        #expect(try trashed().isEmpty)
     }
 }

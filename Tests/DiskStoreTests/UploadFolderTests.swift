@@ -6,7 +6,7 @@ import TestSupport
 import Testing
 
 /// The folder of uploads of a store that is in a bucket.
-@Suite struct UploadFolderTests {
+@Suite(.timeLimit(.minutes(5))) struct UploadFolderTests {
     private let folder: TemporaryFolder
 
     init() throws { folder = try TemporaryFolder() }

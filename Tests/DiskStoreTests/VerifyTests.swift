@@ -6,7 +6,7 @@ import Testing
 
 @testable import DiskStore
 
-@Suite struct VerifyTests {
+@Suite(.timeLimit(.minutes(5))) struct VerifyTests {
     private let fixture: StoreFixture
     private let content = Array("a payload".utf8)
 

@@ -6,7 +6,7 @@ import Testing
 
 @testable import DiskStore
 
-@Suite struct WalkTests {
+@Suite(.timeLimit(.minutes(5))) struct WalkTests {
     private let fixture: StoreFixture
 
     init() throws {

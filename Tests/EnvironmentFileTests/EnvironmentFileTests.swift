@@ -1,40 +1,36 @@
+import Encoding
 import EnvironmentFile
 import Testing
 
-@Suite struct EnvironmentFileTests {
-    @Test func `A line is a name and a value, in quotes or not, and comments say nothing`() throws {
-        let file = try EnvironmentFile(
-            path: "f",
-            text: "# a\n; b\n\n A=1\nB = \" two \" \r\nC='it''s'\nD=\"a \\\"b\\\" \\\\ \\c\"\nE=\nA=2\n"
-        )
-        #expect(file["A"] == "2")
-        #expect(file["B"] == " two ")
-        #expect(file["C"] == "it''s")
-        #expect(file["D"] == "a \"b\" \\ \\c")
-        #expect(file["E"] == nil)
-        #expect(file.names.sorted() == ["A", "B", "C", "D", "E"])
+@Suite(.timeLimit(.minutes(1))) struct EnvironmentFileTests {
+    private func file(_ text: String) throws -> EnvironmentFile {
+        try EnvironmentFile(path: "f", text: text.utf8)
     }
 
-    @Test func `A quote stays a quote beside what joins with it to one character`() throws {
-        let file = try EnvironmentFile(path: "f", text: "A=\"\u{301}x\"\nB='\u{200D}'\n#\u{301}\nC\u{20}=\u{301}")
-        #expect(file["A"]?.unicodeScalars.elementsEqual("\u{301}x".unicodeScalars) == true)
-        #expect(file["B"]?.unicodeScalars.elementsEqual("\u{200D}".unicodeScalars) == true)
-        #expect(file["C"]?.unicodeScalars.elementsEqual("\u{301}".unicodeScalars) == true)
-        #expect(file.names.count == 3)
+    @Test(
+        arguments: [
+            (" A=1", "1"), ("A=0\nA=2", "2"), ("A = \" two \" \r\n", " two "), ("A='it''s'", "it''s"), ("A=", nil),
+            (#"A="a \"b\" \\ \c""#, #"a "b" \ \c"#), ("# A=1\n; A=1\n\n", nil),
+            // A quote, an equals sign or a # stays one beside what joins with it to one character.
+            ("A=\"\u{301}x\"", "\u{301}x"), ("A='\u{200D}'", "\u{200D}"), ("#\u{301}\nA =\u{301}", "\u{301}"),
+        ] as [(String, String?)]
+    )
+    func `A line is a name and a value, in quotes or not, and comments say nothing`(text: String, value: String?) throws
+    {
+        let found = try file(text)["A"]
+        #expect(found.map { Array($0.utf8) } == value.map { Array($0.utf8) })
     }
 
-    @Test func `A line is told of in one line, whatever is in it`() throws {
-        let error = try #require(throws: EnvironmentFileError.self) {
-            try EnvironmentFile(path: "f", text: "a\u{1B}[2J\u{85}")
-        }
-        #expect(error.description == "f, line 1: 'a\\u{1B}[2J\\u{0085}', expected NAME=value")
+    @Test func `Also an empty setting has a name`() throws {
+        #expect(try file("B=1\n_1=\n# C=1").names.sorted() == ["B", "_1"])
     }
 
-    @Test(arguments: ["A", "=1", "A B=1", "\u{E4}=1", "A=\"1", "A='1\"", "A=\"1\\\"", "A=\""])
-    func `What is no setting is named with file and line`(line: String) throws {
-        let error = try #require(throws: EnvironmentFileError.self) {
-            try EnvironmentFile(path: "f", text: "# a\n\(line)\n")
-        }
-        #expect(error.description == "f, line 2: '\(line)', expected NAME=value")
+    @Test(
+        arguments: ["A", "=1", "A B=1", "\u{E4}=1", "A=\"1", "A='1\"", "A=\"1\\\"", "A=\""].map { ($0, $0) }
+            + [("a\u{1B}[2J\u{85}", "a\\u{1B}[2J\\u{0085}")]
+    )
+    func `What is no setting is named with file and line, in one line`(line: String, shown: String) throws {
+        let error = #expect(throws: SettingsError.self) { try file("# a\n\(line)\n") }
+        #expect(error?.description == "f, line 2: '\(shown)', expected NAME=value")
     }
 }

@@ -2,7 +2,6 @@ import EnvironmentFile
 
 /// A file of settings: an error is one line that names the file, and what is written in quotes is read as it was.
 func fuzzConfiguration(_ text: [UInt8]) {
-    guard let text = String(validating: text, as: UTF8.self) else { return }
     do {
         let file = try EnvironmentFile(path: "worker.conf", text: text)
         for name in file.names {
@@ -15,13 +14,14 @@ func fuzzConfiguration(_ text: [UInt8]) {
         precondition(error.description.utf8.starts(with: "worker.conf, line ".utf8))
         precondition(!error.description.utf8.contains { $0 < 0x20 || $0 == 0x7F })
     }
+    guard let text = String(validating: text, as: UTF8.self) else { return }
     let value = String(decoding: text.utf8.filter { $0 != UInt8(ascii: "\n") }, as: UTF8.self)
     var quoted = ""
     for scalar in value.unicodeScalars {
         if scalar == "\"" || scalar == "\\" { quoted.unicodeScalars.append("\\") }
         quoted.unicodeScalars.append(scalar)
     }
-    let file = try? EnvironmentFile(path: "worker.conf", text: " LPS_NAME = \"\(quoted)\"\t\n;")
+    let file = try? EnvironmentFile(path: "worker.conf", text: " LPS_NAME = \"\(quoted)\"\t\n;".utf8)
     guard let file else { preconditionFailure("a value in quotes is not read") }
     precondition(Array((file["LPS_NAME"] ?? "").utf8) == Array(value.utf8))
 }

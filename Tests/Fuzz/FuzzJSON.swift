@@ -1,3 +1,4 @@
+import Encoding
 import PayloadKey
 
 @testable import PayloadService

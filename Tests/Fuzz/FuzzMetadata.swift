@@ -1,3 +1,4 @@
+import Encoding
 import PayloadKey
 
 /// A metadata header, and the JSON in it: what is written again is read as the same, with the same hash.

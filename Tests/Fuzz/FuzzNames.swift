@@ -1,3 +1,4 @@
+import Encoding
 import PayloadKey
 
 /// A namespace and a prefix: they can name folders, and a message about them is one line.

@@ -1,4 +1,4 @@
-import PayloadKey
+import Encoding
 import StorePolicy
 
 /// A policy: its namespaces are valid, and an error is one line that names the file.

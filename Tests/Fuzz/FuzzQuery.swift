@@ -1,4 +1,4 @@
-import PayloadKey
+import Encoding
 
 @testable import PayloadService
 

@@ -1,3 +1,5 @@
+import Encoding
+
 @testable import PayloadService
 
 /// Ranges and entity tags: a part is in the payload and not empty. The first eight bytes are the payload's size.

@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 
 /// What nginx's cache saves the engine.
-@Suite(.serialized, .timeLimit(.minutes(5))) struct BucketCacheTests {
+@Suite(.serialized, .runLimit) struct BucketCacheTests {
     private let front: BucketFront
     private let stack: Stack
 

@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 
 /// An engine of several machines that keeps each object twice.
-@Suite(.serialized, .timeLimit(.minutes(10))) struct BucketClusterTests {
+@Suite(.serialized, .runLimit) struct BucketClusterTests {
     /// What a client without a payload of its own sees.
     private final class Watch: @unchecked Sendable {
         // Guarded by the lock.

@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 
 /// Payloads, or the bucket, that go while the service runs: what a client is told, whoever finds out.
-@Suite(.serialized, .timeLimit(.minutes(5))) struct BucketDeletedTests {
+@Suite(.serialized, .runLimit) struct BucketDeletedTests {
     private let engine: any S3Engine
     private let payload = randomPayload(100_000)
 

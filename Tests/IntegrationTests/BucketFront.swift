@@ -134,10 +134,9 @@ extension Stack {
         _ mode: Mode = .handover,
         through front: BucketFront,
         options: [String] = [],
-        launcher: [String] = []
-    )
-        throws
-    {
+        launcher: [String] = [],
+        nginx edit: @escaping (String) -> String = { $0 }
+    ) throws {
         let bucket = "payloads/\(UUID().uuidString)"
         try self.init(
             mode,
@@ -145,7 +144,7 @@ extension Stack {
             launcher: launcher,
             engine: front.engine,
             bucket: bucket,
-            nginx: { $0.replacingOccurrences(of: front.engine.host, with: front.host) }
+            nginx: { edit($0.replacingOccurrences(of: front.engine.host, with: front.host)) }
         )
     }
 }

@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 
 /// A bucket that takes no more.
-@Suite(.serialized, .timeLimit(.minutes(10))) struct BucketFullTests {
+@Suite(.serialized, .runLimit) struct BucketFullTests {
     @Test(arguments: [(403, "QuotaExceeded"), (507, "XMinioStorageFull")])
     func `An upload that the engine has no room for is 507, and what is stored is served`(
         status: Int,

@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 
 /// The layout of a bucket is the existing service's: an object's key is the payload's, byte for byte.
-@Suite(.serialized, .timeLimit(.minutes(5))) struct BucketLayoutTests {
+@Suite(.serialized, .runLimit) struct BucketLayoutTests {
     private let engine: any S3Engine
     /// A bucket's root, as the existing service has it: other tests keep to prefixes.
     private let bucket = "payloads"

@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 
 /// What nobody who reads a log, or gets an answer, may learn of the engine's credentials.
-@Suite(.serialized, .timeLimit(.minutes(5))) struct BucketSecretTests {
+@Suite(.serialized, .runLimit) struct BucketSecretTests {
     @Test func `No secret and no signature is in a log or in an answer, also when the engine is gone`() throws {
         let front = try BucketFront(TestEngine.shared)
         let stack = try Stack(

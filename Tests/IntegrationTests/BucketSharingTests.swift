@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 
 /// Two stacks over one bucket, each with its own nginx, cache and workers, as on two machines.
-@Suite(.serialized, .timeLimit(.minutes(5))) struct BucketSharingTests {
+@Suite(.serialized, .runLimit) struct BucketSharingTests {
     private let one: Stack
     private let other: Stack
 

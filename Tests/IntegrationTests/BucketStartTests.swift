@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 
 /// How a worker starts on a bucket, and how it ends when it can't.
-@Suite(.serialized, .timeLimit(.minutes(5))) struct BucketStartTests {
+@Suite(.serialized, .runLimit) struct BucketStartTests {
     /// What keeps a worker from starting.
     struct Mistake: CustomTestStringConvertible {
         let testDescription: String

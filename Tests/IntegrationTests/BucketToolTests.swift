@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 
 /// `lps` on a bucket.
-@Suite(.serialized, .timeLimit(.minutes(10))) struct BucketToolTests {
+@Suite(.serialized, .runLimit) struct BucketToolTests {
     private let engine: any S3Engine
     private let bucket: Bucket
     private let content = randomPayload(5_000)

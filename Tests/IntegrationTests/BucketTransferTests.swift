@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 
 /// Large payloads go in and out of a bucket whole, many at once, and in bounded memory.
-@Suite(.serialized, .timeLimit(.minutes(10))) struct BucketTransferTests {
+@Suite(.serialized, .runLimit) struct BucketTransferTests {
     private let engine: any S3Engine
 
     init() throws { engine = try TestEngine.shared }

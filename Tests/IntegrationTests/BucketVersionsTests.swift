@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 
 /// A bucket that keeps the versions of its objects.
-@Suite(.serialized, .timeLimit(.minutes(5))) struct BucketVersionsTests {
+@Suite(.serialized, .runLimit) struct BucketVersionsTests {
     // Ceph ignores If-None-Match: * there.
     @Test func `A payload that is stored again makes no version of its object`() throws {
         let engine = try TestEngine.shared

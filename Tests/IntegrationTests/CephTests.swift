@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 
 /// What Ceph alone can be made to do: `make test-ceph` runs these.
-@Suite(.serialized) struct CephTests {
+@Suite(.serialized, .runLimit) struct CephTests {
     private let engine: Ceph
     private let payload = randomPayload(1_000)
 

@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 
 /// `lps gc` on a machine whose clock is wrong (faketime(1)).
-@Suite(.serialized) struct CollectionClockTests {
+@Suite(.serialized, .runLimit) struct CollectionClockTests {
     private let local: LocalStore
     private let content = randomPayload(1000)
 

@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 
 /// What nginx's complete site allows one client to take of it.
-@Suite(.serialized) struct ConnectionLimitTests {
+@Suite(.serialized, .runLimit) struct ConnectionLimitTests {
     @Test func `A client that does not begin is let go`() throws {
         let stack = try Stack { conf in
             conf.replacingOccurrences(of: "client_header_timeout 15s;", with: "client_header_timeout 1s;")

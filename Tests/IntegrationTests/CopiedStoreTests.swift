@@ -6,7 +6,7 @@ import TestSupport
 import Testing
 
 /// Backups: a plain copy of a store's files is a store, and one of another format is refused.
-@Suite(.serialized) struct CopiedStoreTests {
+@Suite(.serialized, .runLimit) struct CopiedStoreTests {
     @Test(arguments: [
         ["cp", "-r", "from", "to"], ["cp", "-a", "from", "to"], ["rsync", "-r", "from/", "to/"],
         ["rsync", "-a", "from/", "to/"], ["sh", "-c", "mkdir to && tar -cf - -C from . | tar -xf - -C to"],

@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 
 /// nginx does not look whether what it has cached is still what it was: what protects payloads from that.
-@Suite(.serialized) struct DamagedCacheTests {
+@Suite(.serialized, .runLimit) struct DamagedCacheTests {
     private let stack: Stack
     private let payload = randomPayload(300_000)
     private let key: String

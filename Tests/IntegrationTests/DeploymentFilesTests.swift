@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 
 /// The files that an operator installs: nginx's, systemd's, and the binaries.
-@Suite(.serialized) struct DeploymentFilesTests {
+@Suite(.serialized, .runLimit) struct DeploymentFilesTests {
     @Test func `nginx accepts its files without a warning`() throws {
         let stack = try Stack()
         let checked = try run(

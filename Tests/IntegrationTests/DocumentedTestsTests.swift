@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 
 /// The tests that documents name as proof.
-@Suite struct DocumentedTestsTests {
+@Suite(.runLimit) struct DocumentedTestsTests {
     /// A suite, and tests of it that are named beside it: `` `Suite`: "one test", "another" ``, or with parentheses.
     private struct Mention {
         let suite: String

@@ -4,7 +4,7 @@ import Testing
 
 /// nginx's S3 form by itself: other servers of the same nginx stand for the worker and for the engine, so that the
 /// engine can answer what a real one can't be made to.
-@Suite(.serialized) struct EngineHandoverTests {
+@Suite(.serialized, .runLimit) struct EngineHandoverTests {
     private static let payload = Array("hello, engine".utf8)
     private static let digest = String(Stack.digest(payload).dropFirst("sha256:".count))
     private static let signature = "AWS4-HMAC-SHA256 Credential=key, Signature=0123456789abcdef"

@@ -12,8 +12,6 @@ struct Fault: CustomStringConvertible {
     var description: String { "\(call) \(occurrence) fails with \(errno)" }
     /// A call that was interrupted is made again: nobody notices.
     var mustBeInvisible: Bool { errno == "EINTR" }
-    /// The file system says that a name is not there: what is answered then is true to that.
-    var deniesAName: Bool { errno == "ENOENT" }
 
     /// The file-system calls, and the errors of their man pages that a healthy program meets: a full, failing or
     /// read-only disk, too many open files, another owner, a signal. None for fcntl(2), most of whose calls get and set
@@ -54,24 +52,8 @@ struct Fault: CustomStringConvertible {
         }
     }
 
-    /// Each call at least once, and each error of its kind at least once; of calls of one kind that are more than `most`
-    /// (a look at each of 256 shards, say) so many, evenly spread.
-    static func some(_ calls: [TracedCall], most: Int) -> [Fault] {
-        if TracedCall.isEveryOneTried { return all(TracedCall.distinct(calls)) }
-        return errors.flatMap { name, errors -> [Fault] in
-            let occurrences = calls.filter { $0.name == name }.map(\.occurrence)
-            guard !occurrences.isEmpty else { return [] }
-            let sampled = min(occurrences.count, max(most, errors.count))
-            return (0..<max(sampled, errors.count)).map {
-                let index = ($0 % sampled) * occurrences.count / sampled
-                return Fault(call: name, errno: errors[$0 % errors.count], occurrence: occurrences[index])
-            }
-        }
-    }
-
     /// So many calls of each kind, evenly spread, each with one error; another `turn` begins with other errors.
     static func few(_ calls: [TracedCall], each count: Int, turn: Int) -> [Fault] {
-        if TracedCall.isEveryOneTried { return all(TracedCall.distinct(calls)) }
         return errors.flatMap { name, errors -> [Fault] in
             let occurrences = calls.filter { $0.name == name }.map(\.occurrence)
             let sampled = min(occurrences.count, count)
@@ -87,17 +69,19 @@ struct Fault: CustomStringConvertible {
     }
 }
 
-/// Makes sure that a test of faults was one: most of those that were planned came to pass, and some of them were told.
-///
-/// - Parameter told: how many kept the program from its work; `nil` where it may succeed all the same.
-func expectFaults(
-    _ tried: Int,
-    of planned: [Fault],
-    told: Int? = nil,
-    sourceLocation: SourceLocation = #_sourceLocation
-) {
-    #expect(tried > planned.count / 2, "\(tried) of \(planned.count) faults", sourceLocation: sourceLocation)
-    if let told { #expect(told > tried / 10, "\(told) of \(tried) told", sourceLocation: sourceLocation) }
+/// A moment at which a process is killed: as one of its threads begins a system call. What the call before has done is
+/// done, and the kernel does not make the call of a thread that is to die.
+struct KillPoint: CustomStringConvertible {
+    let call: String
+    /// Which of the thread's calls of this kind, from 1.
+    let occurrence: Int
+
+    var description: String { "killed at \(call) \(occurrence)" }
+
+    init(_ call: TracedCall) {
+        self.call = call.name
+        occurrence = call.occurrence
+    }
 }
 
 /// A system call in the output of strace(1) with -f and -y.
@@ -107,24 +91,6 @@ struct TracedCall {
     /// The how manieth of its kind that its thread made, from 1: what `when=` of strace counts.
     let occurrence: Int
     let line: String
-
-    /// Whether nothing is sampled ('make faults').
-    static let isEveryOneTried = ProcessInfo.processInfo.environment["LPS_EVERY_POINT"] != nil
-
-    /// One of those that differ only in numbers and hexadecimal names: of a look at each of 256 shards the first.
-    static func distinct(_ calls: [TracedCall]) -> [TracedCall] {
-        var seen: Set<Substring> = []
-        return calls.filter { call in
-            let text = call.line.drop { $0 != " " }
-            let kind = text.replacing(/[0-9a-f]+/, with: "#")
-            return seen.insert(kind).inserted
-        }
-    }
-
-    /// Between processes, where no file system fails; or in memory.
-    var isOfFiles: Bool {
-        !["<socket:", "<UNIX", "<TCP", "<pipe:", "<memfd:", "/memfd:"].contains { line.contains($0) }
-    }
 
     static func parse(_ trace: String) -> [TracedCall] {
         var counts: [String: Int] = [:]
@@ -143,16 +109,6 @@ struct TracedCall {
                 line: String(line)
             )
         }
-    }
-
-    /// The calls of a program's first thread since it first named the store; before are the dynamic loader's and the
-    /// runtime's.
-    static func onStore(_ trace: String, _ store: String) -> [TracedCall] {
-        let calls = parse(trace)
-        guard let first = calls.firstIndex(where: { $0.line.contains("\"\(store)\"") && $0.name != "execve" }) else {
-            return []
-        }
-        return calls[first...].filter { $0.thread == calls[first].thread }
     }
 }
 
@@ -181,11 +137,6 @@ struct Tracer {
 
     /// What a program's command begins with that is to run under it.
     var command: [String] { ["strace"] + options }
-
-    /// Starts a program under it.
-    func start(_ command: [String]) throws -> ChildProcess {
-        try ChildProcess("strace", options + command, log: output + ".log")
-    }
 
     /// Traces a process that runs already, while `work` is done.
     func attached<Result>(to process: ChildProcess, _ work: () throws -> Result) throws -> Result {

@@ -5,7 +5,7 @@ import TestSupport
 import Testing
 
 /// File systems that can't be trusted with payloads, as strace(1) lets the kernel speak of them.
-@Suite(.serialized) struct FileSystemTests {
+@Suite(.serialized, .runLimit) struct FileSystemTests {
     private let local: LocalStore
     private let socket: String
 

@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 
 /// A service whose store is on a small disk that is full: who is refused, with what, and that nothing else suffers.
-@Suite(.serialized, .enabled(if: geteuid() == 0, "only root can mount"))
+@Suite(.serialized, .runLimit, .enabled(if: geteuid() == 0, "only root can mount"))
 struct FullDiskTests {
     private static let mebibyte = 1 << 20
     private static let reserve = 4 << 20

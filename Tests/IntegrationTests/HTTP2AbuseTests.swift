@@ -4,7 +4,7 @@ import Testing
 
 /// What a client may send over HTTP/2 that a client library never would: nginx ends it, nothing wrong is stored, nothing
 /// stays, and the others are served.
-@Suite(.serialized) struct HTTP2AbuseTests {
+@Suite(.serialized, .runLimit) struct HTTP2AbuseTests {
     private typealias H2 = HTTP2Connection
 
     private let stack: Stack

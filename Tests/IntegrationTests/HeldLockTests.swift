@@ -5,7 +5,7 @@ import TestSupport
 import Testing
 
 /// A process that holds a lock of the store and does not go on, stopped or frozen, takes nobody down with it.
-@Suite(.serialized) struct HeldLockTests {
+@Suite(.serialized, .runLimit) struct HeldLockTests {
     @Test(arguments: Stack.Mode.allCases)
     func `Uploads to a shard that stays locked are told to come again, and the pool goes on`(mode: Stack.Mode) throws {
         let stack = try Stack(mode, options: ["--threads", "2"])

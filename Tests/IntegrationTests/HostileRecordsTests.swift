@@ -4,7 +4,7 @@ import Testing
 
 /// What comes on the workers' socket that no web server sends. 'make fuzz' sets `LPS_FUZZ_SECONDS`, for how long; with
 /// `LPS_FUZZ_SEED` a run begins with the conversations of an earlier one.
-@Suite(.serialized) struct HostileRecordsTests {
+@Suite(.serialized, .runLimit) struct HostileRecordsTests {
     // The same in each run, as all else is that a seed makes.
     private static let payload = (0..<20_000).map { UInt8(truncatingIfNeeded: $0 * 31 >> 3) }
     private static let conversations = 50

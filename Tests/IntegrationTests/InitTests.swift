@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 
 /// `lps init`, which makes the folder that nginx and the workers share.
-@Suite struct InitTests {
+@Suite(.runLimit) struct InitTests {
     private let folder: TemporaryFolder
     private let store: String
 

@@ -4,7 +4,7 @@ import Testing
 
 /// A worker that is killed just before and just after each system call of a download: its client gets the payload from
 /// the next worker, or sees that it is cut off.
-@Suite(.serialized) struct KilledDownloadTests {
+@Suite(.serialized, .runLimit) struct KilledDownloadTests {
     private enum Outcome {
         case whole
         /// Less than was announced, all of it right.
@@ -39,7 +39,7 @@ import Testing
         // The thread that has opened the payload. Where it waits for a connection, nothing is lost with it.
         let calls = TracedCall.parse(tracer.take())
         let thread = try #require(calls.first { $0.name == "openat2" }).thread
-        let points = KillPoint.all(calls.filter { $0.thread == thread && $0.name != "epoll_wait" })
+        let points = calls.filter { $0.thread == thread && $0.name != "epoll_wait" }.map(KillPoint.init)
         var kills = 0
         var cutOff = 0
         for point in points {

@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 
 /// `lps` on a store of many keys: what it holds in memory must not grow with them.
-@Suite(.serialized) struct LargeStoreTests {
+@Suite(.serialized, .runLimit) struct LargeStoreTests {
     private let folder: TemporaryFolder
 
     init() throws {

@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 
 /// What libfcgi gets wrong, and a worker can't prevent (docs/security.md). Sanitizers end a process in other ways.
-@Suite struct LibfcgiHoleTests {
+@Suite(.runLimit) struct LibfcgiHoleTests {
     private static let holes: [[UInt8]] = [
         // libfcgi's answer has room for three.
         FastCGIClient.getValues([String](repeating: "FCGI_MPXS_CONNS", count: 100)),

@@ -54,26 +54,6 @@ final class LocalStore {
         )
     }
 
-    /// Runs `lps` under strace(1), which kills it before a system call of a kind, the how manieth `occurrence` says.
-    ///
-    /// - Returns: whether it was killed; otherwise it has succeeded.
-    func isKilled(_ arguments: [String], before call: String, _ occurrence: Int) throws -> Bool {
-        let log = folder.file("killed-\(UUID().uuidString)")
-        let strace = try ChildProcess(
-            "strace",
-            [
-                "-f", "-o", "/dev/null", "-e", "trace=\(call)", "-e",
-                "inject=\(call):signal=KILL:when=\(occurrence)", Project.binary("lps"), arguments[0], "--store", path,
-            ] + arguments.dropFirst(),
-            log: log
-        )
-        let status = strace.wait()
-        // strace ends as its child did.
-        #expect(status == 0 || status == -SIGKILL, "\(status): \(strace.log)")
-        unlink(log)
-        return status != 0
-    }
-
     /// Stores a payload.
     @discardableResult
     func put(_ content: [UInt8], _ namespace: String, prefix: String? = nil) throws -> PayloadKey {
@@ -98,13 +78,6 @@ final class LocalStore {
             digest: Digest(of: content),
             metadataHash: Digest(of: [])
         )
-    }
-
-    /// The bytes of a namespace's keys, by a walk.
-    func size(of namespace: Namespace) throws -> UInt64 {
-        var sum: UInt64 = 0
-        try store.forEachKey(in: KeySelection(namespace: namespace)) { sum += $0.size ?? 0 }
-        return sum
     }
 
     /// The file of a key.

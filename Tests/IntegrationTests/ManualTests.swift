@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 
 /// The manual pages: what the generator takes from the commands' help, and what is added to it.
-@Suite(.serialized) struct ManualTests {
+@Suite(.serialized, .runLimit) struct ManualTests {
     private let local: LocalStore
     private let settings: String
 

@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 
 /// Requests that are well-formed, and odd: each is read in one way only, every time.
-@Suite(.serialized) struct OddRequestTests {
+@Suite(.serialized, .runLimit) struct OddRequestTests {
     private static let target = Stack.putTarget(namespace: "mine", digest: helloWorldDigest)
     private static let metadata = ["e30=", Data(#"{"a":"Yg=="}"#.utf8).base64EncodedString()]
 
@@ -161,24 +161,18 @@ import Testing
         #expect(try stack.put(helloWorld).status == 201)
     }
 
-    @Test(arguments: Stack.Mode.allCases)
-    func `Many ranges at once give the whole payload, not many times as much`(mode: Stack.Mode) throws {
-        let stack = try Stack(mode)
+    @Test func `Many ranges at once give the whole payload, not many times as much`() throws {
+        let stack = try Stack()
         let payload = randomPayload(100_000)
-        let key = try Stack.key(stack.put(payload))
-        let ranges = [
+        let key = try stack.store(payload)
+        for range in [
             "bytes=0-0,2-2", "bytes=" + Array(repeating: "0-", count: 1000).joined(separator: ","),
             "bytes=" + (0..<6000).map { "\($0)-\($0)" }.joined(separator: ","), "bytes=-1,0-",
-        ]
-        for range in ranges {
+        ] {
             let fetched = try stack.get(key, length: payload.count, ["Range": range])
             #expect(fetched.status == 200, "\(range.prefix(40))")
             let isWhole = fetched.body == payload
             #expect(isWhole, "\(range.prefix(40))")
-        }
-        for range in ["bytes=5-4", "bytes=a-b", "lines=1-2", "bytes=", "bytes", "bytes=99999999999999999999-"] {
-            let status = try stack.get(key, length: payload.count, ["Range": range]).status
-            #expect(status == 200 || status == 416, "\(range): \(status)")
         }
     }
 }

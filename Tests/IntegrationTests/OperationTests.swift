@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 
 /// What an operator sets, and sees in the logs.
-@Suite(.serialized) struct OperationTests {
+@Suite(.serialized, .runLimit) struct OperationTests {
     private func lines(_ stack: Stack, with text: String) -> [String] {
         stack.workerLog.split(separator: "\n").map(String.init).filter { $0.contains(text) }
     }

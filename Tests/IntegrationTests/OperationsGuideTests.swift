@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 
 /// `docs/operations.md` against what the service says.
-@Suite struct OperationsGuideTests {
+@Suite(.runLimit) struct OperationsGuideTests {
     private let guide: String
 
     init() throws {

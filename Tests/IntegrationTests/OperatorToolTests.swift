@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 
 /// `lps` on the store of a running service.
-@Suite(.serialized) struct OperatorToolTests {
+@Suite(.serialized, .runLimit) struct OperatorToolTests {
     private let stack: Stack
     private let content = randomPayload(5_000)
 

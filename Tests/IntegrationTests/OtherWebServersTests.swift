@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 
 /// `docs/other-web-servers.md` as it stands there, with a real Apache and a real lighttpd.
-@Suite(.serialized) struct OtherWebServersTests {
+@Suite(.serialized, .runLimit) struct OtherWebServersTests {
     private typealias Kind = OtherWebServer.Kind
 
     @Test(arguments: OtherWebServer.Kind.others)

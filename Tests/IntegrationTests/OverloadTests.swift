@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 
 /// More clients at once than the workers can serve.
-@Suite(.serialized) struct OverloadTests {
+@Suite(.serialized, .runLimit) struct OverloadTests {
     private static let clients = 500
 
     /// What a client asks for, by its number.

@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 
 /// How worker processes listen, share a socket, start and stop.
-@Suite(.serialized) struct PoolTests {
+@Suite(.serialized, .runLimit) struct PoolTests {
     private static let worker = Project.binary("lps-worker")
 
     private let folder: TemporaryFolder

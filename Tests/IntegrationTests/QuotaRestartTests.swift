@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 
 /// What namespaces use is known as long as one worker is there, and over a worker's start anew.
-@Suite(.serialized) struct QuotaRestartTests {
+@Suite(.serialized, .runLimit) struct QuotaRestartTests {
     private let folder: TemporaryFolder
 
     init() throws {

@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 
 /// The configuration file: checked before it is used, read again on SIGHUP.
-@Suite(.serialized) struct ReloadTests {
+@Suite(.serialized, .runLimit) struct ReloadTests {
     private static let worker = Project.binary("lps-worker")
 
     private let folder: TemporaryFolder

@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 
 /// Workers at the system's limits: descriptors (RLIMIT_NOFILE) and threads (RLIMIT_NPROC).
-@Suite(.serialized) struct ResourceLimitTests {
+@Suite(.serialized, .runLimit) struct ResourceLimitTests {
     /// Sets the soft limit, which may be raised again up to the hard one.
     private func limitFiles(of worker: ChildProcess, to limit: Int) throws {
         let set = try run("prlimit", ["--pid", "\(worker.pid)", "--nofile=\(limit):"])

@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 
 /// `lps gc` with a policy.
-@Suite(.serialized) struct RetentionPolicyTests {
+@Suite(.serialized, .runLimit) struct RetentionPolicyTests {
     private let stack: Stack
 
     init() throws {

@@ -4,7 +4,7 @@ import Testing
 
 /// A client that lost its connection, or its patience, and sends the same payload again while its first try is still
 /// there.
-@Suite(.serialized) struct RetriedUploadTests {
+@Suite(.serialized, .runLimit) struct RetriedUploadTests {
     private static let payload = randomPayload(600_000)
 
     private func begin(_ stack: Stack) throws -> HTTPConnection {

@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 
 /// Uploads of content that has rotted on the disk.
-@Suite(.serialized) struct RottenContentTests {
+@Suite(.serialized, .runLimit) struct RottenContentTests {
     private let local: LocalStore
     private let content = randomPayload(70_000)
     private let file: String

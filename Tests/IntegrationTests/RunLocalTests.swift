@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 
 /// `make run`, without the building: the script that it starts.
-@Suite(.serialized) struct RunLocalTests {
+@Suite(.serialized, .runLimit) struct RunLocalTests {
     private final class Running {
         let folder: TemporaryFolder
         let process: ChildProcess

@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 
 /// `--namespace` and `--prefix`: a command touches the keys that they select, and no others.
-@Suite(.serialized) struct SelectionTests {
+@Suite(.serialized, .runLimit) struct SelectionTests {
     private let local: LocalStore
     /// Keys by what they are called here.
     private var keys: [String: PayloadKey] = [:]

@@ -7,14 +7,11 @@ import Testing
 
 /// Reads and writes that move less than they were asked to, as the kernel may at any time: every one of a program's moves
 /// so few bytes that each loop has to go on.
-@Suite(.serialized) struct ShortTransferTests {
-    /// One byte at a time is the least that may be; with up to 100, the pieces are of all sizes.
-    static let limits = ["1", "100"]
+@Suite(.serialized, .runLimit) struct ShortTransferTests {
+    /// One byte at a time is the least that may be.
+    private static let settings = ["SHORT": "1"]
 
-    private static func settings(_ limit: String) -> [String: String] { ["SHORT": limit] }
-
-    @Test(arguments: limits)
-    func `A worker whose transfers are short stores and serves whole payloads`(limit: String) throws {
+    @Test func `A worker whose transfers are short stores and serves whole payloads`() throws {
         for mode in Stack.Mode.allCases {
             let stack = try Stack(mode)
             let count = stack.folder.file("count")
@@ -27,7 +24,7 @@ import Testing
             let victim = try Victim(
                 stack,
                 options: ["--config", settings, "--runtime-dir", runtime, "--access-log", access],
-                environment: Preload.environment(Self.settings(limit), count: count)
+                environment: Preload.environment(Self.settings, count: count)
             )
             // ASCII, for the answer is text.
             let payload = randomPayload(20_000).map { $0 & 0x3F + 0x20 }
@@ -66,11 +63,10 @@ import Testing
         }
     }
 
-    @Test(arguments: limits)
-    func `Commands whose transfers are short do the same as ever`(limit: String) throws {
+    @Test func `Commands whose transfers are short do the same as ever`() throws {
         let local = try LocalStore()
         let count = local.folder.file("count")
-        let environment = try Preload.environment(Self.settings(limit), count: count)
+        let environment = try Preload.environment(Self.settings, count: count)
         /// Runs `lps` with short transfers: what it wrote.
         func lps(_ store: LocalStore, _ arguments: [String], input: String? = nil, status: Int32 = 0) throws -> [UInt8]
         {
@@ -138,30 +134,5 @@ import Testing
         _ = try lps(local, ["rm", "\(key)"])
         try local.expectSound()
         try local.expectOnlyLeftovers()
-    }
-
-    @Test func `What is counted is right where a counter's line is written in parts`() throws {
-        // A worker with short writes changes keys beside a witness that has whole ones: neither reads half a number.
-        let stack = try Stack()
-        let policy = try stack.policy("[a]\nquota = 1g\n")
-        let witness = try DiskStore(
-            path: stack.store,
-            reserve: 0,
-            quota: { _ in 1 << 30 },
-            logger: RecordedLog().logger
-        )
-        let namespace = try Namespace(validating: "a".utf8)
-        let victim = try Victim(
-            stack,
-            options: ["--policy", policy],
-            environment: Preload.environment(Self.settings("9"), count: stack.folder.file("count"))
-        )
-        var size: UInt64 = 0
-        for round in 1...30 {
-            size += UInt64(round * 37)
-            #expect(try victim.put(randomPayload(round * 37), "a").status == 201)
-            let counted = try witness.recount(namespace)
-            #expect(counted.before == size && counted.now == size, "\(round): \(counted)")
-        }
     }
 }

@@ -4,7 +4,7 @@ import Testing
 
 /// Whatever system call fails while a worker reads its configuration again, or starts anew: it serves on, as it was or as
 /// it was to be.
-@Suite(.serialized) struct SignalFaultTests {
+@Suite(.serialized, .runLimit) struct SignalFaultTests {
     private let folder: TemporaryFolder
     private let store: String
     private let socket: String

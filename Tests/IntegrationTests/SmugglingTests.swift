@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 
 /// Requests whose end two readers would see at different places: what hides in one must never become a request of its own.
-@Suite(.serialized) struct SmugglingTests {
+@Suite(.serialized, .runLimit) struct SmugglingTests {
     /// An upload to `mine`, up to the fields that frame its body.
     private static let line = "PUT \(Stack.putTarget(namespace: "mine", digest: helloWorldDigest)) HTTP/1.1"
     private static let fields = "Host: localhost\r\nContent-Type: application/octet-stream\r\nX-Temporal-Metadata: e30="

@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 
 /// A worker that starts anew, when something is in its way. The requests speak FastCGI themselves: nginx would try again.
-@Suite(.serialized) struct StartAnewTests {
+@Suite(.serialized, .runLimit) struct StartAnewTests {
     private let folder: TemporaryFolder
     private let store: String
     private let socket: String

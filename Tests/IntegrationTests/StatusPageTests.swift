@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 
 /// What the status page says, and that it says it for all processes of the pool.
-@Suite(.serialized) struct StatusPageTests {
+@Suite(.serialized, .runLimit) struct StatusPageTests {
     /// The part of the page's JSON that the tests read.
     private struct Status: Decodable {
         struct Requests: Decodable, Hashable {

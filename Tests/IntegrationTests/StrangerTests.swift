@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 
 /// What other users of the machine get at, and what a link that was planted in the store leads to.
-@Suite(.serialized, .enabled(if: geteuid() == 0, "only root can become another user"))
+@Suite(.serialized, .runLimit, .enabled(if: geteuid() == 0, "only root can become another user"))
 struct StrangerTests {
     private let content = randomPayload(10_000)
 

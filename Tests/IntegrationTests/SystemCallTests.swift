@@ -4,7 +4,7 @@ import Testing
 
 /// The system calls that the programs make, against those that their units allow. A call that is forbidden answers EPERM
 /// there, which no other test would see.
-@Suite(.serialized) struct SystemCallTests {
+@Suite(.serialized, .runLimit) struct SystemCallTests {
     private let stack: Stack
     private let content = randomPayload(300_000)
 

@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 
 /// `lps gc --keep-trash` and `lps undelete` on the store of a running service.
-@Suite(.serialized) struct TrashToolTests {
+@Suite(.serialized, .runLimit) struct TrashToolTests {
     private let stack: Stack
     private let content = randomPayload(5_000)
 

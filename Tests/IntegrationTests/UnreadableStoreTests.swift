@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 
 /// `lps` on a store of which its user may not read or change everything: one bad folder is no reason to leave the others.
-@Suite(.serialized, .enabled(if: geteuid() == 0, "only root can give files away and become another user"))
+@Suite(.serialized, .runLimit, .enabled(if: geteuid() == 0, "only root can give files away and become another user"))
 struct UnreadableStoreTests {
     private let local: LocalStore
     private let content = Array("a payload".utf8)

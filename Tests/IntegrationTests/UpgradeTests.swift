@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 
 /// Restarts and upgrades under load. The load speaks FastCGI itself, without nginx, which would try again.
-@Suite(.serialized) struct UpgradeTests {
+@Suite(.serialized, .runLimit) struct UpgradeTests {
     private let folder: TemporaryFolder
     private let store: String
     private let socket: String

@@ -43,16 +43,6 @@ final class Victim {
         client.send(FastCGIClient.record(.stdin, []))
         return CGIAnswer(client.receiveAnswer())
     }
-
-    /// Its open descriptors but folders, which it keeps.
-    var openFiles: [String] {
-        let folder = "/proc/\(process.pid)/fd"
-        let names = (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
-        return names.filter { name in
-            var status = stat()
-            return stat("\(folder)/\(name)", &status) == 0 && status.st_mode & S_IFMT != S_IFDIR
-        }
-    }
 }
 
 /// An answer in CGI's form.
@@ -73,12 +63,6 @@ struct CGIAnswer {
         status = field("Status")
         announced = field("Content-Length")
     }
-
-    var isTaken: Bool { status == 200 || status == 201 }
-    /// An error, as one line.
-    var isClearError: Bool {
-        (400..<600).contains(status ?? 0) && body.split(separator: "\n").count == 1 && body.utf8.count > 5
-    }
 }
 
 extension Stack {
@@ -89,14 +73,6 @@ extension Stack {
             let digest = (path as NSString).lastPathComponent
             #expect(Stack.digest(try contents(of: "\(store)/\(path)")) == "sha256:\(digest)")
         }
-    }
-
-    /// What is left of uploads goes with the sweep.
-    func expectOnlySweepableIncoming() throws {
-        let old = timeval(tv_sec: time(nil) - 25 * 60 * 60, tv_usec: 0)
-        for name in incoming { utimes("\(store)/incoming/\(name)", [old, old]) }
-        try startWorkers(1)
-        try expectNothingIncoming()
     }
 
     /// The key of a payload without metadata.

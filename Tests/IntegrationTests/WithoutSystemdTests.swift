@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 
 /// `docs/without-systemd.md` as it stands there: paths are this machine's, and `nobody` stands for the user `lps`.
-@Suite(.serialized) struct WithoutSystemdTests {
+@Suite(.serialized, .runLimit) struct WithoutSystemdTests {
     private static let guide = "docs/without-systemd.md"
 
     /// The blocks of a language in one section.

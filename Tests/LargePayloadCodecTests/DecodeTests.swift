@@ -3,7 +3,7 @@ import LargePayloadCodec
 import TestSupport
 import Testing
 
-@Suite struct DecodeTests {
+@Suite(.timeLimit(.minutes(1))) struct DecodeTests {
     private let content = Array("a payload that is larger than the limit".utf8)
 
     /// A payload that refers to `content`.
@@ -23,7 +23,7 @@ import Testing
 
     @Test func `A download names key and length, and restores metadata and data`() async throws {
         let service = FakeService { [content] _, _ in CodecResponse(status: 200, body: Data(content)) }
-        let codec = try await LargePayloadCodec(.init(service))
+        let codec = try await service.codec()
         let decoded = try await codec.decode(payloads: [reference(key: "/blobs/a b&+é"), TestPayload([1])])
         #expect(decoded == [TestPayload(content), TestPayload([1])])
         let request = try #require(service.requests.first)
@@ -43,7 +43,7 @@ import Testing
             let isPastCache = request.headers.contains { $0 == ("Cache-Control", "no-cache") }
             return CodecResponse(status: 200, body: Data(isPastCache ? content : content.dropLast() + [0]))
         }
-        let codec = try await LargePayloadCodec(.init(service))
+        let codec = try await service.codec()
         #expect(try await codec.decode(payloads: [reference()]) == [TestPayload(content)])
         #expect(service.requests.count == 2)
     }
@@ -63,7 +63,7 @@ import Testing
 
     @Test func `No more is read of an answer than the reference announces`() async throws {
         let service = FakeService { _, _ in CodecResponse(status: 200) }
-        let codec = try await LargePayloadCodec(.init(service))
+        let codec = try await service.codec()
         for size in [1_000_000, Int.max] {
             await #expect(throws: LargePayloadCodecError.self) {
                 try await codec.decode(payloads: [reference(size: size)])
@@ -88,7 +88,7 @@ import Testing
 
     @Test func `Unknown versions, and version 1, are errors that say so`() async throws {
         let service = FakeService { _, _ in CodecResponse(status: 200) }
-        let codec = try await LargePayloadCodec(.init(service))
+        let codec = try await service.codec()
         for (version, message) in [
             ("v1", "it was stored under version v1 of the API, which this service does not have"),
             ("v3", "unknown version 'v3' in temporal.io/remote-codec"), ("", "unknown version ''"),
@@ -108,7 +108,7 @@ import Testing
 
     @Test func `Several references of one call to one payload are one download`() async throws {
         let service = FakeService { [content] _, _ in CodecResponse(status: 200, body: Data(content)) }
-        let codec = try await LargePayloadCodec(.init(service))
+        let codec = try await service.codec()
         let payloads = [reference(), reference(key: "/other"), reference(), reference()]
         #expect(try await codec.decode(payloads: payloads) == Array(repeating: TestPayload(content), count: 4))
         #expect(service.requests.count == 2)

@@ -3,7 +3,7 @@ import LargePayloadCodec
 import TestSupport
 import Testing
 
-@Suite struct EncodeTests {
+@Suite(.timeLimit(.minutes(1))) struct EncodeTests {
     @Test(arguments: CodecVector.all)
     func `A payload is encoded byte for byte as the existing codec encodes it, and decoded`(vector: CodecVector)
         async throws
@@ -16,7 +16,7 @@ import Testing
                 ? CodecResponse(status: 201, body: Data("{\"Key\":\"\(key)\"}\n".utf8))
                 : CodecResponse(status: 200, body: Data(vector.data))
         }
-        let codec = try await LargePayloadCodec(LargePayloadCodec.Options(service) { $0.namespace = "test" })
+        let codec = try await service.codec { $0.namespace = "test" }
         let payload = TestPayload(vector.data, vector.metadata)
         let encoded = try await codec.encode(payloads: [payload])
         #expect(encoded.map { Array($0.data) } == [vector.encoded])
@@ -30,12 +30,10 @@ import Testing
 
     @Test func `An upload says all that the service checks`() async throws {
         let service = FakeService.storing()
-        let codec = try await LargePayloadCodec(
-            LargePayloadCodec.Options(service) {
-                $0.namespace = "my ns&é"
-                $0.headers = [.init("X-Team", "a"), .init("X-Team", "b")]
-            }
-        )
+        let codec = try await service.codec {
+            $0.namespace = "my ns&é"
+            $0.headers = [.init("X-Team", "a"), .init("X-Team", "b")]
+        }
         let content = randomPayload(100)
         _ = try await codec.encode(payloads: [TestPayload(content)])
         let request = try #require(service.requests.first)
@@ -56,7 +54,7 @@ import Testing
 
     @Test func `Only payloads over the minimum are uploaded, counted as protobuf serializes them`() async throws {
         let service = FakeService.storing()
-        let codec = try await LargePayloadCodec(LargePayloadCodec.Options(service) { $0.minimumSize = 128_000 })
+        let codec = try await service.codec { $0.minimumSize = 128_000 }
         // 4 bytes of tag and length.
         let payloads = [127_996, 127_997, 0].map { TestPayload(randomPayload($0), [:]) }
         let encoded = try await codec.encode(payloads: payloads)
@@ -69,7 +67,7 @@ import Testing
 
     @Test func `A codec that only decodes encodes nothing`() async throws {
         let service = FakeService.storing()
-        let codec = try await LargePayloadCodec(LargePayloadCodec.Options(service) { $0.isDecodeOnly = true })
+        let codec = try await service.codec { $0.isDecodeOnly = true }
         let payload = TestPayload(randomPayload(1000))
         #expect(try await codec.encode(payloads: [payload]) == [payload])
         #expect(service.requests.isEmpty)
@@ -77,7 +75,7 @@ import Testing
 
     @Test func `No payloads make no requests, and none are lost or change places`() async throws {
         let service = FakeService.storing()
-        let codec = try await LargePayloadCodec(.init(service))
+        let codec = try await service.codec()
         #expect(try await codec.encode(payloads: [TestPayload]()) == [])
         let payloads = (0..<50).map { TestPayload(randomPayload($0 % 3 == 0 ? 5 : 100 + $0)) }
         let encoded = try await codec.encode(payloads: payloads[...])
@@ -92,10 +90,7 @@ import Testing
     )
     func `An answer without a key for the payload is an error`(body: String) async throws {
         let service = FakeService { _, _ in CodecResponse(status: 201, body: Data(body.utf8)) }
-        let codec = try await LargePayloadCodec(.init(service))
-        let error = await #expect(throws: LargePayloadCodecError.self) {
-            try await codec.encode(payloads: [TestPayload(randomPayload(100))])
-        }
+        let error = try await service.failure(encoding: TestPayload(randomPayload(100)))
         #expect(error?.code == .invalidAnswer)
         #expect(error?.status == 201)
         #expect(service.requests.count == 1)
@@ -103,7 +98,7 @@ import Testing
 
     @Test func `The key's name is read in any case, as Go's clients do`() async throws {
         let service = FakeService { _, _ in CodecResponse(status: 200, body: Data(#"{"more":[1],"key":"/k"}"#.utf8)) }
-        let codec = try await LargePayloadCodec(.init(service))
+        let codec = try await service.codec()
         let encoded = try await codec.encode(payloads: [TestPayload(randomPayload(100))])
         #expect(String(decoding: encoded[0].data, as: UTF8.self).hasSuffix(#""key":"/k"}"#))
     }

@@ -1,6 +1,7 @@
 import Foundation
 import LargePayloadCodec
 import Synchronization
+import Testing
 
 /// A payload of the tests' own.
 struct TestPayload: TemporalPayload, Equatable {
@@ -58,14 +59,24 @@ final class FakeService: CodecTransport {
 /// No answer came.
 struct Broken: Error, Equatable {}
 
-extension LargePayloadCodec.Options {
-    /// Options for a service of the tests', that retry without delay.
-    init(_ transport: any CodecTransport, _ edit: (inout Self) -> Void = { _ in }) {
-        self.init(url: "http://service.test/below/", namespace: "ns")
-        self.transport = transport
-        minimumSize = 32
-        skipsHealthCheck = true
-        retries = .init(giveUpAfter: .seconds(60), initialDelay: .zero, maximumDelay: .zero)
-        edit(&self)
+extension FakeService {
+    /// A codec of this service that retries without delay.
+    func codec(_ edit: (inout LargePayloadCodec.Options) -> Void = { _ in }) async throws -> LargePayloadCodec {
+        var options = LargePayloadCodec.Options(url: "http://service.test/below/", namespace: "ns")
+        options.transport = self
+        options.minimumSize = 32
+        options.skipsHealthCheck = true
+        options.retries = .init(giveUpAfter: .seconds(60), initialDelay: .zero, maximumDelay: .zero)
+        edit(&options)
+        return try await LargePayloadCodec(options)
+    }
+
+    /// What encoding a payload with such a codec ends with.
+    func failure(
+        encoding payloads: TestPayload...,
+        edit: (inout LargePayloadCodec.Options) -> Void = { _ in }
+    ) async throws -> LargePayloadCodecError? {
+        let codec = try await codec(edit)
+        return await #expect(throws: LargePayloadCodecError.self) { try await codec.encode(payloads: payloads) }
     }
 }

@@ -1,42 +1,29 @@
 import LargePayloadCodec
 import Testing
 
-@Suite struct OptionsTests {
-    private static let url = "is 'URL', expected 'https://HOST', 'http://HOST' or one with a path"
-
-    @Test(arguments: [
-        "", "service", "ftp://h", "http://", "http:///path", "https:/h", "h:80", "http://a b", "file:///x",
-    ])
-    func `A URL that leads to no service is refused`(url: String) async {
-        let error = await #expect(throws: LargePayloadCodecOptionError.self) {
-            try await LargePayloadCodec(.init(url: url, namespace: "ns"))
-        }
-        #expect(error?.option == "url")
-        #expect(error?.reason == Self.url.replacing("URL", with: url))
-    }
-
-    @Test(
-        arguments: [
+@Suite(.timeLimit(.minutes(1))) struct OptionsTests {
+    private static let noService =
+        ["", "service", "ftp://h", "http://", "http:///path", "https:/h", "h:80", "http://a b", "file:///x"]
+        .map { ($0, "is '\($0)', expected 'https://HOST', 'http://HOST' or one with a path") }
+    private static let noPort =
+        [
             "http://127.0.0.1:99999", "http://[::1]:70000", "http://h:0", "http://h:65536", "https://h:",
             "http://h:99999999999999999999/path",
         ]
-    )
-    func `A port that is none is refused, before a connection is tried`(url: String) async {
+        .map { ($0, "is '\($0)', expected a port from 1 to 65535") }
+    private static let more = ["http://h?x=1", "http://h/#f"].map { url in
+        (url, "is '\(url)', expected 'https://HOST', 'http://HOST' or one with a path, without query and fragment")
+    }
+    // The password is not repeated.
+    private static let user = [("http://me:secret@h", "names a user: authenticate with a header or the hook")]
+
+    @Test(arguments: noService + noPort + more + user)
+    func `A URL that is not a service's is refused, before a connection is tried`(url: String, reason: String) async {
         let error = await #expect(throws: LargePayloadCodecOptionError.self) {
             try await LargePayloadCodec(.init(url: url, namespace: "ns"))
         }
         #expect(error?.option == "url")
-        #expect(error?.reason == "is '\(url)', expected a port from 1 to 65535")
-    }
-
-    @Test func `A URL with a query, a fragment or a user is refused, and a password is not repeated`() async {
-        for url in ["http://h?x=1", "http://h/#f", "http://me:secret@h"] {
-            let error = await #expect(throws: LargePayloadCodecOptionError.self) {
-                try await LargePayloadCodec(.init(url: url, namespace: "ns"))
-            }
-            #expect(error?.option == "url")
-            #expect(error?.reason.contains("secret") == false)
-        }
+        #expect(error?.reason == reason)
     }
 
     @Test(
@@ -102,11 +89,11 @@ import Testing
             return CodecResponse(status: 500)
         }
         let error = await #expect(throws: LargePayloadCodecError.self) {
-            try await LargePayloadCodec(LargePayloadCodec.Options(service) { $0.skipsHealthCheck = false })
+            try await service.codec { $0.skipsHealthCheck = false }
         }
         #expect(error?.operation == .healthCheck)
         #expect(error?.status == 500)
-        _ = try await LargePayloadCodec(.init(service))
+        _ = try await service.codec()
         #expect(service.requests.count == 1)
     }
 }

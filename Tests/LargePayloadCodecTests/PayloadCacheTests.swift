@@ -5,7 +5,7 @@ import Testing
 
 @testable import LargePayloadCodec
 
-@Suite struct PayloadCacheTests {
+@Suite(.timeLimit(.minutes(1))) struct PayloadCacheTests {
     private func reference(_ data: [UInt8], _ key: String) -> PayloadReference {
         PayloadReference(
             metadata: TemporalMetadata([]),
@@ -66,7 +66,7 @@ import Testing
     @Test func `Without it, every decode downloads; with it, each payload once`() async throws {
         for (size, requests) in [(0, 3), (10_000, 1)] {
             let service = FakeService.storing()
-            let codec = try await LargePayloadCodec(LargePayloadCodec.Options(service) { $0.cacheSize = size })
+            let codec = try await service.codec { $0.cacheSize = size }
             let payload = TestPayload(randomPayload(100))
             let encoded = try await codec.encode(payloads: [payload])
             for _ in 0..<3 { #expect(try await codec.decode(payloads: encoded) == [payload]) }

@@ -6,40 +6,45 @@ import Testing
 
 @testable import LargePayloadCodec
 
-@Suite struct RetryTests {
+@Suite(.timeLimit(.minutes(1))) struct RetryTests {
     private let payload = TestPayload(randomPayload(100))
     private static let stored = CodecResponse(status: 201, body: Data(#"{"Key":"/k"}"#.utf8))
+    /// Never answers.
+    private static var hanging: FakeService {
+        FakeService { _, _ in
+            try await Task.sleep(for: .seconds(600))
+            return stored
+        }
+    }
 
     @Test(arguments: [429, 502, 503, 504])
     func `A status that passes is retried`(status: Int) async throws {
         let service = FakeService { _, number in number < 3 ? CodecResponse(status: status) : Self.stored }
-        let codec = try await LargePayloadCodec(.init(service))
+        let codec = try await service.codec()
         _ = try await codec.encode(payloads: [payload])
         #expect(service.requests.count == 4)
         #expect(service.requests.allSatisfy { $0.body == payload.data })
     }
 
-    @Test func `A request without an answer is retried`() async throws {
+    @Test(arguments: [Broken(), CancellationError()] as [any Error])
+    func `A request without an answer is retried, also where the transport calls a closed connection "cancelled"`(
+        error: any Error
+    ) async throws {
         let service = FakeService { _, number in
-            guard number > 0 else { throw Broken() }
+            guard number > 0 else { throw error }
             return Self.stored
         }
-        let codec = try await LargePayloadCodec(.init(service))
-        _ = try await codec.encode(payloads: [payload])
+        _ = try await service.codec().encode(payloads: [payload])
         #expect(service.requests.count == 2)
     }
 
     @Test func `When the time is over, the last failure is thrown`() async throws {
         let away = FakeService { _, _ in throw Broken() }
-        let codec = try await LargePayloadCodec(
-            LargePayloadCodec.Options(away) { $0.retries.giveUpAfter = .seconds(2) }
-        )
-        let error = await #expect(throws: LargePayloadCodecError.self) { try await codec.encode(payloads: [payload]) }
+        let error = try await away.failure(encoding: payload) { $0.retries.giveUpAfter = .seconds(2) }
         #expect(error?.code == .noAnswer)
         #expect(error?.cause is Broken)
         let busy = FakeService { _, _ in CodecResponse(status: 503, body: Data("busy".utf8)) }
-        let once = try await LargePayloadCodec(LargePayloadCodec.Options(busy) { $0.retries = .never })
-        let refused = await #expect(throws: LargePayloadCodecError.self) { try await once.encode(payloads: [payload]) }
+        let refused = try await busy.failure(encoding: payload) { $0.retries = .never }
         #expect(refused?.status == 503)
         #expect(refused?.message == "busy")
         #expect(busy.requests.count == 1)
@@ -50,44 +55,21 @@ import Testing
             if number == 0 { try await Task.sleep(for: .seconds(600)) }
             return Self.stored
         }
-        let codec = try await LargePayloadCodec(
-            LargePayloadCodec.Options(service) { $0.requestTimeout = .milliseconds(50) }
-        )
-        _ = try await codec.encode(payloads: [payload])
+        _ = try await service.codec { $0.requestTimeout = .milliseconds(50) }.encode(payloads: [payload])
         // A machine under load may be too slow for a second one in time, too.
         #expect(service.requests.count >= 2)
-        let hanging = FakeService { _, _ in
-            try await Task.sleep(for: .seconds(600))
-            return Self.stored
-        }
-        let impatient = try await LargePayloadCodec(
-            LargePayloadCodec.Options(hanging) {
-                $0.requestTimeout = .milliseconds(50)
-                $0.retries = .never
-            }
-        )
-        let error = await #expect(throws: LargePayloadCodecError.self) {
-            try await impatient.encode(payloads: [payload])
+        let error = try await Self.hanging.failure(encoding: payload) {
+            $0.requestTimeout = .milliseconds(50)
+            $0.retries = .never
         }
         #expect(error?.code == .noAnswer)
         #expect(error?.message == "no whole answer within 0.05 seconds")
     }
 
-    @Test func `A transport that says "cancelled" of a closed connection is no cancelled call`() async throws {
-        let service = FakeService { _, number in
-            guard number > 0 else { throw CancellationError() }
-            return Self.stored
-        }
-        let codec = try await LargePayloadCodec(.init(service))
-        _ = try await codec.encode(payloads: [payload])
-        #expect(service.requests.count == 2)
-    }
-
     @Test(arguments: [400, 403, 404, 411, 412, 413, 500, 507])
     func `A status that will not change is not retried`(status: Int) async throws {
         let service = FakeService { _, _ in CodecResponse(status: status) }
-        let codec = try await LargePayloadCodec(.init(service))
-        await #expect(throws: LargePayloadCodecError.self) { try await codec.encode(payloads: [payload]) }
+        #expect(try await service.failure(encoding: payload)?.status == status)
         #expect(service.requests.count == 1)
     }
 
@@ -110,30 +92,21 @@ import Testing
         let service = FakeService { _, number in
             number == 0 ? CodecResponse(status: 503, headers: [("retry-AFTER", "1")]) : Self.stored
         }
-        let codec = try await LargePayloadCodec(
-            LargePayloadCodec.Options(service) { $0.retries.maximumDelay = .milliseconds(300) }
-        )
+        let codec = try await service.codec { $0.retries.maximumDelay = .milliseconds(300) }
         let start = ContinuousClock.now
         _ = try await codec.encode(payloads: [payload])
         #expect(start.duration(to: .now) >= .milliseconds(300))
     }
 
     @Test func `A cancelled call ends at once, in a request and between two`() async throws {
-        let hanging = FakeService { _, _ in
-            try await Task.sleep(for: .seconds(600))
-            return Self.stored
-        }
-        let away = FakeService { _, _ in throw Broken() }
-        for service in [hanging, away] {
-            let codec = try await LargePayloadCodec(
-                LargePayloadCodec.Options(service) {
-                    $0.retries = .init(
-                        giveUpAfter: .seconds(1_000_000),
-                        initialDelay: .seconds(600),
-                        maximumDelay: .seconds(600)
-                    )
-                }
-            )
+        for service in [Self.hanging, FakeService { _, _ in throw Broken() }] {
+            let codec = try await service.codec {
+                $0.retries = .init(
+                    giveUpAfter: .seconds(1_000_000),
+                    initialDelay: .seconds(600),
+                    maximumDelay: .seconds(600)
+                )
+            }
             let call = Task { try await codec.encode(payloads: [payload]) }
             while service.requests.isEmpty { await Task.yield() }
             call.cancel()
@@ -147,7 +120,7 @@ import Testing
             try? await Task.sleep(for: .seconds(600))
             throw Broken()
         }
-        let codec = try await LargePayloadCodec(.init(service))
+        let codec = try await service.codec()
         let call = Task { try await codec.encode(payloads: [payload]) }
         while service.requests.isEmpty { await Task.yield() }
         call.cancel()
@@ -160,11 +133,7 @@ import Testing
             try await Task.sleep(for: .seconds(600))
             return Self.stored
         }
-        let codec = try await LargePayloadCodec(.init(service))
-        let error = await #expect(throws: LargePayloadCodecError.self) {
-            try await codec.encode(payloads: [TestPayload(randomPayload(200)), payload])
-        }
-        #expect(error?.status == 400)
+        #expect(try await service.failure(encoding: TestPayload(randomPayload(200)), payload)?.status == 400)
     }
 
     @Test func `No more requests of a call run at once than the limit, and as many as that`() async throws {
@@ -177,7 +146,7 @@ import Testing
             _ = running.add(-1)
             return Self.stored
         }
-        let codec = try await LargePayloadCodec(LargePayloadCodec.Options(service) { $0.maximumConcurrentRequests = 3 })
+        let codec = try await service.codec { $0.maximumConcurrentRequests = 3 }
         let payloads = (0..<20).map { TestPayload(randomPayload(100 + $0)) }
         #expect(try await codec.encode(payloads: payloads).count == 20)
         #expect(service.requests.count == 20)
@@ -190,17 +159,15 @@ import Testing
             return number == 0 ? CodecResponse(status: 503) : Self.stored
         }
         let statuses = Counter(), attempts = Counter()
-        let codec = try await LargePayloadCodec(
-            LargePayloadCodec.Options(service) {
-                $0.hook = { request, next in
-                    var request = request
-                    request.headers.append(("Authorization", "token \(attempts.add(1) - 1)"))
-                    let response = try await next(request)
-                    _ = statuses.add(response.status)
-                    return response
-                }
+        let codec = try await service.codec {
+            $0.hook = { request, next in
+                var request = request
+                request.headers.append(("Authorization", "token \(attempts.add(1) - 1)"))
+                let response = try await next(request)
+                _ = statuses.add(response.status)
+                return response
             }
-        )
+        }
         _ = try await codec.encode(payloads: [payload])
         #expect(attempts.value == 2)
         #expect(statuses.value == 503 + 201)
@@ -208,9 +175,7 @@ import Testing
 
     @Test func `What the hook throws itself ends the call`() async throws {
         let service = FakeService { _, _ in Self.stored }
-        let codec = try await LargePayloadCodec(
-            LargePayloadCodec.Options(service) { $0.hook = { _, _ in throw Broken() } }
-        )
+        let codec = try await service.codec { $0.hook = { _, _ in throw Broken() } }
         await #expect(throws: Broken.self) { try await codec.encode(payloads: [payload]) }
         #expect(service.requests.isEmpty)
     }
@@ -223,13 +188,11 @@ import Testing
             guard number > 0 else { return CodecResponse(status: 503, body: Data("busy".utf8)) }
             return try await storing.send(request, timeout: .seconds(1))
         }
-        let codec = try await LargePayloadCodec(
-            LargePayloadCodec.Options(service) {
-                $0.metrics = metrics
-                $0.logger = log.logger
-                $0.cacheSize = 10_000
-            }
-        )
+        let codec = try await service.codec {
+            $0.metrics = metrics
+            $0.logger = log.logger
+            $0.cacheSize = 10_000
+        }
         let encoded = try await codec.encode(payloads: [payload])
         for _ in 0..<2 { #expect(try await codec.decode(payloads: encoded) == [payload]) }
         func count(_ label: String, _ dimensions: [(String, String)]) throws -> Int64 {
@@ -252,8 +215,7 @@ import Testing
 
     @Test func `What the transport knows to be in vain is not tried again`() async throws {
         let service = FakeService { _, _ in throw CodecTransportError(Broken()) }
-        let codec = try await LargePayloadCodec(.init(service))
-        let error = await #expect(throws: LargePayloadCodecError.self) { try await codec.encode(payloads: [payload]) }
+        let error = try await service.failure(encoding: payload)
         #expect(error?.code == .noAnswer)
         #expect(error?.cause is Broken)
         #expect(service.requests.count == 1)
@@ -265,13 +227,10 @@ import Testing
             try await Task.sleep(for: .seconds(600))
             return Self.stored
         }
-        let codec = try await LargePayloadCodec(
-            LargePayloadCodec.Options(service) {
-                $0.requestTimeout = .seconds(3600)
-                $0.retries.giveUpAfter = .milliseconds(300)
-            }
-        )
-        let error = await #expect(throws: LargePayloadCodecError.self) { try await codec.encode(payloads: [payload]) }
+        let error = try await service.failure(encoding: payload) {
+            $0.requestTimeout = .seconds(3600)
+            $0.retries.giveUpAfter = .milliseconds(300)
+        }
         #expect(error?.code == .noAnswer)
     }
 }

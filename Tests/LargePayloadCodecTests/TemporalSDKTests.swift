@@ -8,9 +8,9 @@ import Testing
 extension Api.Common.V1.Payload: TemporalPayload {}
 extension LargePayloadCodec: PayloadCodec {}
 
-@Suite struct TemporalSDKTests {
+@Suite(.timeLimit(.minutes(1))) struct TemporalSDKTests {
     @Test func `Two empty extensions make it a codec of the Swift Temporal SDK`() async throws {
-        let codec: any PayloadCodec = try await LargePayloadCodec(.init(FakeService.storing()))
+        let codec: any PayloadCodec = try await FakeService.storing().codec()
         var payload = Api.Common.V1.Payload()
         payload.metadata = ["encoding": Data("binary/plain".utf8)]
         payload.data = Data(randomPayload(1000))

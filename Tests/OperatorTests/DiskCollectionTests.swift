@@ -1,4 +1,5 @@
 import DiskStore
+import Encoding
 import Foundation
 import PayloadKey
 import Storage

@@ -1,6 +1,6 @@
 import DiskStore
+import Encoding
 import Foundation
-import PayloadKey
 import Storage
 import StorePolicy
 import TestSupport

@@ -2,7 +2,7 @@ import Testing
 
 @testable import PayloadKey
 
-@Suite struct DigestTests {
+@Suite(.timeLimit(.minutes(1))) struct DigestTests {
     private let hello = "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824"
 
     @Test func `The digest of content is its SHA-256`() {

@@ -2,7 +2,7 @@ import Testing
 
 @testable import PayloadKey
 
-@Suite struct KeyPrefixTests {
+@Suite(.timeLimit(.minutes(1))) struct KeyPrefixTests {
     @Test(arguments: ["1234", "team_a/wf-42", "A", "/", "a//b", "/a/"])
     func `Letters, digits, underscore, hyphen and slash make a prefix`(prefix: String) {
         #expect(KeyPrefix(validating: prefix.utf8)?.description == prefix)

@@ -2,7 +2,7 @@ import Testing
 
 @testable import PayloadKey
 
-@Suite struct NamespaceTests {
+@Suite(.timeLimit(.minutes(1))) struct NamespaceTests {
     @Test(arguments: [
         "default", "orders.acct1", "a b", "ä", "日本", "...", ".hidden", "%2F", "\\", "\"", "a:b", "-", "👩‍👩‍👧", "\u{2028}",
     ])

@@ -2,7 +2,7 @@ import Testing
 
 @testable import PayloadKey
 
-@Suite struct SerializedSizeTests {
+@Suite(.timeLimit(.minutes(1))) struct SerializedSizeTests {
     /// The sizes are those of `temporalio.api.common.v1.Payload(…).ByteSize()` in Python's protobuf 7.36.2.
     @Test(
         arguments: [

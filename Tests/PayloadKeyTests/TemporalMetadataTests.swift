@@ -3,7 +3,7 @@ import Testing
 
 @testable import PayloadKey
 
-@Suite struct TemporalMetadataTests {
+@Suite(.timeLimit(.minutes(1))) struct TemporalMetadataTests {
     private func metadata(_ json: String) throws -> TemporalMetadata {
         try TemporalMetadata(header: Array(Data(json.utf8).base64EncodedString().utf8))
     }

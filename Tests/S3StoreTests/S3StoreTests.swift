@@ -1,3 +1,4 @@
+import Encoding
 import Foundation
 import PayloadKey
 import Storage
@@ -8,7 +9,7 @@ import Testing
 @testable import S3Store
 
 /// A store in a bucket of an engine that answers as a script says: what no real engine does when it is asked to.
-@Suite(.timeLimit(.minutes(2))) struct S3StoreTests {
+@Suite(.runLimit) struct S3StoreTests {
     private static let content = Array("hello world".utf8)
     private static let old = "Last-Modified: Mon, 02 Nov 2026 00:00:00 GMT"
     private let folder: TemporaryFolder

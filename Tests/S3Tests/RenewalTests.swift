@@ -5,7 +5,7 @@ import Testing
 
 @testable import S3
 
-@Suite(.timeLimit(.minutes(2))) struct RenewalTests {
+@Suite(.runLimit) struct RenewalTests {
     /// An endpoint that gives out credentials by number, each valid for an hour.
     private final class Endpoint: Sendable {
         let aws: AWSFixture

@@ -1,5 +1,6 @@
 import Foundation
 import Scoreboard
+import System
 import TestSupport
 import Testing
 
@@ -94,7 +95,7 @@ import Testing
     }
 
     @Test func `A runtime folder that is not there is named`() throws {
-        let error = #expect(throws: ScoreboardError.self) { try Scoreboard(in: folder.file("no"), threads: 0) }
+        let error = #expect(throws: SystemCallError.self) { try Scoreboard(in: folder.file("no"), threads: 0) }
         #expect(error?.description.hasSuffix("/no/scoreboard-1: No such file or directory") == true)
     }
 

@@ -63,9 +63,9 @@ extension Model {
         switch (running.operation, answer) {
         case (.put(let key), .stored):
             store(key, running)
-            // What was damaged before it began is right now.
+            // What was damaged before it began is right now, unless another that has met the damage still acts on it.
             if let content = universe.content(of: universe.keys[key].digest), let damaged = damagedAt[content],
-                damaged < running.started
+                damaged < running.started, !running.overlaps.contains(where: { $0.started <= damaged })
             {
                 damagedAt[content] = nil
                 repairedAt[content] = running.now

@@ -71,7 +71,6 @@ final class Running {
             let upload = try store.uploads.receive(length: UInt64(content.count), digest: key.digest) { take in
                 try content.withUnsafeBytes { try take($0) }
             }
-            if random.chance(1, of: 3) { return .stored(try store.commitWaitingForCounts(upload, as: key)) }
             return .stored(try store.commit(upload, as: key))
         case .get(let key):
             return .content(try read(universe.keys[key], store))

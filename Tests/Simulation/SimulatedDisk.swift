@@ -26,6 +26,9 @@ final class SimulatedDisk {
         var durableContent: [UInt8] = []
         var durableModified = 0
         var durableEntries: [[UInt8]: Node] = [:]
+        /// Whether a sync has failed: the kernel takes for clean what it could not write, and no later sync writes it.
+        var isContentLost = false
+        var isTimeLost = false
 
         init(inode: UInt64, isFolder: Bool, mode: mode_t, now: Int64) {
             self.inode = inode
@@ -117,8 +120,14 @@ final class SimulatedDisk {
 
     /// fsync(2) or fdatasync(2) of a file.
     func synchronize(file: Node, times: Bool) {
-        file.durableContent = file.content
-        if times { file.durableModified = file.modified }
+        if !file.isContentLost { file.durableContent = file.content }
+        if times, !file.isTimeLost { file.durableModified = file.modified }
+    }
+
+    /// fsync(2) or fdatasync(2) of a file that fails.
+    func lose(file: Node, times: Bool) {
+        file.isContentLost = file.isContentLost || file.content != file.durableContent
+        if times { file.isTimeLost = true }
     }
 
     /// syncfs(2).
@@ -203,6 +212,8 @@ final class SimulatedDisk {
             if node.modified != node.durableModified, random.chance(1, of: 2) { node.modified = node.durableModified }
             node.durableContent = node.content
             node.durableModified = node.modified
+            node.isContentLost = false
+            node.isTimeLost = false
             return
         }
         node.entries = node.durableEntries

@@ -41,14 +41,29 @@ final class SimulatedKernel: Kernel, @unchecked Sendable {
         machine.disk.releaseIfUnused(open.node)
     }
 
-    /// - Parameter faults: errors with which the call may fail at random.
+    /// - Parameter faults: errors with one of which the call may fail at random, without having done anything.
     private func enter(_ name: String, faults: Errno...) throws(Errno) {
+        if let fault = try enterAtFault(name, faults) { throw fault }
+    }
+
+    /// As ``enter(_:faults:)``; returns the error for the call to fail with.
+    private func enterAtFault(_ name: String, _ faults: [Errno]) throws(Errno) -> Errno? {
         guard !isDead else { throw .noSuchProcess }
         machine.scheduler.reach(actor)
         guard !isDead else { throw .noSuchProcess }
         machine.calls += 1
         if machine.tracesCalls { print("  [\(actor.number)] \(name)") }
-        if let fault = faults.first(where: { _ in machine.isFaulty() }) { throw fault }
+        guard !faults.isEmpty, machine.isFaulty() else { return nil }
+        let fault = machine.scheduler.random.pick(faults)
+        if machine.tracesCalls { print("  [\(actor.number)]   fails with \(fault)") }
+        return fault
+    }
+
+    /// As ``enter(_:faults:)``, for a call that looks at a file: what the disk does not give back counts as damaged.
+    private func enter(_ name: String, lookingAt node: @autoclosure () -> SimulatedDisk.Node?) throws(Errno) {
+        guard let fault = try enterAtFault(name, [.ioError]) else { return }
+        if let node = node() { machine.onReadError(node) }
+        throw fault
     }
 
     private var clock: Int64 { machine.wallClock }
@@ -97,7 +112,10 @@ final class SimulatedKernel: Kernel, @unchecked Sendable {
     }
 
     func open(_ path: String, in folder: Int32, _ flags: Int32, mode: mode_t) throws(Errno) -> Int32 {
-        try enter("open \(path)", faults: .tooManyOpenFiles)
+        if let fault = try enterAtFault("open \(path)", [.tooManyOpenFiles, .ioError]) {
+            if fault == .ioError, let node = try? node(path, in: folder) { machine.onReadError(node) }
+            throw fault
+        }
         if path == "." || path == ".." { return add(try node(path, in: folder), flags) }
         let (parent, name) = try place(path, in: folder)
         if let node = parent.entries[name] {
@@ -124,7 +142,7 @@ final class SimulatedKernel: Kernel, @unchecked Sendable {
     // MARK: Content
 
     func read(_ file: Int32, into buffer: UnsafeMutableRawBufferPointer, at offset: UInt64) throws(Errno) -> Int {
-        try enter("read")
+        try enter("read", lookingAt: files[file]?.node)
         let content = try open(file).node.content
         guard offset < UInt64(content.count) else { return 0 }
         // A read may give less than it is asked for.
@@ -142,7 +160,7 @@ final class SimulatedKernel: Kernel, @unchecked Sendable {
     }
 
     func write(_ file: Int32, _ bytes: UnsafeRawBufferPointer, at offset: UInt64) throws(Errno) -> Int {
-        try enter("write", faults: .noSpace)
+        try enter("write", faults: .noSpace, .ioError)
         let open = try open(file)
         let node = open.node
         // The end may have moved since.
@@ -159,8 +177,10 @@ final class SimulatedKernel: Kernel, @unchecked Sendable {
     }
 
     func truncate(_ file: Int32) throws(Errno) {
-        try enter("truncate")
-        try open(file).node.content = []
+        try enter("truncate", faults: .ioError)
+        let node = try open(file).node
+        node.content = []
+        node.isContentLost = false
     }
 
     func forgetCachedContent(of file: Int32) {}
@@ -168,7 +188,7 @@ final class SimulatedKernel: Kernel, @unchecked Sendable {
     // MARK: Names
 
     func makeFolder(_ path: String, in folder: Int32, mode: mode_t) throws(Errno) {
-        try enter("mkdir \(path)")
+        try enter("mkdir \(path)", faults: .noSpace, .ioError, .readOnlyFileSystem)
         let (parent, name) = try place(path, in: folder)
         guard parent.entries[name] == nil else { throw .fileExists }
         if machine.isFaulty() { throw .noSpace }
@@ -179,7 +199,7 @@ final class SimulatedKernel: Kernel, @unchecked Sendable {
     }
 
     func link(_ file: Int32, to path: String, in folder: Int32) throws(Errno) {
-        try enter("link to \(path)", faults: .noSpace)
+        try enter("link to \(path)", faults: .noSpace, .ioError, .readOnlyFileSystem)
         let node = try open(file).node
         let (parent, name) = try place(path, in: folder)
         guard parent.entries[name] == nil else { throw .fileExists }
@@ -188,7 +208,7 @@ final class SimulatedKernel: Kernel, @unchecked Sendable {
     }
 
     func rename(_ path: String, in folder: Int32, to target: String, in targetFolder: Int32) throws(Errno) {
-        try enter("rename \(path) to \(target)", faults: .noSpace)
+        try enter("rename \(path) to \(target)", faults: .noSpace, .ioError, .readOnlyFileSystem)
         let (source, name) = try place(path, in: folder)
         let (parent, newName) = try place(target, in: targetFolder)
         guard let node = source.entries[name] else { throw .noSuchFileOrDirectory }
@@ -199,7 +219,7 @@ final class SimulatedKernel: Kernel, @unchecked Sendable {
     }
 
     func unlink(_ path: String, in folder: Int32) throws(Errno) {
-        try enter("unlink \(path)")
+        try enter("unlink \(path)", faults: .ioError, .readOnlyFileSystem)
         let (parent, name) = try place(path, in: folder)
         guard let node = parent.entries[name] else { throw .noSuchFileOrDirectory }
         guard !node.isFolder else { throw .isDirectory }
@@ -208,7 +228,7 @@ final class SimulatedKernel: Kernel, @unchecked Sendable {
     }
 
     func removeFolder(_ path: String, in folder: Int32) throws(Errno) {
-        try enter("rmdir \(path)")
+        try enter("rmdir \(path)", faults: .ioError, .readOnlyFileSystem)
         let (parent, name) = try place(path, in: folder)
         guard let node = parent.entries[name] else { throw .noSuchFileOrDirectory }
         guard node.isFolder else { throw .notDirectory }
@@ -218,7 +238,7 @@ final class SimulatedKernel: Kernel, @unchecked Sendable {
     }
 
     func names(of folder: Int32) throws(Errno) -> [[UInt8]] {
-        try enter("readdir")
+        try enter("readdir", faults: .ioError)
         return machine.disk.shuffledNames(of: try open(folder).node)
     }
 
@@ -240,12 +260,12 @@ final class SimulatedKernel: Kernel, @unchecked Sendable {
     }
 
     func status(of file: Int32) throws(Errno) -> FileStatus {
-        try enter("fstat")
+        try enter("fstat", lookingAt: files[file]?.node)
         return status(try open(file).node)
     }
 
     func status(of path: String, in folder: Int32) throws(Errno) -> FileStatus {
-        try enter("stat \(path)")
+        try enter("stat \(path)", faults: .ioError)
         if path == "." { return status(try base(folder)) }
         // A path that an operator gave is absolute.
         let (parent, name) = try place(path, in: path.hasPrefix("/") ? AT_FDCWD : folder)
@@ -254,19 +274,20 @@ final class SimulatedKernel: Kernel, @unchecked Sendable {
     }
 
     func setModified(_ file: Int32, to seconds: Int?) throws(Errno) {
-        try enter("utimens")
+        try enter("utimens", faults: .ioError, .readOnlyFileSystem)
         let node = try open(file).node
         node.modified = seconds ?? Int(clock / 1_000_000)
+        node.isTimeLost = false
         node.changed = clock
     }
 
     func changeMode(of file: Int32, to mode: mode_t) throws(Errno) {
-        try enter("chmod")
+        try enter("chmod", faults: .ioError, .readOnlyFileSystem)
         try open(file).node.mode = mode
     }
 
     func changeMode(of path: String, in folder: Int32, to mode: mode_t) throws(Errno) {
-        try enter("chmod \(path)")
+        try enter("chmod \(path)", faults: .ioError, .readOnlyFileSystem)
         try node(path, in: folder).mode = mode
     }
 
@@ -277,8 +298,12 @@ final class SimulatedKernel: Kernel, @unchecked Sendable {
     // MARK: Durability
 
     func synchronize(_ file: Int32) throws(Errno) {
-        try enter("fsync", faults: .ioError)
+        let fault = try enterAtFault("fsync", [.ioError, .noSpace])
         let node = try open(file).node
+        if let fault {
+            if !node.isFolder { machine.disk.lose(file: node, times: true) }
+            throw fault
+        }
         if node.isFolder {
             machine.disk.synchronize(folder: node)
         } else {
@@ -287,8 +312,13 @@ final class SimulatedKernel: Kernel, @unchecked Sendable {
     }
 
     func synchronizeData(_ file: Int32) throws(Errno) {
-        try enter("fdatasync", faults: .ioError)
-        machine.disk.synchronize(file: try open(file).node, times: false)
+        let fault = try enterAtFault("fdatasync", [.ioError, .noSpace])
+        let node = try open(file).node
+        if let fault {
+            machine.disk.lose(file: node, times: false)
+            throw fault
+        }
+        machine.disk.synchronize(file: node, times: false)
     }
 
     func synchronizeFileSystem(of file: Int32) throws(Errno) {
@@ -299,7 +329,7 @@ final class SimulatedKernel: Kernel, @unchecked Sendable {
     // MARK: Locks
 
     func lock(_ file: Int32, _ kind: Int32) throws(Errno) -> Bool {
-        try enter("flock \(kind)")
+        try enter("flock \(kind)", faults: .noLocks)
         let open = try open(file)
         if kind == LOCK_UN {
             open.node.locks[open.number] = nil
@@ -334,7 +364,7 @@ final class SimulatedKernel: Kernel, @unchecked Sendable {
     // MARK: The rest of the world
 
     func space(of file: Int32) throws(Errno) -> FileSystemSpace {
-        try enter("statfs")
+        try enter("statfs", faults: .ioError)
         return FileSystemSpace(total: 1 << 40, free: 1 << 40, hasFreeInodes: true)
     }
 
@@ -365,6 +395,8 @@ final class Machine: @unchecked Sendable {
     var tracesCalls = false
     /// A call fails once in so many; zero: never.
     var faultRate = 0
+    /// Called when a look at a file fails.
+    var onReadError: (SimulatedDisk.Node) -> Void = { _ in }
     var calls = 0
     var openFiles = 0
     private var lastProcessID: Int32 = 100

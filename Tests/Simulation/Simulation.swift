@@ -58,6 +58,10 @@ package final class Simulation {
         machine = Machine(seed: seed)
         machine.tracesCalls = tracesCalls
         model = Model(Self.universe, now: Int(machine.wallClock / 1_000_000))
+        machine.onReadError = { [unowned self] node in
+            for (content, digest) in Self.universe.digests.enumerated()
+            where machine.disk.node(at: Paths.object(digest)) === node { damage(content) }
+        }
     }
 
     /// Runs a seed.
@@ -210,6 +214,7 @@ package final class Simulation {
             },
             otherFiles: 256,
             patience: running.random.pick([.seconds(3), .seconds(60)]),
+            waitsForCounts: running.random.chance(1, of: 3),
             logger: Logger(label: "simulation") { _ in SwiftLogNoOpLogHandler() },
             kernel: process.kernel
         )
@@ -270,15 +275,16 @@ package final class Simulation {
 
     // MARK: What happens to the machine
 
+    private func damage(_ content: Int) {
+        model.damagedAt[content] = machine.scheduler.time
+        model.lastDamage = machine.scheduler.time
+    }
+
     /// - Returns: false when it is an actor's operation.
     private func happens(_ operation: Operation) throws -> Bool {
         let disk = machine.disk
         func object(_ content: Int) -> SimulatedDisk.Node? {
             disk.node(at: Paths.object(Self.universe.digests[content]))
-        }
-        func damage(_ content: Int) {
-            model.damagedAt[content] = machine.scheduler.time
-            model.lastDamage = machine.scheduler.time
         }
         switch operation {
         case .flipByte(let content):

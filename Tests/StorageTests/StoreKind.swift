@@ -14,7 +14,6 @@ struct StoreUnderTest {
     let replace: (PayloadKey, [UInt8]) throws -> Void
     /// Makes a key as old as if it had been stored so many seconds ago; `nil` where nobody can.
     let makeOld: ((PayloadKey, _ seconds: Int) throws -> Void)?
-    fileprivate let folder: TemporaryFolder
 }
 
 /// The kinds of stores that keep the contract.
@@ -26,8 +25,8 @@ enum StoreKind: String, CaseIterable, CustomTestStringConvertible {
 
     var testDescription: String { rawValue }
 
-    func make() throws -> StoreUnderTest {
-        let folder = try TemporaryFolder()
+    /// Makes an empty store, with its files in a folder.
+    func make(in folder: TemporaryFolder) throws -> StoreUnderTest {
         let logger = RecordedLog().logger
         switch self {
         case .memory:
@@ -36,8 +35,7 @@ enum StoreKind: String, CaseIterable, CustomTestStringConvertible {
             return StoreUnderTest(
                 store: store,
                 replace: { store.replace($0, with: $1) },
-                makeOld: { store.makeOld($0, seconds: $1) },
-                folder: folder
+                makeOld: { store.makeOld($0, seconds: $1) }
             )
         case .disk:
             let path = folder.file("store")
@@ -54,15 +52,13 @@ enum StoreKind: String, CaseIterable, CustomTestStringConvertible {
                     let file = "\(path)/" + (try #require(try store.find(key)).path)
                     var times = Array(repeating: timespec(tv_sec: time(nil) - seconds, tv_nsec: 0), count: 2)
                     #expect(utimensat(AT_FDCWD, file, &times, 0) == 0)
-                },
-                folder: folder
+                }
             )
         case .s3:
             let engine = try TestEngine.shared
-            let bucket = "conformance-\(UUID().uuidString.lowercased())"
-            try engine.createBucket(bucket)
+            let prefix = UUID().uuidString
             let environment: @Sendable (String) -> String? = { engine.environment[$0] }
-            let location = try S3Location(parsing: engine.storeURL(bucket: bucket), environment: environment)
+            let location = try S3Location(parsing: engine.storeURL(prefix: prefix), environment: environment)
             let client = S3Client(location, environment: environment, logger: logger)
             let uploads = try UploadFolder(path: folder.path, reserve: 0, setting: "--incoming", logger: logger)
             let store = S3Store(client, uploads: uploads, logger: logger)
@@ -70,12 +66,19 @@ enum StoreKind: String, CaseIterable, CustomTestStringConvertible {
             return StoreUnderTest(
                 store: store,
                 replace: { key, content in
-                    let file = folder.file("replacement")
-                    try write(content, to: file)
-                    #expect(try engine.curl("PUT", "/\(bucket)/\(key)", bodyFile: file).status == 200)
+                    let path = folder.file("replacement")
+                    try write(content, to: path)
+                    let file = open(path, O_RDONLY)
+                    defer { close(file) }
+                    _ = try client.put(
+                        location.objectKey(of: key.utf8),
+                        from: file,
+                        size: UInt64(content.count),
+                        digest: Array(Digest(of: content).bytes),
+                        onlyIfAbsent: false
+                    )
                 },
-                makeOld: nil,
-                folder: folder
+                makeOld: nil
             )
         }
     }

@@ -4,9 +4,11 @@ import Foundation
 package final class TemporaryFolder: Sendable {
     package let path: String
 
-    package init() throws {
+    /// - Parameter isInMemory: for many small files whose syncs need not reach a disk: in a tmpfs, where there is one.
+    package init(isInMemory: Bool = false) throws {
         // Short, since the path of a unix socket below it may have 107 bytes.
-        var template = Array("/tmp/lps-test-XXXXXX".utf8CString)
+        let parent = isInMemory && access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp"
+        var template = Array("\(parent)/lps-test-XXXXXX".utf8CString)
         guard mkdtemp(&template) != nil else { throw POSIXError(.init(rawValue: errno) ?? .EIO) }
         path = String(decoding: template.dropLast().map(UInt8.init(bitPattern:)), as: UTF8.self)
     }

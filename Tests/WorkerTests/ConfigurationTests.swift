@@ -1,4 +1,3 @@
-import ByteSize
 import ArgumentParser
 import Testing
 
@@ -54,16 +53,5 @@ import Testing
     @Test func `Without a store there is nothing to start`() {
         #expect(throws: ConfigurationError.self) { try configuration([]) }
         #expect(throws: ConfigurationError.self) { try configuration([], ["LPS_STORE": ""]) }
-    }
-
-    @Test(
-        arguments: [
-            ("0", 0), ("1", 1), ("1k", 1024), ("2K", 2048), ("3m", 3 << 20), ("4G", 4 << 30), ("", nil), ("k", nil),
-            ("1kb", nil),
-            ("17179869184g", nil), ("18446744073709551616", nil),
-        ] as [(String, UInt64?)]
-    )
-    func `Sizes are bytes, or have nginx's suffixes`(text: String, size: UInt64?) {
-        #expect(ByteSize.parse(text) == size)
     }
 }

@@ -1,6 +1,7 @@
 import Glibc
 import PayloadKey
 import Storage
+import System
 
 extension DiskStore {
     /// Makes a verified upload readable under its key. When this returns, content, object and key are on disk.
@@ -8,82 +9,86 @@ extension DiskStore {
     /// A crash at any point leaves nothing, unreferenced content, or the whole payload: each step is on disk before the next
     /// one.
     ///
+    /// No deadline and no `onPiece`: syncs and links are not interrupted.
+    ///
     /// - Throws: ``StoreError``: with code `busy` when the shard is locked for too long; with code `quotaExceeded` or
     ///   `counting` when the namespace has a quota and no room, or is being counted. What is left then is unreferenced
     ///   content at most.
-    public func commit(_ upload: VerifiedUpload, as key: PayloadKey) throws(StoreError) -> CommitOutcome {
-        try waitingBriefly { () throws(StoreError) in try commitOnce(upload, as: key) }
-    }
-
-    /// As ``commit(_:as:)``, but waits while the namespace is counted, for however long: for an operator's commands.
-    public func commitWaitingForCounts(
+    public func commit(
         _ upload: VerifiedUpload,
-        as key: PayloadKey
-    ) throws(StoreError) -> CommitOutcome {
-        try waitingForCounts(of: key.namespace) { () throws(StoreError) in try commitOnce(upload, as: key) }
-    }
-
-    private func commitOnce(_ upload: VerifiedUpload, as key: PayloadKey) throws(StoreError) -> CommitOutcome {
+        as key: PayloadKey,
+        until deadline: ContinuousClock.Instant?,
+        onPiece: () throws -> Void
+    ) throws -> CommitOutcome {
         precondition(upload.digest == key.digest, "an upload is committed under its own digest")
-        try checkQuotaOnce(for: upload.size, as: key, isVerified: true)
-        for _ in 0..<Self.mostRetries {
-            // The long work first: nobody has to wait for it.
-            let present = try verifiedObject(replacedBy: upload)
-            if present == nil { try makeDurable(upload) }
-            do throws(StoreError) {
-                let outcome = try withSharedLock(of: key.digest) { () throws(StoreError) in
-                    try place(upload, as: key, on: present)
-                }
-                if let outcome { return outcome }
-                // The object came, went or changed since it was compared.
-            } catch let error where error.errno == .noSuchFileOrDirectory {
-                guard try upload.descriptor.status("upload").links > 0 else {
-                    throw StoreError(.uploadGone, error.action, errno: error.errno)
-                }
-                // A folder was deleted since it was opened, as empty ones are.
-            }
+        var isContentNew = false
+        let isKeyNew = try afterCounts(of: key.namespace, isPatient: waitsForCounts) {
+            try place(upload, as: key, &isContentNew)
         }
-        throw StoreError(.system, "store \(key): its content or its folder changes again and again")
+        return !isKeyNew ? .existed : isContentNew ? .created : .linked
     }
 
     /// How often one upload may have its object or a folder taken away by others at that moment.
     private static let mostRetries = 32
 
-    /// Under the shard's lock.
+    /// - Parameter isContentNew: set when this upload has become the object.
+    /// - Returns: whether the key was created.
+    private func place(_ upload: VerifiedUpload, as key: PayloadKey, _ isContentNew: inout Bool) throws -> Bool {
+        for _ in 0..<Self.mostRetries {
+            // The long work first: nobody has to wait for it.
+            let present = try soundObject(for: upload)
+            if present == nil { try makeDurable(upload) }
+            do {
+                let isKeyNew = try withSharedLock(of: key.digest) {
+                    guard try link(upload, unlessThereIs: present) else { return Bool?.none }
+                    if present == nil { isContentNew = true }
+                    try noteInBarrier(key.digest)
+                    return try link(key, size: upload.size)
+                }
+                // Otherwise the object came, went or changed since it was verified.
+                if let isKeyNew { return isKeyNew }
+            } catch let error as StoreError where error.errno == .noSuchFileOrDirectory {
+                // A folder was removed since it was opened, as empty ones are, or the web server has removed the upload.
+                guard try upload.descriptor.status("upload").links > 0 else {
+                    throw StoreError(.uploadGone, error.action, errno: error.errno)
+                }
+            }
+        }
+        throw StoreError(.system, "store \(key): its content or its folder changes again and again")
+    }
+
+    /// Gives the content its name, under the shard's lock.
     ///
     /// - Parameter present: the object that has the upload's content; `nil` when there was none.
-    /// - Returns: `nil` when that is not so any more.
-    private func place(
-        _ upload: VerifiedUpload,
-        as key: PayloadKey,
-        on present: FileContent?
-    ) throws(StoreError) -> CommitOutcome? {
-        let objects = try folders.folder(StoreLayout.objectFolder(key.digest.firstByte))
+    /// - Returns: false when that is not so any more.
+    private func link(_ upload: VerifiedUpload, unlessThereIs present: FileContent?) throws -> Bool {
+        let digest = upload.digest
+        let objects = try folders.folder(StoreLayout.objectFolder(digest.firstByte))
         var isRevival = false
         if let present {
-            guard try objects.descriptor.status(of: key.digest.hex)?.identity == present.identity() else { return nil }
+            guard try objects.descriptor.status(of: digest.hex)?.identity == present.identity() else { return false }
         } else {
-            isRevival = try beginRevival(of: key.digest)
-            guard try objects.descriptor.link(upload.descriptor, to: key.digest.hex) else { return nil }
+            isRevival = try beginRevival(of: digest)
+            guard try objects.descriptor.link(upload.descriptor, to: digest.hex) else { return false }
         }
         // Another process may have linked it a moment ago, and not synced it yet.
         try objects.synchronize()
-        if isRevival {
-            try finishRevival(of: key.digest)
-            logger.notice("lost content is there again", metadata: ["digest": "\(key.digest)"])
-        }
-        try noteInBarrier(key.digest)
-        // Opened last: as long as it is empty, it may be removed as such.
-        let keys = try folders.folder(StoreLayout.keyFolder(key))
-        let isNew = try placeKey(key, in: keys, size: upload.size)
-        try keys.synchronize()
-        return isNew ? present == nil ? .created : .linked : .existed
+        if isRevival { try finishRevival(of: digest) }
+        return true
     }
 
-    /// Creates the key, or renews its age.
+    /// Creates the key, or renews its age, under the shard's lock.
     ///
     /// - Returns: whether it was created.
-    private func placeKey(_ key: PayloadKey, in folder: FolderCache.Folder, size: UInt64) throws(StoreError) -> Bool {
+    private func link(_ key: PayloadKey, size: UInt64) throws -> Bool {
+        // Opened last: as long as it is empty, it may be removed as such.
+        let folder = try folders.folder(StoreLayout.keyFolder(key))
+        let isNew = try createOrRenew(key, in: folder, size: size)
+        try folder.synchronize()
+        return isNew
+    }
+
+    private func createOrRenew(_ key: PayloadKey, in folder: FolderCache.Folder, size: UInt64) throws -> Bool {
         let name = StoreLayout.keyName(key)
         let path = StoreLayout.key(key)
         let stamp = try clock.stamp()
@@ -96,10 +101,10 @@ extension DiskStore {
             return false
         }
         var isNew = true
-        let file = try changing(key, adding: size, limit: quota(key.namespace)) { () throws(StoreError) in
-            do throws(StoreError) {
+        let file = try changing(key, adding: size, limit: quota(key.namespace)) {
+            do {
                 return try folder.descriptor.open(name, O_RDONLY | O_CREAT | O_EXCL, mode: 0o440)
-            } catch let error where error.errno == .fileExists {
+            } catch let error as StoreError where error.errno == .fileExists {
                 // Another upload has just created it, and given it its age.
                 isNew = false
                 return try folder.descriptor.open(name, O_RDONLY | O_NONBLOCK)
@@ -112,8 +117,36 @@ extension DiskStore {
 
     /// Puts the content on disk, before any name of the tree leads to it. The mode goes first: a file whose sync may have
     /// failed is known by it (``Upload/isTriedBefore``).
-    func makeDurable(_ upload: VerifiedUpload) throws(StoreError) {
+    private func makeDurable(_ upload: VerifiedUpload) throws {
         try upload.descriptor.changeMode(to: 0o440, "upload")
         try upload.descriptor.synchronizeData("upload")
+    }
+
+    /// The object that an upload finds, when its content is right; `nil` when there is none. Damaged content goes to
+    /// quarantine, and the upload takes its place: a name and a size prove nothing.
+    private func soundObject(for upload: VerifiedUpload) throws -> FileContent? {
+        let digest = upload.digest
+        let path = StoreLayout.object(digest)
+        let damaged: FileStatus.Identity
+        let reason: String
+        // Open until the end, so that its identity is not given to another file.
+        var object: FileContent?
+        do {
+            object = try FileContent(path, below: root)
+            guard let object else { return nil }
+            guard let wrong = try wrongContent(object, digest) else { return object }
+            (damaged, reason) = (try object.identity(), wrong)
+        } catch let error as StoreError where error.code == .damaged || error.code == .unreadable {
+            guard let status = try root.status(of: path) else { return nil }
+            (damaged, reason) = (status.identity, "\(error)")
+        }
+        try makeDurable(upload)
+        guard let target = try quarantine(digest, damaged) else { return nil }
+        withExtendedLifetime(object) {}
+        logger.error(
+            "damaged content is replaced by a verified upload",
+            metadata: ["file": "\(path)", "found": "\(reason)", "moved_to": "\(target)"]
+        )
+        return nil
     }
 }

@@ -8,28 +8,18 @@ extension DiskStore {
     ///
     /// - Throws: ``StoreError`` with code `busy` when another process holds the lock for longer than ``patience``, or what
     ///   `work` throws.
-    func withSharedLock<Result>(
-        of digest: Digest,
-        _ work: () throws(StoreError) -> Result
-    ) throws(StoreError) -> Result {
+    func withSharedLock<Value>(of digest: Digest, _ work: () throws -> Value) throws -> Value {
         try withLock(LOCK_SH, of: digest.firstByte, work)
     }
 
     /// Runs `work` while no commit to a shard is under way. A terminal can't stop the process meanwhile.
-    func withExclusiveLock<Result>(
-        of shard: UInt8,
-        _ work: () throws(StoreError) -> Result
-    ) throws(StoreError) -> Result {
+    func withExclusiveLock<Value>(of shard: UInt8, _ work: () throws -> Value) throws -> Value {
         root.kernel.holdOffStops(true)
         defer { root.kernel.holdOffStops(false) }
         return try withLock(LOCK_EX, of: shard, work)
     }
 
-    private func withLock<Result>(
-        _ kind: Int32,
-        of shard: UInt8,
-        _ work: () throws(StoreError) -> Result
-    ) throws(StoreError) -> Result {
+    private func withLock<Value>(_ kind: Int32, of shard: UInt8, _ work: () throws -> Value) throws -> Value {
         let path = StoreLayout.lock(shard)
         let file = try root.open(path, O_RDWR | O_CREAT, mode: 0o640)
         defer { withExtendedLifetime(file) {} }

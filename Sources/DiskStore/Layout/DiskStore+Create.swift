@@ -42,13 +42,11 @@ extension DiskStore {
     /// - Throws: ``StoreError`` naming the folder or file that could not be made, or what is there instead; also when
     ///   there is a store with other access rights than `access` asks for. What is there stays untouched.
     @discardableResult
-    public static func create(at path: String, access: Access = Access()) throws(StoreError) -> Bool {
-        try create(at: path, access: access, kernel: LinuxKernel.shared)
-    }
-
-    package static func create(at path: String, access: Access = Access(), kernel: any Kernel) throws(StoreError)
-        -> Bool
-    {
+    package static func create(
+        at path: String,
+        access: Access = Access(),
+        kernel: any Kernel = LinuxKernel.shared
+    ) throws -> Bool {
         let isNew = try call("make folder \(path)", unless: .fileExists) { () throws(Errno) in
             try kernel.makeFolder(path, in: AT_FDCWD, mode: 0o750)
         }
@@ -66,7 +64,7 @@ extension DiskStore {
             try root.makeFolder(folder)
             try access.applyOwner(to: root.open(folder, O_RDONLY | O_DIRECTORY), name)
         }
-        do throws(StoreError) {
+        do {
             try checkNames(of: root, path)
         } catch {
             removeFolders(of: root, isNew ? path : nil)
@@ -82,7 +80,7 @@ extension DiskStore {
         try root.synchronizeFolder(StoreLayout.locks)
         try root.synchronizeFolder(StoreLayout.barriers)
         try root.synchronize(path)
-        do throws(StoreError) {
+        do {
             try root.open("..", O_RDONLY | O_DIRECTORY).synchronize("the folder above \(path)")
         } catch {
             // The folder of someone who may not read the one above was made by someone else.
@@ -102,7 +100,7 @@ extension DiskStore {
     }
 
     /// Anything but a store's folders without a file in them is someone else's.
-    private static func checkNothingIsThere(_ root: Descriptor, _ path: String) throws(StoreError) {
+    private static func checkNothingIsThere(_ root: Descriptor, _ path: String) throws {
         let ours =
             StoreLayout.folders + [
                 StoreLayout.lostAndFound, StoreLayout.description, StoreLayout.newDescription, StoreLayout.clock,
@@ -121,7 +119,7 @@ extension DiskStore {
         }
     }
 
-    private static func check(_ access: Access, of root: Descriptor, _ path: String) throws(StoreError) {
+    private static func check(_ access: Access, of root: Descriptor, _ path: String) throws {
         let status = try root.status(path)
         if let owner = access.owner, owner != Access.Owner(user: status.owner, group: status.group) {
             throw StoreError(
@@ -138,7 +136,7 @@ extension DiskStore {
     }
 
     /// It is on disk before it has its name: no loss of power leaves another one.
-    private static func writeDescription(_ root: Descriptor, _ path: String, _ access: Access) throws(StoreError) {
+    private static func writeDescription(_ root: Descriptor, _ path: String, _ access: Access) throws {
         let name = StoreLayout.newDescription
         let file = try root.open(name, O_WRONLY | O_CREAT | O_TRUNC, mode: 0o640)
         try access.applyOwner(to: file, "\(path)/\(name)")
@@ -150,7 +148,7 @@ extension DiskStore {
 }
 
 extension DiskStore.Access {
-    fileprivate func apply(to root: Descriptor, _ path: String, isNew: Bool) throws(StoreError) {
+    fileprivate func apply(to root: Descriptor, _ path: String, isNew: Bool) throws {
         try applyOwner(to: root, path)
         if let mode { return try root.changeMode(to: mode, path) }
         guard !isNew else { return }
@@ -160,7 +158,7 @@ extension DiskStore.Access {
         if wanted != found { try root.changeMode(to: wanted, path) }
     }
 
-    fileprivate func applyOwner(to file: Descriptor, _ path: String) throws(StoreError) {
+    fileprivate func applyOwner(to file: Descriptor, _ path: String) throws {
         guard let owner else { return }
         try call("change the owner of \(path)") { () throws(Errno) in
             try file.kernel.changeOwner(of: file.rawValue, to: owner.user, group: owner.group)

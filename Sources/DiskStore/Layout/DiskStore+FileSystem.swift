@@ -17,8 +17,8 @@ extension DiskStore {
     /// Makes sure that the file system has what every answer relies on: syncs of files and of folders, and locks.
     ///
     /// - Throws: ``StoreError`` with code `unsupportedFileSystem` that names what it lacks, or with that of another failure.
-    public func checkFileSystem() throws(StoreError) {
-        do throws(StoreError) {
+    public func checkFileSystem() throws {
+        do {
             try incoming.synchronize("\(StoreLayout.incoming)/")
             let lock = StoreLayout.lock(0)
             let file = try root.open(lock, O_RDWR | O_CREAT, mode: 0o640)

@@ -5,7 +5,7 @@ extension DiskStore {
     /// space is above the reserve. Costs a handful of system calls that read nothing from disk.
     ///
     /// - Throws: ``StoreError`` that says what is missing.
-    public func checkHealth() throws(StoreError) {
+    public func checkHealth() throws {
         for folder in [StoreLayout.incoming, StoreLayout.objects, StoreLayout.keys, StoreLayout.locks] {
             try checkWritable(folder)
         }

@@ -1,5 +1,5 @@
+import Encoding
 import Glibc
-import PayloadKey
 import Storage
 
 extension DiskStore {
@@ -8,7 +8,7 @@ extension DiskStore {
     /// - Returns: how many files were removed.
     /// - Throws: ``StoreError``; what was removed before stays removed.
     @discardableResult
-    public func removeLeftovers() throws(StoreError) -> Int {
+    public func removeLeftovers() throws -> Int {
         var removed = 0
         // Another worker that starts now may do the same.
         for path in try leftovers() where try root.unlink(path) { removed += 1 }
@@ -17,7 +17,7 @@ extension DiskStore {
     }
 
     /// What crashes have left of uploads, and of starts that checked what the file system can do.
-    func leftovers() throws(StoreError) -> [String] {
+    func leftovers() throws -> [String] {
         let found =
             try root.names(StoreLayout.incoming).map { "\(StoreLayout.incoming)/\($0)" }
             + root.names(StoreLayout.objects).filter(StoreLayout.isProbe).map { "\(StoreLayout.objects)/\($0)" }
@@ -29,7 +29,7 @@ extension DiskStore {
 
     /// Logs files that do not belong in the store's upper folders; they are never touched. Looks at the root, `objects/`,
     /// `keys/`, `locks/` and `incoming/` only, so its cost does not grow with the payloads.
-    public func reportStrayFiles() throws(StoreError) {
+    public func reportStrayFiles() throws {
         for folder in Self.upperFolders {
             let found = try strayFiles(in: folder)
             for path in found.paths + found.notUTF8 {
@@ -48,7 +48,7 @@ extension DiskStore {
 
     /// What does not belong in one of ``upperFolders``, in order; and what has a name that is not UTF-8, and so can only be
     /// reported.
-    func strayFiles(in folder: String) throws(StoreError) -> (paths: [String], notUTF8: [String]) {
+    func strayFiles(in folder: String) throws -> (paths: [String], notUTF8: [String]) {
         func path(_ name: String) -> String { folder == "." ? name : "\(folder)/\(name)" }
         let entries = try root.entries(folder)
         var stray: [String] = []
@@ -56,7 +56,7 @@ extension DiskStore {
         return (stray.sorted(), entries.notUTF8.map(path))
     }
 
-    private func isStray(_ name: String, _ path: String, in folder: String) throws(StoreError) -> Bool {
+    private func isStray(_ name: String, _ path: String, in folder: String) throws -> Bool {
         switch folder {
         case StoreLayout.objects:
             return !StoreLayout.isShard(name) && !StoreLayout.isProbe(name)

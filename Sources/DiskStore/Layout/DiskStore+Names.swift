@@ -13,7 +13,7 @@ extension DiskStore {
     ///
     /// - Throws: ``StoreError`` with code `unsupportedFileSystem` that says what happens to names, or with that of another
     ///   failure.
-    static func checkNames(of root: Descriptor, _ path: String) throws(StoreError) {
+    static func checkNames(of root: Descriptor, _ path: String) throws {
         let probe = NameProbe(root.kernel)
         let file = "\(StoreLayout.keys)/\(probe.name)"
         do {
@@ -28,15 +28,9 @@ extension DiskStore {
                 throw error
             }
         }
-        let found = Result { () throws(StoreError) in
-            for (name, difference) in probe.others
-            where try root.status(of: "\(StoreLayout.keys)/\(name)") != nil {
-                return difference as String?
-            }
-            return nil
-        }
-        try root.unlink(file)
-        if let difference = try found.get() {
+        // What can't be removed now is removed by a later start.
+        defer { _ = try? root.unlink(file) }
+        for (name, difference) in probe.others where try root.status(of: "\(StoreLayout.keys)/\(name)") != nil {
             throw refusal(path, "in \(StoreLayout.keys)/, two names that differ only in \(difference) are one file")
         }
     }

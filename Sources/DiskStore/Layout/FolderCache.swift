@@ -28,13 +28,13 @@ final class FolderCache: Sendable {
         let descriptor: Descriptor
         let identity: FileStatus.Identity
 
-        func synchronize() throws(StoreError) {
+        func synchronize() throws {
             try descriptor.synchronize(path)
         }
     }
 
     /// Opens a folder below the root, making it and those above it where they are missing.
-    func folder(_ path: String) throws(StoreError) -> Folder {
+    func folder(_ path: String) throws -> Folder {
         let name = Array(path.utf8)
         if let known = find(name), try root.status(of: path)?.identity == known.identity {
             return known
@@ -73,12 +73,12 @@ final class FolderCache: Sendable {
         folders.young[name] = folder
     }
 
-    private func openDurably(_ path: String) throws(StoreError) -> Folder {
+    private func openDurably(_ path: String) throws -> Folder {
         // From folder to folder: a link in between would have them made elsewhere.
         let (parentPath, name) = StoreLayout.parent(of: path)
         let parent: Descriptor
         if let parentPath { parent = try folder(parentPath).descriptor } else { parent = root }
-        do throws(StoreError) {
+        do {
             try parent.makeFolder(name)
             // Opened first: should it be removed and made again by others, what is synced is not what is open, which then
             // takes no more names.

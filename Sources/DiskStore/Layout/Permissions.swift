@@ -4,13 +4,14 @@ import Glibc
 ///
 /// Between the two lies what a stricter umask than the usual one leaves when the store is made.
 struct Permissions: Equatable {
+    var isFolder = false
     let required: mode_t
     let allowed: mode_t
 
     /// The root is the operator's: others may look into it where he lets them, never change it.
-    static let root = Permissions(required: 0o700, allowed: 0o2755)
+    static let root = Permissions(isFolder: true, required: 0o700, allowed: 0o2755)
     /// A folder's set-group-ID bit only hands its group on.
-    static let folder = Permissions(required: 0o700, allowed: 0o2750)
+    static let folder = Permissions(isFolder: true, required: 0o700, allowed: 0o2750)
     /// What the store writes for itself.
     static let file = Permissions(required: 0o600, allowed: 0o640)
     /// Content and keys are never written again.

@@ -37,7 +37,7 @@ final class StoreClock: Sendable {
 
     /// The time to give to a key that is stored now, in seconds since 1970; `nil`: the system's. A clock that is behind the
     /// newest recorded time is wrong, and that time is the better one.
-    func stamp() throws(StoreError) -> Int? {
+    func stamp() throws -> Int? {
         let now = root.kernel.now()
         if let last = last.withLock({ $0 }), now >= last.recorded,
             root.kernel.uptime() - last.looked < .seconds(Self.interval)
@@ -53,7 +53,7 @@ final class StoreClock: Sendable {
     ///
     /// - Returns: the newest recorded time.
     @discardableResult
-    func record() throws(StoreError) -> Int {
+    func record() throws -> Int {
         let now = root.kernel.now()
         let uptime = root.kernel.uptime()
         let file = try root.open(StoreLayout.clock, O_RDONLY | O_CREAT, mode: 0o640)
@@ -82,7 +82,7 @@ final class StoreClock: Sendable {
     }
 
     /// Makes the system's time the newest one, also when a newer one is recorded.
-    func reset() throws(StoreError) {
+    func reset() throws {
         let file = try root.open(StoreLayout.clock, O_RDONLY | O_CREAT, mode: 0o640)
         try file.setModified(nil, StoreLayout.clock)
         try file.synchronize(StoreLayout.clock)
@@ -92,7 +92,7 @@ final class StoreClock: Sendable {
     /// Makes sure that ages can be trusted.
     ///
     /// - Throws: ``StoreError`` with code `clockNotTrusted` that names both times.
-    func check() throws(StoreError) {
+    func check() throws {
         guard let recorded = try root.status(of: StoreLayout.clock)?.modified else {
             throw StoreError(.clockNotTrusted, "the store has no \(StoreLayout.clock): no worker has recorded the time")
         }
@@ -119,11 +119,11 @@ extension DiskStore {
     /// is deleted for its age.
     ///
     /// - Throws: ``StoreError`` with code `clockNotTrusted` that names both times.
-    public func checkClock() throws(StoreError) { try clock.check() }
+    public func checkClock() throws { try clock.check() }
 
     /// Takes the system's time for right, also when a newer one was recorded.
-    public func trustClock() throws(StoreError) { try clock.reset() }
+    public func trustClock() throws { try clock.reset() }
 
     /// Records the time, for ``checkClock()``.
-    public func recordTime() throws(StoreError) { try clock.record() }
+    public func recordTime() throws { try clock.record() }
 }

@@ -24,7 +24,7 @@ struct StoreFormat: Codable, Equatable {
     /// Makes sure that the folder is a store of this format.
     ///
     /// - Throws: ``StoreError`` with code `unknownFormat`.
-    static func check(_ root: Descriptor, _ path: String) throws(StoreError) {
+    static func check(_ root: Descriptor, _ path: String) throws {
         let found: StoreFormat
         do {
             found = try StoreFormat(readFrom: root)

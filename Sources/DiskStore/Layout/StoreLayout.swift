@@ -90,10 +90,9 @@ enum StoreLayout {
     /// The name of the folder of a prefix that holds the keys of a shard. No part of a prefix can have it.
     static func prefixShard(_ shard: UInt8) -> String { "@" + self.shard(shard) }
 
-    /// The shard of a folder of keys, `ab` in `common/` and `@ab` below a prefix; `nil` when it is none.
-    static func keyShard(parsing name: String, isBelowPrefix: Bool) -> UInt8? {
-        guard isBelowPrefix else { return shard(parsing: name) }
-        return name.utf8.first == UInt8(ascii: "@") ? shard(parsing: name.dropFirst()) : nil
+    /// The shard of such a folder; `nil` when it is none.
+    static func prefixShard(parsing name: String) -> UInt8? {
+        name.utf8.first == UInt8(ascii: "@") ? shard(parsing: name.dropFirst()) : nil
     }
 
     /// - Parameter tree: `keys/`, or a folder of `trash/`, which is laid out alike.

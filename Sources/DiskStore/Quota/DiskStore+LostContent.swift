@@ -8,7 +8,7 @@ import Storage
 extension DiskStore {
     /// Marks a content as lost, before it is moved to quarantine; under its shard's exclusive lock. A count that begins now
     /// waits for that lock.
-    func loseContent(_ digest: Digest) throws(StoreError) {
+    func loseContent(_ digest: Digest) throws {
         try makeUsageFolders()
         let mark = StoreLayout.lostContent(digest)
         // On disk before the content goes: it must be there when the content comes back.
@@ -21,22 +21,22 @@ extension DiskStore {
     /// Prepares the counters for a content that comes back, under its shard's lock.
     ///
     /// - Returns: whether it was lost.
-    func beginRevival(of digest: Digest) throws(StoreError) -> Bool {
+    func beginRevival(of digest: Digest) throws -> Bool {
         guard try root.status(of: StoreLayout.lostContent(digest)) != nil else { return false }
         try invalidateCounters()
         return true
     }
 
     /// Forgets that a content was lost, when it is on disk again.
-    func finishRevival(of digest: Digest) throws(StoreError) {
+    func finishRevival(of digest: Digest) throws {
         try root.unlink(StoreLayout.lostContent(digest))
+        logger.notice("lost content is there again", metadata: ["digest": "\(digest)"])
     }
 
     /// Has every namespace counted again before its counter is used. A count that is under way begins again.
-    func invalidateCounters() throws(StoreError) {
+    func invalidateCounters() throws {
         for name in try root.namesIfThere(StoreLayout.usageCounters) {
-            guard let counter = try UsageCounter(name, self) else { continue }
-            try counter.locked { () throws(StoreError) in try counter.clear() }
+            if let counter = try UsageCounter(name, self) { try counter.locked(counter.clear) }
         }
     }
 }

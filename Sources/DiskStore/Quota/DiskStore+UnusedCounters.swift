@@ -10,7 +10,7 @@ extension DiskStore {
     /// Whoever has opened a counter before holds the shard of the key that it changes: the next count takes each shard
     /// exclusively once it has made its counter, and so walks the keys when that change is done. A count that is under way
     /// holds its lock, and is left alone.
-    public func removeUnusedCounters() throws(StoreError) {
+    public func removeUnusedCounters() throws {
         let names = try root.namesIfThere(StoreLayout.usageCounters) + root.namesIfThere(StoreLayout.usageLocks)
         // One that is in both lists is looked at twice: a set would take two names that are equal as text for one.
         for name in names where (try? Namespace(validating: name.utf8)) != nil {
@@ -18,7 +18,7 @@ extension DiskStore {
         }
     }
 
-    private func removeCounterIfUnused(of namespace: String) throws(StoreError) {
+    private func removeCounterIfUnused(of namespace: String) throws {
         let files = [StoreLayout.usageCounter(namespace), StoreLayout.usageLock(namespace)]
         for path in files {
             // What is not ours stays.

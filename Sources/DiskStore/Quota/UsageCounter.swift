@@ -27,7 +27,7 @@ struct UsageCounter {
     private let patience: Duration
 
     /// Opens a namespace's counter; `nil` when it has none, and nothing is to be counted.
-    init?(_ namespace: String, _ store: DiskStore) throws(StoreError) {
+    init?(_ namespace: String, _ store: DiskStore) throws {
         path = StoreLayout.usageCounter(namespace)
         patience = store.patience
         guard let file = try store.root.openIfThere(path, O_RDWR) else { return nil }
@@ -35,14 +35,14 @@ struct UsageCounter {
     }
 
     /// Makes a counter, which counts nothing until a line is written.
-    init(making namespace: String, _ store: DiskStore) throws(StoreError) {
+    init(making namespace: String, _ store: DiskStore) throws {
         path = StoreLayout.usageCounter(namespace)
         patience = store.patience
         file = try store.root.open(path, O_RDWR | O_CREAT, mode: 0o640)
     }
 
     /// Runs `work` with the counter locked.
-    func locked<Result>(_ work: () throws(StoreError) -> Result) throws(StoreError) -> Result {
+    func locked<Result>(_ work: () throws -> Result) throws -> Result {
         // A terminal must not stop whoever others wait for.
         file.kernel.holdOffStops(true)
         defer { file.kernel.holdOffStops(false) }
@@ -52,7 +52,7 @@ struct UsageCounter {
     }
 
     /// The line; `nil` when nothing was counted yet.
-    func line() throws(StoreError) -> Line? {
+    func line() throws -> Line? {
         let buffer = try file.head(path)
         // A longer line of before may have left its end behind this one's.
         guard let end = buffer.firstIndex(of: UInt8(ascii: "\n")) else { return nil }
@@ -65,22 +65,22 @@ struct UsageCounter {
 
     /// Writes the line. It is far shorter than a page, so a process that is killed has written all of it or nothing. No
     /// sync: what a loss of power leaves is of an epoch that is over.
-    func write(_ line: Line) throws(StoreError) {
+    func write(_ line: Line) throws {
         try write(Array("\(line.epoch) \(line.bytes) ".utf8) + (line.key?.utf8 ?? []) + [UInt8(ascii: "\n")])
     }
 
     /// Marks the counter as being counted: it counts nothing until a line is written.
-    func begin(_ count: String) throws(StoreError) {
+    func begin(_ count: String) throws {
         try clear()
         try write(Array("\(count)\n".utf8))
     }
 
     /// Whether the mark of a count is still there: nobody has cleared the counter since.
-    func isMarked(_ count: String) throws(StoreError) -> Bool {
+    func isMarked(_ count: String) throws -> Bool {
         try file.head(path).starts(with: "\(count)\n".utf8)
     }
 
-    private func write(_ bytes: [UInt8]) throws(StoreError) {
+    private func write(_ bytes: [UInt8]) throws {
         var written = try write(bytes[...], at: 0)
         guard written < bytes.count else { return }
         // A part of it, over the line of before, would read as another number. Without that line, it counts nothing.
@@ -89,12 +89,12 @@ struct UsageCounter {
         while written < bytes.count { written += try write(bytes[written...], at: written) }
     }
 
-    private func write(_ bytes: ArraySlice<UInt8>, at offset: Int) throws(StoreError) -> Int {
+    private func write(_ bytes: ArraySlice<UInt8>, at offset: Int) throws -> Int {
         try file.write(bytes, at: offset, path)
     }
 
     /// Counts nothing any more.
-    func clear() throws(StoreError) {
+    func clear() throws {
         try file.truncate(path)
     }
 }

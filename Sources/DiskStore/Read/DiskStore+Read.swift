@@ -9,10 +9,7 @@ extension DiskStore {
     ///
     /// - Throws: ``StoreError`` when there is something that can't be opened or is no regular file: that is a fault of
     ///   the store, and must never look like a payload that was not stored.
-    public func open(
-        _ key: PayloadKey,
-        until deadline: ContinuousClock.Instant? = nil
-    ) throws(StoreError) -> StoredPayload? {
+    public func open(_ key: PayloadKey, until deadline: ContinuousClock.Instant? = nil) throws -> StoredPayload? {
         guard try isStored(key) else { return nil }
         if let content = try FileContent(StoreLayout.object(key.digest), below: root) { return StoredPayload(content) }
         // Deleted between the two looks, it had content until then.
@@ -26,9 +23,9 @@ extension DiskStore {
     }
 
     /// Whether a key is there. Opened, since a link on the way would lead to another namespace's key.
-    private func isStored(_ key: PayloadKey) throws(StoreError) -> Bool {
+    private func isStored(_ key: PayloadKey) throws -> Bool {
         let path = StoreLayout.key(key)
-        do throws(StoreError) {
+        do {
             return try root.openIfThere(path, O_RDONLY | O_NONBLOCK) != nil
         } catch {
             throw error.isUnreadable ? StoreError(.unreadable, error.action, errno: error.errno) : error
@@ -38,26 +35,20 @@ extension DiskStore {
     /// What is stored under a key, without opening it; `nil` when there is nothing.
     ///
     /// - Throws: ``StoreError`` with code `damaged` when it is no regular file.
-    public func find(_ key: PayloadKey) throws(StoreError) -> StoredKey? {
+    public func find(_ key: PayloadKey) throws -> StoredKey? {
         let path = StoreLayout.key(key)
         guard let status = try root.status(of: path) else { return nil }
         guard status.isRegular else { throw StoreError(.damaged, "\(path) is not a regular file") }
         return try storedKey(key, path, lastStored: status.modified)
     }
 
-    func storedKey(_ key: PayloadKey, _ path: String, lastStored: Int) throws(StoreError) -> StoredKey {
+    func storedKey(_ key: PayloadKey, _ path: String, lastStored: Int) throws -> StoredKey {
         let object = try root.status(of: StoreLayout.object(key.digest)).flatMap { $0.isRegular ? $0 : nil }
-        return StoredKey(
-            key,
-            size: object?.size,
-            diskUsage: object?.diskUsage ?? 0,
-            lastStored: lastStored,
-            path: path
-        )
+        return StoredKey(key, size: object?.size, diskUsage: object?.diskUsage ?? 0, lastStored: lastStored, path: path)
     }
 
     /// The size that a key counts with; zero while its content is lost, or when the key is not there.
-    func size(of key: PayloadKey) throws(StoreError) -> UInt64 {
+    func size(of key: PayloadKey) throws -> UInt64 {
         guard try root.status(of: StoreLayout.key(key))?.isRegular == true,
             let object = try root.status(of: StoreLayout.object(key.digest)), object.isRegular
         else { return 0 }

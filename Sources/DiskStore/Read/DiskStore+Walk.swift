@@ -1,5 +1,6 @@
 import PayloadKey
 import Storage
+import System
 
 extension DiskStore {
     /// Visits the keys of a selection, in no order, while uploads and deletions go on: a key that comes or goes meanwhile
@@ -15,8 +16,7 @@ extension DiskStore {
         _ visit: (StoredKey) throws -> Void
     ) throws {
         try forEachKey(in: selection, below: StoreLayout.keys, unreadable: unreadable) { key, path in
-            let look = Result { () throws(StoreError) in try stored(key, path) }
-            if let stored = try look.readable({ try unreadable(path, $0) }) ?? nil { try visit(stored) }
+            if let stored = try readable(path, unreadable, { try stored(key, path) }) { try visit(stored) }
         }
     }
 
@@ -28,14 +28,14 @@ extension DiskStore {
         _ visit: (PayloadKey, _ lastStored: Int) throws -> Void
     ) throws {
         try forEachKey(in: selection, below: StoreLayout.keys, where: isWanted, unreadable: unreadable) { key, path in
-            let look = Result { () throws(StoreError) in try root.status(of: path) }
-            guard let status = try look.readable({ try unreadable(path, $0) }) ?? nil, status.isRegular else { return }
+            guard let status = try readable(path, unreadable, { try root.status(of: path) }), status.isRegular
+            else { return }
             try visit(key, status.modified)
         }
     }
 
     /// `nil` when it has gone since its folder was read, or is no file.
-    func stored(_ key: PayloadKey, _ path: String) throws(StoreError) -> StoredKey? {
+    func stored(_ key: PayloadKey, _ path: String) throws -> StoredKey? {
         guard let status = try root.status(of: path), status.isRegular else { return nil }
         return try storedKey(key, path, lastStored: status.modified)
     }
@@ -51,32 +51,59 @@ extension DiskStore {
         unreadable: (_ path: String, StoreError) throws -> Void = { throw $1 },
         _ visit: (PayloadKey, _ path: String) throws -> Void
     ) throws {
-        let walk = KeyWalk(root: root)
-        func visitKeys(_ entry: KeyTreeEntry) throws {
-            switch entry {
-            case .key(let key, let path): if selection.includes(key) { try visit(key, path) }
-            case .unreadable(let path, let error): try unreadable(path, error)
-            case .folder, .stray, .notUTF8: break
-            }
-        }
-        let found = Result { () throws(StoreError) in try namespaces(in: selection, below: tree) }
-        for namespace in try found.readable({ try unreadable(tree, $0) }) ?? [] where isWanted(namespace) {
-            if let prefix = selection.prefix {
-                let folder = StoreLayout.path([tree, "\(namespace)", StoreLayout.custom] + prefix.folders)
-                try walk.prefixes(folder, prefix.folders, namespace, shards, visitKeys)
-            } else {
-                try walk.namespace(namespace, in: tree, shards: shards, visitKeys)
+        let found = try readable(tree, unreadable) { try namespaces(in: selection, below: tree) }
+        for namespace in found ?? [] where isWanted(namespace) {
+            var walk =
+                selection.prefix.map { KeyWalk(namespace, $0, in: tree, root) } ?? KeyWalk(namespace, in: tree, root)
+            while let entry = try walk.next(shards) {
+                switch entry {
+                case .key(let key, let path): if selection.includes(key) { try visit(key, path) }
+                case .unreadable(let path, let error): try unreadable(path, error)
+                case .folder, .end, .stray, .notUTF8: break
+                }
             }
         }
     }
 
     /// The namespaces of a selection that have, or had, a key.
-    public func namespaces(in selection: KeySelection = KeySelection()) throws(StoreError) -> [Namespace] {
+    public func namespaces(in selection: KeySelection = KeySelection()) throws -> [Namespace] {
         try namespaces(in: selection, below: StoreLayout.keys)
     }
 
-    func namespaces(in selection: KeySelection, below tree: String) throws(StoreError) -> [Namespace] {
+    func namespaces(in selection: KeySelection, below tree: String) throws -> [Namespace] {
         try root.namesIfThere(tree).compactMap { try? Namespace(validating: $0.utf8) }
             .filter { selection.namespace == nil || selection.namespace == $0 }
+    }
+
+    /// What `look` finds; `nil`, after `unreadable` was called, when this user or the disk does not let it be read.
+    func readable<Found>(
+        _ path: String,
+        _ unreadable: (_ path: String, StoreError) throws -> Void,
+        _ look: () throws -> Found?
+    ) throws -> Found? {
+        do {
+            return try look()
+        } catch let error as StoreError where error.isUnreadable {
+            try unreadable(path, error)
+            return nil
+        }
+    }
+
+    // MARK: Content
+
+    /// Looks at every object; reads no content. Uploads and deletions go on meanwhile.
+    ///
+    /// - Parameter failed: called with what a folder or file fails with; the others follow when it returns.
+    func forEachObject(failed: (StoreError) throws -> Void = { throw $0 }, _ visit: (FileStatus) -> Void) throws {
+        for shard in UInt8.min...UInt8.max {
+            let folder = StoreLayout.objectFolder(shard)
+            do {
+                for name in try root.namesIfThere(folder) {
+                    if let status = try root.status(of: "\(folder)/\(name)"), status.isRegular { visit(status) }
+                }
+            } catch {
+                try failed(error)
+            }
+        }
     }
 }

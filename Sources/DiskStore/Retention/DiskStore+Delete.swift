@@ -19,11 +19,11 @@ extension DiskStore {
         _ key: PayloadKey,
         isDurable: Bool = true,
         if isUnwanted: (_ lastStored: Int) -> Bool = { _ in true }
-    ) throws(StoreError) -> Bool {
-        try withUnwanted(key, isUnwanted) { (path) throws(StoreError) in
+    ) throws -> Bool {
+        try withUnwanted(key, isUnwanted) { path in
             // Opened, since a link on the way would lead to another's file.
             let folder = try root.open(StoreLayout.keyFolder(key), O_RDONLY | O_DIRECTORY)
-            try changing(key) { () throws(StoreError) in try folder.unlink(StoreLayout.keyName(key)) }
+            try changing(key) { try folder.unlink(StoreLayout.keyName(key)) }
             if isDurable { try folder.synchronize(path) }
         }
     }
@@ -34,10 +34,10 @@ extension DiskStore {
     func withUnwanted(
         _ key: PayloadKey,
         _ isUnwanted: (_ lastStored: Int) -> Bool,
-        _ work: (_ path: String) throws(StoreError) -> Void
-    ) throws(StoreError) -> Bool {
-        try waitingForCounts(of: key.namespace) { () throws(StoreError) in
-            try withExclusiveLock(of: key.digest.firstByte) { () throws(StoreError) in
+        _ work: (_ path: String) throws -> Void
+    ) throws -> Bool {
+        try afterCounts(of: key.namespace, isPatient: true) {
+            try withExclusiveLock(of: key.digest.firstByte) {
                 let path = StoreLayout.key(key)
                 guard let status = try root.status(of: path) else { return false }
                 guard status.isRegular else { throw StoreError(.damaged, "\(path) is not a regular file") }

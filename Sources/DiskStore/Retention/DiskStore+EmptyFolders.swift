@@ -1,4 +1,3 @@
-import Glibc
 import PayloadKey
 import Storage
 
@@ -9,55 +8,39 @@ extension DiskStore {
     /// is empty without ever having had a key is somebody else's. An upload that loses its folder makes it again.
     ///
     /// - Parameter failed: called with what one namespace has failed with; the others follow when it returns.
-    public func removeEmptyFolders(
-        failed: (StoreError) throws -> Void = { throw $0 }
-    ) throws {
+    public func removeEmptyFolders(failed: (StoreError) throws -> Void = { throw $0 }) throws {
         for namespace in try namespaces() {
-            let folder = "\(StoreLayout.keys)/\(namespace)"
             do {
-                if try removeEmptyFolders(ofNamespace: folder) { try root.removeFolder(folder) }
-            } catch {
+                let isAnyRemoved = try removeEmptyFolders(of: namespace, in: StoreLayout.keys)
+                if isAnyRemoved { try root.removeFolder(StoreLayout.namespace("\(namespace)")) }
+            } catch let error as StoreError {
                 try failed(error)
             }
         }
     }
 
     /// Removes the folders of a part of the trash that hold nothing, itself at last.
-    func removeEmptyFolders(ofTrash tree: String) throws(StoreError) {
+    func removeEmptyFolders(ofTrash tree: String) throws {
         for namespace in try namespaces(in: KeySelection(), below: tree) {
-            let folder = "\(tree)/\(namespace)"
-            _ = try removeEmptyFolders(ofNamespace: folder)
-            _ = try root.removeFolder(folder)
+            try removeEmptyFolders(of: namespace, in: tree)
+            try root.removeFolder("\(tree)/\(namespace)")
         }
-        _ = try root.removeFolder(tree)
+        try root.removeFolder(tree)
     }
 
-    /// - Returns: whether `common/` or `custom/` was removed.
-    private func removeEmptyFolders(ofNamespace folder: String) throws(StoreError) -> Bool {
-        let common = "\(folder)/\(StoreLayout.common)"
-        for name in try root.namesIfThere(common) {
-            if let shard = StoreLayout.shard(parsing: name) { try removeKeyFolder("\(common)/\(name)", shard) }
-        }
-        let isCommonGone = try root.removeFolder(common)
-        let isCustomGone = try removeEmptyPrefixes("\(folder)/\(StoreLayout.custom)")
-        return isCommonGone || isCustomGone
-    }
-
-    /// - Returns: whether the folder was removed.
-    private func removeEmptyPrefixes(_ folder: String) throws(StoreError) -> Bool {
-        for name in try root.namesIfThere(folder) {
-            if let shard = StoreLayout.keyShard(parsing: name, isBelowPrefix: true) {
-                try removeKeyFolder("\(folder)/\(name)", shard)
-            } else if KeyPrefix(validating: name.utf8) != nil {
-                _ = try removeEmptyPrefixes("\(folder)/\(name)")
+    /// - Returns: whether a folder below the namespace's own was removed.
+    @discardableResult
+    private func removeEmptyFolders(of namespace: Namespace, in tree: String) throws -> Bool {
+        var isAnyRemoved = false
+        var walk = KeyWalk(namespace, in: tree, root)
+        while let entry = try walk.next() {
+            switch entry {
+            case .end(let folder) where folder != "\(tree)/\(namespace)":
+                if try root.removeFolder(folder) { isAnyRemoved = true }
+            case .unreadable(_, let error) where error.isUnreadable: throw error
+            default: break
             }
         }
-        return try root.removeFolder(folder)
-    }
-
-    /// An upload that has opened the folder is about to store in it: it holds the shard's lock.
-    private func removeKeyFolder(_ folder: String, _ shard: UInt8) throws(StoreError) {
-        guard try root.entriesIfThere(folder).isEmpty else { return }
-        try withExclusiveLock(of: shard) { () throws(StoreError) in _ = try root.removeFolder(folder) }
+        return isAnyRemoved
     }
 }

@@ -12,11 +12,7 @@ extension DiskStore {
     ///   - repair: make what is missing, as ``create(at:)`` does.
     ///   - report: called with each finding, when it is mended.
     /// - Throws: ``StoreError`` with code `missing` or `unknownFormat` when it is no store, or what `report` throws.
-    public static func inspectLayout(
-        at path: String,
-        repair: Bool = false,
-        report: (Finding) throws -> Void
-    ) throws {
+    public static func inspectLayout(at path: String, repair: Bool = false, report: (Finding) throws -> Void) throws {
         let path = withoutTrailingSlashes(path)
         let root = try openRoot(path, LinuxKernel.shared)
         try StoreFormat.check(root, path)

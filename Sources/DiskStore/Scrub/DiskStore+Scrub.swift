@@ -35,30 +35,20 @@ extension DiskStore {
         }
     }
 
-    private func recordIfThereIsRoom(started: Int64, isFull: Bool) throws(StoreError) {
-        do throws(StoreError) {
+    private func recordIfThereIsRoom(started: Int64, isFull: Bool) throws {
+        do {
             try recordScrub(started: started, isFull: isFull)
-        } catch {
-            guard error.code == .noSpace else { throw error }
+        } catch let error as StoreError where error.code == .noSpace {
             logger.warning("no space to record the scrub", metadata: ["error": "\(error)"])
         }
     }
 
     /// How many bytes a scrub is going to read; nothing is read for that.
-    public func contentToScrub(_ scope: ScrubScope) throws(StoreError) -> UInt64 {
+    public func contentToScrub(_ scope: ScrubScope) throws -> UInt64 {
         let since = try start(of: scope)
         var bytes: UInt64 = 0
-        for shard in StoreLayout.shards {
-            let folder = "\(StoreLayout.objects)/\(shard)"
-            // The scrub reports what can't be read.
-            let names = Result { () throws(StoreError) in try root.namesIfThere(folder) }
-            for name in try names.success(or: { _ in }) ?? [] {
-                let look = Result { () throws(StoreError) in try root.status(of: "\(folder)/\(name)") }
-                guard let status = try look.success(or: { _ in }) ?? nil, status.isRegular, status.changed >= since
-                else { continue }
-                bytes += status.size
-            }
-        }
+        // The scrub reports what can't be read.
+        try forEachObject(failed: { _ in }) { if $0.changed >= since { bytes += $0.size } }
         return bytes
     }
 
@@ -66,7 +56,7 @@ extension DiskStore {
     ///
     /// An object's ctime is when it was linked: what was there when the last scrub began, and has not changed since, was
     /// read by it, or by one before.
-    private func start(of scope: ScrubScope) throws(StoreError) -> Int64 {
+    private func start(of scope: ScrubScope) throws -> Int64 {
         switch scope {
         case .everything: .min
         case .sinceLast: try lastScrub()?.started ?? .min

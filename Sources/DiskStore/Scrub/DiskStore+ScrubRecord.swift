@@ -10,7 +10,7 @@ extension DiskStore {
     /// was ahead.
     ///
     /// - Throws: ``StoreError`` when the file can't be opened for another reason than that there is none.
-    public func lastScrub() throws(StoreError) -> ScrubRecord? {
+    public func lastScrub() throws -> ScrubRecord? {
         guard try root.status(of: StoreLayout.scrubRecord) != nil else { return nil }
         let file = try root.open(StoreLayout.scrubRecord, O_RDONLY | O_NONBLOCK)
         do {
@@ -30,7 +30,7 @@ extension DiskStore {
     /// - Parameters:
     ///   - started: when it began.
     ///   - isFull: whether it has read everything.
-    func recordScrub(started: Int64, isFull: Bool) throws(StoreError) {
+    func recordScrub(started: Int64, isFull: Bool) throws {
         let full = isFull ? started : try lastScrub()?.startedFull
         let json = "{\"started\":\(started)" + (full.map { ",\"startedFull\":\($0)" } ?? "") + "}\n"
         // What a crash leaves of it in incoming/ is the sweep's.
@@ -44,7 +44,7 @@ extension DiskStore {
 
     /// The time by which the file system stamps what changes now, in microseconds since 1970: what changes afterwards
     /// has a ctime that is not before it. The system's own clock runs a moment ahead of it.
-    func fileSystemTime() throws(StoreError) -> Int64 {
+    func fileSystemTime() throws -> Int64 {
         // A file that is there: a full disk is no reason not to scrub.
         let file = try root.open(StoreLayout.collectorLock, O_RDWR | O_CREAT, mode: 0o640)
         try file.setModified(nil, StoreLayout.collectorLock)

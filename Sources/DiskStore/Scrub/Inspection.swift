@@ -26,7 +26,7 @@ extension DiskStore {
             try inspection.upperFolders()
             try inspection.leftovers()
             try inspection.objects()
-            try inspection.keys()
+            try inspection.namespaces(of: StoreLayout.keys)
             try inspection.quarantine()
             try inspection.trash()
             try inspection.usage()
@@ -51,22 +51,22 @@ struct Inspection {
         _ kind: Finding.Kind,
         _ path: String,
         _ reason: String,
-        mend: (() throws(StoreError) -> String)? = nil
+        mend: (() throws -> String)? = nil
     ) throws {
-        try report(Finding(kind, path, reason, remedy(mend)))
-    }
-
-    private func remedy(_ mend: (() throws(StoreError) -> String)?) -> Finding.Remedy {
-        guard repair, let mend else { return .none }
-        do {
-            return .mended(try mend())
-        } catch {
-            return .failed(error)
+        var remedy = Finding.Remedy.none
+        if repair, let mend {
+            do {
+                remedy = .mended(try mend())
+            } catch let error as StoreError {
+                remedy = .failed(error)
+            }
         }
+        try report(Finding(kind, path, reason, remedy))
     }
 
     func stray(_ path: String) throws {
-        try found(.stray, path, "is not the store's")
+        // It may have gone since its folder was read.
+        if try status(path) != nil { try found(.stray, path, "is not the store's") }
     }
 
     private func notUTF8(_ path: String) throws {
@@ -79,65 +79,71 @@ struct Inspection {
 
     // MARK: Looking
 
-    /// Looks at something; what does not let itself be looked at is a finding, and `nil`.
-    private func look<Found>(at path: String, _ look: () throws(StoreError) -> Found) throws -> Found? {
-        try Result(catching: look).readable { try unreadable(path, $0) }
-    }
-
+    /// What is at a path; what does not let itself be looked at is a finding, and `nil`.
     func status(_ path: String) throws -> FileStatus? {
-        try look(at: path) { () throws(StoreError) in try root.status(of: path) } ?? nil
+        try store.readable(path, unreadable) { try root.status(of: path) }
     }
 
     /// The names in a folder that may have gone.
     func names(_ folder: String) throws -> [String] {
-        let found = try look(at: folder) { () throws(StoreError) in try root.entriesIfThere(folder) }
-        guard let found else { return [] }
+        guard let found = try store.readable(folder, unreadable, { try root.entriesIfThere(folder) }) else { return [] }
         for name in found.notUTF8 { try notUTF8(folder == "." ? name : "\(folder)/\(name)") }
         return found.names
     }
 
-    // MARK: The layout
-
-    func upperFolders() throws {
-        try attributes(".", .root)
-        for folder in StoreLayout.folders { try attributes(folder, .folder) }
-        for file in [StoreLayout.description, StoreLayout.clock, StoreLayout.scrubRecord] + StoreLayout.lockFiles {
-            try attributes(file, .file)
+    /// Looks at what should be a folder, or a file, with the owner and the permissions of its kind.
+    ///
+    /// - Returns: whether it is there; something else is a stray.
+    @discardableResult
+    func expect(_ path: String, _ permissions: Permissions) throws -> Bool {
+        guard let status = try status(path) else { return false }
+        guard permissions.isFolder ? status.isFolder : status.isRegular else {
+            try stray(path)
+            return false
         }
-        for folder in DiskStore.upperFolders {
-            let found = try look(at: folder) { () throws(StoreError) in try store.strayFiles(in: folder) }
-            for path in found?.paths ?? [] { try stray(path) }
-            for path in found?.notUTF8 ?? [] { try notUTF8(path) }
-        }
-    }
-
-    /// Looks at the owner and the permissions of something that may have gone.
-    private func attributes(_ path: String, _ permissions: Permissions) throws {
-        if let status = try status(path) { try attributes(path, status, permissions) }
-    }
-
-    func attributes(_ path: String, _ status: FileStatus, _ permissions: Permissions) throws {
         if status.owner != owner {
             try found(.wrongOwner, path, "belongs to user \(status.owner), the store to \(owner)") {
-                () throws(StoreError) in
                 try root.changeOwner(of: path, to: owner)
                 return "belongs to \(owner) now"
             }
         }
         if !permissions.areMet(by: status.mode) {
             let mode = permissions.mended(status.mode)
-            try found(.wrongMode, path, "has mode \(status.mode.octal), not \(mode.octal)") { () throws(StoreError) in
+            try found(.wrongMode, path, "has mode \(status.mode.octal), not \(mode.octal)") {
                 try root.changeMode(of: path, to: mode)
                 return "has mode \(mode.octal) now"
             }
         }
+        return true
     }
 
-    // MARK: Uploads
+    /// Looks at the files of a folder that has nothing else.
+    func files(of folder: String, _ permissions: Permissions, named isName: (String) -> Bool) throws {
+        for name in try names(folder) {
+            let path = "\(folder)/\(name)"
+            if isName(name) { try expect(path, permissions) } else { try stray(path) }
+        }
+    }
+
+    // MARK: The layout
+
+    func upperFolders() throws {
+        try expect(".", .root)
+        for folder in StoreLayout.folders { try expect(folder, .folder) }
+        for file in [StoreLayout.description, StoreLayout.clock, StoreLayout.scrubRecord] + StoreLayout.lockFiles {
+            try expect(file, .file)
+        }
+        // Those of keys/ are found with its namespaces.
+        for folder in DiskStore.upperFolders where folder != StoreLayout.keys {
+            let found = try store.readable(folder, unreadable) { try store.strayFiles(in: folder) }
+            for path in found?.paths ?? [] { try stray(path) }
+            for path in found?.notUTF8 ?? [] { try notUTF8(path) }
+        }
+    }
 
     func leftovers() throws {
-        for path in try look(at: StoreLayout.incoming, store.leftovers) ?? [] {
-            try found(.staleUpload, path, "was left by an upload over a day ago") { () throws(StoreError) in
+        for path in try store.readable(StoreLayout.incoming, unreadable, store.leftovers) ?? [] {
+            try found(.staleUpload, path, "was left by an upload over a day ago") {
                 try root.unlink(path)
                 return "deleted"
             }
@@ -150,25 +156,14 @@ struct Inspection {
         for shard in UInt8.min...UInt8.max {
             let folder = StoreLayout.objectFolder(shard)
             // The first upload of a shard makes its folder.
-            guard let status = try status(folder) else { continue }
-            guard status.isFolder else {
-                try stray(folder)
-                continue
-            }
-            try attributes(folder, status, .folder)
-            for name in try names(folder) {
-                let path = "\(folder)/\(name)"
-                guard Digest(hex: name.utf8)?.firstByte == shard else {
-                    try stray(path)
-                    continue
-                }
-                guard let status = try self.status(path) else { continue }
-                guard status.isRegular else {
-                    try stray(path)
-                    continue
-                }
-                try attributes(path, status, .content)
-            }
+            guard try expect(folder, .folder) else { continue }
+            try files(of: folder, .content) { Digest(hex: $0.utf8)?.firstByte == shard }
+        }
+    }
+
+    func quarantine() throws {
+        try files(of: StoreLayout.quarantine, .quarantined) { name in
+            name.utf8.split(separator: UInt8(ascii: "."), maxSplits: 1).first.flatMap { Digest(hex: $0) } != nil
         }
     }
 
@@ -180,7 +175,7 @@ struct Inspection {
                 failed: { try unreadable(StoreLayout.objects, $0) }
             ) { path, bytes in
                 try found(.unreferencedContent, path, "is named by no key, and takes \(bytes) bytes of the disk") {
-                    () throws(StoreError) in "deleted"
+                    "deleted"
                 }
             }
         } catch let error as StoreError where error.isUnreadable {
@@ -190,63 +185,67 @@ struct Inspection {
 
     // MARK: Keys
 
-    func keys() throws {
-        // What is no folder, or can't be read, was reported with the other strays.
-        let names = Result { () throws(StoreError) in try root.names(StoreLayout.keys) }
-        for name in try names.readable({ _ in }) ?? [] { try namespace(name, in: StoreLayout.keys) }
-    }
-
-    /// Looks through a namespace's folder, when it is one.
+    /// Looks through the namespaces of a tree.
     ///
     /// - Parameter tree: `keys/`, or a folder of the trash.
-    /// - Returns: whether it is a folder.
-    @discardableResult
-    func namespace(_ name: String, in tree: String) throws -> Bool {
-        let path = "\(tree)/\(name)"
-        guard try status(path)?.isFolder == true else { return false }
-        if let namespace = try? Namespace(validating: name.utf8) {
-            try KeyWalk(root: root).namespace(namespace, in: tree, shards: { _ in true }, visit)
-        } else {
-            try stray(path)
+    func namespaces(of tree: String) throws {
+        for name in try names(tree) {
+            let path = "\(tree)/\(name)"
+            guard try status(path)?.isFolder == true, let namespace = try? Namespace(validating: name.utf8) else {
+                // A start makes files there for a moment.
+                if tree != StoreLayout.keys || !StoreLayout.isNameProbe(name) { try stray(path) }
+                continue
+            }
+            var walk = KeyWalk(namespace, in: tree, root)
+            while let entry = try walk.next() { try look(at: entry) }
         }
-        return true
     }
 
-    private func visit(_ entry: KeyTreeEntry) throws {
+    private func look(at entry: KeyTreeEntry) throws {
         switch entry {
-        case .stray(let path):
-            // It may have gone since its folder was read.
-            if try status(path) != nil { try stray(path) }
-        case .notUTF8(let path):
-            try notUTF8(path)
-        case .unreadable(let path, let error):
-            try unreadable(path, error)
-        case .folder(let path):
-            guard let status = try status(path) else { return }
-            guard status.isFolder else { return try stray(path) }
-            try attributes(path, status, .folder)
+        case .folder(let path): try expect(path, .folder)
+        case .end: break
+        case .stray(let path): try stray(path)
+        case .notUTF8(let path): try notUTF8(path)
+        case .unreadable(let path, let error): try unreadable(path, error)
         case .key(let key, let path):
-            guard let status = try status(path) else { return }
-            guard status.isRegular else { return try stray(path) }
-            try attributes(path, status, .content)
             // The object comes before its key, and goes after it: a key that is still there has lost its content.
-            guard try self.status(StoreLayout.object(key.digest)) == nil, try self.status(path) != nil else { return }
+            let object = StoreLayout.object(key.digest)
+            guard try expect(path, .content),
+                try store.readable(object, unreadable, { try root.status(of: object) == nil }) == true,
+                try status(path) != nil
+            else { return }
             try found(.keyWithoutContent, path, "has lost its content: upload the payload again, or delete the key")
         }
     }
 
-    // MARK: Quarantine
+    // MARK: What is made when it is first needed
 
-    func quarantine() throws {
-        for name in try names(StoreLayout.quarantine) {
-            let path = "\(StoreLayout.quarantine)/\(name)"
-            let digest = name.utf8.split(separator: UInt8(ascii: "."), maxSplits: 1).first.flatMap { Digest(hex: $0) }
-            guard let status = try status(path) else { continue }
-            guard digest != nil, status.isRegular else {
-                try stray(path)
-                continue
-            }
-            try attributes(path, status, .quarantined)
+    func trash() throws {
+        try onDemand(StoreLayout.trash) { name, tree in
+            guard StoreLayout.timeInTrash(name) != nil else { return try stray(tree) }
+            if try expect(tree, .folder) { try namespaces(of: tree) }
         }
+    }
+
+    func usage() throws {
+        try onDemand(StoreLayout.usage) { _, path in
+            if path == StoreLayout.usageEpoch {
+                try expect(path, .file)
+            } else if !StoreLayout.usageFolders.contains(path) {
+                try stray(path)
+            } else if try expect(path, .folder) {
+                try files(of: path, .file) { name in
+                    path == StoreLayout.lostContents
+                        ? Digest(hex: name.utf8) != nil : (try? Namespace(validating: name.utf8)) != nil
+                }
+            }
+        }
+    }
+
+    private func onDemand(_ folder: String, _ visit: (_ name: String, _ path: String) throws -> Void) throws {
+        // What is no folder was reported with the other strays.
+        guard try status(folder)?.isFolder == true, try expect(folder, .folder) else { return }
+        for name in try names(folder) { try visit(name, "\(folder)/\(name)") }
     }
 }

@@ -15,14 +15,9 @@ final class ScrubRun {
     private(set) var isComplete = true
 
     /// Damaged content, and what was done with it.
-    private typealias Damaged = (digest: Digest, reason: String, target: String?, failure: StoreError?)
+    private typealias Damaged = (digest: Digest, reason: String, remedy: Finding.Remedy, target: String?)
 
-    init(
-        store: DiskStore,
-        since: Int64,
-        pace: @escaping (Int) -> Void,
-        report: @escaping (Finding) throws -> Void
-    ) {
+    init(store: DiskStore, since: Int64, pace: @escaping (Int) -> Void, report: @escaping (Finding) throws -> Void) {
         self.store = store
         self.since = since
         self.pace = pace
@@ -30,43 +25,46 @@ final class ScrubRun {
     }
 
     func objects(of shard: UInt8) throws {
-        let folder = StoreLayout.objectFolder(shard)
-        let names = Result { () throws(StoreError) in try store.root.namesIfThere(folder) }
         var damaged: [Damaged] = []
-        for name in try names.readable({ try unreadable(folder, $0) }) ?? [] {
-            guard let digest = Digest(hex: name.utf8), digest.firstByte == shard else { continue }
-            guard let wrong = try check(digest) else { continue }
-            let move = Result { () throws(StoreError) in try store.quarantine(digest, wrong) }
-            switch move {
-            case .success(let target): damaged.append((digest, wrong.reason, target, nil))
-            case .failure(let error):
-                if error.concernsWholeStore {
-                    // What was moved is told all the same.
-                    try tell(of: damaged, shard)
-                    throw error
-                }
-                isComplete = false
-                damaged.append((digest, wrong.reason, nil, error))
-            }
+        do {
+            try read(shard, &damaged)
+        } catch {
+            // What was moved is told all the same.
+            try tell(of: damaged, shard)
+            throw error
         }
         try tell(of: damaged, shard)
     }
 
-    private func check(_ digest: Digest) throws -> WrongContent? {
-        let path = StoreLayout.object(digest)
+    private func read(_ shard: UInt8, _ damaged: inout [Damaged]) throws {
+        let folder = StoreLayout.objectFolder(shard)
+        for name in try store.readable(folder, unreadable, { try store.root.namesIfThere(folder) }) ?? [] {
+            guard let digest = Digest(hex: name.utf8), digest.firstByte == shard else { continue }
+            let path = StoreLayout.object(digest)
+            if let found = try store.readable(path, unreadable, { try check(digest, path) }) { damaged.append(found) }
+        }
+    }
+
+    /// Reads an object; what is damaged is moved.
+    private func check(_ digest: Digest, _ path: String) throws -> Damaged? {
+        // What is no file is reported with the other strays.
+        guard let status = try store.root.status(of: path), status.isRegular, status.changed >= since,
+            let content = try FileContent(path, below: store.root)
+        else { return nil }
+        read.files += 1
+        let wrong = try store.wrongContent(content, digest) { count in
+            read.bytes += UInt64(count)
+            pace(count)
+        }
+        guard let wrong else { return nil }
         do {
-            // What is no file is reported with the other strays.
-            guard let status = try store.root.status(of: path), status.isRegular, status.changed >= since,
-                let content = try FileContent(path, below: store.root)
-            else { return nil }
-            read.files += 1
-            return try store.wrongContent(content, digest) { count in
-                read.bytes += UInt64(count)
-                pace(count)
-            }
-        } catch let error as StoreError where error.isUnreadable {
-            try unreadable(path, error)
-            return nil
+            // Open until then, so that its identity is not given to another file.
+            let target = try store.quarantine(digest, content.identity())
+            withExtendedLifetime(content) {}
+            return (digest, wrong, .mended(target.map { "moved to \($0)" } ?? "replaced by an upload"), target)
+        } catch let error as StoreError where !error.concernsWholeStore {
+            isComplete = false
+            return (digest, wrong, .failed(error), nil)
         }
     }
 
@@ -87,18 +85,12 @@ final class ScrubRun {
             }
         }
         for content in damaged {
-            let remedy: Finding.Remedy =
-                if let failure = content.failure {
-                    .failed(failure)
-                } else {
-                    .mended(content.target.map { "moved to \($0)" } ?? "replaced by an upload")
-                }
             try report(
                 Finding(
                     .damaged,
                     StoreLayout.object(content.digest),
                     content.reason,
-                    remedy,
+                    content.remedy,
                     damage: Damage(
                         digest: content.digest,
                         quarantine: content.target,

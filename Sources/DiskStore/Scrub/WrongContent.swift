@@ -1,36 +1,23 @@
-import Glibc
 import PayloadKey
 import Storage
-import System
-
-/// A file whose content is not right: which one, and why. It stays open, so that its identity is not given to another file
-/// meanwhile.
-struct WrongContent {
-    let content: FileContent
-    let reason: String
-}
 
 extension DiskStore {
     /// What is wrong with an open file; `nil` when its content is right.
     ///
     /// What is wrong at the first look is read again, from the disk: an error of the disk that goes away, or a bit that has
     /// flipped in memory, is no damage of what is stored.
-    func wrongContent(
-        _ content: FileContent,
-        _ digest: Digest,
-        _ pace: (Int) -> Void = { _ in }
-    ) throws -> WrongContent? {
+    func wrongContent(_ content: FileContent, _ digest: Digest, _ pace: (Int) -> Void = { _ in }) throws -> String? {
         guard let first = try look(at: content, digest, pace) else { return nil }
         root.kernel.forgetCachedContent(of: content.descriptor.rawValue)
         if let second = try look(at: content, digest, pace) { return second }
         logger.warning(
             "content was wrong at the first look and right at the second one: the disk or the memory may be failing",
-            metadata: ["file": "\(content.name)", "found": "\(first.reason)"]
+            metadata: ["file": "\(content.name)", "found": "\(first)"]
         )
         return nil
     }
 
-    private func look(at content: FileContent, _ digest: Digest, _ pace: (Int) -> Void) throws -> WrongContent? {
+    private func look(at content: FileContent, _ digest: Digest, _ pace: (Int) -> Void) throws -> String? {
         var hasher = DigestHasher()
         do {
             try content.read(0..<content.size) { piece in
@@ -38,10 +25,9 @@ extension DiskStore {
                 pace(piece.count)
             }
         } catch let error as StoreError where error.isUnreadable || error.code == .damaged {
-            return WrongContent(content: content, reason: "\(error)")
+            return "\(error)"
         }
         let actual = hasher.finalize()
-        guard actual != digest else { return nil }
-        return WrongContent(content: content, reason: "its \(content.size) bytes have digest \(actual)")
+        return actual == digest ? nil : "its \(content.size) bytes have digest \(actual)"
     }
 }

@@ -12,12 +12,12 @@ struct Barrier {
     private let file: Descriptor
     private let path: String
     /// Digests that were read, and up to where.
-    private var digests: Set<Digest> = []
+    private var known: Set<Digest> = []
     private var offset: UInt64 = 0
 
     /// Raises the barrier of a shard, until this value is gone; under the shard's exclusive lock, so that every key that is
     /// stored without being listed here is visible by now.
-    init(raising shard: UInt8, _ root: Descriptor) throws(StoreError) {
+    init(raising shard: UInt8, _ root: Descriptor) throws {
         path = StoreLayout.barrier(shard)
         file = try root.open(path, O_RDWR | O_CREAT, mode: 0o640)
         guard try file.tryLock(LOCK_EX, path) else { throw try file.busy(path) }
@@ -25,7 +25,7 @@ struct Barrier {
     }
 
     /// The barrier that a collector has raised for a shard; `nil` when there is none. Under the shard's lock.
-    init?(of shard: UInt8, _ root: Descriptor) throws(StoreError) {
+    init?(of shard: UInt8, _ root: Descriptor) throws {
         path = StoreLayout.barrier(shard)
         guard let file = try root.openIfThere(path, O_WRONLY | O_APPEND) else { return nil }
         self.file = file
@@ -34,35 +34,28 @@ struct Barrier {
     }
 
     /// Lists a digest, in one write: of two that take turns, another one's digits would come in between.
-    func note(_ digest: Digest) throws(StoreError) {
+    func note(_ digest: Digest) throws {
         let line = Array("\n\(digest.hex)\n".utf8)
         for _ in 0..<8 where try file.append(line, path) == line.count { return }
         throw StoreError(.noSpace, "write \(path): it takes only a part of a line")
     }
 
-    /// Whether a digest is listed; under the shard's exclusive lock. Reads what was listed since the last time.
-    mutating func lists(_ digest: Digest) throws(StoreError) -> Bool {
+    /// What is listed; under the shard's exclusive lock. Reads what was listed since the last time.
+    mutating func digests() throws -> Set<Digest> {
         let size = try file.status(path).size
         var bytes: [UInt8] = []
-        do {
-            try FileContent(size: size, name: path, descriptor: file).read(offset..<max(offset, size)) {
-                bytes += Array($0)
-            }
-        } catch let error as StoreError {
-            throw error
-        } catch {
-            throw StoreError(.system, "read \(path): \(error)")
-        }
-        digests.formUnion(bytes.split(separator: UInt8(ascii: "\n")).compactMap { Digest(hex: $0) })
+        let content = FileContent(size: size, name: path, descriptor: file)
+        try content.read(offset..<max(offset, size)) { bytes += Array($0) }
+        known.formUnion(bytes.split(separator: UInt8(ascii: "\n")).compactMap { Digest(hex: $0) })
         offset = size
-        return digests.contains(digest)
+        return known
     }
 }
 
 extension DiskStore {
     /// Lists a content in its shard's barrier, where one is raised, before a key gets a name that leads to it. Under the
     /// shard's lock.
-    func noteInBarrier(_ digest: Digest) throws(StoreError) {
+    func noteInBarrier(_ digest: Digest) throws {
         try Barrier(of: digest.firstByte, root)?.note(digest)
     }
 }

@@ -18,7 +18,7 @@ public struct Collector: ContentCollector {
     private var root: Descriptor { store.root }
 
     /// - Throws: ``StoreError`` with code `busy` that names the process that collects.
-    init(_ store: DiskStore) throws(StoreError) {
+    init(_ store: DiskStore) throws {
         self.store = store
         let path = StoreLayout.collectorLock
         lock = try store.root.open(path, O_RDWR | O_CREAT, mode: 0o640)
@@ -58,6 +58,7 @@ public struct Collector: ContentCollector {
         defer { root.kernel.holdOffStops(false) }
         let shards = digests.map { Set($0.map(\.firstByte)) } ?? Set(UInt8.min...UInt8.max)
         var barriers = try raise(shards)
+        // Lowered when they are gone, at the end.
         defer { withExtendedLifetime(barriers) {} }
         var swept = Swept()
         var rest = 0..<256
@@ -67,15 +68,17 @@ public struct Collector: ContentCollector {
             try checkShare(of: marked, wanted, digests, maximumShare)
             if !isDryRun { try makeDeletionsDurable() }
             for shard in wanted {
-                guard var barrier = barriers[Int(shard)] else { continue }
                 do {
                     let contents = try unmarked(shard, marked, digests).contents
-                    try sweep(contents, shard, &barrier, isDryRun, &swept, failed, found)
-                    if !isDryRun { try forgetLostContents(of: shard, marked, &barrier) }
+                    try delete(contents, shard, &barriers, isDryRun, failed) { path, diskUsage in
+                        swept.contents += 1
+                        swept.diskUsage += diskUsage
+                        try found(path, diskUsage)
+                    }
+                    if !isDryRun { try forgetLostContents(of: shard, marked, &barriers) }
                 } catch let error as StoreError {
                     try failed(error)
                 }
-                barriers[Int(shard)] = barrier
             }
             rest = marked.shards.upperBound..<256
         }
@@ -84,15 +87,13 @@ public struct Collector: ContentCollector {
 
     // MARK: Mark
 
-    /// - Returns: a barrier for each of the shards, by their numbers.
-    private func raise(_ shards: Set<UInt8>) throws(StoreError) -> [Barrier?] {
+    /// - Returns: a barrier for each of the shards.
+    private func raise(_ shards: Set<UInt8>) throws -> [UInt8: Barrier] {
         // A store that was made by hand, or copied without empty folders, may lack it.
         try root.makeFolder(StoreLayout.barriers)
-        var barriers = [Barrier?](repeating: nil, count: 256)
+        var barriers: [UInt8: Barrier] = [:]
         for shard in shards.sorted() {
-            barriers[Int(shard)] = try store.withExclusiveLock(of: shard) { () throws(StoreError) in
-                try Barrier(raising: shard, root)
-            }
+            barriers[shard] = try store.withExclusiveLock(of: shard) { try Barrier(raising: shard, root) }
         }
         return barriers
     }
@@ -106,7 +107,6 @@ public struct Collector: ContentCollector {
         _ isDoomed: (SweepCandidate) throws -> Bool
     ) throws -> DigestSet {
         var marked = DigestSet(shards: range, capacity: capacity)
-        let walk = KeyWalk(root: root)
         // Without it, nothing would be named: what is there may be half of a backup.
         guard try root.status(of: StoreLayout.keys)?.isFolder == true else {
             throw StoreError(.damaged, "\(StoreLayout.keys)/ is missing, so no content is deleted")
@@ -116,9 +116,9 @@ public struct Collector: ContentCollector {
         for (tree, deleted) in [(StoreLayout.keys, nil)] + trash {
             try checkFolder(tree)
             for namespace in try store.namespaces(in: KeySelection(), below: tree) {
-                // The range is asked for again at each folder: it may have shrunk.
-                let isWanted = { (shard: UInt8) in shards.contains(shard) && marked.shards.contains(Int(shard)) }
-                try walk.namespace(namespace, in: tree, shards: isWanted) { entry in
+                var walk = KeyWalk(namespace, in: tree, root)
+                // The range is asked for at each folder: it may have shrunk.
+                while let entry = try walk.next({ shards.contains($0) && marked.shards.contains(Int($0)) }) {
                     switch entry {
                     case .key(let key, let path):
                         let candidate = SweepCandidate(key: key, deleted: deleted) {
@@ -131,7 +131,7 @@ public struct Collector: ContentCollector {
                             "\(path) can't be read, so no content is deleted: \(error.action)",
                             errno: error.errno
                         )
-                    case .folder, .stray, .notUTF8: break
+                    case .folder, .end, .stray, .notUTF8: break
                     }
                 }
             }
@@ -141,7 +141,7 @@ public struct Collector: ContentCollector {
     }
 
     /// Makes sure that what may hold keys is a folder, if it is there: a link may hide some.
-    private func checkFolder(_ path: String) throws(StoreError) {
+    private func checkFolder(_ path: String) throws {
         guard let status = try root.status(of: path), !status.isFolder else { return }
         throw StoreError(.unreadable, "\(path) is not a folder, so no content is deleted")
     }
@@ -151,7 +151,7 @@ public struct Collector: ContentCollector {
         _ shard: UInt8,
         _ marked: DigestSet,
         _ digests: Set<Digest>?
-    ) throws(StoreError) -> (contents: [Digest], total: Int) {
+    ) throws -> (contents: [Digest], total: Int) {
         var contents: [Digest] = []
         var total = 0
         for name in try root.namesIfThere(StoreLayout.objectFolder(shard)) {
@@ -170,14 +170,13 @@ public struct Collector: ContentCollector {
         _ shards: [UInt8],
         _ digests: Set<Digest>?,
         _ maximumShare: Int
-    ) throws(StoreError) {
+    ) throws {
         guard maximumShare < 100 else { return }
         var total = 0
         var doomed = 0
         for shard in shards {
             // The sweep reports what can't be read.
-            let look = Result { () throws(StoreError) in try unmarked(shard, marked, digests) }
-            guard let found = try look.success(or: { _ in }) else { continue }
+            guard let found = try? unmarked(shard, marked, digests) else { continue }
             total += found.total
             doomed += found.contents.count
         }
@@ -193,64 +192,52 @@ public struct Collector: ContentCollector {
 
     /// Come back after a power loss, a deleted key would have lost its content. One sync is enough for all that were
     /// deleted, also by a process that was killed since.
-    private func makeDeletionsDurable() throws(StoreError) {
+    private func makeDeletionsDurable() throws {
         try call("sync the file system of \(store.path)") { () throws(Errno) in
             try root.kernel.synchronizeFileSystem(of: root.rawValue)
         }
     }
 
-    private func sweep(
+    private func delete(
         _ contents: [Digest],
         _ shard: UInt8,
-        _ barrier: inout Barrier,
+        _ barriers: inout [UInt8: Barrier],
         _ isDryRun: Bool,
-        _ swept: inout Swept,
         _ failed: (StoreError) throws -> Void,
-        _ found: (_ path: String, _ diskUsage: UInt64) throws -> Void
+        _ deleted: (_ path: String, _ diskUsage: UInt64) throws -> Void
     ) throws {
         for start in stride(from: 0, to: contents.count, by: Self.batch) {
-            let batch = contents[start..<min(start + Self.batch, contents.count)]
+            let batch = contents[start..<min(start + Self.batch, contents.count)].map(StoreLayout.object)
             // An open file is freed when it is closed: after the lock, since it may take its time. One that can't be opened
             // is freed at once.
-            let open =
-                isDryRun ? [] : batch.compactMap { try? root.open(StoreLayout.object($0), O_RDONLY | O_NONBLOCK) }
+            let open = isDryRun ? [] : batch.compactMap { try? root.open($0, O_RDONLY | O_NONBLOCK) }
             defer { withExtendedLifetime(open) {} }
-            let outcomes = try store.withExclusiveLock(of: shard) { () throws(StoreError) in
-                var outcomes: [Result<(path: String, diskUsage: UInt64), StoreError>] = []
-                for digest in batch where try !barrier.lists(digest) {
-                    let outcome = Result { () throws(StoreError) in try delete(digest, isDryRun) }
-                    switch outcome {
-                    case .success(let deleted): if let deleted { outcomes.append(.success(deleted)) }
-                    case .failure(let error): outcomes.append(.failure(error))
+            var found: [(path: String, diskUsage: UInt64)] = []
+            var failures: [StoreError] = []
+            try store.withExclusiveLock(of: shard) {
+                let listed = try barriers[shard]?.digests() ?? []
+                for (digest, path) in zip(contents[start...], batch) where !listed.contains(digest) {
+                    do {
+                        guard let status = try root.status(of: path), status.isRegular else { continue }
+                        if !isDryRun { try root.unlink(path) }
+                        found.append((path, status.diskUsage))
+                    } catch let error as StoreError {
+                        failures.append(error)
                     }
                 }
-                return outcomes
             }
-            for outcome in outcomes {
-                switch outcome {
-                case .success(let deleted):
-                    swept.contents += 1
-                    swept.diskUsage += deleted.diskUsage
-                    try found(deleted.path, deleted.diskUsage)
-                case .failure(let error): try failed(error)
-                }
-            }
+            for object in found { try deleted(object.path, object.diskUsage) }
+            for error in failures { try failed(error) }
         }
     }
 
-    private func delete(_ digest: Digest, _ isDryRun: Bool) throws(StoreError) -> (path: String, diskUsage: UInt64)? {
-        let path = StoreLayout.object(digest)
-        guard let status = try root.status(of: path), status.isRegular else { return nil }
-        if !isDryRun { try root.unlink(path) }
-        return (path, status.diskUsage)
-    }
-
     /// Removes the marks of lost contents that no key names any more.
-    private func forgetLostContents(of shard: UInt8, _ marked: DigestSet, _ barrier: inout Barrier) throws(StoreError) {
+    private func forgetLostContents(of shard: UInt8, _ marked: DigestSet, _ barriers: inout [UInt8: Barrier]) throws {
         for name in try root.namesIfThere(StoreLayout.lostContents) where name.hasPrefix(StoreLayout.shard(shard)) {
             guard let digest = Digest(hex: name.utf8), !marked.contains(digest) else { continue }
-            try store.withExclusiveLock(of: shard) { () throws(StoreError) in
-                if try !barrier.lists(digest) { try root.unlink(StoreLayout.lostContent(digest)) }
+            try store.withExclusiveLock(of: shard) {
+                if try barriers[shard]?.digests().contains(digest) == true { return }
+                try root.unlink(StoreLayout.lostContent(digest))
             }
         }
     }
@@ -260,5 +247,5 @@ extension DiskStore {
     /// Begins to collect garbage, as the only process that does so, until the result is gone.
     ///
     /// - Throws: ``StoreError`` with code `busy` that names the process that collects.
-    public func collector() throws(StoreError) -> Collector { try Collector(self) }
+    public func collector() throws -> Collector { try Collector(self) }
 }

@@ -19,17 +19,17 @@ extension DiskStore {
         now: Int? = nil,
         isDurable: Bool = true,
         if isUnwanted: (_ lastStored: Int) -> Bool = { _ in true }
-    ) throws(StoreError) -> Bool {
+    ) throws -> Bool {
         // A folder for each hour, not for each second: making one costs a handful of syncs.
         let hour = 3600
         let tree = StoreLayout.trash(deletedAt: ((now ?? root.kernel.now()) / hour + 1) * hour)
         var target: FolderCache.Folder?
-        let isMoved = try withUnwanted(key, isUnwanted) { _ throws(StoreError) in
+        let isMoved = try withUnwanted(key, isUnwanted) { _ in
             let folder = try folders.folder(StoreLayout.keyFolder(key, in: tree))
             let source = try root.open(StoreLayout.keyFolder(key), O_RDONLY | O_DIRECTORY)
             let name = StoreLayout.keyName(key)
             try noteInBarrier(key.digest)
-            try changing(key) { () throws(StoreError) in try source.rename(name, to: name, in: folder.descriptor) }
+            try changing(key) { try source.rename(name, to: name, in: folder.descriptor) }
             target = folder
         }
         // A rename is one change. Should the old name come back, the key is only deleted once more.
@@ -47,8 +47,7 @@ extension DiskStore {
         unreadable: (_ path: String, StoreError) throws -> Void = { throw $1 },
         _ visit: (TrashedKey) throws -> Void
     ) throws {
-        let times = Result { () throws(StoreError) in try timesInTrash() }
-        for deleted in try times.readable({ try unreadable(StoreLayout.trash, $0) }) ?? [] {
+        for deleted in try readable(StoreLayout.trash, unreadable, timesInTrash) ?? [] {
             let tree = StoreLayout.trash(deletedAt: deleted)
             try forEachKey(in: selection, below: tree, unreadable: unreadable) { key, path in
                 if let stored = try stored(key, path) { try visit(TrashedKey(stored: stored, deleted: deleted)) }
@@ -57,7 +56,7 @@ extension DiskStore {
     }
 
     /// What the trash has of one key, what was deleted last first.
-    public func trashed(_ key: PayloadKey) throws(StoreError) -> [TrashedKey] {
+    public func trashed(_ key: PayloadKey) throws -> [TrashedKey] {
         var found: [TrashedKey] = []
         for deleted in try timesInTrash() {
             let path = StoreLayout.key(key, in: StoreLayout.trash(deletedAt: deleted))
@@ -66,7 +65,7 @@ extension DiskStore {
         return found
     }
 
-    func timesInTrash() throws(StoreError) -> [Int] {
+    func timesInTrash() throws -> [Int] {
         try root.namesIfThere(StoreLayout.trash).compactMap(StoreLayout.timeInTrash).sorted(by: >)
     }
 
@@ -74,8 +73,8 @@ extension DiskStore {
     ///
     /// - Returns: whether it was still there.
     @discardableResult
-    public func purge(_ trashed: TrashedKey) throws(StoreError) -> Bool {
-        try withExclusiveLock(of: trashed.stored.key.digest.firstByte) { () throws(StoreError) in
+    public func purge(_ trashed: TrashedKey) throws -> Bool {
+        try withExclusiveLock(of: trashed.stored.key.digest.firstByte) {
             try root.unlink(trashed.stored.path)
         }
     }
@@ -93,7 +92,7 @@ extension DiskStore {
         for deleted in try timesInTrash() where isOver(deleted) {
             do {
                 try removeEmptyFolders(ofTrash: StoreLayout.trash(deletedAt: deleted))
-            } catch {
+            } catch let error as StoreError {
                 try failed(error)
             }
         }

@@ -21,7 +21,7 @@ extension DiskStore {
                 )
             }
             if let wrong = try wrongContent(content, key.digest) {
-                throw StoreError(.damaged, "\(path) is damaged: \(wrong.reason)")
+                throw StoreError(.damaged, "\(path) is damaged: \(wrong)")
             }
             // Before the key is there: no collection may find it with the age for which it was deleted.
             guard let file = try root.openIfThere(trashed.stored.path, O_RDONLY | O_NONBLOCK) else { return .gone }
@@ -29,8 +29,8 @@ extension DiskStore {
             try file.synchronize(trashed.stored.path)
             let folder = try folders.folder(StoreLayout.keyFolder(key))
             let verified = try content.identity()
-            let outcome = try waitingForCounts(of: key.namespace) { () throws(StoreError) in
-                try withExclusiveLock(of: key.digest.firstByte) { () throws(StoreError) in
+            let outcome = try afterCounts(of: key.namespace, isPatient: true) {
+                try withExclusiveLock(of: key.digest.firstByte) {
                     try restore(trashed, file, verified, to: folder, size: content.size)
                 }
             }
@@ -54,7 +54,7 @@ extension DiskStore {
         _ verified: FileStatus.Identity,
         to folder: FolderCache.Folder,
         size: UInt64
-    ) throws(StoreError) -> UndeleteOutcome? {
+    ) throws -> UndeleteOutcome? {
         let key = trashed.stored.key
         guard let present = try root.status(of: trashed.stored.path)?.identity else { return .gone }
         guard try present == file.status(trashed.stored.path).identity,
@@ -65,12 +65,12 @@ extension DiskStore {
             return .existed
         }
         try noteInBarrier(key.digest)
-        do throws(StoreError) {
+        do {
             // Whoever restores it has decided that it is to be there: no limit.
-            try changing(key, adding: size) { () throws(StoreError) in
+            try changing(key, adding: size) {
                 try root.rename(trashed.stored.path, to: StoreLayout.keyName(key), in: folder.descriptor)
             }
-        } catch let error where error.errno == .noSuchFileOrDirectory {
+        } catch let error as StoreError where error.errno == .noSuchFileOrDirectory {
             // It was empty, and was removed.
             return nil
         }

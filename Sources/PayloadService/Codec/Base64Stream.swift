@@ -1,4 +1,4 @@
-import PayloadKey
+import Encoding
 
 /// Decodes base64 that comes in pieces. Takes what protobuf's JSON mapping takes (protobuf.dev/programming-guides/json):
 /// both alphabets of RFC 4648, with or without padding; and white space anywhere, as MIME's encoders break lines (RFC 2045

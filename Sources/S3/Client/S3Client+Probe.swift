@@ -1,5 +1,5 @@
 import Crypto
-import PayloadKey
+import Encoding
 
 extension S3Client {
     /// The keys of the probe, behind the location's prefix. They begin as payloads' keys do, with a slash, and are never

@@ -1,5 +1,5 @@
 import Crypto
-import PayloadKey
+import Encoding
 
 extension S3Client {
     /// What came of an upload.

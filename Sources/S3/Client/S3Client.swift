@@ -1,6 +1,6 @@
+import Encoding
 import Glibc
 import Logging
-import PayloadKey
 import Synchronization
 
 /// A client of one bucket, for threads that wait.

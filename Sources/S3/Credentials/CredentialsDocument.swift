@@ -1,4 +1,4 @@
-import PayloadKey
+import Encoding
 
 extension Credentials {
     /// Bytes that an endpoint's answer may have.

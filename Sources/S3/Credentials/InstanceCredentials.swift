@@ -1,4 +1,4 @@
-import PayloadKey
+import Encoding
 
 /// The metadata service of EC2, version 2: it gives an instance the credentials of its role.
 struct InstanceCredentials {

@@ -1,4 +1,4 @@
-import PayloadKey
+import Encoding
 
 /// A profile's settings, from the credentials file and from the configuration.
 struct Profile {

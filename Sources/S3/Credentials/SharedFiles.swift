@@ -1,5 +1,5 @@
+import Encoding
 import Glibc
-import PayloadKey
 import System
 import SystemPackage
 

@@ -1,4 +1,4 @@
-import PayloadKey
+import Encoding
 
 extension S3Location {
     /// Whether a store's place is meant as a bucket, well formed or not, and not as a folder.

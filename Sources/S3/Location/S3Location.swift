@@ -1,4 +1,4 @@
-import PayloadKey
+import Encoding
 
 /// Where payloads are kept in an engine that speaks the S3 API:
 /// `s3://BUCKET[/PREFIX]?endpoint=…&region=…&path-style=…&storage-class=…&sse=…&sse-kms-key-id=…`

@@ -1,4 +1,5 @@
 import Crypto
+import Encoding
 import PayloadKey
 
 /// Signs requests as S3 wants it: "Authenticating Requests (AWS Signature Version 4)" of the Amazon S3 API Reference.

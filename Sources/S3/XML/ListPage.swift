@@ -1,4 +1,4 @@
-import PayloadKey
+import Encoding
 
 /// A page of a listing (ListObjectsV2).
 struct ListPage {

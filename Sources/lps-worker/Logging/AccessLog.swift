@@ -1,6 +1,6 @@
+import Encoding
 import FoundationEssentials
 import Glibc
-import PayloadKey
 import PayloadService
 
 /// How a line of the access log looks: text with `$names`, as in nginx's log_format.

@@ -1,5 +1,5 @@
+import Encoding
 import FastCGI
-import PayloadKey
 import PayloadService
 import Scoreboard
 

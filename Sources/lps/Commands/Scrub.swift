@@ -1,5 +1,4 @@
 import ArgumentParser
-import ByteSize
 import DiskStore
 import Storage
 import StoreFactory

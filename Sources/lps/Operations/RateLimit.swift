@@ -1,5 +1,5 @@
 import ArgumentParser
-import ByteSize
+import Encoding
 import Glibc
 
 /// Slows down to a number of bytes a second.

@@ -1,0 +1,20 @@
+import Testing
+
+@testable import Encoding
+
+@Suite(.timeLimit(.minutes(1))) struct PercentEncodingTests {
+    @Test(
+        arguments: [
+            ("a%2Fb", "a/b"), ("a+b", "a b"), ("%2B", "+"), ("%e9", "\u{FFFD}"), ("%C3%A9", "é"), ("%", "%"),
+            ("%4", "%4"),
+            ("%zz", "%zz"), ("%%41", "%A"), ("", ""),
+        ]
+    )
+    func `A query value is decoded, and a stray percent sign stands for itself`(text: String, decoded: String) {
+        #expect(String(decoding: PercentEncoding.decodeQueryValue(text.utf8), as: UTF8.self) == decoded)
+    }
+
+    @Test func `A path is encoded but for slashes and unreserved characters`() {
+        #expect(PercentEncoding.encodePath("keys/a b/é?%#.-_~".utf8) == "keys/a%20b/%C3%A9%3F%25%23.-_~")
+    }
+}

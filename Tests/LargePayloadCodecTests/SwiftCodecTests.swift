@@ -1,0 +1,254 @@
+import AsyncHTTPClient
+import Foundation
+import LargePayloadCodec
+import NIOSSL
+import TestSupport
+import Testing
+
+extension JSONPayload: TemporalPayload {
+    package init() { self.init([], metadata: [:]) }
+}
+
+/// The Swift library over real HTTP: against the service as it is deployed, and against servers that misbehave.
+@Suite(.serialized, .timeLimit(.minutes(5))) struct SwiftCodecTests {
+    private func options(_ socket: String, _ edit: (inout LargePayloadCodec.Options) -> Void = { _ in })
+        -> LargePayloadCodec.Options
+    {
+        var options = LargePayloadCodec.Options(url: "http+unix://\(Stack.escape(socket))", namespace: "default")
+        options.retries = .init(
+            giveUpAfter: .seconds(60),
+            initialDelay: .milliseconds(1),
+            maximumDelay: .seconds(1)
+        )
+        edit(&options)
+        return options
+    }
+
+    @Test(arguments: Stack.Mode.allCases)
+    func `Payloads of all sizes go to the service and come back, with their metadata`(mode: Stack.Mode) async throws {
+        let stack = try Stack(mode)
+        let codec = try await LargePayloadCodec(options(stack.httpSocket) { $0.namespace = "a b é" })
+        let payloads = [
+            JSONPayload(randomPayload(200_000)), JSONPayload(Array("small".utf8)), JSONPayload(randomPayload(10 << 20)),
+            JSONPayload(randomPayload(300_000), metadata: ["remote-codec/key-prefix": "team/a", "é": "\u{0}"]),
+            JSONPayload(randomPayload(150_000), metadata: [:]),
+        ]
+        let encoded = try await codec.encode(payloads: payloads)
+        #expect(encoded[1] == payloads[1])
+        let size = try encoded.map { try JSONEncoder().encode($0).count }.reduce(0, +)
+        #expect(size < 4000, "what the history has of them")
+        #expect(try await codec.decode(payloads: encoded) == payloads)
+        #expect(try await codec.encode(payloads: payloads) == encoded, "and once more")
+        try stack.expectNothingIncoming()
+    }
+
+    @Test func `What the library encodes the codec server decodes, and the other way round`() async throws {
+        let stack = try Stack()
+        let codec = try await LargePayloadCodec(options(stack.httpSocket))
+        let payloads = [
+            JSONPayload(randomPayload(500_000), metadata: ["encoding": "json/plain", "<&>\u{2028}": "é"]),
+            JSONPayload(Array("small".utf8)),
+            JSONPayload(randomPayload(200_000), metadata: ["remote-codec/key-prefix": "p"]),
+            JSONPayload(randomPayload(200_000), metadata: [:]),
+        ]
+        let byLibrary = try await codec.encode(payloads: payloads)
+        let byServer = try JSONPayloads(stack.codec("encode", JSONPayloads(payloads).json)).payloads
+        #expect(byLibrary == byServer)
+        #expect(try JSONPayloads(stack.codec("decode", JSONPayloads(byLibrary).json)).payloads == payloads)
+        #expect(try await codec.decode(payloads: byServer) == payloads)
+    }
+
+    /// Runs `body` with options for the stack's TLS socket, and a client that trusts its certificate.
+    private func withTLS<Value>(_ stack: Stack, _ body: (LargePayloadCodec.Options) async throws -> Value) async throws
+        -> Value
+    {
+        var configuration = HTTPClientTransport.configuration
+        var tls = TLSConfiguration.makeClientConfiguration()
+        tls.trustRoots = .file(stack.folder.file("cert.pem"))
+        tls.certificateVerification = .noHostnameVerification
+        configuration.tlsConfiguration = tls
+        let client = HTTPClient(configuration: configuration)
+        var options = options(stack.tlsSocket)
+        options.url = "https+unix://\(Stack.escape(stack.tlsSocket))"
+        options.transport = HTTPClientTransport(client)
+        let result: Result<Value, any Error>
+        do {
+            result = .success(try await body(options))
+        } catch {
+            result = .failure(error)
+        }
+        try await client.shutdown()
+        return try result.get()
+    }
+
+    @Test func `It speaks TLS, with whatever trust its HTTP client has`() async throws {
+        let stack = try Stack()
+        try await withTLS(stack) { options in
+            let codec = try await LargePayloadCodec(options)
+            let payload = JSONPayload(randomPayload(200_000))
+            #expect(try await codec.decode(payloads: codec.encode(payloads: [payload])) == [payload])
+            // The client that codecs share does not know the certificate.
+            let unknowing = self.options(stack.tlsSocket) { $0.url = options.url }
+            let error = await #expect(throws: LargePayloadCodecError.self) { try await LargePayloadCodec(unknowing) }
+            #expect(error?.code == .noAnswer)
+        }
+    }
+
+    @Test func `No call fails when nginx ends an HTTP/2 connection after so many requests`() async throws {
+        let stack = try Stack(nginx: {
+            $0.replacingOccurrences(of: "keepalive_requests 1000;", with: "keepalive_requests 20;")
+        })
+        try await withTLS(stack) { options in
+            let codec = try await LargePayloadCodec(options)
+            let payload = JSONPayload(randomPayload(150_000))
+            let encoded = try await codec.encode(payloads: [payload])
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                for _ in 0..<16 {
+                    group.addTask {
+                        for _ in 0..<100 {
+                            let decoded = try await codec.decode(payloads: encoded)
+                            #expect(decoded == [payload])
+                        }
+                    }
+                }
+                try await group.waitForAll()
+            }
+        }
+    }
+
+    @Test func `The service's status and message reach the caller`() async throws {
+        let stack = try Stack(options: ["--max-payload", "200000"])
+        let codec = try await LargePayloadCodec(options(stack.httpSocket))
+        let tooLarge = await #expect(throws: LargePayloadCodecError.self) {
+            try await codec.encode(payloads: [JSONPayload(randomPayload(200_001))])
+        }
+        #expect(tooLarge?.status == 413)
+        #expect(tooLarge?.message == "payload exceeds max size of 200000 bytes")
+        var encoded = try await codec.encode(payloads: [JSONPayload(randomPayload(200_000))])
+        let text = String(decoding: encoded[0].data, as: UTF8.self).replacingOccurrences(
+            of: "/default/",
+            with: "/other/"
+        )
+        encoded[0].data = Data(text.utf8)
+        let elsewhere = encoded
+        let missing = await #expect(throws: LargePayloadCodecError.self) { try await codec.decode(payloads: elsewhere) }
+        #expect(missing?.status == 404)
+        #expect(missing?.message == "blob not found")
+        #expect(missing?.key?.hasPrefix("/blobs/other/common/") == true)
+    }
+
+    @Test func `While no worker is there, requests are tried again until one is`() async throws {
+        let stack = try Stack()
+        let codec = try await LargePayloadCodec(options(stack.httpSocket) { $0.retries.giveUpAfter = .seconds(60) })
+        for worker in stack.workers { stack.stop(worker) }
+        let socket = stack.workerSocket
+        try FileManager.default.moveItem(atPath: socket, toPath: socket + ".away")
+        let payload = JSONPayload(randomPayload(200_000))
+        let call = Task { try await codec.encode(payloads: [payload]) }
+        try eventually("nginx has refused") { stack.accessLog.contains("status=503") }
+        try FileManager.default.moveItem(atPath: socket + ".away", toPath: socket)
+        try stack.startWorkers(1)
+        #expect(try await codec.decode(payloads: call.value) == [payload])
+    }
+
+    @Test func `A server that is not there, or hangs, is an error that says so`() async throws {
+        let folder = try TemporaryFolder()
+        defer { withExtendedLifetime(folder) {} }
+        let socket = folder.file("socket")
+        // At once, not when the request's time is up.
+        let absent = await #expect(throws: LargePayloadCodecError.self) {
+            try await LargePayloadCodec(
+                options(socket) {
+                    $0.requestTimeout = .seconds(3600)
+                    $0.retries = .never
+                }
+            )
+        }
+        #expect(absent?.code == .noAnswer)
+        #expect(absent?.cause != nil)
+        // Accepts, and never answers.
+        let listener = try listenUnix(socket)
+        defer { close(listener) }
+        let hanging = await #expect(throws: LargePayloadCodecError.self) {
+            try await LargePayloadCodec(
+                options(socket) {
+                    $0.requestTimeout = .milliseconds(100)
+                    $0.retries = .never
+                }
+            )
+        }
+        #expect(hanging?.code == .noAnswer)
+        let call = Task { try await LargePayloadCodec(options(socket)) }
+        try await Task.sleep(for: .milliseconds(50))
+        call.cancel()
+        await #expect(throws: CancellationError.self) { try await call.value }
+    }
+
+    @Test func `A download that stalls is given up`() async throws {
+        let folder = try TemporaryFolder()
+        defer { withExtendedLifetime(folder) {} }
+        let socket = folder.file("socket")
+        let listener = try listenUnix(socket)
+        defer { close(listener) }
+        let server = Thread {
+            let connection = accept(listener, nil, nil)
+            var request = [UInt8](repeating: 0, count: 65536)
+            _ = recv(connection, &request, request.count, 0)
+            let head = Array("HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\nabc".utf8)
+            _ = send(connection, head, head.count, Int32(MSG_NOSIGNAL))
+            // Until the client has gone.
+            _ = recv(connection, &request, request.count, 0)
+            close(connection)
+        }
+        server.start()
+        let codec = try await LargePayloadCodec(
+            options(socket) {
+                $0.skipsHealthCheck = true
+                $0.requestTimeout = .milliseconds(200)
+                $0.retries = .never
+            }
+        )
+        let reference = JSONPayload(
+            Array(#"{"metadata":{},"size":1000,"digest":"\#(Stack.digest([]))","key":"/k"}"#.utf8),
+            metadata: ["temporal.io/remote-codec": "v2"]
+        )
+        let error = await #expect(throws: LargePayloadCodecError.self) { try await codec.decode(payloads: [reference]) }
+        #expect(error?.code == .noAnswer)
+        try eventually("the connection was closed") { server.isFinished }
+    }
+
+    @Test func `A download that is longer than announced is not read to its end`() async throws {
+        let folder = try TemporaryFolder()
+        defer { withExtendedLifetime(folder) {} }
+        let socket = folder.file("socket")
+        let listener = try listenUnix(socket)
+        let sent = Counter()
+        let server = Thread {
+            let connection = accept(listener, nil, nil)
+            var request = [UInt8](repeating: 0, count: 65536)
+            _ = recv(connection, &request, request.count, 0)
+            let head = Array("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n".utf8)
+            _ = send(connection, head, head.count, Int32(MSG_NOSIGNAL))
+            let chunk = Array("10000\r\n".utf8) + [UInt8](repeating: 0, count: 65536) + Array("\r\n".utf8)
+            // 4 GiB, if nobody stops it.
+            for _ in 0..<65536 {
+                guard send(connection, chunk, chunk.count, Int32(MSG_NOSIGNAL)) == chunk.count else { break }
+                sent.add(65536)
+            }
+            close(connection)
+            close(listener)
+        }
+        server.start()
+        let codec = try await LargePayloadCodec(options(socket) { $0.skipsHealthCheck = true })
+        let digest = Stack.digest([])
+        let reference = JSONPayload(
+            Array(#"{"metadata":{},"size":100000,"digest":"\#(digest)","key":"/k"}"#.utf8),
+            metadata: ["temporal.io/remote-codec": "v2"]
+        )
+        let error = await #expect(throws: LargePayloadCodecError.self) { try await codec.decode(payloads: [reference]) }
+        #expect(error?.code == .contentMismatch)
+        #expect(error?.message == "the payload has over 100000 bytes, expected 100000")
+        try eventually("the server was stopped") { server.isFinished }
+        #expect(sent.value < 64 << 20)
+    }
+}

@@ -1,0 +1,80 @@
+import Foundation
+import TestSupport
+import Testing
+
+@testable import PayloadService
+
+/// A request that takes longer than it may is given up, whatever it is doing.
+@Suite(.runLimit) struct DeadlineTests {
+    private let timeout = Duration.milliseconds(20)
+
+    private func expectGivenUp(_ answer: Answer, _ trace: RequestTrace, _ phase: String) {
+        expectRefusal(answer, 503, "the request took over \(timeout), and was given up while \(phase)")
+        #expect(answer.headers["Retry-After"] == "5")
+        #expect(trace.isTimedOut)
+        #expect(trace.stored == 0)
+    }
+
+    private func waitUntilLate(_ trace: RequestTrace) {
+        while trace.age <= timeout { usleep(1000) }
+    }
+
+    @Test(arguments: Setup.all)
+    func `An upload whose time is over is given up before it is hashed, and not stored`(setup: Setup) throws {
+        let fixture = try ServiceFixture(setup)
+        let trace = RequestTrace(timeout: timeout)
+        waitUntilLate(trace)
+        expectGivenUp(try fixture.ask(.put(helloWorld), trace), trace, "checking")
+        #expect(fixture.log.text.contains("warning a request was given up"))
+        #expect(try fixture.store.contents().isEmpty)
+        #expect(try fixture.ask(.put(helloWorld), RequestTrace(timeout: .seconds(3600))).status == 201)
+    }
+
+    @Test(arguments: Setup.all)
+    func `An upload is given up at its next piece, and not stored`(setup: Setup) throws {
+        let fixture = try ServiceFixture(setup)
+        let trace = RequestTrace(timeout: timeout)
+        trace.onPiece = { [unowned trace] in waitUntilLate(trace) }
+        expectGivenUp(try fixture.ask(.put(helloWorld), trace), trace, "hashing")
+        #expect(try fixture.store.contents().isEmpty)
+    }
+
+    @Test func `An upload that is late once all of it has come is not committed`() throws {
+        let fixture = try ServiceFixture()
+        let trace = RequestTrace(timeout: timeout)
+        let give = source(helloWorld)
+        let asked = Asked.put(helloWorld).with {
+            $0.source = { buffer in
+                let count = try give(buffer)
+                if count == 0 { waitUntilLate(trace) }
+                return count
+            }
+        }
+        expectGivenUp(try fixture.ask(asked, trace), trace, "hashing")
+        #expect(trace.bytesIn == 11, "it was verified")
+        #expect(try fixture.store.contents().isEmpty)
+    }
+
+    @Test(arguments: Setup.all)
+    func `A request to the codec server is given up between payloads and pieces`(setup: Setup) throws {
+        let fixture = try ServiceFixture(setup, codec: CodecLimits(minimumSize: 100))
+        let body = try JSONPayloads([JSONPayload(randomPayload(1000)), JSONPayload(randomPayload(1000))]).json
+        let reference = try fixture.ask(.codec("encode", body)).body
+        let before = try fixture.store.contents()
+        for (operation, body) in [("encode", body), ("decode", reference), ("download", reference)] {
+            let late = RequestTrace(timeout: timeout)
+            waitUntilLate(late)
+            expectGivenUp(try fixture.ask(.codec(operation, body), late), late, "checking")
+            let trace = RequestTrace(timeout: timeout)
+            trace.onPiece = { [unowned trace] in
+                // Not while the body is parsed.
+                if trace.phase == .checking { waitUntilLate(trace) }
+            }
+            // A stream's first piece comes before the body is parsed.
+            let answer = try fixture.ask(.codec(operation, body), trace)
+            #expect(answer.status == 503, "\(operation)")
+            #expect(trace.isTimedOut)
+        }
+        #expect(try fixture.store.contents() == before)
+    }
+}

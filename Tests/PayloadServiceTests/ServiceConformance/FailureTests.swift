@@ -1,0 +1,148 @@
+import Glibc
+import PayloadKey
+import Storage
+import SystemPackage
+import TestSupport
+import Testing
+
+@testable import PayloadService
+
+/// A failure becomes a status, one line for the client, and one line of the log.
+@Suite(.runLimit) struct FailureTests {
+    private struct Failure {
+        let error: StoreError
+        let status: Int
+        let message: String
+        /// Whether the client is told when to try again.
+        let isRetried: Bool
+        let logged: String
+
+        init(
+            _ code: StoreError.Code,
+            errno: Errno? = nil,
+            _ status: Int,
+            _ message: String,
+            retried: Bool = false,
+            _ logged: String
+        ) {
+            error = StoreError(code, "what was done", errno: errno)
+            self.status = status
+            self.message = message
+            isRetried = retried
+            self.logged = logged
+        }
+    }
+
+    private static let storeFailed = "the store failed, the worker's log says how"
+    private static let tooManyFiles = "too many files are open, try again"
+    private static let engineAway = "the storage engine can't be used now, try again"
+    private static let failures = [
+        Failure(.noSpace, 507, "what was done", "error no space for an upload"),
+        Failure(.engineFull, 507, "the storage engine has no space", "error the engine of the store is full"),
+        Failure(.quotaExceeded, 507, "what was done", "notice no room in a namespace's quota for an upload"),
+        Failure(.counting, 503, "what was done", "notice an upload is refused while its namespace is counted"),
+        Failure(.uploadGone, 500, "the upload's file is gone", "warning an upload's file is gone"),
+        Failure(.busy, 503, "the store is busy, try again", retried: true, "error a lock of the store is held"),
+        Failure(.unavailable, 503, engineAway, retried: true, "error the engine of the store can't be used"),
+        Failure(.system, errno: .tooManyOpenFiles, 503, tooManyFiles, "error the store failed"),
+        Failure(.missing, errno: .tooManyOpenFilesInSystem, 503, tooManyFiles, "error the store failed"),
+        Failure(.system, errno: .ioError, 500, storeFailed, "error the store failed"),
+        Failure(.damaged, 500, storeFailed, "error the store failed"),
+        Failure(.unreadable, 500, storeFailed, "error the store failed"),
+        Failure(.uploadNotAcceptable, 500, storeFailed, "error the store failed"),
+    ]
+
+    @Test func `Each failure of the store has its status, its words and its line in the log`() throws {
+        var store: FailingStore?
+        let fixture = try ServiceFixture(wrap: {
+            let failing = FailingStore($0)
+            store = failing
+            return failing
+        })
+        let failing = try #require(store)
+        let key = try fixture.store(helloWorld)
+        for failure in Self.failures {
+            failing.fail(with: failure.error)
+            for asked in [Asked.get(key, length: 11), .put(helloWorld)] {
+                let linesBefore = fixture.log.lines.count
+                let answer = try fixture.ask(asked)
+                expectRefusal(answer, failure.status, failure.message, "\(failure.error.code)")
+                #expect(answer.headers["Retry-After"] == (failure.isRetried ? "5" : nil), "\(failure.error.code)")
+                let lines = fixture.log.lines.dropFirst(linesBefore)
+                #expect(lines.count == 1)
+                for part in [failure.logged, "what was done", asked.path, helloWorldDigest, #""namespace": ns"#] {
+                    #expect(lines.first?.contains(part) == true, "\(part): \(lines)")
+                }
+            }
+        }
+        failing.fail(with: StoreError(.vanished, "what was done"))
+        expectRefusal(try fixture.ask(.get(key, length: 11)), 404, "blob not found")
+        failing.fail(with: nil)
+        #expect(try fixture.ask(.get(key, length: 11)).body == helloWorld)
+    }
+
+    @Test func `A body that ends with a failure is cut off, and nothing is stored`() throws {
+        struct Broken: Error, CustomStringConvertible { let description = "the peer\nhas left" }
+        let fixture = try ServiceFixture()
+        for length in [0, 5, 11] {
+            let give = source(Array(helloWorld.prefix(length)))
+            let asked = Asked.put(helloWorld).with {
+                $0.body = nil
+                $0.source = { buffer in
+                    let count = try give(buffer)
+                    if count == 0 { throw Broken() }
+                    return count
+                }
+            }
+            expectRefusal(try fixture.ask(asked), 400, "upload was cut off: the peer\\nhas left", "after \(length)")
+        }
+        #expect(fixture.log.text.contains("notice an upload was cut off"))
+        #expect(try fixture.store.contents().isEmpty)
+    }
+
+    @Test(arguments: Setup.all) func `A payload that can't be read is a fault of the service, never an answer`(
+        setup: Setup
+    ) throws {
+        let fixture = try ServiceFixture(setup, codec: CodecLimits(minimumSize: 100))
+        let payload = JSONPayload(randomPayload(1000))
+        let reference = try fixture.codec("encode", [payload])
+        try write(randomPayload(1000), to: fixture.store.content(Digest(of: payload.data)))
+        for operation in ["decode", "download"] {
+            let answer = try fixture.ask(.codec(operation, JSONPayloads(reference).json))
+            expectRefusal(answer, 500, Self.storeFailed, operation)
+        }
+        #expect(fixture.log.text.contains("is damaged: its content has digest"))
+    }
+
+    @Test func `A file of an upload that the web server names elsewhere is its fault`() throws {
+        let fixture = try ServiceFixture()
+        let folder = try TemporaryFolder()
+        let (secret, incoming) = (folder.file("secret"), fixture.store.storage.uploads.path)
+        try write(helloWorld, to: secret)
+        for (path, message) in [
+            (secret, Self.storeFailed), ("\(incoming)/../secret", Self.storeFailed), (incoming, Self.storeFailed),
+            ("\(incoming)/missing", "the upload's file is gone"),
+        ] {
+            let asked = Asked.put(helloWorld).with { $0.file = path }
+            expectRefusal(try fixture.ask(asked), 500, message, path)
+        }
+        #expect(fixture.log.text.contains("client_body_temp_path and --store must agree"))
+        #expect(try fixture.store.contents().isEmpty)
+    }
+
+    @Test func `A download that fails before its first byte still gets an error's status, and counts nothing as sent`()
+        throws
+    {
+        for setup in Setup.all where setup.handover == .streams {
+            let fixture = try ServiceFixture(setup)
+            let content = fixture.store.content(Digest(of: helloWorld))
+            let trace = RequestTrace()
+            var asked = Asked.get(try fixture.store(helloWorld), length: 11)
+            asked.beforeContent = { try #require(truncate(content, 0) == 0) }
+            expectRefusal(try fixture.ask(asked, trace), 500, Self.storeFailed)
+            #expect(trace.bytesOut == 0)
+            asked.beforeContent = {}
+            #expect(try fixture.ask(asked).status == 412, "it has no bytes now")
+        }
+    }
+}

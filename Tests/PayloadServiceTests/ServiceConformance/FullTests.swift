@@ -1,0 +1,95 @@
+import PayloadKey
+import TestSupport
+import Testing
+
+@testable import PayloadService
+
+/// What is answered when there is no room: of the disk, or in a quota.
+@Suite(.runLimit) struct FullTests {
+    @Test(arguments: Setup.all)
+    func `What is announced of a stream counts before a byte has come, and a file is there already`(setup: Setup) throws {
+        let fixture = try ServiceFixture(setup, maximumPayload: .max)
+        let answer = try fixture.ask(.put(helloWorld).with { $0.headers.contentLength = bytes("\(UInt64.max / 2)") })
+        switch setup.handover {
+        case .files: expectRefusal(answer, 400, "checksum mismatch")
+        case .streams: expectRefusal(answer, 507, "store has …")
+        }
+    }
+
+    @Test(arguments: Setup.all) func `Below the reserve every upload is 507, and nothing is left of it`(setup: Setup) throws {
+        let fixture = try ServiceFixture(setup, reserve: .max)
+        let missing = Asked.get("/blobs/ns/common/\(helloWorldDigest)/\(helloWorldDigest)", length: 11)
+        expectRefusal(try fixture.ask(missing), 404, "blob not found", "a download is not an upload")
+        for payload in [[], helloWorld] {
+            let answer = try fixture.put(payload)
+            expectRefusal(answer, 507, "store has …")
+            #expect(answer.text.contains("the reserve of \(UInt64.max) bytes"))
+        }
+        #expect(fixture.log.text.contains("error no space for an upload"))
+        #expect(try fixture.store.contents().isEmpty)
+    }
+
+    @Test(arguments: Setup.all)
+    func `Below the reserve the codec server decodes, and takes nothing to store`(setup: Setup) throws {
+        let fixture = try ServiceFixture(setup, reserve: .max, codec: CodecLimits(minimumSize: 100))
+        let small = [JSONPayload(bytes("small"))]
+        #expect(try fixture.codec("decode", small) == small)
+        let trace = RequestTrace()
+        let large = try JSONPayloads([JSONPayload(randomPayload(1000))]).json
+        let answer = try fixture.ask(.codec("encode", large), trace)
+        switch setup.handover {
+        case .files:
+            #expect(try fixture.codec("encode", small) == small)
+            expectRefusal(answer, 507, "store has …")
+            #expect(answer.text.contains("bytes free, 1000 more would touch the reserve"), "it is not written first")
+        case .streams: expectRefusal(answer, 507, "store has …", "the body itself can't be kept")
+        }
+        #expect(trace.bytesIn == 0)
+        #expect(try fixture.store.contents().isEmpty)
+    }
+
+    @Test(arguments: Setup.withQuotas)
+    func `A payload over the quota is 507, what is there is taken again and read`(setup: Setup) throws {
+        let fixture = try ServiceFixture(setup, quota: { $0.description == "ns" ? 10_000 : nil })
+        let content = randomPayload(9_000)
+        let key = try fixture.store(content)
+        expectRefusal(
+            try fixture.put(randomPayload(1_001)),
+            507,
+            "namespace 'ns' has a quota of 10000 bytes and uses 9000, 1001 more would exceed it"
+        )
+        #expect(fixture.log.text.contains("notice no room in a namespace's quota for an upload"))
+        #expect(try fixture.put(content).status == 200)
+        #expect(try fixture.ask(.get(key, length: content.count)).body == content)
+        #expect(try fixture.put(randomPayload(20_000), namespace: "other").status == 201)
+        #expect(try fixture.put(randomPayload(1_000)).status == 201)
+        #expect(try fixture.put([1]).status == 507)
+        #expect(try fixture.ask(Asked("HEAD", "/v2/health/head")).status == 200, "others can still store")
+    }
+
+    @Test(arguments: Setup.withQuotas) func `A quota is asked before the body is looked at`(setup: Setup) throws {
+        let fixture = try ServiceFixture(setup, quota: { _ in 10 })
+        let wrong = Asked.put(helloWorld).with { $0.body = bytes("hello worle") }
+        expectRefusal(
+            try fixture.ask(wrong),
+            507,
+            "namespace 'ns' has a quota of 10 bytes and uses 0, 11 more would exceed it"
+        )
+        #expect(try fixture.store.contents().isEmpty)
+    }
+
+    @Test(arguments: Setup.withQuotas) func `The codec server's uploads count, and are refused`(setup: Setup) throws {
+        let fixture = try ServiceFixture(setup, quota: { _ in 3000 }, codec: CodecLimits(minimumSize: 100))
+        let first = [JSONPayload(randomPayload(2000))]
+        let encoded = try fixture.codec("encode", first)
+        let trace = RequestTrace()
+        let answer = try fixture.ask(.codec("encode", JSONPayloads([JSONPayload(randomPayload(2000))]).json), trace)
+        #expect(trace.bytesIn == 0, "it is refused before it is written and hashed")
+        expectRefusal(
+            answer,
+            507,
+            "namespace 'ns' has a quota of 3000 bytes and uses 2000, 2000 more would exceed it"
+        )
+        #expect(try fixture.codec("encode", first) == encoded)
+    }
+}

@@ -1,0 +1,151 @@
+import Foundation
+import PayloadKey
+import TestSupport
+import Testing
+
+@testable import PayloadService
+
+/// The wire contract's downloads: the payload, parts of it, and what saves a client from fetching it.
+@Suite(.runLimit) struct GetTests {
+    private let tag = "\"\(helloWorldDigest)\""
+
+    /// Fetches a payload from a store that has it, again and again.
+    private func downloads(_ setup: Setup) throws -> ((inout Asked) -> Void) throws -> Answer {
+        let fixture = try ServiceFixture(setup)
+        let good = Asked.get(try fixture.store(helloWorld), length: 11)
+        return { try fixture.ask(good.with($0)) }
+    }
+
+    @Test(arguments: Setup.all) func `A payload comes with its digest, and may be kept for a year`(setup: Setup) throws {
+        let answer = try downloads(setup)({ _ in })
+        #expect(answer.status == 200)
+        #expect(answer.body == helloWorld)
+        #expect(answer.headers["Content-Type"] == "application/octet-stream")
+        #expect(answer.headers["ETag"] == tag)
+        #expect(answer.headers["Repr-Digest"] == "sha-256=:uU0nuZNNPgilLlLX2n2r+sSE7+N6U4DukIj3rOLvzek=:")
+        let caching = setup.handover == .files ? "X-LPS-Cache-Control" : "Cache-Control"
+        #expect(answer.headers[caching] == "private, max-age=31536000, immutable")
+    }
+
+    @Test(arguments: Setup.all) func `A key that the client escaped twice is found`(setup: Setup) throws {
+        let fixture = try ServiceFixture(setup)
+        let key = try fixture.store(helloWorld, namespace: "a b+é%")
+        for text in [key, Stack.escape(key)] {
+            #expect(try fixture.ask(.get(text, length: 11)).body == helloWorld)
+        }
+        #expect(try fixture.ask(.get(Stack.escape(Stack.escape(key)), length: 11)).status == 404)
+    }
+
+    @Test(arguments: Setup.all) func `Of two keys the first counts`(setup: Setup) throws {
+        let get = try downloads(setup)
+        #expect(try get { $0.query += "&key=x" }.body == helloWorld)
+        #expect(try get { $0.query = "key=x&\($0.query)" }.status == 404)
+    }
+
+    @Test(arguments: Setup.all)
+    func `A payload that was deleted, or whose content is lost, is not found`(setup: Setup) throws {
+        let fixture = try ServiceFixture(setup)
+        let deleted = try fixture.store(helloWorld)
+        try fixture.store.delete(#require(PayloadKey(parsing: bytes(deleted))))
+        expectRefusal(try fixture.ask(.get(deleted, length: 11)), 404, "blob not found")
+        let lost = try fixture.store([1, 2, 3])
+        unlink(fixture.store.content(Digest(of: [1, 2, 3])))
+        expectRefusal(try fixture.ask(.get(lost, length: 3)), 404, "blob not found")
+        #expect(fixture.log.text.contains("the content of a key is lost"))
+    }
+
+    // MARK: Ranges
+
+    @Test(arguments: Setup.all)
+    func `A range is answered with its part of the payload, by the service or the web server`(setup: Setup) throws {
+        let get = try downloads(setup)
+        for (field, part) in [
+            ("bytes=6-", 6..<11), ("bytes=-5", 6..<11), ("bytes=0-0", 0..<1), ("bytes=2-4", 2..<5),
+            ("bytes=5-100", 5..<11), ("bytes=-100", 0..<11), ("bytes=0-", 0..<11),
+        ] {
+            let answer = try get { $0.headers.range = bytes(field) }
+            #expect(answer.headers["ETag"] == tag)
+            switch setup.handover {
+            case .files:
+                #expect(answer.status == 200, "the web server makes the part of it")
+                #expect(answer.body == helloWorld)
+            case .streams:
+                #expect(answer.status == 206)
+                #expect(answer.body == Array(helloWorld[part]), "\(field)")
+                #expect(answer.headers["Content-Range"] == "bytes \(part.lowerBound)-\(part.upperBound - 1)/11")
+                #expect(answer.headers["Accept-Ranges"] == "bytes")
+            }
+        }
+    }
+
+    @Test(arguments: Setup.all)
+    func `A range outside the payload is 416, and told the payload's size`(setup: Setup) throws {
+        let get = try downloads(setup)
+        for range in ["bytes=11-", "bytes=11-20", "bytes=-0"] {
+            let answer = try get { $0.headers.range = bytes(range) }
+            expectRefusal(answer, 416, "range is outside the payload's 11 bytes", range)
+            #expect(answer.headers["Content-Range"] == "bytes */11")
+        }
+    }
+
+    @Test(arguments: Setup.all) func `Several ranges, or what is none, get the whole payload`(setup: Setup) throws {
+        let get = try downloads(setup)
+        for range in [
+            "bytes=0-0,2-2", "bytes=5-3", "bytes=a-b", "lines=1-2", "bytes=", "bytes", "bytes=99999999999999999999-",
+            "bytes=" + (0..<6000).map { "\($0)-\($0)" }.joined(separator: ","),
+        ] {
+            let answer = try get { $0.headers.range = bytes(range) }
+            #expect(answer.status == 200)
+            #expect(answer.body == helloWorld, "\(range.prefix(40))")
+            #expect(answer.headers["Content-Range"] == nil)
+        }
+    }
+
+    // MARK: Tags
+
+    @Test(arguments: Setup.all)
+    func `If-None-Match saves the download of a payload that the client has, also by a weak tag`(setup: Setup) throws {
+        let get = try downloads(setup)
+        for field in [tag, "*", "W/\(tag)", "\"other\", W/\(tag)"] {
+            let answer = try get {
+                $0.headers.ifNoneMatch = bytes(field)
+                // Decided before the range is looked at (RFC 9110 section 13.2.2).
+                $0.headers.range = bytes("bytes=11-")
+            }
+            #expect(answer.status == 304, "\(field)")
+            #expect(answer.body.isEmpty)
+            #expect(answer.headers["ETag"] == tag)
+            #expect(answer.headers["Cache-Control"] == "private, max-age=31536000, immutable")
+        }
+        for field in ["\"other\"", "W/\"other\"", helloWorldDigest, ""] {
+            #expect(try get { $0.headers.ifNoneMatch = bytes(field) }.body == helloWorld, "\(field)")
+        }
+    }
+
+    @Test(arguments: Setup.all) func `If-Match refuses another payload, and takes no weak tag`(setup: Setup) throws {
+        let get = try downloads(setup)
+        for field in [tag, "*", "\"other\" , \(tag)"] {
+            #expect(try get { $0.headers.ifMatch = bytes(field) }.body == helloWorld, "\(field)")
+        }
+        for field in ["W/\(tag)", "\"other\"", helloWorldDigest, ""] {
+            let answer = try get { $0.headers.ifMatch = bytes(field) }
+            expectRefusal(answer, 412, "the payload's tag is \(tag)", field)
+        }
+    }
+
+    @Test func `If-Range gives the part only to a client that names this very payload`() throws {
+        for setup in Setup.all where setup.handover == .streams {
+            let get = try downloads(setup)
+            for (field, status) in [
+                (tag, 206), ("\"other\"", 200), ("W/\(tag)", 200), ("*", 200), ("Fri, 01 Jan 2100 00:00:00 GMT", 200),
+            ] {
+                let answer = try get {
+                    $0.headers.range = bytes("bytes=6-")
+                    $0.headers.ifRange = bytes(field)
+                }
+                #expect(answer.status == status, "\(field)")
+                #expect(answer.text == (status == 206 ? "world" : "hello world"))
+            }
+        }
+    }
+}

@@ -1,0 +1,137 @@
+import Foundation
+import TestSupport
+import Testing
+
+@testable import PayloadService
+
+/// Tenancy: a caller has the namespaces that the web server's configuration names, and gets at no other, however it asks.
+@Suite(.runLimit) struct NamespaceAccessTests {
+    private let content = bytes("what orders keeps to itself")
+
+    private func expectForbidden(_ answer: Answer, _ namespace: String, _ what: String) {
+        expectRefusal(answer, 403, "namespace '\(namespace)' is not allowed for this caller", what)
+    }
+
+    @Test(arguments: Setup.all) func `A caller stores to and fetches from its own namespaces only`(setup: Setup) throws {
+        let fixture = try ServiceFixture(setup)
+        for allowed in [nil, "*", "orders", "billing,orders", " billing ,\torders "] {
+            let answer = try fixture.ask(.put(content, namespace: "orders").with { $0.allowed = allowed })
+            #expect(answer.status == 201 || answer.status == 200, "\(allowed ?? "all")")
+            let fetched = try fixture.ask(.get(answer.key, length: content.count).with { $0.allowed = allowed })
+            #expect(fetched.body == content)
+        }
+        let key = try fixture.store(content, namespace: "orders")
+        for allowed in ["", ",", "billing", "order", "orders2", "Orders", "orders/", "billing,*", "*,billing"] {
+            let put = try fixture.ask(.put(content, namespace: "orders").with { $0.allowed = allowed })
+            expectForbidden(put, "orders", "PUT by \(allowed)")
+            let get = try fixture.ask(.get(key, length: content.count).with { $0.allowed = allowed })
+            expectForbidden(get, "orders", "GET by \(allowed)")
+        }
+    }
+
+    @Test(arguments: Setup.all)
+    func `A caller that has learnt another's key fetches nothing by it, however it is written`(setup: Setup) throws {
+        let fixture = try ServiceFixture(setup)
+        let key = try fixture.store(content, namespace: "orders")
+        let own = try fixture.store(bytes("own"), namespace: "billing")
+        let rest = key.dropFirst("/blobs/orders".count)
+        let once = Stack.escape(key)
+        let everyByte = key.utf8.map { String(format: "%%%02x", $0) }.joined()
+        func get(_ query: String) throws -> Answer {
+            try fixture.ask(
+                .get(key, length: content.count).with {
+                    $0.query = query
+                    $0.allowed = "billing"
+                }
+            )
+        }
+        for text in [key, once, Stack.escape(once), everyByte, Stack.escape(everyByte)] {
+            expectForbidden(try get("key=\(text)"), "orders", text)
+        }
+        expectForbidden(try get("key=\(once)&key=\(Stack.escape(own))"), "orders", "of two, the first counts")
+        // A namespace that nobody has.
+        let melted = "billing%2F..%2Forders"
+        expectForbidden(try get("key=/blobs/billing%252F..%252Forders\(rest)"), melted, "a namespace with escapes")
+        for text in [
+            Stack.escape(Stack.escape(once)), Stack.escape("/blobs/billing\(rest)"), "/blobs/billing/../orders\(rest)",
+            "/blobs/\(melted)\(rest)", "/blobs/billing/custom/../../orders\(rest)",
+            "/blobs/billing/common/../../orders\(rest)", "/blobs/./orders\(rest)", "//blobs/orders\(rest)",
+            "/blobs//orders\(rest)", "blobs/orders\(rest)", "\(key)/", "\(key)%00", "../keys/orders\(rest)",
+        ] {
+            expectRefusal(try get("key=\(text)"), 404, "blob not found", text)
+        }
+    }
+
+    @Test(arguments: Setup.all)
+    func `A caller stores nothing in another's namespace, however it is written`(setup: Setup) throws {
+        let fixture = try ServiceFixture(setup)
+        _ = try fixture.store(content, namespace: "orders")
+        let before = try fixture.store.contents()
+        func put(_ namespaces: String, prefix: String? = nil) throws -> Answer {
+            try fixture.ask(
+                .put(helloWorld).with {
+                    $0.query = "\(namespaces)&digest=\(helloWorldDigest)"
+                    $0.allowed = "billing"
+                    if let prefix { $0.prefix(prefix) }
+                }
+            )
+        }
+        for (escaped, name) in [
+            ("orders", "orders"), ("%6frders", "orders"), ("orders&namespace=billing", "orders"),
+            ("billing,orders", "billing,orders"), ("Billing", "Billing"), ("billin", "billin"),
+            ("billing2", "billing2"), ("billing%20", "billing "), ("+billing", " billing"), ("*", "*"),
+            ("billing%252F..%252Forders", "billing%2F..%2Forders"),
+        ] {
+            expectForbidden(try put("namespace=\(escaped)"), name, escaped)
+        }
+        for namespace in ["billing%2F..%2Forders", "../orders", "..", ".", "billing/", "billing%00"] {
+            expectRefusal(try put("namespace=\(namespace)"), 400, "invalid namespace '…", namespace)
+        }
+        for prefix in ["../../orders", "a/../../../orders", "..", "a%2F..", "a\u{0}"] {
+            #expect(try put("namespace=billing", prefix: prefix).status == 400, "\(prefix)")
+        }
+        #expect(try fixture.store.contents() == before)
+        // A prefix like another's folder is below the caller's own.
+        #expect(try put("namespace=billing", prefix: "/orders/common").key.hasPrefix("/blobs/billing/custom/"))
+    }
+
+    @Test(arguments: Setup.all)
+    func `A digest learnt from another is worth nothing without the content`(setup: Setup) throws {
+        let fixture = try ServiceFixture(setup)
+        _ = try fixture.store(content, namespace: "orders")
+        let before = try fixture.store.contents()
+        for wrong in [[], bytes("x"), Array(content.dropLast()), content + [0], content.reversed()] {
+            let asked = Asked.put(wrong, namespace: "billing", digest: Stack.digest(content))
+            expectRefusal(try fixture.ask(asked.with { $0.allowed = "billing" }), 400, "checksum mismatch")
+        }
+        #expect(try fixture.store.contents() == before)
+        // Who has the content is answered as if it were new, and learns nothing.
+        #expect(try fixture.put(content, namespace: "billing").status == 201)
+        #expect(try fixture.put(helloWorld, namespace: "billing").status == 201)
+    }
+
+    @Test(arguments: Setup.all)
+    func `The codec server gives and takes no payload of a namespace that the caller has not`(setup: Setup) throws {
+        let fixture = try ServiceFixture(setup, codec: CodecLimits(minimumSize: 100))
+        let payload = JSONPayload(randomPayload(1000))
+        let body = try JSONPayloads([payload]).json
+        func ask(_ operation: String, _ body: [UInt8], by allowed: String, header: String? = nil) throws -> Answer {
+            try fixture.ask(.codec(operation, body, namespace: header).with { $0.allowed = allowed })
+        }
+        let reference = try ask("orders/encode", body, by: "orders").body
+        let own = try ask("encode", body, by: "mine, billing", header: "billing").body
+        let mixed = try JSONPayloads(
+            JSONDecoder().decode(JSONPayloads.self, from: Data(own)).payloads
+                + JSONDecoder().decode(JSONPayloads.self, from: Data(reference)).payloads
+        ).json
+        for operation in ["decode", "billing/decode", "download", "billing/download"] {
+            #expect(try ask(operation, own, by: "billing").payloads == [payload])
+            let answer = try ask(operation, mixed, by: "billing")
+            expectRefusal(answer, 403, "payload 1: namespace 'orders' is not allowed for this caller", operation)
+        }
+        expectForbidden(try ask("orders/decode", own, by: "billing"), "orders", "the path's, to decode")
+        expectForbidden(try ask("orders/encode", body, by: "billing"), "orders", "the path's, to encode")
+        expectForbidden(try ask("encode", body, by: "billing", header: "orders"), "orders", "the header's")
+        expectForbidden(try ask("orders/encode", body, by: "", header: "billing"), "orders", "nobody's")
+    }
+}

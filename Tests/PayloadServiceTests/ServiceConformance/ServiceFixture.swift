@@ -1,0 +1,172 @@
+import Foundation
+import Logging
+import PayloadKey
+import Storage
+import TestSupport
+import Testing
+
+@testable import PayloadService
+
+/// What the service's contract must hold for: a store, and a way to hand over payloads.
+struct Setup: Sendable, CustomTestStringConvertible {
+    enum Handover: String, CaseIterable, Sendable {
+        /// The web server writes uploads into files and sends payloads itself.
+        case files
+        /// Payloads pass through with request and answer.
+        case streams
+    }
+
+    let store: StoreKind
+    let handover: Handover
+
+    var testDescription: String { "\(store), \(handover)" }
+
+    static let all = product(StoreKind.allCases)
+    static let withQuotas = product(StoreKind.withQuotas)
+
+    private static func product(_ stores: [StoreKind]) -> [Setup] {
+        stores.flatMap { store in Handover.allCases.map { Setup(store: store, handover: $0) } }
+    }
+}
+
+/// A service over an empty store, asked in process.
+final class ServiceFixture {
+    let setup: Setup
+    let store: StoreUnderTest
+    let service: PayloadService
+    let log = RecordedLog()
+    private let folder: TemporaryFolder
+
+    /// - Parameter wrap: what the service sees of the store.
+    init(
+        _ setup: Setup = Setup.all[0],
+        reserve: UInt64 = 0,
+        quota: @escaping @Sendable (Namespace) -> UInt64? = { _ in nil },
+        maximumPayload: UInt64 = PayloadService.defaultMaximumPayload,
+        codec: CodecLimits = CodecLimits(),
+        wrap: (any PayloadStorage) -> any PayloadStorage = { $0 }
+    ) throws {
+        self.setup = setup
+        folder = try TemporaryFolder(isInMemory: true)
+        store = try setup.store.make(in: folder, reserve: reserve, quota: quota, logger: log.logger)
+        service = PayloadService(
+            store: wrap(store.storage),
+            maximumPayload: maximumPayload,
+            codec: codec,
+            logger: log.logger
+        )
+    }
+
+    // MARK: Requests
+
+    /// Asks the service as a web server does, and reads its answer to the end.
+    func ask(_ asked: Asked, _ trace: RequestTrace = RequestTrace()) throws -> Answer {
+        let isFile = setup.handover == .files && asked.source == nil && asked.file == nil
+        let upload = try isFile ? asked.body.map(upload) : nil
+        defer { if let upload { unlink(upload) } }
+        let answer = try answer(to: asked, upload, trace)
+        trace.finish()
+        let left = files(below: store.storage.uploads.path).map { "\(store.storage.uploads.path)/\($0)" }
+        #expect(left == (upload.map { [$0] } ?? []), "nothing of the service's own is left")
+        return answer
+    }
+
+    /// The request, and the file of its body, are gone when this returns.
+    private func answer(to asked: Asked, _ upload: String?, _ trace: RequestTrace) throws -> Answer {
+        let request = ServiceRequest(
+            method: bytes(asked.method),
+            path: bytes(asked.path),
+            query: bytes(asked.query),
+            headers: asked.headers,
+            body: (upload ?? asked.file).map { .file(path: bytes($0)) }
+                ?? .stream(asked.source ?? source(asked.body ?? [])),
+            delivery: setup.handover == .files ? .redirect(prefix: bytes("/internal")) : .stream,
+            allowedNamespaces: asked.allowed.map(bytes),
+            codecPrefix: asked.codecPrefix.map(bytes)
+        )
+        let response = service.respond(to: request, trace)
+        try asked.beforeContent()
+        return try read(response, to: request, trace)
+    }
+
+    /// Stores a payload.
+    @discardableResult
+    func put(_ payload: [UInt8], namespace: String = "ns", metadata: String = "{}") throws -> Answer {
+        try ask(.put(payload, namespace: namespace, metadata: metadata))
+    }
+
+    /// Stores a payload that must be taken, and returns its key.
+    func store(_ payload: [UInt8], namespace: String = "ns", metadata: String = "{}") throws -> String {
+        let answer = try put(payload, namespace: namespace, metadata: metadata)
+        try #require(answer.status == 201 || answer.status == 200, "\(answer.text)")
+        return try answer.key
+    }
+
+    /// Asks the codec server about payloads, and reads those that it answers.
+    func codec(_ operation: String, _ payloads: [JSONPayload]) throws -> [JSONPayload] {
+        try ask(.codec(operation, JSONPayloads(payloads).json)).payloads
+    }
+
+    private func upload(_ body: [UInt8]) throws -> String {
+        let file = "\(store.storage.uploads.path)/\(UUID().uuidString)"
+        try write(body, to: file)
+        return file
+    }
+
+    // MARK: Answers
+
+    private func read(_ response: ServiceResponse, to request: ServiceRequest, _ trace: RequestTrace) throws -> Answer {
+        var body: [UInt8] = []
+        switch response.body {
+        case .empty:
+            if response.headers.contains(where: { $0.name == "X-Accel-Redirect" }) {
+                body = try store.fetch(response.headers)
+            }
+        case .bytes(let bytes): body = bytes
+        case .produced(let length, let produce):
+            do {
+                try produce { body += $0 }
+            } catch  where body.isEmpty {
+                return try read(service.respond(to: request, failedWith: error, trace), to: request, trace)
+            } catch {
+                throw CutOff(body: body)
+            }
+            #expect(body.count == length, "the answer is as long as announced")
+        }
+        return Answer(
+            status: response.status.code,
+            headers: Dictionary(response.headers.map { ($0.name, $0.value) }) { "\($0), \($1)" },
+            body: body
+        )
+    }
+}
+
+/// An answer failed after some of it was sent: the client sees that the rest is missing.
+struct CutOff: Error {
+    let body: [UInt8]
+}
+
+/// An answer that was read to its end.
+struct Answer {
+    let status: Int
+    let headers: [String: String]
+    /// What the client gets, also where the web server sends it.
+    let body: [UInt8]
+
+    var text: String { String(decoding: body, as: UTF8.self) }
+
+    /// The key of an upload that was taken.
+    var key: String {
+        get throws { try Stack.key(body) }
+    }
+
+    /// The payloads of the codec server.
+    var payloads: [JSONPayload] {
+        get throws {
+            #expect(status == 200, "\(text.prefix(300))")
+            #expect(headers["Content-Type"] == "application/json")
+            #expect(headers["Cache-Control"] == "no-store")
+            return try JSONDecoder().decode(JSONPayloads.self, from: Data(body)).payloads
+        }
+    }
+}

@@ -1,0 +1,36 @@
+import Foundation
+
+/// Kills the process groups that this process has started and not ended, once it is gone, however it went: a run of the
+/// tests that is killed leaves no server behind.
+///
+/// PR_SET_PDEATHSIG (prctl(2)) can't serve: it is sent when the thread ends that has forked, and threads of a pool do.
+final class OrphanWatcher: Sendable {
+    static let shared = OrphanWatcher()
+
+    /// Told of the groups. Closed by the kernel when this process is gone, which ends the watcher's input.
+    private let socket: Int32
+
+    /// Bash, since each line that has come is in its variables by the end.
+    private static let script = """
+        declare -A groups
+        while read -r verb group; do
+            if [ "$verb" = add ]; then groups[$group]=1; else unset "groups[$group]"; fi
+        done
+        for group in "${!groups[@]}"; do kill -KILL -- "-$group"; done
+        """
+
+    private init() {
+        var ends: [Int32] = [-1, -1]
+        socketpair(AF_UNIX, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0, &ends)
+        socket = ends[0]
+        _ = try? spawn("/bin/bash", ["-c", Self.script], environment: [:], standardInput: ends[1], log: "/dev/null")
+        close(ends[1])
+    }
+
+    func add(_ group: pid_t) { tell("add \(group)\n") }
+    func remove(_ group: pid_t) { tell("remove \(group)\n") }
+
+    private func tell(_ line: String) {
+        _ = Array(line.utf8).withUnsafeBytes { send(socket, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL)) }
+    }
+}
