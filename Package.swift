@@ -134,7 +134,7 @@ let package = Package(
             path: "Tests/TestSupport",
             exclude: ["codec", "put_vectors.json"]
         ),
-        .testTarget(name: "EncodingTests", dependencies: ["Encoding"]),
+        .testTarget(name: "EncodingTests", dependencies: ["Encoding", "TestSupport"]),
         .testTarget(name: "PayloadKeyTests", dependencies: ["PayloadKey", "TestSupport"]),
         .testTarget(
             name: "StorageTests",
@@ -182,7 +182,7 @@ let package = Package(
             dependencies: ["LargePayloadCodec"],
             path: "Tests/EndToEnd/SwiftCodec"
         ),
-        .testTarget(name: "EnvironmentFileTests", dependencies: ["Encoding", "EnvironmentFile"]),
+        .testTarget(name: "EnvironmentFileTests", dependencies: ["Encoding", "EnvironmentFile", "TestSupport"]),
         .testTarget(name: "ScoreboardTests", dependencies: ["Scoreboard", "System", "TestSupport"]),
         .testTarget(
             name: "S3Tests",
