@@ -43,6 +43,7 @@ extension DiskStore: ContentSharing {
         try forEachContent(in: selection, includesTrash: includesTrash, keysInMemory: 20_000, visit)
     }
 
+    /// Removes folders below `keys/` that hold nothing, and the counters of namespaces that have no folder.
     public func removeUnused(failed: (StoreError) throws -> Void) throws {
         try removeEmptyFolders(failed: failed)
         do {
@@ -54,6 +55,7 @@ extension DiskStore: ContentSharing {
 }
 
 extension Collector {
+    /// Sweeps with as many digests in memory as a command may hold.
     public func sweep(
         only digests: Set<Digest>?,
         isDryRun: Bool,
