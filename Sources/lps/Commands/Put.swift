@@ -1,7 +1,6 @@
 import ArgumentParser
 import PayloadKey
 import Storage
-import SystemPackage
 
 /// `lps put`: stores a file as a payload.
 struct Put: Command {
@@ -29,15 +28,7 @@ struct Put: Command {
         let metadata = try metadata.map { try TemporalMetadata(header: Array($0.utf8)) } ?? TemporalMetadata([])
         let prefix = try metadata.keyPrefix.map { try parsePrefix($0) }
         let store = try store.open(context)
-        let descriptor: FileDescriptor
-        do {
-            descriptor = try FileDescriptor.open(file, .readOnly)
-        } catch {
-            throw FileError("open \(file)", error)
-        }
-        // Nothing was written to it: that it can't be closed says nothing of the payload.
-        defer { _ = try? descriptor.close() }
-        let key = try put(InputFile(name: file, descriptor: descriptor), namespace, prefix, metadata, in: store)
+        let key = try InputFile.reading(file, options: []) { try put($0, namespace, prefix, metadata, in: store) }
         context.print("\(key)")
     }
 
@@ -60,37 +51,5 @@ struct Put: Command {
         let key = PayloadKey(namespace: namespace, prefix: prefix, digest: digest, metadataHash: metadata.hash)
         try store.commit(upload, as: key)
         return key
-    }
-}
-
-/// A file that is read from its start, as often as is needed.
-struct InputFile {
-    let name: String
-    let descriptor: FileDescriptor
-
-    func forEachPiece(_ take: (UnsafeRawBufferPointer) throws -> Void) throws {
-        let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 64 * 1024, alignment: 16)
-        defer { buffer.deallocate() }
-        var offset: Int64 = 0
-        while true {
-            let count: Int
-            do {
-                count = try descriptor.read(fromAbsoluteOffset: offset, into: buffer)
-            } catch {
-                throw FileError("read \(name)", error)
-            }
-            if count == 0 { return }
-            try take(UnsafeRawBufferPointer(rebasing: buffer[..<count]))
-            offset += Int64(count)
-        }
-    }
-}
-
-/// What failed with a file that is not the store's.
-struct FileError: Error, CustomStringConvertible {
-    let description: String
-
-    init(_ action: String, _ error: any Error) {
-        description = "\(action): \(error)"
     }
 }
