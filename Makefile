@@ -1,4 +1,4 @@
-# make run (serves here), make build, make deb, make test, make lint; README.md has all of them, in "Develop".
+# make run (serves here), make build, make deb, make test, make lint; CONTRIBUTING.md has all of them.
 SHELL := /bin/bash
 SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 

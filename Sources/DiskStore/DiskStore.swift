@@ -133,19 +133,20 @@ public final class DiskStore: Sendable {
         let target = "\(StoreLayout.objects)/\(StoreLayout.probePrefix)\(probe.name)"
         do {
             _ = try root.link(probe.descriptor, to: target)
-        } catch let error where error.errno == .improperLink {
-            throw StoreError(
-                .spansFileSystems,
-                "store \(path) is shared between file systems: \(StoreLayout.incoming)/ can't link into "
-                    + "\(StoreLayout.objects)/",
-                errno: error.errno
-            )
-        } catch let error where error.errno == .notPermitted {
-            throw StoreError(
-                .unsupportedFileSystem,
-                "the file system of store \(path) has no hard links",
-                errno: error.errno
-            )
+        } catch {
+            switch error.errno {
+            case .improperLink:
+                throw StoreError(
+                    .spansFileSystems,
+                    "store \(path) is shared between file systems: \(StoreLayout.incoming)/ can't link into "
+                        + "\(StoreLayout.objects)/",
+                    errno: error.errno
+                )
+            case .notPermitted:
+                let reason = "the file system of store \(path) has no hard links"
+                throw StoreError(.unsupportedFileSystem, reason, errno: error.errno)
+            default: throw error
+            }
         }
         try root.unlink(target)
     }

@@ -8,7 +8,7 @@ struct Settings: Sendable {
     private let environment: @Sendable (String) -> String?
 
     /// - Parameter environment: the value of a variable; `nil` when it is not set.
-    init(environment: @escaping @Sendable (String) -> String?) throws(EnvironmentFileError) {
+    init(environment: @escaping @Sendable (String) -> String?) throws {
         self.environment = environment
         let path = environment("LPS_CONFIG").flatMap { $0.isEmpty ? nil : $0 }
         file = if let path { try EnvironmentFile(named: path) } else { nil }

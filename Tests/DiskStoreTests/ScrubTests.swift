@@ -82,7 +82,8 @@ import Testing
     }
 
     @Test(arguments: [.ioError, nil] as [Errno?])
-    func `A read that is wrong once costs no payload, one that stays wrong sends it to quarantine`(error: Errno?) throws {
+    func `A read that is wrong once costs no payload, one that stays wrong sends it to quarantine`(error: Errno?) throws
+    {
         let kernel = TestKernel()
         let store = try fixture.open(kernel: kernel)
         let small = Array("small".utf8)

@@ -107,7 +107,8 @@ import Testing
 
     @Test(arguments: [
         (["put", "file", "--namespace", "b"], "fdatasync"), (["import"], "fdatasync"), (["get", "key"], "pread64"),
-        (["export"], "pread64"), (["rm", "key"], "flock"), (["quota", "--recount"], "flock"), (["undelete"], "renameat"),
+        (["export"], "pread64"), (["rm", "key"], "flock"), (["quota", "--recount"], "flock"),
+        (["undelete"], "renameat"),
         (["gc", "--older-than", "2d"], "syncfs"), (["scrub"], "utimensat"), (["scrub", "--repair"], "getdents64"),
         (["init"], "fsync"),
     ])

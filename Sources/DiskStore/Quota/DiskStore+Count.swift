@@ -86,7 +86,7 @@ extension DiskStore {
     // MARK: The lock of a count
 
     /// Locks `usage/counting/<namespace>` as long as what it returns lives.
-    func lockCount(of namespace: String, _ kind: Int32 = LOCK_EX, isPatient: Bool = false) throws -> Descriptor {
+    private func lockCount(of namespace: String, _ kind: Int32 = LOCK_EX, isPatient: Bool) throws -> Descriptor {
         let path = StoreLayout.usageLock(namespace)
         while true {
             let lock = try openUsageLock(path)

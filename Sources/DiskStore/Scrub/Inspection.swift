@@ -47,7 +47,12 @@ struct Inspection {
     // MARK: Findings
 
     /// - Parameter mend: mends it, and says how; `nil` when nothing can be done.
-    private func found(_ kind: Finding.Kind, _ path: String, _ reason: String, mend: (() throws -> String)? = nil) throws {
+    private func found(
+        _ kind: Finding.Kind,
+        _ path: String,
+        _ reason: String,
+        mend: (() throws -> String)? = nil
+    ) throws {
         var remedy = Finding.Remedy.none
         if repair, let mend {
             do {

@@ -44,7 +44,8 @@ struct Barrier {
     mutating func digests() throws -> Set<Digest> {
         let size = try file.status(path).size
         var bytes: [UInt8] = []
-        try FileContent(size: size, name: path, descriptor: file).read(offset..<max(offset, size)) { bytes += Array($0) }
+        let content = FileContent(size: size, name: path, descriptor: file)
+        try content.read(offset..<max(offset, size)) { bytes += Array($0) }
         known.formUnion(bytes.split(separator: UInt8(ascii: "\n")).compactMap { Digest(hex: $0) })
         offset = size
         return known

@@ -1,3 +1,4 @@
+import Encoding
 import PayloadKey
 
 /// A request of an S3 operation.

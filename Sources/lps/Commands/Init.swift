@@ -39,8 +39,8 @@ struct Init: Command {
         let isNew: Bool
         do {
             isNew = try DiskStore.create(at: path, access: .init(owner: owner?.owner, mode: mode?.bits))
-        } catch {
-            throw error.code == .unsupportedFileSystem ? context.unusable("\(error)") : error
+        } catch let error as StoreError where error.code == .unsupportedFileSystem {
+            throw context.unusable("\(error)")
         }
         if let name = DiskStore.remoteFileSystem(at: path) {
             context.complain(
