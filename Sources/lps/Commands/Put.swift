@@ -28,28 +28,9 @@ struct Put: Command {
         let metadata = try metadata.map { try TemporalMetadata(header: Array($0.utf8)) } ?? TemporalMetadata([])
         let prefix = try metadata.keyPrefix.map { try parsePrefix($0) }
         let store = try store.open(context)
-        let key = try InputFile.reading(file, options: []) { try put($0, namespace, prefix, metadata, in: store) }
-        context.print("\(key)")
-    }
-
-    private func put(
-        _ source: InputFile,
-        _ namespace: Namespace,
-        _ prefix: KeyPrefix?,
-        _ metadata: TemporalMetadata,
-        in store: any PayloadStorage
-    ) throws -> PayloadKey {
-        var hasher = DigestHasher()
-        var length: UInt64 = 0
-        try source.forEachPiece { piece in
-            hasher.update(piece)
-            length += UInt64(piece.count)
-        }
-        let digest = hasher.finalize()
-        try store.uploads.checkSpace(for: length)
-        let upload = try store.uploads.receive(length: length, digest: digest) { try source.forEachPiece($0) }
-        let key = PayloadKey(namespace: namespace, prefix: prefix, digest: digest, metadataHash: metadata.hash)
+        let upload = try InputFile.reading(file) { try $0.received(by: store.uploads) }
+        let key = PayloadKey(namespace: namespace, prefix: prefix, digest: upload.digest, metadataHash: metadata.hash)
         try store.commit(upload, as: key)
-        return key
+        context.print("\(key)")
     }
 }

@@ -35,7 +35,7 @@ struct UsageSums {
     }
 
     /// The keys of a namespace with a prefix. In order of their bytes; what is in the trash comes last.
-    private struct Group: Hashable, Comparable {
+    fileprivate struct Group: Hashable, Comparable {
         let namespace: Namespace
         let prefix: [UInt8]
         let isInTrash: Bool
@@ -56,7 +56,7 @@ struct UsageSums {
         }
     }
 
-    private struct Sum {
+    fileprivate struct Sum {
         var payloads = 0
         var logical: UInt64 = 0
         /// Content that keys share is counted in equal parts for each of them.
