@@ -134,7 +134,7 @@ let package = Package(
             path: "Tests/TestSupport",
             exclude: ["codec", "put_vectors.json"]
         ),
-        .testTarget(name: "EncodingTests", dependencies: ["Encoding"]),
+        .testTarget(name: "EncodingTests", dependencies: ["Encoding", "TestSupport"]),
         .testTarget(name: "PayloadKeyTests", dependencies: ["PayloadKey", "TestSupport"]),
         .testTarget(
             name: "StorageTests",
@@ -182,7 +182,7 @@ let package = Package(
             dependencies: ["LargePayloadCodec"],
             path: "Tests/EndToEnd/SwiftCodec"
         ),
-        .testTarget(name: "EnvironmentFileTests", dependencies: ["Encoding", "EnvironmentFile"]),
+        .testTarget(name: "EnvironmentFileTests", dependencies: ["Encoding", "EnvironmentFile", "TestSupport"]),
         .testTarget(name: "ScoreboardTests", dependencies: ["Scoreboard", "System", "TestSupport"]),
         .testTarget(
             name: "S3Tests",
@@ -190,7 +190,10 @@ let package = Package(
             exclude: ["botocore_vectors.json", "botocore_vectors.py"]
         ),
         .testTarget(name: "S3StoreTests", dependencies: ["Encoding", "S3Store", "TestSupport"]),
-        .testTarget(name: "WorkerTests", dependencies: ["lps-worker"]),
+        .testTarget(
+            name: "WorkerTests",
+            dependencies: ["DiskStore", "Encoding", "FastCGI", "PayloadService", "Scoreboard", "TestSupport", "lps-worker"]
+        ),
         .testTarget(name: "TarArchiveTests", dependencies: ["TarArchive", "TestSupport"]),
         .testTarget(
             name: "OperatorTests",

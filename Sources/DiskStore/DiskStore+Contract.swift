@@ -72,8 +72,4 @@ extension Collector {
     }
 }
 
-extension DiskStore: UsageCounting {
-    public func keepCounts(hasQuotas: Bool) throws { try keepCounts(hasQuotas: hasQuotas, after: nil) }
-}
-
-extension DiskStore: TrashKeeping, LayoutInspecting {}
+extension DiskStore: UsageCounting, TrashKeeping, LayoutInspecting {}

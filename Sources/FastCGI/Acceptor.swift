@@ -15,7 +15,6 @@ final class Acceptor: Sendable {
     private let listeners: [Listener]
     private let stopEvent: Int32
     private let isStopping = Atomic(false)
-    private let keepsSockets = Atomic(false)
     private let logger: Logger
 
     init(listeners: [Listener], logger: Logger) throws {
@@ -58,14 +57,8 @@ final class Acceptor: Sendable {
 
     /// Lets every ``next(_:)`` that waits return `nil`, and every later one. Unix sockets of this process's own lose
     /// their names first, so that no client comes too late, and a new process can bind the same path at once.
-    ///
-    /// - Parameter keepsSockets: whether they keep their names, since someone goes on to serve them.
-    func stop(keepsSockets: Bool) {
-        if keepsSockets {
-            self.keepsSockets.store(true, ordering: .sequentiallyConsistent)
-        } else {
-            listeners.forEach { $0.removeSocketFile() }
-        }
+    func stop() {
+        listeners.forEach { $0.removeSocketFile() }
         isStopping.store(true, ordering: .sequentiallyConsistent)
         // The event is never read: it stays ready, and wakes every thread.
         eventfd_write(stopEvent, 1)
@@ -92,7 +85,7 @@ final class Acceptor: Sendable {
         for listener in listeners {
             while let connection = accept(listener.descriptor) {
                 serve(connection)
-                if !listener.hasFinalQueue || keepsSockets.load(ordering: .sequentiallyConsistent) { break }
+                if !listener.hasFinalQueue { break }
             }
         }
     }

@@ -30,8 +30,6 @@ public final class Listener: Sendable {
 
     /// Where it listens, for messages.
     public let name: String
-    /// Whether this process has bound it, or a predecessor that has handed it over; else it was inherited.
-    public let isOwn: Bool
     let descriptor: Int32
     private let socketFile: SocketFile?
 
@@ -42,7 +40,6 @@ public final class Listener: Sendable {
     /// - Throws: ``FastCGIError`` that names the address and what failed.
     public init(binding address: ListenAddress, access: Access = Access()) throws {
         name = address.description
-        isOwn = true
         switch address {
         case .unix(let path):
             descriptor = try Self.bindUnix(path, access)
@@ -59,43 +56,8 @@ public final class Listener: Sendable {
     init(inherited descriptor: Int32, name: String) throws {
         self.name = name
         self.descriptor = descriptor
-        isOwn = false
         socketFile = nil
         try Self.prepare(descriptor, name)
-    }
-
-    /// Takes over a socket that another program in this process has bound to `address`, and left with
-    /// ``keepForSuccessor()``.
-    ///
-    /// - Parameter access: who may connect to a unix socket from now on.
-    /// - Throws: ``FastCGIError`` when it is not one.
-    public init(
-        handedOver descriptor: Int32,
-        _ address: ListenAddress,
-        access: Access = Access()
-    ) throws {
-        guard Self.isListening(descriptor) else {
-            throw FastCGIError("descriptor \(descriptor), handed over for \(address), is not a listening socket")
-        }
-        name = address.description
-        self.descriptor = descriptor
-        isOwn = true
-        if case .unix(let path) = address {
-            socketFile = SocketFile(path: path)
-            try Self.grant(access, path)
-        } else {
-            socketFile = nil
-        }
-        try Self.prepare(descriptor, name)
-    }
-
-    /// Leaves the socket open for the program that takes this one's place (execve(2)).
-    ///
-    /// - Returns: the descriptor that it has there.
-    /// - Throws: ``FastCGIError`` when the system refuses.
-    public func keepForSuccessor() throws -> Int32 {
-        try systemCall("keep \(name) open") { fcntl(descriptor, F_SETFD, 0) }
-        return descriptor
     }
 
     /// Whether no one can connect any more once ``removeSocketFile()`` was called: a unix socket that this process
@@ -226,7 +188,7 @@ private struct UnixAddress {
         withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: bytes) }
     }
 
-    func withPointer<Result>(_ body: (UnsafePointer<sockaddr>, socklen_t) -> Result) -> Result {
+    func withPointer<Output>(_ body: (UnsafePointer<sockaddr>, socklen_t) -> Output) -> Output {
         withUnsafePointer(to: address) { pointer in
             pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
                 body($0, socklen_t(MemoryLayout<sockaddr_un>.size))

@@ -1,7 +1,6 @@
 import CFastCGI
 import Logging
 import System
-import SystemPackage
 
 /// Threads that each take one request after the other from the listening sockets.
 ///
@@ -11,22 +10,24 @@ public final class WorkerPool: Sendable {
     private let threads: Int
     private let lingeringTime: Int
     private let logger: Logger
-    private let hooks: Hooks
-    private let handler: @Sendable (_ request: Request, _ thread: Int) -> Void
 
-    /// What is called on a pool's thread beside its handler; threads have the numbers from 0.
-    public struct Hooks: Sendable {
-        /// The thread has a connection, of which nothing is read yet.
-        public var accepted: @Sendable (_ thread: Int) -> Void
-        /// The connection is closed; the thread waits for the next one.
-        public var closed: @Sendable (_ thread: Int) -> Void
+    /// What a pool's threads call; they have the numbers from 0, and call at the same time.
+    public struct Handler: Sendable {
+        fileprivate let accepted: @Sendable (_ thread: Int) -> Void
+        fileprivate let answer: @Sendable (_ request: Request, _ thread: Int) -> Void
+        fileprivate let closed: @Sendable (_ thread: Int) -> Void
 
-        /// Makes hooks; without arguments, those that do nothing.
+        /// - Parameters:
+        ///   - accepted: The thread has a connection, of which nothing is read yet.
+        ///   - closed: The connection is closed; the thread waits for the next one.
+        ///   - answer: Answers a request.
         public init(
             accepted: @escaping @Sendable (_ thread: Int) -> Void = { _ in },
-            closed: @escaping @Sendable (_ thread: Int) -> Void = { _ in }
+            closed: @escaping @Sendable (_ thread: Int) -> Void = { _ in },
+            answer: @escaping @Sendable (_ request: Request, _ thread: Int) -> Void
         ) {
             self.accepted = accepted
+            self.answer = answer
             self.closed = closed
         }
     }
@@ -38,16 +39,12 @@ public final class WorkerPool: Sendable {
     ///   - threads: how many requests to serve at once.
     ///   - lingeringTime: how long a thread goes on to read the body of a request that is answered, in seconds.
     ///   - logger: where failures that no request is told of are logged.
-    ///   - hooks: called as connections come and go.
-    ///   - handler: answers a request, on the thread of that number; several run at once.
     /// - Throws: ``FastCGIError`` when libfcgi or the system refuses.
     public init(
         listeners: [Listener],
         threads: Int,
         lingeringTime: Int = Request.lingeringTime,
-        logger: Logger,
-        hooks: Hooks = Hooks(),
-        handler: @escaping @Sendable (_ request: Request, _ thread: Int) -> Void
+        logger: Logger
     ) throws {
         // Installs handlers for SIGPIPE, SIGUSR1 and SIGTERM where the program has none (os_unix.c).
         let status = FCGX_Init()
@@ -56,20 +53,18 @@ public final class WorkerPool: Sendable {
         self.threads = threads
         self.lingeringTime = lingeringTime
         self.logger = logger
-        self.hooks = hooks
-        self.handler = handler
     }
 
     /// Serves until ``stop()`` is called and every request under way is answered.
     ///
     /// - Parameter started: called when all threads run.
-    /// - Throws: ``FastCGIError`` when a thread can't be started; the others are stopped then.
-    public func run(started: () -> Void) throws {
+    /// - Throws: an error when a thread can't be started; the others are stopped then.
+    public func run(_ handler: Handler, started: () -> Void = {}) throws {
         var running: [WorkerThread] = []
         do {
             for thread in 0..<threads {
                 let waiter = try acceptor.makeWaiter()
-                running.append(try WorkerThread { self.serve(waiter, thread) })
+                running.append(try WorkerThread { self.serve(waiter, handler, thread) })
             }
         } catch {
             stop()
@@ -80,26 +75,22 @@ public final class WorkerPool: Sendable {
         running.forEach { $0.join() }
     }
 
-    /// Accepts no more, and lets ``run(started:)`` return when what is under way is done. May be called from any
-    /// thread.
-    ///
-    /// - Parameter keepsSockets: whether someone goes on to serve this process's own unix sockets, so that clients may
-    ///   still connect.
-    public func stop(keepsSockets: Bool = false) {
-        acceptor.stop(keepsSockets: keepsSockets)
+    /// Accepts no more, and lets ``run(_:started:)`` return when what is under way is done. May be called from any thread.
+    public func stop() {
+        acceptor.stop()
     }
 
-    private func serve(_ waiter: Acceptor.Waiter, _ thread: Int) {
-        while let connection = acceptor.next(waiter) { serve(connection, thread) }
-        acceptor.drain { serve($0, thread) }
+    private func serve(_ waiter: Acceptor.Waiter, _ handler: Handler, _ thread: Int) {
+        while let connection = acceptor.next(waiter) { serve(connection, handler, thread) }
+        acceptor.drain { serve($0, handler, thread) }
     }
 
-    private func serve(_ connection: Int32, _ thread: Int) {
-        hooks.accepted(thread)
-        defer { hooks.closed(thread) }
+    private func serve(_ connection: Int32, _ handler: Handler, _ thread: Int) {
+        handler.accepted(thread)
+        defer { handler.closed(thread) }
         do {
             let request = try Request(connection: connection, lingeringTime: lingeringTime)
-            handler(request, thread)
+            handler.answer(request, thread)
             request.finish()
         } catch {
             logger.notice("a connection brought no FastCGI request", metadata: ["error": "\(error)"])

@@ -7,7 +7,7 @@ struct HealthEndpoint {
     let store: any PayloadStorage
     let logger: Logger
 
-    func respond() throws(Refusal) -> ServiceResponse {
+    func respond() throws -> ServiceResponse {
         do {
             try store.checkHealth()
             return ServiceResponse(.ok)

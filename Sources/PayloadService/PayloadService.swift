@@ -112,65 +112,22 @@ public struct PayloadService: Sendable {
         return codecPrefix.flatMap { CodecPath(path, below: $0) }?.operation.endpoint ?? .unknown
     }
 
-    /// The one place where failures get their status, and their line in the log.
+    /// The one place where failures are logged.
     private func refusal(for error: any Error, _ trace: RequestTrace, _ request: ServiceRequest) -> Refusal {
+        if error is UploadMismatch { trace.mismatches += 1 }
+        let failure = Failure(error, of: trace.endpoint)
         var details = trace.subject.metadata
         details["path"] = "\(printable(request.path))"
         details["error"] = "\(error)"
-        switch error {
-        case is UploadMismatch:
-            trace.mismatches += 1
-            logger.notice("an upload is not what was announced", metadata: details)
-            return .badRequest("checksum mismatch")
-        case let error as StoreError where error.code == .noSpace:
-            logger.error("no space for an upload", metadata: details)
-            return Refusal(.insufficientStorage, printable("\(error)".utf8))
-        case let error as StoreError where error.code == .engineFull:
-            logger.error("the engine of the store is full", metadata: details)
-            return Refusal(.insufficientStorage, "the storage engine has no space")
-        case let error as StoreError where error.code == .quotaExceeded:
-            logger.notice("no room in a namespace's quota for an upload", metadata: details)
-            return Refusal(.insufficientStorage, printable("\(error)".utf8))
-        case let error as StoreError where error.code == .counting:
-            logger.notice("an upload is refused while its namespace is counted", metadata: details)
-            return Refusal(.serviceUnavailable, printable("\(error)".utf8))
-        case let error as StoreError where error.code == .uploadGone:
-            // Where this is the rule, the worker sees another incoming/ than the web server.
-            logger.warning("an upload's file is gone, its client has left", metadata: details)
-            return Refusal(.internalServerError, "the upload's file is gone")
-        case is RequestTimeout:
-            logger.warning("a request was given up", metadata: details)
-            return Refusal(.serviceUnavailable, "\(error)", headers: [("Retry-After", "5")])
-        case let error as StoreError where error.code == .busy:
-            logger.error("a lock of the store is held for too long", metadata: details)
-            return Refusal(.serviceUnavailable, "the store is busy, try again", headers: [("Retry-After", "5")])
-        case let error as StoreError where error.isShortOfFiles:
-            logger.error("the store failed", metadata: details)
-            return Refusal(.serviceUnavailable, "too many files are open, try again")
-        case let error as StoreError where error.code == .vanished:
-            logger.info("a payload was deleted while it was asked for", metadata: details)
-            return Refusal(trace.endpoint == .get ? .notFound : .badRequest, "blob not found")
-        case let error as StoreError where error.code == .unavailable:
-            logger.error("the engine of the store can't be used", metadata: details)
-            return Refusal(
-                .serviceUnavailable,
-                "the storage engine can't be used now, try again",
-                headers: [("Retry-After", "5")]
-            )
-        case is StoreError:
-            logger.error("the store failed", metadata: details)
-            return Refusal(.internalServerError, "the store failed, the worker's log says how")
-        default:
-            logger.notice("an upload was cut off", metadata: details)
-            return .badRequest("upload was cut off: \(printable("\(error)".utf8))")
-        }
+        logger.log(level: failure.level, failure.logged, metadata: details)
+        return failure.refusal
     }
 }
 
 extension ServiceRequest {
     /// The answer to a probe, which may ask with GET or HEAD; a web server leaves out the content for HEAD (RFC 3875,
     /// section 4.3.3).
-    fileprivate func probe(_ text: String) throws(Refusal) -> ServiceResponse {
+    fileprivate func probe(_ text: String) throws -> ServiceResponse {
         if !method.elementsEqual("HEAD".utf8) { try checkMethod("GET") }
         return ServiceResponse(
             .ok,
@@ -179,7 +136,7 @@ extension ServiceRequest {
         )
     }
 
-    fileprivate func checkMethod(_ allowed: String) throws(Refusal) {
+    fileprivate func checkMethod(_ allowed: String) throws {
         guard method.elementsEqual(allowed.utf8) else {
             throw Refusal(
                 .methodNotAllowed,

@@ -103,6 +103,14 @@ public final class RequestTrace {
         try checkTime()
     }
 
+    /// The source of a body, each piece of which is a piece of long work.
+    func watching(_ source: @escaping ServiceRequest.BodySource) -> ServiceRequest.BodySource {
+        { buffer in
+            try self.advance()
+            return try source(buffer)
+        }
+    }
+
     private func checkTime() throws {
         guard let timeout, age > timeout else { return }
         isTimedOut = true

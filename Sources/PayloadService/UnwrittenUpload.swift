@@ -19,7 +19,7 @@ struct UnwrittenUpload {
 
     func refusal(of request: ServiceRequest, _ store: any PayloadStorage) throws -> Refusal {
         if case .file(let file) = request.body {
-            do throws(StoreError) {
+            do {
                 let length = request.headers.contentLength.flatMap { try? DecimalNumber.parse($0) }
                 try store.uploads.checkRoom(forUnwritten: file, length: length)
             } catch {

@@ -24,6 +24,8 @@ public final class Scoreboard: Sendable {
     private static let slotWords = slotHead + counters + maximumThreads * ThreadRow.words
     private static let headWords = 8 + values
     private static let words = headWords + maximumProcesses * slotWords
+    /// The magic number and the time.
+    private static let headBytes = 16
     /// "lpspool1": another layout gets another number, and a file name of its own.
     private static let magic: UInt64 = 0x6C70_7370_6F6F_6C31
     private static let name = "scoreboard-1"
@@ -39,6 +41,8 @@ public final class Scoreboard: Sendable {
         static let deaths = 5
     }
 
+    /// Whether other processes may have it, too.
+    public let isShared: Bool
     private let descriptor: Int32
     private let words: Words
     private let own: Int
@@ -54,6 +58,7 @@ public final class Scoreboard: Sendable {
     public init(in folder: String?, threads: Int) throws {
         precondition((0...Self.maximumThreads).contains(threads), "a process has a row for each thread")
         let path = folder.map { "\($0)/\(Self.name)" } ?? "memory"
+        isShared = folder != nil
         descriptor = try folder == nil ? Self.openMemory() : Self.open(path)
         let size = Self.words * 8
         guard let memory = mmap(nil, size, PROT_READ | PROT_WRITE, MAP_SHARED, descriptor, 0), memory != MAP_FAILED
@@ -65,6 +70,7 @@ public final class Scoreboard: Sendable {
         words = Words(memory, count: Self.words)
         do {
             try Self.lock(descriptor, Self.makerByte, F_WRLCK, "lock \(path)")
+            try Self.prepare(words, descriptor, path)
             own = try Self.takeSlot(descriptor, path)
             try Self.reserve(own, threads, descriptor, path)
         } catch {
@@ -161,7 +167,7 @@ public final class Scoreboard: Sendable {
     }
 
     /// A process that is running.
-    public struct Process: Sendable {
+    public struct PoolProcess: Sendable {
         /// Its id.
         public let pid: UInt64
         /// When it started, in seconds since 1970.
@@ -171,18 +177,18 @@ public final class Scoreboard: Sendable {
     }
 
     /// The processes that are running.
-    public var processes: [Process] {
+    public var processes: [PoolProcess] {
         whileNoneBegins {
             (0..<Self.maximumProcesses).compactMap { slot in
                 let head = head(slot)
                 guard head[Head.running] != 0, isTaken(slot) else { return nil }
-                return Process(pid: head[Head.pid], started: head[Head.started], threads: threads(of: slot))
+                return PoolProcess(pid: head[Head.pid], started: head[Head.started], threads: threads(of: slot))
             }
         }
     }
 
     /// Reads heads while no process takes a slot.
-    private func whileNoneBegins<Result>(_ read: () -> Result) -> Result {
+    private func whileNoneBegins<Output>(_ read: () -> Output) -> Output {
         // Without the lock, what is read may be a moment's mixture, which is better than nothing.
         reading.withLock { _ in
             try? Self.lock(descriptor, Self.makerByte, F_RDLCK, "lock the scoreboard")
@@ -208,75 +214,38 @@ public final class Scoreboard: Sendable {
     }
 
     private static func open(_ path: String) throws -> Int32 {
-        let descriptor = try systemCall("open \(path)") {
-            Glibc.open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o660)
-        }
-        do {
-            try lock(descriptor, makerByte, F_WRLCK, "lock \(path)")
-            try fill(descriptor, path)
-            try lock(descriptor, makerByte, F_UNLCK, "unlock \(path)")
-        } catch {
-            close(descriptor)
-            throw error
-        }
-        return descriptor
+        try systemCall("open \(path)") { Glibc.open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o660) }
     }
 
     private static func openMemory() throws -> Int32 {
-        let descriptor = try systemCall("make memory for the scoreboard") { memory_file(name) }
-        do {
-            try fill(descriptor, "memory")
-        } catch {
-            close(descriptor)
-            throw error
-        }
-        return descriptor
+        try systemCall("make memory for the scoreboard") { memory_file(name) }
     }
 
-    /// Makes a call that may do a part of the work until all of `count` bytes are done, or there are no more.
-    private static func entirely(_ action: String, _ count: Int, _ call: (_ done: Int) -> Int) throws {
-        var done = 0
-        while done < count {
-            let result = try systemCall(action) { call(done) }
-            if result == 0 { break }
-            done += result
-        }
-    }
-
-    /// Gives a file that is new its length and its head.
-    private static func fill(_ descriptor: Int32, _ path: String) throws {
+    /// Gives a file that is new its length and its head, and reserves what is read of every slot: a page that is touched
+    /// first when the file system is full would end the process (SIGBUS), also by a read.
+    private static func prepare(_ words: Words, _ descriptor: Int32, _ path: String) throws {
         var status = stat()
         try systemCall("stat \(path)") { fstat(descriptor, &status) }
         guard status.st_mode & S_IFMT == S_IFREG else { throw ScoreboardError("\(path) is not a regular file") }
-        var head: [UInt64] = [0, 0]
-        try head.withUnsafeMutableBytes { head in
-            try entirely("read \(path)", head.count) { done in
-                pread(descriptor, head.baseAddress?.advanced(by: done), head.count - done, off_t(done))
-            }
-        }
+        let hasHead = status.st_size >= headBytes
+        if hasHead { try allocate(descriptor, 0, headBytes, path) }
         // One without a head is new, or its maker could not finish it.
-        let isNew = head[0] == 0
-        guard isNew || (head[0] == magic && status.st_size == words * 8) else {
+        let isNew = status.st_size == 0 || hasHead && words[0] == 0
+        guard isNew || hasHead && words[0] == magic && status.st_size == words.count * 8 else {
             throw ScoreboardError("\(path) is no scoreboard of this version, stop the pool and remove it")
         }
         if isNew {
-            try systemCall("lengthen \(path)") { ftruncate(descriptor, off_t(words * 8)) }
+            try systemCall("lengthen \(path)") { ftruncate(descriptor, off_t(words.count * 8)) }
             // Nobody but the users of one pool gets into its folder: the umask is not needed.
             try systemCall("change the mode of \(path)") { fchmod(descriptor, 0o660) }
         }
-        // What is read of every slot. A page that is touched first when the file system is full would end the process
-        // (SIGBUS), also by a read.
         try allocate(descriptor, 0, headWords * 8, path)
         for slot in 0..<maximumProcesses {
             try allocate(descriptor, (headWords + slot * slotWords) * 8, (slotHead + counters) * 8, path)
         }
         if isNew {
-            head = [magic, UInt64(time(nil))]
-            try head.withUnsafeBytes { head in
-                try entirely("write \(path)", head.count) { done in
-                    pwrite(descriptor, head.baseAddress?.advanced(by: done), head.count - done, off_t(done))
-                }
-            }
+            words[1] = UInt64(time(nil))
+            words[0] = magic
         }
     }
 
@@ -301,7 +270,6 @@ public final class Scoreboard: Sendable {
         _ count: Int,
         _ path: String
     ) throws {
-        // It returns the error's number (posix_fallocate(3)).
         var status: Int32
         repeat { status = posix_fallocate(descriptor, off_t(start), off_t(count)) } while status == EINTR
         guard status == 0 else {

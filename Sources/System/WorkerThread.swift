@@ -32,12 +32,7 @@ package struct WorkerThread: Sendable {
         self.thread = thread
     }
 
-    /// Sends the thread a signal (pthread_kill(3)). It must not have been joined.
-    package func signal(_ number: Int32) {
-        pthread_kill(thread, number)
-    }
-
-    /// Has the system forget the thread when it ends, for one that is neither joined nor sent signals.
+    /// Has the system forget the thread when it ends, for one that is not joined.
     package func detach() {
         pthread_detach(thread)
     }

@@ -1,8 +1,9 @@
+import TestSupport
 import Testing
 
 @testable import Encoding
 
-@Suite(.timeLimit(.minutes(1))) struct JSONReaderTests {
+@Suite(.runLimit) struct JSONReaderTests {
     /// Reads an object of strings and nulls, loading the text in pieces of `size` bytes, or from memory.
     private func parse(_ text: String, pieces size: Int? = nil) throws -> [String: String?] {
         let bytes = Array(text.utf8)

@@ -1,8 +1,9 @@
+import TestSupport
 import Testing
 
 @testable import Encoding
 
-@Suite(.timeLimit(.minutes(1))) struct JSONTextTests {
+@Suite(.runLimit) struct JSONTextTests {
     @Test(
         arguments: [
             ("plain", #""plain""#), ("a\"b\\c", #""a\"b\\c""#), ("<a>&b", #""\u003ca\u003e\u0026b""#),

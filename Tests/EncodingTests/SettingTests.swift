@@ -1,8 +1,9 @@
+import TestSupport
 import Testing
 
 @testable import Encoding
 
-@Suite(.timeLimit(.minutes(1))) struct SettingTests {
+@Suite(.runLimit) struct SettingTests {
     @Test(
         arguments: [
             ("0", 0), ("1", 1), ("1k", 1024), ("2K", 2048), ("3m", 3 << 20), ("4G", 4 << 30), ("", nil), ("k", nil),

@@ -1,8 +1,9 @@
 import Encoding
 import EnvironmentFile
+import TestSupport
 import Testing
 
-@Suite(.timeLimit(.minutes(1))) struct EnvironmentFileTests {
+@Suite(.runLimit) struct EnvironmentFileTests {
     private func file(_ text: String) throws -> EnvironmentFile {
         try EnvironmentFile(path: "f", text: text.utf8)
     }

@@ -12,7 +12,8 @@ import Testing
         let port = try freePort()
         let listener = try Listener(binding: .tcp(host: "127.0.0.1", port: port))
         let served = Counter()
-        let pool = try WorkerPool(listeners: [listener], threads: 2, logger: Self.quiet) { _, _ in
+        let pool = try WorkerPool(listeners: [listener], threads: 2, logger: Self.quiet)
+        let handler = WorkerPool.Handler { _, _ in
             usleep(2000)
             served.add()
         }
@@ -23,7 +24,7 @@ import Testing
         try concurrently(10) { index in
             switch index {
             case 0:
-                try pool.run {}
+                try pool.run(handler)
                 ended.add()
             case 1:
                 try eventually("some requests were served") { served.value > 20 }
@@ -49,14 +50,15 @@ import Testing
         let folder = try TemporaryFolder()
         defer { withExtendedLifetime(folder) {} }
         let listener = try Listener(binding: .unix(path: folder.file("s")))
-        let pool = try WorkerPool(listeners: [listener], threads: 2, logger: Self.quiet) { request, _ in
+        let pool = try WorkerPool(listeners: [listener], threads: 2, logger: Self.quiet)
+        let handler = WorkerPool.Handler { request, _ in
             var body = [UInt8](repeating: 0, count: 100)
             let count = (try? body.withUnsafeMutableBytes { try request.readBody(into: $0) }) ?? 0
             let answer = Array("Status: 200 OK\r\n\r\n".utf8) + (request.parameter("NAME") ?? []) + body.prefix(count)
             try? answer.withUnsafeBytes { try request.write($0) }
         }
         try concurrently(2) { index in
-            if index == 0 { return try pool.run {} }
+            if index == 0 { return try pool.run(handler) }
             let client = try FastCGIClient(folder.file("s"))
             client.send(FastCGIClient.head(["NAME": "name "]) + FastCGIClient.record(.stdin, Array("body".utf8)))
             client.send(FastCGIClient.record(.stdin, []))
@@ -106,11 +108,12 @@ import Testing
             threads: 1,
             lingeringTime: lingeringTime,
             logger: Self.quiet
-        ) { request, _ in
+        )
+        let handler = WorkerPool.Handler { request, _ in
             try? Array("Status: 403 Forbidden\r\n\r\n".utf8).withUnsafeBytes { try request.write($0) }
         }
         try concurrently(2) { index in
-            if index == 0 { return try pool.run {} }
+            if index == 0 { return try pool.run(handler) }
             defer { pool.stop() }
             try body(folder.file("s"))
         }

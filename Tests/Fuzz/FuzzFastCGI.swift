@@ -39,7 +39,7 @@ func fuzzFastCGI(_ text: [UInt8]) throws {
 private let libfcgi: WorkerPool = {
     do {
         let logger = Logger(label: "fuzz") { _ in SwiftLogNoOpLogHandler() }
-        return try WorkerPool(listeners: [], threads: 0, logger: logger) { _, _ in }
+        return try WorkerPool(listeners: [], threads: 0, logger: logger)
     } catch {
         preconditionFailure("\(error)")
     }

@@ -5,8 +5,8 @@ import Testing
 /// Temporal's codec server protocol on a bucket.
 @Suite(.serialized, .runLimit) struct BucketCodecTests {
     @Test func `A worker that has not stored payloads decodes them, and says so when the engine is gone`() throws {
-        let engine = try TestEngine.start()
-        let stack = try Stack(options: ["--request-timeout", "5s"], engine: engine)
+        let front = try BucketFront(TestEngine.shared)
+        let stack = try Stack(through: front, options: ["--request-timeout", "3s"])
         func ask(_ operation: String, _ payloads: [JSONPayload]) throws -> HTTPAnswer {
             try stack.codec(operation, JSONPayloads(payloads).json)
         }
@@ -18,7 +18,7 @@ import Testing
             let isSame = try JSONPayloads(ask(operation, encoded)).payloads == plain
             #expect(isSame, "\(operation)")
         }
-        engine.kill()
+        front.kill()
         #expect(try ask("decode", encoded).status == 503)
         #expect(try ask("encode", [JSONPayload(randomPayload(200_000))]).status == 503)
         try stack.expectNothingIncoming()

@@ -52,28 +52,4 @@ import Testing
         let answer = try stack.get(key, length: payload.count)
         #expect(answer.status == 500)
     }
-
-    @Test func `A process that starts anew leaves no connection to the engine open`() throws {
-        let stack = try Stack(engine: engine)
-        let key = try Stack.key(stack.put(payload))
-        let worker = try #require(stack.workers.first)
-        func connections() throws -> Int {
-            try run("ls", ["-l", "/proc/\(worker.pid)/fd"]).output.split(separator: "\n").count {
-                $0.contains("socket:")
-            }
-        }
-        var before = 0
-        for round in 1...3 {
-            worker.signal(SIGUSR2)
-            try eventually("it serves again") {
-                worker.log.components(separatedBy: "msg=serving").count == round + 2
-            }
-            #expect(try stack.get(key, length: payload.count).status == 200)
-            guard round == 1 else { continue }
-            // The page's own socket is opened by a thread of its own.
-            try eventually("its status page is there") { try stack.request("GET", "/lps/status").status == 200 }
-            before = try connections()
-        }
-        try eventually("what was answered is closed") { try connections() <= before }
-    }
 }

@@ -1,7 +1,9 @@
 import Foundation
+import Synchronization
 import TestSupport
 
-/// nginx between a stack and its engine: counts what the engine is asked, and may change what it answers.
+/// nginx between a stack and its engine: counts what the engine is asked, may change what it answers, and may go away, as
+/// if the engine did.
 final class BucketFront: Sendable {
     /// A request that was answered.
     struct Request: Equatable {
@@ -19,7 +21,7 @@ final class BucketFront: Sendable {
     /// Host and port.
     let host: String
     private let folder: TemporaryFolder
-    private let nginx: ChildProcess
+    private let nginx: Mutex<ChildProcess>
 
     /// - Parameter directives: what is changed of the answers, in nginx's words.
     init(_ engine: any S3Engine, _ directives: String = "") throws {
@@ -29,6 +31,7 @@ final class BucketFront: Sendable {
         host = "127.0.0.1:\(port)"
         let conf = """
             daemon off;
+            master_process off;
             \(geteuid() == 0 ? "user root;" : "")
             pid \(folder.file("pid"));
             events { worker_connections 1024; }
@@ -58,22 +61,41 @@ final class BucketFront: Sendable {
             }
             """
         try write(conf.utf8, to: folder.file("nginx.conf"))
+        nginx = Mutex(try Self.start(folder, host))
+        let log = folder.file("access.log")
+        try eventually("the front logs") { try !contents(of: log).isEmpty }
+        try write([], to: log)
+    }
+
+    private static func start(_ folder: TemporaryFolder, _ host: String) throws -> ChildProcess {
         let arguments = ["-p", folder.path, "-c", folder.file("nginx.conf"), "-e", folder.file("error.log")]
-        nginx = try ChildProcess("nginx", arguments, log: folder.file("nginx.log"))
-        let (nginx, host, log) = (nginx, host, folder.file("access.log"))
+        let nginx = try ChildProcess("nginx", arguments, log: folder.file("nginx.log"))
         try eventually("the front listens") {
             guard nginx.isRunning else { throw NeverHappened(what: "nginx: \(nginx.log)") }
             // Also one that breaks off has listened (curl(1), EXIT CODES).
             return try run("curl", ["-s", "-o", "/dev/null", "http://\(host)/"]).status != 7
         }
-        try eventually("the front logs") { try !contents(of: log).isEmpty }
-        try write([], to: log)
+        return nginx
     }
 
-    deinit {
-        nginx.signal(SIGTERM)
-        nginx.wait()
+    deinit { kill() }
+
+    /// Takes no connection from now on, and ends those that there are.
+    func kill() {
+        nginx.withLock { nginx in
+            nginx.signal(SIGKILL)
+            nginx.wait()
+        }
     }
+
+    func restart() throws {
+        let started = try Self.start(folder, host)
+        nginx.withLock { $0 = started }
+    }
+
+    /// Stops the front where it stands: connections are taken by the kernel, and nothing answers.
+    func freeze() { nginx.withLock { $0.signal(SIGSTOP) } }
+    func thaw() { nginx.withLock { $0.signal(SIGCONT) } }
 
     func storeURL(_ bucket: String) -> String {
         "s3://\(bucket)?endpoint=http://\(host)&region=\(engine.region)&path-style=true"
@@ -112,10 +134,9 @@ extension Stack {
         _ mode: Mode = .handover,
         through front: BucketFront,
         options: [String] = [],
-        launcher: [String] = []
-    )
-        throws
-    {
+        launcher: [String] = [],
+        nginx edit: @escaping (String) -> String = { $0 }
+    ) throws {
         let bucket = "payloads/\(UUID().uuidString)"
         try self.init(
             mode,
@@ -123,7 +144,7 @@ extension Stack {
             launcher: launcher,
             engine: front.engine,
             bucket: bucket,
-            nginx: { $0.replacingOccurrences(of: front.engine.host, with: front.host) }
+            nginx: { edit($0.replacingOccurrences(of: front.engine.host, with: front.host)) }
         )
     }
 }

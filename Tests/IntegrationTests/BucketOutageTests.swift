@@ -4,20 +4,11 @@ import Testing
 
 /// The engine goes away, and comes back.
 @Suite(.serialized, .runLimit) struct BucketOutageTests {
-    enum Outage: CaseIterable {
-        case stopped, killed, frozen
-
-        func begin(_ engine: any S3Engine) throws {
-            switch self {
-            case .stopped: engine.stop()
-            case .killed: engine.kill()
-            case .frozen: try engine.freeze()
-            }
-        }
-
-        func end(_ engine: any S3Engine) throws {
-            if self == .frozen { engine.thaw() } else { try engine.start() }
-        }
+    enum Outage {
+        /// Nobody listens.
+        case gone
+        /// Connections are taken, and nothing answers.
+        case frozen
     }
 
     private func expectUnavailable(_ answer: HTTPAnswer, _ what: String) {
@@ -25,13 +16,16 @@ import Testing
         #expect(answer.headers["retry-after"].flatMap { Int($0) } != nil, "\(what): \(answer.headers)")
     }
 
-    @Test(arguments: zip(Outage.allCases, [Stack.Mode.handover, .plain, .handover]))
+    @Test(arguments: [(Outage.gone, Stack.Mode.handover), (.gone, .plain), (.frozen, .handover)])
     func `While the engine is away only the cache serves, and all is as before when it is back`(
         outage: Outage,
         mode: Stack.Mode
     ) throws {
-        let engine = try TestEngine.start()
-        let stack = try Stack(mode, options: ["--request-timeout", "5s"], engine: engine)
+        let front = try BucketFront(TestEngine.shared)
+        // nginx would wait half a minute for an engine that does not answer.
+        let stack = try Stack(mode, through: front, options: ["--request-timeout", "3s"]) {
+            $0.replacingOccurrences(of: "proxy_read_timeout 30s", with: "proxy_read_timeout 3s")
+        }
         let pids = stack.workers.map(\.pid)
         let payloads = (0..<3).map { _ in randomPayload(100_000) }
         let (warm, known) = (try stack.store(payloads[0]), try stack.store(payloads[1]))
@@ -44,7 +38,10 @@ import Testing
         let absent = warm.replacingOccurrences(of: Stack.digest(payloads[0]), with: Stack.digest([1]))
         let upload = randomPayload(100_000)
 
-        try outage.begin(engine)
+        switch outage {
+        case .gone: front.kill()
+        case .frozen: front.freeze()
+        }
         try concurrently(6) { index in
             switch index {
             case 0: expectUnavailable(try stack.put(upload), "an upload")
@@ -64,7 +61,10 @@ import Testing
         }
         try stack.expectNothingIncoming()
 
-        try outage.end(engine)
+        switch outage {
+        case .gone: try front.restart()
+        case .frozen: front.thaw()
+        }
         try eventually("health is good again") { try stack.request("HEAD", "/v2/health/head").status == 200 }
         for (key, payload) in zip([warm, known, cold], payloads) {
             let isWhole = try stack.get(key, length: 100_000).body == payload

@@ -4,16 +4,13 @@ import Testing
 
 /// Large payloads go in and out of a bucket whole, many at once, and in bounded memory.
 @Suite(.serialized, .runLimit) struct BucketTransferTests {
-    /// Ends with what it holds.
     private let engine: any S3Engine
 
-    init() throws {
-        engine = try TestEngine.start()
-    }
+    init() throws { engine = try TestEngine.shared }
 
-    @Test func `A payload of 1 GiB goes in and out of a bucket whole`() throws {
+    @Test func `A payload of 256 MiB goes in and out of a bucket whole`() throws {
         let stack = try Stack(engine: engine)
-        try stack.expectWhole(mebibytes: 1024)
+        try stack.expectWhole(mebibytes: 256)
         try stack.expectNothingIncoming()
         let peak = try #require(stack.workers[0].status("VmHWM"))
         #expect(peak < 32 << 10, "peak resident memory of the worker in KiB")

@@ -117,11 +117,9 @@ struct Tracer {
     let output: String
     private let options: [String]
 
-    /// - Parameter other: calls that are to be seen, too.
-    init(_ folder: TemporaryFolder, _ fault: Fault?, beside other: String? = nil) {
+    init(_ folder: TemporaryFolder, _ fault: Fault?) {
         let inject = fault.map { "\($0.call):error=\($0.errno):when=\($0.occurrence)" }
-        let trace = [fault?.call ?? Fault.traced, other].compactMap { $0 }.joined(separator: ",")
-        self.init(folder, trace: trace, inject: inject)
+        self.init(folder, trace: fault?.call ?? Fault.traced, inject: inject)
     }
 
     init(_ folder: TemporaryFolder, killing point: KillPoint) {

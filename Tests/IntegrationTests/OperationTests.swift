@@ -116,21 +116,8 @@ import Testing
     @Test func `SIGUSR1 opens the logs anew, and no line is lost`() throws {
         let folder = try TemporaryFolder()
         let (error, access) = (folder.file("error.log"), folder.file("access.log"))
-        let store = folder.file("store")
-        #expect(try run(Project.binary("lps"), ["init", "--store", store]).status == 0)
-        let socket = folder.file("lps.sock")
-        let worker = try ChildProcess(
-            Project.binary("lps-worker"),
-            ["--store", store, "--listen", socket, "--error-log", error, "--access-log", access],
-            log: folder.file("stderr")
-        )
+        let worker = try LoneWorker(folder, ["--error-log", error, "--access-log", access], errorLog: error)
         @Sendable func text(_ path: String) -> String { (try? String(contentsOfFile: path, encoding: .utf8)) ?? "" }
-        @Sendable func ping() throws {
-            let client = try FastCGIClient(socket)
-            client.send(FastCGIClient.head(["REQUEST_METHOD": "GET", "SCRIPT_NAME": "/lps/ping"]))
-            client.send(FastCGIClient.record(.stdin, []))
-            #expect(client.receiveAnswer().contains("pong"))
-        }
         try eventually("it serves") { text(error).contains("msg=serving") }
         #expect(text(error).hasPrefix("level="))
         let pings = Counter()
@@ -138,7 +125,7 @@ import Testing
         try concurrently(2) { part in
             if part == 0 {
                 while isDone.value == 0 {
-                    try ping()
+                    #expect(try worker.ask("GET", "/lps/ping").contains("pong"))
                     pings.add()
                 }
                 return
@@ -147,15 +134,14 @@ import Testing
                 try eventually("lines are written") { !text(access).isEmpty }
                 rename(access, access + ".\(number)")
                 rename(error, error + ".\(number)")
-                worker.signal(SIGUSR1)
+                worker.process.signal(SIGUSR1)
                 try eventually("it writes to the new file") { text(error).contains("logs are open anew") }
             }
             isDone.add()
         }
         let written = ["", ".1", ".2", ".3"].map { text(access + $0).split(separator: "\n").count }.reduce(0, +)
         #expect(written == pings.value)
-        worker.signal(SIGTERM)
-        #expect(worker.wait() == 0)
+        worker.stop()
         #expect(text(error).contains("stopped"))
     }
 
@@ -179,55 +165,5 @@ import Testing
             String(decoding: page.body, as: UTF8.self)
                 .range(of: "(?m)^request timeouts: +1$", options: .regularExpression) != nil
         )
-    }
-
-    @Test func `A process that has served enough starts anew, and no request is lost`() throws {
-        let stack = try Stack(workers: 2, options: ["--max-requests", "50"])
-        let pids = Set(stack.workers.map(\.pid))
-        try concurrently(8) { client in
-            for number in 0..<60 {
-                let payload = Array("\(client) \(number)".utf8)
-                let answer = try stack.put(payload)
-                #expect(answer.status == 201)
-                let key = try Stack.key(answer)
-                #expect(try stack.get(key, length: payload.count).body == payload)
-            }
-        }
-        #expect(!stack.workers.contains { !$0.isRunning })
-        #expect(Set(stack.workers.map(\.pid)) == pids)
-        for worker in stack.workers {
-            let log = worker.log
-            #expect(log.components(separatedBy: "started anew").count > 2, "it has started anew more than once")
-        }
-        try eventually("both serve") {
-            let page = try stack.request("GET", "/lps/status")
-            return String(decoding: page.body, as: UTF8.self)
-                .range(of: "(?m)^processes: +2$", options: .regularExpression) != nil
-        }
-    }
-
-    @Test func `A process that has bound its socket itself hands it on when it starts anew`() throws {
-        let folder = try TemporaryFolder()
-        let (store, socket) = (folder.file("store"), folder.file("lps.sock"))
-        #expect(try run(Project.binary("lps"), ["init", "--store", store]).status == 0)
-        let worker = try ChildProcess(
-            Project.binary("lps-worker"),
-            ["--store", store, "--listen", socket, "--max-requests", "40"],
-            log: folder.file("log")
-        )
-        try eventually("it serves") { worker.log.contains("msg=serving") }
-        try concurrently(4) { _ in
-            for _ in 0..<100 {
-                let client = try FastCGIClient(socket)
-                client.send(FastCGIClient.head(["REQUEST_METHOD": "GET", "SCRIPT_NAME": "/lps/ping"]))
-                client.send(FastCGIClient.record(.stdin, []))
-                #expect(client.receiveAnswer().contains("pong"))
-            }
-        }
-        #expect(worker.log.components(separatedBy: "started anew").count > 5)
-        worker.signal(SIGTERM)
-        try eventually("it ends: \(worker.log)") { !worker.isRunning }
-        #expect(worker.wait() == 0)
-        #expect(!FileManager.default.fileExists(atPath: socket))
     }
 }

@@ -15,20 +15,6 @@ import Testing
         #expect(try run(Project.binary("lps"), ["init", "--store", store]).status == 0)
     }
 
-    private func isHealthy(_ socket: String) throws -> Bool {
-        let client = try FastCGIClient(socket)
-        client.send(FastCGIClient.head(["REQUEST_METHOD": "HEAD", "SCRIPT_NAME": "/v2/health/head"]))
-        client.send(FastCGIClient.record(.stdin, []))
-        return client.receiveAnswer().hasPrefix("Status: 200 ")
-    }
-
-    private func waitUntilServing(_ worker: ChildProcess) throws {
-        try eventually("the worker serves: \(worker.log)") {
-            guard worker.isRunning else { throw NeverHappened(what: "worker: \(worker.log)") }
-            return worker.log.contains("msg=serving")
-        }
-    }
-
     @Test func `Two processes that share a socket both serve`() throws {
         let stack = try Stack(workers: 2, options: ["--threads", "1"])
         // A stopped process serves nothing: while one is stopped, the other must answer, and the other way round.
@@ -72,67 +58,47 @@ import Testing
 
     @Test func `A stopped worker finishes the upload under way and what its own socket has let in`() throws {
         let socket = folder.file("lps.sock")
-        let worker = try ChildProcess(
-            Self.worker,
-            ["--store", store, "--listen", socket, "--threads", "1"],
-            log: folder.file("log")
-        )
-        try waitUntilServing(worker)
+        let worker = try LoneWorker(folder, ["--threads", "1"])
         let payload = randomPayload(60_000)
-        let target = Stack.putTarget(namespace: "ns", digest: Stack.digest(payload)).split(separator: "?")
-        let upload = try FastCGIClient(socket)
-        upload.send(
-            FastCGIClient.head([
-                "REQUEST_METHOD": "PUT", "SCRIPT_NAME": String(target[0]), "QUERY_STRING": String(target[1]),
-                "CONTENT_TYPE": "application/octet-stream", "CONTENT_LENGTH": "60000",
-                "HTTP_X_TEMPORAL_METADATA": "e30=",
-            ])
-        )
+        let upload = try FastCGIClient(uploading: payload, to: socket)
         try eventually("the upload is under way") { !files(below: "\(store)/incoming").isEmpty }
         // Let in by the kernel, waiting for the only thread.
         let waiting = try FastCGIClient(socket)
         waiting.send(FastCGIClient.head(["REQUEST_METHOD": "HEAD", "SCRIPT_NAME": "/v2/health/head"]))
         waiting.send(FastCGIClient.record(.stdin, []))
-        worker.signal(SIGTERM)
+        worker.process.signal(SIGTERM)
         try eventually("the worker is stopping") { worker.log.contains("stopping") }
-        #expect(worker.isRunning)
+        #expect(worker.process.isRunning)
         upload.send(FastCGIClient.record(.stdin, payload))
         upload.send(FastCGIClient.record(.stdin, []))
         #expect(upload.receiveAnswer().hasPrefix("Status: 201 "))
         #expect(waiting.receiveAnswer().hasPrefix("Status: 200 "))
-        #expect(worker.wait() == 0)
+        #expect(worker.process.wait() == 0)
         #expect(!FileManager.default.fileExists(atPath: socket))
     }
 
     @Test func `A second signal ends a worker at once`() throws {
         let socket = folder.file("lps.sock")
-        let worker = try ChildProcess(Self.worker, ["--store", store, "--listen", socket], log: folder.file("log"))
-        try waitUntilServing(worker)
+        let worker = try LoneWorker(folder)
         let unfinished = try FastCGIClient(socket)
         unfinished.send(Array(FastCGIClient.head(["REQUEST_METHOD": "PUT"]).prefix(10)))
         usleep(100_000)
-        worker.signal(SIGTERM)
+        worker.process.signal(SIGTERM)
         try eventually("the worker is stopping") { worker.log.contains("stopping") }
-        #expect(worker.isRunning)
-        worker.signal(SIGTERM)
-        #expect(worker.wait() == 128 + SIGTERM)
+        #expect(worker.process.isRunning)
+        worker.process.signal(SIGTERM)
+        #expect(worker.process.wait() == 128 + SIGTERM)
     }
 
     @Test func `A unix socket gets the mode and owner that were asked for`() throws {
         let socket = folder.file("lps.sock")
         let options = ["--listen-mode", "0606", "--listen-owner", "\(geteuid())", "--listen-group", "\(getegid())"]
-        let worker = try ChildProcess(
-            Self.worker,
-            ["--store", store, "--listen", socket] + options,
-            log: folder.file("log")
-        )
-        try waitUntilServing(worker)
+        let worker = try LoneWorker(folder, options)
         var status = stat()
         #expect(lstat(socket, &status) == 0)
         #expect(status.st_mode & 0o7777 == 0o606)
-        #expect(try isHealthy(socket))
-        worker.signal(SIGTERM)
-        #expect(worker.wait() == 0)
+        try worker.expectServing()
+        worker.stop()
     }
 
     @Test func `A worker listens on host and port`() throws {
@@ -142,10 +108,7 @@ import Testing
             ["--store", store, "--listen", "127.0.0.1:\(port)"],
             log: folder.file("log")
         )
-        try eventually("the worker serves: \(worker.log)") {
-            guard worker.isRunning else { throw NeverHappened(what: "the worker ended: \(worker.log)") }
-            return worker.log.contains("msg=serving")
-        }
+        try eventually("the worker serves: \(worker.log)") { worker.log.contains("msg=serving") }
         let nginx = try run("curl", ["-sS", "--max-time", "5", "http://127.0.0.1:\(port)/"])
         #expect(nginx.status != 0, "it speaks FastCGI, not HTTP")
         worker.signal(SIGTERM)
@@ -162,7 +125,7 @@ import Testing
         )
         try eventually("two workers serve: \(pool.log)") { pool.log.components(separatedBy: "msg=serving").count == 3 }
         #expect(pool.log.contains("inherited descriptor 0"))
-        #expect(try isHealthy(socket))
+        #expect(try LoneWorker.ask(socket, "HEAD", "/v2/health/head").hasPrefix("Status: 200 "))
         pool.signal(SIGTERM)
         #expect(pool.wait() == 0)
         #expect(pool.log.components(separatedBy: "msg=\"stopped: ").count == 3)
@@ -181,7 +144,7 @@ import Testing
         )
         // systemd-socket-activate becomes the worker at the first connection.
         try eventually("it listens: \(activate.log)") { activate.log.contains("Listening on") }
-        #expect(try isHealthy(socket))
+        #expect(try LoneWorker.ask(socket, "HEAD", "/v2/health/head").hasPrefix("Status: 200 "))
         #expect(notify.receive() == "READY=1")
         #expect(activate.log.contains("systemd socket 3"))
         activate.signal(SIGTERM)
@@ -189,18 +152,10 @@ import Testing
         #expect(notify.receive() == "STOPPING=1")
     }
 
-    @Test(
-        arguments: [
-            ([], "--store (LPS_STORE) is required"),
-            (["--store", "/nonexistent/store", "--listen", "/tmp/x.sock"], "/nonexistent/store can't be opened"),
-            (["--store", "/", "--listen", "/tmp/x.sock"], "has no readable layout.json"),
-            (["--store", "/", "--listen", "9000"], "expected a unix socket's path or host:port"),
-        ]
-    )
-    func `A worker that can't start says why in one line, with status 78`(arguments: [String], message: String) throws {
-        let ended = try run(Self.worker, arguments)
+    @Test func `A worker that can't start says why in one line, with status 78`() throws {
+        let ended = try run(Self.worker, ["--store", "/", "--listen", "/tmp/x.sock"])
         #expect(ended.status == 78)
-        #expect(ended.output.contains(message))
+        #expect(ended.output.contains("has no readable layout.json"))
         #expect(ended.output.split(separator: "\n").count == 1)
     }
 
@@ -209,12 +164,11 @@ import Testing
         #expect(none.status == 78)
         #expect(none.output.contains("nothing to listen on"))
         let socket = folder.file("lps.sock")
-        let first = try ChildProcess(Self.worker, ["--store", store, "--listen", socket], log: folder.file("log"))
-        try waitUntilServing(first)
+        let first = try LoneWorker(folder)
         let second = try run(Self.worker, ["--store", store, "--listen", socket])
         #expect(second.status == 78)
         #expect(second.output.contains("is served by another process"))
-        #expect(try isHealthy(socket))
+        try first.expectServing()
     }
 
     @Test(.enabled(if: geteuid() == 0, "only root can start a worker as another user"))
@@ -251,7 +205,7 @@ import Testing
             exec '\(Self.worker)' --store '\(disk)/s' --reserve 0 --listen '\(folder.file("x.sock"))'
             """
         let worker = try ChildProcess("unshare", ["--mount", "sh", "-c", script], log: folder.file("log"))
-        try waitUntilServing(worker)
+        try eventually("the worker serves: \(worker.log)") { worker.log.contains("msg=serving") }
         #expect(worker.log.contains("no space to check what the file system can do"))
         worker.signal(SIGTERM)
         #expect(worker.wait() == 0)

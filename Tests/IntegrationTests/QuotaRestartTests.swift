@@ -3,7 +3,7 @@ import PayloadKey
 import TestSupport
 import Testing
 
-/// What namespaces use is known as long as one worker is there, and over a worker's start anew.
+/// What namespaces use is known as long as one worker is there.
 @Suite(.serialized, .runLimit) struct QuotaRestartTests {
     private let folder: TemporaryFolder
 
@@ -45,69 +45,19 @@ import Testing
         }.count
     }
 
-    private func serves(_ worker: ChildProcess, times: Int) throws {
-        try eventually("it serves for the \(times)th time: \(worker.log)") {
-            guard worker.isRunning else { throw NeverHappened(what: "it ended: \(worker.log)") }
-            return starts(worker) >= times
-        }
-    }
-
-    private func starts(_ worker: ChildProcess) -> Int { worker.log.components(separatedBy: "msg=serving").count - 1 }
-
-    @Test func `Workers that are restarted one after the other count nothing anew`() throws {
+    @Test(arguments: [SIGTERM, SIGUSR2])
+    func `Workers that are restarted one after the other count nothing anew`(signal: Int32) throws {
         let stack = try stack()
         let epoch = try count(stack)
         // Each is there while the other is away, and no request comes that would have it count.
         try stack.startWorkers(1)
         for _ in 0..<3 {
-            #expect(stack.stop(stack.workers[0]) == 0)
+            #expect(stack.stop(stack.workers[0], signal) == 0)
             try stack.startWorkers(1)
         }
         #expect(try stack.put(randomPayload(500), namespace: "ns").status == 201)
         #expect(try self.epoch(stack) == epoch)
         #expect(try used(stack) == 1_500)
-    }
-
-    @Test func `A worker that starts anew on SIGUSR2 counts nothing anew, and holds the count once`() throws {
-        let stack = try stack()
-        let epoch = try count(stack)
-        let worker = stack.workers[0]
-        for times in 2...4 {
-            worker.signal(SIGUSR2)
-            try serves(worker, times: times)
-            #expect(try holds(worker, "\(stack.store)/usage/epoch") == 1)
-        }
-        #expect(try stack.put(randomPayload(500), namespace: "ns").status == 201)
-        #expect(try self.epoch(stack) == epoch)
-        #expect(try used(stack) == 1_500)
-    }
-
-    @Test func `A worker that starts anew after each few requests counts nothing anew`() throws {
-        let stack = try stack("--max-requests", "3")
-        let epoch = try count(stack)
-        var stored = 1_000
-        try eventually("it has started anew four times") {
-            let status = try stack.put(randomPayload(100), namespace: "ns").status
-            #expect(status == 201)
-            stored += 100
-            return starts(stack.workers[0]) >= 5
-        }
-        #expect(try self.epoch(stack) == epoch)
-        #expect(try used(stack) == stored)
-    }
-
-    @Test func `A worker whose counters were deleted holds none of their files after it started anew`() throws {
-        let stack = try stack()
-        _ = try count(stack)
-        let worker = stack.workers[0]
-        try FileManager.default.removeItem(atPath: "\(stack.store)/usage")
-        worker.signal(SIGUSR2)
-        try serves(worker, times: 2)
-        #expect(try holds(worker, "\(stack.store)/usage/epoch (deleted)") == 0)
-        #expect(try holds(worker, "\(stack.store)/usage/epoch") == 1)
-        // What was put there by hand is found.
-        #expect(try stack.put(randomPayload(500), namespace: "ns").status == 201)
-        #expect(try used(stack) == 2_500)
     }
 
     @Test func `A worker that is told of its first quota by a reload keeps counts from then on`() throws {
@@ -135,32 +85,11 @@ import Testing
     @Test func `A worker without quotas keeps the counts of others while it is there`() throws {
         let stack = try stack()
         let epoch = try count(stack)
-        let socket = folder.file("other.sock")
-        let other = try ChildProcess(
-            Project.binary("lps-worker"),
-            ["--store", stack.store, "--listen", socket],
-            log: folder.file("other.log")
-        )
-        try serves(other, times: 1)
+        let other = try LoneWorker(folder, ["--store", stack.store])
         #expect(stack.stop(stack.workers[0]) == 0)
         try stack.startWorkers(1)
         #expect(try self.epoch(stack) == epoch)
         #expect(try used(stack) == 1_000)
-        other.signal(SIGTERM)
-        #expect(other.wait() == 0)
-    }
-
-    @Test(arguments: ["0", "2", "77", "-1", "x", "99999999999"])
-    func `A descriptor that is not the epoch's is not taken for it`(number: String) throws {
-        let stack = try stack()
-        let worker = try ChildProcess(
-            Project.binary("lps-worker"),
-            ["--store", stack.store, "--listen", folder.file("other.sock")],
-            environment: ["LPS_HANDED_OVER_EPOCH": number],
-            log: folder.file("other.log")
-        )
-        try serves(worker, times: 1)
-        worker.signal(SIGTERM)
-        #expect(worker.wait() == 0)
+        other.stop()
     }
 }

@@ -75,48 +75,19 @@ import Testing
         }
     }
 
-    @Test func `A good configuration is told to be good, and nothing is started`() throws {
-        try write("# ours\nLPS_STORE='\(store)'\nLPS_THREADS = 4\nLPS_LISTEN=\(folder.file("lps.sock"))\n")
-        let checked = try run(Self.worker, ["--check", "--config", file])
-        #expect(checked.status == 0)
-        #expect(checked.output.hasSuffix("lps-worker: the configuration is good\n"))
-        #expect(!FileManager.default.fileExists(atPath: folder.file("lps.sock")))
-    }
-
-    @Test(
-        arguments: [
-            ("LPS_THREADS=0", "--threads (LPS_THREADS) is '0', expected a number from 1 to 1024"),
-            ("LPS_THREADS", "line 1: 'LPS_THREADS', expected NAME=value"),
-            ("\n\nLPS_LISTEN='/x", "line 3: 'LPS_LISTEN='/x', expected NAME=value"),
-            ("LPS_REQUEST_TIMEOUT=fast", "is 'fast', expected a time like 500ms, 30s, 5m or 1h, or 0"),
-            ("LPS_ACCESS_FORMAT=$status $nothing", "has '$nothing', expected one of $time, "),
-            ("LPS_STORE=/nonexistent", "store /nonexistent can't be opened"),
-            ("LPS_RUNTIME_DIR=/nonexistent", "write to runtime folder /nonexistent: No such file or directory"),
-            ("LPS_ERROR_LOG=/nonexistent/log", "open log /nonexistent/log: No such file or directory"),
-        ]
-    )
-    func `A wrong configuration is refused with what is wrong, and status 78`(text: String, message: String) throws {
-        try write(text.contains("LPS_STORE") ? text : text + "\nLPS_STORE=\(store)\n")
-        let checked = try run(Self.worker, ["--check", "--config", file])
-        #expect(checked.status == 78)
-        #expect(checked.output.contains(message), "\(checked.output)")
-        #expect(checked.output.split(separator: "\n").count == 1)
-    }
-
-    @Test func `A setting that does not exist is warned of`() throws {
-        try write("LPS_STORE=\(store)\nLPS_TREADS=4\nLPS_GC_OLDER_THAN=45d\n")
-        let checked = try run(Self.worker, ["--check", "--config", file])
-        #expect(checked.status == 0)
-        #expect(checked.output.contains("setting=LPS_TREADS"))
-        #expect(!checked.output.contains("LPS_GC"))
-    }
-
-    @Test func `A configuration file may be missing where it is said so`() throws {
-        let missing = folder.file("none")
-        #expect(try run(Self.worker, ["--check", "--store", store, "--config=-\(missing)"]).status == 0)
-        let refused = try run(Self.worker, ["--check", "--store", store, "--config", missing])
-        #expect(refused.status == 78)
-        #expect(refused.output.contains("read configuration \(missing): No such file or directory"))
+    @Test func `A configuration is checked before anything is started`() throws {
+        let socket = folder.file("lps.sock")
+        try write("LPS_LISTEN=\(socket)\nLPS_TREADS=4\n")
+        let good = try run(Self.worker, ["--check", "--store", store, "--config", file])
+        #expect(good.status == 0)
+        #expect(good.output.hasSuffix("setting=LPS_TREADS\nlps-worker: the configuration is good\n"), "\(good.output)")
+        #expect(!FileManager.default.fileExists(atPath: socket))
+        try write("LPS_THREADS=0\n")
+        let wrong = try run(Self.worker, ["--check", "--store", store, "--config", file])
+        #expect(wrong.status == 78)
+        #expect(
+            wrong.output == "lps-worker: --threads (LPS_THREADS) is '0', expected a number from 1 to 1024\n"
+        )
     }
 
     // MARK: systemd
@@ -124,25 +95,23 @@ import Testing
     @Test func `systemd's watchdog is served while threads are free, and hears of a reload`() throws {
         try write("")
         let notify = try NotifySocket(folder.file("notify.sock"))
-        let worker = try ChildProcess(
-            Self.worker,
-            ["--store", store, "--listen", folder.file("lps.sock"), "--config", file],
-            environment: ["NOTIFY_SOCKET": notify.path, "WATCHDOG_USEC": "200000"],
-            log: folder.file("log")
+        let worker = try LoneWorker(
+            folder,
+            ["--config", file],
+            environment: ["NOTIFY_SOCKET": notify.path, "WATCHDOG_USEC": "200000"]
         )
         var heard: [String] = []
         try eventually("it is ready, and alive: \(heard)") {
             heard.append(notify.receive())
             return heard.contains("READY=1") && heard.count { $0 == "WATCHDOG=1" } >= 3
         }
-        worker.signal(SIGHUP)
+        worker.process.signal(SIGHUP)
         heard = []
         try eventually("it tells of the reload") {
             heard.append(notify.receive())
             return heard.contains("READY=1")
         }
         #expect(heard.contains("RELOADING=1"))
-        worker.signal(SIGTERM)
-        #expect(worker.wait() == 0)
+        worker.stop()
     }
 }

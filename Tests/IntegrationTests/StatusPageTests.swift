@@ -225,24 +225,6 @@ import Testing
         #expect(try status(stack).processes.count == 1)
     }
 
-    @Test func `The plain page has a line for each figure`() throws {
-        let stack = try serving(Stack())
-        #expect(try stack.put([1]).status == 201)
-        // The thread is idle a moment after its answer.
-        try eventually("it is idle") { try self.status(stack).threadsBusy == 0 }
-        let page = try page(stack)
-        for pattern in [
-            #"^version: +[0-9.]+$"#, #"^processes: +1$"#, #"^threads busy: +0$"#, #"^threads idle: +16$"#,
-            #"^listen queue: +0$"#, #"^requests put 201: +1$"#, #"^bytes in: +1$"#, #"^store bytes free: +[0-9]+$"#,
-        ] {
-            #expect(
-                page.split(separator: "\n").contains { $0.range(of: pattern, options: .regularExpression) != nil },
-                "\(page)"
-            )
-        }
-        #expect(!page.contains("pid"))
-    }
-
     @Test func `The store is measured, and what was deleted is not counted the next time`() throws {
         let stack = try serving(Stack(options: ["--measure-interval", "1s"]))
         let payload = randomPayload(100_000)
@@ -322,55 +304,32 @@ import Testing
     @Test(.enabled(if: geteuid() == 0, "only root can mount"))
     func `A full file system ends no process that reads the page`() throws {
         let folder = try TemporaryFolder()
-        let (store, runtime) = (folder.file("store"), folder.file("run"))
-        #expect(try run(Project.binary("lps"), ["init", "--store", store]).status == 0)
+        let runtime = folder.file("run")
         try FileManager.default.createDirectory(atPath: runtime, withIntermediateDirectories: false)
         #expect(try run("mount", ["-t", "tmpfs", "-o", "size=2m", "tmpfs", runtime]).status == 0)
         defer { _ = try? run("umount", ["-l", runtime]) }
-        let worker = try ChildProcess(
-            Project.binary("lps-worker"),
-            ["--store", store, "--listen", folder.file("lps.sock"), "--runtime-dir", runtime],
-            log: folder.file("log")
-        )
+        let worker = try LoneWorker(folder, ["--runtime-dir", runtime])
         try eventually("it serves the page: \(worker.log)") { worker.log.contains("serving the pool's status page") }
         #expect(try run("dd", ["if=/dev/zero", "of=\(runtime)/ballast", "bs=4k"]).status != 0, "it is full")
         for query in ["", "full", "json", "openmetrics"] {
-            let client = try FastCGIClient("\(runtime)/status.sock")
-            client.send(FastCGIClient.head(["REQUEST_METHOD": "GET", "QUERY_STRING": query]))
-            client.send(FastCGIClient.record(.stdin, []))
-            #expect(client.receiveAnswer().contains("Status: 200"))
+            let answer = try LoneWorker.ask("\(runtime)/status.sock", "GET", "/lps/status", ["QUERY_STRING": query])
+            #expect(answer.contains("Status: 200"))
         }
         // Without a part in the page.
-        let second = try ChildProcess(
-            Project.binary("lps-worker"),
-            ["--store", store, "--listen", folder.file("two.sock"), "--runtime-dir", runtime],
-            log: folder.file("log2")
-        )
-        try eventually("it serves: \(second.log)") { second.log.contains("msg=serving") }
+        let second = try LoneWorker(folder, name: "two", ["--runtime-dir", runtime])
         #expect(second.log.contains("level=error") && second.log.contains("No space left on device"))
-        second.signal(SIGTERM)
-        #expect(second.wait() == 0)
+        second.stop()
         unlink("\(runtime)/ballast")
-        let third = try ChildProcess(
-            Project.binary("lps-worker"),
-            ["--store", store, "--listen", folder.file("two.sock"), "--runtime-dir", runtime],
-            log: folder.file("log3")
-        )
-        try eventually("there is space: \(third.log)") { third.log.contains("msg=serving") }
-        #expect(worker.isRunning)
+        try LoneWorker(folder, name: "two", ["--runtime-dir", runtime]).expectServing()
+        #expect(worker.process.isRunning)
     }
 
     @Test func `A page whose socket someone else has comes when they are gone`() throws {
         let folder = try TemporaryFolder()
-        let (store, runtime) = (folder.file("store"), folder.file("run"))
-        #expect(try run(Project.binary("lps"), ["init", "--store", store]).status == 0)
+        let runtime = folder.file("run")
         try FileManager.default.createDirectory(atPath: runtime, withIntermediateDirectories: false)
         let other = try listenUnix("\(runtime)/status.sock")
-        let worker = try ChildProcess(
-            Project.binary("lps-worker"),
-            ["--store", store, "--listen", folder.file("lps.sock"), "--runtime-dir", runtime],
-            log: folder.file("log")
-        )
+        let worker = try LoneWorker(folder, ["--runtime-dir", runtime])
         try eventually("it says so: \(worker.log)") { worker.log.contains("no status page yet") }
         close(other)
         try eventually("it serves the page: \(worker.log)") { worker.log.contains("serving the pool's status page") }

@@ -2,7 +2,7 @@ import Foundation
 import TestSupport
 import Testing
 
-/// Restarts and upgrades under load. The load speaks FastCGI itself, without nginx, which would try again.
+/// Restarts and upgrades. The load speaks FastCGI itself, without nginx, which would try again.
 @Suite(.serialized, .runLimit) struct UpgradeTests {
     private let folder: TemporaryFolder
     private let store: String
@@ -60,62 +60,132 @@ import Testing
         }
     }
 
-    @Test func `Under systemd's socket, a new program takes over and no request fails`() throws {
-        let process = try ChildProcess(
-            "systemd-socket-activate",
-            ["--listen=\(socket)", "--setenv=LPS_STORE=\(store)", worker],
-            log: folder.file("log")
-        )
-        try eventually("it listens") { process.log.contains("Listening on") }
-        try underLoad {
-            try eventually("it serves: \(process.log)") { process.log.contains("msg=serving") }
-            for round in 2...4 {
-                try self.install()
-                #expect(!self.runsInstalled(process.pid))
-                process.signal(SIGUSR2)
-                try eventually("the new program serves: \(process.log)") {
-                    guard process.isRunning else { throw NeverHappened(what: "it ended: \(process.log)") }
-                    return process.log.components(separatedBy: "msg=serving").count == round + 1
-                }
-                #expect(self.runsInstalled(process.pid))
+    /// A pool of two workers, and how many have begun to serve so far.
+    private struct Pool {
+        let supervisor: ChildProcess
+
+        /// - Parameter environment: beside the store and the runtime folder.
+        init(_ tests: UpgradeTests, _ environment: [String: String] = [:]) throws {
+            let runtime = tests.folder.file("run")
+            try FileManager.default.createDirectory(atPath: runtime, withIntermediateDirectories: false)
+            supervisor = try ChildProcess(
+                "spawn-fcgi",
+                [
+                    "-n", "-s", tests.socket, "-b", "4096", "--", "/usr/bin/multiwatch", "--forks=2", "--retry=1000000",
+                    "--timeout=1000", "--signal=TERM", "--", tests.worker,
+                ],
+                environment: ["LPS_STORE": tests.store, "LPS_RUNTIME_DIR": runtime].merging(environment) { $1 },
+                log: tests.folder.file("log")
+            )
+            try eventuallyServing(2)
+        }
+
+        var workers: [pid_t] {
+            get throws {
+                try run("pgrep", ["-g", "\(supervisor.pid)", "-x", "lps-worker"]).output.split(separator: "\n")
+                    .compactMap { pid_t($0) }
             }
         }
-        process.signal(SIGTERM)
-        #expect(process.wait() == 0)
+
+        var serving: Int { supervisor.log.components(separatedBy: "msg=serving").count - 1 }
+
+        func eventuallyServing(_ count: Int) throws {
+            try eventually("\(count) workers have served: \(supervisor.log)") { serving >= count }
+        }
+
+        func stop() {
+            supervisor.signal(SIGTERM)
+            #expect(supervisor.wait() == 0)
+        }
     }
 
     @Test(arguments: [SIGTERM, SIGUSR2])
     func `Under spawn-fcgi and multiwatch, new programs take over one by one and no request fails`(signal: Int32) throws
     {
-        let runtime = folder.file("run")
-        try FileManager.default.createDirectory(atPath: runtime, withIntermediateDirectories: false)
-        let pool = try ChildProcess(
-            "spawn-fcgi",
-            [
-                "-n", "-s", socket, "-b", "4096", "--", "/usr/bin/multiwatch", "--forks=2", "--retry=1000000",
-                "--signal=TERM", "--", worker,
-            ],
-            environment: ["LPS_STORE": store, "LPS_RUNTIME_DIR": runtime],
-            log: folder.file("log")
-        )
-        @Sendable func workers() throws -> [pid_t] {
-            try run("pgrep", ["-g", "\(pool.pid)", "-x", "lps-worker"]).output.split(separator: "\n").compactMap {
-                pid_t($0)
-            }
-        }
-        @Sendable func serving() -> Int { pool.log.components(separatedBy: "msg=serving").count - 1 }
-        try eventually("two workers serve: \(pool.log)") { serving() == 2 }
+        let pool = try Pool(self)
         try underLoad {
             try self.install()
-            for pid in try workers() {
-                let before = serving()
+            for pid in try pool.workers {
+                let before = pool.serving
                 #expect(!self.runsInstalled(pid))
                 kill(pid, signal)
-                try eventually("its successor serves: \(pool.log)") { serving() == before + 1 }
+                try pool.eventuallyServing(before + 1)
             }
-            for pid in try workers() { #expect(self.runsInstalled(pid)) }
+            for pid in try pool.workers { #expect(self.runsInstalled(pid)) }
         }
-        pool.signal(SIGTERM)
-        #expect(pool.wait() == 0)
+        pool.stop()
+    }
+
+    @Test func `Processes that have served enough are replaced again and again, and no request fails`() throws {
+        let pool = try Pool(self, ["LPS_MAX_REQUESTS": "50"])
+        try underLoad { try pool.eventuallyServing(6) }
+        #expect(pool.supervisor.log.contains("restarting: finishing the requests under way\" requests="))
+        pool.stop()
+    }
+
+    @Test func `Behind nginx, what was stored before its worker was replaced is served after`() throws {
+        let multiwatch = ["multiwatch", "--forks=2", "--retry=1000000", "--timeout=1000", "--signal=TERM", "--"]
+        let stack = try Stack(options: ["--max-requests", "50"], launcher: multiwatch)
+        defer { stack.stop(stack.workers[0]) }
+        let done = Counter()
+        try concurrently(8) { client in
+            if client == 7 {
+                defer { done.add() }
+                return try eventually("four have served enough") {
+                    stack.workerLog.components(separatedBy: "restarting: ").count > 4
+                }
+            }
+            var number = 0
+            while done.value == 0 {
+                number += 1
+                let payload = Array("\(client) \(number)".utf8)
+                let answer = try stack.put(payload)
+                #expect(answer.status == 201)
+                #expect(try stack.get(Stack.key(answer), length: payload.count).body == payload)
+            }
+        }
+        var page = ""
+        try eventually("both serve") {
+            page = try stack.request("GET", "/lps/status").text
+            return page.range(of: "(?m)^processes: +2$", options: .regularExpression) != nil
+        }
+        let restarts = stack.workerLog.components(separatedBy: "restarting: ").count - 1
+        #expect(
+            page.range(of: "(?m)^process retirements: +\(restarts)$", options: .regularExpression) != nil,
+            "\(page)"
+        )
+    }
+
+    @Test func `While all workers are replaced at once, requests wait for the next ones`() throws {
+        let pool = try Pool(self)
+        try underLoad {
+            for round in 1...5 {
+                for pid in try pool.workers { kill(pid, SIGUSR2) }
+                try pool.eventuallyServing(2 + 2 * round)
+            }
+        }
+        pool.stop()
+    }
+
+    @Test func `Where the next process would not start, a worker goes on, however it was to restart`() throws {
+        let file = folder.file("lps.conf")
+        func configure(_ threads: String) throws {
+            try write("LPS_MAX_REQUESTS=3\nLPS_THREADS=\(threads)\n".utf8, to: file)
+        }
+        try configure("2")
+        let worker = try LoneWorker(folder, ["--config", file])
+        func refusals() -> Int { worker.count("not restarting: the next process would not start") }
+        try configure("many")
+        worker.process.signal(SIGUSR2)
+        try eventually("SIGUSR2 is refused: \(worker.log)") { refusals() == 1 }
+        try eventually("so is the end after three requests: \(worker.log)") {
+            try worker.expectServing()
+            return refusals() > 1
+        }
+        try configure("2")
+        worker.process.signal(SIGUSR2)
+        #expect(worker.process.wait() == 0)
+        #expect(worker.log.contains("restarting: finishing the requests under way\" signal=SIGUSR2"))
+        #expect(worker.log.contains("stopped: every request under way was answered"))
     }
 }

@@ -3,7 +3,7 @@ import LargePayloadCodec
 import TestSupport
 import Testing
 
-@Suite(.timeLimit(.minutes(1))) struct DecodeTests {
+@Suite(.runLimit) struct DecodeTests {
     private let content = Array("a payload that is larger than the limit".utf8)
 
     /// A payload that refers to `content`.
@@ -17,7 +17,7 @@ import Testing
     }
 
     private func failure(_ payload: TestPayload, _ answer: CodecResponse) async throws -> LargePayloadCodecError? {
-        let codec = try await LargePayloadCodec(.init(FakeService { _, _ in answer }))
+        let codec = try await FakeService { _, _ in answer }.codec()
         return await #expect(throws: LargePayloadCodecError.self) { try await codec.decode(payloads: [payload]) }
     }
 

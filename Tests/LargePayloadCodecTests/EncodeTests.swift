@@ -3,7 +3,7 @@ import LargePayloadCodec
 import TestSupport
 import Testing
 
-@Suite(.timeLimit(.minutes(1))) struct EncodeTests {
+@Suite(.runLimit) struct EncodeTests {
     @Test(arguments: CodecVector.all)
     func `A payload is encoded byte for byte as the existing codec encodes it, and decoded`(vector: CodecVector)
         async throws

@@ -1,7 +1,8 @@
 import LargePayloadCodec
+import TestSupport
 import Testing
 
-@Suite(.timeLimit(.minutes(1))) struct OptionsTests {
+@Suite(.runLimit) struct OptionsTests {
     private static let noService =
         ["", "service", "ftp://h", "http://", "http:///path", "https:/h", "h:80", "http://a b", "file:///x"]
         .map { ($0, "is '\($0)', expected 'https://HOST', 'http://HOST' or one with a path") }

@@ -5,7 +5,7 @@ import Testing
 
 @testable import LargePayloadCodec
 
-@Suite(.timeLimit(.minutes(1))) struct PayloadCacheTests {
+@Suite(.runLimit) struct PayloadCacheTests {
     private func reference(_ data: [UInt8], _ key: String) -> PayloadReference {
         PayloadReference(
             metadata: TemporalMetadata([]),

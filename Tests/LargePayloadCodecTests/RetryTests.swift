@@ -6,7 +6,7 @@ import Testing
 
 @testable import LargePayloadCodec
 
-@Suite(.timeLimit(.minutes(1))) struct RetryTests {
+@Suite(.runLimit) struct RetryTests {
     private let payload = TestPayload(randomPayload(100))
     private static let stored = CodecResponse(status: 201, body: Data(#"{"Key":"/k"}"#.utf8))
     /// Never answers.

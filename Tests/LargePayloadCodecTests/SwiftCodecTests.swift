@@ -10,7 +10,7 @@ extension JSONPayload: TemporalPayload {
 }
 
 /// The Swift library over real HTTP: against the service as it is deployed, and against servers that misbehave.
-@Suite(.serialized, .timeLimit(.minutes(5))) struct SwiftCodecTests {
+@Suite(.serialized, .runLimit) struct SwiftCodecTests {
     private func options(_ socket: String, _ edit: (inout LargePayloadCodec.Options) -> Void = { _ in })
         -> LargePayloadCodec.Options
     {
@@ -151,104 +151,75 @@ extension JSONPayload: TemporalPayload {
         #expect(try await codec.decode(payloads: call.value) == [payload])
     }
 
-    @Test func `A server that is not there, or hangs, is an error that says so`() async throws {
+    /// Options for a server on the loopback address that is asked once.
+    private func options(_ server: ScriptedServer, timeout: Duration = .seconds(60)) -> LargePayloadCodec.Options {
+        var options = LargePayloadCodec.Options(url: "http://127.0.0.1:\(server.port)", namespace: "default")
+        options.skipsHealthCheck = true
+        options.requestTimeout = timeout
+        options.retries = .never
+        return options
+    }
+
+    private func reference(size: Int) -> JSONPayload {
+        JSONPayload(
+            Array(#"{"metadata":{},"size":\#(size),"digest":"\#(Stack.digest([]))","key":"/k"}"#.utf8),
+            metadata: ["temporal.io/remote-codec": "v2"]
+        )
+    }
+
+    @Test func `A server that is not there is an error at once, not when the request's time is up`() async throws {
         let folder = try TemporaryFolder()
-        defer { withExtendedLifetime(folder) {} }
-        let socket = folder.file("socket")
-        // At once, not when the request's time is up.
-        let absent = await #expect(throws: LargePayloadCodecError.self) {
+        let error = await #expect(throws: LargePayloadCodecError.self) {
             try await LargePayloadCodec(
-                options(socket) {
+                options(folder.file("socket")) {
                     $0.requestTimeout = .seconds(3600)
                     $0.retries = .never
                 }
             )
         }
-        #expect(absent?.code == .noAnswer)
-        #expect(absent?.cause != nil)
-        // Accepts, and never answers.
-        let listener = try listenUnix(socket)
-        defer { close(listener) }
-        let hanging = await #expect(throws: LargePayloadCodecError.self) {
-            try await LargePayloadCodec(
-                options(socket) {
-                    $0.requestTimeout = .milliseconds(100)
-                    $0.retries = .never
-                }
-            )
+        #expect(error?.code == .noAnswer)
+        #expect(error?.cause != nil)
+    }
+
+    @Test func `A server that hangs is an error when the request's time is up, and a call of it can be cancelled`()
+        async throws
+    {
+        let server = try ScriptedServer { _, _ in [.stall] }
+        let impatient = try await LargePayloadCodec(options(server, timeout: .milliseconds(100)))
+        let error = await #expect(throws: LargePayloadCodecError.self) {
+            try await impatient.decode(payloads: [reference(size: 1)])
         }
-        #expect(hanging?.code == .noAnswer)
-        let call = Task { try await LargePayloadCodec(options(socket)) }
-        try await Task.sleep(for: .milliseconds(50))
+        #expect(error?.code == .noAnswer)
+        let patient = try await LargePayloadCodec(options(server))
+        let call = Task { try await patient.decode(payloads: [reference(size: 1)]) }
+        while server.requests.count < 2 { try await Task.sleep(for: .milliseconds(1)) }
         call.cancel()
         await #expect(throws: CancellationError.self) { try await call.value }
     }
 
     @Test func `A download that stalls is given up`() async throws {
-        let folder = try TemporaryFolder()
-        defer { withExtendedLifetime(folder) {} }
-        let socket = folder.file("socket")
-        let listener = try listenUnix(socket)
-        defer { close(listener) }
-        let server = Thread {
-            let connection = accept(listener, nil, nil)
-            var request = [UInt8](repeating: 0, count: 65536)
-            _ = recv(connection, &request, request.count, 0)
-            let head = Array("HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\nabc".utf8)
-            _ = send(connection, head, head.count, Int32(MSG_NOSIGNAL))
-            // Until the client has gone.
-            _ = recv(connection, &request, request.count, 0)
-            close(connection)
+        let server = try ScriptedServer { _, _ in [.send("HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\nabc"), .stall]
         }
-        server.start()
-        let codec = try await LargePayloadCodec(
-            options(socket) {
-                $0.skipsHealthCheck = true
-                $0.requestTimeout = .milliseconds(200)
-                $0.retries = .never
-            }
-        )
-        let reference = JSONPayload(
-            Array(#"{"metadata":{},"size":1000,"digest":"\#(Stack.digest([]))","key":"/k"}"#.utf8),
-            metadata: ["temporal.io/remote-codec": "v2"]
-        )
-        let error = await #expect(throws: LargePayloadCodecError.self) { try await codec.decode(payloads: [reference]) }
+        let codec = try await LargePayloadCodec(options(server, timeout: .milliseconds(200)))
+        let error = await #expect(throws: LargePayloadCodecError.self) {
+            try await codec.decode(payloads: [reference(size: 1000)])
+        }
         #expect(error?.code == .noAnswer)
-        try eventually("the connection was closed") { server.isFinished }
+        try eventually("the connection was closed") { server.openConnectionCount == 0 }
     }
 
     @Test func `A download that is longer than announced is not read to its end`() async throws {
-        let folder = try TemporaryFolder()
-        defer { withExtendedLifetime(folder) {} }
-        let socket = folder.file("socket")
-        let listener = try listenUnix(socket)
-        let sent = Counter()
-        let server = Thread {
-            let connection = accept(listener, nil, nil)
-            var request = [UInt8](repeating: 0, count: 65536)
-            _ = recv(connection, &request, request.count, 0)
-            let head = Array("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n".utf8)
-            _ = send(connection, head, head.count, Int32(MSG_NOSIGNAL))
-            let chunk = Array("10000\r\n".utf8) + [UInt8](repeating: 0, count: 65536) + Array("\r\n".utf8)
-            // 4 GiB, if nobody stops it.
-            for _ in 0..<65536 {
-                guard send(connection, chunk, chunk.count, Int32(MSG_NOSIGNAL)) == chunk.count else { break }
-                sent.add(65536)
-            }
-            close(connection)
-            close(listener)
+        // It has none: the server waits until the client goes.
+        let chunk = "10000\r\n" + String(repeating: "0", count: 65_536) + "\r\n"
+        let server = try ScriptedServer { _, _ in
+            [.send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"), .send(chunk), .send(chunk), .stall]
         }
-        server.start()
-        let codec = try await LargePayloadCodec(options(socket) { $0.skipsHealthCheck = true })
-        let digest = Stack.digest([])
-        let reference = JSONPayload(
-            Array(#"{"metadata":{},"size":100000,"digest":"\#(digest)","key":"/k"}"#.utf8),
-            metadata: ["temporal.io/remote-codec": "v2"]
-        )
-        let error = await #expect(throws: LargePayloadCodecError.self) { try await codec.decode(payloads: [reference]) }
+        let codec = try await LargePayloadCodec(options(server))
+        let error = await #expect(throws: LargePayloadCodecError.self) {
+            try await codec.decode(payloads: [reference(size: 100_000)])
+        }
         #expect(error?.code == .contentMismatch)
         #expect(error?.message == "the payload has over 100000 bytes, expected 100000")
-        try eventually("the server was stopped") { server.isFinished }
-        #expect(sent.value < 64 << 20)
+        try eventually("the connection was closed") { server.openConnectionCount == 0 }
     }
 }

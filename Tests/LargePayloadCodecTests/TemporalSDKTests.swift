@@ -8,7 +8,7 @@ import Testing
 extension Api.Common.V1.Payload: TemporalPayload {}
 extension LargePayloadCodec: PayloadCodec {}
 
-@Suite(.timeLimit(.minutes(1))) struct TemporalSDKTests {
+@Suite(.runLimit) struct TemporalSDKTests {
     @Test func `Two empty extensions make it a codec of the Swift Temporal SDK`() async throws {
         let codec: any PayloadCodec = try await FakeService.storing().codec()
         var payload = Api.Common.V1.Payload()

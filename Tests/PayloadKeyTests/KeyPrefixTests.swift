@@ -1,8 +1,9 @@
+import TestSupport
 import Testing
 
 @testable import PayloadKey
 
-@Suite(.timeLimit(.minutes(1))) struct KeyPrefixTests {
+@Suite(.runLimit) struct KeyPrefixTests {
     @Test(arguments: ["1234", "team_a/wf-42", "A", "/", "a//b", "/a/"])
     func `Letters, digits, underscore, hyphen and slash make a prefix`(prefix: String) {
         #expect(KeyPrefix(validating: prefix.utf8)?.description == prefix)

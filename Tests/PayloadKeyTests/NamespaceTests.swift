@@ -1,8 +1,9 @@
+import TestSupport
 import Testing
 
 @testable import PayloadKey
 
-@Suite(.timeLimit(.minutes(1))) struct NamespaceTests {
+@Suite(.runLimit) struct NamespaceTests {
     @Test(arguments: [
         "default", "orders.acct1", "a b", "ä", "日本", "...", ".hidden", "%2F", "\\", "\"", "a:b", "-", "👩‍👩‍👧", "\u{2028}",
     ])

@@ -3,7 +3,7 @@ import Testing
 
 @testable import PayloadKey
 
-@Suite(.timeLimit(.minutes(1))) struct PayloadKeyTests {
+@Suite(.runLimit) struct PayloadKeyTests {
     @Test(arguments: PutVector.all)
     func `A worked example has the key that the contract gives it`(vector: PutVector) throws {
         let metadata = try TemporalMetadata(header: Array(vector.xTemporalMetadata.utf8))

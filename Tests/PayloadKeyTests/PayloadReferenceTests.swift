@@ -4,7 +4,7 @@ import Testing
 
 @testable import PayloadKey
 
-@Suite(.timeLimit(.minutes(1))) struct PayloadReferenceTests {
+@Suite(.runLimit) struct PayloadReferenceTests {
     private func reference(_ json: String) throws -> PayloadReference {
         try PayloadReference(parsing: Array(json.utf8))
     }

@@ -1,8 +1,9 @@
+import TestSupport
 import Testing
 
 @testable import PayloadKey
 
-@Suite(.timeLimit(.minutes(1))) struct SerializedSizeTests {
+@Suite(.runLimit) struct SerializedSizeTests {
     /// The sizes are those of `temporalio.api.common.v1.Payload(…).ByteSize()` in Python's protobuf 7.36.2.
     @Test(
         arguments: [

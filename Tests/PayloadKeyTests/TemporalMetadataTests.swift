@@ -1,9 +1,10 @@
 import Foundation
+import TestSupport
 import Testing
 
 @testable import PayloadKey
 
-@Suite(.timeLimit(.minutes(1))) struct TemporalMetadataTests {
+@Suite(.runLimit) struct TemporalMetadataTests {
     private func metadata(_ json: String) throws -> TemporalMetadata {
         try TemporalMetadata(header: Array(Data(json.utf8).base64EncodedString().utf8))
     }

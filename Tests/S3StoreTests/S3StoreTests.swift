@@ -9,7 +9,7 @@ import Testing
 @testable import S3Store
 
 /// A store in a bucket of an engine that answers as a script says: what no real engine does when it is asked to.
-@Suite(.timeLimit(.minutes(2))) struct S3StoreTests {
+@Suite(.runLimit) struct S3StoreTests {
     private static let content = Array("hello world".utf8)
     private static let old = "Last-Modified: Mon, 02 Nov 2026 00:00:00 GMT"
     private let folder: TemporaryFolder
@@ -34,20 +34,20 @@ import Testing
         return S3Store(client, uploads: uploads, logger: logger)
     }
 
-    private func key(prefix: String? = nil) throws -> PayloadKey {
+    private func key(_ content: [UInt8] = content, prefix: String? = nil) throws -> PayloadKey {
         PayloadKey(
             namespace: try Namespace(validating: "ns".utf8),
             prefix: prefix.flatMap { KeyPrefix(validating: $0.utf8) },
-            digest: Digest(of: Self.content),
+            digest: Digest(of: content),
             metadataHash: Digest(of: [])
         )
     }
 
-    private func commit(_ store: S3Store) throws -> CommitOutcome {
-        let upload = try store.uploads.receive(length: 11, digest: Digest(of: Self.content)) { take in
-            try Self.content.withUnsafeBytes { try take($0) }
+    private func commit(_ store: S3Store, _ content: [UInt8] = content) throws -> CommitOutcome {
+        let upload = try store.uploads.receive(length: UInt64(content.count), digest: Digest(of: content)) { take in
+            try content.withUnsafeBytes { try take($0) }
         }
-        return try store.commit(upload, as: key())
+        return try store.commit(upload, as: key(content))
     }
 
     /// What the engine was asked to do, without the objects.
@@ -59,10 +59,10 @@ import Testing
     }
 
     /// - Parameter age: of the object that is there, as a header.
-    private func engine(_ age: String, copy: ScriptedServer.Step) throws -> ScriptedServer {
+    private func engine(_ age: String, size: Int = 11, copy: ScriptedServer.Step) throws -> ScriptedServer {
         try ScriptedServer { _, request in
             if request.line.hasPrefix("HEAD") {
-                return [.send("HTTP/1.1 200 -\r\nContent-Length: 11\r\n\(age)\r\n\r\n")]
+                return [.send("HTTP/1.1 200 -\r\nContent-Length: \(size)\r\n\(age)\r\n\r\n")]
             }
             if request.headers["x-amz-copy-source"] != nil { return [copy] }
             return request.headers["if-none-match"] == nil ? [.stored] : [.error(412, "PreconditionFailed")]
@@ -80,6 +80,9 @@ import Testing
         )
         #expect(try commit(store(young)) == .existed)
         #expect(methods(young) == ["PUT", "HEAD"])
+        let large = try engine(Self.old, size: 1 << 20, copy: copied)
+        #expect(try commit(store(large), randomPayload(1 << 20)) == .existed)
+        #expect(methods(large) == ["HEAD", "COPY"], "it is not sent before it is known that it is not there")
     }
 
     @Test func `Where an object can't be copied onto itself, it is stored anew`() throws {

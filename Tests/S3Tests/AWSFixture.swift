@@ -1,7 +1,6 @@
 import Foundation
 import Synchronization
 import TestSupport
-import Testing
 
 @testable import S3
 
@@ -54,29 +53,26 @@ final class AWSFixture: Sendable {
 /// Where no request is expected.
 let noHTTP: SimpleHTTP = { _, url, _, _ in throw TransportError(.refused, "\(url) was asked") }
 
-/// A server in the place of the endpoints that give out credentials.
-struct CredentialsServer {
-    private let server: ScriptedServer
+/// Answers in the place of the endpoints that give out credentials.
+final class ScriptedHTTP: Sendable {
+    private let answer: @Sendable (_ request: String) -> (status: Int, body: String)
+    private let asked = Mutex<[(request: String, headers: [String: String])]>([])
 
-    init(_ answer: @escaping @Sendable (ScriptedServer.Request) -> (status: Int, body: String)) throws {
-        server = try ScriptedServer { _, request in
-            let (status, body) = answer(request)
-            return [.answer(status, [], body)]
-        }
+    /// - Parameter answer: to `METHOD URL`.
+    init(_ answer: @escaping @Sendable (_ request: String) -> (status: Int, body: String)) {
+        self.answer = answer
     }
 
-    var port: UInt16 { server.port }
-    var requests: [ScriptedServer.Request] { server.requests }
-    var lines: [String] { server.lines }
+    var requests: [String] { asked.withLock { $0.map(\.request) } }
+    /// Of each request. Names are in lower case.
+    var headers: [[String: String]] { asked.withLock { $0.map(\.headers) } }
 
-    /// Asks this server, whatever host a URL has.
     var http: SimpleHTTP {
-        { [server] method, url, headers, timeout in
-            let parts = try #require(URLComponents(string: url))
-            let path = parts.percentEncodedPath.isEmpty ? "/" : parts.percentEncodedPath
-            let target = path + (parts.percentEncodedQuery.map { "?" + $0 } ?? "")
-            let host = [(name: "host", value: try #require(parts.host))]
-            return try simpleHTTP(method, "http://127.0.0.1:\(server.port)\(target)", headers + host, timeout)
+        { [self] method, url, headers, _ in
+            let request = "\(method) \(url)"
+            asked.withLock { $0.append((request, Dictionary(headers.map { ($0.name.lowercased(), $0.value) }) { $1 })) }
+            let (status, body) = answer(request)
+            return (status, Array(body.utf8))
         }
     }
 }

@@ -4,7 +4,7 @@ import Testing
 
 @testable import S3
 
-@Suite(.timeLimit(.minutes(2))) struct BotocoreVectorTests {
+@Suite(.runLimit) struct BotocoreVectorTests {
     /// What botocore signs, from botocore_vectors.py.
     private struct Vector: Decodable {
         let name: String

@@ -6,7 +6,7 @@ import Testing
 @testable import S3
 
 /// Where credentials are looked for, as the AWS tools do.
-@Suite(.timeLimit(.minutes(2))) struct CredentialsSourceTests {
+@Suite(.runLimit) struct CredentialsSourceTests {
     private static let written = """
         [default]
         aws_access_key_id = AKIDEFAULT

@@ -5,14 +5,17 @@ import Testing
 
 @testable import S3
 
-@Suite(.timeLimit(.minutes(2))) struct RenewalTests {
+@Suite(.runLimit) struct RenewalTests {
     /// An endpoint that gives out credentials by number, each valid for an hour.
     private final class Endpoint: Sendable {
         let aws: AWSFixture
+        /// Called before the endpoint answers, with the number of answers before.
+        private let hook: @Sendable (Int) -> Void
         private let state = Mutex<(count: Int, status: Int)>((0, 200))
 
-        init(_ aws: AWSFixture) {
-            self.aws = aws
+        init(_ hook: @escaping @Sendable (Int) -> Void = { _ in }) throws {
+            self.hook = hook
+            aws = try AWSFixture()
             aws["AWS_CONTAINER_CREDENTIALS_RELATIVE_URI"] = "/"
         }
 
@@ -20,15 +23,16 @@ import Testing
 
         func answer(_ status: Int) { state.withLock { $0.status = status } }
 
-        func document() -> (status: Int, body: String) {
-            let (count, status) = state.withLock { state in
-                state.count += 1
-                return state
+        func source() -> AWSCredentials {
+            aws.source { [self] _, _, _, _ in
+                hook(count)
+                let (count, status) = state.withLock { state in
+                    state.count += 1
+                    return state
+                }
+                let end = Date(timeIntervalSince1970: Double(aws.now + 3600)).ISO8601Format()
+                return (status, Array(EndpointCredentialsTests.document("AKI\(count)", expiration: end).utf8))
             }
-            let end = timestamp(aws.now + 3600)
-            let time =
-                "1970-01-12T\(end.dropFirst(9).prefix(2)):\(end.dropFirst(11).prefix(2)):\(end.dropFirst(13).prefix(2))Z"
-            return (status, EndpointCredentialsTests.document("AKI\(count)", expiration: time))
         }
     }
 
@@ -39,9 +43,8 @@ import Testing
     // MARK: Expiration
 
     @Test func `Credentials are asked for once, and renewed ten minutes before their end`() throws {
-        let endpoint = Endpoint(try AWSFixture())
-        let server = try CredentialsServer { _ in endpoint.document() }
-        let source = endpoint.aws.source(server.http)
+        let endpoint = try Endpoint()
+        let source = endpoint.source()
         #expect(try source.credentials().accessKey == "AKI1")
         endpoint.aws.pass(3000)
         #expect(try source.credentials().accessKey == "AKI1")
@@ -54,10 +57,9 @@ import Testing
 
     @Test func `A renewal that fails keeps valid credentials, is tried again after a pause, and is logged once`() throws
     {
-        let endpoint = Endpoint(try AWSFixture())
-        let server = try CredentialsServer { _ in endpoint.document() }
+        let endpoint = try Endpoint()
         let aws = endpoint.aws
-        let source = aws.source(server.http)
+        let source = endpoint.source()
         _ = try source.credentials()
         endpoint.answer(500)
         aws.pass(3100)
@@ -92,16 +94,13 @@ import Testing
     }
 
     @Test func `One thread renews, while others go on with the old credentials`() throws {
-        let endpoint = Endpoint(try AWSFixture())
         let isAsked = DispatchSemaphore(value: 0), mayAnswer = DispatchSemaphore(value: 0)
-        let server = try CredentialsServer { _ in
-            if endpoint.count == 1 {
-                isAsked.signal()
-                _ = mayAnswer.wait(timeout: .now() + 10)
-            }
-            return endpoint.document()
+        let endpoint = try Endpoint { count in
+            guard count == 1 else { return }
+            isAsked.signal()
+            _ = mayAnswer.wait(timeout: .now() + 10)
         }
-        let source = endpoint.aws.source(server.http)
+        let source = endpoint.source()
         _ = try source.credentials()
         endpoint.aws.pass(3100)
         let renewed = Mutex<String?>(nil)
@@ -124,30 +123,20 @@ import Testing
     }
 
     @Test func `Threads that have no credentials wait for one that asks`() throws {
-        let endpoint = Endpoint(try AWSFixture())
-        let server = try CredentialsServer { _ in endpoint.document() }
-        let source = endpoint.aws.source(server.http)
-        let keys = Mutex<[String?]>([])
-        let isDone = DispatchSemaphore(value: 0)
-        for _ in 0..<8 {
-            Thread {
-                let key = try? source.credentials().accessKey
-                keys.withLock { $0.append(key) }
-                isDone.signal()
-            }
-            .start()
+        let endpoint = try Endpoint()
+        let source = endpoint.source()
+        try concurrently(8) { _ in
+            let key = try source.credentials().accessKey
+            #expect(key == "AKI1")
         }
-        for _ in 0..<8 { isDone.wait() }
-        #expect(keys.withLock { $0 } == Array(repeating: "AKI1", count: 8))
         #expect(endpoint.count == 1)
     }
 
     // MARK: Refusal
 
     @Test func `Credentials that the engine refused are read anew, with a pause between`() throws {
-        let endpoint = Endpoint(try AWSFixture())
-        let server = try CredentialsServer { _ in endpoint.document() }
-        let source = endpoint.aws.source(server.http)
+        let endpoint = try Endpoint()
+        let source = endpoint.source()
         let first = try source.credentials()
         source.refusedByEngine(first)
         let second = try source.credentials()
@@ -165,8 +154,7 @@ import Testing
 
     @Test func `Credentials of a file that the engine refused are read anew, though the file has not changed`() throws {
         let aws = try AWSFixture()
-        try write(written("AKI1").utf8, to: aws.home.file("a"))
-        try write(written("AKI2").utf8, to: aws.home.file("b"))
+        for (file, key) in [("a", "AKI1"), ("b", "AKI2")] { try write(written(key).utf8, to: aws.home.file(file)) }
         aws["AWS_SHARED_CREDENTIALS_FILE"] = aws.home.file("a")
         let source = aws.source()
         let first = try source.credentials()

@@ -3,7 +3,7 @@ import Testing
 
 @testable import S3
 
-@Suite(.timeLimit(.minutes(2))) struct S3LocationTests {
+@Suite(.runLimit) struct S3LocationTests {
     private static let aws = "s3://payloads?region=eu-central-1"
 
     private func location(_ url: String, _ variables: [String: String] = [:]) throws -> S3Location {

@@ -1,15 +1,15 @@
 import Foundation
 import TestSupport
 
-/// What happens to the workers: of four, one is only reloaded, one starts anew again and again, one is killed and one
-/// stopped, and both of these replaced.
+/// What happens to the workers: of four, one is only reloaded, the others are killed, stopped and told to restart (SIGUSR2),
+/// and replaced.
 ///
 /// Sendable, since one thread has it: its own while the load runs, and then the one that leads the soak.
 final class Disturbance: @unchecked Sendable {
     private let load: Load
     private let configuration: String
     let reloaded: ChildProcess
-    let startedAnew: ChildProcess
+    private var restarted: ChildProcess
     private var killed: ChildProcess
     private var stopped: ChildProcess
     private var round = 0
@@ -19,7 +19,7 @@ final class Disturbance: @unchecked Sendable {
         self.load = load
         self.configuration = configuration
         let workers = load.stack.workers
-        (reloaded, startedAnew, killed, stopped) = (workers[0], workers[1], workers[2], workers[3])
+        (reloaded, restarted, killed, stopped) = (workers[0], workers[1], workers[2], workers[3])
     }
 
     func run() throws {
@@ -28,8 +28,8 @@ final class Disturbance: @unchecked Sendable {
             switch round % 4 {
             case 0: try reload()
             case 1: try kill()
-            case 2: try startAnew()
-            default: try replace()
+            case 2: try replace(&restarted, SIGUSR2, "workers restarted (SIGUSR2)")
+            default: try replace(&stopped, SIGTERM, "workers replaced (SIGTERM)")
             }
         }) {
             usleep(UInt32.random(in: 200_000...800_000))
@@ -56,20 +56,12 @@ final class Disturbance: @unchecked Sendable {
         load.tally.add("workers killed (SIGKILL)")
     }
 
-    /// Has the worker started anew, and waits until it serves again.
-    func startAnew() throws {
-        let before = lines(startedAnew, "msg=serving")
-        startedAnew.signal(SIGUSR2)
-        try wait(for: "a worker starts anew", startedAnew) { lines(startedAnew, "msg=serving") > before }
-        load.tally.add("workers started anew (SIGUSR2)")
-    }
-
-    private func replace() throws {
+    private func replace(_ worker: inout ChildProcess, _ signal: Int32, _ what: String) throws {
         let next = try load.stack.startWorkers(1)[0]
-        let status = load.stack.stop(stopped)
-        if status != 0 { load.tally.violation("a worker that was stopped ended with status \(status): \(stopped.log)") }
-        stopped = next
-        load.tally.add("workers replaced (SIGTERM)")
+        let status = load.stack.stop(worker, signal)
+        if status != 0 { load.tally.violation("a worker that was stopped ended with status \(status): \(worker.log)") }
+        worker = next
+        load.tally.add(what)
     }
 
     private func lines(_ worker: ChildProcess, _ text: String) -> Int {

@@ -30,7 +30,6 @@ final class Soak: Sendable {
         processes =
             [
                 WatchedProcess("worker, reloaded", disturbance.reloaded.pid, store: store),
-                WatchedProcess("worker, started anew", disturbance.startedAnew.pid, store: store),
                 WatchedProcess("nginx, master", stack.nginx.pid, store: store),
             ]
             + (try stack.nginx.children()).enumerated().map { index, pid in
@@ -82,8 +81,6 @@ final class Soak: Sendable {
             try look()
         }
         load.gate.close()
-        // So that it stands each time where it stood.
-        try disturbance.startAnew()
         try WatchedProcess.lookIdle(all)
     }
 

@@ -6,7 +6,7 @@ import Testing
 
 @testable import StorePolicy
 
-@Suite(.timeLimit(.minutes(1))) struct StorePolicyTests {
+@Suite(.runLimit) struct StorePolicyTests {
     private func policy(_ text: String) throws -> StorePolicy {
         try StorePolicy(parsing: text.utf8, file: "p")
     }

@@ -5,16 +5,16 @@ import Testing
 
 @Suite struct ConfigurationTests {
     private func configuration(_ arguments: [String], _ environment: [String: String] = [:]) throws -> Configuration {
-        try Configuration(LPSWorker.parse(arguments), environment: Environment { environment[$0] })
+        try Configuration(Settings.parse(arguments), environment: Environment { environment[$0] })
     }
 
     @Test func `A store is all that must be given`() throws {
         let configuration = try configuration(["--store", "/s"])
         #expect(configuration.store.text == "/s")
-        #expect(configuration.listen == nil)
-        #expect(configuration.threads == 16)
-        #expect(configuration.settings.maximumPayload == 1_073_741_824)
-        #expect(configuration.reserve == nil)
+        #expect(configuration.settings.listen.value == nil)
+        #expect(configuration.settings.threads.value == 16)
+        #expect(configuration.settings.maxPayload.value == 1_073_741_824)
+        #expect(configuration.settings.reserve.value == nil)
         #expect(configuration.access.mode == 0o660)
     }
 
@@ -26,11 +26,11 @@ import Testing
         ]
         let configuration = try configuration(["--threads", "4"], environment)
         #expect(configuration.store.text == "/e")
-        #expect(configuration.listen == .tcp(host: "127.0.0.1", port: 9000))
-        #expect(configuration.threads == 4)
-        #expect(configuration.settings.maximumPayload == 5 << 20)
-        #expect(configuration.reserve == 0)
-        #expect(configuration.settings.logLevel == .debug)
+        #expect(configuration.settings.listen.value == .tcp(host: "127.0.0.1", port: 9000))
+        #expect(configuration.settings.threads.value == 4)
+        #expect(configuration.settings.maxPayload.value == 5 << 20)
+        #expect(configuration.settings.reserve.value == 0)
+        #expect(configuration.settings.logLevel.value == .debug)
         #expect(configuration.access.mode == 0o600)
         #expect(configuration.access.owner == 0)
         #expect(configuration.access.group == 0)

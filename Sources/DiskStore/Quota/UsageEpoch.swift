@@ -10,8 +10,6 @@ import SystemPackage
 /// not stopped, and what the others wrote is what one reads. When none is left, power may have been lost since. So each
 /// user holds `usage/epoch` locked (flock(2), shared) for its life; who can lock it exclusively is alone, and begins
 /// an epoch: what was counted before is counted anew.
-///
-/// A lock belongs to the open file, not to the process: it stays over execve(2) where the file does, see ``handOver()``.
 final class UsageEpoch: Sendable {
     private let root: Descriptor
     private let patience: Duration
@@ -30,19 +28,6 @@ final class UsageEpoch: Sendable {
             let (file, name) = try join()
             joined = (file, name)
             return name
-        }
-    }
-
-    /// Leaves the file open for the program that takes this one's place (execve(2)), and with it the epoch.
-    ///
-    /// - Returns: the descriptor that it has there; `nil` when this process has not joined.
-    func handOver() throws(StoreError) -> Int32? {
-        try joined.withLock { joined throws(StoreError) in
-            guard let file = joined?.file else { return nil }
-            guard fcntl(file.rawValue, F_SETFD, 0) == 0 else {
-                throw StoreError(failed: "keep \(StoreLayout.usageEpoch) open", Errno(rawValue: errno))
-            }
-            return file.rawValue
         }
     }
 

@@ -39,7 +39,7 @@ struct CodecAnswer {
     /// Adds a payload whose data is in memory.
     ///
     /// - Parameter more: further members of the payload's JSON, with a comma before each.
-    mutating func add(_ metadata: TemporalMetadata, data: String, more: String = "") {
+    private mutating func add(_ metadata: TemporalMetadata, data: String, more: String = "") {
         begin()
         add("\(Self.head(metadata))\(StandardBase64.encode(data.utf8))\"\(more)}")
     }
@@ -72,6 +72,21 @@ struct CodecAnswer {
                 + "\(limit) bytes\",\"size\":\(reference.size),\"digest\":\"\(reference.digest)\",\"key\":\(key)}"
         )
         placeholders.append(index)
+    }
+
+    /// Adds a reference in the shape of Temporal's own external storage (`temporal.api.sdk.v1.ExternalStorageReference`),
+    /// beside which the Web UI offers a download. It then asks for the payload as it stands in the history.
+    mutating func addStorageReference(_ reference: PayloadReference) {
+        let key = JSONText.string(String(decoding: reference.key, as: UTF8.self).unicodeScalars)
+        add(
+            TemporalMetadata([
+                (Array("encoding".utf8), Array("json/protobuf".utf8)),
+                (Array("messageType".utf8), Array("temporal.api.sdk.v1.ExternalStorageReference".utf8)),
+            ]),
+            data: "{\"driverName\":\"large-payload-service\",\"claimData\":{\"size\":\"\(reference.size)\","
+                + "\"digest\":\"\(reference.digest)\",\"key\":\(key)}}",
+            more: ",\"externalPayloads\":[{\"sizeBytes\":\"\(reference.size)\"}]"
+        )
     }
 
     /// The answer's response.
@@ -134,18 +149,11 @@ extension CodecAnswer.Part {
         case .stored(let key, let size):
             // Opened again, since an answer may have more payloads than the process may have open files.
             guard let payload = try store.open(key, until: deadline), payload.size == size else {
-                throw PayloadVanished(key: key)
+                throw StoreError(.vanished, "\(key) was deleted while it was answered")
             }
             var encoder = Base64Encoder()
             try payload.read(0..<size) { try encoder.encode($0).withUnsafeBytes(take) }
             try encoder.finish().withUnsafeBytes(take)
         }
     }
-}
-
-/// A payload was deleted between the checks and the end of an answer that has it.
-struct PayloadVanished: Error, CustomStringConvertible {
-    let key: PayloadKey
-
-    var description: String { "\(key) was deleted while it was answered" }
 }

@@ -14,7 +14,7 @@ struct LogFile: Sendable {
     ///
     /// - Parameter descriptor: the number that it is to have, in place of what that is now; `nil` for a new one.
     /// - Throws: ``ConfigurationError`` that names the path.
-    init(path: String, as descriptor: Int32? = nil) throws(ConfigurationError) {
+    init(path: String, as descriptor: Int32? = nil) throws {
         self.path = path
         if path == Self.standardError {
             // A number of its own, since standard error may become the error log's file.
@@ -29,7 +29,7 @@ struct LogFile: Sendable {
     /// Opens the path again; lines go there from now on.
     ///
     /// - Throws: ``ConfigurationError``; lines go on to go where they went then.
-    func reopen() throws(ConfigurationError) {
+    func reopen() throws {
         guard path != Self.standardError else { return }
         try Self.move(try Self.open(path), to: descriptor, path)
     }
@@ -37,33 +37,33 @@ struct LogFile: Sendable {
     /// Makes sure that a path can be a log, and makes none.
     ///
     /// - Throws: ``ConfigurationError`` that names the path.
-    static func check(_ path: String) throws(ConfigurationError) {
+    static func check(_ path: String) throws {
         guard path != standardError else { return }
         let isThere = access(path, F_OK) == 0
         let folder = path.lastIndex(of: "/").map { $0 == path.startIndex ? "/" : String(path[..<$0]) } ?? "."
         guard access(isThere ? path : folder, W_OK) == 0 else {
-            throw .system("open log \(path)")
+            throw ConfigurationError.system("open log \(path)")
         }
     }
 
     func write(_ line: String) { writeLine(line, to: descriptor) }
 
-    private static func open(_ path: String) throws(ConfigurationError) -> Int32 {
+    private static func open(_ path: String) throws -> Int32 {
         // O_NONBLOCK: a fifo that nobody reads must not hold the thread. It means nothing for regular files (open(2)).
         let descriptor = uninterrupted {
             Glibc.open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NONBLOCK, 0o640)
         }
-        guard descriptor >= 0 else { throw .system("open log \(path)") }
+        guard descriptor >= 0 else { throw ConfigurationError.system("open log \(path)") }
         return descriptor
     }
 
     /// dup2(2) puts one file in the place of another in one step: no line is written in between.
-    private static func move(_ opened: Int32, to descriptor: Int32, _ path: String) throws(ConfigurationError) {
+    private static func move(_ opened: Int32, to descriptor: Int32, _ path: String) throws {
         defer { close(opened) }
         guard dup2(opened, descriptor) >= 0,
             descriptor == STDERR_FILENO || fcntl(descriptor, F_SETFD, FD_CLOEXEC) >= 0
         else {
-            throw .system("open log \(path)")
+            throw ConfigurationError.system("open log \(path)")
         }
     }
 }

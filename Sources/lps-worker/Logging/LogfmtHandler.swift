@@ -8,17 +8,17 @@ struct LogfmtHandler: LogHandler {
     var metadata: Logger.Metadata = [:]
     /// Whether a line begins with its priority, as journald reads it (sd-daemon(3)): `<5>`.
     let hasPriority: Bool
-    private let level: LogLevel
+    private let level: Current<Logger.Level>
 
-    init(_ level: LogLevel = LogLevel(.info), hasPriority: Bool = false) {
+    init(_ level: Current<Logger.Level> = Current(.info), hasPriority: Bool = false) {
         self.level = level
         self.hasPriority = hasPriority
     }
 
     /// The same for every logger of the process.
     var logLevel: Logger.Level {
-        get { level.current }
-        set { level.current = newValue }
+        get { level.value }
+        set { level.value = newValue }
     }
 
     subscript(metadataKey key: String) -> Logger.Metadata.Value? {

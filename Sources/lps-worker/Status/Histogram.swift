@@ -4,6 +4,8 @@ struct Histogram {
     static let bounds = [
         0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300,
     ]
+    /// As the page names the buckets, with that of all longer ones.
+    static let boundNames = bounds.map { "\($0)" } + ["+Inf"]
     /// How many counters a histogram takes.
     static let counters = bounds.count + 2
 
@@ -41,8 +43,7 @@ struct DurationCounts: Encodable {
         var container = encoder.container(keyedBy: Key.self)
         try container.encode(count, forKey: .count)
         try container.encode(seconds, forKey: .seconds)
-        let bounds = Histogram.bounds.map { "\($0)" } + ["+Inf"]
-        let buckets = Dictionary(uniqueKeysWithValues: zip(bounds, cumulative))
+        let buckets = Dictionary(uniqueKeysWithValues: zip(Histogram.boundNames, cumulative))
         try container.encode(buckets, forKey: .notOver)
     }
 

@@ -1,8 +1,6 @@
 import FastCGI
-import FoundationEssentials
 import Glibc
 import Logging
-import DiskStore
 import Storage
 import Scoreboard
 import Synchronization
@@ -13,31 +11,28 @@ import System
 ///
 /// One process of the pool does it, its leader; when that ends, however it ends, the next one takes over.
 final class StatusServer: Sendable {
+    private let socket: String
+    private let configuration: Configuration
     private let scoreboard: Scoreboard
     private let store: any PayloadStorage
     /// The pool's sockets, whose queues the page tells.
     private let listeners: [Listener]
-    private let socket: String
-    private let access: Listener.Access
-    private let measureInterval: Duration?
     private let logger: Logger
     private let serving: Mutex<WorkerPool?> = Mutex(nil)
 
     init(
+        in folder: String,
+        _ configuration: Configuration,
         _ scoreboard: Scoreboard,
-        store: any PayloadStorage,
-        listeners: [Listener],
-        folder: String,
-        access: Listener.Access,
-        measureInterval: Duration?,
-        logger: Logger
+        _ store: any PayloadStorage,
+        _ listeners: [Listener],
+        _ logger: Logger
     ) {
+        socket = Self.socket(folder)
+        self.configuration = configuration
         self.scoreboard = scoreboard
         self.store = store
         self.listeners = listeners
-        socket = Self.socket(folder)
-        self.access = access
-        self.measureInterval = measureInterval
         self.logger = logger
     }
 
@@ -49,9 +44,9 @@ final class StatusServer: Sendable {
     /// Makes sure that a runtime folder can have the page's socket.
     ///
     /// - Throws: ``ConfigurationError`` that names the folder.
-    static func check(_ folder: String) throws(ConfigurationError) {
+    static func check(_ folder: String) throws {
         guard Glibc.access(folder, W_OK | X_OK) == 0 else {
-            throw .system("write to runtime folder \(folder)")
+            throw ConfigurationError.system("write to runtime folder \(folder)")
         }
         // sun_path holds 107 bytes (unix(7)).
         let path = socket(folder)
@@ -85,13 +80,11 @@ final class StatusServer: Sendable {
     /// - Returns: whether that could be done.
     private func serve(_ isTold: inout Bool) -> Bool {
         do {
-            let listener = try Listener(binding: .unix(path: socket), access: access)
-            let pool = try WorkerPool(listeners: [listener], threads: 2, logger: logger) { request, _ in
-                self.answer(request)
-            }
+            let listener = try Listener(binding: .unix(path: socket), access: configuration.access)
+            let pool = try WorkerPool(listeners: [listener], threads: 2, logger: logger)
             try WorkerThread {
                 do {
-                    try pool.run {}
+                    try pool.run(WorkerPool.Handler { request, _ in self.answer(request) })
                 } catch {
                     self.logger.error("no status page by this process", metadata: ["error": "\(error)"])
                 }
@@ -108,11 +101,11 @@ final class StatusServer: Sendable {
 
     private func answer(_ request: Request) {
         let now = UInt64(time(nil))
-        let status = PoolStatus(scoreboard, listeners: listeners, store: store, now: now)
+        let pool = PoolSnapshot(scoreboard, listeners: listeners, store: store, now: now)
         let query = (request.parameter("QUERY_STRING") ?? []).split(separator: UInt8(ascii: "&"))
             .map { String(decoding: $0.prefix { $0 != UInt8(ascii: "=") }, as: UTF8.self) }
         do {
-            let (type, content) = try page(status, query)
+            let (type, content) = try page(pool, query)
             let head = "Status: 200 OK\r\nContent-Type: \(type)\r\nCache-Control: no-store\r\n\r\n"
             try (Array(head.utf8) + content).withUnsafeBytes { try request.write($0) }
         } catch {
@@ -121,20 +114,17 @@ final class StatusServer: Sendable {
         }
     }
 
-    private func page(_ status: PoolStatus, _ query: [String]) throws -> (type: String, content: [UInt8]) {
-        if query.contains("openmetrics") { return (PoolStatus.openMetricsType, Array(status.openMetrics.utf8)) }
+    private func page(_ pool: PoolSnapshot, _ query: [String]) throws -> (type: String, content: [UInt8]) {
         let full = query.contains("full")
-        guard query.contains("json") else { return ("text/plain; charset=utf-8", Array(status.text(full: full).utf8)) }
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-        encoder.keyEncodingStrategy = .convertToSnakeCase
-        return ("application/json", Array(try encoder.encode(full ? status : status.withoutThreads)) + [0x0A])
+        if query.contains("openmetrics") { return (PoolSnapshot.openMetricsType, Array(pool.openMetrics.utf8)) }
+        if query.contains("json") { return ("application/json", try pool.json(full: full)) }
+        return ("text/plain; charset=utf-8", Array(pool.text(full: full).utf8))
     }
 
     /// Measures the store whenever the last time, by whichever process, is long enough ago. Never returns.
     private func measure() {
         var attempt: UInt64 = 0
-        while let measureInterval {
+        while let measureInterval = configuration.settings.measureInterval.value {
             let last = max(attempt, Measure(of: store.name, scoreboard)?.time ?? 0)
             let interval = UInt64(max(1, measureInterval.components.seconds))
             let now = UInt64(time(nil))

@@ -4,7 +4,7 @@ import PayloadService
 import Scoreboard
 
 /// What a thread of the pool is doing, as the status page tells it.
-enum Activity: String, CaseIterable, Encodable {
+enum Activity: String, CaseIterable {
     case idle
     /// A connection is there, its request is being read.
     case reading
@@ -90,8 +90,12 @@ struct RequestSubject: Equatable {
         self.digest = digest
     }
 
-    init?(text: [UInt8]) {
-        let fields = String(decoding: text, as: UTF8.self).split(separator: "\t", omittingEmptySubsequences: false)
+    /// What a thread's row says of its request; `nil` when it has none.
+    init?(_ thread: ThreadRow.State) {
+        let fields = String(decoding: thread.text, as: UTF8.self).split(
+            separator: "\t",
+            omittingEmptySubsequences: false
+        )
         guard fields.count == 5 else { return nil }
         self.init(
             method: String(fields[0]),

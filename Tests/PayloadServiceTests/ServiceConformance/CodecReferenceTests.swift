@@ -45,7 +45,7 @@ import Testing
         let fixture = try ServiceFixture(setup, codec: CodecLimits(minimumSize: 100))
         let encoded = try fixture.codec("encode", [payload])
         let reference = try PayloadReference(parsing: Array(encoded[0].data))
-        try fixture.store.delete(#require(PayloadKey(parsing: reference.key)))
+        try fixture.store.storage.remove(#require(PayloadKey(parsing: reference.key)))
         for operation in ["decode", "download"] {
             let answer = try fixture.ask(.codec(operation, JSONPayloads(encoded).json))
             expectRefusal(answer, 400, "payload 0: blob not found", operation)
@@ -57,7 +57,7 @@ import Testing
         let encoded = try fixture.codec("encode", [payload])
         let key = try #require(PayloadKey(parsing: PayloadReference(parsing: Array(encoded[0].data)).key))
         var asked = try Asked.codec("decode", JSONPayloads(encoded).json)
-        asked.beforeContent = { try fixture.store.delete(key) }
+        asked.beforeContent = { try fixture.store.storage.remove(key) }
         #expect(throws: CutOff.self) { try fixture.ask(asked) }
     }
 }

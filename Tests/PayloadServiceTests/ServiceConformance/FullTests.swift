@@ -92,4 +92,29 @@ import Testing
         )
         #expect(try fixture.codec("encode", first) == encoded)
     }
+
+    /// nginx asks so when it could not write a body, see `UnwrittenUpload`.
+    @Test(arguments: ["/v2/blobs/put", "/codec/encode", "/x"])
+    func `A body that the web server could not write is 507 when the disk is why, and else its own failure`(path: String)
+        throws
+    {
+        let failed = "the web server failed, its error log says how"
+        func ask(_ fixture: ServiceFixture, file: String?, length: Int) throws -> Answer {
+            var asked = Asked("PUT", "/lps/unwritten\(path)")
+            asked.file = file
+            asked.headers.contentLength = bytes("\(length)")
+            return try fixture.ask(asked)
+        }
+        let (full, fixture) = (try ServiceFixture(reserve: .max), try ServiceFixture())
+        let incoming = fixture.store.storage.uploads.path
+        let missing = "\(full.store.storage.uploads.path)/missing"
+        expectRefusal(try ask(full, file: missing, length: 11), 507, "store has …")
+        expectRefusal(try ask(full, file: nil, length: 11), 500, failed, "no body")
+        expectRefusal(try ask(full, file: "/elsewhere/1", length: 11), 500, failed, "nothing is known of its folder")
+        expectRefusal(try ask(fixture, file: "\(incoming)/missing", length: 11), 500, failed, "there is room")
+        let partial = "\(incoming)/partial"
+        try write(helloWorld, to: partial)
+        let message = "store had no room for all of an upload: 11 of 12 bytes were written"
+        expectRefusal(try ask(fixture, file: partial, length: 12), 507, message)
+    }
 }

@@ -46,7 +46,7 @@ import Testing
     func `A payload that was deleted, or whose content is lost, is not found`(setup: Setup) throws {
         let fixture = try ServiceFixture(setup)
         let deleted = try fixture.store(helloWorld)
-        try fixture.store.delete(#require(PayloadKey(parsing: bytes(deleted))))
+        try fixture.store.storage.remove(#require(PayloadKey(parsing: bytes(deleted))))
         expectRefusal(try fixture.ask(.get(deleted, length: 11)), 404, "blob not found")
         let lost = try fixture.store([1, 2, 3])
         unlink(fixture.store.content(Digest(of: [1, 2, 3])))

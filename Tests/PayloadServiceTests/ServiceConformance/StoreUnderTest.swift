@@ -34,7 +34,6 @@ enum StoreKind: String, CaseIterable, Sendable {
                 storage: store,
                 contents: { ["objects", "keys"].flatMap { files(below: "\(path)/\($0)") } },
                 content: { "\(path)/objects/\($0.hex.prefix(2))/\($0.hex)" },
-                delete: { try store.delete($0) },
                 fetch: { headers in
                     let field = headers.first { $0.name == "X-Accel-Redirect" }
                     return try TestSupport.contents(of: path + (field?.value ?? "").dropFirst("/internal".count))
@@ -51,8 +50,6 @@ struct StoreUnderTest {
     let contents: () throws -> [String]
     /// The file that holds the content of a digest.
     let content: (Digest) -> String
-    /// Deletes a key.
-    let delete: (PayloadKey) throws -> Void
     /// What a web server sends that is told so by these header fields.
     let fetch: ([ServiceResponse.Header]) throws -> [UInt8]
 }

@@ -4,7 +4,7 @@ import Testing
 @testable import S3
 
 /// What an engine may answer to deletions, and what is made of it.
-@Suite(.timeLimit(.minutes(2))) struct DeletionFaultTests {
+@Suite(.runLimit) struct DeletionFaultTests {
     private let key = Array("/k".utf8)
 
     @Test func `An object that is not there counts as deleted`() throws {

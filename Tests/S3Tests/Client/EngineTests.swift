@@ -8,7 +8,7 @@ import Testing
 @testable import S3
 
 /// The client with a real engine.
-@Suite(.timeLimit(.minutes(10))) struct EngineTests {
+@Suite(.runLimit) struct EngineTests {
     let engine: any S3Engine
 
     init() throws { engine = try TestEngine.shared }

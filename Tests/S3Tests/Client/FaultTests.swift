@@ -11,7 +11,7 @@ private let object = S3Object(key: Array("/k".utf8), size: 5, lastModified: 1_79
 private let page = ScriptedServer.Step.answer(200, [], "<ListBucketResult></ListBucketResult>")
 
 /// Failures that may pass: requests are sent again, for some time.
-@Suite(.timeLimit(.minutes(2))) struct FaultTests {
+@Suite(.runLimit) struct FaultTests {
     private let key = Array("/k".utf8)
 
     @Test(arguments: [

@@ -5,7 +5,7 @@ import Testing
 @testable import S3
 
 /// What an engine may answer to listings, and what is made of it.
-@Suite(.timeLimit(.minutes(2))) struct ListingFaultTests {
+@Suite(.runLimit) struct ListingFaultTests {
     /// A page with an object; with a token, another one follows.
     private static func page(_ key: String, _ token: String) -> ScriptedServer.Step {
         .answer(

@@ -5,7 +5,7 @@ import Testing
 @testable import S3
 
 /// A second engine, which checks neither signatures nor checksums: only that the requests are understood.
-@Suite(.timeLimit(.minutes(10))) struct MotoTests {
+@Suite(.runLimit) struct MotoTests {
     @Test func `Objects are stored, read, renewed, listed and deleted in another engine, too`() throws {
         let binary = try #require(
             ProcessInfo.processInfo.environment["LPS_MOTO"],

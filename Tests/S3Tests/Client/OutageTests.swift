@@ -3,7 +3,7 @@ import Testing
 
 @testable import S3
 
-@Suite(.timeLimit(.minutes(2))) struct OutageTests {
+@Suite(.runLimit) struct OutageTests {
     @Test func `Requests that began before an outage keep no other from trying whether the engine is back`() throws {
         let outage = Outage(after: .zero)
         let long = try (0..<40).map { _ in try #require(outage.begin()) }

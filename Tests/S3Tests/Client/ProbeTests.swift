@@ -6,7 +6,7 @@ import Testing
 @testable import S3
 
 /// What a probe finds out about an engine, and how requests are made from then on.
-@Suite(.timeLimit(.minutes(2))) struct ProbeTests {
+@Suite(.runLimit) struct ProbeTests {
     private let key = Array("/k".utf8)
 
     private func probed(_ otherwise: @escaping ScriptedEngine.Answer) throws -> (ScriptedEngine, S3Client) {

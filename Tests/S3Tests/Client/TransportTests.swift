@@ -6,7 +6,7 @@ import Testing
 @testable import S3
 
 /// What goes on the wire, and what of it is believed.
-@Suite(.timeLimit(.minutes(5))) struct TransportTests {
+@Suite(.runLimit) struct TransportTests {
     private func get(_ url: String, limits: S3Limits = S3Limits()) throws -> (status: Int, body: [UInt8]) {
         let body = BodyBuffer(limit: 1 << 20)
         let request = HTTPRequest(method: "GET", url: url, headers: [])

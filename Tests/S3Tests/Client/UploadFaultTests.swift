@@ -7,7 +7,7 @@ import Testing
 @testable import S3
 
 /// What an engine may answer to an upload or a copy, and what is made of it.
-@Suite(.timeLimit(.minutes(2))) struct UploadFaultTests {
+@Suite(.runLimit) struct UploadFaultTests {
     private let key = Array("/k".utf8)
 
     // MARK: Answers

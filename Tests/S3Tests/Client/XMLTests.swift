@@ -1,8 +1,9 @@
+import TestSupport
 import Testing
 
 @testable import S3
 
-@Suite(.timeLimit(.minutes(2))) struct XMLTests {
+@Suite(.runLimit) struct XMLTests {
     private func elements(_ document: String) throws -> [String] {
         var found: [String] = []
         try readXML(Array(document.utf8), root: "a") { path, text in

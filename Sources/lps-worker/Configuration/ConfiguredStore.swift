@@ -20,7 +20,7 @@ struct ConfiguredStore {
         incoming: String?,
         cache: String?,
         environment: @escaping @Sendable (String) -> String?
-    ) throws(ConfigurationError) {
+    ) throws {
         self.text = text
         self.incoming = incoming
         self.cache = cache
@@ -50,15 +50,15 @@ struct ConfiguredStore {
     }
 
     /// Makes sure that the other settings can be met.
-    func check(_ settings: Configuration.Settings) throws(ConfigurationError) {
+    func check(_ settings: Settings) throws {
         guard place.isBucket else { return }
-        guard settings.maximumPayload <= StorePlace.longestObject else {
+        guard settings.maxPayload.value <= StorePlace.longestObject else {
             throw ConfigurationError(
-                "--max-payload (LPS_MAX_PAYLOAD) is \(settings.maximumPayload) bytes, a store in a bucket takes up to "
+                "--max-payload (LPS_MAX_PAYLOAD) is \(settings.maxPayload.value) bytes, a store in a bucket takes up to "
                     + "\(StorePlace.longestObject)"
             )
         }
-        guard settings.policy.allRules.allSatisfy({ $0.quota == nil }) else {
+        guard settings.policy.value.allRules.allSatisfy({ $0.quota == nil }) else {
             throw ConfigurationError("the policy (LPS_POLICY) has quotas, which a store in a bucket can't keep")
         }
     }

@@ -1,55 +1,48 @@
 import FastCGI
 import Logging
 import PayloadService
-import Scoreboard
-import Synchronization
+import Storage
 
-/// Makes a service's request of a FastCGI request's parameters, and an answer in CGI's form of the service's response;
-/// and tells of it to the scoreboard and the logs.
+/// Translates FastCGI requests for the service, and its responses for the web server.
 final class Gateway: Sendable {
-    private let service: @Sendable (Configuration.Settings) -> PayloadService
-    private let scoreboard: Scoreboard
-    private let threads: [ThreadActivity]
-    private let accessLog: LogFile?
+    private let service: @Sendable (Settings) -> PayloadService
+    private let recorder: RequestRecorder
     private let logger: Logger
-    private let current: Mutex<(service: PayloadService, settings: Configuration.Settings)>
+    private let current: Current<(service: PayloadService, settings: Settings)>
 
-    /// - Parameter service: makes the service that the settings ask for.
-    init(
-        _ settings: Configuration.Settings,
-        scoreboard: Scoreboard,
-        threads: Int,
-        accessLog: LogFile?,
-        logger: Logger,
-        service: @escaping @Sendable (Configuration.Settings) -> PayloadService
-    ) {
-        self.service = service
-        self.scoreboard = scoreboard
-        self.threads = (0..<threads).map { ThreadActivity(scoreboard.row($0)) }
-        self.accessLog = accessLog
+    init(_ settings: Settings, store: any PayloadStorage, recorder: RequestRecorder, logger: Logger) {
+        service = { settings in
+            PayloadService(
+                store: store,
+                maximumPayload: settings.maxPayload.value,
+                codec: CodecLimits(
+                    minimumSize: settings.codecMinSize.value,
+                    displayLimit: settings.codecDisplayLimit.value,
+                    answerLimit: settings.codecAnswerLimit.value
+                ),
+                logger: logger
+            )
+        }
+        self.recorder = recorder
         self.logger = logger
-        current = Mutex((service(settings), settings))
+        current = Current((service(settings), settings))
     }
 
     /// Takes other settings for the requests that come from now on.
-    func use(_ settings: Configuration.Settings) {
-        let service = service(settings)
-        current.withLock { $0 = (service, settings) }
+    func use(_ settings: Settings) {
+        current.value = (service(settings), settings)
     }
 
-    func accepted(_ thread: Int) { threads[thread].accepted() }
-    func closed(_ thread: Int) { threads[thread].closed() }
-
     func serve(_ request: Request, _ thread: Int) {
-        let (service, settings) = current.withLock { $0 }
+        let (service, settings) = current.value
         let call = ServiceRequest(request)
         let id = request.requestID
         RequestContext.$requestID.withValue(id) {
-            let trace = RequestTrace(id: id, timeout: settings.requestTimeout)
-            watch(trace, call, threads[thread])
+            let trace = RequestTrace(id: id, timeout: settings.requestTimeout.value)
+            recorder.begin(call, trace, thread)
             let response = answer(call, to: request, by: service, trace)
             trace.finish()
-            tell(call, trace, status: response.status.code, settings)
+            recorder.end(call, trace, status: response.status.code, settings)
         }
     }
 
@@ -74,47 +67,6 @@ final class Gateway: Sendable {
             logger.log(level: isGone ? .info : .error, "an answer was cut off", metadata: ["error": "\(error)"])
         }
         return response
-    }
-
-    private func watch(_ trace: RequestTrace, _ call: ServiceRequest, _ thread: ThreadActivity) {
-        var subject = RequestSubject(
-            method: String(decoding: call.method, as: UTF8.self),
-            path: String(decoding: call.path, as: UTF8.self),
-            id: trace.id ?? ""
-        )
-        thread.turn(to: .checking, subject)
-        trace.onPiece = { thread.advanced() }
-        trace.onPhase = { [unowned trace, scoreboard] ended, took in
-            subject.learn(from: trace)
-            thread.turn(to: Activity(trace.phase), subject)
-            switch ended {
-            case .hashing: scoreboard.add(took, to: PoolCounter.hash)
-            case .committing: scoreboard.add(took, to: PoolCounter.commit)
-            case .checking, .parsing, .answering: break
-            }
-        }
-    }
-
-    private func tell(
-        _ call: ServiceRequest,
-        _ trace: RequestTrace,
-        status: Int,
-        _ settings: Configuration.Settings
-    ) {
-        scoreboard.count(trace, status: status)
-        if trace.isTimedOut { scoreboard.add(to: .timeouts) }
-        accessLog?.write(settings.accessFormat.line(call, trace, status: status))
-        guard let limit = settings.slowLogAfter, trace.age > limit else { return }
-        scoreboard.add(to: .slow)
-        var details: Logger.Metadata = [
-            "endpoint": "\(trace.endpoint.rawValue)", "status": "\(status)",
-            "duration": "\(AccessFormat.seconds(trace.age))", "bytes_in": "\(trace.bytesIn)",
-            "bytes_out": "\(trace.bytesOut)",
-        ]
-        for (phase, duration) in trace.durations { details[phase.rawValue] = "\(AccessFormat.seconds(duration))" }
-        if let namespace = trace.namespace { details["namespace"] = "\(namespace)" }
-        if let digest = trace.digest { details["digest"] = "\(digest)" }
-        logger.warning("slow request", metadata: details)
     }
 
     /// - Throws: ``NothingSent`` when there is still time for another answer.

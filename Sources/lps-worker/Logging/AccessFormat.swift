@@ -4,11 +4,17 @@ import Glibc
 import PayloadService
 
 /// How a line of the access log looks: text with `$names`, as in nginx's log_format.
-struct AccessFormat: Sendable {
-    static let standard = """
-        $time "$method $path" status=$status duration=$duration hash_time=$hash_time commit_time=$commit_time \
-        bytes_in=$bytes_in bytes_out=$bytes_out namespace=$namespace digest=$digest request_id=$request_id
-        """
+struct AccessFormat: Equatable, Sendable {
+    /// `$time "$method $path" status=$status duration=$duration …`
+    static let standard: AccessFormat = {
+        let request: [Part] = [
+            .variable(.time), .text(" \""), .variable(.method), .text(" "), .variable(.path), .text("\""),
+        ]
+        let fields: [Variable] = [
+            .status, .duration, .hashTime, .commitTime, .bytesIn, .bytesOut, .namespace, .digest, .requestID,
+        ]
+        return AccessFormat(parts: request + fields.flatMap { [.text(" \($0.rawValue)="), .variable($0)] })
+    }()
 
     enum Variable: String, CaseIterable, Sendable {
         case time, method, path, endpoint, status, duration
@@ -20,26 +26,32 @@ struct AccessFormat: Sendable {
         case namespace, digest
         case requestID = "request_id"
         case pid
+
+        /// All of them, as a format has them.
+        static let list = allCases.map { "$" + $0.rawValue }.joined(separator: ", ")
     }
 
-    private enum Part: Sendable {
+    private enum Part: Equatable, Sendable {
         case text(String)
         case variable(Variable)
     }
 
     private let parts: [Part]
 
+    private init(parts: [Part]) {
+        self.parts = parts
+    }
+
     /// - Throws: ``ConfigurationError`` that names a variable that does not exist.
-    init(parsing text: String) throws(ConfigurationError) {
+    init(parsing text: String) throws {
         var parts: [Part] = []
         var rest = Substring(text)
         while let dollar = rest.firstIndex(of: "$") {
             parts.append(.text(String(rest[..<dollar])))
             let name = rest[rest.index(after: dollar)...].prefix { $0.isASCII && ($0.isLetter || $0 == "_") }
             guard let variable = Variable(rawValue: String(name)) else {
-                let known = Variable.allCases.map { "$" + $0.rawValue }.joined(separator: ", ")
                 throw ConfigurationError(
-                    "--access-format (LPS_ACCESS_FORMAT) has '$\(name)', expected one of \(known)"
+                    "--access-format (LPS_ACCESS_FORMAT) has '$\(name)', expected one of \(Variable.list)"
                 )
             }
             parts.append(.variable(variable))

@@ -1,0 +1,60 @@
+import Logging
+import PayloadService
+import Scoreboard
+
+/// Records what requests do: on the scoreboard, in the access log, and the slow ones in the log.
+final class RequestRecorder: Sendable {
+    private let scoreboard: Scoreboard
+    private let threads: [ThreadActivity]
+    private let accessLog: LogFile?
+    private let logger: Logger
+
+    init(_ scoreboard: Scoreboard, threads: Int, _ accessLog: LogFile?, _ logger: Logger) {
+        self.scoreboard = scoreboard
+        self.threads = (0..<threads).map { ThreadActivity(scoreboard.row($0)) }
+        self.accessLog = accessLog
+        self.logger = logger
+    }
+
+    func accepted(_ thread: Int) { threads[thread].accepted() }
+    func closed(_ thread: Int) { threads[thread].closed() }
+
+    /// Has the thread's row follow the request from now on.
+    func begin(_ call: ServiceRequest, _ trace: RequestTrace, _ thread: Int) {
+        let thread = threads[thread]
+        var subject = RequestSubject(
+            method: String(decoding: call.method, as: UTF8.self),
+            path: String(decoding: call.path, as: UTF8.self),
+            id: trace.id ?? ""
+        )
+        thread.turn(to: .checking, subject)
+        trace.onPiece = { thread.advanced() }
+        trace.onPhase = { [unowned trace, scoreboard] ended, took in
+            subject.learn(from: trace)
+            thread.turn(to: Activity(trace.phase), subject)
+            switch ended {
+            case .hashing: scoreboard.add(took, to: PoolCounter.hash)
+            case .committing: scoreboard.add(took, to: PoolCounter.commit)
+            case .checking, .parsing, .answering: break
+            }
+        }
+    }
+
+    /// Counts and logs a request that is answered.
+    func end(_ call: ServiceRequest, _ trace: RequestTrace, status: Int, _ settings: Settings) {
+        scoreboard.count(trace, status: status)
+        if trace.isTimedOut { scoreboard.add(to: .timeouts) }
+        accessLog?.write(settings.accessFormat.value.line(call, trace, status: status))
+        guard let limit = settings.slowLogAfter.value, trace.age > limit else { return }
+        scoreboard.add(to: .slow)
+        var details: Logger.Metadata = [
+            "endpoint": "\(trace.endpoint.rawValue)", "status": "\(status)",
+            "duration": "\(AccessFormat.seconds(trace.age))", "bytes_in": "\(trace.bytesIn)",
+            "bytes_out": "\(trace.bytesOut)",
+        ]
+        for (phase, duration) in trace.durations { details[phase.rawValue] = "\(AccessFormat.seconds(duration))" }
+        if let namespace = trace.namespace { details["namespace"] = "\(namespace)" }
+        if let digest = trace.digest { details["digest"] = "\(digest)" }
+        logger.warning("slow request", metadata: details)
+    }
+}

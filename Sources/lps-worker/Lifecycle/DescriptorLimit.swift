@@ -1,0 +1,29 @@
+import Glibc
+import Logging
+
+/// The limit of open files (getrlimit(2), RLIMIT_NOFILE).
+enum DescriptorLimit {
+    private static let resource = __rlimit_resource_t(RLIMIT_NOFILE.rawValue)
+
+    /// Raises it as far as the system lets: folders that stay open, connections and files take descriptors; the usual soft
+    /// limit of 1024 is there for select(2), which nothing here uses.
+    static func raise(toServe configuration: Configuration, _ logger: Logger) {
+        var limit = rlimit()
+        // A quarter is for folders that stay open.
+        let needed = rlim_t(configuration.mostOpenFiles) / 3 * 4
+        let wanted = max(16384, needed)
+        guard getrlimit(resource, &limit) == 0 else { return }
+        if limit.rlim_cur < wanted {
+            limit.rlim_cur = min(limit.rlim_max, wanted)
+            if setrlimit(resource, &limit) != 0 {
+                logger.warning("can't raise the limit of open files", metadata: ["errno": "\(errno)"])
+            }
+        }
+        guard getrlimit(resource, &limit) == 0, limit.rlim_cur < needed else { return }
+        let threads = configuration.settings.threads.value
+        logger.warning(
+            "the limit of open files is low for so many threads",
+            metadata: ["limit": "\(limit.rlim_cur)", "needed": "\(needed)", "threads": "\(threads)"]
+        )
+    }
+}

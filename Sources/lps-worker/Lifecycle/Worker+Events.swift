@@ -1,0 +1,79 @@
+import Logging
+import Storage
+import StorePolicy
+
+/// What changes a worker that serves: signals, and having served enough.
+extension Worker {
+    func handle(_ event: Signals.Event) {
+        switch event {
+        case .stop(let signal):
+            isEnding.store(true, ordering: .relaxed)
+            stop("stopping: finishing the requests under way", ["signal": "\(signal)"])
+        case .restart: restart(["signal": "SIGUSR2"])
+        case .reload: reload()
+        case .reopenLogs: reopenLogs()
+        }
+    }
+
+    /// Stops for a new process, which the supervisor starts; goes on where that would not start.
+    func restart(_ reason: Logger.Metadata) {
+        guard !isEnding.exchange(true, ordering: .relaxed) else { return }
+        do {
+            try Self.check(try reread(), logger)
+        } catch {
+            logger.error("not restarting: the next process would not start", metadata: ["error": "\(error)"])
+            retirement.putOff()
+            isEnding.store(false, ordering: .relaxed)
+            return
+        }
+        scoreboard.add(to: .retirements)
+        stop("restarting: finishing the requests under way", reason)
+    }
+
+    private func stop(_ message: Logger.Message, _ reason: Logger.Metadata) {
+        logger.notice(message, metadata: reason)
+        notifySystemd("STOPPING=1")
+        pool.stop()
+    }
+
+    private func reload() {
+        notifySystemd("RELOADING=1")
+        defer { notifySystemd("READY=1") }
+        do {
+            let new = try reread()
+            Self.warn(of: new.unknown, logger)
+            for name in configuration.fixed(unlike: new) {
+                logger.warning("a changed setting needs a restart", metadata: ["setting": "\(name)"])
+            }
+            level.value = new.settings.logLevel.value
+            retirement.set(new.settings.maxRequests.value)
+            policy.value = new.settings.policy.value
+            gateway.use(new.settings)
+            logger.notice("the configuration was read again")
+        } catch {
+            logger.error("the configuration stays as it was", metadata: ["error": "\(error)"])
+        }
+        Self.keepCounts(of: store, policy.value, logger)
+    }
+
+    private func reopenLogs() {
+        for log in [errorLog, accessLog].compactMap({ $0 }) {
+            do {
+                try log.reopen()
+            } catch {
+                logger.error("a log goes on in its old file", metadata: ["error": "\(error)"])
+            }
+        }
+        logger.notice("logs are open anew")
+    }
+
+    /// Where that fails, uploads that need a count try again, and tell their clients.
+    static func keepCounts(of store: any PayloadStorage, _ policy: StorePolicy, _ logger: Logger) {
+        guard let store = store as? any UsageCounting else { return }
+        do {
+            try store.keepCounts(hasQuotas: policy.allRules.contains { $0.quota != nil })
+        } catch {
+            logger.warning("what namespaces use may be counted anew", metadata: ["error": "\(error)"])
+        }
+    }
+}

@@ -1,0 +1,114 @@
+import FastCGI
+import Glibc
+import Logging
+import Scoreboard
+import Storage
+import StorePolicy
+import Synchronization
+import Version
+
+/// A worker process, from its start to the end of its last request.
+final class Worker: Sendable {
+    let configuration: Configuration
+    let reread: @Sendable () throws -> Configuration
+    let level: Current<Logger.Level>
+    let logger: Logger
+    let errorLog: LogFile
+    let accessLog: LogFile?
+    let policy: Current<StorePolicy>
+    let store: any PayloadStorage
+    let listeners: [Listener]
+    let scoreboard: Scoreboard
+    let recorder: RequestRecorder
+    let gateway: Gateway
+    let pool: WorkerPool
+    let retirement = Retirement()
+    /// Whether the pool stops, or is about to.
+    let isEnding = Atomic(false)
+
+    /// Opens all that the worker needs.
+    ///
+    /// - Parameter reread: reads the configuration again.
+    /// - Throws: an error whose description is one line, when the worker can't start.
+    init(_ configuration: Configuration, reread: @escaping @Sendable () throws -> Configuration) throws {
+        let settings = configuration.settings
+        self.configuration = configuration
+        self.reread = reread
+        // First, since its standard error may be what the error log takes the place of.
+        accessLog = try settings.accessLog.value.map { try LogFile(path: $0) }
+        let hasPriority = settings.errorLog.value == LogFile.standardError && Self.hasPriority
+        errorLog = try LogFile(path: settings.errorLog.value, as: STDERR_FILENO)
+        let level = Current(settings.logLevel.value)
+        self.level = level
+        let logger = Logger(label: "lps-worker") { _ in LogfmtHandler(level, hasPriority: hasPriority) }
+        self.logger = logger
+        Self.warn(of: configuration.unknown, logger)
+        DescriptorLimit.raise(toServe: configuration, logger)
+        let policy = Current(settings.policy.value)
+        self.policy = policy
+        let store = try configuration.openStore(quota: { policy.value[$0].quota }, logger)
+        self.store = store
+        try store.checkStart(waiting: true)
+        Self.keepCounts(of: store, policy.value, logger)
+        listeners = try configuration.listeners()
+        if let folder = settings.runtimeDir.value { try StatusServer.check(folder) }
+        scoreboard = try Self.scoreboard(settings, logger)
+        recorder = RequestRecorder(scoreboard, threads: settings.threads.value, accessLog, logger)
+        gateway = Gateway(settings, store: store, recorder: recorder, logger: logger)
+        pool = try WorkerPool(listeners: listeners, threads: settings.threads.value, logger: logger)
+        retirement.set(settings.maxRequests.value)
+    }
+
+    /// Serves until a signal or enough requests end it, and every request under way is answered.
+    func run(_ signals: Signals) throws {
+        try signals.watch(handle)
+        try store.tidyUp()
+        try Watchdog(.process, scoreboard)?.start()
+        let statusServer = try startStatusServer()
+        let handler = WorkerPool.Handler(accepted: recorder.accepted, closed: closed, answer: gateway.serve)
+        try pool.run(handler) {
+            logger.notice(
+                "serving",
+                metadata: [
+                    "version": "\(version)", "store": "\(store.name)",
+                    "threads": "\(configuration.settings.threads.value)",
+                    "listen": "\(listeners.map(\.name).joined(separator: " "))", "reserve": "\(store.uploads.reserve)",
+                    "max_payload": "\(configuration.settings.maxPayload.value)",
+                ]
+            )
+            notifySystemd("READY=1")
+        }
+        statusServer?.stop()
+        scoreboard.finish()
+        logger.notice("stopped: every request under way was answered")
+    }
+
+    private func closed(_ thread: Int) {
+        recorder.closed(thread)
+        if retirement.isDue() { restart(["requests": "\(retirement.served)"]) }
+    }
+
+    /// - Returns: `nil` where there is no runtime folder, or its scoreboard can't be used.
+    private func startStatusServer() throws -> StatusServer? {
+        guard scoreboard.isShared, let folder = configuration.settings.runtimeDir.value else { return nil }
+        let server = StatusServer(in: folder, configuration, scoreboard, store, listeners, logger)
+        try server.start()
+        return server
+    }
+
+    /// The pool's scoreboard, or one of this process alone where that can't be used: counters are no reason not to serve.
+    private static func scoreboard(_ settings: Settings, _ logger: Logger) throws -> Scoreboard {
+        let threads = settings.threads.value
+        if let folder = settings.runtimeDir.value {
+            do {
+                return try Scoreboard(in: folder, threads: threads)
+            } catch {
+                logger.error(
+                    "no part in the pool's status page: this process counts for itself",
+                    metadata: ["error": "\(error)"]
+                )
+            }
+        }
+        return try Scoreboard(in: nil, threads: threads)
+    }
+}

@@ -1,0 +1,65 @@
+#!/usr/bin/env python3
+"""How long a pool of one worker takes from SIGUSR2 to its next answer: restart.py LPS_WORKER [TIMES]
+
+The worker runs under spawn-fcgi and multiwatch, with the program `lps` beside it.
+"""
+import os
+import signal
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+
+def record(kind: int, content: bytes) -> bytes:
+    return bytes([1, kind, 0, 1]) + len(content).to_bytes(2, "big") + b"\0\0" + content
+
+
+def ping(path: str) -> None:
+    pairs = {"REQUEST_METHOD": "GET", "SCRIPT_NAME": "/lps/ping"}
+    parameters = b"".join(bytes([len(name), len(value)]) + (name + value).encode() for name, value in pairs.items())
+    begin = record(1, b"\0\1\0\0\0\0\0\0")
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.connect(path)
+        connection.sendall(begin + record(4, parameters) + record(4, b"") + record(5, b""))
+        answer = b"".join(iter(lambda: connection.recv(65536), b""))
+    assert b"pong" in answer, answer
+
+
+def main(worker: str, times: int = 40) -> None:
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        path, log = str(folder / "lps.sock"), folder / "log"
+        subprocess.check_call([Path(worker).parent / "lps", "init", "--store", folder / "store"])
+        multiwatch = ["/usr/bin/multiwatch", "--forks=1", "--retry=1000000", "--timeout=1000", "--signal=TERM", "--", worker]
+        with log.open("wb") as output:
+            pool = subprocess.Popen(
+                ["spawn-fcgi", "-n", "-s", path, "-b", "4096", "--", *multiwatch],
+                env=os.environ | {"LPS_STORE": str(folder / "store")},
+                stderr=output,
+                start_new_session=True,
+            )
+
+        def wait_for(starts: int) -> None:
+            while log.read_text().count("msg=serving") < starts:
+                assert pool.poll() is None, log.read_text()
+
+        taken = []
+        for start in range(1, times + 1):
+            wait_for(start)
+            ping(path)
+            process = subprocess.check_output(["pgrep", "-g", str(pool.pid), "-x", "lps-worker"], text=True)
+            begun = time.perf_counter()
+            os.kill(int(process), signal.SIGUSR2)
+            wait_for(start + 1)
+            ping(path)
+            taken.append((time.perf_counter() - begun) * 1000)
+        pool.terminate()
+        pool.wait()
+    print(f"median {statistics.median(taken):.0f} ms, longest {max(taken):.0f} ms")
+
+
+main(sys.argv[1], *map(int, sys.argv[2:]))

@@ -1,0 +1,72 @@
+import Foundation
+import TestSupport
+import Testing
+
+/// A worker without a web server, on a socket that it has bound itself.
+struct LoneWorker {
+    let process: ChildProcess
+    let socket: String
+
+    /// Starts it, and waits until it serves.
+    ///
+    /// - Parameters:
+    ///   - folder: where its socket and log are, and its store unless `options` say another.
+    ///   - name: of its socket and log.
+    ///   - errorLog: the file that `options` name for its log; `nil` for none.
+    init(
+        _ folder: TemporaryFolder,
+        name: String = "lps",
+        program: String = Project.binary("lps-worker"),
+        _ options: [String] = [],
+        environment: [String: String] = [:],
+        errorLog: String? = nil
+    ) throws {
+        let store = folder.file("store")
+        if !FileManager.default.fileExists(atPath: store) {
+            #expect(try run(Project.binary("lps"), ["init", "--store", store]).status == 0)
+        }
+        let socket = folder.file("\(name).sock")
+        self.socket = socket
+        let process = try ChildProcess(
+            program,
+            options,
+            environment: ["LPS_STORE": store, "LPS_LISTEN": socket].merging(environment) { $1 },
+            log: folder.file("\(name)-\(UUID().uuidString).log")
+        )
+        self.process = process
+        try eventually("it serves: \(process.log)") {
+            guard errorLog.map(FileManager.default.fileExists) ?? true else { return false }
+            guard process.isRunning else { throw NeverHappened(what: "it ended: \(process.log)") }
+            let log = try errorLog.map { try String(contentsOfFile: $0, encoding: .utf8) } ?? process.log
+            return log.contains("msg=serving")
+        }
+    }
+
+    var log: String { process.log }
+
+    func count(_ text: String) -> Int { log.components(separatedBy: text).count - 1 }
+
+    /// The answer to a request without a body.
+    func ask(_ method: String, _ path: String, _ parameters: [String: String] = [:]) throws -> String {
+        try Self.ask(socket, method, path, parameters)
+    }
+
+    static func ask(_ socket: String, _ method: String, _ path: String, _ parameters: [String: String] = [:]) throws
+        -> String
+    {
+        let client = try FastCGIClient(socket)
+        client.send(FastCGIClient.head(parameters.merging(["REQUEST_METHOD": method, "SCRIPT_NAME": path]) { $1 }))
+        client.send(FastCGIClient.record(.stdin, []))
+        return client.receiveAnswer()
+    }
+
+    func expectServing(_ comment: Comment? = nil) throws {
+        #expect(try ask("GET", "/lps/ping").contains("pong"), comment)
+        #expect(process.isRunning, comment)
+    }
+
+    func stop() {
+        process.signal(SIGTERM)
+        #expect(process.wait() == 0)
+    }
+}
