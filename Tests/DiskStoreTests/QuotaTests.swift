@@ -104,7 +104,7 @@ import Testing
             do {
                 try store.checkQuota(for: 9_000, as: key)
                 return nil
-            } catch {
+            } catch let error as StoreError {
                 return error.code
             }
         }

@@ -14,7 +14,7 @@ import Testing
         let store = fixture.store.path
         let key = try fixture.put(randomPayload(5_000))
         let orphan = try fixture.put(randomPayload(300))
-        try unlink("\(store)/\(#require(fixture.store.find(orphan)).path)")
+        unlink("\(store)/\(try #require(try fixture.store.find(orphan)).path)")
         let lost = try fixture.put(randomPayload(200))
         unlink(fixture.object(of: lost))
         let modified = try fixture.object(of: fixture.put(randomPayload(100)))

@@ -39,8 +39,8 @@ struct Tool: Sendable {
             logger: RecordedLog().logger,
             input: input,
             output: output,
-            print: { Self.write($0, to: output) },
-            complain: { Self.write("lps: \($0)", to: errors) },
+            print: { Self.send($0, to: output) },
+            complain: { Self.send("lps: \($0)", to: errors) },
             progress: { _ in nil }
         )
         var status: Int32 = 0
@@ -51,7 +51,7 @@ struct Tool: Sendable {
             // As ParsableArguments.exit(withError:) does.
             status = LPS.exitCode(for: error).rawValue
             let message = LPS.fullMessage(for: error)
-            if !message.isEmpty { Self.write(message, to: status == 0 ? output : errors) }
+            if !message.isEmpty { Self.send(message, to: status == 0 ? output : errors) }
         }
         return Answer(
             status: status,
@@ -60,5 +60,7 @@ struct Tool: Sendable {
         )
     }
 
-    private static func write(_ line: String, to stream: FileDescriptor) { _ = try? stream.writeAll(Array("\(line)\n".utf8)) }
+    private static func send(_ line: String, to stream: FileDescriptor) {
+        _ = try? stream.writeAll(Array("\(line)\n".utf8))
+    }
 }

@@ -29,15 +29,16 @@ struct ToolStore {
     /// Makes an empty store.
     init(_ kind: Kind) throws {
         switch kind {
-        case .disk:
-            let fixture = try DiskFixture()
-            (place, tool, folder) = (fixture.store.path, fixture.tool, fixture.folder)
-            replace = { key, content in
-                chmod(fixture.object(of: key), 0o640)
-                try write(content, to: fixture.object(of: key))
-            }
-        case .bucket:
-            try self.init(bucket: "payloads", prefix: UUID().uuidString)
+        case .disk: try self.init(DiskFixture())
+        case .bucket: try self.init(bucket: "payloads", prefix: UUID().uuidString)
+        }
+    }
+
+    private init(_ disk: DiskFixture) {
+        (place, tool, folder) = (disk.store.path, disk.tool, disk.folder)
+        replace = { key, content in
+            chmod(disk.object(of: key), 0o640)
+            try write(content, to: disk.object(of: key))
         }
     }
 
