@@ -25,10 +25,12 @@ import Testing
     ///   - listed: keys with the hours since each was stored, as they are listed.
     ///   - found: the same, as they are looked at again.
     private func engine(_ listed: [PayloadKey: Double], found: [PayloadKey: Double]) throws -> ScriptedServer {
-        let entries = listed.map { key, hours in
-            "<Contents><Key>\(key)</Key><Size>7</Size>"
-                + "<LastModified>\(ISO8601DateFormatter().string(from: time(hoursAgo: hours)))</LastModified></Contents>"
-        }
+        let entries = Dictionary(
+            uniqueKeysWithValues: listed.map { key, hours in
+                let time = ISO8601DateFormatter().string(from: time(hoursAgo: hours))
+                return ("\(key)", "<Key>\(key)</Key><Size>7</Size><LastModified>\(time)</LastModified>")
+            }
+        )
         let heads = Dictionary(
             uniqueKeysWithValues: found.map { key, hours in
                 (key.digest.hex, "Last-Modified: " + httpDate(time(hoursAgo: hours)))
@@ -43,7 +45,10 @@ import Testing
             }
             if request.line.hasPrefix("DELETE") { return [.send("HTTP/1.1 204 -\r\n\r\n")] }
             if request.line.contains("list-type") {
-                return [.answer(200, [], "<ListBucketResult>\(entries.joined())</ListBucketResult>")]
+                let query = URLComponents(string: String(request.line.dropFirst("GET ".count)))?.queryItems
+                let prefix = query?.first { $0.name == "prefix" }?.value ?? ""
+                let found = entries.filter { $0.key.hasPrefix(prefix) }.map { "<Contents>\($0.value)</Contents>" }
+                return [.answer(200, [], "<ListBucketResult>\(found.joined())</ListBucketResult>")]
             }
             return [.error(404, "NoSuchKey")]
         }

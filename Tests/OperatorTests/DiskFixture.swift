@@ -30,7 +30,7 @@ final class DiskFixture {
 
     /// - Parameter quota: as of the workers.
     init(quota: @escaping @Sendable (Namespace) -> UInt64? = { _ in nil }) throws {
-        folder = try TemporaryFolder()
+        folder = try TemporaryFolder(isInMemory: true)
         let path = folder.file("store")
         try DiskStore.create(at: path)
         store = try DiskStore(
@@ -130,6 +130,7 @@ final class DiskFixture {
         var bytes = try contents(of: path)
         bytes[bytes.count / 2] ^= 1
         try write(bytes, to: path)
+        chmod(path, 0o440)
     }
 
     /// What a key reads; `nil` when it is not stored.

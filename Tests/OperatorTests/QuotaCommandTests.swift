@@ -20,8 +20,10 @@ import Testing
         try jsonLines(fixture.lps("quota", "--json", "--namespace", "ns")).first?["used"] as? Int
     }
 
+    /// Stores a payload as the service does, unless the quota is in the way.
     private func isRefused(_ content: [UInt8]) throws -> Bool {
         do {
+            try fixture.store.checkQuota(for: UInt64(content.count), as: fixture.key(content))
             try fixture.put(content)
             return false
         } catch let error as StoreError where error.code == .quotaExceeded {
@@ -64,7 +66,8 @@ import Testing
         try write(randomPayload(6_000), to: file)
         #expect(try fixture.lps("put", file, "--namespace", "ns").status == 0)
         #expect(try used() == 11_000 && isRefused([1]))
-        #expect(try fixture.lps("scrub").status == 0, "counters are no strays")
+        let scrub = try fixture.lps("scrub")
+        #expect(scrub.status == 0, "counters are no strays: \(scrub.output)")
     }
 
     @Test func `A collection takes the counters of namespaces that it has emptied`() throws {

@@ -72,10 +72,10 @@ import Testing
             (["--older-than", "2d", "--max-share", "0"], "--max-share is 0"),
             (["--older-than", "2d", "--max-share", "101"], "--max-share is 101"),
             (["--older-than", "2d", "--namespace", ""], "--namespace ''"),
-            (["--older-than", "2d", "--prefix", "a//b"], "'a//b' is not a valid prefix"),
+            (["--older-than", "2d", "--prefix", "a/.."], "'a/..' is not a valid prefix"),
         ]
         let nonsense = ["", "1", "d", "-1d", "1w", "1.5d", "99999999999999999999d"]
-        for (options, reason) in refused + nonsense.map({ (["--older-than=\($0)"], "'\($0)'") }) {
+        for (options, reason) in refused + nonsense.map({ (["--older-than=\($0)"], "--older-than") }) {
             let answer = try fixture.lps(["gc"] + options)
             #expect(answer.status == 64 && answer.errors.contains(reason), "\(options): \(answer.errors)")
         }

@@ -12,14 +12,14 @@ import Testing
         let store = try ToolStore(kind)
         let key = try store.put(content)
         #expect(try store.put(content) == key, "again")
-        let prefixed = try store.put(content, "a b/other", prefix: "team/a")
+        let prefixed = try store.put(content, "a b", prefix: "team/a")
         #expect(try store.keys() == ["\(key)", "\(prefixed)"])
         #expect(try store.lps("ls", "--namespace", "ns").output.hasPrefix("   4.9 KiB  20"))
         let told = try store.lps("stat", "\(key)")
         #expect(told.status == 0 && told.output.contains("5000 bytes") && told.output.hasSuffix("verified\n"))
         #expect(try store.get(prefixed) == content)
-        #expect(try store.keys("--namespace", "a b/other", "--prefix", "team") == ["\(prefixed)"])
-        #expect(try store.keys("--namespace", "a b/other", "--prefix", "tea").isEmpty)
+        #expect(try store.keys("--namespace", "a b", "--prefix", "team") == ["\(prefixed)"])
+        #expect(try store.keys("--namespace", "a b", "--prefix", "tea").isEmpty)
 
         #expect(try store.lps("rm", "\(key)").status == 0)
         for command in ["rm", "stat", "get"] {

@@ -39,6 +39,7 @@ struct ToolStore {
         replace = { key, content in
             chmod(disk.object(of: key), 0o640)
             try write(content, to: disk.object(of: key))
+            chmod(disk.object(of: key), 0o440)
         }
     }
 
@@ -85,9 +86,9 @@ struct ToolStore {
 
     /// What `lps ls` lists.
     func keys(_ options: String...) throws -> Set<String> {
-        let listed = try tool.run(["ls"] + options)
+        let listed = try tool.run(["ls", "--json"] + options)
         try #require(listed.status == 0, "\(listed.errors)")
-        let keys = listed.lines.compactMap { $0.split(separator: " ").last.map(String.init) }
+        let keys = try jsonLines(listed).compactMap { $0["key"] as? String }
         #expect(Set(keys).count == keys.count)
         return Set(keys)
     }
