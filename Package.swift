@@ -192,7 +192,9 @@ let package = Package(
         .testTarget(name: "S3StoreTests", dependencies: ["Encoding", "S3Store", "TestSupport"]),
         .testTarget(
             name: "WorkerTests",
-            dependencies: ["DiskStore", "Encoding", "FastCGI", "PayloadService", "Scoreboard", "TestSupport", "lps-worker"]
+            dependencies: [
+                "DiskStore", "Encoding", "FastCGI", "PayloadService", "Scoreboard", "TestSupport", "lps-worker",
+            ]
         ),
         .testTarget(name: "TarArchiveTests", dependencies: ["TarArchive", "TestSupport"]),
         .testTarget(

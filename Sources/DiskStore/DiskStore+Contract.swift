@@ -7,8 +7,10 @@ extension DiskStore: PayloadStorage {
 
     /// An age is renewed with each upload.
     public var ageLag: Int { 0 }
+    /// A disk has one head, or a journal.
     public var deletionsAtOnce: Int { 1 }
 
+    /// As ``delete(_:isDurable:if:)``, with what was there.
     public func remove(
         _ key: PayloadKey,
         isDurable: Bool,
@@ -18,6 +20,7 @@ extension DiskStore: PayloadStorage {
         return try delete(key, isDurable: isDurable, if: isUnwanted) ? stored : nil
     }
 
+    /// Makes sure that the file system can do what payloads need, and warns where it may not keep what it promises.
     public func checkStart(waiting: Bool) throws {
         try checkFileSystem()
         guard let name = remoteFileSystem else { return }
@@ -27,6 +30,7 @@ extension DiskStore: PayloadStorage {
         )
     }
 
+    /// Records the time, removes what crashed uploads have left, and logs what does not belong in the store.
     public func tidyUp() throws {
         try recordTime()
         try reportStrayFiles()
@@ -35,6 +39,7 @@ extension DiskStore: PayloadStorage {
 }
 
 extension DiskStore: ContentSharing {
+    /// Visits contents, with 20,000 keys in memory at a time.
     public func forEachContent(
         in selection: KeySelection,
         includesTrash: Bool,
@@ -43,6 +48,7 @@ extension DiskStore: ContentSharing {
         try forEachContent(in: selection, includesTrash: includesTrash, keysInMemory: 20_000, visit)
     }
 
+    /// Removes folders below `keys/` that hold nothing, and the counters of namespaces that have no folder.
     public func removeUnused(failed: (StoreError) throws -> Void) throws {
         try removeEmptyFolders(failed: failed)
         do {
@@ -54,6 +60,7 @@ extension DiskStore: ContentSharing {
 }
 
 extension Collector {
+    /// Sweeps with as many digests in memory as a command may hold.
     public func sweep(
         only digests: Set<Digest>?,
         isDryRun: Bool,

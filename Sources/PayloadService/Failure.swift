@@ -29,7 +29,12 @@ struct Failure {
         case .noSpace:
             self.init(.error, "no space for an upload", .insufficientStorage, told)
         case .engineFull:
-            self.init(.error, "the engine of the store is full", .insufficientStorage, "the storage engine has no space")
+            self.init(
+                .error,
+                "the engine of the store is full",
+                .insufficientStorage,
+                "the storage engine has no space"
+            )
         case .quotaExceeded:
             self.init(.notice, "no room in a namespace's quota for an upload", .insufficientStorage, told)
         case .counting:

@@ -29,6 +29,7 @@ extension S3Store {
         }
     }
 
+    /// Visits the keys of a selection with their ages, from the same listing.
     public func forEachAge(
         in selection: KeySelection,
         where isWanted: (Namespace) -> Bool,

@@ -37,6 +37,7 @@ extension S3Store {
         return read
     }
 
+    /// The bytes of all payloads: a bucket keeps no record of scrubs.
     public func contentToScrub(_ scope: ScrubScope) throws -> UInt64 {
         var bytes: UInt64 = 0
         try forEachKey { bytes += $0.size ?? 0 }

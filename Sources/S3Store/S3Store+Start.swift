@@ -39,6 +39,7 @@ extension S3Store {
         try health.check { try translating { try client.checkBucket(retrying: false) } }
     }
 
+    /// Removes what crashed uploads have left in the folder of uploads.
     public func tidyUp() throws { try uploads.sweep() }
 }
 

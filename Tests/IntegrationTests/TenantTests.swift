@@ -95,7 +95,9 @@ import Testing
         }
         // The files behind, too.
         let files = tenants.stack.tree
-        for path in files.flatMap({ ["/lps-internal/\($0)", "/lps-internal/objects/../\($0)", "/v2/../lps-internal/\($0)"] }) {
+        for path in files.flatMap({
+            ["/lps-internal/\($0)", "/lps-internal/objects/../\($0)", "/v2/../lps-internal/\($0)"]
+        }) {
             #expect(try tenants.request("GET", path, as: "billing").status == 404, "\(path)")
         }
         try tenants.stack.expectNothingIncoming()

@@ -88,7 +88,12 @@ import Testing
             try connection.send(Array(body.utf8))
             return try connection.receive()
         }
-        expectError(try send("Transfer-Encoding", "chunked", "b\r\nhello world\r\n0\r\n\r\n"), 411, nil, "a chunked body")
+        expectError(
+            try send("Transfer-Encoding", "chunked", "b\r\nhello world\r\n0\r\n\r\n"),
+            411,
+            nil,
+            "a chunked body"
+        )
         for length in ["abc", "-1", "99999999999999999999", "0x1"] {
             expectError(try send("Content-Length", length), 400, nil, "Content-Length: \(length)")
         }

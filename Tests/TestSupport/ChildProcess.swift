@@ -19,7 +19,13 @@ package final class ChildProcess: @unchecked Sendable {
         log: String
     ) throws {
         logPath = log
-        pid = try spawn(Self.find(executable), arguments, environment: environment, standardInput: standardInput, log: log)
+        pid = try spawn(
+            Self.find(executable),
+            arguments,
+            environment: environment,
+            standardInput: standardInput,
+            log: log
+        )
         OrphanWatcher.shared.add(pid)
     }
 

@@ -48,7 +48,8 @@ import Testing
         ),
     ]
 
-    @Test(arguments: Setup.all) func `What is wrong with a body is told, with the payload's index`(setup: Setup) throws {
+    @Test(arguments: Setup.all) func `What is wrong with a body is told, with the payload's index`(setup: Setup) throws
+    {
         let fixture = try ServiceFixture(setup)
         for (body, message) in Self.malformed {
             for operation in ["encode", "decode", "download"] {

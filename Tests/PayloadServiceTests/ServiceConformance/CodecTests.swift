@@ -92,7 +92,8 @@ import Testing
     }
 
     @Test(arguments: Setup.all)
-    func `Payloads that are encoded at once are stored once each, and an encode stores them again`(setup: Setup) throws {
+    func `Payloads that are encoded at once are stored once each, and an encode stores them again`(setup: Setup) throws
+    {
         let fixture = try ServiceFixture(setup, codec: CodecLimits(minimumSize: 100))
         let payload = JSONPayload(randomPayload(1000))
         let encoded = try fixture.codec("encode", [payload, payload])

@@ -7,7 +7,8 @@ import Testing
 /// What is answered when there is no room: of the disk, or in a quota.
 @Suite(.runLimit) struct FullTests {
     @Test(arguments: Setup.all)
-    func `What is announced of a stream counts before a byte has come, and a file is there already`(setup: Setup) throws {
+    func `What is announced of a stream counts before a byte has come, and a file is there already`(setup: Setup) throws
+    {
         let fixture = try ServiceFixture(setup, maximumPayload: .max)
         let answer = try fixture.ask(.put(helloWorld).with { $0.headers.contentLength = bytes("\(UInt64.max / 2)") })
         switch setup.handover {
@@ -16,7 +17,9 @@ import Testing
         }
     }
 
-    @Test(arguments: Setup.all) func `Below the reserve every upload is 507, and nothing is left of it`(setup: Setup) throws {
+    @Test(arguments: Setup.all) func `Below the reserve every upload is 507, and nothing is left of it`(setup: Setup)
+        throws
+    {
         let fixture = try ServiceFixture(setup, reserve: .max)
         let missing = Asked.get("/blobs/ns/common/\(helloWorldDigest)/\(helloWorldDigest)", length: 11)
         expectRefusal(try fixture.ask(missing), 404, "blob not found", "a download is not an upload")
@@ -95,7 +98,9 @@ import Testing
 
     /// nginx asks so when it could not write a body, see `UnwrittenUpload`.
     @Test(arguments: ["/v2/blobs/put", "/codec/encode", "/x"])
-    func `A body that the web server could not write is 507 when the disk is why, and else its own failure`(path: String)
+    func `A body that the web server could not write is 507 when the disk is why, and else its own failure`(
+        path: String
+    )
         throws
     {
         let failed = "the web server failed, its error log says how"

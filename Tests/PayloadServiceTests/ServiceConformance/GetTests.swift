@@ -16,7 +16,8 @@ import Testing
         return { try fixture.ask(good.with($0)) }
     }
 
-    @Test(arguments: Setup.all) func `A payload comes with its digest, and may be kept for a year`(setup: Setup) throws {
+    @Test(arguments: Setup.all) func `A payload comes with its digest, and may be kept for a year`(setup: Setup) throws
+    {
         let answer = try downloads(setup)({ _ in })
         #expect(answer.status == 200)
         #expect(answer.body == helloWorld)

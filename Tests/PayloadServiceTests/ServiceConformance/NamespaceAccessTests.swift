@@ -12,7 +12,8 @@ import Testing
         expectRefusal(answer, 403, "namespace '\(namespace)' is not allowed for this caller", what)
     }
 
-    @Test(arguments: Setup.all) func `A caller stores to and fetches from its own namespaces only`(setup: Setup) throws {
+    @Test(arguments: Setup.all) func `A caller stores to and fetches from its own namespaces only`(setup: Setup) throws
+    {
         let fixture = try ServiceFixture(setup)
         for allowed in [nil, "*", "orders", "billing,orders", " billing ,\torders "] {
             let answer = try fixture.ask(.put(content, namespace: "orders").with { $0.allowed = allowed })

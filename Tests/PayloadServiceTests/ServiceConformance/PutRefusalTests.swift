@@ -70,7 +70,12 @@ import Testing
             Refused("digest \(text)", 400, "invalid digest format '\(text)'", query("namespace=ns&digest=\(text)"))
         }
         + ["md5", "SHA256", ""].map { name in
-            Refused("algorithm \(name)", 400, "invalid hash type '\(name)'", query("namespace=ns&digest=\(name):\(hex)"))
+            Refused(
+                "algorithm \(name)",
+                400,
+                "invalid hash type '\(name)'",
+                query("namespace=ns&digest=\(name):\(hex)")
+            )
         }
 
     private static let notJSON = "X-Temporal-Metadata header is not a JSON object of strings: "
@@ -105,21 +110,28 @@ import Testing
         Refused("prefix \(prefix)", 400, "'\(prefix)' is not a valid prefix") { $0.prefix(prefix) }
     }
 
-    private static let bodies = ["hello worle", "", "hello world!"].map { text in
-        Refused("body '\(text)'", 400, "checksum mismatch") {
-            $0.body = bytes(text)
-            $0.headers.contentLength = bytes("\(text.utf8.count)")
-        }
-    } + [
-        Refused("a body shorter than announced", 400, "checksum mismatch") { $0.headers.contentLength = bytes("12") },
-        Refused("a body longer than announced", 400, "checksum mismatch") { $0.headers.contentLength = bytes("10") },
-    ]
+    private static let bodies =
+        ["hello worle", "", "hello world!"].map { text in
+            Refused("body '\(text)'", 400, "checksum mismatch") {
+                $0.body = bytes(text)
+                $0.headers.contentLength = bytes("\(text.utf8.count)")
+            }
+        } + [
+            Refused("a body shorter than announced", 400, "checksum mismatch") {
+                $0.headers.contentLength = bytes("12")
+            },
+            Refused("a body longer than announced", 400, "checksum mismatch") {
+                $0.headers.contentLength = bytes("10")
+            },
+        ]
 
     @Test(arguments: Setup.all)
-    func `What an upload must have is refused where it is missing or wrong, and nothing is stored`(setup: Setup) throws {
+    func `What an upload must have is refused where it is missing or wrong, and nothing is stored`(setup: Setup) throws
+    {
         let fixture = try ServiceFixture(setup, maximumPayload: 1000)
         let good = Asked.put(helloWorld)
-        for table in [Self.type, Self.length, Self.namespaces, Self.digests, Self.metadata, Self.prefixes, Self.bodies] {
+        for table in [Self.type, Self.length, Self.namespaces, Self.digests, Self.metadata, Self.prefixes, Self.bodies]
+        {
             for refused in table { try fixture.expect(refused, good.with(refused.change)) }
         }
         #expect(try fixture.store.contents().isEmpty)

@@ -24,7 +24,9 @@ import Testing
     }
 
     @Test(arguments: Setup.all)
-    func `Content that is there already under another key is stored once, and is new under this one`(setup: Setup) throws {
+    func `Content that is there already under another key is stored once, and is new under this one`(setup: Setup)
+        throws
+    {
         let fixture = try ServiceFixture(setup)
         let keys = try [("a", "{}"), ("b", "{}"), ("a", #"{"x":"MQ=="}"#)].map { namespace, metadata in
             let answer = try fixture.put(helloWorld, namespace: namespace, metadata: metadata)
