@@ -1,25 +1,10 @@
 import DiskStore
-import Encoding
 import Foundation
 import Logging
 import PayloadKey
 import Storage
-import StorePolicy
 import TestSupport
 import Testing
-
-@testable import lps
-
-/// What a collection has done, without its lock.
-struct Collected {
-    let result: CollectionReport.Total
-    let sums: [Namespace: CollectionReport.Sum]
-    /// The keys that were listed; those of the trash begin with `trash`.
-    let listed: [String]
-    let leftAlone: [Namespace]
-    let failures: Int
-    let keepsTrash: Bool
-}
 
 /// A store on a disk in a temporary folder, whose keys are as old as a test says.
 final class DiskFixture {
@@ -47,18 +32,14 @@ final class DiskFixture {
 
     /// Runs `lps` on the store.
     func lps(_ arguments: [String], settings: [String: String] = [:], input: [UInt8] = []) throws -> Tool.Answer {
-        try waitForCollectors()
+        // The lock of a collection before is held as long as a child that another test started meanwhile has not executed
+        // its program.
+        try eventually("nobody else collects") { (try? store.collector()) != nil }
         return try tool.run(arguments, settings: settings, input: input)
     }
 
     /// Runs `lps` on the store.
     func lps(_ arguments: String...) throws -> Tool.Answer { try lps(arguments) }
-
-    /// The lock of a collection is held after it as long as a child that another test started meanwhile has not executed
-    /// its program.
-    private func waitForCollectors() throws {
-        try eventually("nobody else collects") { (try? store.collector()) != nil }
-    }
 
     /// Writes a policy's file, and gives its path.
     func policy(_ text: String) throws -> String {
@@ -154,41 +135,6 @@ final class DiskFixture {
             close(file)
             try setAge(name, days: days)
         }
-    }
-
-    /// Collects garbage; by default keys of over 30 days.
-    func collect(
-        _ selection: KeySelection = KeySelection(),
-        _ options: GarbageCollection.Options = .init(),
-        olderThan: String? = "30d",
-        policy: StorePolicy? = nil
-    ) throws -> Collected {
-        try waitForCollectors()
-        var listed: [String] = []
-        let report = CollectionReport { listed.append(($1 ? "trash" : "") + "\($0.key)") }
-        var collection = try GarbageCollection(
-            store,
-            selection,
-            Retention(policy: policy, olderThan: olderThan.flatMap(Age.init(parsing:)), allowsAnyAge: true),
-            options,
-            report
-        )
-        try collection.run(keys: collection.count())
-        return Collected(
-            result: report.total,
-            sums: report.sums,
-            listed: listed.sorted(),
-            leftAlone: collection.leftAlone,
-            failures: collection.failures.count,
-            keepsTrash: collection.keepsTrash
-        )
-    }
-
-    func selection(_ namespace: String? = nil, prefix: String? = nil) throws -> KeySelection {
-        KeySelection(
-            namespace: try namespace.map { try Namespace(validating: $0.utf8) },
-            prefix: prefix.flatMap { KeyPrefix(validating: $0.utf8) }
-        )
     }
 
     /// The keys that are there.
