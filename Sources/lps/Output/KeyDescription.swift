@@ -17,3 +17,17 @@ struct KeyDescription: Encodable {
         path = stored.path
     }
 }
+
+/// A key in the trash, in JSON.
+struct TrashedDescription: Encodable {
+    let key: String
+    /// `nil` when the content is lost.
+    let size: UInt64?
+    let deleted: String
+
+    init(_ trashed: TrashedKey) {
+        key = "\(trashed.stored.key)"
+        size = trashed.stored.size
+        deleted = Output.time(trashed.deleted)
+    }
+}
