@@ -136,6 +136,10 @@ struct Tracer {
     /// What a program's command begins with that is to run under it.
     var command: [String] { ["strace"] + options }
 
+    func start(_ command: [String]) throws -> ChildProcess {
+        try ChildProcess("strace", options + command, log: output + ".log")
+    }
+
     /// Traces a process that runs already, while `work` is done.
     func attached<Result>(to process: ChildProcess, _ work: () throws -> Result) throws -> Result {
         let strace = try ChildProcess("strace", options + ["-p", "\(process.pid)"], log: output + ".log")
