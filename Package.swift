@@ -202,7 +202,9 @@ let package = Package(
             dependencies: [
                 "DiskStore", "Encoding", "PayloadKey", "Storage", "TarArchive", "S3", "S3Store", "StorePolicy",
                 "TestSupport", "lps",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
+                .product(name: "SystemPackage", package: "swift-system"),
             ]
         ),
         .testTarget(

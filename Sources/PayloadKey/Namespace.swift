@@ -31,6 +31,11 @@ extension Namespace: CustomStringConvertible {
     public var description: String { String(decoding: utf8, as: UTF8.self) }
 }
 
+extension Namespace: Comparable {
+    /// In the order of their bytes.
+    public static func < (one: Namespace, other: Namespace) -> Bool { one.utf8.lexicographicallyPrecedes(other.utf8) }
+}
+
 /// Why a name cannot be a namespace.
 public enum NamespaceError: Error, Equatable {
     case empty

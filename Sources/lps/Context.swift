@@ -41,6 +41,19 @@ struct Context {
         print(try Output.json(Output.Extended(value: value, field: field, added: added)))
     }
 
+    /// Writes bytes to standard output.
+    func write(_ bytes: UnsafeRawBufferPointer) throws {
+        _ = try FileError.naming("write to standard output") { try output.writeAll(bytes) }
+    }
+
+    /// Says why the command has failed.
+    ///
+    /// - Returns: the status to end with, 1.
+    func failed(_ reason: String) -> ExitCode {
+        complain(reason)
+        return .failure
+    }
+
     /// Says why the configuration can't be used.
     ///
     /// - Returns: the status to end with, 78 (EX_CONFIG of sysexits(3)).

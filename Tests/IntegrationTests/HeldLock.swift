@@ -34,11 +34,3 @@ final class HeldLock {
         return flock(file, LOCK_SH | LOCK_NB) != 0
     }
 }
-
-/// A payload whose digest begins with these two hexadecimal digits.
-func payload(inShard shard: String) -> [UInt8] {
-    while true {
-        let payload = randomPayload(100)
-        if Digest(of: payload).hex.hasPrefix(shard) { return payload }
-    }
-}

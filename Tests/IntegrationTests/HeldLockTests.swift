@@ -58,31 +58,6 @@ import Testing
         #expect(try local.objects().isEmpty)
     }
 
-    @Test
-    func `While another process collects garbage, a collection fails and says who it is, and a deletion does not`()
-        throws
-    {
-        let local = try LocalStore()
-        let content = randomPayload(1000)
-        let key = try local.put(content, "ns")
-        let holder = try HeldLock("\(local.path)/locks/gc", local.folder)
-        let who = "another process collects garbage: \(holder.process.pid), try again later"
-        let collection = try local.lps(["gc", "--older-than", "2d"])
-        #expect(collection.status == 1 && collection.output.hasSuffix("\(who)\n"), "\(collection.output)")
-        #expect(collection.output.split(separator: "\n").count == 1)
-        let scrub = try local.lps(["scrub"])
-        #expect(scrub.status == 0, "the rest is looked at: \(scrub.output)")
-        #expect(scrub.output.contains("unreferenced content is not looked for: \(who)"))
-        let deletion = try local.lps(["rm", "\(key)"])
-        #expect(deletion.status == 0)
-        #expect(deletion.output.contains("their content goes with the next collection: \(who)"))
-        #expect(try local.get(key) == nil)
-        #expect(try local.objects().count == 1)
-        holder.release()
-        #expect(try local.lps(["gc", "--older-than", "2d"]).status == 0)
-        #expect(try local.objects().isEmpty)
-    }
-
     @Test func `Ctrl-Z does not stop a deletion that uploads wait for`() throws {
         let stack = try Stack()
         let (old, new) = (payload(inShard: "48"), payload(inShard: "48"))

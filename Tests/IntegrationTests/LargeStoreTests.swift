@@ -2,7 +2,7 @@ import Foundation
 import TestSupport
 import Testing
 
-/// `lps` on a store of many keys: what it holds in memory must not grow with them.
+/// `lps` on a store of many keys, or of large payloads: what it holds in memory must not grow with them.
 @Suite(.serialized, .runLimit) struct LargeStoreTests {
     private let folder: TemporaryFolder
 
@@ -51,12 +51,21 @@ import Testing
     }
 
     /// The most memory that a command had at a time, in KiB, and what it wrote.
-    private func peakMemory(_ arguments: [String], store: String) throws -> (kibibytes: Int, output: String) {
+    private func peakMemory(
+        _ arguments: [String],
+        store: String,
+        environment: [String: String] = [:],
+        redirection: String = ""
+    ) throws -> (kibibytes: Int, output: String) {
         let report = folder.file("memory")
         // GNU time forks. A child of posix_spawn(3) shares the memory of the tests until it executes the command, and
         // the kernel counts that as the child's (getrusage(2), ru_maxrss).
-        let command = [Project.binary("lps"), arguments[0], "--store", store] + arguments.dropFirst()
-        let result = try run("time", ["-q", "-f", "%M", "-o", report] + command)
+        let command = ["time", "-q", "-f", "%M", "-o", report, Project.binary("lps"), arguments[0], "--store", store]
+        let result = try run(
+            "sh",
+            ["-c", "exec \"$@\" \(redirection)", "sh"] + command + arguments.dropFirst(),
+            environment: environment
+        )
         #expect(result.status == 0, "\(result.output.suffix(1_000))")
         let text = try String(contentsOfFile: report, encoding: .utf8)
         return (try #require(Int(text.trimmingCharacters(in: .whitespacesAndNewlines))), result.output)
@@ -82,5 +91,52 @@ import Testing
             // The keys alone would be 20 MiB. 'lps du' holds 20,000 at a time.
             #expect(many.kibibytes - few.kibibytes < 8 << 10, "\(arguments): \(few.kibibytes), \(many.kibibytes) KiB")
         }
+    }
+
+    /// An engine that lists so many payloads, a thousand a page.
+    private func engine(keys: Int) throws -> ScriptedServer {
+        try ScriptedServer { _, request in
+            guard request.line.contains("list-type=2") else { return [.error(404, "NoSuchKey")] }
+            let token = request.line.components(separatedBy: "continuation-token=").dropFirst().first
+            let start = token.flatMap { Int($0.prefix { $0.isNumber }) } ?? 0
+            let end = min(start + 1_000, keys)
+            let entries = (start..<end).map { number in
+                let digest = String(repeating: "0", count: 64 - "\(number)".count) + "\(number)"
+                let name = "sha256:\(digest)"
+                return "<Contents><Key>/blobs/ns/common/\(name)/\(name)</Key><Size>1</Size>"
+                    + "<LastModified>2026-11-01T00:00:00.000Z</LastModified></Contents>"
+            }
+            let next = end < keys ? "<IsTruncated>true</IsTruncated><NextContinuationToken>\(end)</NextContinuationToken>" : ""
+            return [.answer(200, [], "<ListBucketResult>\(entries.joined())\(next)</ListBucketResult>")]
+        }
+    }
+
+    @Test func `Looking through ten thousand payloads of a bucket takes no more memory than through a hundred`() throws {
+        func peak(_ keys: Int) throws -> Int {
+            let server = try engine(keys: keys)
+            let (kibibytes, output) = try peakMemory(
+                ["ls"],
+                store: "s3://bucket?endpoint=http://127.0.0.1:\(server.port)",
+                environment: ["AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": "secret"]
+            )
+            let count = output.split(separator: "\n").count
+            #expect(count == keys)
+            return kibibytes
+        }
+        let (few, many) = (try peak(100), try peak(10_000))
+        // The keys alone would be 2 MiB, a page of a thousand is 400 KiB.
+        #expect(many - few < 4 << 10, "\(few), \(many) KiB")
+    }
+
+    @Test func `A large payload goes from store to store in little memory`() throws {
+        let (source, target) = (try LocalStore(), try LocalStore())
+        let content = randomPayload(64 << 20)
+        let key = try source.put(content, "ns")
+        let archive = folder.file("archive")
+        let exported = try peakMemory(["export"], store: source.path, redirection: "> '\(archive)'").kibibytes
+        let imported = try peakMemory(["import"], store: target.path, redirection: "< '\(archive)'").kibibytes
+        #expect(exported < 32 << 10 && imported < 32 << 10, "\(exported), \(imported) KiB")
+        let isWhole = try target.get(key) == content
+        #expect(isWhole)
     }
 }

@@ -74,6 +74,17 @@ struct UnreadableStoreTests {
         #expect(!FileManager.default.fileExists(atPath: "\(local.path)/last-scrub.json"), "it was not complete")
     }
 
+    @Test func `What another user has put into the store is told, when it can be neither read nor mended`() throws {
+        let object = try local.object(of: local.put(content, "ns").digest)
+        try giveAway(except: [String(object.dropFirst(local.path.count + 1))], mode: 0o400)
+        let result = try lps(["scrub", "--repair", "--json"])
+        #expect(result.status == 1)
+        let lines = result.output.split(separator: "\n")
+        #expect(lines.count == 2 && lines.allSatisfy { $0.contains("\"mended\":false") }, "\(result.output)")
+        #expect(lines.first?.contains("\"wrongOwner\"") == true && lines.last?.contains("\"unreadable\"") == true)
+        #expect(!FileManager.default.fileExists(atPath: "\(local.path)/last-scrub.json"), "it was not complete")
+    }
+
     @Test func `An undeletion gives back what it can, and tells of the rest`() throws {
         let contents = contents(4)
         for content in contents { try local.store.moveToTrash(local.put(content, "ns"), now: 0) }

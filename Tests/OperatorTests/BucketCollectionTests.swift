@@ -1,17 +1,10 @@
-import Encoding
 import Foundation
 import PayloadKey
-import Storage
-import S3
-import S3Store
-import StorePolicy
 import TestSupport
 import Testing
 
-@testable import lps
-
 /// `lps gc` on a bucket whose objects are as old as a script says.
-@Suite struct BucketCollectionTests {
+@Suite(.runLimit) struct BucketCollectionTests {
     private let folder: TemporaryFolder
     private let now = Date()
 
@@ -32,10 +25,12 @@ import Testing
     ///   - listed: keys with the hours since each was stored, as they are listed.
     ///   - found: the same, as they are looked at again.
     private func engine(_ listed: [PayloadKey: Double], found: [PayloadKey: Double]) throws -> ScriptedServer {
-        let entries = listed.map { key, hours in
-            "<Contents><Key>\(key)</Key><Size>7</Size>"
-                + "<LastModified>\(ISO8601DateFormatter().string(from: time(hoursAgo: hours)))</LastModified></Contents>"
-        }
+        let entries = Dictionary(
+            uniqueKeysWithValues: listed.map { key, hours in
+                let time = ISO8601DateFormatter().string(from: time(hoursAgo: hours))
+                return ("\(key)", "<Key>\(key)</Key><Size>7</Size><LastModified>\(time)</LastModified>")
+            }
+        )
         let heads = Dictionary(
             uniqueKeysWithValues: found.map { key, hours in
                 (key.digest.hex, "Last-Modified: " + httpDate(time(hoursAgo: hours)))
@@ -50,31 +45,24 @@ import Testing
             }
             if request.line.hasPrefix("DELETE") { return [.send("HTTP/1.1 204 -\r\n\r\n")] }
             if request.line.contains("list-type") {
-                return [.answer(200, [], "<ListBucketResult>\(entries.joined())</ListBucketResult>")]
+                let query = URLComponents(string: String(request.line.dropFirst("GET ".count)))?.queryItems
+                let prefix = query?.first { $0.name == "prefix" }?.value ?? ""
+                let found = entries.filter { $0.key.hasPrefix(prefix) }.map { "<Contents>\($0.value)</Contents>" }
+                return [.answer(200, [], "<ListBucketResult>\(found.joined())</ListBucketResult>")]
             }
             return [.error(404, "NoSuchKey")]
         }
     }
 
-    private func collect(
-        _ server: ScriptedServer,
-        _ policy: StorePolicy = StorePolicy(),
-        _ report: CollectionReport = CollectionReport()
-    ) throws -> GarbageCollection {
-        let logger = RecordedLog().logger
-        let client = S3Client(
-            try S3Location(parsing: "s3://bucket?endpoint=http://127.0.0.1:\(server.port)", environment: { _ in nil }),
-            credentials: Credentials(accessKey: "key", secretKey: "secret"),
-            logger: logger
-        )
-        let uploads = try UploadFolder(path: folder.path, reserve: 0, setting: "TMPDIR", logger: logger)
-        let bucket = S3Store(client, uploads: uploads, logger: logger)
-        let retention = try Retention(policy: policy, olderThan: Age(parsing: "2d"), allowsAnyAge: false)
-        var collection = try GarbageCollection(bucket, KeySelection(), retention, .init(), report) {
-            Issue.record("\($0)")
-        }
-        try collection.run(keys: collection.count())
-        return collection
+    /// Runs `lps gc` on the bucket.
+    private func collect(_ server: ScriptedServer, _ options: String...) throws -> Tool.Answer {
+        let settings = [
+            "LPS_STORE": "s3://bucket?endpoint=http://127.0.0.1:\(server.port)", "TMPDIR": folder.path,
+            "AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": "secret",
+            // Of a host that has stores of both kinds.
+            "LPS_GC_KEEP_TRASH": "3d",
+        ]
+        return try Tool(settings: settings).run(["gc"] + options)
     }
 
     /// The requests that delete.
@@ -86,13 +74,14 @@ import Testing
         let (young, renewable, old) = (try key("young"), try key("renewable"), try key("old"))
         let ages = [young: 1.0, renewable: 71.0, old: 73.0]
         let server = try engine(ages, found: ages)
-        var listed: [PayloadKey] = []
-        let report = CollectionReport { stored, _ in listed.append(stored.key) }
-        let collection = try collect(server, StorePolicy(), report)
-        #expect(collection.report.total.keys == 1)
-        #expect(listed == [old])
-        #expect(report.sums[old.namespace]?.keys == 1 && report.sums[old.namespace]?.logicalBytes == 7)
-        #expect(collection.report.total.logicalBytes == 7)
+        let dry = try collect(server, "--older-than", "2d", "--dry-run", "--list")
+        #expect(dry.status == 0 && dry.lines[0].hasSuffix("Z  \(old)"))
+        #expect(dry.lines[1] == "would delete 1 keys of 7 B")
+        #expect(deletions(server).isEmpty)
+        let collected = try jsonLines(collect(server, "--older-than", "2d", "--json", "--list"))
+        #expect(collected.count == 2 && collected[0]["key"] as? String == "\(old)")
+        #expect(collected[1]["keys"] as? Int == 1 && collected[1]["logicalBytes"] as? Int == 7)
+        #expect(collected[1]["freedBytes"] as? Int == 7)
         #expect(deletions(server).contains(old.digest.hex))
         #expect(!deletions(server).contains(young.digest.hex) && !deletions(server).contains(renewable.digest.hex))
     }
@@ -100,8 +89,27 @@ import Testing
     @Test func `What was renewed or deleted since it was listed is left`() throws {
         let (renewed, gone, old) = (try key("renewed"), try key("gone"), try key("old"))
         let server = try engine([renewed: 99, gone: 99, old: 99], found: [renewed: 0.1, old: 99])
-        #expect(try collect(server).report.total.keys == 1)
+        #expect(try collect(server, "--older-than", "2d").output == "deleted 1 keys of 7 B\n")
         #expect(deletions(server).contains(old.digest.hex))
         #expect(!deletions(server).contains(renewed.digest.hex) && !deletions(server).contains(gone.digest.hex))
+    }
+
+    @Test func `A policy and a selection are heeded, and an age of the trash in the settings is for other stores`() throws {
+        let (old, kept) = (try key("old"), try key("kept", "kept"))
+        let server = try engine([old: 99, kept: 99], found: [old: 99, kept: 99])
+        try write("[kept]\nretention = 9000d\n[ns]\nretention = 2d\n".utf8, to: folder.file("policy"))
+        #expect(try collect(server, "--older-than", "2d", "--namespace", "other").output == "deleted 0 keys of 0 B\n")
+        #expect(try collect(server, "--older-than", "2d", "--prefix", "p").output == "deleted 0 keys of 0 B\n")
+        #expect(try collect(server, "--policy", folder.file("policy")).output == "deleted 1 keys of 7 B\n")
+        #expect(deletions(server).contains(old.digest.hex) && !deletions(server).contains(kept.digest.hex))
+    }
+
+    @Test func `Over half of the keys of a large namespace are not deleted`() throws {
+        let ages = try Dictionary(uniqueKeysWithValues: (0..<1_001).map { (try key("\($0)"), 99.0) })
+        let server = try engine(ages, found: ages)
+        let refused = try collect(server, "--older-than", "2d")
+        #expect(refused.status == 1 && refused.bytes.isEmpty)
+        #expect(refused.errors.contains("1001 of the 1001 keys of namespace 'ns'"), "\(refused.errors)")
+        #expect(deletions(server).isEmpty)
     }
 }

@@ -1,42 +1,54 @@
 import DiskStore
-import Encoding
 import Foundation
 import Logging
 import PayloadKey
 import Storage
-import StorePolicy
 import TestSupport
 import Testing
-
-@testable import lps
-
-/// What a collection has done, without its lock.
-struct Collected {
-    let result: CollectionReport.Total
-    let sums: [Namespace: CollectionReport.Sum]
-    /// The keys that were listed; those of the trash begin with `trash`.
-    let listed: [String]
-    let leftAlone: [Namespace]
-    let failures: Int
-    let keepsTrash: Bool
-}
 
 /// A store on a disk in a temporary folder, whose keys are as old as a test says.
 final class DiskFixture {
     let folder: TemporaryFolder
     let store: DiskStore
+    /// `lps` with this store.
+    let tool: Tool
 
-    init() throws {
-        folder = try TemporaryFolder()
+    /// - Parameter quota: as of the workers.
+    init(quota: @escaping @Sendable (Namespace) -> UInt64? = { _ in nil }) throws {
+        folder = try TemporaryFolder(isInMemory: true)
         let path = folder.file("store")
         try DiskStore.create(at: path)
         store = try DiskStore(
             path: path,
             reserve: 0,
+            quota: quota,
             patience: DiskStore.commandPatience,
             logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
         )
+        tool = Tool(settings: ["LPS_STORE": path])
     }
+
+    // MARK: The tool
+
+    /// Runs `lps` on the store.
+    func lps(_ arguments: [String], settings: [String: String] = [:], input: [UInt8] = []) throws -> Tool.Answer {
+        // The lock of a collection before is held as long as a child that another test started meanwhile has not executed
+        // its program.
+        try eventually("nobody else collects") { (try? store.collector()) != nil }
+        return try tool.run(arguments, settings: settings, input: input)
+    }
+
+    /// Runs `lps` on the store.
+    func lps(_ arguments: String...) throws -> Tool.Answer { try lps(arguments) }
+
+    /// Writes a policy's file, and gives its path.
+    func policy(_ text: String) throws -> String {
+        let path = folder.file("policy-\(UUID().uuidString)")
+        try write(text.utf8, to: path)
+        return path
+    }
+
+    // MARK: Keys
 
     func key(_ content: [UInt8], _ namespace: String = "ns", prefix: String? = nil, metadata: String = "") throws
         -> PayloadKey
@@ -87,6 +99,29 @@ final class DiskFixture {
         #expect(try store.moveToTrash(key, now: now - Int(days * 86_400)))
     }
 
+    /// The file of a key's content.
+    func object(of key: PayloadKey) -> String {
+        "\(store.path)/objects/\(key.digest.hex.prefix(2))/\(key.digest.hex)"
+    }
+
+    /// Puts other bytes in the place of a key's content, as a disk that fails does.
+    func damage(_ key: PayloadKey) throws {
+        let path = object(of: key)
+        chmod(path, 0o640)
+        var bytes = try contents(of: path)
+        bytes[bytes.count / 2] ^= 1
+        try write(bytes, to: path)
+        chmod(path, 0o440)
+    }
+
+    /// What a key reads; `nil` when it is not stored.
+    func get(_ key: PayloadKey) throws -> [UInt8]? {
+        guard let payload = try store.open(key) else { return nil }
+        var bytes: [UInt8] = []
+        try payload.read(0..<payload.size) { bytes += $0 }
+        return bytes
+    }
+
     /// Adds keys to a namespace, as many as it takes for it to have `count`: they are empty files, next to the first one.
     ///
     /// - Parameter days: how old they are.
@@ -100,43 +135,6 @@ final class DiskFixture {
             close(file)
             try setAge(name, days: days)
         }
-    }
-
-    /// Collects garbage; by default keys of over 30 days.
-    func collect(
-        _ selection: KeySelection = KeySelection(),
-        _ options: GarbageCollection.Options = .init(),
-        olderThan: String? = "30d",
-        policy: StorePolicy? = nil
-    ) throws -> Collected {
-        // The lock of one before is held as long as a child that another test started meanwhile has not executed its
-        // program.
-        try eventually("nobody else collects") { (try? store.collector()) != nil }
-        var listed: [String] = []
-        let report = CollectionReport { listed.append(($1 ? "trash" : "") + "\($0.key)") }
-        var collection = try GarbageCollection(
-            store,
-            selection,
-            Retention(policy: policy, olderThan: olderThan.flatMap(Age.init(parsing:)), allowsAnyAge: true),
-            options,
-            report
-        )
-        try collection.run(keys: collection.count())
-        return Collected(
-            result: report.total,
-            sums: report.sums,
-            listed: listed.sorted(),
-            leftAlone: collection.leftAlone,
-            failures: collection.failures.count,
-            keepsTrash: collection.keepsTrash
-        )
-    }
-
-    func selection(_ namespace: String? = nil, prefix: String? = nil) throws -> KeySelection {
-        KeySelection(
-            namespace: try namespace.map { try Namespace(validating: $0.utf8) },
-            prefix: prefix.flatMap { KeyPrefix(validating: $0.utf8) }
-        )
     }
 
     /// The keys that are there.

@@ -1,15 +1,11 @@
 import DiskStore
-import Encoding
 import Foundation
 import Storage
-import StorePolicy
 import TestSupport
 import Testing
 
-@testable import lps
-
 /// A dry run of `lps gc` tells just what a real one then deletes.
-@Suite struct DryRunTests {
+@Suite(.runLimit) struct DryRunTests {
     private let fixture: DiskFixture
 
     init() throws { fixture = try DiskFixture() }
@@ -31,42 +27,39 @@ import Testing
     }
 
     @Test(arguments: 0..<18)
-    func `Keys, bytes, contents and freed bytes are those of the real run`(seed: UInt64) throws {
+    func `A dry run says just what the real run then does: keys, sums, contents and freed bytes`(seed: UInt64) throws {
         var random = SplitMix64(state: seed)
         try fill(&random)
-        let selection = try fixture.selection(
-            ["a", nil].randomElement(using: &random) ?? nil,
-            prefix: ["p", "p/q", nil].randomElement(using: &random) ?? nil
-        )
-        let keepTrash = [nil, "0d", "7d"][Int(seed % 3)].flatMap(Age.init(parsing:))
+        let age = [[], ["--keep-trash", "0d"], ["--keep-trash", "7d"]][Int(seed % 3)]
+        let namespace = [["--namespace", "a"], []].randomElement(using: &random) ?? []
+        let prefix = [["--prefix", "p"], ["--prefix", "p/q"], []].randomElement(using: &random) ?? []
+        let gc = ["gc", "--older-than", "30d", "--list", "--json"] + age + namespace + prefix
         let before = files(below: fixture.store.path)
         let usage = try fixture.store.measureUsage()
-        let dryRun = try fixture.collect(selection, .init(keepTrash: keepTrash, isDryRun: true))
-        let promised = dryRun.result
+        let promised = try fixture.lps(gc + ["--dry-run"])
         #expect(files(below: fixture.store.path) == before)
         let (keys, trashCount) = try (fixture.keys().count, fixture.trashCount())
-        let collection = try fixture.collect(selection, .init(keepTrash: keepTrash))
-        let result = collection.result
-        #expect(result == promised)
-        #expect(collection.sums == dryRun.sums && collection.listed == dryRun.listed)
-        let sums = dryRun.sums.values
-        #expect(sums.map(\.keys).reduce(0, +) == result.keys)
-        #expect(sums.map(\.logicalBytes).reduce(0, +) == result.logicalBytes)
-        #expect(sums.map(\.purgedKeys).reduce(0, +) == result.purgedKeys)
-        #expect(
-            dryRun.listed.count == result.keys + result.purgedKeys && Set(dryRun.listed).count == dryRun.listed.count
-        )
+        let collected = try fixture.lps(gc)
+        #expect(collected.status == 0 && collected.errors.isEmpty)
+        #expect(collected.lines.sorted() == promised.lines.sorted())
+
+        let rows = try jsonLines(collected)
+        func total(_ field: String) -> Int { rows.last?[field] as? Int ?? -1 }
+        let sums = rows.last?["namespaces"] as? [[String: Any]] ?? []
+        for field in ["keys", "logicalBytes", "purgedKeys"] {
+            #expect(sums.compactMap { $0[field] as? Int }.reduce(0, +) == total(field), "\(field)")
+        }
+        #expect(Set(collected.lines).count - 1 == total("keys") + total("purgedKeys"))
         let after = try fixture.store.measureUsage()
-        #expect(usage.objects - after.objects == UInt64(result.contents))
-        #expect(usage.bytes - after.bytes == result.freedBytes)
-        #expect(try keys - fixture.keys().count == result.keys)
+        #expect(Int(usage.objects - after.objects) == total("contents"))
+        #expect(Int(usage.bytes - after.bytes) == total("freedBytes"))
+        #expect(try keys - fixture.keys().count == total("keys"))
         // One that was deleted before within this hour is in the trash once.
-        let atLeast = trashCount - result.purgedKeys
-        let atMost = atLeast + (collection.keepsTrash ? result.keys : 0)
+        let atLeast = trashCount - total("purgedKeys")
+        let atMost = atLeast + (age.last == "7d" ? total("keys") : 0)
         #expect(try (atLeast...atMost).contains(fixture.trashCount()))
-        #expect(collection.failures == 0)
         for key in try fixture.keys() { try #require(try fixture.store.open(key)).check(key.digest) }
         try fixture.store.forEachTrashedKey { #expect($0.stored.size != nil, "the trash keeps its content") }
-        #expect(try fixture.collect(selection, .init(keepTrash: keepTrash)).result == .init(), "nothing is left to do")
+        #expect(try jsonLines(fixture.lps(gc)).count == 1, "nothing is left to do")
     }
 }

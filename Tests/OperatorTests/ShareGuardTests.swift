@@ -1,82 +1,63 @@
-import DiskStore
-import Encoding
 import Foundation
-import Storage
-import StorePolicy
+import PayloadKey
 import TestSupport
 import Testing
 
-@testable import lps
-
 /// `lps gc` deletes no more than a share of a large namespace.
-@Suite struct ShareGuardTests {
+@Suite(.runLimit) struct ShareGuardTests {
     private let fixture: DiskFixture
-    private let content = randomPayload(100)
 
     init() throws { fixture = try DiskFixture() }
 
-    /// Lets namespace `ns` have keys, some of which are old.
-    private func fill(old: Int, young: Int, prefix: String? = nil) throws {
-        try fixture.fill(with: old, like: fixture.put(content, prefix: prefix, days: 31), days: 31)
-        guard young > 0 else { return }
-        try fixture.fill(with: young, like: fixture.put(randomPayload(100), prefix: prefix, days: 1), days: 1)
+    /// Lets namespace `ns` have keys of an age.
+    private func fill(_ count: Int, prefix: String? = nil, days: Double) throws {
+        try fixture.fill(with: count, like: fixture.put(randomPayload(100), prefix: prefix, days: days), days: days)
     }
 
-    private func expectRefused(
-        _ selection: KeySelection = KeySelection(),
-        _ options: GarbageCollection.Options = .init()
-    )
-        throws
-    {
+    /// Keys of namespace `ns`, and what of them is deleted; `nil`: nothing, but a dry run tells what would be.
+    struct Case {
+        var team = 0
+        let old, young: Int
+        var options: [String] = []
+        let deleted: Int?
+    }
+
+    @Test(arguments: [
+        Case(old: 502, young: 501, deleted: nil), Case(old: 501, young: 501, deleted: 501),
+        Case(old: 1_000, young: 1, deleted: nil), Case(old: 999, young: 1, deleted: 999),
+        // The share is one of the whole namespace.
+        Case(team: 1_001, old: 1, young: 1_000, options: ["--namespace", "ns", "--prefix", "team"], deleted: 1_001),
+        Case(team: 600, old: 1, young: 500, options: ["--namespace", "ns", "--prefix", "team"], deleted: nil),
+        Case(team: 600, old: 1, young: 500, options: ["--prefix", "team"], deleted: nil),
+        Case(old: 801, young: 200, options: ["--max-share", "80"], deleted: nil),
+        Case(old: 801, young: 200, options: ["--keep-trash", "7d"], deleted: nil),
+        Case(old: 801, young: 200, options: ["--max-share", "81"], deleted: 801),
+        Case(old: 1_001, young: 1, options: ["--max-share", "100"], deleted: 1_001),
+    ])
+    func `Over half of the keys of a namespace with over a thousand are not deleted, nor any others`(given: Case) throws {
+        if given.team > 0 { try fill(given.team, prefix: "team", days: 31) }
+        try fill(given.old, days: 31)
+        try fill(given.young, days: 1)
+        try fixture.put([1], "small", prefix: "other", days: 31)
+        let selected = given.team > 0 ? given.team : given.old
+        let small = given.options.contains("--prefix") ? 0 : 1
         let before = files(below: fixture.store.path)
-        let error = #expect(throws: Refused.self) { try fixture.collect(selection, options) }
-        let text = error?.description ?? ""
-        #expect(text.contains("namespace 'ns'") && text.contains("--max-share 100") && !text.contains("\n"), "\(text)")
+        let gc = ["gc", "--older-than", "30d"] + given.options
+        let dry = try fixture.lps(gc + ["--dry-run"])
+        #expect(dry.status == 0 && dry.output.hasPrefix("would delete \(selected + small) keys"))
         #expect(files(below: fixture.store.path) == before)
-    }
-
-    @Test func `Over half of the keys of a namespace with over a thousand are not deleted, nor any others`() throws {
-        try fill(old: 502, young: 501)
-        try fixture.put(content, "small", days: 31)
-        try expectRefused()
-    }
-
-    @Test func `Half of a large namespace is deleted`() throws {
-        try fill(old: 501, young: 501)
-        #expect(try fixture.collect().result.keys == 501)
-    }
-
-    @Test func `A namespace with a thousand keys may lose them all`() throws {
-        try fill(old: 1_000, young: 0)
-        #expect(try fixture.collect().result.keys == 1_000)
-    }
-
-    @Test func `With a prefix, the share is one of the whole namespace`() throws {
-        // All of the prefix, and half of the namespace.
-        try fill(old: 1_001, young: 0, prefix: "team")
-        try fill(old: 1, young: 1_000)
-        #expect(try fixture.collect(fixture.selection("ns", prefix: "team")).result.keys == 1_001)
-    }
-
-    @Test func `A prefix that is over half of its namespace is not deleted`() throws {
-        try fill(old: 600, young: 0, prefix: "team")
-        try fill(old: 1, young: 500)
-        try expectRefused(fixture.selection("ns", prefix: "team"))
-        try expectRefused(fixture.selection(prefix: "team"))
-    }
-
-    @Test func `An operator may set another share, or none`() throws {
-        try fill(old: 801, young: 200)
-        try expectRefused(KeySelection(), .init(maximumShare: 80))
-        try expectRefused(KeySelection(), .init(keepTrash: Age(parsing: "7d")))
-        #expect(try fixture.collect(.init(), .init(maximumShare: 100)).result.keys == 801)
-    }
-
-    @Test func `A dry run tells what would be deleted, and that it would be refused`() throws {
-        try fill(old: 1_001, young: 0)
-        let collection = try fixture.collect(.init(), .init(isDryRun: true))
-        #expect(collection.result.keys == 1_001)
-        #expect(collection.failures == 0, "that is no failure")
-        #expect(try fixture.keys().count == 1_001)
+        let collected = try fixture.lps(gc)
+        guard let deleted = given.deleted else {
+            let keys = given.team + given.old + given.young
+            let refusal = "\(selected) of the \(keys) keys of namespace 'ns' are older than 30d, more than"
+            #expect(collected.status == 1 && collected.bytes.isEmpty)
+            #expect(collected.errors.contains(refusal) && collected.errors.split(separator: "\n").count == 1)
+            #expect(collected.errors.hasSuffix("%: nothing is deleted; --max-share 100 if you mean it\n"))
+            #expect(dry.errors.contains(refusal) && dry.errors.contains("without --max-share nothing would be deleted"))
+            #expect(files(below: fixture.store.path) == before)
+            return
+        }
+        #expect(dry.errors.isEmpty)
+        #expect(collected.status == 0 && collected.output.hasPrefix("deleted \(deleted + small) keys"))
     }
 }

@@ -1,6 +1,5 @@
 import ArgumentParser
 import Storage
-import SystemPackage
 
 /// `lps get`: writes a payload to standard output.
 struct Get: Command {
@@ -16,17 +15,8 @@ struct Get: Command {
 
     func run(_ context: Context) throws {
         let key = try parseKey(key)
-        guard let payload = try store.open(context).open(key) else {
-            context.complain("\(key) is not stored")
-            throw ExitCode.failure
-        }
+        guard let payload = try store.open(context).open(key) else { throw context.failed("\(key) is not stored") }
         try payload.check(key.digest)
-        try payload.read(0..<payload.size) { piece in
-            do {
-                try context.output.writeAll(piece)
-            } catch {
-                throw FileError("write to standard output", error)
-            }
-        }
+        try payload.read(0..<payload.size, context.write)
     }
 }

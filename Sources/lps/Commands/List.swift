@@ -25,21 +25,3 @@ struct List: Command {
         }
     }
 }
-
-/// A key in JSON.
-struct KeyDescription: Encodable {
-    let key: String
-    /// `nil` when the content is lost.
-    let size: UInt64?
-    let diskUsage: UInt64
-    let lastStored: String
-    let path: String
-
-    init(_ stored: StoredKey) {
-        key = "\(stored.key)"
-        size = stored.size
-        diskUsage = stored.diskUsage
-        lastStored = Output.time(stored.lastStored)
-        path = stored.path
-    }
-}

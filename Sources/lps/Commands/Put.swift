@@ -1,7 +1,6 @@
 import ArgumentParser
 import PayloadKey
 import Storage
-import SystemPackage
 
 /// `lps put`: stores a file as a payload.
 struct Put: Command {
@@ -29,68 +28,9 @@ struct Put: Command {
         let metadata = try metadata.map { try TemporalMetadata(header: Array($0.utf8)) } ?? TemporalMetadata([])
         let prefix = try metadata.keyPrefix.map { try parsePrefix($0) }
         let store = try store.open(context)
-        let descriptor: FileDescriptor
-        do {
-            descriptor = try FileDescriptor.open(file, .readOnly)
-        } catch {
-            throw FileError("open \(file)", error)
-        }
-        // Nothing was written to it: that it can't be closed says nothing of the payload.
-        defer { _ = try? descriptor.close() }
-        let key = try put(InputFile(name: file, descriptor: descriptor), namespace, prefix, metadata, in: store)
-        context.print("\(key)")
-    }
-
-    private func put(
-        _ source: InputFile,
-        _ namespace: Namespace,
-        _ prefix: KeyPrefix?,
-        _ metadata: TemporalMetadata,
-        in store: any PayloadStorage
-    ) throws -> PayloadKey {
-        var hasher = DigestHasher()
-        var length: UInt64 = 0
-        try source.forEachPiece { piece in
-            hasher.update(piece)
-            length += UInt64(piece.count)
-        }
-        let digest = hasher.finalize()
-        try store.uploads.checkSpace(for: length)
-        let upload = try store.uploads.receive(length: length, digest: digest) { try source.forEachPiece($0) }
-        let key = PayloadKey(namespace: namespace, prefix: prefix, digest: digest, metadataHash: metadata.hash)
+        let upload = try InputFile.reading(file) { try $0.received(by: store.uploads) }
+        let key = PayloadKey(namespace: namespace, prefix: prefix, digest: upload.digest, metadataHash: metadata.hash)
         try store.commit(upload, as: key)
-        return key
-    }
-}
-
-/// A file that is read from its start, as often as is needed.
-struct InputFile {
-    let name: String
-    let descriptor: FileDescriptor
-
-    func forEachPiece(_ take: (UnsafeRawBufferPointer) throws -> Void) throws {
-        let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 64 * 1024, alignment: 16)
-        defer { buffer.deallocate() }
-        var offset: Int64 = 0
-        while true {
-            let count: Int
-            do {
-                count = try descriptor.read(fromAbsoluteOffset: offset, into: buffer)
-            } catch {
-                throw FileError("read \(name)", error)
-            }
-            if count == 0 { return }
-            try take(UnsafeRawBufferPointer(rebasing: buffer[..<count]))
-            offset += Int64(count)
-        }
-    }
-}
-
-/// What failed with a file that is not the store's.
-struct FileError: Error, CustomStringConvertible {
-    let description: String
-
-    init(_ action: String, _ error: any Error) {
-        description = "\(action): \(error)"
+        context.print("\(key)")
     }
 }

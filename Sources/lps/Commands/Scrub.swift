@@ -47,14 +47,11 @@ struct Scrub: Command {
                     + (sinceLast ? "a bucket keeps no record of scrubs" : "a bucket has nothing to mend")
             )
         }
-        var tally = Tally()
-        var unreadable: Set<[UInt8]> = []
+        var tally = FindingTally()
         let progress = context.progress("scrub")
         defer { progress?.wipe() }
         func report(_ finding: Finding) throws {
-            // Both looks through the store meet it.
-            if finding.kind == .unreadable, !unreadable.insert(Array(finding.path.utf8)).inserted { return }
-            tally.add(finding)
+            guard tally.add(finding) else { return }
             progress?.wipe()
             if json { try context.json(FindingRow(finding)) } else { context.print(finding.line) }
         }
@@ -126,19 +123,5 @@ struct Scrub: Command {
         guard let last else { return "; everything was read: there is no complete scrub before it to go by" }
         let full = last.startedFull.map { "everything was last read \(time($0))" } ?? "everything was never read"
         return "; not read again what is unchanged since \(time(last.started)), \(full)"
-    }
-
-    private struct Tally {
-        var found = 0
-        private var damaged = 0
-        private var mended = 0
-
-        mutating func add(_ finding: Finding) {
-            found += 1
-            if finding.kind == .damaged { damaged += 1 }
-            if case .mended = finding.remedy { mended += 1 }
-        }
-
-        var summary: String { "\(damaged) damaged, \(found - damaged) other findings, \(mended) mended" }
     }
 }

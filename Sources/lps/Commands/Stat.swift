@@ -18,25 +18,17 @@ struct Stat: Command {
     func run(_ context: Context) throws {
         let key = try parseKey(key)
         let store = try store.open(context)
-        guard let stored = try store.find(key) else {
-            context.complain("\(key) is not stored")
-            throw ExitCode.failure
-        }
-        guard let payload = try store.open(key) else {
-            context.complain("\(key) has lost its content")
-            throw ExitCode.failure
-        }
+        guard let stored = try store.find(key) else { throw context.failed("\(key) is not stored") }
+        guard let payload = try store.open(key) else { throw context.failed("\(key) has lost its content") }
         try payload.check(key.digest)
         let sharers = try (store as? any ContentSharing)?.keyCount(of: key.digest) ?? 1
-        if json {
-            try context.json(KeyDescription(stored), adding: "sharers", sharers)
-        } else {
-            let fields = [
+        if json { return try context.json(KeyDescription(stored), adding: "sharers", sharers) }
+        context.print(
+            Output.fields([
                 ("key", "\(stored.key)"), ("size", "\(payload.size) bytes"), ("on disk", "\(stored.diskUsage) bytes"),
                 ("keys with this content", "\(sharers)"), ("last stored", Output.time(stored.lastStored)),
                 ("file", stored.path), ("content", "verified"),
-            ]
-            context.print(Output.fields(fields))
-        }
+            ])
+        )
     }
 }

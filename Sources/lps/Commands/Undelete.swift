@@ -34,67 +34,26 @@ struct Undelete: Command {
         let selection = try selection.selection()
         let key = try key.map(parseKey)
         let store = try store.openFolder(context, as: (any TrashKeeping).self)
-        var result = Undeleted()
-        let failures = Failures(complain: context.complain)
+        var undeletion = Undeletion(in: store, isDryRun: dryRun, complain: context.complain) { try show($0, context) }
+        var isMissing = false
         if let key {
-            let trashed = try store.trashed(key)
-            if trashed.isEmpty {
-                context.complain("\(key) is not in the trash")
-                result.isMissing = true
-            }
-            for trashed in trashed { try undelete(trashed, in: store, &result, failures, context) }
+            isMissing = try !undeletion.run(key)
+            if isMissing { context.complain("\(key) is not in the trash") }
         } else {
-            try store.forEachTrashedKey(in: selection, unreadable: { try failures.note($1) }) {
-                try undelete($0, in: store, &result, failures, context)
-            }
+            try undeletion.run(selection)
         }
         if !json {
             let verb = dryRun ? "would undelete" : "undeleted"
-            context.print("\(verb) \(result.undeleted) keys of \(Output.size(result.logicalBytes))")
+            context.print("\(verb) \(undeletion.keys) keys of \(Output.size(undeletion.logicalBytes))")
         }
-        if result.isMissing || failures.count > 0 { throw ExitCode.failure }
+        if isMissing || undeletion.failures.count > 0 { throw ExitCode.failure }
     }
 
-    private func undelete(
-        _ trashed: TrashedKey,
-        in store: any TrashKeeping,
-        _ result: inout Undeleted,
-        _ failures: Failures,
-        _ context: Context
-    ) throws {
-        // What was stored again in the meantime, or is gone, needs nothing.
-        guard
-            try dryRun
-                || failures.goingOn("\(trashed.stored.key) is not undeleted", { try store.undelete(trashed) })
-                    == .undeleted
-        else { return }
-        result.undeleted += 1
-        result.logicalBytes += trashed.stored.size ?? 0
+    private func show(_ trashed: TrashedKey, _ context: Context) throws {
         if json {
-            try context.json(Row(trashed))
+            try context.json(TrashedDescription(trashed))
         } else if dryRun {
-            let size = trashed.stored.size.map(Output.size) ?? "lost"
-            let padding = Output.padding(of: size, to: 10)
-            context.print("\(padding)\(size)  \(Output.time(trashed.deleted))  \(trashed.stored.key)")
-        }
-    }
-
-    private struct Undeleted {
-        var undeleted = 0
-        var logicalBytes: UInt64 = 0
-        var isMissing = false
-    }
-
-    private struct Row: Encodable {
-        let key: String
-        /// `nil` when the content is lost.
-        let size: UInt64?
-        let deleted: String
-
-        init(_ trashed: TrashedKey) {
-            key = "\(trashed.stored.key)"
-            size = trashed.stored.size
-            deleted = Output.time(trashed.deleted)
+            context.print(Output.row(size: trashed.stored.size, at: trashed.deleted, trashed.stored.key))
         }
     }
 }

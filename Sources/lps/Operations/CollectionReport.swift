@@ -75,9 +75,7 @@ final class CollectionReport {
     }
 
     /// In order of their bytes.
-    var rows: [Row] {
-        sums.sorted { $0.key.utf8.lexicographicallyPrecedes($1.key.utf8) }.map(Row.init)
-    }
+    var rows: [Row] { sums.sorted { $0.key < $1.key }.map(Row.init) }
 
     /// A line for each namespace.
     var table: String {

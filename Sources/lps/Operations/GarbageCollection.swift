@@ -1,10 +1,6 @@
 import Encoding
-import Glibc
 import PayloadKey
 import Storage
-import StorePolicy
-import Synchronization
-import System
 
 /// A collection of garbage: deletes expired keys, and where content is shared, the content that no key names any more.
 struct GarbageCollection {
@@ -76,7 +72,7 @@ struct GarbageCollection {
 
     /// Namespaces that have no age, in order.
     var leftAlone: [Namespace] {
-        namespaces.filter { !expiry.hasAge($0) }.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
+        namespaces.filter { !expiry.hasAge($0) }.sorted()
     }
 
     /// Counts the keys, and makes sure that no namespace would lose too large a part of them: a wrong age, or a wrong clock, is
@@ -106,7 +102,7 @@ struct GarbageCollection {
             counts[key.namespace] = count
         }
         namespaces = found
-        for (namespace, count) in counts.sorted(by: { $0.key.utf8.lexicographicallyPrecedes($1.key.utf8) }) {
+        for (namespace, count) in counts.sorted(by: { $0.key < $1.key }) {
             try checkShare(of: namespace, count.keys, count.expired)
         }
         return selected
@@ -217,59 +213,6 @@ struct GarbageCollection {
         if let deleted = candidate.deleted { return isOver(deleted) }
         guard !keepsTrash, expiry.hasAge(candidate.key.namespace) else { return false }
         return try candidate.lastStored().map { expiry.isOver(candidate.key, $0) } ?? true
-    }
-}
-
-/// When keys are old enough to be deleted.
-struct Expiry: Sendable {
-    /// Seconds since 1970.
-    let now = time(nil)
-    private let retention: Retention
-    private let lag: Int
-
-    /// - Parameter lag: seconds by which a key may have been stored later than its age says.
-    init(_ retention: Retention, lag: Int) {
-        self.retention = retention
-        self.lag = lag
-    }
-
-    func age(of namespace: Namespace) -> Age? { retention.age(for: namespace) }
-
-    func hasAge(_ namespace: Namespace) -> Bool { age(of: namespace) != nil }
-
-    func isOver(_ key: PayloadKey, _ lastStored: Int) -> Bool {
-        guard let age = age(of: key.namespace) else { return false }
-        return lastStored < now - age.seconds - lag
-    }
-}
-
-/// The deletion of expired keys, which are looked at again first.
-private struct KeyDeletion: Sendable {
-    let store: any PayloadStorage
-    /// Where deleted keys go; `nil`: nowhere.
-    let trash: (any TrashKeeping)?
-    let expiry: Expiry
-    let isDryRun: Bool
-
-    /// - Returns: what became of each key; `nil` when it is gone or was stored again.
-    func run(_ keys: [PayloadKey]) throws -> [(PayloadKey, Result<StoredKey?, any Error>)] {
-        let outcomes = Mutex<[(PayloadKey, Result<StoredKey?, any Error>)]>([])
-        try sideBySide(keys, threads: store.deletionsAtOnce) { key in
-            let outcome = Result { try delete(key) }
-            outcomes.withLock { $0.append((key, outcome)) }
-        }
-        return outcomes.withLock { $0 }
-    }
-
-    private func delete(_ key: PayloadKey) throws -> StoredKey? {
-        let isExpired = { (lastStored: Int) in expiry.isOver(key, lastStored) }
-        // The sweep makes all deletions durable.
-        if let trash, !isDryRun {
-            let stored = try store.find(key)
-            return try trash.moveToTrash(key, now: expiry.now, isDurable: false, if: isExpired) ? stored : nil
-        }
-        if isDryRun { return try store.find(key).flatMap { isExpired($0.lastStored) ? $0 : nil } }
-        return try store.remove(key, isDurable: false, if: isExpired)
     }
 }
 

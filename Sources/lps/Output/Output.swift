@@ -1,6 +1,7 @@
 import ArgumentParser
 import FoundationEssentials
 @preconcurrency import Glibc
+import PayloadKey
 import Storage
 import SystemPackage
 
@@ -78,12 +79,15 @@ enum Output {
     }
 
     /// A key for people: its size, when it was last stored, and itself.
-    static func row(of stored: StoredKey) -> String {
-        let size = stored.size.map(Output.size) ?? "lost"
-        return "\(padding(of: size, to: 10))\(size)  \(time(stored.lastStored))  \(stored.key)"
+    static func row(of stored: StoredKey) -> String { row(size: stored.size, at: stored.lastStored, stored.key) }
+
+    /// A key for people, with a size, `nil` where the content is lost, and a time in seconds since 1970.
+    static func row(size: UInt64?, at seconds: Int, _ key: PayloadKey) -> String {
+        let size = size.map(Output.size) ?? "lost"
+        return "\(padding(of: size, to: 10))\(size)  \(time(seconds))  \(key)"
     }
 
-    static func padding(of text: String, to width: Int) -> String {
+    private static func padding(of text: String, to width: Int) -> String {
         String(repeating: " ", count: max(0, width - text.count))
     }
 }

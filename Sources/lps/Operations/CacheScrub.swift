@@ -1,0 +1,83 @@
+import FoundationEssentials
+import Glibc
+import PayloadKey
+import SystemPackage
+
+/// A scrub of nginx's cache.
+struct CacheScrub {
+    /// Entries of payloads.
+    private(set) var entries = 0
+    /// Bytes that were read.
+    private(set) var bytes: UInt64 = 0
+    /// Entries that were damaged, or could not be read.
+    private(set) var found = 0
+    private var limit: RateLimit
+    private let print: (String) -> Void
+    private let complain: (String) -> Void
+
+    /// - Parameters:
+    ///   - print: called with what is damaged.
+    ///   - complain: called with what can't be read or removed.
+    init(limit: RateLimit, print: @escaping (String) -> Void, complain: @escaping (String) -> Void) {
+        self.limit = limit
+        self.print = print
+        self.complain = complain
+    }
+
+    /// Scrubs the entries in a folder, and in its levels.
+    mutating func folder(_ path: String) throws {
+        let names = try FileError.naming("read folder \(path)") {
+            try FileManager.default.contentsOfDirectory(atPath: path)
+        }
+        for name in names.sorted() {
+            let inner = "\(path)/\(name)"
+            if NginxCacheEntry.isName(name) {
+                do {
+                    try InputFile.reading(inner, options: .noFollow) { try entry(inner, $0) }
+                } catch let error as FileError {
+                    // What nginx has removed is no entry any more.
+                    guard !error.isMissing else { continue }
+                    complain("\(error)")
+                    found += 1
+                }
+            } else if name.utf8.count <= 2 {
+                // A level (proxy_cache_path levels=); other names are none of nginx's entries.
+                try folder(inner)
+            }
+        }
+    }
+
+    private mutating func entry(_ path: String, _ file: InputFile) throws {
+        var head: [UInt8] = []
+        var start: NginxCacheEntry?
+        var isEntry = true
+        var hasher = DigestHasher()
+        try file.forEachPiece { piece in
+            limit.pass(piece.count)
+            bytes += UInt64(piece.count)
+            guard isEntry, start == nil else { return hasher.update(piece) }
+            head += piece
+            if let found = NginxCacheEntry(head: head) {
+                start = found
+                head[found.bodyStart...].withUnsafeBytes { hasher.update($0) }
+            } else {
+                isEntry = head.count < NginxCacheEntry.longestHead
+            }
+        }
+        // Of another cache.
+        guard let start else { return }
+        entries += 1
+        let actual = hasher.finalize()
+        guard actual != start.digest else { return }
+        let damage = "damaged: \(path) has digest \(actual), not \(start.digest)"
+        try FileError.naming("\(damage), and can't be removed") { try remove(path) }
+        found += 1
+        print("\(damage); removed")
+    }
+
+    private func remove(_ path: String) throws {
+        guard unlink(path) != 0 else { return }
+        let error = Errno(rawValue: errno)
+        if error != .noSuchFileOrDirectory { throw error }
+    }
+}

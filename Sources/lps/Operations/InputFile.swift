@@ -1,0 +1,57 @@
+import PayloadKey
+import Storage
+import SystemPackage
+
+/// A file that is read from its start, as often as is needed.
+struct InputFile {
+    private let name: String
+    private let descriptor: FileDescriptor
+
+    /// Opens a file for as long as `body` runs.
+    ///
+    /// - Throws: ``FileError``, or what `body` throws.
+    static func reading<Value>(
+        _ path: String,
+        options: FileDescriptor.OpenOptions = [],
+        _ body: (InputFile) throws -> Value
+    ) throws -> Value {
+        let descriptor = try FileError.naming("open \(path)") {
+            try FileDescriptor.open(path, .readOnly, options: options)
+        }
+        // Nothing was written to it: that it can't be closed says nothing of its content.
+        defer { _ = try? descriptor.close() }
+        return try body(InputFile(name: path, descriptor: descriptor))
+    }
+
+    private init(name: String, descriptor: FileDescriptor) {
+        self.name = name
+        self.descriptor = descriptor
+    }
+
+    /// Takes the file in as an upload of its own digest.
+    func received(by uploads: UploadFolder) throws -> VerifiedUpload {
+        var hasher = DigestHasher()
+        var length: UInt64 = 0
+        try forEachPiece { piece in
+            hasher.update(piece)
+            length += UInt64(piece.count)
+        }
+        try uploads.checkSpace(for: length)
+        return try uploads.receive(length: length, digest: hasher.finalize()) { try forEachPiece($0) }
+    }
+
+    /// Reads the file from its start.
+    func forEachPiece(_ take: (UnsafeRawBufferPointer) throws -> Void) throws {
+        let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 64 * 1024, alignment: 16)
+        defer { buffer.deallocate() }
+        var offset: Int64 = 0
+        while true {
+            let count = try FileError.naming("read \(name)") {
+                try descriptor.read(fromAbsoluteOffset: offset, into: buffer)
+            }
+            if count == 0 { return }
+            try take(UnsafeRawBufferPointer(rebasing: buffer[..<count]))
+            offset += Int64(count)
+        }
+    }
+}

@@ -1,0 +1,107 @@
+import PayloadKey
+import Storage
+
+/// What the payloads of a store amount to, by namespace and prefix.
+struct UsageSums {
+    private var sums: [Group: Sum] = [:]
+
+    /// Sums a selection up, with what is in the trash.
+    init(_ selection: KeySelection, of store: any PayloadStorage) throws {
+        if let store = store as? any ContentSharing {
+            try store.forEachContent(in: selection, includesTrash: true) { content in
+                let share = Double(content.diskUsage) / Double(content.keys.count)
+                for name in content.keys {
+                    sums[Group(name.key, isInTrash: name.isInTrash), default: Sum()] +=
+                        Sum(of: content.size, share: share, of: content.diskUsage)
+                }
+            }
+        } else {
+            try store.forEachKey(in: selection) { stored in
+                sums[Group(stored.key, isInTrash: false), default: Sum()] +=
+                    Sum(of: stored.size, share: Double(stored.diskUsage), of: stored.diskUsage)
+            }
+        }
+    }
+
+    /// Each sum as JSON has it, in order of the groups.
+    var rows: [Row] { sums.sorted { $0.key < $1.key }.map(Row.init) }
+
+    /// A line for each sum, and one for all.
+    var table: String {
+        let header = ["NAMESPACE/PREFIX", "PAYLOADS", "LOGICAL", "ON DISK", "SAVED"]
+        let rows = sums.sorted { $0.key < $1.key }.map { group, sum in [group.text] + sum.cells }
+        let total = sums.values.reduce(into: Sum()) { $0 += $1 }
+        return Output.table([header] + rows + [["total"] + total.cells])
+    }
+
+    /// The keys of a namespace with a prefix. In order of their bytes; what is in the trash comes last.
+    fileprivate struct Group: Hashable, Comparable {
+        let namespace: Namespace
+        let prefix: [UInt8]
+        let isInTrash: Bool
+
+        init(_ key: PayloadKey, isInTrash: Bool) {
+            namespace = key.namespace
+            prefix = key.prefix?.utf8 ?? []
+            self.isInTrash = isInTrash
+        }
+
+        var prefixText: String { String(decoding: prefix, as: UTF8.self) }
+        var text: String { "\(namespace)\(prefix.isEmpty ? "" : "/")\(prefixText)\(isInTrash ? " (trash)" : "")" }
+
+        static func < (one: Group, other: Group) -> Bool {
+            if one.isInTrash != other.isInTrash { return other.isInTrash }
+            if one.namespace != other.namespace { return one.namespace < other.namespace }
+            return one.prefix.lexicographicallyPrecedes(other.prefix)
+        }
+    }
+
+    fileprivate struct Sum {
+        var payloads = 0
+        var logical: UInt64 = 0
+        /// Content that keys share is counted in equal parts for each of them.
+        var onDisk = 0.0
+        var saved = 0.0
+
+        init() {}
+
+        init(of size: UInt64?, share: Double, of diskUsage: UInt64) {
+            payloads = 1
+            logical = size ?? 0
+            onDisk = share
+            saved = Double(diskUsage) - share
+        }
+
+        static func += (sum: inout Sum, other: Sum) {
+            sum.payloads += other.payloads
+            sum.logical += other.logical
+            sum.onDisk += other.onDisk
+            sum.saved += other.saved
+        }
+
+        var diskBytes: UInt64 { UInt64(onDisk.rounded()) }
+        var savedBytes: UInt64 { UInt64(saved.rounded()) }
+        var cells: [String] { ["\(payloads)"] + [logical, diskBytes, savedBytes].map(Output.size) }
+    }
+
+    /// A group's sum, as JSON has it.
+    struct Row: Encodable {
+        let namespace: String
+        let prefix: String
+        let isInTrash: Bool
+        let payloads: Int
+        let logicalBytes: UInt64
+        let diskBytes: UInt64
+        let savedBytes: UInt64
+
+        fileprivate init(_ group: Group, _ sum: Sum) {
+            namespace = "\(group.namespace)"
+            prefix = group.prefixText
+            isInTrash = group.isInTrash
+            payloads = sum.payloads
+            logicalBytes = sum.logical
+            diskBytes = sum.diskBytes
+            savedBytes = sum.savedBytes
+        }
+    }
+}

@@ -1,0 +1,60 @@
+import Foundation
+import PayloadKey
+import TestSupport
+import Testing
+
+/// What `lps` does only in a bucket.
+@Suite(.runLimit, .enabled(if: ToolStore.Kind.all.contains(.bucket))) struct BucketCommandTests {
+    private let content = randomPayload(5_000)
+    private let prefix = UUID().uuidString
+
+    /// The names of the bucket's objects below a prefix, as a listing has them.
+    private func objects(_ prefix: String) throws -> [String] {
+        let listing = try TestEngine.shared.curl("GET", "/payloads?list-type=2&prefix=\(prefix)").body
+        return String(decoding: listing, as: UTF8.self).components(separatedBy: "<Key>").dropFirst()
+            .compactMap { $0.components(separatedBy: "</Key>").first?.replacingOccurrences(of: "//", with: "/") }.sorted()
+    }
+
+    /// Puts an object of someone else's into the bucket.
+    private func putNote(_ name: String, _ store: ToolStore) throws {
+        try write([1], to: store.folder.file("note"))
+        #expect(try TestEngine.shared.curl("PUT", "/payloads/\(name)", bodyFile: store.folder.file("note")).status == 200)
+    }
+
+    @Test func `A scrub keeps what is damaged in quarantine, and tells of strays, which it leaves`() throws {
+        let store = try ToolStore(bucket: "payloads", prefix: prefix)
+        let key = try store.put(content)
+        try store.damage(key, content)
+        try putNote("\(prefix)/blobs/ns/note", store)
+        let found = try store.lps("scrub")
+        #expect(found.status == 1)
+        #expect(found.output.contains("stray: ") && found.output.contains("blobs/ns/note"), "\(found.output)")
+        #expect(found.output.contains("1 damaged, 1 other findings, 1 mended"), "\(found.output)")
+        #expect(
+            try objects(prefix) == [
+                "\(prefix)/blobs/ns/note", "\(prefix)/quarantine/\("\(key)".dropFirst("/blobs/".count))",
+            ]
+        )
+    }
+
+    @Test func `A prefix of the bucket keeps stores apart, and objects of others are left alone`() throws {
+        let store = try ToolStore(bucket: "payloads", prefix: prefix)
+        let other = try ToolStore(.bucket)
+        let key = try store.put(content)
+        try putNote("\(prefix)/notes.txt", store)
+        #expect(try other.get(key) == nil && other.keys().isEmpty)
+        #expect(try store.keys() == ["\(key)"] && store.lps("scrub").status == 0)
+        #expect(try objects(prefix) == ["\(prefix)\(key)", "\(prefix)/notes.txt"])
+    }
+
+    // Ceph ignores If-None-Match: * there.
+    @Test func `A payload that is stored again makes no version of its object`() throws {
+        let bucket = "versions-\(UUID().uuidString.lowercased())"
+        try TestEngine.shared.createVersionedBucket(bucket)
+        let store = try ToolStore(bucket: bucket)
+        for _ in 0..<3 { _ = try store.put(content) }
+        let versions = try TestEngine.shared.curl("GET", "/\(bucket)?versions=").body
+        let isOne = String(decoding: versions, as: UTF8.self).components(separatedBy: "<Version>").count == 2
+        #expect(isOne, "\(String(decoding: versions, as: UTF8.self))")
+    }
+}

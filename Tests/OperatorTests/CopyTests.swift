@@ -1,0 +1,56 @@
+import Foundation
+import PayloadKey
+import TestSupport
+import Testing
+
+/// `lps copy`, from a store of one kind to another.
+@Suite(.runLimit) struct CopyTests {
+    private static let ways = ToolStore.Kind.all.flatMap { source in ToolStore.Kind.all.map { (source, $0) } }
+
+    @Test(arguments: ways)
+    func `Payloads are copied, a damaged one is left out, and a copy that is run again takes what is new`(
+        from: ToolStore.Kind,
+        to: ToolStore.Kind
+    ) throws {
+        let (source, destination) = (try ToolStore(from), try ToolStore(to))
+        func copy(_ more: String...) throws -> Tool.Answer {
+            let settings = from == .bucket ? [:] : destination.tool.settings
+            return try source.tool.run(["copy", source.place, destination.place] + more, settings: settings)
+        }
+        var payloads: [PayloadKey: [UInt8]] = [:]
+        for size in [0, 1, 5_000, 3_000_000] {
+            let content = randomPayload(size)
+            payloads[try source.put(content, "a b", prefix: size == 5_000 ? "team/a" : nil)] = content
+        }
+        let rotten = randomPayload(100)
+        let damaged = try source.put(rotten, "a b")
+        try source.damage(damaged, rotten)
+
+        let first = try copy("--json")
+        #expect(first.status == 1 && first.errors.hasPrefix("lps: \(damaged) is not copied: "), "\(first.errors)")
+        #expect(first.output == "{\"bytes\":3005001,\"copied\":4,\"failed\":1,\"present\":0}\n")
+        for (key, content) in payloads {
+            let isWhole = try destination.get(key) == content
+            #expect(isWhole, "\(key)")
+        }
+        let new = try source.put(randomPayload(10), "n")
+        #expect(try copy("--namespace", "n").output == "copied 1 payloads, 10 B; 0 were there already\n")
+        let third = try copy()
+        #expect(third.status == 1 && third.output == "copied 0 payloads, 0 B; 5 were there already\n")
+        #expect(try destination.keys() == Set((payloads.keys + [new]).map(\.description)))
+        #expect(try destination.lps("scrub").status == 0)
+    }
+
+    @Test func `A copy needs two stores, and a number of payloads at once that can be`() throws {
+        let fixture = try DiskFixture()
+        for options in [["--parallel", "0"], ["--parallel", "257"]] {
+            let answer = try fixture.lps(["copy", fixture.store.path, fixture.store.path] + options)
+            #expect(answer.status == 64 && answer.errors.contains("expected a number from 1 to 256"))
+        }
+        #expect(try fixture.lps("copy", fixture.store.path).status == 64)
+        let missing = try fixture.lps("copy", fixture.store.path, "/nowhere")
+        #expect(missing.status == 1 && missing.errors.contains("/nowhere"))
+        let unknown = try fixture.lps("copy", "s3://", fixture.store.path)
+        #expect(unknown.status == 64 && unknown.errors.contains("from: "), "\(unknown.errors)")
+    }
+}

@@ -1,0 +1,104 @@
+import Foundation
+import PayloadKey
+import TestSupport
+import Testing
+
+/// `--namespace` and `--prefix`: a command touches the keys that they select, and no others.
+@Suite(.runLimit) struct SelectionTests {
+    private let fixture: DiskFixture
+    /// Keys by what they are called here.
+    private var keys: [String: PayloadKey] = [:]
+    private let content = payload(inShard: "1b")
+
+    /// Prefixes that look like a shard, of keys whose digests are of that shard.
+    init() throws {
+        fixture = try DiskFixture()
+        for name in ["", "team", "team/1b", "team/1b/x", "team/1bc", "1b", "teams"] {
+            keys[name] = try fixture.put(content, prefix: name, metadata: name, days: 3)
+        }
+        keys["other"] = try fixture.put(content, "other", prefix: "team/1b", days: 3)
+    }
+
+    private static let cases: [(options: [String], selected: Set<String>)] = [
+        (["--prefix", "team/1b"], ["team/1b", "team/1b/x", "other"]),
+        (["--prefix", "team/1b", "--namespace", "ns"], ["team/1b", "team/1b/x"]),
+        (["--prefix", "team/1b/", "--namespace", "other"], ["other"]),
+        (["--prefix", "1b"], ["1b"]),
+        (["--prefix", "team"], ["team", "team/1b", "team/1b/x", "team/1bc", "other"]),
+        (["--prefix", "tea"], []),
+        (["--namespace", "other"], ["other"]),
+    ]
+
+    /// The names of these keys.
+    private func names(_ found: some Sequence<PayloadKey>) -> Set<String> {
+        let found = Set(found)
+        return Set(keys.filter { found.contains($0.value) }.keys)
+    }
+
+    private func others(_ selected: Set<String>) -> Set<String> { Set(keys.keys).subtracting(selected) }
+
+    @Test(arguments: cases)
+    func `gc deletes the selected keys, and no others`(options: [String], selected: Set<String>) throws {
+        let dry = try fixture.lps(["gc", "--older-than", "2d", "--dry-run"] + options)
+        #expect(dry.output.hasPrefix("would delete \(selected.count) keys"), "\(dry.output)")
+        #expect(try names(fixture.keys()) == Set(keys.keys))
+        let collected = try fixture.lps(["gc", "--older-than", "2d"] + options)
+        #expect(collected.status == 0 && collected.output.hasPrefix("deleted \(selected.count) keys"))
+        #expect(try names(fixture.keys()) == others(selected))
+        try fixture.store.inspect { Issue.record("\($0)") }
+    }
+
+    @Test(arguments: cases)
+    func `gc --keep-trash purges the trash of the selected keys, and no others`(
+        options: [String],
+        selected: Set<String>
+    ) throws {
+        for key in keys.values { try fixture.moveToTrash(key, days: 5) }
+        let collected = try fixture.lps(["gc", "--older-than", "2d", "--keep-trash", "1d", "--json"] + options)
+        #expect(collected.output.contains("\"purgedKeys\":\(selected.count)"), "\(collected.output)")
+        #expect(try names(fixture.trashed()) == others(selected))
+    }
+
+    @Test(arguments: cases)
+    func `undelete restores the selected keys, and no others`(options: [String], selected: Set<String>) throws {
+        for key in keys.values { try fixture.moveToTrash(key, days: 5) }
+        let listed = try fixture.lps(["undelete", "--dry-run"] + options)
+        #expect(listed.output.hasSuffix("would undelete \(selected.count) keys of \(size(selected.count))\n"))
+        #expect(try fixture.keys().isEmpty)
+        let undeleted = try fixture.lps(["undelete"] + options)
+        #expect(undeleted.status == 0)
+        #expect(undeleted.output == "undeleted \(selected.count) keys of \(size(selected.count))\n")
+        #expect(try names(fixture.keys()) == selected)
+        #expect(try names(fixture.trashed()) == others(selected))
+    }
+
+    private func size(_ count: Int) -> String { "\(count * content.count) B" }
+
+    @Test(arguments: cases)
+    func `export and copy take the selected keys, and no others`(options: [String], selected: Set<String>) throws {
+        let (imported, copied) = (try DiskFixture(), try DiskFixture())
+        let exported = try fixture.lps(["export"] + options)
+        #expect(exported.status == 0)
+        #expect(try imported.lps(["import"], input: exported.bytes).status == 0)
+        #expect(try fixture.lps(["copy", fixture.store.path, copied.store.path] + options).status == 0)
+        for other in [imported, copied] { #expect(try names(other.keys()) == selected) }
+    }
+
+    @Test(arguments: cases)
+    func `ls and du tell of the selected keys, and no others`(options: [String], selected: Set<String>) throws {
+        let listed = try fixture.lps(["ls"] + options).lines.map { $0.split(separator: " ").last.map(String.init) }
+        #expect(Set(listed) == Set(selected.map { keys[$0]?.description }) && listed.count == selected.count)
+        let rows = try jsonLines(fixture.lps(["du", "--json"] + options))
+        #expect(rows.compactMap { $0["payloads"] as? Int }.reduce(0, +) == selected.count)
+        let prefixes = Set(rows.compactMap { $0["prefix"] as? String })
+        #expect(prefixes == Set(selected.map { $0 == "other" ? "team/1b" : $0 }))
+    }
+}
+
+/// The lines of JSON that a command has written.
+func jsonLines(_ answer: Tool.Answer, line: SourceLocation = #_sourceLocation) throws -> [[String: Any]] {
+    try answer.lines.map { text in
+        let value = try JSONSerialization.jsonObject(with: Data(text.utf8))
+        return try #require(value as? [String: Any], "\(text)", sourceLocation: line)
+    }
+}

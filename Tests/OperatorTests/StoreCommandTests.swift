@@ -1,0 +1,155 @@
+import Foundation
+import PayloadKey
+import TestSupport
+import Testing
+
+/// What the commands do with a store of either kind.
+@Suite(.runLimit) struct StoreCommandTests {
+    private let content = randomPayload(5_000)
+
+    @Test(arguments: ToolStore.Kind.all)
+    func `Payloads are stored, listed, summed up, told, given and deleted`(kind: ToolStore.Kind) throws {
+        let store = try ToolStore(kind)
+        let key = try store.put(content)
+        #expect(try store.put(content) == key, "again")
+        let prefixed = try store.put(content, "a b", prefix: "team/a")
+        #expect(try store.keys() == ["\(key)", "\(prefixed)"])
+        #expect(try store.lps("ls", "--namespace", "ns").output.hasPrefix("   4.9 KiB  20"))
+        let told = try store.lps("stat", "\(key)")
+        #expect(told.status == 0 && told.output.contains("5000 bytes") && told.output.hasSuffix("verified\n"))
+        #expect(try store.get(prefixed) == content)
+        #expect(try store.keys("--namespace", "a b", "--prefix", "team") == ["\(prefixed)"])
+        #expect(try store.keys("--namespace", "a b", "--prefix", "tea").isEmpty)
+
+        #expect(try store.lps("rm", "\(key)").status == 0)
+        for command in ["rm", "stat", "get"] {
+            let answer = try store.lps(command, "\(key)")
+            #expect(answer.status == 1 && answer.bytes.isEmpty)
+            #expect(answer.errors == "lps: \(key) is not stored\n")
+        }
+        #expect(try store.get(prefixed) == content, "another key of the same content stays")
+        #expect(try store.lps("rm", "\(key)", "\(prefixed)").status == 1, "one of them was there")
+        #expect(try store.keys().isEmpty)
+    }
+
+    @Test(arguments: ToolStore.Kind.all)
+    func `A key's JSON has its size, its age and how many keys share its content`(kind: ToolStore.Kind) throws {
+        let store = try ToolStore(kind)
+        let before = Date().ISO8601Format().prefix(13)
+        let keys = try ["a", "b"].map { try store.put(content, $0) }
+        let row = try #require(jsonLines(store.lps("stat", "--json", "\(keys[0])")).first)
+        #expect(Set(row.keys) == ["key", "size", "diskUsage", "lastStored", "path", "sharers"])
+        #expect(row["key"] as? String == "\(keys[0])" && row["size"] as? Int == 5_000)
+        #expect(row["sharers"] as? Int == (kind == .disk ? 2 : 1))
+        #expect((row["lastStored"] as? String)?.hasPrefix(before) == true || before != Date().ISO8601Format().prefix(13))
+        let listed = try jsonLines(store.lps("ls", "--json", "--namespace", "a"))
+        #expect(listed.count == 1 && listed[0]["path"] as? String == row["path"] as? String)
+    }
+
+    @Test(arguments: ToolStore.Kind.all)
+    func `Sums are by namespace and prefix, and of the disk's bytes each is counted once`(kind: ToolStore.Kind) throws {
+        let store = try ToolStore(kind)
+        _ = try store.put(content)
+        _ = try store.put(content, "other", prefix: "a/b")
+        let rows = try jsonLines(store.lps("du", "--json"))
+        #expect(rows.map { $0["namespace"] as? String } == ["ns", "other"])
+        #expect(rows.map { $0["prefix"] as? String } == ["", "a/b"])
+        #expect(rows.allSatisfy { $0["isInTrash"] as? Bool == false && $0["payloads"] as? Int == 1 })
+        func sum(_ field: String) -> Int { rows.compactMap { $0[field] as? Int }.reduce(0, +) }
+        #expect(sum("logicalBytes") == 10_000)
+        #expect((kind == .disk ? 5_000...16_384 : 10_000...10_000).contains(sum("diskBytes")))
+        #expect(sum("savedBytes") == (kind == .disk ? sum("diskBytes") : 0))
+        let table = try store.lps("du").lines.map { $0.split(separator: " ", omittingEmptySubsequences: true) }
+        #expect(table.compactMap(\.first) == ["NAMESPACE/PREFIX", "ns", "other/a/b", "total"])
+        #expect(table[3].starts(with: ["total", "2", "9.8", "KiB"]))
+        let one = try store.lps("du", "--namespace", "other", "--prefix", "a").output
+        #expect(one.contains("other/a/b") && !one.contains("\nns"))
+    }
+
+    // MARK: Damage
+
+    @Test(arguments: ToolStore.Kind.all)
+    func `A damaged payload is not given`(kind: ToolStore.Kind) throws {
+        let store = try ToolStore(kind)
+        let key = try store.put(content)
+        try store.damage(key, content)
+        for command in ["stat", "get"] {
+            let answer = try store.lps(command, "\(key)")
+            #expect(answer.status == 1 && answer.bytes.isEmpty)
+            #expect(answer.errors.contains("damaged") && answer.errors.split(separator: "\n").count == 1)
+        }
+    }
+
+    @Test(arguments: ToolStore.Kind.all)
+    func `A scrub takes damaged content away and names the keys, and an upload revives it`(kind: ToolStore.Kind) throws {
+        let store = try ToolStore(kind)
+        let key = try store.put(content)
+        let whole = try store.put(randomPayload(3_000_000))
+        let sound = try store.lps("scrub")
+        #expect(sound.status == 0 && sound.output.contains(": 0 damaged, 0 other findings, 0 mended"))
+        #expect(sound.output.hasPrefix("read 2 \(kind == .disk ? "files" : "objects"), 2.9 MiB"))
+        try store.damage(key, content)
+        let found = try store.lps("scrub")
+        #expect(found.status == 1)
+        #expect(found.output.contains("damaged: ") && found.output.contains("\n  lost: \(key)\n"), "\(found.output)")
+        #expect(found.output.contains("1 damaged, 0 other findings, 1 mended"), "\(found.output)")
+        #expect(try store.get(key) == nil && store.get(whole)?.count == 3_000_000)
+        #expect(try store.put(content) == key)
+        #expect(try store.get(key) == content)
+        #expect(try store.lps("scrub").status == 0)
+    }
+
+    @Test(.enabled(if: ToolStore.Kind.all.contains(.bucket)))
+    func `What is for a store on a disk says so on a bucket`() throws {
+        let store = try ToolStore(.bucket)
+        for arguments in [
+            ["undelete"], ["quota"], ["export"], ["import"], ["init"], ["scrub", "--repair"], ["scrub", "--since-last"],
+            ["gc", "--older-than", "30d", "--keep-trash", "1d"],
+        ] {
+            let answer = try store.tool.run(arguments)
+            #expect(answer.status == 64, "\(arguments)")
+            #expect(answer.errors.contains("for a store on a disk"), "\(arguments): \(answer.errors)")
+        }
+    }
+
+    // MARK: Command lines
+
+    @Test func `A command that has no store is a wrong command line, and one that is not there a failure`() throws {
+        let tool = Tool(settings: [:])
+        for command in ["ls", "du", "quota", "scrub", "undelete", "export", "import", "init"] {
+            let nowhere = try tool.run([command])
+            #expect(nowhere.status == 64 && nowhere.errors.contains("--store (LPS_STORE) is required"), "\(command)")
+            if command == "init" { continue }
+            let missing = try tool.run([command, "--store", "/nowhere"])
+            #expect(missing.status == 1 && missing.errors.contains("/nowhere"), "\(command): \(missing.errors)")
+        }
+    }
+
+    @Test func `A store of format 1 is refused with a line that says how to move it`() throws {
+        let fixture = try DiskFixture()
+        let layout = "\(fixture.store.path)/layout.json"
+        let json = try String(contentsOfFile: layout, encoding: .utf8)
+        #expect(json.contains("\"version\":2"))
+        try write(json.replacingOccurrences(of: "\"version\":2", with: "\"version\":1").utf8, to: layout)
+        for arguments in [
+            ["ls"], ["scrub"], ["scrub", "--repair"], ["gc", "--older-than", "2d"],
+            ["put", layout, "--namespace", "ns"], ["init"],
+        ] {
+            let refused = try fixture.tool.run(arguments)
+            #expect(refused.status != 0 && refused.errors.split(separator: "\n").count == 1, "\(refused.errors)")
+            #expect(refused.errors.contains("has format version 1, this version reads version 2"))
+            #expect(refused.errors.contains("'lps export'"))
+        }
+        #expect(files(below: fixture.store.path).allSatisfy { !$0.hasPrefix("objects/") && !$0.hasPrefix("incoming/") })
+    }
+
+    @Test(.enabled(if: geteuid() == 0, "only root can give files away"))
+    func `Only the store's owner may operate on it`() throws {
+        let fixture = try DiskFixture()
+        #expect(chown(fixture.store.path, 65_534, 65_534) == 0)
+        for arguments in [["ls"], ["scrub"], ["gc", "--older-than", "2d"]] {
+            let answer = try fixture.tool.run(arguments)
+            #expect(answer.status == 64 && answer.errors.contains("belongs to nobody"), "\(answer.errors)")
+        }
+    }
+}

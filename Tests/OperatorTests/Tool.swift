@@ -1,0 +1,66 @@
+import ArgumentParser
+import PayloadKey
+import SystemPackage
+import TestSupport
+
+@testable import lps
+
+/// Runs command lines of `lps` in this process: with an environment and standard streams of a test.
+struct Tool: Sendable {
+    /// The environment.
+    var settings: [String: String]
+
+    /// What a process would have left.
+    struct Answer {
+        let status: Int32
+        /// What was written to standard output.
+        let bytes: [UInt8]
+        /// What was written to standard error.
+        let errors: String
+
+        var output: String { String(decoding: bytes, as: UTF8.self) }
+        var lines: [Substring] { output.split(separator: "\n") }
+    }
+
+    /// - Parameters:
+    ///   - settings: what is added to the environment.
+    ///   - input: standard input.
+    func run(_ arguments: [String], settings more: [String: String] = [:], input: [UInt8] = []) throws -> Answer {
+        let folder = try TemporaryFolder()
+        try write(input, to: folder.file("input"))
+        func stream(_ name: String) throws -> FileDescriptor {
+            try .open(folder.file(name), .readWrite, options: .create, permissions: .ownerReadWrite)
+        }
+        let (input, output, errors) = try (stream("input"), stream("output"), stream("errors"))
+        defer { for stream in [input, output, errors] { _ = try? stream.close() } }
+        let settings = settings.merging(more) { $1 }
+        let context = Context(
+            loadSettings: { try Settings { settings[$0] } },
+            logger: RecordedLog().logger,
+            input: input,
+            output: output,
+            print: { Self.send($0, to: output) },
+            complain: { Self.send("lps: \($0)", to: errors) },
+            progress: { _ in nil }
+        )
+        var status: Int32 = 0
+        do {
+            var parsed = try LPS.parseAsRoot(arguments)
+            if let command = parsed as? any Command { try command.run(context) } else { try parsed.run() }
+        } catch {
+            // As ParsableArguments.exit(withError:) does.
+            status = LPS.exitCode(for: error).rawValue
+            let message = LPS.fullMessage(for: error)
+            if !message.isEmpty { Self.send(message, to: status == 0 ? output : errors) }
+        }
+        return Answer(
+            status: status,
+            bytes: try contents(of: folder.file("output")),
+            errors: String(decoding: try contents(of: folder.file("errors")), as: UTF8.self)
+        )
+    }
+
+    private static func send(_ line: String, to stream: FileDescriptor) {
+        _ = try? stream.writeAll(Array("\(line)\n".utf8))
+    }
+}
