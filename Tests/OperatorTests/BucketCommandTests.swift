@@ -12,13 +12,15 @@ import Testing
     private func objects(_ prefix: String) throws -> [String] {
         let listing = try TestEngine.shared.curl("GET", "/payloads?list-type=2&prefix=\(prefix)").body
         return String(decoding: listing, as: UTF8.self).components(separatedBy: "<Key>").dropFirst()
-            .compactMap { $0.components(separatedBy: "</Key>").first?.replacingOccurrences(of: "//", with: "/") }.sorted()
+            .compactMap { $0.components(separatedBy: "</Key>").first?.replacingOccurrences(of: "//", with: "/") }
+            .sorted()
     }
 
     /// Puts an object of someone else's into the bucket.
     private func putNote(_ name: String, _ store: ToolStore) throws {
         try write([1], to: store.folder.file("note"))
-        #expect(try TestEngine.shared.curl("PUT", "/payloads/\(name)", bodyFile: store.folder.file("note")).status == 200)
+        let answer = try TestEngine.shared.curl("PUT", "/payloads/\(name)", bodyFile: store.folder.file("note"))
+        #expect(answer.status == 200)
     }
 
     @Test func `A scrub keeps what is damaged in quarantine, and tells of strays, which it leaves`() throws {

@@ -36,7 +36,9 @@ import Testing
         let damaged = try put(name("d"), content.dropLast() + [content[199_999] ^ 1])
         let found = try scrub()
         #expect(found.status == 1 && found.lines.count == 2)
-        #expect(found.lines[0].hasPrefix("damaged: \(damaged) has digest sha256:") && found.lines[0].hasSuffix("; removed"))
+        #expect(
+            found.lines[0].hasPrefix("damaged: \(damaged) has digest sha256:") && found.lines[0].hasSuffix("; removed")
+        )
         #expect(found.lines[1] == "read 2 entries, 390.9 KiB: 1 damaged or not readable")
         #expect(files(below: folder.path).sorted() == kept.map { String($0.dropFirst(folder.path.count + 1)) }.sorted())
     }

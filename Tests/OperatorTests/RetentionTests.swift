@@ -44,7 +44,10 @@ import Testing
         let dry = try fixture.lps("gc", "--policy", policy, "--dry-run")
         #expect(dry.status == 0 && dry.errors == warning)
         #expect(try fixture.lps("gc", "--policy", policy, "--prefix", "p").errors == warning)
-        #expect(try fixture.lps("gc", "--policy", policy, "--namespace", "orders").errors.isEmpty, "others may be there")
+        #expect(
+            try fixture.lps("gc", "--policy", policy, "--namespace", "orders").errors.isEmpty,
+            "others may be there"
+        )
         let right = try fixture.policy("[orders]\nretention = 400d\n[*]\nretention = 90d")
         #expect(try fixture.lps("gc", "--policy", right).errors.isEmpty)
     }

@@ -34,7 +34,8 @@ import Testing
         Case(old: 801, young: 200, options: ["--max-share", "81"], deleted: 801),
         Case(old: 1_001, young: 1, options: ["--max-share", "100"], deleted: 1_001),
     ])
-    func `Over half of the keys of a namespace with over a thousand are not deleted, nor any others`(given: Case) throws {
+    func `Over half of the keys of a namespace with over a thousand are not deleted, nor any others`(given: Case) throws
+    {
         if given.team > 0 { try fill(given.team, prefix: "team", days: 31) }
         try fill(given.old, days: 31)
         try fill(given.young, days: 1)

@@ -16,7 +16,8 @@ import Testing
             ["nonsense"], ["ls", "--nonsense"], ["rm"], ["rm", "no key"],
             ["ls"], ["ls", "--json"], ["stat", key], ["get", key], ["get", missing], ["du"], ["quota"], ["scrub"],
             ["export"], ["import"], ["init"], ["undelete"],
-            ["put", file, "--namespace", "ns"], ["put", "/nowhere", "--namespace", "ns"], ["ls", "--store", "/nowhere"],
+            ["put", file, "--namespace", "ns"], ["put", "/nowhere", "--namespace", "ns"],
+            ["ls", "--store", "/nowhere"],
             ["gc", "--older-than", "2h"], ["gc", "--older-than", "2d", "--policy", ""], ["gc", "--check"],
             ["gc", "--older-than", "2d", "--keep-trash", "1d"],
         ] {
