@@ -56,6 +56,23 @@ import Testing
         #expect(try fixture.quarantined().count == 1, "what is right is left alone")
     }
 
+    @Test(arguments: ["link", "folder", "socket"])
+    func `An upload takes the place of what is no regular file`(what: String) throws {
+        let fixture = try fixture(hasQuota: false)
+        try fixture.put(content)
+        let object = fixture.objectPath(content)
+        unlink(object)
+        switch what {
+        case "link": symlink("/etc/passwd", object)
+        case "folder": mkdir(object, 0o750)
+        default: mknod(object, S_IFSOCK | 0o640, 0)
+        }
+        try #require(fixture.status(object) != nil)
+        #expect(try fixture.put(content) == .existed)
+        #expect(try fixture.get(content) == content)
+        #expect(try fixture.quarantined().count == 1)
+    }
+
     @Test func `The log says what was found, and where the damaged copy is`() throws {
         let fixture = try fixture(hasQuota: false)
         try fixture.put(content)

@@ -127,7 +127,9 @@ import Testing
         let trashed = try local.put(randomPayload(100), "a")
         switch arguments[0] {
         case "undelete": try local.store.moveToTrash(trashed)
-        case "import": try local.store.delete(key)
+        case "import":
+            try local.store.delete(key)
+            try local.store.collector().sweep()
         case "init": try FileManager.default.removeItem(atPath: local.path)
         default: break
         }

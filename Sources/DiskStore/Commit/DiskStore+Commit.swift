@@ -127,18 +127,21 @@ extension DiskStore {
     private func soundObject(for upload: VerifiedUpload) throws -> FileContent? {
         let digest = upload.digest
         let path = StoreLayout.object(digest)
-        let damaged: FileStatus.Identity
+        guard let status = try root.status(of: path) else { return nil }
+        var damaged = status.identity
         let reason: String
         // Open until the end, so that its identity is not given to another file.
         var object: FileContent?
         do {
+            // A link could not even be opened.
+            guard status.isRegular else { throw StoreError(.damaged, "\(path) is not a regular file") }
             object = try FileContent(path, below: root)
             guard let object else { return nil }
             guard let wrong = try wrongContent(object, digest) else { return object }
-            (damaged, reason) = (try object.identity(), wrong)
+            damaged = try object.identity()
+            reason = wrong
         } catch let error as StoreError where error.code == .damaged || error.code == .unreadable {
-            guard let status = try root.status(of: path) else { return nil }
-            (damaged, reason) = (status.identity, "\(error)")
+            reason = "\(error)"
         }
         try makeDurable(upload)
         guard let target = try quarantine(digest, damaged) else { return nil }

@@ -87,13 +87,13 @@ public struct Collector: ContentCollector {
 
     // MARK: Mark
 
-    /// - Returns: a barrier for each of the shards.
-    private func raise(_ shards: Set<UInt8>) throws -> [UInt8: Barrier] {
+    /// - Returns: a barrier for each of the shards, by their numbers.
+    private func raise(_ shards: Set<UInt8>) throws -> [Barrier?] {
         // A store that was made by hand, or copied without empty folders, may lack it.
         try root.makeFolder(StoreLayout.barriers)
-        var barriers: [UInt8: Barrier] = [:]
+        var barriers = [Barrier?](repeating: nil, count: 256)
         for shard in shards.sorted() {
-            barriers[shard] = try store.withExclusiveLock(of: shard) { try Barrier(raising: shard, root) }
+            barriers[Int(shard)] = try store.withExclusiveLock(of: shard) { try Barrier(raising: shard, root) }
         }
         return barriers
     }
@@ -201,7 +201,7 @@ public struct Collector: ContentCollector {
     private func delete(
         _ contents: [Digest],
         _ shard: UInt8,
-        _ barriers: inout [UInt8: Barrier],
+        _ barriers: inout [Barrier?],
         _ isDryRun: Bool,
         _ failed: (StoreError) throws -> Void,
         _ deleted: (_ path: String, _ diskUsage: UInt64) throws -> Void
@@ -215,7 +215,7 @@ public struct Collector: ContentCollector {
             var found: [(path: String, diskUsage: UInt64)] = []
             var failures: [StoreError] = []
             try store.withExclusiveLock(of: shard) {
-                let listed = try barriers[shard]?.digests() ?? []
+                let listed = try barriers[Int(shard)]?.digests() ?? []
                 for (digest, path) in zip(contents[start...], batch) where !listed.contains(digest) {
                     do {
                         guard let status = try root.status(of: path), status.isRegular else { continue }
@@ -232,11 +232,11 @@ public struct Collector: ContentCollector {
     }
 
     /// Removes the marks of lost contents that no key names any more.
-    private func forgetLostContents(of shard: UInt8, _ marked: DigestSet, _ barriers: inout [UInt8: Barrier]) throws {
+    private func forgetLostContents(of shard: UInt8, _ marked: DigestSet, _ barriers: inout [Barrier?]) throws {
         for name in try root.namesIfThere(StoreLayout.lostContents) where name.hasPrefix(StoreLayout.shard(shard)) {
             guard let digest = Digest(hex: name.utf8), !marked.contains(digest) else { continue }
             try store.withExclusiveLock(of: shard) {
-                if try barriers[shard]?.digests().contains(digest) == true { return }
+                if try barriers[Int(shard)]?.digests().contains(digest) == true { return }
                 try root.unlink(StoreLayout.lostContent(digest))
             }
         }
