@@ -94,9 +94,7 @@ import Testing
         #expect(!deletions(server).contains(renewed.digest.hex) && !deletions(server).contains(gone.digest.hex))
     }
 
-    @Test func `A policy and a selection are heeded, and an age of the trash in the settings is for other stores`()
-        throws
-    {
+    @Test func `A policy and a selection are heeded, and an age of the trash is for other stores`() throws {
         let (old, kept) = (try key("old"), try key("kept", "kept"))
         let server = try engine([old: 99, kept: 99], found: [old: 99, kept: 99])
         try write("[kept]\nretention = 9000d\n[ns]\nretention = 2d\n".utf8, to: folder.file("policy"))

@@ -64,7 +64,7 @@ import Testing
         let table = try store.lps("du").lines.map { $0.split(separator: " ", omittingEmptySubsequences: true) }
         #expect(table.compactMap(\.first) == ["NAMESPACE/PREFIX", "ns", "other/a/b", "total"])
         #expect(table[3].starts(with: ["total", "2", "9.8", "KiB"]))
-        let one = try store.lps("du", "--namespace", "other", "--prefix", "a").output
+        let one = try store.lps("du", "--prefix", "a").output
         #expect(one.contains("other/a/b") && !one.contains("\nns"))
     }
 

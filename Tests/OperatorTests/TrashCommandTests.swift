@@ -20,8 +20,7 @@ import Testing
         let before = try diskBytes()
         let collected = try fixture.lps("gc", "--older-than", "2d", "--keep-trash", "3d")
         #expect(
-            collected.output
-                == "deleted 1 keys of 4.9 KiB to the trash, 0 keys of the trash, and 0 contents; 0 B of the disk\n"
+            collected.output.hasPrefix("deleted 1 keys of 4.9 KiB to the trash, 0 keys of the trash, and 0 contents;")
         )
         #expect(try fixture.lps("get", "\(key)").status == 1)
         #expect(try diskBytes() == before, "the trash takes what the key took")
@@ -60,15 +59,12 @@ import Testing
         try fixture.moveToTrash(fixture.put(content), days: 4)
         try fixture.moveToTrash(fixture.put(randomPayload(100)), days: 2)
         let gc = ["gc", "--older-than", "2d"]
-        #expect(
-            try fixture.lps(gc).output == "deleted 0 keys of 0 B, and 0 contents; 0 B of the disk\n",
-            "it keeps none"
-        )
+        #expect(try fixture.lps(gc).output == "deleted 0 keys of 0 B, and 0 contents; 0 B of the disk\n")
         let purge = gc + ["--keep-trash", "3d"]
-        #expect(
-            try fixture.lps(purge + ["--dry-run"]).output.contains(", 1 keys of the trash, and 1 contents; 8.0 KiB")
-        )
-        #expect(try fixture.lps(purge).output.contains(", 1 keys of the trash, and 1 contents; 8.0 KiB"))
+        for options in [["--dry-run"], []] {
+            let purged = try fixture.lps(purge + options).output
+            #expect(purged.contains(", 1 keys of the trash, and 1 contents; 8.0 KiB"), "\(purged)")
+        }
         #expect(try fixture.trashCount() == 1)
         try fixture.put([1], days: 3)
         let emptied = try fixture.lps(gc + ["--keep-trash", "0d"])
@@ -82,10 +78,7 @@ import Testing
         try fixture.moveToTrash(key, days: 2)
         try fixture.put(content)
         let result = try fixture.lps("gc", "--older-than", "2d", "--keep-trash", "1d")
-        #expect(
-            result.output
-                == "deleted 0 keys of 0 B to the trash, 1 keys of the trash, and 0 contents; 0 B of the disk\n"
-        )
+        #expect(result.output.hasSuffix(" to the trash, 1 keys of the trash, and 0 contents; 0 B of the disk\n"))
         #expect(try fixture.get(key) == content)
     }
 
@@ -97,9 +90,7 @@ import Testing
         #expect(try fixture.lps("undelete", "--dry-run").output.contains("      lost  20"))
         let result = try fixture.lps("undelete")
         #expect(result.status == 1 && result.output == "undeleted 1 keys of 100 B\n")
-        for key in keys.prefix(2) {
-            #expect(result.errors.contains("lps: \(key) is not undeleted: "), "\(result.errors)")
-        }
+        for key in keys.prefix(2) { #expect(result.errors.contains("lps: \(key) is not undeleted: ")) }
         #expect(try fixture.keys() == [keys[2]])
     }
 

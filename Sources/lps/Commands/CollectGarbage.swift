@@ -96,7 +96,7 @@ struct CollectGarbage: Command {
             selection,
             retention,
             .init(keepTrash: keepTrash, isDryRun: dryRun, maximumShare: maxShare, trustsClock: force),
-            list ? CollectionReport { try show($0, isInTrash: $1, context) } : CollectionReport(),
+            CollectionReport(list: list ? { try show($0, isInTrash: $1, context) } : nil),
             progress: progress,
             complain: context.complain
         )

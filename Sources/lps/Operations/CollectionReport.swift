@@ -5,7 +5,7 @@ import Storage
 /// request each key.
 final class CollectionReport {
     /// What is deleted of a namespace.
-    struct Sum: Equatable {
+    fileprivate struct Sum {
         /// Keys that are deleted for their age.
         var keys = 0
         /// Bytes that they have, as their clients see them.
@@ -14,17 +14,23 @@ final class CollectionReport {
         var oldest: Int?
         /// Keys that are deleted from the trash.
         var purgedKeys = 0
+
+        mutating func add(_ stored: StoredKey) {
+            keys += 1
+            logicalBytes += stored.size ?? 0
+            oldest = min(oldest ?? .max, stored.lastStored)
+        }
     }
 
-    private(set) var sums: [Namespace: Sum] = [:]
+    private var sums: [Namespace: Sum] = [:]
     /// Contents that no key names any more.
-    private(set) var contents = 0
+    private var contents = 0
     /// Bytes of the disk, or of the bucket.
-    private(set) var freedBytes: UInt64 = 0
+    private var freedBytes: UInt64 = 0
     private let list: ((StoredKey, _ isInTrash: Bool) throws -> Void)?
 
     /// - Parameter list: called for each key.
-    init(list: ((StoredKey, _ isInTrash: Bool) throws -> Void)? = nil) { self.list = list }
+    init(list: ((StoredKey, _ isInTrash: Bool) throws -> Void)?) { self.list = list }
 
     /// Whether each key is listed.
     var isListing: Bool { list != nil }
@@ -33,11 +39,7 @@ final class CollectionReport {
     ///
     /// - Parameter isFreed: whether its content is gone with it.
     func deleted(_ stored: StoredKey, isFreed: Bool) throws {
-        var sum = sums[stored.key.namespace] ?? Sum()
-        sum.keys += 1
-        sum.logicalBytes += stored.size ?? 0
-        sum.oldest = min(sum.oldest ?? .max, stored.lastStored)
-        sums[stored.key.namespace] = sum
+        sums[stored.key.namespace, default: Sum()].add(stored)
         if isFreed { freedBytes += stored.diskUsage }
         try list?(stored, false)
     }
@@ -66,12 +68,12 @@ final class CollectionReport {
     }
 
     /// What is deleted in all, as JSON has it.
-    struct Total: Encodable, Equatable {
-        var keys = 0
-        var logicalBytes: UInt64 = 0
-        var purgedKeys = 0
-        var contents = 0
-        var freedBytes: UInt64 = 0
+    struct Total: Encodable {
+        let keys: Int
+        let logicalBytes: UInt64
+        let purgedKeys: Int
+        let contents: Int
+        let freedBytes: UInt64
     }
 
     /// In order of their bytes.

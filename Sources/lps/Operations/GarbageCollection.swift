@@ -5,11 +5,11 @@ import Storage
 /// A collection of garbage: deletes expired keys, and where content is shared, the content that no key names any more.
 struct GarbageCollection {
     struct Options {
-        var keepTrash: Age?
-        var isDryRun = false
+        let keepTrash: Age?
+        let isDryRun: Bool
         /// Percent.
-        var maximumShare = 50
-        var trustsClock = false
+        let maximumShare: Int
+        let trustsClock: Bool
     }
 
     /// The fewest keys of a namespace for which a share is looked at: in a small one, any share is ordinary.
@@ -35,9 +35,9 @@ struct GarbageCollection {
         _ selection: KeySelection,
         _ retention: Retention,
         _ options: Options,
-        _ report: CollectionReport = CollectionReport(),
-        progress: Progress? = nil,
-        complain: @escaping (String) -> Void = lps.complain
+        _ report: CollectionReport,
+        progress: Progress?,
+        complain: @escaping (String) -> Void
     ) throws {
         self.store = store
         self.selection = selection
