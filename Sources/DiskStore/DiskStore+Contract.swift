@@ -16,8 +16,16 @@ extension DiskStore: PayloadStorage {
         isDurable: Bool,
         if isUnwanted: (_ lastStored: Int) -> Bool
     ) throws -> StoredKey? {
-        let stored = try find(key)
-        return try delete(key, isDurable: isDurable, if: isUnwanted) ? stored : nil
+        var stored: StoredKey?
+        let isDeleted = try delete(key, isDurable: isDurable) { lastStored in
+            let path = StoreLayout.key(key)
+            // Whatever is wrong with its content, a key can be deleted.
+            stored =
+                (try? storedKey(key, path, lastStored: lastStored))
+                ?? StoredKey(key, size: nil, diskUsage: 0, lastStored: lastStored, path: path)
+            return isUnwanted(lastStored)
+        }
+        return isDeleted ? stored : nil
     }
 
     /// Makes sure that the file system can do what payloads need, and warns where it may not keep what it promises.

@@ -25,7 +25,10 @@ import Testing
         try fixture.put(content, namespace: "other", prefix: "p/q")
         try fixture.harm(content, harm)
         let damaged = try contents(of: fixture.objectPath(content))
-        #expect(try fixture.put(content, namespace: "third") == .created, "its content was not there")
+        #expect(
+            try fixture.put(content, namespace: "third") == .linked,
+            "its content has taken the place of the damaged one"
+        )
         for (namespace, prefix) in [("ns", nil), ("other", "p/q"), ("third", nil)] {
             #expect(try fixture.get(content, namespace: namespace, prefix: prefix) == content)
             let namespace = try Namespace(validating: namespace.utf8)
@@ -90,7 +93,7 @@ import Testing
             atPath: fixture.objectPath(content) + "/folder",
             withIntermediateDirectories: true
         )
-        #expect(try fixture.put(content) == .created)
+        #expect(try fixture.put(content) == .linked)
         #expect(try fixture.get(content) == content)
         let name = try #require(fixture.quarantined().first)
         #expect(fixture.status(fixture.file("quarantine/\(name)/folder")) != nil)

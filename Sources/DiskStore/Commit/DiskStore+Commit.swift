@@ -144,12 +144,49 @@ extension DiskStore {
             reason = "\(error)"
         }
         try makeDurable(upload)
-        guard let target = try quarantine(digest, damaged) else { return nil }
+        let target = try replace(object, damaged, path, with: upload)
         withExtendedLifetime(object) {}
+        guard let target else { return nil }
         logger.error(
             "damaged content is replaced by a verified upload",
             metadata: ["file": "\(path)", "found": "\(reason)", "moved_to": "\(target)"]
         )
-        return nil
+        return FileContent(size: upload.size, name: path, descriptor: upload.descriptor)
+    }
+
+    /// Puts an upload in the place of damaged content, which goes to quarantine. Readers find the one or the other.
+    ///
+    /// - Parameter object: the damaged content, where it can be opened.
+    /// - Returns: where it was kept; `nil` when something else is in its place by now.
+    private func replace(
+        _ object: FileContent?,
+        _ damaged: FileStatus.Identity,
+        _ path: String,
+        with upload: VerifiedUpload
+    ) throws -> String? {
+        let digest = upload.digest
+        let target = StoreLayout.quarantined(digest, IncomingFile.uniqueName(root.kernel))
+        let temporary = IncomingFile.uniqueName(root.kernel)
+        return try withExclusiveLock(of: digest.firstByte) {
+            guard try root.status(of: path)?.identity == damaged else { return nil }
+            try loseContent(digest)
+            if let object {
+                _ = try root.link(object.descriptor, to: target)
+            } else {
+                try root.rename(path, to: target)
+            }
+            try root.synchronizeFolder(StoreLayout.quarantine)
+            _ = try incoming.link(upload.descriptor, to: temporary)
+            do {
+                try incoming.rename(temporary, to: path, in: root)
+            } catch {
+                // What can't be removed now is removed as a leftover.
+                _ = try? incoming.unlink(temporary)
+                throw error
+            }
+            try root.synchronizeFolder(StoreLayout.objectFolder(digest.firstByte))
+            try finishRevival(of: digest)
+            return target
+        }
     }
 }

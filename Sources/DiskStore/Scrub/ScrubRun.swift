@@ -78,7 +78,7 @@ final class ScrubRun {
         try store.forEachKey(below: StoreLayout.keys, shards: { $0 == shard }, unreadable: { _, _ in }) { key, _ in
             if digests.contains(key.digest) { keys[key.digest, default: []].append(key) }
         }
-        for deleted in (try? store.timesInTrash()) ?? [] {
+        for deleted in try store.readable(StoreLayout.trash, { _, _ in }, store.timesInTrash) ?? [] {
             let tree = StoreLayout.trash(deletedAt: deleted)
             try store.forEachKey(below: tree, shards: { $0 == shard }, unreadable: { _, _ in }) { key, _ in
                 if digests.contains(key.digest) { trashed[key.digest, default: []].append(key) }

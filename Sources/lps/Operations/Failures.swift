@@ -26,6 +26,7 @@ final class Failures {
     /// - Parameter failed: what the failure means.
     /// - Returns: `nil` when it failed.
     /// - Throws: what `work` throws, when others can only fail, too.
+    @discardableResult
     func goingOn<Value>(_ failed: @autoclosure () -> String, _ work: () throws -> Value) throws -> Value? {
         do {
             return try work()

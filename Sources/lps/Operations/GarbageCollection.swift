@@ -159,31 +159,30 @@ struct GarbageCollection {
     }
 
     private func deleteExpiredKeys() throws {
-        let deletion = KeyDeletion(
-            store: store,
-            trash: keepsTrash ? trash : nil,
-            expiry: expiry,
-            isDryRun: options.isDryRun
-        )
+        if options.isDryRun { return try listExpiredKeys() }
+        let deletion = KeyDeletion(store: store, trash: keepsTrash ? trash : nil, expiry: expiry)
         var batch: [PayloadKey] = []
         func deleteBatch() throws {
-            for (key, outcome) in try deletion.run(batch) {
-                let deleted = try failures.goingOn("\(key) is not deleted") { try outcome.get() }
-                if let stored = deleted ?? nil {
-                    try tell { try report.deleted(stored, isFreed: content == nil) }
-                }
-            }
+            let outcome = try deletion.run(batch)
             batch.removeAll(keepingCapacity: true)
+            for stored in outcome.deleted { try tell { try report.deleted(stored, isFreed: content == nil) } }
+            for (key, error) in outcome.failed { try failures.goingOn("\(key) is not deleted") { throw error } }
         }
-        try store.forEachAge(in: selection, where: expiry.hasAge, unreadable: { try failures.note($1) }) {
-            key,
-            lastStored in
+        try store.forEachAge(in: selection, where: expiry.hasAge, unreadable: { try failures.note($1) }) { key, age in
             progress?.advance(by: 1)
-            guard expiry.isOver(key, lastStored) else { return }
+            guard expiry.isOver(key, age) else { return }
             batch.append(key)
             if batch.count >= store.deletionsAtOnce { try deleteBatch() }
         }
         try deleteBatch()
+    }
+
+    private func listExpiredKeys() throws {
+        try store.forEachKey(in: selection, unreadable: { try failures.note($1) }) { stored in
+            progress?.advance(by: 1)
+            guard expiry.isOver(stored.key, stored.lastStored) else { return }
+            try tell { try report.deleted(stored, isFreed: content == nil) }
+        }
     }
 
     /// A line on standard output must not end up in the one of the progress.
