@@ -257,7 +257,7 @@ import Testing
         let error = CredentialsError("a")
         let texts = [
             "\(credentials)", credentials.debugDescription, "\([credentials])", "\(Optional(credentials) as Any)",
-            String(reflecting: (credentials, 1)), "\(CredentialsChain.Found(credentials: credentials, files: nil))",
+            String(reflecting: (credentials, 1)), "\(CredentialsChain.Found(credentials: credentials))",
             dumped, "\(error)",
         ]
         for text in texts {

@@ -35,7 +35,7 @@ extension S3Client {
         let body = BodyBuffer(limit: limit)
         var head: AnswerHead
         do {
-            head = try HTTPHandle.perform(wire, limits, onPiece: onPiece) { head, piece in
+            head = try connections.perform(wire, limits, onPiece: onPiece) { head, piece in
                 try take(head, piece) ?? body.take(piece)
             }
         } catch let error as TransportError {

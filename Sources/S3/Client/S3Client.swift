@@ -5,8 +5,8 @@ import Synchronization
 
 /// A client of one bucket, for threads that wait.
 ///
-/// Safe to use from many threads: each has its own connection, which is kept for its next request. Requests that fail
-/// for what may pass are sent again, as ``S3Limits`` says. Copies share what they learn of the engine.
+/// Safe to use from many threads. Requests that fail for what may pass are sent again, as ``S3Limits`` says. Copies share
+/// their connections, and what they learn of the engine.
 public struct S3Client: Sendable {
     /// Where the bucket is.
     public let location: S3Location
@@ -15,6 +15,7 @@ public struct S3Client: Sendable {
     let logger: Logger
     let signer: SigV4Signer
     let outage: Outage
+    let connections = HTTPConnections()
     /// Unix seconds.
     let now: @Sendable () -> Int
     private let capabilities = SharedCapabilities()
@@ -66,17 +67,18 @@ public struct S3Client: Sendable {
     /// Does something again until it succeeds, its failure is not the engine's or does not pass, or the time for it has
     /// passed.
     ///
-    /// - Parameter hasProgressed: whether something has come since it was last asked, so that the time begins again.
-    func retrying<Value>(hasProgressed: () -> Bool = { false }, _ attempt: () throws -> Value) throws -> Value {
+    /// - Parameter progress: how far it has come: when further than before, the time begins again.
+    func retrying<Value>(progress: () -> UInt64 = { 0 }, _ attempt: () throws -> Value) throws -> Value {
         // While the engine is away, others will ask again.
         let isOnce = outage.isOn
         var backoff = Backoff(limits, until: deadline)
         var hasOtherCredentials = false
         while true {
+            let before = progress()
             do {
                 return try attempt()
             } catch let error as S3Error {
-                if hasProgressed() { backoff.restart() }
+                if progress() > before { backoff.restart() }
                 switch error.remedy {
                 case .none: throw error
                 case .again(let least):

@@ -54,24 +54,13 @@ public struct S3Error: Error, Sendable, CustomStringConvertible {
     }
 }
 
-/// Runs an operation that calls nothing of its caller's, so that whatever it throws is a failure of the engine.
-func throwingS3Errors<Value>(_ operation: () throws -> Value) throws(S3Error) -> Value {
-    do {
-        return try operation()
-    } catch {
-        throw error as? S3Error ?? S3Error(.refused, "\(error)")
-    }
-}
-
-/// Runs an operation that calls nothing of its caller's.
+/// Runs an operation.
 ///
 /// - Returns: `nil` when the engine says that it has no object of the key.
-func unlessAbsent<Value>(_ operation: () throws -> Value) throws(S3Error) -> Value? {
-    try throwingS3Errors {
-        do {
-            return try operation()
-        } catch let error as S3Error where error.code == .noSuchKey {
-            return nil
-        }
+func unlessAbsent<Value>(_ operation: () throws -> Value) throws -> Value? {
+    do {
+        return try operation()
+    } catch let error as S3Error where error.code == .noSuchKey {
+        return nil
     }
 }

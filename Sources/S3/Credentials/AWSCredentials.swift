@@ -27,7 +27,7 @@ final class AWSCredentials: CredentialsSource {
         var isRenewing = false
         var isRefused = false
         /// How the files were when they were looked at last, and when that was.
-        var look: (stamp: [FileStamp?], time: Int)?
+        var look: (stamp: [[Int]?], time: Int)?
         /// No renewal before.
         var pausedUntil = Int.min
         var failure: (error: any Error, until: Int)?

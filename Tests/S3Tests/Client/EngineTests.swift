@@ -55,7 +55,12 @@ import Testing
         let client = try engine.client()
         let key = key("/blobs/wrong")
         let error = try failure {
-            try client.put(key, [1, 2, 3], size: 3, digest: Array(SHA256.hash(data: [3, 2, 1] as [UInt8])))
+            _ = try client.put(
+                key,
+                .bytes([1, 2, 3]),
+                digest: Array(SHA256.hash(data: [3, 2, 1] as [UInt8])),
+                onlyIfAbsent: true
+            )
         }
         #expect(error.code == .badDigest)
         #expect(!error.mayPass)
@@ -215,7 +220,7 @@ import Testing
         struct Stop: Error {}
         var pieces = 0
         #expect(throws: Stop.self) {
-            try client.put(key("/blobs/ended"), randomPayload(4_000_000), size: 4_000_000) {
+            try client.put(key("/blobs/ended"), randomPayload(4_000_000)) {
                 pieces += 1
                 if pieces == 3 { throw Stop() }
             }
@@ -245,7 +250,7 @@ import Testing
     /// An object of zeros, stored, read, and deleted.
     private func upAndDown(_ client: S3Client, _ file: Int32, _ size: UInt64, _ digest: [UInt8]) throws {
         let key = key("/blobs/giant")
-        #expect(try client.put(key, from: file, size: size, digest: digest, onlyIfAbsent: true) == .stored)
+        #expect(try client.put(key, .file(file, size: size), digest: digest, onlyIfAbsent: true) == .stored)
         var (count, isZero) = (UInt64(0), true)
         try client.read(key, 0..<size) { piece in
             count += UInt64(piece.count)

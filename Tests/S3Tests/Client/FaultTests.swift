@@ -159,16 +159,16 @@ private let page = ScriptedServer.Step.answer(200, [], "<ListBucketResult></List
         #expect(server.requests.map(\.body) == Array(repeating: payload, count: 4))
     }
 
-    @Test func `A thread's requests share a connection`() throws {
+    @Test func `Requests that follow each other share a connection, of whichever thread`() throws {
         let server = try ScriptedServer(found)
         let client = try server.client()
         let key = key
-        for thread in 1...2 {
+        for _ in 0..<2 {
             try concurrently(1) { _ in
                 for _ in 0..<5 { _ = try client.status(of: key) }
             }
-            #expect(server.connectionCount == thread)
         }
+        #expect(server.connectionCount == 1)
         #expect(server.lines.count == 10)
     }
 }

@@ -1,0 +1,32 @@
+import Encoding
+
+extension CredentialsChain {
+    /// What the metadata service of EC2, version 2, gives an instance for its role.
+    ///
+    /// - Throws: ``CredentialsError``, also when the environment forbids to ask.
+    func ofInstance(_ variables: Variables) throws -> Credentials {
+        guard !variables.isTrue("AWS_EC2_METADATA_DISABLED") else {
+            throw CredentialsError("the instance's metadata service is not to be asked")
+        }
+        let setting = "AWS_EC2_METADATA_SERVICE_ENDPOINT"
+        let isIPv6 = variables["\(setting)_MODE"]?.lowercased() == "ipv6"
+        let text = variables[setting] ?? (isIPv6 ? "http://[fd00:ec2::254]" : "http://169.254.169.254")
+        guard let origin = Endpoint(parsing: text)?.origin else {
+            throw CredentialsError("\(setting) is not as expected: http://HOST[:PORT]")
+        }
+        let service = CredentialsEndpoint(name: "the instance's metadata service", http: http)
+        let lifetime = [(name: "x-aws-ec2-metadata-token-ttl-seconds", value: "21600")]
+        let token = try service.answer("PUT", "\(origin)/latest/api/token", lifetime)
+        guard !token.isEmpty, isVisible(token) else {
+            throw CredentialsError("\(service.name) answered no token", mayPass: true)
+        }
+        let headers = [(name: "x-aws-ec2-metadata-token", value: String(decoding: token, as: UTF8.self))]
+        let roles = "\(origin)/latest/meta-data/iam/security-credentials/"
+        let role = try service.answer("GET", roles, headers).prefix { $0 != 0x0A && $0 != 0x0D }
+        // As IAM allows them for roles.
+        guard (1...128).contains(role.count), isMade(role, with: "+=,.@-_") else {
+            throw CredentialsError("\(service.name) names no role: the instance may have none", mayPass: true)
+        }
+        return try service.credentials(roles + PercentEncoding.encodePath(role), headers)
+    }
+}
