@@ -63,9 +63,9 @@ extension S3Client {
             if reading.rest.isEmpty { return }
             if body == nil { _ = try RangeBody(answer.head, rest, fail) }
             let text = "the answer ended at byte \(reading.rest.lowerBound)"
-            throw failure(.cutOff, operation, text, mayPass: true, .again())
+            throw failure(.cutOff, operation, text, mayPass: true)
         case 412 where reading.entityTag != nil:
-            throw failure(.cutOff, operation, "412: the object has changed meanwhile", mayPass: true)
+            throw failure(.cutOff, operation, "412: the object has changed meanwhile", mayPass: true, .giveUp)
         default: throw refusal(answer)
         }
     }

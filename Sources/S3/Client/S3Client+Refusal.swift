@@ -7,7 +7,7 @@ extension S3Client {
         if let error { text += " \(error.code)" }
         if let message = error?.message, !message.isEmpty { text += ": \(message)" }
         if !answer.signature.isEmpty, text.contains(answer.signature) { text = "\(answer.status)" }
-        var remedy = S3Error.Remedy.none
+        var remedy: S3Error.Remedy?
         switch code {
         case .unavailable: remedy = .again(after: answer.retryAfter(now()))
         case .clockSkew: text += skew(answer, error)

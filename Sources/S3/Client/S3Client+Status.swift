@@ -4,7 +4,7 @@ extension S3Client {
     /// - Parameter retrying: whether what may pass is waited for. Otherwise it takes five seconds at most.
     /// - Throws: ``S3Error``.
     public func checkBucket(retrying isRetrying: Bool) throws {
-        var request = listRequest(location.prefix, most: 1, after: .start)
+        var request = listRequest(location.prefix, most: 1)
         request.total = .seconds(5)
         _ = try isRetrying ? retrying { [request] in try page(request) } : page(request)
     }

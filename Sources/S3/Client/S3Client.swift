@@ -80,7 +80,7 @@ public struct S3Client: Sendable {
             } catch let error as S3Error {
                 if progress() > before { backoff.restart() }
                 switch error.remedy {
-                case .none: throw error
+                case .giveUp: throw error
                 case .again(let least):
                     guard !isOnce, let wait = backoff.next(atLeast: least) else { throw error }
                     logger.debug("\(error); again in \(wait.milliseconds) ms")
@@ -105,22 +105,22 @@ public struct S3Client: Sendable {
         do {
             return try credentials.credentials()
         } catch {
-            let mayPass = (error as? CredentialsError)?.mayPass ?? false
-            let remedy: S3Error.Remedy = mayPass ? .again() : .none
-            throw failure(.credentials, operation, "\(error)", mayPass: mayPass, remedy)
+            throw failure(.credentials, operation, "\(error)", mayPass: (error as? CredentialsError)?.mayPass ?? false)
         }
     }
 
     /// An error of an operation, with the bucket and its host.
+    ///
+    /// - Parameter remedy: `nil`: another try, when it may pass.
     func failure(
         _ code: S3Error.Code,
         _ operation: String,
         _ text: String,
         mayPass: Bool = false,
-        _ remedy: S3Error.Remedy = .none
+        _ remedy: S3Error.Remedy? = nil
     ) -> S3Error {
         let text = "bucket \(location.bucket) at \(location.host): \(operation): \(printable(text.utf8))"
-        return S3Error(code, text, mayPass: mayPass, remedy: remedy)
+        return S3Error(code, text, mayPass: mayPass, remedy: remedy ?? (mayPass ? .again() : .giveUp))
     }
 
     func malformed(_ operation: String, _ text: String) -> S3Error {

@@ -30,7 +30,7 @@ public struct S3Error: Error, Sendable, CustomStringConvertible {
 
     /// What the client does about a failed try.
     enum Remedy {
-        case none
+        case giveUp
         /// Try again, and not before this time has passed.
         case again(after: Duration = .zero)
         /// Try again at once with other credentials than these, when there are any.
@@ -46,7 +46,7 @@ public struct S3Error: Error, Sendable, CustomStringConvertible {
     public let mayPass: Bool
     var remedy: Remedy
 
-    init(_ code: Code, _ description: String, mayPass: Bool = false, remedy: Remedy = .none) {
+    init(_ code: Code, _ description: String, mayPass: Bool = false, remedy: Remedy = .giveUp) {
         self.code = code
         self.description = description
         self.mayPass = mayPass

@@ -14,8 +14,8 @@ extension CredentialsChain {
         guard let url = try Self.containerURL(variables) else { return nil }
         var headers = [(name: "Accept", value: "application/json")]
         if let token = try Self.containerToken(variables) { headers.append(("Authorization", token)) }
-        return try CredentialsEndpoint(name: "the container's credentials endpoint", http: http)
-            .credentials(url, headers)
+        let service = "the container's credentials endpoint"
+        return try Credentials(document: answer(of: service, "GET", url, headers), from: service)
     }
 
     private static func containerURL(_ variables: Variables) throws -> String? {

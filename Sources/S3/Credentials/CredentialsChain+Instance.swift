@@ -5,8 +5,9 @@ extension CredentialsChain {
     ///
     /// - Throws: ``CredentialsError``, also when the environment forbids to ask.
     func ofInstance(_ variables: Variables) throws -> Credentials {
+        let service = "the instance's metadata service"
         guard !variables.isTrue("AWS_EC2_METADATA_DISABLED") else {
-            throw CredentialsError("the instance's metadata service is not to be asked")
+            throw CredentialsError("\(service) is not to be asked")
         }
         let setting = "AWS_EC2_METADATA_SERVICE_ENDPOINT"
         let isIPv6 = variables["\(setting)_MODE"]?.lowercased() == "ipv6"
@@ -14,19 +15,19 @@ extension CredentialsChain {
         guard let origin = Endpoint(parsing: text)?.origin else {
             throw CredentialsError("\(setting) is not as expected: http://HOST[:PORT]")
         }
-        let service = CredentialsEndpoint(name: "the instance's metadata service", http: http)
         let lifetime = [(name: "x-aws-ec2-metadata-token-ttl-seconds", value: "21600")]
-        let token = try service.answer("PUT", "\(origin)/latest/api/token", lifetime)
+        let token = try answer(of: service, "PUT", "\(origin)/latest/api/token", lifetime)
         guard !token.isEmpty, isVisible(token) else {
-            throw CredentialsError("\(service.name) answered no token", mayPass: true)
+            throw CredentialsError("\(service) answered no token", mayPass: true)
         }
         let headers = [(name: "x-aws-ec2-metadata-token", value: String(decoding: token, as: UTF8.self))]
         let roles = "\(origin)/latest/meta-data/iam/security-credentials/"
-        let role = try service.answer("GET", roles, headers).prefix { $0 != 0x0A && $0 != 0x0D }
+        let role = try answer(of: service, "GET", roles, headers).prefix { $0 != 0x0A && $0 != 0x0D }
         // As IAM allows them for roles.
         guard (1...128).contains(role.count), isMade(role, with: "+=,.@-_") else {
-            throw CredentialsError("\(service.name) names no role: the instance may have none", mayPass: true)
+            throw CredentialsError("\(service) names no role: the instance may have none", mayPass: true)
         }
-        return try service.credentials(roles + PercentEncoding.encodePath(role), headers)
+        let document = try answer(of: service, "GET", roles + PercentEncoding.encodePath(role), headers)
+        return try Credentials(document: document, from: service)
     }
 }

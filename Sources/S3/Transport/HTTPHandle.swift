@@ -120,10 +120,7 @@ final class HTTPHandle: @unchecked Sendable {
             // With a length also where there is nothing to send.
             try set(CURLOPT_UPLOAD, 1)
             try set(CURLOPT_CUSTOMREQUEST, request.method)
-            guard let size = curl_off_t(exactly: request.body.size) else {
-                throw TransportError(.unavailable, "a body of \(request.body.size) bytes")
-            }
-            try check(curl_set_size(handle, CURLOPT_INFILESIZE_LARGE, size))
+            try check(curl_set_size(handle, CURLOPT_INFILESIZE_LARGE, curl_off_t(clamping: request.body.size)))
         }
     }
 

@@ -18,27 +18,25 @@ let simpleHTTP: SimpleHTTP = { method, url, headers, seconds in
     return (head.status, body.bytes)
 }
 
-/// An endpoint on this machine or beside it that gives out credentials.
-struct CredentialsEndpoint {
-    /// For messages.
-    let name: String
-    let http: SimpleHTTP
-
-    /// What it answers with 200.
-    func answer(_ method: String, _ url: String, _ headers: S3Request.Fields) throws -> [UInt8] {
+extension CredentialsChain {
+    /// What an endpoint on this machine or beside it answers with 200.
+    ///
+    /// - Parameter service: what it is, for messages.
+    func answer(
+        of service: String,
+        _ method: String,
+        _ url: String,
+        _ headers: S3Request.Fields
+    ) throws -> [UInt8] {
         let answer: (status: Int, body: [UInt8])
         do {
             answer = try http(method, url, headers, 2)
         } catch {
-            throw CredentialsError("\(name): \(error)", mayPass: true)
+            throw CredentialsError("\(service): \(error)", mayPass: true)
         }
         guard answer.status == 200 else {
-            throw CredentialsError("\(name) answered status \(answer.status)", mayPass: answer.status >= 429)
+            throw CredentialsError("\(service) answered status \(answer.status)", mayPass: answer.status >= 429)
         }
         return answer.body
-    }
-
-    func credentials(_ url: String, _ headers: S3Request.Fields) throws -> Credentials {
-        try Credentials(document: answer("GET", url, headers), from: name)
     }
 }
