@@ -4,9 +4,7 @@ import Testing
 
 @testable import S3
 
-private let found = ScriptedServer.Step.send(
-    "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nLast-Modified: Thu, 26 Nov 2026 22:08:16 GMT\r\n\r\n"
-)
+private let found = ScriptedServer.Step.object(5)
 private let object = S3Object(key: Array("/k".utf8), size: 5, lastModified: 1_795_730_896)
 private let page = ScriptedServer.Step.answer(200, [], "<ListBucketResult></ListBucketResult>")
 
@@ -78,8 +76,7 @@ private let page = ScriptedServer.Step.answer(200, [], "<ListBucketResult></List
 
     @Test func `A longer wait than there is time for ends the operation at once`() throws {
         let server = try ScriptedServer(.answer(503, ["Retry-After: 3600"]), found)
-        let error = try failure { _ = try server.client().status(of: key) }
-        #expect(error.code == .unavailable)
+        #expect(try failure { _ = try server.client().status(of: key) }.code == .unavailable)
         #expect(server.lines.count == 1)
     }
 
