@@ -17,7 +17,13 @@ extension S3Client {
         let used = try currentCredentials(request.operation)
         let limits = try limits(of: request)
         guard let turn = outage.begin() else {
-            throw failure(.unavailable, request.operation, "the engine has failed for some time", mayPass: true, .giveUp)
+            throw failure(
+                .unavailable,
+                request.operation,
+                "the engine has failed for some time",
+                mayPass: true,
+                .giveUp
+            )
         }
         var isEngineFailing = true
         defer { outage.end(turn, isFailure: isEngineFailing) }

@@ -33,7 +33,9 @@ struct ListPage {
     /// What of a query asks for the page behind this one; `nil` when it does not say.
     var next: (name: String, value: String)? {
         // SeaweedFS's and Ceph's tokens are keys, in which U+FFFD is in place of what XML can't name: it would skip others.
-        if !nextToken.isEmpty, !nextToken.unicodeScalars.contains("\u{FFFD}") { return ("continuation-token", nextToken) }
+        if !nextToken.isEmpty, !nextToken.unicodeScalars.contains("\u{FFFD}") {
+            return ("continuation-token", nextToken)
+        }
         return objects.last.flatMap { String(validating: $0.key, as: UTF8.self) }.map { ("start-after", $0) }
     }
 
