@@ -131,13 +131,10 @@ import Testing
     }
 
     @Test func `Any text is a file of settings or an error of one line without it`() {
-        var random = SplitMix64(state: 7)
         let pieces = [
             "[", "]", "default", "\n", "\r", " ", "\t", "=", "#", ";", "hunter2", "\u{0}", "é", "aws_access_key_id",
         ]
-        for _ in 0..<5000 {
-            let count = Int.random(in: 0...12, using: &random)
-            let text = (0..<count).map { _ in pieces.randomElement(using: &random) ?? "" }.joined()
+        for text in randomTexts(5000, of: pieces, longest: 12) {
             var message = ""
             do {
                 _ = try INIFile(Array(text.utf8), path: "file")
