@@ -46,7 +46,7 @@ extension S3Client {
 
     /// Why the first upload may be refused where a listing was not.
     private func explained(_ error: S3Error) -> S3Error {
-        let asked = newObject.map { "\($0.name): \($0.value)" }.joined(separator: ", ")
+        let asked = location.newObject.map { "\($0.name): \($0.value)" }.joined(separator: ", ")
         switch error.code {
         case .refused where !asked.isEmpty:
             return S3Error(error.code, "\(error.description) (asked for \(asked))")

@@ -47,7 +47,7 @@ extension S3Client {
             operation: Self.upload,
             method: "PUT",
             path: location.path(of: key),
-            headers: [("content-type", "application/octet-stream")] + newObject,
+            headers: [("content-type", "application/octet-stream")] + location.newObject,
             body: body,
             payloadHash: hexDigits(digest),
             // It has to be on the engine's disks before the answer.
@@ -120,16 +120,5 @@ extension S3Client {
             position += UInt64(count)
         }
         return StandardBase64.encode(hasher.finalize())
-    }
-
-    /// Headers that say how a new object is to be kept.
-    var newObject: S3Request.Fields {
-        var headers: S3Request.Fields = []
-        if let storageClass = location.storageClass { headers.append(("x-amz-storage-class", storageClass)) }
-        if let encryption = location.encryption {
-            headers.append(("x-amz-server-side-encryption", encryption.algorithm))
-            if let key = encryption.kmsKeyID { headers.append(("x-amz-server-side-encryption-aws-kms-key-id", key)) }
-        }
-        return headers
     }
 }

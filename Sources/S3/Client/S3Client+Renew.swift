@@ -21,7 +21,7 @@ extension S3Client {
                 ("x-amz-copy-source", location.isPathStyle ? path : "/\(location.bucket)\(path)"),
                 // A copy onto itself must change something.
                 ("x-amz-metadata-directive", "REPLACE"),
-            ] + newObject,
+            ] + location.newObject,
             // Engines copy all bytes before they answer.
             stallTime: .seconds(55)
         )

@@ -2,16 +2,15 @@
 /// and throws for an answer of over 1 MiB.
 typealias SimpleHTTP =
     @Sendable (
-        _ method: String, _ url: String, _ headers: S3Request.Fields, _ timeoutSeconds: Int
+        _ method: String, _ url: String, _ headers: S3Request.Fields, _ timeout: Duration
     ) throws -> (status: Int, body: [UInt8])
 
 /// ``SimpleHTTP`` through libcurl.
-let simpleHTTP: SimpleHTTP = { method, url, headers, seconds in
+let simpleHTTP: SimpleHTTP = { method, url, headers, timeout in
     let body = BodyBuffer(limit: 1024 * 1024)
     var limits = S3Limits()
-    limits.connectTimeout = .seconds(seconds)
-    limits.stallTime = .seconds(seconds)
-    limits.total = .seconds(seconds)
+    limits.connectTimeout = timeout
+    limits.total = timeout
     let request = HTTPRequest(method: method, url: url, headers: headers, usesProxies: false)
     let head = try HTTPConnections().perform(request, limits) { _, piece in body.take(piece) }
     guard !body.isCut else { throw TransportError(.malformedAnswer, "an answer of over 1 MiB") }
@@ -30,7 +29,7 @@ extension CredentialsChain {
     ) throws -> [UInt8] {
         let answer: (status: Int, body: [UInt8])
         do {
-            answer = try http(method, url, headers, 2)
+            answer = try http(method, url, headers, .seconds(2))
         } catch {
             throw CredentialsError("\(service): \(error)", mayPass: true)
         }

@@ -38,13 +38,12 @@ extension S3Location {
         }
         self.region = region
         let server = try endpoint ?? Self.endpoint(ofAWS: region)
-        isTLS = server.isTLS
         let pathStyle = parameters[.pathStyle]
         if pathStyle == "false" { try Self.checkSubdomain(bucket, server) }
         isPathStyle = pathStyle.map { $0 == "true" } ?? (endpoint != nil || !Self.isInCertificate(bucket, server))
         host = isPathStyle ? server.authority : "\(bucket).\(server.authority)"
-        storageClass = parameters[.storageClass]
-        encryption = try Self.encryption(parameters)
+        origin = (server.isTLS ? "https://" : "http://") + host
+        newObject = try Self.newObject(parameters)
     }
 
     /// By AWS's rules, and those that older buckets were named by: up to 255 letters of either case, digits, `.`, `-`
@@ -130,12 +129,14 @@ extension S3Location {
             && Endpoint.isHostName(bucket) && isMade(bucket.utf8.prefix(1)) && isMade(bucket.utf8.suffix(1))
     }
 
-    private static func encryption(_ parameters: [S3Parameter: String]) throws -> Encryption? {
-        let algorithm = parameters[.encryption]
-        let key = parameters[.encryptionKey]
-        guard key == nil || algorithm?.hasPrefix("aws:kms") == true else {
-            throw S3LocationError("sse is '\(algorithm ?? "")', expected aws:kms or aws:kms:dsse beside sse-kms-key-id")
+    private static func newObject(_ parameters: [S3Parameter: String]) throws -> S3Request.Fields {
+        let encryption = parameters[.encryption] ?? ""
+        guard parameters[.encryptionKey] == nil || encryption.hasPrefix("aws:kms") else {
+            throw S3LocationError("sse is '\(encryption)', expected aws:kms or aws:kms:dsse beside sse-kms-key-id")
         }
-        return algorithm.map { Encryption(algorithm: $0, kmsKeyID: key) }
+        return S3Parameter.allCases.compactMap { parameter in
+            guard let header = parameter.header, let value = parameters[parameter] else { return nil }
+            return (header, value)
+        }
     }
 }

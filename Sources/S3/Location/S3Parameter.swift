@@ -8,6 +8,16 @@ enum S3Parameter: String, CaseIterable {
     case encryption = "sse"
     case encryptionKey = "sse-kms-key-id"
 
+    /// The header of uploads and copies that has its value.
+    var header: String? {
+        switch self {
+        case .storageClass: "x-amz-storage-class"
+        case .encryption: "x-amz-server-side-encryption"
+        case .encryptionKey: "x-amz-server-side-encryption-aws-kms-key-id"
+        default: nil
+        }
+    }
+
     private var expected: String {
         switch self {
         case .endpoint: "http://HOST[:PORT] or https://HOST[:PORT], without a path"

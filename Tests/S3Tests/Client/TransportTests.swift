@@ -91,14 +91,16 @@ import Testing
             }
         }
         let origin = "http://127.0.0.1:\(server.port)"
-        #expect(try simpleHTTP("PUT", "\(origin)/token", [("X-TTL", "21600")], 5) == (200, Array("21600".utf8)))
-        #expect(try simpleHTTP("GET", "\(origin)/moved", [], 5).status == 302)
-        #expect(try simpleHTTP("GET", "\(origin)/none", [], 5).status == 404)
-        #expect(throws: TransportError.self) { try simpleHTTP("GET", "\(origin)/large", [], 5) }
+        #expect(
+            try simpleHTTP("PUT", "\(origin)/token", [("X-TTL", "21600")], .seconds(5)) == (200, Array("21600".utf8))
+        )
+        #expect(try simpleHTTP("GET", "\(origin)/moved", [], .seconds(5)).status == 302)
+        #expect(try simpleHTTP("GET", "\(origin)/none", [], .seconds(5)).status == 404)
+        #expect(throws: TransportError.self) { try simpleHTTP("GET", "\(origin)/large", [], .seconds(5)) }
         // Or it would be whole after ten seconds.
-        #expect(throws: TransportError.self) { try simpleHTTP("GET", "\(origin)/trickle", [], 1) }
+        #expect(throws: TransportError.self) { try simpleHTTP("GET", "\(origin)/trickle", [], .milliseconds(300)) }
         server.stop()
-        #expect(throws: TransportError.self) { try simpleHTTP("GET", "\(origin)/token", [], 1) }
+        #expect(throws: TransportError.self) { try simpleHTTP("GET", "\(origin)/token", [], .seconds(1)) }
     }
 
     @Test func `Connections end with the client that has them`() throws {
