@@ -78,7 +78,7 @@ public final class DiskStore: Sendable {
         let incoming: Descriptor
         do {
             incoming = try root.open(StoreLayout.incoming, O_RDONLY | O_DIRECTORY)
-        } catch {
+        } catch let error as StoreError {
             throw StoreError(.unknownFormat, "store \(path) has no folder \(StoreLayout.incoming)/", errno: error.errno)
         }
         uploads = try UploadFolder(
@@ -104,7 +104,7 @@ public final class DiskStore: Sendable {
     static func openRoot(_ path: String, _ kernel: any Kernel) throws -> Descriptor {
         do {
             return try Descriptor(folder: path, kernel)
-        } catch {
+        } catch let error as StoreError {
             throw StoreError(.missing, "store \(path) can't be opened, make it with 'lps init'", errno: error.errno)
         }
     }
@@ -119,7 +119,7 @@ public final class DiskStore: Sendable {
     }
 
     func checkWritable(_ name: String) throws {
-        do throws(Errno) {
+        do {
             try root.kernel.checkWritable(name, in: root.rawValue)
         } catch {
             throw StoreError(.notWritable, "write to folder \(name)/ of store \(path)", errno: error)
@@ -133,7 +133,7 @@ public final class DiskStore: Sendable {
         let target = "\(StoreLayout.objects)/\(StoreLayout.probePrefix)\(probe.name)"
         do {
             _ = try root.link(probe.descriptor, to: target)
-        } catch {
+        } catch let error as StoreError {
             switch error.errno {
             case .improperLink:
                 throw StoreError(

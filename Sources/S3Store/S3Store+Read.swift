@@ -73,7 +73,7 @@ private struct ObjectContent: PayloadContent {
         }
     }
 
-    private func check(_ actual: Digest) throws(StoreError) {
+    private func check(_ actual: Digest) throws {
         guard actual != key.digest else { return }
         throw StoreError(.damaged, "\(key) is damaged: its content has digest \(actual)")
     }

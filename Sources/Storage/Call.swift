@@ -2,13 +2,10 @@ import SystemPackage
 
 /// Makes a call of the kernel; its failure becomes a ``StoreError`` that says what was being done.
 @discardableResult
-package func call<Result>(
-    _ action: @autoclosure () -> String,
-    _ work: () throws(Errno) -> Result
-) throws(StoreError) -> Result {
-    do throws(Errno) {
+package func call<Value>(_ action: @autoclosure () -> String, _ work: () throws -> Value) throws -> Value {
+    do {
         return try work()
-    } catch {
+    } catch let error as Errno {
         throw StoreError(failed: action(), error)
     }
 }
@@ -16,15 +13,12 @@ package func call<Result>(
 /// As ``call(_:_:)``, for a call whose failure with one of `answers` is an answer.
 ///
 /// - Returns: false when it failed with one of them.
-package func call(
-    _ action: @autoclosure () -> String,
-    unless answers: Errno...,
-    work: () throws(Errno) -> Void
-) throws(StoreError) -> Bool {
-    do throws(Errno) {
+package func call(_ action: @autoclosure () -> String, unless answers: Errno..., work: () throws -> Void) throws -> Bool
+{
+    do {
         try work()
         return true
-    } catch {
+    } catch let error as Errno {
         if answers.contains(error) { return false }
         throw StoreError(failed: action(), error)
     }

@@ -16,9 +16,9 @@ package final class Descriptor: Sendable {
     }
 
     /// Opens a folder that an operator named, following symbolic links.
-    package convenience init(folder path: String, _ kernel: any Kernel) throws(StoreError) {
+    package convenience init(folder path: String, _ kernel: any Kernel) throws {
         self.init(
-            try call("open \(path)") { () throws(Errno) in try kernel.open(path, O_RDONLY | O_DIRECTORY) },
+            try call("open \(path)") { try kernel.open(path, O_RDONLY | O_DIRECTORY) },
             kernel
         )
     }
@@ -28,21 +28,18 @@ package final class Descriptor: Sendable {
     }
 
     /// Opens `path` relative to this folder, following no link in any part of it.
-    package func open(_ path: String, _ flags: Int32, mode: mode_t = 0) throws(StoreError) -> Descriptor {
+    package func open(_ path: String, _ flags: Int32, mode: mode_t = 0) throws -> Descriptor {
         Descriptor(
-            try call("open \(path)") { () throws(Errno) in
-                try kernel.open(path, in: rawValue, flags, mode: mode)
-            },
+            try call("open \(path)") { try kernel.open(path, in: rawValue, flags, mode: mode) },
             kernel
         )
     }
 
     /// As ``open(_:_:mode:)``; `nil` when there is nothing.
-    package func openIfThere(_ path: String, _ flags: Int32, mode: mode_t = 0) throws(StoreError) -> Descriptor? {
-        do throws(StoreError) {
+    package func openIfThere(_ path: String, _ flags: Int32, mode: mode_t = 0) throws -> Descriptor? {
+        do {
             return try open(path, flags, mode: mode)
-        } catch {
-            guard error.errno == .noSuchFileOrDirectory else { throw error }
+        } catch let error as StoreError where error.errno == .noSuchFileOrDirectory {
             return nil
         }
     }
@@ -50,8 +47,8 @@ package final class Descriptor: Sendable {
     // MARK: Attributes
 
     /// What `path` is, relative to this folder; `nil` when there is nothing.
-    package func status(of path: String) throws(StoreError) -> FileStatus? {
-        do throws(Errno) {
+    package func status(of path: String) throws -> FileStatus? {
+        do {
             return try kernel.status(of: path, in: rawValue)
         } catch {
             if error == .noSuchFileOrDirectory || error == .notDirectory { return nil }
@@ -60,79 +57,73 @@ package final class Descriptor: Sendable {
     }
 
     /// What this open file is.
-    package func status(_ name: @autoclosure () -> String) throws(StoreError) -> FileStatus {
-        try call("stat \(name())") { () throws(Errno) in try kernel.status(of: rawValue) }
+    package func status(_ name: @autoclosure () -> String) throws -> FileStatus {
+        try call("stat \(name())") { try kernel.status(of: rawValue) }
     }
 
     /// Sets this file's mtime, in seconds since 1970; `nil`: to now.
-    package func setModified(_ seconds: Int?, _ name: @autoclosure () -> String) throws(StoreError) {
-        try call("set the time of \(name())") { () throws(Errno) in try kernel.setModified(rawValue, to: seconds) }
+    package func setModified(_ seconds: Int?, _ name: @autoclosure () -> String) throws {
+        try call("set the time of \(name())") { try kernel.setModified(rawValue, to: seconds) }
     }
 
     /// Changes the permissions of something below this folder, never of what a link leads to.
-    package func changeMode(of path: String, to mode: mode_t) throws(StoreError) {
-        try call("chmod \(path)") { () throws(Errno) in try kernel.changeMode(of: path, in: rawValue, to: mode) }
+    package func changeMode(of path: String, to mode: mode_t) throws {
+        try call("chmod \(path)") { try kernel.changeMode(of: path, in: rawValue, to: mode) }
     }
 
     /// Changes the permissions of this open file.
-    package func changeMode(to mode: mode_t, _ name: @autoclosure () -> String) throws(StoreError) {
-        try call("chmod \(name())") { () throws(Errno) in try kernel.changeMode(of: rawValue, to: mode) }
+    package func changeMode(to mode: mode_t, _ name: @autoclosure () -> String) throws {
+        try call("chmod \(name())") { try kernel.changeMode(of: rawValue, to: mode) }
     }
 
     /// Changes the owner of something below this folder, but not its group, never of what a link leads to.
-    package func changeOwner(of path: String, to owner: uid_t) throws(StoreError) {
-        try call("chown \(path)") { () throws(Errno) in try kernel.changeOwner(of: path, in: rawValue, to: owner) }
+    package func changeOwner(of path: String, to owner: uid_t) throws {
+        try call("chown \(path)") { try kernel.changeOwner(of: path, in: rawValue, to: owner) }
     }
 
     // MARK: Names
 
     /// Creates a folder; false when something has that name already.
     @discardableResult
-    package func makeFolder(_ path: String) throws(StoreError) -> Bool {
-        try call("make folder \(path)", unless: .fileExists) { () throws(Errno) in
-            try kernel.makeFolder(path, in: rawValue, mode: 0o750)
-        }
+    package func makeFolder(_ path: String) throws -> Bool {
+        try call("make folder \(path)", unless: .fileExists) { try kernel.makeFolder(path, in: rawValue, mode: 0o750) }
     }
 
     /// Gives an open file the name `path` below this folder; false when something has that name already.
-    package func link(_ file: Descriptor, to path: String) throws(StoreError) -> Bool {
-        try call("link \(path)", unless: .fileExists) { () throws(Errno) in
-            try kernel.link(file.rawValue, to: path, in: rawValue)
-        }
+    package func link(_ file: Descriptor, to path: String) throws -> Bool {
+        try call("link \(path)", unless: .fileExists) { try kernel.link(file.rawValue, to: path, in: rawValue) }
     }
 
     /// Renames `path` to `target` below this folder, or below `folder`, replacing what has that name.
-    package func rename(_ path: String, to target: String, in folder: Descriptor? = nil) throws(StoreError) {
-        try call("rename \(path) to \(target)") { () throws(Errno) in
+    package func rename(_ path: String, to target: String, in folder: Descriptor? = nil) throws {
+        try call("rename \(path) to \(target)") {
             try kernel.rename(path, in: rawValue, to: target, in: (folder ?? self).rawValue)
         }
     }
 
     /// Removes a file's name; false when there was none.
     @discardableResult
-    package func unlink(_ path: String) throws(StoreError) -> Bool {
-        try call("unlink \(path)", unless: .noSuchFileOrDirectory) { () throws(Errno) in
-            try kernel.unlink(path, in: rawValue)
-        }
+    package func unlink(_ path: String) throws -> Bool {
+        try call("unlink \(path)", unless: .noSuchFileOrDirectory) { try kernel.unlink(path, in: rawValue) }
     }
 
     /// Removes a folder; false when it was not there, or not empty.
     @discardableResult
-    package func removeFolder(_ path: String) throws(StoreError) -> Bool {
+    package func removeFolder(_ path: String) throws -> Bool {
         try call(
             "remove folder \(path)",
             unless: .directoryNotEmpty,
             .fileExists,
             .noSuchFileOrDirectory,
             .notDirectory
-        ) { () throws(Errno) in try kernel.removeFolder(path, in: rawValue) }
+        ) { try kernel.removeFolder(path, in: rawValue) }
     }
 
     /// The names in a folder below this one.
-    package func entries(_ path: String) throws(StoreError) -> FolderEntries {
+    package func entries(_ path: String) throws -> FolderEntries {
         let folder = try open(path, O_RDONLY | O_DIRECTORY)
         return FolderEntries(
-            try call("read folder \(path)") { () throws(Errno) in try kernel.names(of: folder.rawValue) }
+            try call("read folder \(path)") { try kernel.names(of: folder.rawValue) }
         )
     }
 
@@ -140,11 +131,11 @@ package final class Descriptor: Sendable {
     ///
     /// A folder that the file system denies, and that has its name all the same, was made again, or the file system is wrong:
     /// it is read again, since what is named in it must not be taken for gone.
-    package func entriesIfThere(_ path: String) throws(StoreError) -> FolderEntries {
+    package func entriesIfThere(_ path: String) throws -> FolderEntries {
         for _ in 0..<8 {
-            do throws(StoreError) {
+            do {
                 return try entries(path)
-            } catch {
+            } catch let error as StoreError {
                 let answers: [Errno] = [.noSuchFileOrDirectory, .notDirectory, .tooManySymbolicLinkLevels]
                 guard let errno = error.errno, answers.contains(errno) else { throw error }
                 guard try status(of: path)?.isFolder == true else { return FolderEntries() }
@@ -154,10 +145,10 @@ package final class Descriptor: Sendable {
     }
 
     /// The names in a folder below this one; those that are not UTF-8, which the store never uses, are left out.
-    package func names(_ path: String) throws(StoreError) -> [String] { try entries(path).names }
+    package func names(_ path: String) throws -> [String] { try entries(path).names }
 
     /// As ``entriesIfThere(_:)``, without the names that are not UTF-8.
-    package func namesIfThere(_ path: String) throws(StoreError) -> [String] { try entriesIfThere(path).names }
+    package func namesIfThere(_ path: String) throws -> [String] { try entriesIfThere(path).names }
 
     // MARK: Content
 
@@ -166,12 +157,12 @@ package final class Descriptor: Sendable {
         into buffer: UnsafeMutableRawBufferPointer,
         at offset: UInt64,
         _ name: @autoclosure () -> String
-    ) throws(StoreError) -> Int {
-        try call("read \(name())") { () throws(Errno) in try kernel.read(rawValue, into: buffer, at: offset) }
+    ) throws -> Int {
+        try call("read \(name())") { try kernel.read(rawValue, into: buffer, at: offset) }
     }
 
     /// The first bytes of a file, as many as there are, at most `limit`; a read may give less than it is asked for.
-    package func head(_ name: @autoclosure () -> String, limit: Int = 4096) throws(StoreError) -> [UInt8] {
+    package func head(_ name: @autoclosure () -> String, limit: Int = 4096) throws -> [UInt8] {
         let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: limit, alignment: 16)
         defer { buffer.deallocate() }
         var filled = 0
@@ -185,22 +176,15 @@ package final class Descriptor: Sendable {
     }
 
     /// Writes all of `bytes` at the file's end.
-    package func write(_ bytes: [UInt8], _ name: @autoclosure () -> String) throws(StoreError) {
-        var rest = bytes[...]
-        while !rest.isEmpty {
-            rest = rest.dropFirst(
-                try call("write \(name())") { () throws(Errno) in
-                    try withBytes(rest) { (piece) throws(Errno) in try kernel.write(rawValue, piece) }
-                }
-            )
-        }
+    package func write(_ bytes: [UInt8], _ name: @autoclosure () -> String) throws {
+        try bytes.withUnsafeBytes { try write($0, name()) }
     }
 
     /// Writes all of `bytes` at the file's end; write(2) may take less than it is given.
-    package func write(_ bytes: UnsafeRawBufferPointer, _ name: @autoclosure () -> String) throws(StoreError) {
+    package func write(_ bytes: UnsafeRawBufferPointer, _ name: @autoclosure () -> String) throws {
         var rest = bytes
         while !rest.isEmpty {
-            let count = try call("write \(name())") { () throws(Errno) in try kernel.write(rawValue, rest) }
+            let count = try call("write \(name())") { try kernel.write(rawValue, rest) }
             rest = UnsafeRawBufferPointer(rebasing: rest[count...])
         }
     }
@@ -208,54 +192,46 @@ package final class Descriptor: Sendable {
     /// Writes bytes at this file's end with a single write(2), perhaps not all of them.
     ///
     /// - Returns: how many were written.
-    package func append(_ bytes: [UInt8], _ name: @autoclosure () -> String) throws(StoreError) -> Int {
-        try call("write \(name())") { () throws(Errno) in
-            try withBytes(bytes[...]) { (piece) throws(Errno) in try kernel.write(rawValue, piece) }
-        }
+    package func append(_ bytes: [UInt8], _ name: @autoclosure () -> String) throws -> Int {
+        try call("write \(name())") { try bytes.withUnsafeBytes { try kernel.write(rawValue, $0) } }
     }
 
     /// Writes bytes at an offset, perhaps not all of them.
     ///
     /// - Returns: how many were written.
-    package func write(
-        _ bytes: ArraySlice<UInt8>,
-        at offset: Int,
-        _ name: @autoclosure () -> String
-    ) throws(StoreError) -> Int {
-        try call("write \(name())") { () throws(Errno) in
-            try withBytes(bytes) { (piece) throws(Errno) in
-                try kernel.write(rawValue, piece, at: UInt64(offset))
-            }
+    package func write(_ bytes: ArraySlice<UInt8>, at offset: Int, _ name: @autoclosure () -> String) throws -> Int {
+        try call("write \(name())") {
+            try bytes.withUnsafeBytes { try kernel.write(rawValue, $0, at: UInt64(offset)) }
         }
     }
 
     /// Empties this file.
-    package func truncate(_ name: @autoclosure () -> String) throws(StoreError) {
-        try call("truncate \(name())") { () throws(Errno) in try kernel.truncate(rawValue) }
+    package func truncate(_ name: @autoclosure () -> String) throws {
+        try call("truncate \(name())") { try kernel.truncate(rawValue) }
     }
 
     // MARK: Durability
 
     /// Waits until this folder's names, or this file's content and attributes, are on disk (fsync(2)).
-    package func synchronize(_ name: @autoclosure () -> String) throws(StoreError) {
-        try call("fsync \(name())") { () throws(Errno) in try kernel.synchronize(rawValue) }
+    package func synchronize(_ name: @autoclosure () -> String) throws {
+        try call("fsync \(name())") { try kernel.synchronize(rawValue) }
     }
 
     /// Waits until this file's content is on disk (fdatasync(2)).
-    package func synchronizeData(_ name: @autoclosure () -> String) throws(StoreError) {
-        try call("fdatasync \(name())") { () throws(Errno) in try kernel.synchronizeData(rawValue) }
+    package func synchronizeData(_ name: @autoclosure () -> String) throws {
+        try call("fdatasync \(name())") { try kernel.synchronizeData(rawValue) }
     }
 
     /// Waits until the names in the folder at `path`, relative to this one, are on disk.
-    package func synchronizeFolder(_ path: String) throws(StoreError) {
+    package func synchronizeFolder(_ path: String) throws {
         try open(path, O_RDONLY | O_DIRECTORY).synchronize(path)
     }
 
     // MARK: Space
 
     /// The size of the file system and what is free of it.
-    package func space(_ name: @autoclosure () -> String) throws(StoreError) -> FileSystemSpace {
-        try call("measure free space of \(name())") { () throws(Errno) in try kernel.space(of: rawValue) }
+    package func space(_ name: @autoclosure () -> String) throws -> FileSystemSpace {
+        try call("measure free space of \(name())") { try kernel.space(of: rawValue) }
     }
 }
 
@@ -277,18 +253,4 @@ package struct FolderEntries {
             }
         }
     }
-}
-
-/// `withUnsafeBytes`, which loses the type of what is thrown.
-private func withBytes<Result>(
-    _ bytes: ArraySlice<UInt8>,
-    _ body: (UnsafeRawBufferPointer) throws(Errno) -> Result
-) throws(Errno) -> Result {
-    var outcome: Swift.Result<Result, Errno>?
-    bytes.withUnsafeBytes { buffer in
-        outcome = Swift.Result { () throws(Errno) in try body(buffer) }
-    }
-    // The closure runs exactly once.
-    guard let outcome else { throw .invalidArgument }
-    return try outcome.get()
 }

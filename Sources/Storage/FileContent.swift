@@ -46,14 +46,14 @@ extension FileContent {
     /// Opens a file of a store; `nil` when there is none.
     ///
     /// - Throws: ``StoreError`` with code `unreadable`, or `damaged` when it is no regular file.
-    package init?(_ path: String, below root: Descriptor) throws(StoreError) {
+    package init?(_ path: String, below root: Descriptor) throws {
         let file: Descriptor
-        do throws(StoreError) {
+        do {
             // O_NONBLOCK: a fifo must not hold the thread. It means nothing for regular files (open(2)).
             guard let opened = try root.openIfThere(path, O_RDONLY | O_NONBLOCK) else { return nil }
             file = opened
-        } catch {
-            throw error.isUnreadable ? StoreError(.unreadable, error.action, errno: error.errno) : error
+        } catch let error as StoreError where error.isUnreadable {
+            throw StoreError(.unreadable, error.action, errno: error.errno)
         }
         let status = try file.status(path)
         guard status.isRegular else { throw StoreError(.damaged, "\(path) is not a regular file") }
@@ -61,5 +61,5 @@ extension FileContent {
     }
 
     /// Which file it is.
-    package func identity() throws(StoreError) -> FileStatus.Identity { try descriptor.status(name).identity }
+    package func identity() throws -> FileStatus.Identity { try descriptor.status(name).identity }
 }

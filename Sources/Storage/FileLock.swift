@@ -13,7 +13,7 @@ extension Descriptor {
     ///   - patience: how long to try.
     ///   - path: the file's, for errors.
     /// - Throws: ``StoreError`` with code `busy` that names the processes which hold it.
-    package func lock(_ kind: Int32, patience: Duration, _ path: String) throws(StoreError) {
+    package func lock(_ kind: Int32, patience: Duration, _ path: String) throws {
         let start = kernel.uptime()
         var pause = Duration.microseconds(200)
         var isReserved = false
@@ -21,9 +21,7 @@ extension Descriptor {
             if kind == LOCK_EX {
                 // Many that hold it shared, one after the other, would keep it from ever becoming free.
                 if !isReserved {
-                    isReserved = try call("reserve \(path)") { () throws(Errno) in
-                        try kernel.reserveLock(of: rawValue)
-                    }
+                    isReserved = try call("reserve \(path)") { try kernel.reserveLock(of: rawValue) }
                 }
                 if isReserved, try tryLock(kind, path) { return }
             } else if try !isReservedByAnother(path), try tryLock(kind, path) {
@@ -35,13 +33,13 @@ extension Descriptor {
         }
     }
 
-    private func isReservedByAnother(_ path: String) throws(StoreError) -> Bool {
-        try call("look at \(path)") { () throws(Errno) in try kernel.isLockReserved(of: rawValue) }
+    private func isReservedByAnother(_ path: String) throws -> Bool {
+        try call("look at \(path)") { try kernel.isLockReserved(of: rawValue) }
     }
 
     /// Locks this file if nobody else has it.
-    package func tryLock(_ kind: Int32, _ path: String) throws(StoreError) -> Bool {
-        try call("lock \(path)") { () throws(Errno) in try kernel.lock(rawValue, kind) }
+    package func tryLock(_ kind: Int32, _ path: String) throws -> Bool {
+        try call("lock \(path)") { try kernel.lock(rawValue, kind) }
     }
 
     /// Releases the lock, where others should not wait until this file is closed.
@@ -51,7 +49,7 @@ extension Descriptor {
     }
 
     /// The error that says who holds the lock of this file.
-    package func busy(_ path: String, after patience: Duration = .zero) throws(StoreError) -> StoreError {
+    package func busy(_ path: String, after patience: Duration = .zero) throws -> StoreError {
         let holders = kernel.lockHolders(of: try status(path).identity)
         let who =
             holders.isEmpty

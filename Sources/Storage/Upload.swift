@@ -28,13 +28,13 @@ extension UploadFolder {
     /// - Parameter path: where the web server says the file is: the store's own path, `/incoming/` and a name.
     /// - Throws: ``StoreError`` with code `uploadNotAcceptable` when the path is not a regular file in `incoming/`,
     ///   `uploadGone` when there is no file.
-    public func open(uploadAt path: [UInt8]) throws(StoreError) -> Upload {
+    public func open(uploadAt path: [UInt8]) throws -> Upload {
         let name = try nameInIncoming(path)
         let file: Descriptor
         do {
             // O_NONBLOCK: a fifo must not hold the thread. It means nothing for regular files (open(2)).
             file = try descriptor.open(name, O_RDONLY | O_NONBLOCK)
-        } catch {
+        } catch let error as StoreError {
             let code: StoreError.Code = error.errno == .noSuchFileOrDirectory ? .uploadGone : .uploadNotAcceptable
             throw StoreError(code, "open upload \(self.name)/\(name)", errno: error.errno)
         }
@@ -77,7 +77,7 @@ extension UploadFolder {
     }
 
     /// The name of an upload's file, when the path leads straight into `incoming/`.
-    private func nameInIncoming(_ path: [UInt8]) throws(StoreError) -> String {
+    private func nameInIncoming(_ path: [UInt8]) throws -> String {
         guard let folder = spellings.first(where: { path.starts(with: $0) }),
             let name = String(validating: path.dropFirst(folder.count), as: UTF8.self),
             // A NUL byte would end the name that the system gets.

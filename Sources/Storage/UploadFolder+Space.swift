@@ -2,7 +2,7 @@ extension UploadFolder {
     /// Bytes of its file system, and what is free of it for this user.
     ///
     /// - Throws: ``StoreError`` with code `system`.
-    public func space() throws(StoreError) -> (total: UInt64, free: UInt64) {
+    public func space() throws -> (total: UInt64, free: UInt64) {
         let space = try descriptor.space(path)
         return (space.total, space.free)
     }
@@ -10,7 +10,7 @@ extension UploadFolder {
     /// Makes sure that free space stays above the reserve after `bytes` more are written, and that files can be made.
     ///
     /// - Throws: ``StoreError`` with code `noSpace` that names the figures.
-    public func checkSpace(for bytes: UInt64) throws(StoreError) {
+    public func checkSpace(for bytes: UInt64) throws {
         let space = try descriptor.space(path)
         let (left, overflow) = space.free.subtractingReportingOverflow(bytes)
         guard !overflow, left > reserve else {

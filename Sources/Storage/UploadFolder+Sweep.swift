@@ -8,7 +8,7 @@ extension UploadFolder {
     /// - Returns: how many files were removed.
     /// - Throws: ``StoreError``; what was removed before stays removed.
     @discardableResult
-    public func sweep() throws(StoreError) -> Int {
+    public func sweep() throws -> Int {
         var removed = 0
         for name in try descriptor.names(".").filter(Self.isUpload) where try descriptor.isLeftover(name) {
             // Another worker that starts now may sweep, too.
@@ -32,7 +32,7 @@ extension UploadFolder {
 
 extension Descriptor {
     /// Whether a path is a file that no upload is going to need.
-    package func isLeftover(_ path: String) throws(StoreError) -> Bool {
+    package func isLeftover(_ path: String) throws -> Bool {
         guard let status = try status(of: path), status.isRegular else { return false }
         return kernel.now() - status.modified > UploadFolder.uploadLifetime
     }

@@ -10,12 +10,11 @@ extension UploadFolder {
     ///   - length: the announced length in bytes; `nil` when none was announced.
     /// - Throws: ``StoreError`` with code `noSpace` when there is, or was, no space for it; with another code when nothing
     ///   can be written there; with code `uploadNotAcceptable` when the file is not one of `incoming/`.
-    public func checkRoom(forUnwritten path: [UInt8], length: UInt64?) throws(StoreError) {
+    public func checkRoom(forUnwritten path: [UInt8], length: UInt64?) throws {
         var written: UInt64?
-        do throws(StoreError) {
+        do {
             written = try open(uploadAt: path).size
-        } catch {
-            guard error.code == .uploadGone else { throw error }
+        } catch let error as StoreError where error.code == .uploadGone {
         }
         let announced = length ?? 0
         try checkSpace(for: announced - min(announced, written ?? 0))

@@ -34,13 +34,13 @@ public final class UploadFolder: Sendable {
         reserve: UInt64? = nil,
         setting: String,
         logger: Logger
-    ) throws(StoreError) {
+    ) throws {
         let path = withoutTrailingSlashes(path)
         let name = "folder of uploads \(path)"
         let descriptor: Descriptor
         do {
             descriptor = try Descriptor(folder: path, LinuxKernel.shared)
-        } catch {
+        } catch let error as StoreError {
             throw StoreError(.missing, error.action, errno: error.errno)
         }
         try self.init(
@@ -66,7 +66,7 @@ public final class UploadFolder: Sendable {
         isLinked: Bool,
         reserve: UInt64?,
         logger: Logger
-    ) throws(StoreError) {
+    ) throws {
         self.path = path
         self.name = name
         self.setting = setting
@@ -79,7 +79,7 @@ public final class UploadFolder: Sendable {
         }
         self.logger = logger
         let resolved: String
-        do throws(Errno) {
+        do {
             resolved = try descriptor.kernel.resolve(path)
         } catch {
             throw StoreError(.missing, "resolve \(path)", errno: error)
@@ -90,8 +90,8 @@ public final class UploadFolder: Sendable {
     /// Makes sure that it is still what its path leads to, and that files can be made in it.
     ///
     /// - Throws: ``StoreError`` with code `notWritable`, or `missing`.
-    public func checkWritable() throws(StoreError) {
-        do throws(Errno) {
+    public func checkWritable() throws {
+        do {
             try descriptor.kernel.checkWritable(path, in: nil)
         } catch {
             throw StoreError(.notWritable, "write to \(name)", errno: error)

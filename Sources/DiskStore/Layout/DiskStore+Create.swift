@@ -47,7 +47,7 @@ extension DiskStore {
         access: Access = Access(),
         kernel: any Kernel = LinuxKernel.shared
     ) throws -> Bool {
-        let isNew = try call("make folder \(path)", unless: .fileExists) { () throws(Errno) in
+        let isNew = try call("make folder \(path)", unless: .fileExists) {
             try kernel.makeFolder(path, in: AT_FDCWD, mode: 0o750)
         }
         let root = try Descriptor(folder: path, kernel)
@@ -160,7 +160,7 @@ extension DiskStore.Access {
 
     fileprivate func applyOwner(to file: Descriptor, _ path: String) throws {
         guard let owner else { return }
-        try call("change the owner of \(path)") { () throws(Errno) in
+        try call("change the owner of \(path)") {
             try file.kernel.changeOwner(of: file.rawValue, to: owner.user, group: owner.group)
         }
     }

@@ -9,7 +9,7 @@ extension DiskStore {
     ///
     /// - Parameter hasQuotas: begin one where there is none.
     /// - Throws: ``StoreError``. The next upload to a namespace that is counted tries again.
-    public func keepCounts(hasQuotas: Bool) throws(StoreError) {
+    public func keepCounts(hasQuotas: Bool) throws {
         if hasQuotas {
             try makeUsageFolders()
         } else if try root.status(of: StoreLayout.usageEpoch) == nil {
@@ -18,7 +18,7 @@ extension DiskStore {
         _ = try epoch.name()
     }
 
-    func makeUsageFolders() throws(StoreError) {
+    func makeUsageFolders() throws {
         for folder in StoreLayout.usageFolders { try root.makeFolder(folder) }
     }
 }

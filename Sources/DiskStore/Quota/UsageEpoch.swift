@@ -22,8 +22,8 @@ final class UsageEpoch: Sendable {
     }
 
     /// The epoch's name. The first call joins it, for this object's life.
-    func name() throws(StoreError) -> String {
-        try joined.withLock { joined throws(StoreError) in
+    func name() throws -> String {
+        try joined.withLock { joined throws in
             if let joined { return joined.name }
             let (file, name) = try join()
             joined = (file, name)
@@ -31,7 +31,7 @@ final class UsageEpoch: Sendable {
         }
     }
 
-    private func join() throws(StoreError) -> (Descriptor, String) {
+    private func join() throws -> (Descriptor, String) {
         let path = StoreLayout.usageEpoch
         let file = try root.open(path, O_RDWR | O_CREAT, mode: 0o640)
         if try file.tryLock(LOCK_EX, path) { try begin(file) }
@@ -44,7 +44,7 @@ final class UsageEpoch: Sendable {
 
     private static let nameLength = 16
 
-    private func begin(_ file: Descriptor) throws(StoreError) {
+    private func begin(_ file: Descriptor) throws {
         let digits = String(root.kernel.random(), radix: 16)
         let name = Array((String(repeating: "0", count: Self.nameLength - digits.count) + digits).utf8)
         // The name of before is gone first: whoever waits for the lock must not take it for this epoch's when the writing

@@ -193,9 +193,7 @@ public struct Collector: ContentCollector {
     /// Come back after a power loss, a deleted key would have lost its content. One sync is enough for all that were
     /// deleted, also by a process that was killed since.
     private func makeDeletionsDurable() throws {
-        try call("sync the file system of \(store.path)") { () throws(Errno) in
-            try root.kernel.synchronizeFileSystem(of: root.rawValue)
-        }
+        try call("sync the file system of \(store.path)") { try root.kernel.synchronizeFileSystem(of: root.rawValue) }
     }
 
     private func delete(
