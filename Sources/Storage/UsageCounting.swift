@@ -7,7 +7,8 @@ public protocol UsageCounting: PayloadStorage {
     /// - Parameter hasQuotas: whether a namespace has a quota.
     func keepCounts(hasQuotas: Bool) throws
 
-    /// Looks at every content for what the store has; reads none.
+    /// Looks at every content for what the store has; reads none. Records the time, as a worker that stores payloads does:
+    /// not for a command, which must not make a wrong clock the right one.
     func measureUsage() throws -> StoreUsage
 
     /// The namespaces of a selection that have, or had, a key.

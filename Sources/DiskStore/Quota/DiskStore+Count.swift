@@ -28,7 +28,7 @@ extension DiskStore {
         }
     }
 
-    /// Counts a namespace's keys anew, for who has changed them by hand. Uploads of new keys to it are refused meanwhile
+    /// Counts a namespace's keys again, for operators who changed them by hand. Uploads of new keys to it are refused meanwhile
     /// (code `counting`), and deletions wait.
     ///
     /// - Returns: the bytes as they were counted before, where they were, and as they are.

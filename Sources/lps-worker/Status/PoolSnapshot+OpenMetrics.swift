@@ -6,9 +6,9 @@ extension PoolSnapshot {
         var text = ""
         var family = ""
         for figure in Figure.all {
-            guard let metric = figure.metric.map({ "lps_" + $0 }), let first = figure.samples(self).first else {
-                continue
-            }
+            guard let metric = figure.metric.map({ "lps_" + $0 }) else { continue }
+            let samples = figure.samples(self)
+            guard let first = samples.first else { continue }
             if metric != family {
                 text += "# TYPE \(metric) \(first.value.metricType)\n"
                 for unit in ["seconds", "bytes"] where metric.hasSuffix("_" + unit) {
@@ -17,7 +17,7 @@ extension PoolSnapshot {
                 text += "# HELP \(metric) \(figure.help)\n"
             }
             family = metric
-            for (labels, value) in figure.samples(self) {
+            for (labels, value) in samples {
                 for (suffix, more, number) in value.metricSamples {
                     // Values of labels have none of `"`, `\` and line breaks.
                     let list = (figure.labels + labels + more).map { "\($0.name)=\"\($0.value)\"" }.joined(

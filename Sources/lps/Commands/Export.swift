@@ -2,7 +2,6 @@ import ArgumentParser
 import Glibc
 import PayloadKey
 import Storage
-import SystemPackage
 import TarArchive
 
 /// `lps export`: writes payloads as a tar archive.
@@ -22,19 +21,12 @@ struct Export: Command {
     @OptionGroup var selection: SelectionOptions
 
     func run(_ context: Context) throws {
-        let output = context.output
-        guard isatty(output.rawValue) == 0 else {
+        guard isatty(context.output.rawValue) == 0 else {
             throw ValidationError("standard output is a terminal: redirect it, as 'lps export > payloads.tar'")
         }
         let selection = try selection.selection()
         let store = try store.openFolder(context, as: (any ContentSharing).self)
-        let isComplete = try Self.export(selection, of: store, complain: context.complain) { bytes in
-            do {
-                try output.writeAll(bytes)
-            } catch {
-                throw FileError("write to standard output", error)
-            }
-        }
+        let isComplete = try Self.export(selection, of: store, complain: context.complain, write: context.write)
         if !isComplete { throw ExitCode.failure }
     }
 
@@ -42,7 +34,7 @@ struct Export: Command {
     static func export(
         _ selection: KeySelection,
         of store: any ContentSharing,
-        complain: (String) -> Void = lps.complain,
+        complain: (String) -> Void,
         write: @escaping (UnsafeRawBufferPointer) throws -> Void
     ) throws -> Bool {
         var archive = TarWriter(write)

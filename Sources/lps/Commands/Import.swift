@@ -3,7 +3,6 @@ import Encoding
 import Glibc
 import PayloadKey
 import Storage
-import SystemPackage
 import TarArchive
 
 /// `lps import`: stores the payloads of a tar archive.
@@ -29,11 +28,7 @@ struct Import: Command {
             throw ValidationError("standard input is a terminal: redirect it, as 'lps import < payloads.tar'")
         }
         let result = try ArchiveImport.run(into: store.openFolder(context, as: (any ContentSharing).self)) { buffer in
-            do {
-                return try input.read(into: buffer)
-            } catch {
-                throw FileError("read from standard input", error)
-            }
+            try FileError.naming("read from standard input") { try input.read(into: buffer) }
         }
         if json {
             try context.json(result)

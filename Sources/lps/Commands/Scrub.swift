@@ -57,14 +57,17 @@ struct Scrub: Command {
         }
         let isWithoutKeys = try inspectLayout(at: place, report)
         let store = try place.open(context)
-        progress?.begin("looking through the folders")
         var note = ""
         if let store = store as? any LayoutInspecting {
+            progress?.begin("looking through the folders")
             try inspect(store, isWithoutKeys, report, context)
             note = since(try store.lastScrub())
         }
         let scope = sinceLast ? ScrubScope.sinceLast : .everything
-        if let progress { progress.begin(.bytes, total: try store.contentToScrub(scope)) }
+        if let progress {
+            if place.isBucket { progress.begin("listing payloads") }
+            progress.begin(.bytes, total: try store.contentToScrub(scope))
+        }
         let read = try store.scrub(
             scope,
             pace: {
