@@ -1,4 +1,3 @@
-import Glibc
 import Logging
 import PayloadKey
 import Storage
@@ -32,7 +31,7 @@ public final class DiskStore: Sendable {
     let clock: StoreClock
     let epoch: UsageEpoch
     /// Whether a thread of this process counts a namespace.
-    let isCounting = Mutex(false)
+    let isCounting = Atomic(false)
     let logger: Logger
 
     /// How long a request waits for a lock: whoever holds one exclusively makes a few system calls, unless it is stopped.
@@ -75,11 +74,8 @@ public final class DiskStore: Sendable {
         self.logger = logger
         epoch = UsageEpoch(root: root, patience: patience)
         clock = StoreClock(root: root, logger: logger)
-        let incoming: Descriptor
-        do {
-            incoming = try root.open(StoreLayout.incoming, O_RDONLY | O_DIRECTORY)
-        } catch let error as StoreError {
-            throw StoreError(.unknownFormat, "store \(path) has no folder \(StoreLayout.incoming)/", errno: error.errno)
+        let incoming = try call("store \(path) has no folder \(StoreLayout.incoming)/", failsAs: .unknownFormat) {
+            try root.openFolder(StoreLayout.incoming)
         }
         uploads = try UploadFolder(
             path: "\(path)/\(StoreLayout.incoming)",
@@ -102,10 +98,8 @@ public final class DiskStore: Sendable {
     }
 
     static func openRoot(_ path: String, _ kernel: any Kernel) throws -> Descriptor {
-        do {
-            return try Descriptor(folder: path, kernel)
-        } catch let error as StoreError {
-            throw StoreError(.missing, "store \(path) can't be opened, make it with 'lps init'", errno: error.errno)
+        try call("store \(path) can't be opened, make it with 'lps init'", failsAs: .missing) {
+            try Descriptor(folder: path, kernel)
         }
     }
 
@@ -119,10 +113,8 @@ public final class DiskStore: Sendable {
     }
 
     func checkWritable(_ name: String) throws {
-        do {
+        try call("write to folder \(name)/ of store \(path)", failsAs: .notWritable) {
             try root.kernel.checkWritable(name, in: root.rawValue)
-        } catch {
-            throw StoreError(.notWritable, "write to folder \(name)/ of store \(path)", errno: error)
         }
     }
 

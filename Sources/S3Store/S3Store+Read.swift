@@ -13,7 +13,7 @@ extension S3Store {
     }
 
     private func payload(_ key: PayloadKey, _ object: [UInt8], _ size: UInt64, _ client: S3Client) -> StoredPayload {
-        StoredPayload(ObjectContent(store: self, client: client, key: key, object: object, size: size))
+        ObjectContent(store: self, client: client, key: key, object: object, size: size)
     }
 }
 

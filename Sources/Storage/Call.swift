@@ -13,13 +13,27 @@ package func call<Value>(_ action: @autoclosure () -> String, _ work: () throws 
 /// As ``call(_:_:)``, for a call whose failure with one of `answers` is an answer.
 ///
 /// - Returns: false when it failed with one of them.
-package func call(_ action: @autoclosure () -> String, unless answers: Errno..., work: () throws -> Void) throws -> Bool
-{
+package func call(_ action: @autoclosure () -> String, unless answers: [Errno], work: () throws -> Void) throws -> Bool {
     do {
         try work()
         return true
     } catch let error as Errno {
         if answers.contains(error) { return false }
         throw StoreError(failed: action(), error)
+    }
+}
+
+/// As ``call(_:_:)``, for work whose failure means one thing to whoever opens a store or a file of it.
+package func call<Value>(
+    _ action: @autoclosure () -> String,
+    failsAs code: StoreError.Code,
+    _ work: () throws -> Value
+) throws -> Value {
+    do {
+        return try work()
+    } catch let error as Errno {
+        throw StoreError(code, action(), errno: error)
+    } catch let error as StoreError {
+        throw StoreError(code, action(), errno: error.errno)
     }
 }

@@ -10,13 +10,11 @@ package struct FileContent: PayloadContent {
 
     /// Bytes.
     package let size: UInt64
-    /// What the file is called in an error.
-    package let name: String
     package let descriptor: Descriptor
+    package var name: String { descriptor.name }
 
-    package init(size: UInt64, name: String, descriptor: Descriptor) {
+    package init(_ descriptor: Descriptor, size: UInt64) {
         self.size = size
-        self.name = name
         self.descriptor = descriptor
     }
 
@@ -30,7 +28,7 @@ package struct FileContent: PayloadContent {
         while offset < range.upperBound {
             let wanted = Int(min(UInt64(buffer.count), range.upperBound - offset))
             let piece = UnsafeMutableRawBufferPointer(rebasing: buffer[..<wanted])
-            let count = try descriptor.read(into: piece, at: offset, name)
+            let count = try descriptor.read(into: piece, at: offset)
             guard count > 0 else {
                 throw StoreError(.damaged, "read \(name): file ends at byte \(offset), it had \(size) bytes")
             }
@@ -55,11 +53,11 @@ extension FileContent {
         } catch let error as StoreError where error.isUnreadable {
             throw StoreError(.unreadable, error.action, errno: error.errno)
         }
-        let status = try file.status(path)
+        let status = try file.status()
         guard status.isRegular else { throw StoreError(.damaged, "\(path) is not a regular file") }
-        self.init(size: status.size, name: path, descriptor: file)
+        self.init(file, size: status.size)
     }
 
     /// Which file it is.
-    package func identity() throws -> FileStatus.Identity { try descriptor.status(name).identity }
+    package func identity() throws -> FileStatus.Identity { try descriptor.status().identity }
 }

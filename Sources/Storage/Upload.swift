@@ -33,17 +33,17 @@ extension UploadFolder {
         let file: Descriptor
         do {
             // O_NONBLOCK: a fifo must not hold the thread. It means nothing for regular files (open(2)).
-            file = try descriptor.open(name, O_RDONLY | O_NONBLOCK)
+            file = try descriptor.open(name, O_RDONLY | O_NONBLOCK, named: "upload \(name)")
         } catch let error as StoreError {
             let code: StoreError.Code = error.errno == .noSuchFileOrDirectory ? .uploadGone : .uploadNotAcceptable
             throw StoreError(code, "open upload \(self.name)/\(name)", errno: error.errno)
         }
-        let status = try file.status(name)
+        let status = try file.status()
         guard status.isRegular else {
             throw StoreError(.uploadNotAcceptable, "upload \(self.name)/\(name) is not a regular file")
         }
         return Upload(
-            content: FileContent(size: status.size, name: "upload \(name)", descriptor: file),
+            content: FileContent(file, size: status.size),
             ownFile: nil,
             // A commit takes the right to write away before it syncs.
             isTriedBefore: status.mode & 0o200 == 0
@@ -67,13 +67,9 @@ extension UploadFolder {
             size > limit ? 0 : try source(buffer)
         } _: { piece in
             size += UInt64(piece.count)
-            try file.descriptor.write(piece, file.name)
+            try file.descriptor.write(piece)
         }
-        return Upload(
-            content: FileContent(size: size, name: "upload \(file.name)", descriptor: file.descriptor),
-            ownFile: file,
-            isTriedBefore: false
-        )
+        return Upload(content: FileContent(file.descriptor, size: size), ownFile: file, isTriedBefore: false)
     }
 
     /// The name of an upload's file, when the path leads straight into `incoming/`.

@@ -3,7 +3,7 @@ extension UploadFolder {
     ///
     /// - Throws: ``StoreError`` with code `system`.
     public func space() throws -> (total: UInt64, free: UInt64) {
-        let space = try descriptor.space(path)
+        let space = try descriptor.space()
         return (space.total, space.free)
     }
 
@@ -11,7 +11,7 @@ extension UploadFolder {
     ///
     /// - Throws: ``StoreError`` with code `noSpace` that names the figures.
     public func checkSpace(for bytes: UInt64) throws {
-        let space = try descriptor.space(path)
+        let space = try descriptor.space()
         let (left, overflow) = space.free.subtractingReportingOverflow(bytes)
         guard !overflow, left > reserve else {
             let upload = bytes > 0 ? ", \(bytes) more would touch" : ", which is not more than"

@@ -19,9 +19,9 @@ extension UploadFolder {
         let announced = length ?? 0
         try checkSpace(for: announced - min(announced, written ?? 0))
         let probe = try IncomingFile(in: descriptor, logger: logger)
-        try probe.descriptor.write([0], "\(self.name)/\(probe.name)")
+        try probe.descriptor.write([0])
         // A disk that fails is not full.
-        try probe.descriptor.synchronize("\(self.name)/\(probe.name)")
+        try probe.descriptor.synchronize()
         guard let written, written < announced else { return }
         throw StoreError(
             .noSpace,

@@ -1,7 +1,5 @@
-import Glibc
 import Logging
 import System
-import SystemPackage
 
 /// The folder on this machine where uploads are taken in and verified: the web server's, which writes them there, and this
 /// process's own, for bodies that come through FastCGI.
@@ -36,18 +34,11 @@ public final class UploadFolder: Sendable {
         logger: Logger
     ) throws {
         let path = withoutTrailingSlashes(path)
-        let name = "folder of uploads \(path)"
-        let descriptor: Descriptor
-        do {
-            descriptor = try Descriptor(folder: path, LinuxKernel.shared)
-        } catch let error as StoreError {
-            throw StoreError(.missing, error.action, errno: error.errno)
-        }
         try self.init(
             path: path,
-            name: name,
+            name: "folder of uploads \(path)",
             setting: setting,
-            descriptor: descriptor,
+            descriptor: call("open \(path)", failsAs: .missing) { try Descriptor(folder: path, LinuxKernel.shared) },
             isLinked: false,
             reserve: reserve,
             logger: logger
@@ -72,18 +63,9 @@ public final class UploadFolder: Sendable {
         self.setting = setting
         self.descriptor = descriptor
         self.isLinked = isLinked
-        if let reserve {
-            self.reserve = reserve
-        } else {
-            self.reserve = min(1 << 30, try descriptor.space(path).total / 20)
-        }
+        self.reserve = try reserve ?? min(1 << 30, descriptor.space().total / 20)
         self.logger = logger
-        let resolved: String
-        do {
-            resolved = try descriptor.kernel.resolve(path)
-        } catch {
-            throw StoreError(.missing, "resolve \(path)", errno: error)
-        }
+        let resolved = try call("resolve \(path)", failsAs: .missing) { try descriptor.kernel.resolve(path) }
         spellings = [path, resolved].map { Array("\($0)/".utf8) }
     }
 
@@ -91,13 +73,9 @@ public final class UploadFolder: Sendable {
     ///
     /// - Throws: ``StoreError`` with code `notWritable`, or `missing`.
     public func checkWritable() throws {
-        do {
-            try descriptor.kernel.checkWritable(path, in: nil)
-        } catch {
-            throw StoreError(.notWritable, "write to \(name)", errno: error)
-        }
-        let present = try Descriptor(folder: path, descriptor.kernel).status(name)
-        guard present.identity == (try descriptor.status(name).identity) else {
+        try call("write to \(name)", failsAs: .notWritable) { try descriptor.kernel.checkWritable(path, in: nil) }
+        let present = try Descriptor(folder: path, descriptor.kernel).status()
+        guard present.identity == (try descriptor.status().identity) else {
             throw StoreError(.missing, "\(name) is another folder than at the start")
         }
     }

@@ -68,7 +68,7 @@ import Testing
     @Test func `What a killed collector has left in a barrier keeps no content from the next sweep`() throws {
         try fixture.put(content)
         try write("\n\(Digest(of: content).hex)\n".utf8, to: fixture.file("barriers/ab"))
-        try fixture.store.delete(fixture.key(content))
+        try fixture.store.remove(fixture.key(content))
         #expect(try fixture.sweep().contents == 1)
     }
 

@@ -204,7 +204,7 @@ import Testing
         let (fixture, key) = (fixture, try fixture.key(content))
         try concurrently(2) { index in
             guard index == 1 else {
-                try fixture.store.delete(key)
+                try fixture.store.remove(key)
                 #expect(ended.value == 1)
                 return
             }
@@ -242,7 +242,7 @@ import Testing
             }
             group.addTask {
                 for _ in 0..<40 {
-                    try stores[0].forEachKey { if Bool.random() { _ = try stores[0].delete($0.key) } }
+                    try stores[0].forEachKey { if Bool.random() { _ = try stores[0].remove($0.key) } }
                     // A walk may see a key that goes and one that comes for it: look at the count.
                     if let used = try stores[1].countedUsage(of: Self.namespace()) { #expect(used <= Self.quota) }
                 }

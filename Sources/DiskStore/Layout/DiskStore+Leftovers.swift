@@ -18,19 +18,19 @@ extension DiskStore {
 
     /// What crashes have left of uploads, and of starts that checked what the file system can do.
     func leftovers() throws -> [String] {
-        let found =
-            try root.names(StoreLayout.incoming).map { "\(StoreLayout.incoming)/\($0)" }
-            + root.names(StoreLayout.objects).filter(StoreLayout.isProbe).map { "\(StoreLayout.objects)/\($0)" }
-            + root.names(StoreLayout.keys).filter(StoreLayout.isNameProbe).map { "\(StoreLayout.keys)/\($0)" }
-        var old: [String] = []
-        for path in found where try root.isLeftover(path) { old.append(path) }
-        return old
+        try leftovers(in: StoreLayout.incoming) { _ in true }
+            + leftovers(in: StoreLayout.objects, named: StoreLayout.isProbe)
+            + leftovers(in: StoreLayout.keys, named: StoreLayout.isNameProbe)
+    }
+
+    private func leftovers(in folder: String, named isName: (String) -> Bool) throws -> [String] {
+        try root.names(folder).filter(isName).map { "\(folder)/\($0)" }.filter(root.isLeftover)
     }
 
     /// Logs files that do not belong in the store's upper folders; they are never touched. Looks at the root, `objects/`,
     /// `keys/`, `locks/` and `incoming/` only, so its cost does not grow with the payloads.
     public func reportStrayFiles() throws {
-        for folder in Self.upperFolders {
+        for folder in StoreLayout.upperFolders {
             let found = try strayFiles(in: folder)
             for path in found.paths + found.notUTF8 {
                 logger.warning(
@@ -41,12 +41,7 @@ extension DiskStore {
         }
     }
 
-    /// Those that every store has, and whose names are few.
-    static let upperFolders = [
-        ".", StoreLayout.objects, StoreLayout.locks, StoreLayout.barriers, StoreLayout.incoming, StoreLayout.keys,
-    ]
-
-    /// What does not belong in one of ``upperFolders``, in order; and what has a name that is not UTF-8, and so can only be
+    /// What does not belong in one of ``StoreLayout/upperFolders``, in order; and what has a name that is not UTF-8, and so can only be
     /// reported.
     func strayFiles(in folder: String) throws -> (paths: [String], notUTF8: [String]) {
         func path(_ name: String) -> String { folder == "." ? name : "\(folder)/\(name)" }
@@ -71,8 +66,7 @@ extension DiskStore {
             return try root.status(of: path)?.isFolder == false
         default:
             if StoreLayout.foldersOnDemand.contains(name) { return try root.status(of: path)?.isFolder == false }
-            let files = [StoreLayout.description, StoreLayout.clock, StoreLayout.scrubRecord, StoreLayout.lostAndFound]
-            return !StoreLayout.folders.contains(name) && !files.contains(name)
+            return !(StoreLayout.folders + StoreLayout.files + [StoreLayout.lostAndFound]).contains(name)
         }
     }
 }

@@ -57,7 +57,7 @@ final class StoreClock: Sendable {
         let now = root.kernel.now()
         let uptime = root.kernel.uptime()
         let file = try root.open(StoreLayout.clock, O_RDONLY | O_CREAT, mode: 0o640)
-        let before = try file.status(StoreLayout.clock).modified
+        let before = try file.status().modified
         if let known = last.withLock({ $0 }), now > before {
             let jump = now - known.clock - Int((uptime - known.uptime).components.seconds)
             guard jump <= Self.longestSilence else {
@@ -72,9 +72,9 @@ final class StoreClock: Sendable {
             }
         }
         if now > before {
-            try file.setModified(now, StoreLayout.clock)
+            try file.setModified(now)
             // After a power loss, the clock is most likely to be wrong.
-            try file.synchronize(StoreLayout.clock)
+            try file.synchronize()
         }
         let recorded = max(now, before)
         last.withLock { $0 = Look(recorded: recorded, clock: now, uptime: uptime, looked: uptime) }
@@ -84,8 +84,8 @@ final class StoreClock: Sendable {
     /// Makes the system's time the newest one, also when a newer one is recorded.
     func reset() throws {
         let file = try root.open(StoreLayout.clock, O_RDONLY | O_CREAT, mode: 0o640)
-        try file.setModified(nil, StoreLayout.clock)
-        try file.synchronize(StoreLayout.clock)
+        try file.setModified(nil)
+        try file.synchronize()
         last.withLock { $0 = nil }
     }
 
@@ -97,21 +97,12 @@ final class StoreClock: Sendable {
             throw StoreError(.clockNotTrusted, "the store has no \(StoreLayout.clock): no worker has recorded the time")
         }
         let now = root.kernel.now()
-        guard now >= recorded else {
-            throw StoreError(
-                .clockNotTrusted,
-                "the system's clock says \(time(now)), but a worker has recorded \(time(recorded))"
-            )
-        }
-        guard now - recorded <= Self.longestSilence else {
-            throw StoreError(
-                .clockNotTrusted,
-                "the system's clock says \(time(now)), but the last time that a worker recorded is \(time(recorded))"
-            )
-        }
+        let isBehind = now < recorded
+        guard isBehind || now - recorded > Self.longestSilence else { return }
+        let record = isBehind ? "a worker has recorded" : "the last time that a worker recorded is"
+        let message = "the system's clock says \(UTC.text(now)), but \(record) \(UTC.text(recorded))"
+        throw StoreError(.clockNotTrusted, message)
     }
-
-    private func time(_ seconds: Int) -> String { UTC.text(seconds) }
 }
 
 extension DiskStore {

@@ -9,16 +9,6 @@ struct StoreFormat: Codable, Equatable {
 
     static let current = StoreFormat(format: "large-payload-store", version: StoreLayout.version)
 
-    init(format: String, version: Int) {
-        self.format = format
-        self.version = version
-    }
-
-    init(readFrom root: Descriptor) throws {
-        let file = try root.open(StoreLayout.description, O_RDONLY)
-        self = try JSONDecoder().decode(StoreFormat.self, from: Data(file.head(StoreLayout.description)))
-    }
-
     var json: String { "{\"format\":\"\(format)\",\"version\":\(version)}\n" }
 
     /// Makes sure that the folder is a store of this format.
@@ -27,7 +17,8 @@ struct StoreFormat: Codable, Equatable {
     static func check(_ root: Descriptor, _ path: String) throws {
         let found: StoreFormat
         do {
-            found = try StoreFormat(readFrom: root)
+            let file = try root.open(StoreLayout.description, O_RDONLY)
+            found = try JSONDecoder().decode(StoreFormat.self, from: Data(file.head()))
         } catch {
             throw StoreError(
                 .unknownFormat,

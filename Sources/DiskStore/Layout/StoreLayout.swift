@@ -31,8 +31,14 @@ enum StoreLayout {
     static let probePrefix = ".probe-"
     /// The folders that every store has.
     static let folders = [incoming, objects, keys, quarantine, locks, barriers]
+    /// Those of them that have ``lockFiles``.
+    static let lockFolders = [locks, barriers]
     /// The folders that are made when they are first needed.
     static let foldersOnDemand = [trash, usage]
+    /// The files beside the folders; a store may lack all but the first one.
+    static let files = [description, clock, scrubRecord]
+    /// The folders whose names are few, the root among them.
+    static let upperFolders = [".", objects, locks, barriers, incoming, keys]
 
     // MARK: Shards
 
@@ -60,7 +66,7 @@ enum StoreLayout {
 
     /// The files that every store has to be locked.
     static var lockFiles: [String] {
-        shards.map { "\(locks)/\($0)" } + shards.map { "\(barriers)/\($0)" } + [collectorLock]
+        lockFolders.flatMap { folder in shards.map { "\(folder)/\($0)" } } + [collectorLock]
     }
 
     static func barrier(_ shard: UInt8) -> String { "\(barriers)/\(self.shard(shard))" }

@@ -1,6 +1,4 @@
-import Glibc
 import Storage
-import System
 
 /// What was counted is known as long as a process is there that has joined the epoch (``UsageEpoch``). Whoever changes a
 /// key that is counted joins it; who is there for long does so from its start on, so that the others may come and go.

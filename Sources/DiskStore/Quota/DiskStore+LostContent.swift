@@ -12,9 +12,9 @@ extension DiskStore {
         try makeUsageFolders()
         let mark = StoreLayout.lostContent(digest)
         // On disk before the content goes: it must be there when the content comes back.
-        try root.open(mark, O_RDONLY | O_CREAT, mode: 0o640).synchronize(mark)
+        try root.open(mark, O_RDONLY | O_CREAT, mode: 0o640).synchronize()
         for folder in StoreLayout.usageFolders { try root.synchronizeFolder(folder) }
-        try root.synchronize(path)
+        try root.synchronize()
         try invalidateCounters()
     }
 

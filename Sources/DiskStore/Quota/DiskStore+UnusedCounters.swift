@@ -1,6 +1,5 @@
 import Glibc
 import Storage
-import System
 import PayloadKey
 
 extension DiskStore {

@@ -2,7 +2,6 @@ import Glibc
 import Storage
 import System
 import Synchronization
-import SystemPackage
 
 /// The time in which counts can be trusted: as long as at least one process that counts is there.
 ///
@@ -23,7 +22,7 @@ final class UsageEpoch: Sendable {
 
     /// The epoch's name. The first call joins it, for this object's life.
     func name() throws -> String {
-        try joined.withLock { joined throws in
+        try joined.withLock { joined in
             if let joined { return joined.name }
             let (file, name) = try join()
             joined = (file, name)
@@ -32,13 +31,12 @@ final class UsageEpoch: Sendable {
     }
 
     private func join() throws -> (Descriptor, String) {
-        let path = StoreLayout.usageEpoch
-        let file = try root.open(path, O_RDWR | O_CREAT, mode: 0o640)
-        if try file.tryLock(LOCK_EX, path) { try begin(file) }
+        let file = try root.open(StoreLayout.usageEpoch, O_RDWR | O_CREAT, mode: 0o640)
+        if try file.tryLock(LOCK_EX) { try begin(file) }
         // Changing the lock lets it go for a moment, in which another user may begin an epoch: read afterwards.
-        try file.lock(LOCK_SH, patience: patience, path)
-        let name = try file.head(path, limit: Self.nameLength)
-        guard name.count == Self.nameLength else { throw StoreError(.damaged, "\(path) has \(name.count) bytes") }
+        try file.lock(LOCK_SH, patience: patience)
+        let name = try file.head(limit: Self.nameLength)
+        guard name.count == Self.nameLength else { throw StoreError(.damaged, "\(file.name) has \(name.count) bytes") }
         return (file, String(decoding: name, as: UTF8.self))
     }
 
@@ -49,7 +47,7 @@ final class UsageEpoch: Sendable {
         let name = Array((String(repeating: "0", count: Self.nameLength - digits.count) + digits).utf8)
         // The name of before is gone first: whoever waits for the lock must not take it for this epoch's when the writing
         // fails.
-        try file.truncate(StoreLayout.usageEpoch)
-        try file.write(name, StoreLayout.usageEpoch)
+        try file.truncate()
+        try file.write(name)
     }
 }

@@ -1,6 +1,5 @@
 import PayloadKey
 import Storage
-import SystemPackage
 
 /// What lies below a namespace's folder.
 enum KeyTreeEntry {
@@ -18,11 +17,32 @@ enum KeyTreeEntry {
     case unreadable(_ path: String, StoreError)
 }
 
-/// A walk through the folders of a namespace's keys. One folder's names are in memory at a time, and those of the folders
-/// above it.
-struct KeyWalk {
+extension DiskStore {
+    /// Walks through the folders of a namespace's keys. One folder's names are in memory at a time, and those of the folders
+    /// above it.
+    ///
+    /// - Parameters:
+    ///   - prefix: walk only what is below it.
+    ///   - tree: `keys/`, or a folder of `trash/`, which is laid out alike.
+    ///   - shards: whether the keys of a shard are visited; asked when its folder is next.
+    func walk(
+        _ namespace: Namespace,
+        _ prefix: KeyPrefix? = nil,
+        in tree: String,
+        shards: (UInt8) -> Bool = { _ in true },
+        _ visit: (KeyTreeEntry) throws -> Void
+    ) throws {
+        let walk = KeyWalk(namespace: namespace, root: root)
+        let folder = "\(tree)/\(namespace)"
+        guard let prefix else { return try walk.enter(folder, .namespace, shards, visit) }
+        let parts = prefix.folders
+        try walk.enter(StoreLayout.path([folder, StoreLayout.custom] + parts), .prefix(parts), shards, visit)
+    }
+}
+
+private struct KeyWalk {
     /// What a folder holds.
-    private enum Level {
+    enum Level {
         /// `common/` and `custom/`.
         case namespace
         /// The shards of keys without prefix.
@@ -33,70 +53,40 @@ struct KeyWalk {
         case shard(UInt8, KeyPrefix?)
     }
 
-    private struct OpenFolder {
-        let path: String
-        let level: Level
-        /// Those that were not visited yet.
-        var names: [String]
-    }
+    let namespace: Namespace
+    let root: Descriptor
 
-    private let namespace: Namespace
-    private let root: Descriptor
-    private var first: (folder: String, level: Level)?
-    /// The folder that the walk is in, and those above it.
-    private var folders: [OpenFolder] = []
-    /// What was found in a folder at once.
-    private var found: [KeyTreeEntry] = []
-
-    /// - Parameter tree: `keys/`, or a folder of `trash/`, which is laid out alike.
-    init(_ namespace: Namespace, in tree: String, _ root: Descriptor) {
-        self.namespace = namespace
-        self.root = root
-        first = ("\(tree)/\(namespace)", .namespace)
-    }
-
-    /// Walks only what is below a prefix.
-    init(_ namespace: Namespace, _ prefix: KeyPrefix, in tree: String, _ root: Descriptor) {
-        self.namespace = namespace
-        self.root = root
-        let folder = StoreLayout.path([tree, "\(namespace)", StoreLayout.custom] + prefix.folders)
-        first = (folder, .prefix(prefix.folders))
-    }
-
-    /// What comes next; `nil` at the end.
-    ///
-    /// - Parameter shards: whether the keys of a shard are visited; asked when its folder is next.
-    mutating func next(_ shards: (UInt8) -> Bool = { _ in true }) throws -> KeyTreeEntry? {
-        if let (folder, level) = first {
-            first = nil
-            return try enter(folder, level)
-        }
-        if let entry = found.popLast() { return entry }
-        while !folders.isEmpty {
-            let last = folders.count - 1
-            guard let name = folders[last].names.popLast() else {
-                return .end(ofFolder: folders.removeLast().path)
-            }
-            let path = "\(folders[last].path)/\(name)"
-            let above = folders[last].level
-            if case .shard(let shard, let prefix) = above {
-                return key(name, shard, prefix).map { .key($0, path) } ?? .stray(path)
-            }
-            guard let level = Self.level(of: name, in: above) else { return .stray(path) }
-            if case .shard(let shard, _) = level, !shards(shard) { continue }
-            return try enter(path, level)
-        }
-        return nil
-    }
-
-    private mutating func enter(_ folder: String, _ level: Level) throws -> KeyTreeEntry {
+    func enter(
+        _ folder: String,
+        _ level: Level,
+        _ shards: (UInt8) -> Bool,
+        _ visit: (KeyTreeEntry) throws -> Void
+    ) throws {
         switch try entries(folder) {
         case .success(let entries):
-            folders.append(OpenFolder(path: folder, level: level, names: entries.names))
-            found = entries.notUTF8.map { .notUTF8("\(folder)/\($0)") }
-        case .failure(let error): found = [.end(ofFolder: folder), .unreadable(folder, error)]
+            try visit(.folder(folder))
+            for name in entries.notUTF8 { try visit(.notUTF8("\(folder)/\(name)")) }
+            for name in entries.names { try look(at: name, "\(folder)/\(name)", in: level, shards, visit) }
+        case .failure(let error):
+            try visit(.folder(folder))
+            try visit(.unreadable(folder, error))
         }
-        return .folder(folder)
+        try visit(.end(ofFolder: folder))
+    }
+
+    private func look(
+        at name: String,
+        _ path: String,
+        in level: Level,
+        _ shards: (UInt8) -> Bool,
+        _ visit: (KeyTreeEntry) throws -> Void
+    ) throws {
+        if case .shard(let shard, let prefix) = level {
+            return try visit(key(name, shard, prefix).map { .key($0, path) } ?? .stray(path))
+        }
+        guard let next = Self.level(of: name, in: level) else { return try visit(.stray(path)) }
+        if case .shard(let shard, _) = next, !shards(shard) { return }
+        try enter(path, next, shards, visit)
     }
 
     private func key(_ name: String, _ shard: UInt8, _ prefix: KeyPrefix?) -> PayloadKey? {
@@ -124,25 +114,15 @@ struct KeyWalk {
 
     /// The names in a folder: none when it was removed since its own name was read, or is a file.
     private func entries(_ folder: String) throws -> Result<FolderEntries, StoreError> {
-        var failure: StoreError?
-        // It may be removed and made again at any time.
-        for _ in 0..<8 {
-            do {
-                return .success(try root.entries(folder))
-            } catch {
-                let status = try root.status(of: folder)
-                switch error.errno {
-                case .noSuchFileOrDirectory where status == nil: return .success(FolderEntries())
-                case .notDirectory where status?.isRegular ?? true: return .success(FolderEntries())
-                case .noSuchFileOrDirectory: failure = error
-                // A link may hide keys.
-                case .notDirectory, .tooManySymbolicLinkLevels: return .failure(error)
-                default:
-                    guard error.isUnreadable else { throw error }
-                    return .failure(error)
+        do {
+            // A link may hide keys.
+            return .success(
+                try root.entriesIfThere(folder) { error, status in
+                    error.errno == .tooManySymbolicLinkLevels || status.map { !$0.isFolder && !$0.isRegular } ?? false
                 }
-            }
+            )
+        } catch let error as StoreError where error.isUnreadable || error.saysThatNoFolderIsThere {
+            return .failure(error)
         }
-        return failure.map(Result.failure) ?? .success(FolderEntries())
     }
 }

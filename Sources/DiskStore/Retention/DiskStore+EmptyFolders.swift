@@ -21,7 +21,7 @@ extension DiskStore {
 
     /// Removes the folders of a part of the trash that hold nothing, itself at last.
     func removeEmptyFolders(ofTrash tree: String) throws {
-        for namespace in try namespaces(in: KeySelection(), below: tree) {
+        for namespace in try namespaces(below: tree) {
             try removeEmptyFolders(of: namespace, in: tree)
             try root.removeFolder("\(tree)/\(namespace)")
         }
@@ -32,8 +32,7 @@ extension DiskStore {
     @discardableResult
     private func removeEmptyFolders(of namespace: Namespace, in tree: String) throws -> Bool {
         var isAnyRemoved = false
-        var walk = KeyWalk(namespace, in: tree, root)
-        while let entry = try walk.next() {
+        try walk(namespace, in: tree) { entry in
             switch entry {
             case .end(let folder) where folder != "\(tree)/\(namespace)":
                 if try root.removeFolder(folder) { isAnyRemoved = true }

@@ -1,7 +1,5 @@
-import Glibc
 import PayloadKey
 import Storage
-import SystemPackage
 
 extension DiskStore {
     /// Reads all content, each object once, and moves what is damaged to `quarantine/`, while uploads and downloads go on.

@@ -25,8 +25,8 @@ extension DiskStore {
             }
             // Before the key is there: no collection may find it with the age for which it was deleted.
             guard let file = try root.openIfThere(trashed.stored.path, O_RDONLY | O_NONBLOCK) else { return .gone }
-            try file.setModified(try clock.stamp(), trashed.stored.path)
-            try file.synchronize(trashed.stored.path)
+            try file.setModified(try clock.stamp())
+            try file.synchronize()
             let folder = try folders.folder(StoreLayout.keyFolder(key))
             let verified = try content.identity()
             let outcome = try afterCounts(of: key.namespace, isPatient: true) {
@@ -52,12 +52,12 @@ extension DiskStore {
         _ trashed: TrashedKey,
         _ file: Descriptor,
         _ verified: FileStatus.Identity,
-        to folder: FolderCache.Folder,
+        to folder: Descriptor,
         size: UInt64
     ) throws -> UndeleteOutcome? {
         let key = trashed.stored.key
         guard let present = try root.status(of: trashed.stored.path)?.identity else { return .gone }
-        guard try present == file.status(trashed.stored.path).identity,
+        guard try present == file.status().identity,
             try root.status(of: StoreLayout.object(key.digest))?.identity == verified
         else { return nil }
         if try root.status(of: StoreLayout.key(key)) != nil {
@@ -68,7 +68,7 @@ extension DiskStore {
         do {
             // Whoever restores it has decided that it is to be there: no limit.
             try changing(key, adding: size) {
-                try root.rename(trashed.stored.path, to: StoreLayout.keyName(key), in: folder.descriptor)
+                try root.rename(trashed.stored.path, to: StoreLayout.keyName(key), in: folder)
             }
         } catch let error as StoreError where error.errno == .noSuchFileOrDirectory {
             // It was empty, and was removed.

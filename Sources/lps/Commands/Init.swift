@@ -61,7 +61,7 @@ struct Owner: ExpressibleByArgument {
         guard let user = uid_t(parts[0]) ?? entry?.pointee.pw_uid else { return nil }
         let group = parts.count == 1 ? entry?.pointee.pw_gid : gid_t(parts[1]) ?? getgrnam(parts[1])?.pointee.gr_gid
         guard let group else { return nil }
-        owner = .init(user: user, group: group)
+        owner = (user, group)
     }
 }
 
