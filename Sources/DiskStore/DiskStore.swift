@@ -77,15 +77,8 @@ public final class DiskStore: Sendable {
         let incoming = try call("store \(path) has no folder \(StoreLayout.incoming)/", failsAs: .unknownFormat) {
             try root.openFolder(StoreLayout.incoming)
         }
-        uploads = try UploadFolder(
-            path: "\(path)/\(StoreLayout.incoming)",
-            name: "store",
-            setting: "--store",
-            descriptor: incoming,
-            isLinked: true,
-            reserve: reserve,
-            logger: logger
-        )
+        let uploadPath = "\(path)/\(StoreLayout.incoming)"
+        uploads = try UploadFolder(incoming, path: uploadPath, setting: nil, reserve: reserve, logger: logger)
         folders = FolderCache(root: root, otherFiles: otherFiles)
         try checkFolders()
         do {
@@ -125,20 +118,13 @@ public final class DiskStore: Sendable {
         let target = "\(StoreLayout.objects)/\(StoreLayout.probePrefix)\(probe.name)"
         do {
             _ = try root.link(probe.descriptor, to: target)
-        } catch let error as StoreError {
-            switch error.errno {
-            case .improperLink:
-                throw StoreError(
-                    .spansFileSystems,
-                    "store \(path) is shared between file systems: \(StoreLayout.incoming)/ can't link into "
-                        + "\(StoreLayout.objects)/",
-                    errno: error.errno
-                )
-            case .notPermitted:
-                let reason = "the file system of store \(path) has no hard links"
-                throw StoreError(.unsupportedFileSystem, reason, errno: error.errno)
-            default: throw error
-            }
+        } catch let error as StoreError where error.errno == .improperLink {
+            let folders = "\(StoreLayout.incoming)/ can't link into \(StoreLayout.objects)/"
+            let message = "store \(path) is shared between file systems: \(folders)"
+            throw StoreError(.spansFileSystems, message, errno: error.errno)
+        } catch let error as StoreError where error.errno == .notPermitted {
+            let message = "the file system of store \(path) has no hard links"
+            throw StoreError(.unsupportedFileSystem, message, errno: error.errno)
         }
         try root.unlink(target)
     }

@@ -60,9 +60,7 @@ public struct StoreError: Error, Sendable {
         switch code {
         case .unsupportedFileSystem: true
         case .missing, .unknownFormat, .notWritable, .spansFileSystems: errno?.mayPass != true
-        case .noSpace, .quotaExceeded, .counting, .uploadNotAcceptable, .uploadGone, .unreadable, .damaged,
-            .vanished, .busy, .clockNotTrusted, .tooMuchToDelete, .unavailable, .engineFull, .system:
-            false
+        default: false
         }
     }
 

@@ -23,9 +23,7 @@ extension UploadFolder {
         // A disk that fails is not full.
         try probe.descriptor.synchronize()
         guard let written, written < announced else { return }
-        throw StoreError(
-            .noSpace,
-            "store had no room for all of an upload: \(written) of \(announced) bytes were written"
-        )
+        let figures = "\(written) of \(announced) bytes were written"
+        throw StoreError(.noSpace, "store had no room for all of an upload: \(figures)")
     }
 }

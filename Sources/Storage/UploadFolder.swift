@@ -34,35 +34,21 @@ public final class UploadFolder: Sendable {
         logger: Logger
     ) throws {
         let path = withoutTrailingSlashes(path)
-        try self.init(
-            path: path,
-            name: "folder of uploads \(path)",
-            setting: setting,
-            descriptor: call("open \(path)", failsAs: .missing) { try Descriptor(folder: path, LinuxKernel.shared) },
-            isLinked: false,
-            reserve: reserve,
-            logger: logger
-        )
+        let folder = try call("open \(path)", failsAs: .missing) { try Descriptor(folder: path, LinuxKernel.shared) }
+        try self.init(folder, path: path, setting: setting, reserve: reserve, logger: logger)
         try checkWritable()
         guard try descriptor.status(of: "layout.json") == nil else {
             throw StoreError(.notWritable, "\(name) is a store on disk, expected its folder incoming/")
         }
     }
 
-    package init(
-        path: String,
-        name: String,
-        setting: String,
-        descriptor: Descriptor,
-        isLinked: Bool,
-        reserve: UInt64?,
-        logger: Logger
-    ) throws {
+    /// - Parameter setting: `nil`: it is the one of the store on disk.
+    package init(_ folder: Descriptor, path: String, setting: String?, reserve: UInt64?, logger: Logger) throws {
         self.path = path
-        self.name = name
-        self.setting = setting
-        self.descriptor = descriptor
-        self.isLinked = isLinked
+        name = setting == nil ? "store" : "folder of uploads \(path)"
+        self.setting = setting ?? "--store"
+        descriptor = folder
+        isLinked = setting == nil
         self.reserve = try reserve ?? min(1 << 30, descriptor.space().total / 20)
         self.logger = logger
         let resolved = try call("resolve \(path)", failsAs: .missing) { try descriptor.kernel.resolve(path) }

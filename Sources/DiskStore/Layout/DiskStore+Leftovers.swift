@@ -31,8 +31,7 @@ extension DiskStore {
     /// `keys/`, `locks/` and `incoming/` only, so its cost does not grow with the payloads.
     public func reportStrayFiles() throws {
         for folder in StoreLayout.upperFolders {
-            let found = try strayFiles(in: folder)
-            for path in found.paths + found.notUTF8 {
+            for path in try strayFiles(in: folder) {
                 logger.warning(
                     "a file that is not the store's lies in it and is ignored",
                     metadata: ["file": "\(printable(path.utf8))"]
@@ -41,17 +40,16 @@ extension DiskStore {
         }
     }
 
-    /// What does not belong in one of ``StoreLayout/upperFolders``, in order; and what has a name that is not UTF-8, and so can only be
-    /// reported.
-    func strayFiles(in folder: String) throws -> (paths: [String], notUTF8: [String]) {
-        func path(_ name: String) -> String { folder == "." ? name : "\(folder)/\(name)" }
+    /// What does not belong in one of ``StoreLayout/upperFolders``, in order; then what has a name that is not UTF-8.
+    func strayFiles(in folder: String) throws -> [String] {
         let entries = try root.entries(folder)
-        var stray: [String] = []
-        for name in entries.names where try isStray(name, path(name), in: folder) { stray.append(path(name)) }
-        return (stray.sorted(), entries.notUTF8.map(path))
+        let stray = try entries.names.filter { try isStray($0, in: folder) }
+        return (stray.sorted() + entries.notUTF8).map { StoreLayout.path(of: $0, in: folder) }
     }
 
-    private func isStray(_ name: String, _ path: String, in folder: String) throws -> Bool {
+    /// Whether something in one of ``StoreLayout/upperFolders`` does not belong there.
+    func isStray(_ name: String, in folder: String) throws -> Bool {
+        let path = StoreLayout.path(of: name, in: folder)
         switch folder {
         case StoreLayout.objects:
             return !StoreLayout.isShard(name) && !StoreLayout.isProbe(name)

@@ -22,10 +22,10 @@ final class StoreClock: Sendable {
 
     private struct Look {
         /// The newest recorded time, in seconds since 1970.
-        let recorded: Int
+        var recorded: Int
         /// The same moment on the system's clock, in seconds since 1970, and on the one that never jumps, while they agreed.
-        let clock: Int
-        let uptime: Duration
+        var clock: Int
+        var uptime: Duration
         /// When it looked, on the one that never jumps.
         let looked: Duration
     }
@@ -58,27 +58,25 @@ final class StoreClock: Sendable {
         let uptime = root.kernel.uptime()
         let file = try root.open(StoreLayout.clock, O_RDONLY | O_CREAT, mode: 0o640)
         let before = try file.status().modified
-        if let known = last.withLock({ $0 }), now > before {
+        var look = Look(recorded: before, clock: now, uptime: uptime, looked: uptime)
+        if now > before {
+            let known = last.withLock { $0 } ?? look
             let jump = now - known.clock - Int((uptime - known.uptime).components.seconds)
-            guard jump <= Self.longestSilence else {
+            if jump <= Self.longestSilence {
+                try file.setModified(now)
+                // After a power loss, the clock is most likely to be wrong.
+                try file.synchronize()
+                look.recorded = now
+            } else {
                 logger.error(
                     "the system's clock has jumped ahead, and is not recorded: restart the worker if it is right",
                     metadata: ["seconds": "\(jump)", "clock": "\(UTC.text(now))", "recorded": "\(UTC.text(before))"]
                 )
-                last.withLock {
-                    $0 = Look(recorded: before, clock: known.clock, uptime: known.uptime, looked: uptime)
-                }
-                return before
+                (look.clock, look.uptime) = (known.clock, known.uptime)
             }
         }
-        if now > before {
-            try file.setModified(now)
-            // After a power loss, the clock is most likely to be wrong.
-            try file.synchronize()
-        }
-        let recorded = max(now, before)
-        last.withLock { $0 = Look(recorded: recorded, clock: now, uptime: uptime, looked: uptime) }
-        return recorded
+        last.withLock { [look] in $0 = look }
+        return look.recorded
     }
 
     /// Makes the system's time the newest one, also when a newer one is recorded.

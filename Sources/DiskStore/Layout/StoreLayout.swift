@@ -160,6 +160,9 @@ enum StoreLayout {
 
     static func path(_ parts: some Sequence<String>) -> String { parts.joined(separator: "/") }
 
+    /// The path of what is in a folder, which may be `.`, the root.
+    static func path(of name: String, in folder: String) -> String { folder == "." ? name : "\(folder)/\(name)" }
+
     /// The folder that a path is in, and its name there. By bytes: `/` and a combining character after it are one
     /// `Character`.
     static func parent(of path: String) -> (folder: String?, name: String) {

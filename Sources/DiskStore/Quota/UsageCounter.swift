@@ -28,9 +28,10 @@ struct UsageCounter {
     ///
     /// - Parameter isMade: make it where there is none. It counts nothing until a line is written.
     init?(_ namespace: String, _ store: DiskStore, isMade: Bool = false) throws {
-        let flags = isMade ? O_RDWR | O_CREAT : O_RDWR
-        let file = try store.root.openIfThere(StoreLayout.usageCounter(namespace), flags, mode: 0o640)
-        guard let file else { return nil }
+        let path = StoreLayout.usageCounter(namespace)
+        // openat2(2) takes no mode for a file that it does not make.
+        let (flags, mode): (Int32, mode_t) = isMade ? (O_RDWR | O_CREAT, 0o640) : (O_RDWR, 0)
+        guard let file = try store.root.openIfThere(path, flags, mode: mode) else { return nil }
         self.file = file
         self.store = store
     }

@@ -81,7 +81,7 @@ private struct Inspection {
     /// The names in a folder that may have gone.
     private func names(_ folder: String) throws -> [String] {
         guard let found = try store.readable(folder, unreadable, { try root.entriesIfThere(folder) }) else { return [] }
-        for name in found.notUTF8 { try notUTF8("\(folder)/\(name)") }
+        for name in found.notUTF8 { try notUTF8(StoreLayout.path(of: name, in: folder)) }
         return found.names
     }
 
@@ -127,9 +127,11 @@ private struct Inspection {
         for file in StoreLayout.files + StoreLayout.lockFiles { try expect(file, .file) }
         // Those of keys/ are found with its namespaces.
         for folder in StoreLayout.upperFolders where folder != StoreLayout.keys {
-            let found = try store.readable(folder, unreadable) { try store.strayFiles(in: folder) }
-            for path in found?.paths ?? [] { try stray(path) }
-            for path in found?.notUTF8 ?? [] { try notUTF8(path) }
+            for name in try names(folder) {
+                let path = StoreLayout.path(of: name, in: folder)
+                let isStray = try store.readable(path, unreadable) { try store.isStray(name, in: folder) }
+                if isStray == true { try stray(path) }
+            }
         }
     }
 

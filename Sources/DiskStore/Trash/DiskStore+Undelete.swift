@@ -15,10 +15,8 @@ extension DiskStore {
         for _ in 0..<8 {
             guard let content = try FileContent(path, below: root) else {
                 guard try root.status(of: trashed.stored.path) != nil else { return .gone }
-                throw StoreError(
-                    .damaged,
-                    "the content of \(key) is lost, it stays in the trash until it is uploaded again"
-                )
+                let message = "the content of \(key) is lost, it stays in the trash until it is uploaded again"
+                throw StoreError(.damaged, message)
             }
             if let wrong = try wrongContent(content, key.digest) {
                 throw StoreError(.damaged, "\(path) is damaged: \(wrong)")
@@ -39,10 +37,8 @@ extension DiskStore {
             if outcome == .undeleted { try folder.synchronize() }
             return outcome
         }
-        throw StoreError(
-            .system,
-            "restore \(key): its content or folder changes again and again, and it stays in the trash"
-        )
+        let message = "its content or folder changes again and again, and it stays in the trash"
+        throw StoreError(.system, "restore \(key): \(message)")
     }
 
     /// Under the shard's exclusive lock: a key that was just moved to the trash again is not taken from it.
