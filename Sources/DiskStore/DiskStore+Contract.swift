@@ -29,10 +29,6 @@ extension DiskStore: PayloadStorage, ContentSharing, UsageCounting, TrashKeeping
     /// Removes folders below `keys/` that hold nothing, and the counters of namespaces that have no folder.
     public func removeUnused(failed: (StoreError) throws -> Void) throws {
         try removeEmptyFolders(failed: failed)
-        do {
-            try removeUnusedCounters()
-        } catch let error as StoreError {
-            try failed(error)
-        }
+        try goingOn(failed, removeUnusedCounters)
     }
 }

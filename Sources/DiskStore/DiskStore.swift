@@ -3,7 +3,6 @@ import PayloadKey
 import Storage
 import Synchronization
 import System
-import SystemPackage
 
 /// A sharded, content-addressed tree of payloads on one file system.
 ///

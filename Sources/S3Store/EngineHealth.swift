@@ -1,4 +1,3 @@
-import Storage
 import Synchronization
 
 /// Whether the engine answers, asked at most every two seconds and by one thread at a time: others take what is known, so
@@ -7,17 +6,12 @@ final class EngineHealth: Sendable {
     private static let lifetime = Duration.seconds(2)
 
     private struct State {
-        var failure: (any Error)?
+        var answer: Result<Void, any Error> = .success(())
         var asked = ContinuousClock.now
         var isAsking = false
     }
 
-    private let state: Mutex<State>
-
-    /// Begins with what was just found.
-    init(failure: (any Error)? = nil) {
-        state = Mutex(State(failure: failure))
-    }
+    private let state = Mutex(State())
 
     /// - Parameter ask: asks the engine.
     /// - Throws: what it has thrown, perhaps to another thread.
@@ -28,14 +22,9 @@ final class EngineHealth: Sendable {
             return true
         }
         if isTurn {
-            var failure: (any Error)?
-            do {
-                try ask()
-            } catch {
-                failure = error
-            }
-            state.withLock { [failure] in $0 = State(failure: failure) }
+            let answer = Result { try ask() }
+            state.withLock { $0 = State(answer: answer) }
         }
-        if let failure = state.withLock({ $0.failure }) { throw failure }
+        try state.withLock { $0.answer }.get()
     }
 }

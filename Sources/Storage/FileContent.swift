@@ -1,5 +1,4 @@
 import Glibc
-import PayloadKey
 import System
 
 /// The content of an open file, from its start to the size that it had when it was opened.

@@ -1,6 +1,4 @@
 import Glibc
-import System
-import SystemPackage
 
 extension Descriptor {
     /// Locks this file (flock(2)) within a bounded time: whoever holds the lock may be stopped, or frozen with its

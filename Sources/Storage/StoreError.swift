@@ -1,5 +1,4 @@
 import Glibc
-import System
 import SystemPackage
 
 /// What went wrong in the store: what kind of failure, while doing what, to which file.

@@ -1,6 +1,4 @@
 import Glibc
-import PayloadKey
-import SystemPackage
 
 /// What a client sent, in a file of `incoming/`; nothing of it is verified, so it can only be read.
 public struct Upload: Sendable {
@@ -57,10 +55,7 @@ extension UploadFolder {
     ///   - limit: bytes. Of a larger body no more is read than it takes to see that it is.
     /// - Returns: the upload; its size is over `limit` when the body's is.
     /// - Throws: ``StoreError``, or what `source` throws. Nothing is left in `incoming/` then.
-    public func spool(
-        from source: (UnsafeMutableRawBufferPointer) throws -> Int,
-        limit: UInt64
-    ) throws -> Upload {
+    public func spool(from source: (UnsafeMutableRawBufferPointer) throws -> Int, limit: UInt64) throws -> Upload {
         let file = try IncomingFile(in: descriptor, isNamed: isLinked, logger: logger)
         var size: UInt64 = 0
         try Self.readPieces { buffer in

@@ -27,12 +27,7 @@ public final class UploadFolder: Sendable {
     ///   - setting: the setting that names the folder, for errors.
     ///   - logger: where it tells of what an operator should know.
     /// - Throws: ``StoreError`` with code `missing`, `notWritable` or `system`.
-    public convenience init(
-        path: String,
-        reserve: UInt64? = nil,
-        setting: String,
-        logger: Logger
-    ) throws {
+    public convenience init(path: String, reserve: UInt64? = nil, setting: String, logger: Logger) throws {
         let path = withoutTrailingSlashes(path)
         let folder = try call("open \(path)", failsAs: .missing) { try Descriptor(folder: path, LinuxKernel.shared) }
         try self.init(folder, path: path, setting: setting, reserve: reserve, logger: logger)
@@ -49,9 +44,9 @@ public final class UploadFolder: Sendable {
         self.setting = setting ?? "--store"
         descriptor = folder
         isLinked = setting == nil
-        self.reserve = try reserve ?? min(1 << 30, descriptor.space().total / 20)
+        self.reserve = try reserve ?? min(1 << 30, folder.space().total / 20)
         self.logger = logger
-        let resolved = try call("resolve \(path)", failsAs: .missing) { try descriptor.kernel.resolve(path) }
+        let resolved = try call("resolve \(path)", failsAs: .missing) { try folder.kernel.resolve(path) }
         spellings = [path, resolved].map { Array("\($0)/".utf8) }
     }
 

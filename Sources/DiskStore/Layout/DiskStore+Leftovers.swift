@@ -1,5 +1,4 @@
 import Encoding
-import Glibc
 import Storage
 
 extension DiskStore {

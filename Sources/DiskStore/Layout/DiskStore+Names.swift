@@ -1,7 +1,6 @@
 import Glibc
 import Storage
 import System
-import SystemPackage
 
 extension DiskStore {
     /// Makes sure that `keys/` keeps every name as it is given: namespaces that differ in case, in Unicode's normalization or

@@ -2,7 +2,6 @@ import Glibc
 import Logging
 import Storage
 import Synchronization
-import System
 
 /// The time by which keys age, and what is known of whether the system's clock can be trusted.
 ///

@@ -1,6 +1,5 @@
 import Glibc
 import PayloadKey
-import Storage
 
 /// A key counts with the size of its content. So when content that keys may name goes to quarantine, or comes back, what
 /// their namespaces use changes, and which namespaces these are, only a walk through all keys could tell. It is rare, and

@@ -1,5 +1,4 @@
 import Glibc
-import Storage
 import PayloadKey
 
 extension DiskStore {

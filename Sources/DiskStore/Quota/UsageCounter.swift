@@ -1,7 +1,6 @@
 import Glibc
 import PayloadKey
 import Storage
-import System
 
 /// How many bytes a namespace's keys have in all: `usage/namespaces/<namespace>`.
 ///

@@ -1,6 +1,5 @@
 import Glibc
 import Storage
-import System
 import Synchronization
 
 /// The time in which counts can be trusted: as long as at least one process that counts is there.

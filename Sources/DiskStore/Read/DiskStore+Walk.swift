@@ -87,6 +87,15 @@ extension DiskStore {
         }
     }
 
+    /// Does `work`; what it fails with is reported, and the others follow when `failed` returns.
+    func goingOn(_ failed: (StoreError) throws -> Void, _ work: () throws -> Void) throws {
+        do {
+            try work()
+        } catch let error as StoreError {
+            try failed(error)
+        }
+    }
+
     // MARK: Content
 
     /// Looks at every object; reads no content. Uploads and deletions go on meanwhile.
@@ -95,12 +104,10 @@ extension DiskStore {
     func forEachObject(failed: (StoreError) throws -> Void = { throw $0 }, _ visit: (FileStatus) -> Void) throws {
         for shard in UInt8.min...UInt8.max {
             let folder = StoreLayout.objectFolder(shard)
-            do {
+            try goingOn(failed) {
                 for name in try root.namesIfThere(folder) {
                     if let status = try regularFile("\(folder)/\(name)") { visit(status) }
                 }
-            } catch let error as StoreError {
-                try failed(error)
             }
         }
     }

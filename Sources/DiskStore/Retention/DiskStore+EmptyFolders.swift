@@ -10,11 +10,9 @@ extension DiskStore {
     /// - Parameter failed: called with what one namespace has failed with; the others follow when it returns.
     public func removeEmptyFolders(failed: (StoreError) throws -> Void = { throw $0 }) throws {
         for namespace in try namespaces() {
-            do {
+            try goingOn(failed) {
                 let isAnyRemoved = try removeEmptyFolders(of: namespace, in: StoreLayout.keys)
                 if isAnyRemoved { try root.removeFolder(StoreLayout.namespace("\(namespace)")) }
-            } catch let error as StoreError {
-                try failed(error)
             }
         }
     }

@@ -1,7 +1,6 @@
 import Glibc
 import PayloadKey
 import Storage
-import System
 
 /// What is stored while a collector looks for unreferenced content: `barriers/ab` lists the digests of a shard that got a
 /// key since the collector began, 64 hex digits in a line. A write barrier, as concurrent garbage collectors have one.

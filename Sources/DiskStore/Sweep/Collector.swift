@@ -1,7 +1,6 @@
 import Glibc
 import PayloadKey
 import Storage
-import System
 
 /// The one process that collects garbage in a store at a time: it holds `locks/gc` while this value lives.
 public struct Collector: ContentCollector {
@@ -54,7 +53,7 @@ public struct Collector: ContentCollector {
             // deleted, also by a process that was killed since.
             if !isDryRun { try root.synchronizeFileSystem() }
             for shard in wanted {
-                do {
+                try store.goingOn(failed) {
                     let contents = try unmarked(shard, marked, digests).contents
                     try delete(contents, shard, barriers, isDryRun, failed) { path, diskUsage in
                         swept.contents += 1
@@ -62,8 +61,6 @@ public struct Collector: ContentCollector {
                         try found(path, diskUsage)
                     }
                     if !isDryRun { try forgetLostContents(of: shard, marked, barriers) }
-                } catch let error as StoreError {
-                    try failed(error)
                 }
             }
             rest = marked.shards.upperBound..<256

@@ -88,11 +88,7 @@ extension DiskStore {
         failed: (StoreError) throws -> Void = { throw $0 }
     ) throws {
         for deleted in try timesInTrash() where isOver(deleted) {
-            do {
-                try removeEmptyFolders(ofTrash: StoreLayout.trash(deletedAt: deleted))
-            } catch let error as StoreError {
-                try failed(error)
-            }
+            try goingOn(failed) { try removeEmptyFolders(ofTrash: StoreLayout.trash(deletedAt: deleted)) }
         }
     }
 }

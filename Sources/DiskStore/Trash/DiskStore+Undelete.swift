@@ -1,5 +1,4 @@
 import Glibc
-import PayloadKey
 import Storage
 import System
 
