@@ -10,16 +10,14 @@ package func call<Value>(_ action: @autoclosure () -> String, _ work: () throws 
     }
 }
 
-/// As ``call(_:_:)``, for a call whose failure with one of `answers` is an answer.
+/// As ``call(_:_:)``, for a call whose failure with one of `some` is an answer.
 ///
 /// - Returns: false when it failed with one of them.
-package func call(_ action: @autoclosure () -> String, unless answers: [Errno], _ work: () throws -> Void) throws
-    -> Bool
-{
+package func call(_ action: @autoclosure () -> String, unless some: [Errno], _ work: () throws -> Void) throws -> Bool {
     do {
         try call(action(), work)
         return true
-    } catch let error as StoreError where error.errno.map(answers.contains) == true {
+    } catch let error as StoreError where error.errno.map(some.contains) == true {
         return false
     }
 }

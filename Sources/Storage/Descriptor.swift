@@ -45,7 +45,7 @@ package final class Descriptor: Sendable {
     /// Opens `path` relative to this folder, following no link in any part of it.
     ///
     /// - Parameter name: what it is called in an error; `nil`: by its path.
-    package func open(_ path: String, _ flags: Int32, mode: mode_t = 0, named name: String? = nil) throws -> Descriptor {
+    package func open(_ path: String, _ flags: Int32, mode: mode_t = 0, as name: String? = nil) throws -> Descriptor {
         let name = name ?? self.name(of: path)
         return Descriptor(
             try call("open \(name)") { try kernel.open(path, in: rawValue, flags, mode: mode) },
@@ -54,7 +54,7 @@ package final class Descriptor: Sendable {
         )
     }
 
-    /// As ``open(_:_:mode:named:)``; `nil` when there is nothing.
+    /// As ``open(_:_:mode:as:)``; `nil` when there is nothing.
     package func openIfThere(_ path: String, _ flags: Int32, mode: mode_t = 0) throws -> Descriptor? {
         do {
             return try open(path, flags, mode: mode)

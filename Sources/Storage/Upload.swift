@@ -31,7 +31,7 @@ extension UploadFolder {
         let file: Descriptor
         do {
             // O_NONBLOCK: a fifo must not hold the thread. It means nothing for regular files (open(2)).
-            file = try descriptor.open(name, O_RDONLY | O_NONBLOCK, named: "upload \(name)")
+            file = try descriptor.open(name, O_RDONLY | O_NONBLOCK, as: "upload \(name)")
         } catch let error as StoreError {
             let code: StoreError.Code = error.errno == .noSuchFileOrDirectory ? .uploadGone : .uploadNotAcceptable
             throw StoreError(code, "open upload \(self.name)/\(name)", errno: error.errno)

@@ -28,7 +28,11 @@ package struct LinuxKernel: Kernel {
 
     // MARK: Content
 
-    package func read(_ file: Int32, into buffer: UnsafeMutableRawBufferPointer, at offset: UInt64) throws(Errno) -> Int {
+    package func read(
+        _ file: Int32,
+        into buffer: UnsafeMutableRawBufferPointer,
+        at offset: UInt64
+    ) throws(Errno) -> Int {
         try checked { pread(file, buffer.baseAddress, buffer.count, off_t(offset)) }
     }
 

@@ -67,7 +67,7 @@ extension DiskStore {
         for folder in StoreLayout.lockFolders { try root.synchronizeFolder(folder) }
         try root.synchronize()
         do {
-            try root.open("..", O_RDONLY | O_DIRECTORY, named: "the folder above \(path)").synchronize()
+            try root.open("..", O_RDONLY | O_DIRECTORY, as: "the folder above \(path)").synchronize()
         } catch let error as StoreError where error.errno == .permissionDenied && !isNew {
             // The folder of someone who may not read the one above was made by someone else.
         }

@@ -62,7 +62,9 @@ extension DiskStore {
         func prefixes(_ parts: [String], in folder: String) throws {
             let prefix = KeyPrefix(validating: StoreLayout.path(parts).utf8)
             try enter(folder) { name, path in
-                if !parts.isEmpty, try keys(of: StoreLayout.prefixShard(parsing: name), prefix, in: path) { return true }
+                if !parts.isEmpty, try keys(of: StoreLayout.prefixShard(parsing: name), prefix, in: path) {
+                    return true
+                }
                 let parts = parts + [name]
                 guard KeyPrefix(validating: StoreLayout.path(parts).utf8) != nil else { return false }
                 try prefixes(parts, in: path)
