@@ -10,14 +10,14 @@ package func call<Value>(_ action: @autoclosure () -> String, _ work: () throws 
     }
 }
 
-/// As ``call(_:_:)``, for a call whose failure with one of `some` is an answer.
+/// As ``call(_:_:)``, for a call whose failure with one of `known` is an answer.
 ///
 /// - Returns: false when it failed with one of them.
-package func call(_ action: @autoclosure () -> String, unless some: [Errno], _ work: () throws -> Void) throws -> Bool {
+package func call(_ doing: @autoclosure () -> String, unless known: [Errno], _ work: () throws -> Void) throws -> Bool {
     do {
-        try call(action(), work)
+        try call(doing(), work)
         return true
-    } catch let error as StoreError where error.errno.map(some.contains) == true {
+    } catch let error as StoreError where error.errno.map(known.contains) == true {
         return false
     }
 }
