@@ -28,7 +28,8 @@ public final class DiskStore: Sendable {
     var incoming: Descriptor { uploads.descriptor }
     let folders: FolderCache
     let clock: StoreClock
-    let epoch: UsageEpoch
+    /// The epoch of counts that this process has joined (``epochName()``).
+    let epoch: Mutex<(file: Descriptor, name: String)?> = Mutex(nil)
     /// Whether a thread of this process counts a namespace.
     let isCounting = Atomic(false)
     let logger: Logger
@@ -71,7 +72,6 @@ public final class DiskStore: Sendable {
         self.patience = patience
         self.waitsForCounts = waitsForCounts
         self.logger = logger
-        epoch = UsageEpoch(root: root, patience: patience)
         clock = StoreClock(root: root, logger: logger)
         let incoming = try call("store \(path) has no folder \(StoreLayout.incoming)/", failsAs: .unknownFormat) {
             try root.openFolder(StoreLayout.incoming)

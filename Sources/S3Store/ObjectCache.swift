@@ -11,13 +11,7 @@ final class ObjectCache: Sendable {
         let size: UInt64
         /// The object's key.
         let object: [UInt8]
-        fileprivate let learned: ContinuousClock.Instant
-
-        init(size: UInt64, object: [UInt8], learned: ContinuousClock.Instant = .now) {
-            self.size = size
-            self.object = object
-            self.learned = learned
-        }
+        fileprivate let learned = ContinuousClock.now
     }
 
     private let lifetime: Duration

@@ -116,7 +116,7 @@ import Testing
             unlink("\(path)/\(StoreLayout.key(key))")
             // The key that was counted last is always looked at: it is another one for the others.
             let counter = try #require(try UsageCounter("ns", living))
-            try counter.write(UsageCounter.Line(epoch: living.epoch.name(), bytes: 2_000, key: nil))
+            try counter.write(UsageCounter.Line(epoch: living.epochName(), bytes: 2_000, key: nil))
             #expect(try answer() == .quotaExceeded, "who lives trusts the count")
             withExtendedLifetime(living) {}
         }

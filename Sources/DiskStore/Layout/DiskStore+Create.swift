@@ -3,38 +3,29 @@ import Storage
 import System
 
 extension DiskStore {
-    /// Who may use a store that is made.
-    public struct Access: Sendable {
-        /// Who owns all of the store: the user and the group of nginx's worker processes.
-        public typealias Owner = (user: uid_t, group: gid_t)
-
-        /// The owner; `nil`: whoever makes the store.
-        public var owner: Owner?
-        /// The mode of the store's own folder, which decides who may enter any other; `nil`: 0750, less the umask, and of a folder
-        /// that is there already, what it has of that.
-        public var mode: mode_t?
-
-        /// Makes access rights.
-        public init(owner: Owner? = nil, mode: mode_t? = nil) {
-            self.owner = owner
-            self.mode = mode
-        }
-    }
+    /// Who owns all of a store: the user and the group of nginx's worker processes.
+    public typealias Owner = (user: uid_t, group: gid_t)
 
     /// Makes an empty store at `path`, which must not exist, or be an empty folder (or file system), or what a creation
     /// that was cut off has left.
     ///
     /// `layout.json` is written last: a folder that has it has everything else.
     ///
+    /// - Parameters:
+    ///   - owner: `nil`: whoever makes the store.
+    ///   - mode: of the store's own folder, which decides who may enter any other; `nil`: 0750, less the umask, and of a
+    ///     folder that is there already, what it has of that.
     /// - Returns: whether it was made; `false` when there is a store already, which stays as it is.
     /// - Throws: ``StoreError`` naming the folder or file that could not be made, or what is there instead; also when
-    ///   there is a store with other access rights than `access` asks for. What is there stays untouched.
+    ///   there is a store with other access rights than are asked for. What is there stays untouched.
     @discardableResult
     package static func create(
         at path: String,
-        access: Access = Access(),
+        owner: Owner? = nil,
+        mode: mode_t? = nil,
         kernel: any Kernel = LinuxKernel.shared
     ) throws -> Bool {
+        let access = Access(owner: owner, mode: mode)
         let isNew = try call("make folder \(path)", unless: [.fileExists]) {
             try kernel.makeFolder(path, in: AT_FDCWD, mode: 0o750)
         }
@@ -113,9 +104,13 @@ extension DiskStore {
     }
 }
 
-extension DiskStore.Access {
+/// Who may use a store.
+private struct Access {
+    let owner: DiskStore.Owner?
+    let mode: mode_t?
+
     /// Makes sure that a store that is there has these rights.
-    fileprivate func check(_ root: Descriptor) throws {
+    func check(_ root: Descriptor) throws {
         let status = try root.status()
         if let owner, owner != (status.owner, status.group) {
             let message = "belongs to \(status.owner):\(status.group), not to \(owner.user):\(owner.group)"
@@ -126,7 +121,7 @@ extension DiskStore.Access {
         }
     }
 
-    fileprivate func apply(to root: Descriptor, isNew: Bool) throws {
+    func apply(to root: Descriptor, isNew: Bool) throws {
         try applyOwner(to: root)
         if let mode { return try root.changeMode(to: mode) }
         guard !isNew else { return }
@@ -136,7 +131,7 @@ extension DiskStore.Access {
         if wanted != found { try root.changeMode(to: wanted) }
     }
 
-    fileprivate func applyOwner(to file: Descriptor) throws {
+    func applyOwner(to file: Descriptor) throws {
         if let owner { try file.changeOwner(to: owner.user, group: owner.group) }
     }
 }

@@ -7,13 +7,7 @@ extension DiskStore {
     /// - Returns: how many files were removed.
     /// - Throws: ``StoreError``; what was removed before stays removed.
     @discardableResult
-    public func removeLeftovers() throws -> Int {
-        var removed = 0
-        // Another worker that starts now may do the same.
-        for path in try leftovers() where try root.unlink(path) { removed += 1 }
-        uploads.logSwept(removed)
-        return removed
-    }
+    public func removeLeftovers() throws -> Int { try uploads.remove(leftovers(), in: root) }
 
     /// What crashes have left of uploads, and of starts that checked what the file system can do.
     func leftovers() throws -> [String] {
@@ -50,14 +44,10 @@ extension DiskStore {
     func isStray(_ name: String, in folder: String) throws -> Bool {
         let path = StoreLayout.path(of: name, in: folder)
         switch folder {
-        case StoreLayout.objects:
-            return !StoreLayout.isShard(name) && !StoreLayout.isProbe(name)
-        case StoreLayout.locks:
-            return !StoreLayout.isShard(name) && path != StoreLayout.collectorLock
-        case StoreLayout.barriers:
-            return !StoreLayout.isShard(name)
-        case StoreLayout.incoming:
-            return try root.status(of: path)?.isRegular == false
+        case StoreLayout.objects: return !StoreLayout.isShard(name) && !StoreLayout.isProbe(name)
+        case StoreLayout.locks: return !StoreLayout.isShard(name) && path != StoreLayout.collectorLock
+        case StoreLayout.barriers: return !StoreLayout.isShard(name)
+        case StoreLayout.incoming: return try root.status(of: path)?.isRegular == false
         case StoreLayout.keys:
             if StoreLayout.isNameProbe(name) { return false }
             return try root.status(of: path)?.isFolder == false

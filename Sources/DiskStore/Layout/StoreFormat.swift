@@ -7,7 +7,8 @@ struct StoreFormat: Codable, Equatable {
     let format: String
     let version: Int
 
-    static let current = StoreFormat(format: "large-payload-store", version: StoreLayout.version)
+    /// The format that this version reads and writes.
+    static let current = StoreFormat(format: "large-payload-store", version: 2)
 
     var json: String { "{\"format\":\"\(format)\",\"version\":\(version)}\n" }
 

@@ -2,8 +2,6 @@ import PayloadKey
 
 /// Where things are, relative to the store's root. `docs/on-disk-format.md` describes it for other implementations.
 enum StoreLayout {
-    /// The format that this version reads and writes, as `layout.json` has it.
-    static let version = 2
     static let description = "layout.json"
     /// Its name until it is on disk.
     static let newDescription = "layout.json.new"
@@ -139,7 +137,7 @@ enum StoreLayout {
 
     // MARK: Quotas
 
-    /// What decides whether the counters can be trusted, see ``UsageEpoch``.
+    /// What decides whether the counters can be trusted, see ``DiskStore/epochName()``.
     static let usageEpoch = "\(usage)/epoch"
     static let usageCounters = "\(usage)/namespaces"
     static let usageLocks = "\(usage)/counting"

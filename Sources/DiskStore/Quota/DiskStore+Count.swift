@@ -73,7 +73,7 @@ extension DiskStore {
                     try counter.begin(mark)
                     return false
                 }
-                try counter.write(UsageCounter.Line(epoch: epoch.name(), bytes: sum, key: nil))
+                try counter.write(UsageCounter.Line(epoch: epochName(), bytes: sum, key: nil))
                 return true
             }
             if isValid { return (before, sum) }

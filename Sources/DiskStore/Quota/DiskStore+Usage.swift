@@ -39,7 +39,7 @@ extension DiskStore {
             }
             let present = try size(of: key)
             if let limit, bytes > present { try Self.check(bytes - present, limit, used, namespace) }
-            try counter.write(UsageCounter.Line(epoch: epoch.name(), bytes: used - min(used, present), key: key))
+            try counter.write(UsageCounter.Line(epoch: epochName(), bytes: used - min(used, present), key: key))
             return try change()
         }
     }
@@ -92,9 +92,7 @@ extension DiskStore {
 
     func walkedUsage(of namespace: Namespace) throws -> UInt64 {
         var sum: UInt64 = 0
-        try forEachKey(in: KeySelection(namespace: namespace)) {
-            sum = sum.addingReportingOverflow($0.size ?? 0).partialValue
-        }
+        try forEachKey(in: KeySelection(namespace: namespace)) { sum &+= $0.size ?? 0 }
         return sum
     }
 }

@@ -12,7 +12,7 @@ import Storage
 /// Nothing waits for a shard's lock meanwhile.
 struct UsageCounter {
     struct Line: Equatable {
-        /// In which epoch it was counted; in another one it means nothing, see ``UsageEpoch``.
+        /// In which epoch it was counted; in another one it means nothing, see ``DiskStore/epochName()``.
         let epoch: String
         /// Bytes of all keys but ``key``.
         let bytes: UInt64
@@ -47,7 +47,7 @@ struct UsageCounter {
 
     /// What it says, when it is locked; `nil` when it says nothing of this epoch.
     func used() throws -> UInt64? {
-        guard let line = try line(), line.epoch == (try store.epoch.name()) else { return nil }
+        guard let line = try line(), line.epoch == (try store.epochName()) else { return nil }
         guard let key = line.key else { return line.bytes }
         let (sum, overflow) = line.bytes.addingReportingOverflow(try store.size(of: key))
         return overflow ? nil : sum

@@ -34,9 +34,7 @@ extension DiskStore {
                 try root.synchronize()
             }
         }
-        for folder in StoreLayout.lockFolders {
-            guard try root.status(of: folder)?.isFolder == true else { return }
-        }
+        guard try StoreLayout.lockFolders.allSatisfy({ try root.status(of: $0)?.isFolder == true }) else { return }
         for lock in StoreLayout.lockFiles {
             // Not O_EXCL: whoever needs it makes it, too, and all must lock the same file.
             try look(for: lock) { _ = try root.open(lock, O_RDWR | O_CREAT, mode: 0o640) }
