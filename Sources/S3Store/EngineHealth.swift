@@ -1,4 +1,3 @@
-import Storage
 import Synchronization
 
 /// Whether the engine answers, asked at most every two seconds and by one thread at a time: others take what is known, so
@@ -7,7 +6,7 @@ final class EngineHealth: Sendable {
     private let lifetime: Duration
 
     private struct State {
-        var failure: (any Error)?
+        var answer: Result<Void, any Error> = .success(())
         var asked = ContinuousClock.now
         var isAsking = false
     }
@@ -30,14 +29,9 @@ final class EngineHealth: Sendable {
             return true
         }
         if isTurn {
-            var failure: (any Error)?
-            do {
-                try ask()
-            } catch {
-                failure = error
-            }
-            state.withLock { [failure] in $0 = State(failure: failure) }
+            let answer = Result { try ask() }
+            state.withLock { $0 = State(answer: answer) }
         }
-        if let failure = state.withLock({ $0.failure }) { throw failure }
+        try state.withLock { $0.answer }.get()
     }
 }

@@ -27,7 +27,7 @@ import Testing
     @Test func `What uploads store is listed in the barrier of its shard, as long as it is raised`() throws {
         let (other, elsewhere, after) = (payload(inShard: 0xAB), payload(inShard: 0xAC), payload(inShard: 0xAB))
         do {
-            var barrier = try raise()
+            let barrier = try raise()
             try fixture.put(content)
             #expect(try barrier.digests().contains(Digest(of: content)))
             #expect(try !barrier.digests().contains(Digest(of: other)))
@@ -46,7 +46,7 @@ import Testing
 
     @Test func `An upload that only renews a key is listed, too`() throws {
         try fixture.put(content)
-        var barrier = try raise()
+        let barrier = try raise()
         #expect(try fixture.put(content) == .existed)
         #expect(try barrier.digests().contains(Digest(of: content)))
     }
@@ -56,7 +56,7 @@ import Testing
         try fixture.put(content)
         let key = try fixture.key(content)
         if what == "restoration" { try fixture.store.moveToTrash(key) }
-        var barrier = try raise()
+        let barrier = try raise()
         if what == "restoration" {
             _ = try fixture.store.undelete(#require(try fixture.store.trashed(key).first))
         } else {
@@ -68,12 +68,12 @@ import Testing
     @Test func `What a killed collector has left in a barrier keeps no content from the next sweep`() throws {
         try fixture.put(content)
         try write("\n\(Digest(of: content).hex)\n".utf8, to: fixture.file("barriers/ab"))
-        try fixture.store.delete(fixture.key(content))
+        try fixture.store.remove(fixture.key(content))
         #expect(try fixture.sweep().contents == 1)
     }
 
     @Test func `A line that was not written whole takes none of the next ones with it`() throws {
-        var barrier = try raise()
+        let barrier = try raise()
         let file = try #require(FileHandle(forUpdatingAtPath: fixture.file("barriers/ab")))
         try file.write(contentsOf: Data("\n\(Digest(of: [1]).hex.prefix(20))".utf8))
         try file.close()

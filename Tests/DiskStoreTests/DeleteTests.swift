@@ -19,18 +19,18 @@ import Testing
         try fixture.put(content)
         fixture.setModified(try fixture.keyPath(content), to: 1_764_073_800)
         var ages: [Int] = []
-        let isDeleted = try fixture.store.delete(fixture.key(content), isDurable: isDurable) {
+        let isDeleted = try fixture.store.remove(fixture.key(content), isDurable: isDurable) {
             ages.append($0)
             return true
         }
-        #expect(isDeleted)
+        #expect(isDeleted != nil)
         #expect(ages == [1_764_073_800])
         #expect(try fixture.get(content) == nil)
     }
 
     @Test func `A key that is wanted by now stays`() throws {
         try fixture.put(content)
-        #expect(try !fixture.store.delete(fixture.key(content), if: { _ in false }))
+        #expect(try fixture.store.remove(fixture.key(content), if: { _ in false }) == nil)
         #expect(try fixture.get(content) == content)
     }
 
@@ -50,7 +50,7 @@ import Testing
         var listed: [PayloadKey] = []
         try fixture.store.forEachKey { listed.append($0.key) }
         #expect(try listed == [fixture.key(content)])
-        try fixture.store.forEachKey { _ = try fixture.store.delete($0.key) }
+        try fixture.store.forEachKey { _ = try fixture.store.remove($0.key) }
         #expect(try fixture.sweep().contents == 1, "the payload")
         try fixture.store.removeEmptyFolders()
         for path in strays + ["objects/\(shard)/link"] { #expect(fixture.status(fixture.file(path)) != nil, "\(path)") }
@@ -61,7 +61,7 @@ import Testing
     @Test func `Empty folders go, those with a file stay, and uploads make them anew`() throws {
         try fixture.put(content, namespace: "emptied", prefix: "a/b")
         try fixture.put(content)
-        #expect(try fixture.store.delete(fixture.key(content, namespace: "emptied", prefix: "a/b")))
+        #expect(try fixture.store.remove(fixture.key(content, namespace: "emptied", prefix: "a/b")) != nil)
         try FileManager.default.createDirectory(
             atPath: fixture.file("keys/stray/custom"),
             withIntermediateDirectories: true
@@ -90,8 +90,8 @@ import Testing
                 )
             }
         }
-        try fixture.store.delete(fixture.key(content, namespace: "emptied"))
-        try fixture.store.delete(fixture.key(content, namespace: "with notes", prefix: "p"))
+        try fixture.store.remove(fixture.key(content, namespace: "emptied"))
+        try fixture.store.remove(fixture.key(content, namespace: "with notes", prefix: "p"))
         for _ in 0..<2 { try fixture.store.removeEmptyFolders() }
         for path in strays { #expect(fixture.status(fixture.file(path)) != nil, "\(path)") }
         #expect(fixture.status(fixture.file("keys/with notes/custom/p")) == nil)
@@ -103,7 +103,7 @@ import Testing
         let uploading = try fixture.open(kernel: kernel)
         let (content, key) = (content, try fixture.key(content))
         let stored = Counter()
-        try fixture.store.delete(key) { _ in
+        try fixture.store.remove(key) { _ in
             Thread { if (try? uploading.put(content, key)) != nil { stored.add() } }.start()
             while kernel.refusedLocks == 0, stored.value == 0 { usleep(1000) }
             #expect(stored.value == 0)

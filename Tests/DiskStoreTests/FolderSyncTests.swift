@@ -78,7 +78,7 @@ import Testing
             #expect(synced().last == Array(folder.utf8))
         }
         try fixture.put(content)
-        try expectSynced(folder) { try fixture.store.delete(key) }
+        try expectSynced(folder) { try fixture.store.remove(key) }
         try fixture.put(content)
         try expectSynced(folder.replacingOccurrences(of: "keys", with: "trash/3600")) {
             try fixture.store.moveToTrash(key, now: 0)

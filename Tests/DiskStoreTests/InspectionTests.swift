@@ -158,7 +158,7 @@ import Testing
         try fixture.put([])
         try fixture.harm([], .growth)
         _ = try fixture.store.scrub { _ in }
-        try fixture.store.delete(fixture.key([]))
+        try fixture.store.remove(fixture.key([]))
         let folder = "trash/3600/\u{301}x/common/\(Digest(of: content).shard)"
         return (folder, "\(folder)/\(StoreLayout.keyName(try fixture.key(content)))")
     }

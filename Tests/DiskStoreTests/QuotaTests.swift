@@ -116,7 +116,7 @@ import Testing
             unlink("\(path)/\(StoreLayout.key(key))")
             // The key that was counted last is always looked at: it is another one for the others.
             let counter = try #require(try UsageCounter("ns", living))
-            try counter.write(UsageCounter.Line(epoch: living.epoch.name(), bytes: 2_000, key: nil))
+            try counter.write(UsageCounter.Line(epoch: living.epochName(), bytes: 2_000, key: nil))
             #expect(try answer() == .quotaExceeded, "who lives trusts the count")
             withExtendedLifetime(living) {}
         }
@@ -181,7 +181,7 @@ import Testing
                 try store.put([1], new.0)
                 return
             }
-            try eventually("a thread waits for the count") { store.isCounting.withLock { $0 } }
+            try eventually("a thread waits for the count") { store.isCounting.load(ordering: .relaxed) }
             let error = #expect(throws: StoreError.self) { try store.put([1], new.1) }
             #expect(error?.code == .counting)
             // What needs no count goes on.
@@ -204,7 +204,7 @@ import Testing
         let (fixture, key) = (fixture, try fixture.key(content))
         try concurrently(2) { index in
             guard index == 1 else {
-                try fixture.store.delete(key)
+                try fixture.store.remove(key)
                 #expect(ended.value == 1)
                 return
             }
@@ -242,7 +242,7 @@ import Testing
             }
             group.addTask {
                 for _ in 0..<40 {
-                    try stores[0].forEachKey { if Bool.random() { _ = try stores[0].delete($0.key) } }
+                    try stores[0].forEachKey { if Bool.random() { _ = try stores[0].remove($0.key) } }
                     // A walk may see a key that goes and one that comes for it: look at the count.
                     if let used = try stores[1].countedUsage(of: Self.namespace()) { #expect(used <= Self.quota) }
                 }

@@ -55,7 +55,9 @@ import Testing
         try lay()
         #expect(try fixture.store.measureUsage().objects == 256)
         #expect(try fixture.store.contentToScrub(.everything) == 256)
-        #expect(try fixture.collector().sweep(digestsInMemory: 1).contents == 256)
+        var collector = try fixture.collector()
+        collector.digestsInMemory = 1
+        #expect(try collector.sweep().contents == 256)
         try lay()
         var found: [Digest] = []
         let read = try fixture.store.scrub { found.append(try #require($0.damage?.digest)) }
@@ -88,9 +90,9 @@ import Testing
         let store = try fixture.open(kernel: kernel)
         let small = Array("small".utf8)
         try fixture.put(small)
-        try fixture.store.delete(fixture.key(content))
-        try fixture.store.delete(fixture.key(content, namespace: "other", prefix: "p/q"))
-        try fixture.store.delete(fixture.key(sound))
+        try fixture.store.remove(fixture.key(content))
+        try fixture.store.remove(fixture.key(content, namespace: "other", prefix: "p/q"))
+        try fixture.store.remove(fixture.key(sound))
         try fixture.sweep()
         kernel.spoilReads(1, error)
         _ = try store.scrub { Issue.record("\($0)") }
@@ -114,7 +116,7 @@ import Testing
     }
 
     @Test func `Damaged content that no key names goes to quarantine, too`() throws {
-        try fixture.store.delete(fixture.key(sound))
+        try fixture.store.remove(fixture.key(sound))
         try fixture.harm(sound)
         let found = try scrub()
         #expect(found.map(\.digest) == [Digest(of: sound)])

@@ -60,7 +60,7 @@ import Testing
         let trashed = try #require(try fixture.store.trashed(fixture.key(content, namespace: "trashed")).first)
         let key = try fixture.key(content)
         let lock = hold("ab", LOCK_SH)
-        expectBusy { try impatient.delete(key) }
+        expectBusy { try impatient.remove(key) }
         expectBusy { try impatient.moveToTrash(key) }
         expectBusy { try impatient.undelete(trashed) }
         expectBusy { try impatient.purge(trashed) }
@@ -69,7 +69,7 @@ import Testing
         #expect(try fixture.get(content) == content)
         #expect(try impatient.undelete(trashed) == .undeleted)
         #expect(try fixture.collector(of: impatient).sweep().contents == 0)
-        #expect(try impatient.delete(key))
+        #expect(try impatient.remove(key) != nil)
     }
 
     @Test func `An upload that is released in time succeeds`() throws {

@@ -172,10 +172,7 @@ final class StoreFixture: Sendable {
 extension DiskStore {
     /// What does not belong in the upper folders.
     func strayFiles() throws -> [String] {
-        try Self.upperFolders.flatMap { folder in
-            let found = try strayFiles(in: folder)
-            return found.paths + found.notUTF8
-        }
+        try StoreLayout.upperFolders.flatMap(strayFiles)
     }
 
     /// Stores a payload as a worker does that takes its body in itself.

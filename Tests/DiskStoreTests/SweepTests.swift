@@ -17,7 +17,7 @@ import Testing
     /// Stores a payload and deletes its key.
     private func leave(_ content: [UInt8]) throws {
         try fixture.put(content)
-        try fixture.store.delete(fixture.key(content))
+        try fixture.store.remove(fixture.key(content))
     }
 
     /// The bytes that the contents take on the disk.
@@ -47,7 +47,8 @@ import Testing
         for content in leftovers { try leave(content) }
         let diskUsage = diskUsage(leftovers)
         var found: [String: UInt64] = [:]
-        let expected = Swept(contents: 5, diskUsage: diskUsage)
+        var expected = Swept()
+        (expected.contents, expected.diskUsage) = (5, diskUsage)
         #expect(try fixture.sweep(isDryRun: true) == expected)
         #expect(leftovers.allSatisfy(fixture.hasObject), "a dry run deletes nothing")
         #expect(try fixture.collector().sweep(found: { found[$0] = $1 }) == expected)

@@ -18,7 +18,7 @@ import Testing
     private var counters: [String] { files(below: fixture.file("usage")).filter { $0 != "epoch" }.sorted() }
 
     private func empty(_ content: [UInt8], _ namespace: String = "ns") throws {
-        try fixture.store.delete(fixture.key(content, namespace: namespace))
+        try fixture.store.remove(fixture.key(content, namespace: namespace))
         try fixture.store.removeEmptyFolders()
     }
 

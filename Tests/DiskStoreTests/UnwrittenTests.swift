@@ -19,7 +19,7 @@ import Testing
             try (store ?? fixture.store).uploads.checkRoom(forUnwritten: path, length: length)
             return nil
         } catch {
-            return error
+            return error as? StoreError
         }
     }
 

@@ -128,7 +128,7 @@ import Testing
         switch arguments[0] {
         case "undelete": try local.store.moveToTrash(trashed)
         case "import":
-            try local.store.delete(key)
+            try local.store.remove(key)
             try local.store.collector().sweep()
         case "init": try FileManager.default.removeItem(atPath: local.path)
         default: break

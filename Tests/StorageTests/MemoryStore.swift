@@ -29,7 +29,7 @@ final class MemoryStore: PayloadStorage {
     // MARK: PayloadStorage
 
     func open(_ key: PayloadKey, until deadline: ContinuousClock.Instant?) -> StoredPayload? {
-        entry(key).map { StoredPayload(Content(bytes: $0.content, name: "\(key)")) }
+        entry(key).map { Content(bytes: $0.content, name: "\(key)") }
     }
 
     func checkQuota(for bytes: UInt64, as key: PayloadKey) {}
@@ -41,7 +41,7 @@ final class MemoryStore: PayloadStorage {
         onPiece: () throws -> Void
     ) throws -> CommitOutcome {
         var content: [UInt8] = []
-        let file = FileContent(size: upload.size, name: "upload", descriptor: upload.descriptor)
+        let file = FileContent(upload.descriptor, size: upload.size)
         try file.read(0..<upload.size) { content += $0 }
         let new = Entry(content: content, lastStored: Int(Date().timeIntervalSince1970))
         return entries.withLock { entries in
