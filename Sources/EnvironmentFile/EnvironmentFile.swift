@@ -15,8 +15,8 @@ package struct EnvironmentFile {
     /// - Throws: ``SettingsError`` that names file, line and what is expected.
     package init(path: String, text: some Collection<UInt8>) throws(SettingsError) {
         for line in try SettingsLine.lines(of: text, in: path) {
-            guard let (name, quoted) = line.text.nameAndValue, !name.isEmpty, name.allSatisfy(Self.isAllowed),
-                let value = Self.unquoted(quoted)
+            guard let (name, quoted) = line.text.nameAndValue, !name.isEmpty,
+                name.allSatisfy({ $0.isLetterOrDigit(or: "_") }), let value = Self.unquoted(quoted)
             else { throw line.error("'\(printable(line.text))', expected NAME=value") }
             values[String(decoding: name, as: UTF8.self)] = String(decoding: value, as: UTF8.self)
         }
@@ -39,15 +39,6 @@ package struct EnvironmentFile {
 
     /// The names of all settings, in no order.
     package var names: [String] { Array(values.keys) }
-
-    private static func isAllowed(_ byte: UInt8) -> Bool {
-        switch byte {
-        case UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "a")...UInt8(ascii: "z"),
-            UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "_"):
-            true
-        default: false
-        }
-    }
 
     /// `nil` when a quote is not closed.
     private static func unquoted(_ text: ArraySlice<UInt8>) -> [UInt8]? {

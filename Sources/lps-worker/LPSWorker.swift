@@ -1,4 +1,5 @@
 import ArgumentParser
+import EnvironmentFile
 import Glibc
 import Storage
 import System

@@ -1,4 +1,5 @@
 import DiskStore
+import EnvironmentFile
 import FastCGI
 import Foundation
 import Logging
@@ -42,8 +43,8 @@ import Testing
                 #expect(lines.count { $0.hasPrefix("\(text): ") } == 1, "\(text)")
             }
             if let metric = figure.metric {
-                #expect(metrics.count { $0.hasPrefix("# TYPE lps_\(metric) ") } == 1, "\(metric)")
-                #expect(metrics.count { $0 == "# HELP lps_\(metric) \(figure.help)" } == 1, "\(metric)")
+                #expect(metrics.count { $0.hasPrefix("# TYPE lps_\(metric.name) ") } == 1, "\(metric)")
+                #expect(metrics.count { $0 == "# HELP lps_\(metric.name) \(metric.help)" } == 1, "\(metric)")
             }
             if let path = figure.json?.split(separator: ".").map(String.init) {
                 let member = try #require(members[path[0]], "\(path)")

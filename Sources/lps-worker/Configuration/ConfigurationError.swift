@@ -15,9 +15,13 @@ struct ConfigurationError: Error, CustomStringConvertible {
         mayPass = errno?.mayPass ?? false
     }
 
-    /// What failed that the configuration asks for.
-    init(_ error: any Error) {
-        self.init("\(error)", errno: (error as? SystemCallError)?.errno)
+    /// Does what the configuration asks for; whatever fails is an error of the configuration.
+    static func wrapping<Value>(_ work: () throws -> Value) throws -> Value {
+        do {
+            return try work()
+        } catch {
+            throw ConfigurationError("\(error)", errno: (error as? SystemCallError)?.errno)
+        }
     }
 
     /// The failure of a system call just now: reads `errno`.

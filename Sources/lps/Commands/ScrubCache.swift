@@ -19,11 +19,7 @@ struct ScrubCache: Command {
     var rate: ByteCount?
 
     func run(_ context: Context) throws {
-        var scrub = CacheScrub(
-            limit: RateLimit(bytesPerSecond: rate?.bytes),
-            print: context.print,
-            complain: context.complain
-        )
+        var scrub = CacheScrub(limit: RateLimit(bytesPerSecond: rate?.bytes), context)
         try scrub.folder(folder)
         context.print(
             "read \(scrub.entries) entries, \(Output.size(scrub.bytes)): \(scrub.found) damaged or not readable"
