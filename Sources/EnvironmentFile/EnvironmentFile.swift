@@ -46,21 +46,19 @@ package struct EnvironmentFile {
             return Array(text)
         }
         guard text.count >= 2, text.last == quote else { return nil }
-        let inner = text.dropFirst().dropLast()
+        var inner = text.dropFirst().dropLast()
         guard quote == UInt8(ascii: "\"") else { return Array(inner) }
         // As in systemd's file: a backslash takes the meaning from a quote or another backslash.
         let backslash = UInt8(ascii: "\\")
         var value: [UInt8] = []
-        var isEscaped = false
-        for byte in inner {
-            if isEscaped || byte != backslash {
-                if isEscaped, byte != quote, byte != backslash { value.append(backslash) }
+        while let byte = inner.popFirst() {
+            guard byte == backslash else {
                 value.append(byte)
-                isEscaped = false
-            } else {
-                isEscaped = true
+                continue
             }
+            guard let escaped = inner.popFirst() else { return nil }
+            value += escaped == quote || escaped == backslash ? [escaped] : [backslash, escaped]
         }
-        return isEscaped ? nil : value
+        return value
     }
 }

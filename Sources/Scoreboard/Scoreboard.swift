@@ -46,7 +46,7 @@ public final class Scoreboard: Sendable {
     /// One reader of this process at a time: they share the descriptor, and with it the lock.
     private let reading = Mutex(())
 
-    // The memory stays mapped until the process ends, for its rows and counters.
+    // The memory stays mapped, and the slot taken, until the process ends: rows and counters are in use until then.
 
     /// Opens the pool's scoreboard, makes it when there is none, and takes a slot.
     ///
@@ -60,17 +60,27 @@ public final class Scoreboard: Sendable {
         let file = try folder.map { try SharedFile(at: "\($0)/\(Self.name)") } ?? SharedFile(inMemory: Self.name)
         self.file = file
         words = try file.map(words: Self.words)
-        try file.lock(Self.makerByte, F_WRLCK, "lock \(file.path)")
-        try Self.prepare(words, file)
-        let limit = Self.maximumProcesses
-        guard let own = (0..<limit).first(where: file.tryLock) else {
-            throw ScoreboardError("\(file.path) has all of its \(limit) processes, one more can't join the pool")
+        do {
+            try file.lock(Self.makerByte, F_WRLCK, "lock \(file.path)")
+            try Self.prepare(words, file)
+            own = try Self.takeSlot(threads, file)
+        } catch {
+            // A file that is mapped stays open, and its locks stay with it.
+            words.unmap()
+            throw error
         }
-        self.own = own
-        let start = start(own)
-        try file.reserve(start..<start + Self.slotHead + Self.counters + threads * ThreadRow.words)
         begin(threads: threads)
         try file.lock(Self.makerByte, F_UNLCK, "unlock \(file.path)")
+    }
+
+    private static func takeSlot(_ threads: Int, _ file: SharedFile) throws -> Int {
+        guard let slot = (0..<maximumProcesses).first(where: file.tryLock) else {
+            let limit = maximumProcesses
+            throw ScoreboardError("\(file.path) has all of its \(limit) processes, one more can't join the pool")
+        }
+        let start = headWords + slot * slotWords
+        try file.reserve(start..<start + slotHead + counters + threads * ThreadRow.words)
+        return slot
     }
 
     /// Gives a file that is new its length and its head, and reserves what is read of every slot.

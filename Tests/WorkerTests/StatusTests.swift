@@ -106,6 +106,11 @@ import Testing
         #expect(pool.text(full: false).contains("\nrequests unknown 200:        2\n"))
     }
 
+    @Test(arguments: RequestTrace.Phase.allCases)
+    func `Each phase of a request is an activity of a thread`(phase: RequestTrace.Phase) {
+        #expect(Activity(phase).rawValue == phase.rawValue)
+    }
+
     @Test func `A thread's request is a row of the table, and a member of its process`() throws {
         let activity = ThreadActivity(scoreboard.row(0))
         activity.accepted()

@@ -20,10 +20,10 @@ struct Configuration: Sendable {
     /// Finds the value of each setting, and checks that they go together.
     ///
     /// - Parameter settings: as the command line has them, and nothing else so far.
-    /// - Throws: ``ConfigurationError``
+    /// - Throws: ``ConfigurationError``, `SettingsError`, or `SystemCallError` when a file can't be read.
     init(_ settings: Settings, environment: Environment) throws {
         try settings.config.resolve("LPS_CONFIG", environment)
-        let variables = try ConfigurationError.wrapping { try Environment(environment, file: settings.config.value) }
+        let variables = try Environment(environment, file: settings.config.value)
         let all = settings.all
         for (name, setting) in all { try setting.resolve(name, variables) }
         self.settings = settings
@@ -33,10 +33,8 @@ struct Configuration: Sendable {
 
     /// The sockets to serve: the worker's own, or those that it was started with.
     func listeners() throws -> [Listener] {
-        let listeners = try ConfigurationError.wrapping {
-            guard let address = settings.listen.value else { return try Listener.inherited() }
-            return [try Listener(binding: address, access: access)]
-        }
+        let own = try settings.listen.value.map { try Listener(binding: $0, access: access) }
+        let listeners = try own.map { [$0] } ?? Listener.inherited()
         guard !listeners.isEmpty else {
             throw ConfigurationError(
                 "nothing to listen on: give --listen (LPS_LISTEN), or start with a systemd or spawn-fcgi socket"

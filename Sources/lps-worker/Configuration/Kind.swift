@@ -10,8 +10,8 @@ enum Kind {
     static let file = SettingKind<String>("path", "a path", completion: .file()) { $0 }
     static let folder = SettingKind<String>("path", "a path", completion: .directory) { $0 }
     static let storePlace = SettingKind<String>("place", "a path or s3://BUCKET…", completion: .directory) { $0 }
-    static let policy = SettingKind<StorePolicy>("path", "a path", completion: .file()) { path in
-        try ConfigurationError.wrapping { try StorePolicy(contentsOfFile: path) }
+    static let policy = SettingKind<StorePolicy>("path", "a path", completion: .file()) {
+        try StorePolicy(contentsOfFile: $0)
     }
     /// Bytes.
     static let size = SettingKind<UInt64>("size", "a size like 1073741824 or 1g", ByteSize.parse)

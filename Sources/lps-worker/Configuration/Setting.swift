@@ -25,7 +25,7 @@ protocol AnySetting: AnyObject {
     /// Takes the value.
     ///
     /// - Parameter name: the name of its environment variable.
-    /// - Throws: ``ConfigurationError`` that has the value, and what is expected.
+    /// - Throws: ``ConfigurationError`` that has the value, and what is expected; or what its kind throws.
     func resolve(_ name: String, _ variables: Environment) throws
 
     func hasValue(of other: any AnySetting) -> Bool

@@ -27,13 +27,10 @@ struct StatusServer: Sendable {
 
     /// Makes sure that a runtime folder can have the page's socket.
     ///
-    /// - Throws: ``ConfigurationError`` that names the folder.
+    /// - Throws: an error that names the folder.
     static func check(_ folder: String) throws {
-        guard Glibc.access(folder, W_OK | X_OK) == 0 else {
-            throw ConfigurationError.system("write to runtime folder \(folder)")
-        }
-        let path = socket(folder)
-        try ConfigurationError.wrapping { try Listener.check(path: path) }
+        try systemCall("write to runtime folder \(folder)") { access(folder, W_OK | X_OK) }
+        try Listener.check(path: socket(folder))
     }
 
     private static func socket(_ folder: String) -> String { "\(folder)/status.sock" }

@@ -15,7 +15,7 @@ struct ScrubCache: Command {
 
     @Argument(help: ArgumentHelp("The folder of proxy_cache_path.", valueName: "folder"), completion: .directory)
     var folder: String
-    @Option(help: ArgumentHelp("The most bytes to read in a second: 100m. (default: no limit)", valueName: "size"))
+    @Option("The most bytes to read in a second: 100m. (default: no limit)", value: "size")
     var rate: ByteCount?
 
     func run(_ context: Context) throws {
