@@ -83,7 +83,7 @@ import Testing
     }
 
     private func expectRefused(_ archive: [UInt8], _ reason: String, line: SourceLocation = #_sourceLocation) {
-        let error = #expect(throws: ImportError.self, sourceLocation: line) { try importing(archive) }
+        let error = #expect(throws: CommandError.self, sourceLocation: line) { try importing(archive) }
         let text = error?.description ?? ""
         #expect(text.contains(reason) && !text.contains("\n"), "\(text)", sourceLocation: line)
         #expect(files(below: "\(target.path)/incoming").isEmpty, sourceLocation: line)
@@ -240,7 +240,7 @@ import Testing
                     }
                     try writer.add(hardLink: Array(name.utf8), to: Array(target.utf8), modified: 0)
                 }
-                let error = #expect(throws: ImportError.self) { try importing(archive) }
+                let error = #expect(throws: CommandError.self) { try importing(archive) }
                 #expect(error?.description.contains("is a link to") == true, "\(name) \(target)")
             }
         }
