@@ -44,7 +44,7 @@ struct LoneWorker {
 
     var log: String { process.log }
 
-    func count(_ text: String) -> Int { log.components(separatedBy: text).count - 1 }
+    func count(_ text: String) -> Int { process.count(text) }
 
     /// The answer to a request without a body.
     func ask(_ method: String, _ path: String, _ parameters: [String: String] = [:]) throws -> String {
@@ -54,10 +54,7 @@ struct LoneWorker {
     static func ask(_ socket: String, _ method: String, _ path: String, _ parameters: [String: String] = [:]) throws
         -> String
     {
-        let client = try FastCGIClient(socket)
-        client.send(FastCGIClient.head(parameters.merging(["REQUEST_METHOD": method, "SCRIPT_NAME": path]) { $1 }))
-        client.send(FastCGIClient.record(.stdin, []))
-        return client.receiveAnswer()
+        try FastCGIClient(socket).ask(method, path, parameters)
     }
 
     func expectServing(_ comment: Comment? = nil) throws {

@@ -24,6 +24,7 @@ package final class HTTPConnection {
 
     private let descriptor: Int32
     private var received: [UInt8] = []
+    private var buffer = [UInt8](repeating: 0, count: 64 << 10)
 
     /// Connects to a unix socket.
     package convenience init(_ socketPath: String) throws {
@@ -168,7 +169,6 @@ package final class HTTPConnection {
     }
 
     private func fill() throws -> Bool {
-        var buffer = [UInt8](repeating: 0, count: 256 * 1024)
         let count = recv(descriptor, &buffer, buffer.count, 0)
         // A server that has not read all closes a unix socket so, after what it has sent.
         if count < 0, errno == ECONNRESET { return false }
