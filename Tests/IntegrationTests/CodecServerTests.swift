@@ -109,7 +109,7 @@ import Testing
         let payload = JSONPayload(randomPayload(45 << 20))
         let body = try JSONPayloads([payload]).json
         let base64 = payload.data.base64EncodedData()
-        try concurrently(6) { _ in
+        try concurrently(3) { _ in
             let encoded = try stack.codec("encode", body)
             let decoded = try stack.codec("decode", encoded.body)
             let isWhole = Data(decoded.body).dropLast(4).suffix(base64.count) == base64

@@ -34,11 +34,12 @@ struct LoneWorker {
             log: folder.file("\(name)-\(UUID().uuidString).log")
         )
         self.process = process
-        try eventually("it serves: \(process.log)") {
-            guard errorLog.map(FileManager.default.fileExists) ?? true else { return false }
-            guard process.isRunning else { throw NeverHappened(what: "it ended: \(process.log)") }
-            let log = try errorLog.map { try String(contentsOfFile: $0, encoding: .utf8) } ?? process.log
-            return log.contains("msg=serving")
+        if let errorLog {
+            try eventually("it serves: \(process.log)") {
+                (try? String(contentsOfFile: errorLog, encoding: .utf8))?.contains("msg=serving") == true
+            }
+        } else {
+            try process.waitUntilServing()
         }
     }
 

@@ -46,7 +46,10 @@ import Testing
         }
 
         /// Has all clients ask while the workers stand still, until `isEnough` has come back.
-        func besiege(until isEnough: @escaping @Sendable () throws -> Void, _ body: @escaping @Sendable (Int) throws -> Void)
+        func besiege(
+            until isEnough: @escaping @Sendable () throws -> Void,
+            _ body: @escaping @Sendable (Int) throws -> Void
+        )
             throws
         {
             for worker in stack.workers { try worker.freeze() }

@@ -60,7 +60,7 @@ import Testing
                     for worker in stack.workers {
                         worker.signal(SIGHUP)
                         try eventually("it has read it again") {
-                            worker.log.components(separatedBy: "the configuration was read again").count == number + 1
+                            worker.count("the configuration was read again") == number
                         }
                     }
                 }

@@ -104,7 +104,7 @@ import Testing
         let socket = stack.folder.file("low.sock")
         let command = [Project.binary("lps-worker"), "--store", stack.store, "--listen", socket]
         let worker = try ChildProcess("prlimit", ["--nofile=256:256"] + command, log: stack.folder.file("low.log"))
-        try eventually("the worker serves: \(worker.log)") { worker.log.contains("msg=serving") }
+        try worker.waitUntilServing()
         #expect(worker.log.contains("msg=\"the limit of open files is low for so many threads\" limit=256 needed=424"))
         worker.signal(SIGTERM)
         #expect(worker.wait() == 0)

@@ -87,7 +87,7 @@ import Testing
             }
         }
 
-        var serving: Int { supervisor.log.components(separatedBy: "msg=serving").count - 1 }
+        var serving: Int { supervisor.count("msg=serving") }
 
         func eventuallyServing(_ count: Int) throws {
             try eventually("\(count) workers have served: \(supervisor.log)") { serving >= count }

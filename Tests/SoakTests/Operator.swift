@@ -26,7 +26,9 @@ struct Operator: Sendable {
                 + (age.map { ["--keep-trash", $0] } ?? [])
         )
         // One collects at a time, a scrub that looks for unreferenced content among them.
-        if result.status == 1, result.output.contains(Self.another) { return load.count("collections that met another") }
+        if result.status == 1, result.output.contains(Self.another) {
+            return load.count("collections that met another")
+        }
         let json = try? JSONSerialization.jsonObject(with: Data(result.output.utf8)) as? [String: Int]
         guard result.status == 0, let json else {
             return load.violation("lps gc, \(retention): \(result.status) \(result.output)")

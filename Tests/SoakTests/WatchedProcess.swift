@@ -35,7 +35,9 @@ final class WatchedProcess: @unchecked Sendable {
         }
         let folders = targets.count(where: isFolderOfStore)
         var usage = ["descriptors": targets.count - folders, "open folders": folders]
-        for (measure, file) in [("Threads", "status"), ("VmRSS", "status"), ("VmHWM", "status"), ("Pss", "smaps_rollup")] {
+        for (measure, file) in [
+            ("Threads", "status"), ("VmRSS", "status"), ("VmHWM", "status"), ("Pss", "smaps_rollup"),
+        ] {
             let text = (try? String(contentsOfFile: "/proc/\(pid)/\(file)", encoding: .utf8)) ?? ""
             let line = text.split(separator: "\n").first { $0.hasPrefix("\(measure):") }
             let number = line?.split { " \t".contains($0) }.dropFirst().first.flatMap { Int($0) }

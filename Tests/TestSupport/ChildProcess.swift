@@ -29,7 +29,12 @@ package final class ChildProcess: @unchecked Sendable {
         OrphanWatcher.shared.add(pid)
     }
 
-    package convenience init(_ command: [String], environment: [String: String] = [:], standardInput: Int32? = nil, log: String)
+    package convenience init(
+        _ command: [String],
+        environment: [String: String] = [:],
+        standardInput: Int32? = nil,
+        log: String
+    )
         throws
     {
         try self.init(

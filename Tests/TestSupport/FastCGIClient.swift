@@ -10,8 +10,7 @@ package final class FastCGIClient {
 
     package init(_ socketPath: String) throws {
         descriptor = try connectUnix(socketPath)
-        var timeout = timeval(tv_sec: 60, tv_usec: 0)
-        setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &timeout, socklen_t(MemoryLayout<timeval>.size))
+        endWaits(of: descriptor, after: 60)
     }
 
     /// Connects to a port of this machine.

@@ -183,7 +183,8 @@ package final class Stack: PayloadServer, @unchecked Sendable {
     package func startWorkers(_ count: Int) throws -> [ChildProcess] {
         let started = try (0..<count).map { _ in
             try ChildProcess(
-                launcher + [Project.binary("lps-worker")] + storeOptions + ["--runtime-dir", folder.file("pool")] + options,
+                launcher + [Project.binary("lps-worker")] + storeOptions + ["--runtime-dir", folder.file("pool")]
+                    + options,
                 environment: engine?.environment ?? [:],
                 standardInput: listener,
                 log: folder.file("worker-\(UUID().uuidString).log")
