@@ -142,7 +142,9 @@ package final class ScriptedServer: @unchecked Sendable {
 
     private func takeBody(_ connection: Int32, _ request: inout Request, _ received: inout [UInt8]) {
         let length = request.headers["content-length"].flatMap { Int($0) } ?? 0
-        if request.headers["expect"] != nil { sendWhatIsTaken(Array("HTTP/1.1 100 Continue\r\n\r\n".utf8), to: connection) }
+        if request.headers["expect"] != nil {
+            sendWhatIsTaken(Array("HTTP/1.1 100 Continue\r\n\r\n".utf8), to: connection)
+        }
         while received.count < length, receive(connection, &received) {}
         request.body = Array(received.prefix(length))
         received.removeFirst(min(length, received.count))
