@@ -63,8 +63,13 @@ struct LoneWorker {
         #expect(process.isRunning, comment)
     }
 
+    func stop() { process.stop() }
+}
+
+extension ChildProcess {
+    /// Ends a program that answers SIGTERM with an orderly end.
     func stop() {
-        process.signal(SIGTERM)
-        #expect(process.wait() == 0)
+        signal(SIGTERM)
+        #expect(wait() == 0)
     }
 }

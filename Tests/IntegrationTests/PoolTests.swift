@@ -99,20 +99,6 @@ import Testing
         worker.stop()
     }
 
-    @Test func `A worker listens on host and port`() throws {
-        let port = try freePort()
-        let worker = try ChildProcess(
-            Self.worker,
-            ["--store", store, "--listen", "127.0.0.1:\(port)"],
-            log: folder.file("log")
-        )
-        try worker.waitUntilServing()
-        let nginx = try run("curl", ["-sS", "--max-time", "5", "http://127.0.0.1:\(port)/"])
-        #expect(nginx.status != 0, "it speaks FastCGI, not HTTP")
-        worker.signal(SIGTERM)
-        #expect(worker.wait() == 0)
-    }
-
     @Test func `spawn-fcgi and multiwatch run a pool on descriptor 0`() throws {
         let socket = folder.file("lps.sock")
         let pool = try ChildProcess(
@@ -124,8 +110,7 @@ import Testing
         try eventually("two workers serve: \(pool.log)") { pool.count("msg=serving") == 2 }
         #expect(pool.log.contains("inherited descriptor 0"))
         #expect(try LoneWorker.ask(socket, "HEAD", "/v2/health/head").hasPrefix("Status: 200 "))
-        pool.signal(SIGTERM)
-        #expect(pool.wait() == 0)
+        pool.stop()
         #expect(pool.count("msg=\"stopped: ") == 2)
     }
 
@@ -145,8 +130,7 @@ import Testing
         #expect(try LoneWorker.ask(socket, "HEAD", "/v2/health/head").hasPrefix("Status: 200 "))
         #expect(notify.receive() == "READY=1")
         #expect(activate.log.contains("systemd socket 3"))
-        activate.signal(SIGTERM)
-        #expect(activate.wait() == 0)
+        activate.stop()
         #expect(notify.receive() == "STOPPING=1")
     }
 
@@ -193,8 +177,7 @@ import Testing
         let worker = try ChildProcess("unshare", ["--mount", "sh", "-c", script], log: folder.file("log"))
         try worker.waitUntilServing()
         #expect(worker.log.contains("no space to check what the file system can do"))
-        worker.signal(SIGTERM)
-        #expect(worker.wait() == 0)
+        worker.stop()
     }
 
     @Test func `Help and version are for a person`() throws {

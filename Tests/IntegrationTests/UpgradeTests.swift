@@ -94,8 +94,7 @@ import Testing
         }
 
         func stop() {
-            supervisor.signal(SIGTERM)
-            #expect(supervisor.wait() == 0)
+            supervisor.stop()
         }
     }
 
