@@ -29,13 +29,13 @@ struct Operator: Sendable {
         if result.status == 1, result.output.contains(Self.another) {
             return load.count("collections that met another")
         }
-        let json = try? JSONSerialization.jsonObject(with: Data(result.output.utf8)) as? [String: Int]
+        let json = try? JSONSerialization.jsonObject(with: Data(result.output.utf8)) as? [String: Any]
         guard result.status == 0, let json else {
             return load.violation("lps gc, \(retention): \(result.status) \(result.output)")
         }
         load.count("collections (lps gc), \(retention)")
         for count in ["keys", "purgedKeys", "contents"] {
-            load.count("collected, \(retention): \(count)", json[count] ?? 0)
+            load.count("collected, \(retention): \(count)", json[count] as? Int ?? 0)
         }
     }
 
