@@ -99,7 +99,7 @@ import Testing
         let encoded = try fixture.codec("encode", [payload, payload])
         #expect(encoded[0] == encoded[1])
         let contents = try fixture.store.contents()
-        #expect(contents.count == 2, "content and key")
+        #expect(contents.count == (setup.store == .disk ? 2 : 1), "content and key")
         #expect(try fixture.codec("encode", [payload]) == [encoded[0]])
         #expect(try fixture.store.contents() == contents)
         #expect(try fixture.codec("decode", encoded + encoded) == [payload, payload, payload, payload])

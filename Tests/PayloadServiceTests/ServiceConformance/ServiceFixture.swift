@@ -2,6 +2,7 @@ import Foundation
 import Logging
 import PayloadKey
 import Storage
+import TestStores
 import TestSupport
 import Testing
 
@@ -21,11 +22,13 @@ struct Setup: Sendable, CustomTestStringConvertible {
 
     var testDescription: String { "\(store), \(handover)" }
 
-    static let all = product(StoreKind.allCases)
-    static let withQuotas = product(StoreKind.withQuotas)
+    /// For what depends on the store: one on disk, and one in a bucket where an engine can be started.
+    static let all = onDisk + StoreKind.all.filter { $0 == .s3 }.flatMap(product)
+    /// For what does not.
+    static let onDisk = product(.disk)
 
-    private static func product(_ stores: [StoreKind]) -> [Setup] {
-        stores.flatMap { store in Handover.allCases.map { Setup(store: store, handover: $0) } }
+    private static func product(_ store: StoreKind) -> [Setup] {
+        Handover.allCases.map { Setup(store: store, handover: $0) }
     }
 }
 
@@ -57,6 +60,9 @@ final class ServiceFixture {
         )
     }
 
+    /// Where the web server writes uploads.
+    var incoming: String { store.storage.uploads.path }
+
     // MARK: Requests
 
     /// Asks the service as a web server does, and reads its answer to the end.
@@ -66,7 +72,7 @@ final class ServiceFixture {
         defer { if let upload { unlink(upload) } }
         let answer = try answer(to: asked, upload, trace)
         trace.finish()
-        let left = files(below: store.storage.uploads.path).filter { $0.hasPrefix(IncomingFile.prefix) }
+        let left = files(below: incoming).filter { $0.hasPrefix(IncomingFile.prefix) }
         #expect(left.isEmpty, "nothing of the service's own is left")
         return answer
     }
@@ -108,7 +114,7 @@ final class ServiceFixture {
     }
 
     private func upload(_ body: [UInt8]) throws -> String {
-        let file = "\(store.storage.uploads.path)/\(UUID().uuidString)"
+        let file = "\(incoming)/\(UUID().uuidString)"
         try write(body, to: file)
         return file
     }
@@ -117,10 +123,11 @@ final class ServiceFixture {
 
     private func read(_ response: ServiceResponse, to request: ServiceRequest, _ trace: RequestTrace) throws -> Answer {
         var body: [UInt8] = []
+        let headers = Dictionary(response.headers.map { ($0.name, $0.value) }) { "\($0), \($1)" }
         switch response.body {
         case .empty:
-            if response.headers.contains(where: { $0.name == "X-Accel-Redirect" }) {
-                body = try store.fetch(response.headers)
+            if let path = headers["X-Accel-Redirect"] {
+                body = try store.fetch(String(path.dropFirst("/internal/".count)), headers)
             }
         case .bytes(let bytes): body = bytes
         case .produced(let length, let produce):
@@ -133,11 +140,7 @@ final class ServiceFixture {
             }
             #expect(body.count == length, "the answer is as long as announced")
         }
-        return Answer(
-            status: response.status.code,
-            headers: Dictionary(response.headers.map { ($0.name, $0.value) }) { "\($0), \($1)" },
-            body: body
-        )
+        return Answer(status: response.status.code, headers: headers, body: body)
     }
 }
 
