@@ -123,6 +123,26 @@ import Testing
         for store in stores { #expect(try get(key, of: store) == content) }
     }
 
+    @Test(arguments: StoreKind.all, [false, true])
+    func `An upload and a retry that overtakes it do not harm each other, also where the first breaks off`(
+        kind: StoreKind,
+        isBroken: Bool
+    ) throws {
+        let made = try kind.make(in: folder)
+        let (store, other) = (made.storage, try made.another())
+        let key = try key(content)
+        let first = try? store.uploads.receive(length: UInt64(content.count), digest: key.digest) { take in
+            try content.prefix(40_000).withUnsafeBytes { try take($0) }
+            #expect(try put(content, as: key, in: other) == .created)
+            if isBroken { throw CancellationError() }
+            try content.dropFirst(40_000).withUnsafeBytes { try take($0) }
+        }
+        #expect((first == nil) == isBroken)
+        if let first { #expect(try store.commit(first, as: key) == .existed) }
+        for store in [store, other] { #expect(try get(key, of: store) == content) }
+        #expect(try keys(of: store) == [key])
+    }
+
     @Test(arguments: StoreKind.all)
     func `What one process stores or removes is stored or gone for another`(kind: StoreKind) throws {
         let made = try kind.make(in: folder)

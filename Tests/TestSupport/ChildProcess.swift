@@ -96,6 +96,13 @@ package final class ChildProcess: @unchecked Sendable {
             .split(separator: " ").compactMap { pid_t($0) }
     }
 
+    /// What it has open, as paths or other names of the kernel's.
+    package var openFiles: [String] {
+        let folder = "/proc/\(pid)/fd"
+        let numbers = (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
+        return numbers.compactMap { try? FileManager.default.destinationOfSymbolicLink(atPath: "\(folder)/\($0)") }
+    }
+
     /// A number of `/proc/<pid>/status`, in KiB for memory.
     package func status(_ field: String) -> Int? {
         guard let text = try? String(contentsOfFile: "/proc/\(pid)/status", encoding: .utf8) else { return nil }
@@ -124,9 +131,11 @@ package func eventually(_ what: @autoclosure () -> String, within seconds: Doubl
     throws
 {
     let end = Date().addingTimeInterval(seconds)
+    var pause: UInt32 = 1_000
     while try !condition() {
         guard Date() < end else { throw NeverHappened(what: what()) }
-        usleep(20_000)
+        usleep(pause)
+        pause = min(2 * pause, 20_000)
     }
 }
 

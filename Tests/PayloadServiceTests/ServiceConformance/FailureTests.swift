@@ -54,11 +54,14 @@ import Testing
 
     @Test func `Each failure of the store has its status, its words and its line in the log`() throws {
         var store: FailingStore?
-        let fixture = try ServiceFixture(codec: CodecLimits(minimumSize: 1), wrap: {
-            let failing = FailingStore($0)
-            store = failing
-            return failing
-        })
+        let fixture = try ServiceFixture(
+            codec: CodecLimits(minimumSize: 1),
+            wrap: {
+                let failing = FailingStore($0)
+                store = failing
+                return failing
+            }
+        )
         let failing = try #require(store)
         let key = try fixture.store(helloWorld)
         let encode = try Asked.codec("encode", JSONPayloads([JSONPayload(helloWorld, metadata: [:])]).json)

@@ -23,9 +23,9 @@ struct Setup: Sendable, CustomTestStringConvertible {
     var testDescription: String { "\(store), \(handover)" }
 
     /// For what depends on the store: one on disk, and one in a bucket where an engine can be started.
-    static let all = onDisk + StoreKind.all.filter { $0 == .s3 }.flatMap(product)
+    static let all = disk + StoreKind.all.filter { $0 == .s3 }.flatMap(product)
     /// For what does not.
-    static let onDisk = product(.disk)
+    static let disk = product(.disk)
 
     private static func product(_ store: StoreKind) -> [Setup] {
         Handover.allCases.map { Setup(store: store, handover: $0) }
