@@ -28,7 +28,9 @@ import Testing
     ) throws {
         let stack = try Stack(mode, options: ["--threads", "2"])
         for count in [0, 1, 4095, 100_000, 262_144, 299_999] { try begin(stack, count) }
-        for head in ["", "P", "PUT \(Self.target) HTTP/1.1\r\n", "PUT \(Self.target) HTTP/1.1\r\nHost: x\r\nContent-Le"] {
+        for head in [
+            "", "P", "PUT \(Self.target) HTTP/1.1\r\n", "PUT \(Self.target) HTTP/1.1\r\nHost: x\r\nContent-Le",
+        ] {
             try HTTPConnection(stack.httpSocket).send(Array(head.utf8))
         }
         try expectUntouched(stack)
@@ -66,7 +68,9 @@ import Testing
         #expect(try sending[0].receive().status == 201)
     }
 
-    @Test func `A metadata header of 62 KiB passes, beside others, and one over nginx's limit is one line of 400`() throws {
+    @Test func `A metadata header of 62 KiB passes, beside others, and one over nginx's limit is one line of 400`()
+        throws
+    {
         let stack = try Stack()
         for (size, status) in [(32 << 10, 201), (62 << 10, 201), (70 << 10, 400)] {
             // {"a":"<base64>"} in base64 again: 4/3 each time.
@@ -121,15 +125,5 @@ import Testing
         }
         #expect(try ask(head).hasPrefix("Status: 200 OK\r\n"))
         try expectUntouched(stack)
-    }
-}
-
-extension Stack {
-    /// Each file of content has the digest that is its name.
-    func expectObjectsWhole() throws {
-        for path in objects {
-            let digest = Stack.digest(try contents(of: "\(store)/\(path)"))
-            #expect(digest == "sha256:\((path as NSString).lastPathComponent)")
-        }
     }
 }

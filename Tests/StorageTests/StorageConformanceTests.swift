@@ -304,7 +304,9 @@ import Testing
         let findings = try scrub(made.storage) { _ in
             guard !isHealed else { return }
             isHealed = true
-            #expect(throws: Never.self) { try made.storage is MemoryStore ? made.replace(key, content) : heal(key, made) }
+            #expect(throws: Never.self) {
+                try made.storage is MemoryStore ? made.replace(key, content) : heal(key, made)
+            }
         }.1
         #expect(findings.allSatisfy { $0.damage?.quarantine == nil }, "\(findings)")
         #expect(try get(key, of: made.storage) == content)

@@ -104,13 +104,14 @@ package final class ChildProcess: @unchecked Sendable {
     }
 
     /// A number of `/proc/<pid>/status`, in KiB for memory.
-    package func status(_ field: String) -> Int? {
-        guard let text = try? String(contentsOfFile: "/proc/\(pid)/status", encoding: .utf8) else { return nil }
-        let line = text.split(separator: "\n").first { $0.hasPrefix("\(field):") }
-        return line?.split(whereSeparator: { $0 == ":" || $0 == "\t" || $0 == " " }).dropFirst().first.flatMap {
-            Int($0)
-        }
-    }
+    package func status(_ field: String) -> Int? { processStatus(pid, field) }
+}
+
+/// A number of a process's `/proc/<pid>/status`, in KiB for memory.
+package func processStatus(_ pid: pid_t, _ field: String) -> Int? {
+    guard let text = try? String(contentsOfFile: "/proc/\(pid)/status", encoding: .utf8) else { return nil }
+    let line = text.split(separator: "\n").first { $0.hasPrefix("\(field):") }
+    return line?.split(whereSeparator: { $0 == ":" || $0 == "\t" || $0 == " " }).dropFirst().first.flatMap { Int($0) }
 }
 
 /// Runs a program to its end: the exit status, and what it wrote.

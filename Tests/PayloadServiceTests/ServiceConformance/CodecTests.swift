@@ -29,10 +29,12 @@ import Testing
             #expect(reference.digest == Digest(of: payloads[index].data))
         }
         #expect(String(decoding: encoded[2].data, as: UTF8.self).contains("/blobs/ns/custom/team/a/sha256:"))
-        let decoded = try fixture.codec("decode", encoded)
-        #expect(decoded == payloads)
-        let downloaded = try fixture.codec("download", [encoded[0], encoded[2]])
-        #expect(downloaded == [payloads[0], payloads[2]])
+        for _ in 0..<2 {
+            #expect(try fixture.codec("decode", encoded) == payloads)
+            let downloaded = try fixture.codec("download", [encoded[0], encoded[2]])
+            #expect(downloaded == [payloads[0], payloads[2]])
+            try fixture.restart()
+        }
     }
 
     @Test(arguments: Setup.all)

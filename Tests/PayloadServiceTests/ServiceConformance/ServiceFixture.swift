@@ -36,7 +36,7 @@ struct Setup: Sendable, CustomTestStringConvertible {
 final class ServiceFixture {
     let setup: Setup
     let store: StoreUnderTest
-    let service: PayloadService
+    private(set) var service: PayloadService
     let log = RecordedLog()
     private let folder: TemporaryFolder
 
@@ -55,6 +55,17 @@ final class ServiceFixture {
         service = PayloadService(
             store: wrap(store.storage),
             maximumPayload: maximumPayload,
+            codec: codec,
+            logger: log.logger
+        )
+    }
+
+    /// Goes on with another process, which knows only what is stored.
+    func restart() throws {
+        let (maximum, codec) = (service.maximumPayload, service.codec)
+        service = PayloadService(
+            store: try store.another(),
+            maximumPayload: maximum,
             codec: codec,
             logger: log.logger
         )
