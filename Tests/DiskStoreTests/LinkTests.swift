@@ -15,6 +15,8 @@ import Testing
     @Test(arguments: ["keys", "keys/ns", "keys/ns/common", "shard"])
     func `A link at the place of a folder of keys is followed by no operation`(place: String) throws {
         try fixture.put(content)
+        // One that has no folder open.
+        let store = try fixture.open()
         let key = try fixture.key(content)
         let shard = try (fixture.keyPath(content) as NSString).deletingLastPathComponent
         let folder = place == "shard" ? shard : fixture.file(place)
@@ -22,12 +24,11 @@ import Testing
         let outside = fixture.folder.file("outside")
         try FileManager.default.copyItem(atPath: folder, toPath: outside)
         let listing = { try run("find", [outside, "-printf", "%P %i %T@ %m\n"]).output }
-        #expect(rename(folder, "\(folder).moved") == 0 && symlink(outside, folder) == 0)
+        #expect(rename(folder, fixture.folder.file("moved")) == 0 && symlink(outside, folder) == 0)
         let before = try listing()
 
-        let store = fixture.store
-        #expect(throws: StoreError.self) { try fixture.get(content) }
-        #expect(throws: StoreError.self) { try fixture.put(content) }
+        #expect(throws: StoreError.self) { try store.open(key) }
+        #expect(throws: StoreError.self) { try store.put(content, key) }
         #expect(throws: StoreError.self) { try store.find(key) }
         #expect(throws: StoreError.self) { try store.remove(key) }
         #expect(throws: StoreError.self) { try store.moveToTrash(key, now: nil, isDurable: true) { _ in true } }

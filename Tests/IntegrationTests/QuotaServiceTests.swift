@@ -29,7 +29,7 @@ import Testing
     }
 
     @Test func `Workers killed again and again under load never take more than the quota, and count right`() throws {
-        let quota = 1_000_000
+        let quota: UInt64 = 1_000_000
         let stack = try stack("quota = \(quota)", workers: 3)
         // Lives through it, so that no count is made anew: what is counted at the end is what was counted meanwhile.
         let witness = try DiskStore(path: stack.store, reserve: 0, logger: RecordedLog().logger)
@@ -60,7 +60,7 @@ import Testing
         }
         let walked = try witness.recount(namespace)
         #expect(walked.before == walked.now, "it is a count, not a walk")
-        #expect(walked.now.map { $0 <= UInt64(quota) && $0 > UInt64(quota) - 20_000 } == true, "\(walked)")
+        #expect(walked.now <= quota && walked.now > quota - 20_000, "\(walked)")
     }
 
     @Test func `A policy that is read again counts at once, and one that can't be used changes nothing`() throws {

@@ -6,7 +6,7 @@ import TestSupport
 import Testing
 
 /// What every store does, whatever it keeps payloads in (``PayloadStorage``).
-@Suite(.timeLimit(.minutes(2))) struct StorageConformanceTests {
+@Suite(.runLimit) struct StorageConformanceTests {
     private let folder: TemporaryFolder
     private let content = randomPayload(70_000)
 

@@ -11,6 +11,7 @@ package final class MemoryStore: PayloadStorage {
     }
 
     private let entries = Mutex<[PayloadKey: Entry]>([:])
+    private let failure = Mutex<StoreError?>(nil)
     package let uploads: UploadFolder
     package let name = "memory"
     package let ageLag = 0
@@ -26,10 +27,18 @@ package final class MemoryStore: PayloadStorage {
     /// Makes a key as old as if it had been stored so long ago.
     func makeOld(_ key: PayloadKey, seconds: Int) { entries.withLock { $0[key]?.lastStored -= seconds } }
 
+    /// From now on each read and each commit fails with this; `nil`: none.
+    package func fail(with error: StoreError?) { failure.withLock { $0 = error } }
+
+    private func failIfAsked() throws {
+        if let failure = failure.withLock({ $0 }) { throw failure }
+    }
+
     // MARK: PayloadStorage
 
-    package func open(_ key: PayloadKey, until deadline: ContinuousClock.Instant?) -> StoredPayload? {
-        entry(key).map { StoredPayload(Content(bytes: $0.content, name: "\(key)")) }
+    package func open(_ key: PayloadKey, until deadline: ContinuousClock.Instant?) throws -> StoredPayload? {
+        try failIfAsked()
+        return entry(key).map { StoredPayload(Content(bytes: $0.content, name: "\(key)")) }
     }
 
     package func checkQuota(for bytes: UInt64, as key: PayloadKey) {}
@@ -40,6 +49,7 @@ package final class MemoryStore: PayloadStorage {
         until deadline: ContinuousClock.Instant?,
         onPiece: () throws -> Void
     ) throws -> CommitOutcome {
+        try failIfAsked()
         var content: [UInt8] = []
         let file = FileContent(size: upload.size, name: "upload", descriptor: upload.descriptor)
         try file.read(0..<upload.size) { content += $0 }

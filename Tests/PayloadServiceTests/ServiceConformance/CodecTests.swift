@@ -82,6 +82,19 @@ import Testing
         for path in ["", "x", "decode/", "a/b/decode", "a/decoded", "a/encode/x", "Decode"] {
             expectRefusal(try fixture.ask(.codec(path, body)), 404, "unknown path '/codec/\(path)'")
         }
+        for path in ["/codec", "/codecs/decode", "/codecdecode", "codec/decode", "/decode"] {
+            let answer = try fixture.ask(.codec("decode", body).with { $0.path = path })
+            expectRefusal(answer, 404, "unknown path '\(path)'")
+        }
+        for (prefix, path) in [("/a/b", "/a/b/decode"), ("/a/b", "/a/b/ns/decode"), ("", "/decode")] {
+            let answer = try fixture.ask(
+                .codec("decode", body).with {
+                    $0.codecPrefix = prefix
+                    $0.path = path
+                }
+            )
+            #expect(answer.status == 200, "\(prefix), \(path)")
+        }
         for method in ["GET", "PUT", "HEAD", "DELETE", "post"] {
             let answer = try fixture.ask(.codec("decode", body).with { $0.method = method })
             expectRefusal(answer, 405, "method \(method) is not allowed, use POST")

@@ -2,6 +2,7 @@ import Glibc
 import PayloadKey
 import Storage
 import SystemPackage
+import TestStores
 import TestSupport
 import Testing
 
@@ -53,16 +54,9 @@ import Testing
     ]
 
     @Test func `Each failure of the store has its status, its words and its line in the log`() throws {
-        var store: FailingStore?
-        let fixture = try ServiceFixture(
-            codec: CodecLimits(minimumSize: 1),
-            wrap: {
-                let failing = FailingStore($0)
-                store = failing
-                return failing
-            }
-        )
-        let failing = try #require(store)
+        let setup = Setup(store: .memory, handover: .streams)
+        let fixture = try ServiceFixture(setup, codec: CodecLimits(minimumSize: 1))
+        let failing = try #require(fixture.store.storage as? MemoryStore)
         let key = try fixture.store(helloWorld)
         let encode = try Asked.codec("encode", JSONPayloads([JSONPayload(helloWorld, metadata: [:])]).json)
         let decode = try Asked.codec("decode", fixture.ask(encode).body)

@@ -28,6 +28,9 @@ import Testing
             let get = try fixture.ask(.get(key, length: content.count).with { $0.allowed = allowed })
             expectForbidden(get, "orders", "GET by \(allowed)")
         }
+        // Unicode calls the two equivalent.
+        let composed = try fixture.ask(.put(content, namespace: "\u{E9}").with { $0.allowed = "e\u{301}" })
+        #expect(composed.status == 403)
     }
 
     @Test(arguments: Setup.disk)

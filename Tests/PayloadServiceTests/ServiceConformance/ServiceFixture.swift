@@ -40,20 +40,18 @@ final class ServiceFixture {
     let log = RecordedLog()
     private let folder: TemporaryFolder
 
-    /// - Parameter wrap: what the service sees of the store.
     init(
         _ setup: Setup = Setup.all[0],
         reserve: UInt64 = 0,
         quota: @escaping @Sendable (Namespace) -> UInt64? = { _ in nil },
         maximumPayload: UInt64 = PayloadService.defaultMaximumPayload,
-        codec: CodecLimits = CodecLimits(),
-        wrap: (any PayloadStorage) -> any PayloadStorage = { $0 }
+        codec: CodecLimits = CodecLimits()
     ) throws {
         self.setup = setup
         folder = try TemporaryFolder(isInMemory: true)
         store = try setup.store.make(in: folder, reserve: reserve, quota: quota, logger: log.logger)
         service = PayloadService(
-            store: wrap(store.storage),
+            store: store.storage,
             maximumPayload: maximumPayload,
             codec: codec,
             logger: log.logger
