@@ -29,7 +29,6 @@ import Testing
 
         #expect(throws: StoreError.self) { try store.open(key) }
         #expect(throws: StoreError.self) { try store.put(content, key) }
-        #expect(throws: StoreError.self) { try store.find(key) }
         #expect(throws: StoreError.self) { try store.remove(key) }
         #expect(throws: StoreError.self) { try store.moveToTrash(key, now: nil, isDurable: true) { _ in true } }
         #expect(throws: StoreError.self) { try fixture.sweep() }
