@@ -79,7 +79,7 @@ import Testing
         let body = try JSONPayloads([payload]).json
         let base64 = Array(payload.data.base64EncodedData())
         let digest = Stack.digest(base64)
-        try concurrently(6) { _ in
+        try concurrently(2) { _ in
             let encoded = try stack.codec("encode", body)
             let decoded = try stack.codec("decode", encoded.body)
             #expect(Stack.digest(decoded.body.dropLast(4).suffix(base64.count)) == digest)

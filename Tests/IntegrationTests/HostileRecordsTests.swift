@@ -41,7 +41,7 @@ import Testing
             try #require(worker.isRunning, "LPS_FUZZ_SEED=\(seed): \(worker.log.suffix(2000))")
             try expectAnswers(stack)
             batch += 1
-        } while Self.seconds == nil ? batch < 12 : Date() < end
+        } while Self.seconds == nil ? batch < 6 : Date() < end
 
         print("\(batch) × \(Self.clients * Self.conversations) conversations, from LPS_FUZZ_SEED=\(Self.seed)")
         try eventually("the worker holds what it held before: \(before), now \(Held(worker, stack))") {
