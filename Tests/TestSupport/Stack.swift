@@ -164,7 +164,9 @@ package final class Stack: @unchecked Sendable {
                 try edit(text).write(toFile: folder.file("\(target)/\(name)"), atomically: true, encoding: .utf8)
             }
         }
-        try makeCertificate(folder)
+        let tls = try certificate.get()
+        try write(tls.certificate, to: folder.file("cert.pem"))
+        try write(tls.key, to: folder.file("key.pem"))
         let conf = """
             daemon off;
             \(geteuid() == 0 ? "user root;" : "")
@@ -200,17 +202,19 @@ package final class Stack: @unchecked Sendable {
         try edit(conf).write(toFile: folder.file("nginx.conf"), atomically: true, encoding: .utf8)
     }
 
-    private static func makeCertificate(_ folder: TemporaryFolder) throws {
+    /// A certificate of localhost and its key, the same for all stacks of a process.
+    private static let certificate = Result {
+        let folder = try TemporaryFolder()
+        let (certificate, key) = (folder.file("cert.pem"), folder.file("key.pem"))
         let made = try run(
             "openssl",
             [
                 "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj",
-                "/CN=localhost",
-                "-addext", "subjectAltName=DNS:localhost",
-                "-keyout", folder.file("key.pem"), "-out", folder.file("cert.pem"),
+                "/CN=localhost", "-addext", "subjectAltName=DNS:localhost", "-keyout", key, "-out", certificate,
             ]
         )
         guard made.status == 0 else { throw NeverHappened(what: "openssl: \(made.output)") }
+        return (certificate: try contents(of: certificate), key: try contents(of: key))
     }
 
     // MARK: The pool
