@@ -205,6 +205,7 @@ package final class Stack: @unchecked Sendable {
     /// A certificate of localhost and its key, the same for all stacks of a process.
     private static let certificate = Result {
         let folder = try TemporaryFolder()
+        defer { withExtendedLifetime(folder) {} }
         let (certificate, key) = (folder.file("cert.pem"), folder.file("key.pem"))
         let made = try run(
             "openssl",
