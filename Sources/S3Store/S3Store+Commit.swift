@@ -62,7 +62,7 @@ extension S3Store {
         guard client.engine.copies else { return false }
         do {
             return try client.renew(present.key)
-        } catch {
+        } catch let error as S3Error {
             guard !error.mayPass else { throw error }
             // It is in an archive, or the credentials don't allow a copy.
             return false
@@ -80,8 +80,7 @@ extension S3Client {
         do {
             return try put(
                 object,
-                from: upload.fileDescriptor,
-                size: upload.size,
+                .file(upload.fileDescriptor, size: upload.size),
                 digest: Array(upload.digest.bytes),
                 onlyIfAbsent: onlyIfAbsent,
                 onPiece: onPiece

@@ -52,14 +52,10 @@ struct ToolStore {
         (place, self.folder) = (url, folder)
         tool = Tool(settings: environment.merging(["LPS_STORE": url, "TMPDIR": folder.path]) { $1 })
         replace = { key, content in
-            try write(content, to: folder.file("replacement"))
-            let file = open(folder.file("replacement"), O_RDONLY | O_CLOEXEC)
-            defer { close(file) }
             let location = try S3Location(parsing: url) { environment[$0] }
             _ = try S3Client(location, environment: { environment[$0] }, logger: RecordedLog().logger).put(
                 location.objectKey(of: key.utf8),
-                from: file,
-                size: UInt64(content.count),
+                .bytes(content),
                 digest: Array(Digest(of: content).bytes),
                 onlyIfAbsent: false
             )

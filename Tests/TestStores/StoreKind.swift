@@ -96,14 +96,9 @@ package enum StoreKind: String, CaseIterable, CustomTestStringConvertible {
             return StoreUnderTest(
                 storage: try start(),
                 replace: { key, content in
-                    let path = folder.file("replacement")
-                    try write(content, to: path)
-                    let file = open(path, O_RDONLY)
-                    defer { close(file) }
                     _ = try client.put(
                         location.objectKey(of: key.utf8),
-                        from: file,
-                        size: UInt64(content.count),
+                        .bytes(content),
                         digest: Array(Digest(of: content).bytes),
                         onlyIfAbsent: false
                     )
