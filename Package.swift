@@ -134,11 +134,19 @@ let package = Package(
             path: "Tests/TestSupport",
             exclude: ["codec", "put_vectors.json"]
         ),
+        .target(
+            name: "TestStores",
+            dependencies: [
+                "DiskStore", "PayloadKey", "S3", "S3Store", "Storage", "TestSupport",
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            path: "Tests/TestStores"
+        ),
         .testTarget(name: "EncodingTests", dependencies: ["Encoding", "TestSupport"]),
         .testTarget(name: "PayloadKeyTests", dependencies: ["PayloadKey", "TestSupport"]),
         .testTarget(
             name: "StorageTests",
-            dependencies: ["DiskStore", "PayloadKey", "S3", "S3Store", "Storage", "TestSupport"]
+            dependencies: ["PayloadKey", "Storage", "TestStores", "TestSupport"]
         ),
         .testTarget(name: "DiskStoreTests", dependencies: ["DiskStore", "Storage", "TestSupport"]),
         .target(
@@ -155,7 +163,7 @@ let package = Package(
         .testTarget(name: "StorePolicyTests", dependencies: ["Encoding", "StorePolicy", "TestSupport"]),
         .testTarget(
             name: "PayloadServiceTests",
-            dependencies: ["DiskStore", "PayloadKey", "PayloadService", "Storage", "TestSupport"]
+            dependencies: ["PayloadKey", "PayloadService", "Storage", "TestStores", "TestSupport"]
         ),
         .testTarget(
             name: "FastCGITests",

@@ -1,11 +1,12 @@
 import Foundation
 import PayloadKey
 import Storage
+import TestStores
 import TestSupport
 import Testing
 
 /// What every store does, whatever it keeps payloads in (``PayloadStorage``).
-@Suite(.timeLimit(.minutes(2))) struct StorageConformanceTests {
+@Suite(.runLimit) struct StorageConformanceTests {
     private let folder: TemporaryFolder
     private let content = randomPayload(70_000)
 
@@ -59,7 +60,7 @@ import Testing
     func `A committed payload is read whole and in parts, and a key that was never stored is not there`(
         kind: StoreKind
     ) throws {
-        let store = try kind.make(in: folder).store
+        let store = try kind.make(in: folder).storage
         let key = try key(content)
         #expect(try store.open(key) == nil && store.find(key) == nil)
         #expect(try put(content, as: key, in: store) == .created)
@@ -75,7 +76,7 @@ import Testing
 
     @Test(arguments: StoreKind.all)
     func `A payload that is stored again exists, under another key it is new`(kind: StoreKind) throws {
-        let store = try kind.make(in: folder).store
+        let store = try kind.make(in: folder).storage
         let first = try key(content)
         try put(content, as: first, in: store)
         #expect(try put(content, as: first, in: store) == .existed)
@@ -87,7 +88,7 @@ import Testing
 
     @Test(arguments: StoreKind.all)
     func `An empty payload is one`(kind: StoreKind) throws {
-        let store = try kind.make(in: folder).store
+        let store = try kind.make(in: folder).storage
         let key = try key([])
         #expect(try put([], as: key, in: store) == .created)
         #expect(try get(key, of: store) == [] && store.find(key)?.size == 0)
@@ -95,7 +96,7 @@ import Testing
 
     @Test(arguments: StoreKind.all)
     func `Whatever is said of a key is what was stored`(kind: StoreKind) throws {
-        let store = try kind.make(in: folder).store
+        let store = try kind.make(in: folder).storage
         let key = try key(content, "ns", prefix: "a/b")
         let before = time(nil)
         try put(content, as: key, in: store)
@@ -105,23 +106,63 @@ import Testing
         try store.forEachKey { #expect($0.key == key && $0.size == 70_000 && $0.lastStored == stored.lastStored) }
     }
 
-    @Test(arguments: StoreKind.all)
-    func `Of many uploads of one payload at once, each is answered and the payload is whole`(kind: StoreKind)
-        async throws
-    {
-        let store = try kind.make(in: folder).store
+    @Test(arguments: StoreKind.all, [70_000, 2 << 20])
+    func `Of many uploads of one payload at once, in two processes, one is new and the payload is whole`(
+        kind: StoreKind,
+        size: Int
+    ) throws {
+        let made = try kind.make(in: folder)
+        let stores = [made.storage, try made.another()]
+        let content = randomPayload(size)
         let key = try key(content)
-        let outcomes = try await withThrowingTaskGroup(of: CommitOutcome.self) { group in
-            for _ in 0..<4 { group.addTask { try put(content, as: key, in: store) } }
-            return try await group.reduce(into: []) { $0.append($1) }
+        let new = Counter()
+        try concurrently(6) { index in
+            if try put(content, as: key, in: stores[index % 2]) != .existed { new.add() }
         }
-        #expect(outcomes.filter { $0 != .existed }.count == 1)
-        #expect(try get(key, of: store) == content)
+        #expect(new.value == 1)
+        for store in stores { #expect(try get(key, of: store) == content) }
+    }
+
+    @Test(arguments: StoreKind.all, [false, true])
+    func `An upload and a retry that overtakes it do not harm each other, also where the first breaks off`(
+        kind: StoreKind,
+        isBroken: Bool
+    ) throws {
+        let made = try kind.make(in: folder)
+        let (store, other) = (made.storage, try made.another())
+        let key = try key(content)
+        let first = try? store.uploads.receive(length: UInt64(content.count), digest: key.digest) { take in
+            try content.prefix(40_000).withUnsafeBytes { try take($0) }
+            #expect(try put(content, as: key, in: other) == .created)
+            if isBroken { throw CancellationError() }
+            try content.dropFirst(40_000).withUnsafeBytes { try take($0) }
+        }
+        #expect((first == nil) == isBroken)
+        if let first { #expect(try store.commit(first, as: key) == .existed) }
+        for store in [store, other] { #expect(try get(key, of: store) == content) }
+        #expect(try keys(of: store) == [key])
+    }
+
+    @Test(arguments: StoreKind.all)
+    func `What one process stores or removes is stored or gone for another`(kind: StoreKind) throws {
+        let made = try kind.make(in: folder)
+        let (one, other) = (made.storage, try made.another())
+        for (storing, serving) in [(one, other), (other, one)] {
+            for content in [randomPayload(5_000), randomPayload(1 << 20)] {
+                let key = try key(content)
+                #expect(try put(content, as: key, in: storing) == .created)
+                #expect(try get(key, of: serving) == content)
+                #expect(try put(content, as: key, in: serving) == .existed)
+                #expect(try serving.remove(key)?.key == key)
+                #expect(try storing.find(key) == nil)
+                #expect(try put(content, as: key, in: storing) != .existed)
+            }
+        }
     }
 
     @Test(arguments: StoreKind.all)
     func `A healthy store says so, and a start finds it usable`(kind: StoreKind) throws {
-        let store = try kind.make(in: folder).store
+        let store = try kind.make(in: folder).storage
         try store.checkHealth()
         try store.checkStart(waiting: false)
         try store.tidyUp()
@@ -133,7 +174,7 @@ import Testing
 
     @Test(arguments: StoreKind.all)
     func `A selection has the keys of its namespace whose prefix begins with its parts`(kind: StoreKind) throws {
-        let store = try kind.make(in: folder).store
+        let store = try kind.make(in: folder).storage
         let content: [UInt8] = [1]
         let prefixes = [nil, "team", "team/one", "teamwork", "other/team"]
         for namespace in ["a", "ab"] {
@@ -161,7 +202,7 @@ import Testing
 
     @Test(arguments: StoreKind.all)
     func `Ages come of the namespaces that are wanted`(kind: StoreKind) throws {
-        let store = try kind.make(in: folder).store
+        let store = try kind.make(in: folder).storage
         for namespace in ["a", "b"] { try put([1], as: key([1], namespace), in: store) }
         var asked: Set<String> = []
         var found: [String] = []
@@ -180,19 +221,19 @@ import Testing
     func `Storing a payload again renews its age`(kind: StoreKind) throws {
         let made = try kind.make(in: folder)
         let key = try key(content)
-        try put(content, as: key, in: made.store)
+        try put(content, as: key, in: made.storage)
         try made.makeOld?(key, 86_400 * 40)
-        let old = try #require(try made.store.find(key)).lastStored
+        let old = try #require(try made.storage.find(key)).lastStored
         #expect(old < time(nil) - 86_400 * 39)
-        try put(content, as: key, in: made.store)
-        #expect(try #require(try made.store.find(key)).lastStored >= time(nil) - 5)
+        try put(content, as: key, in: made.storage)
+        #expect(try #require(try made.storage.find(key)).lastStored >= time(nil) - 5)
     }
 
     // MARK: Removal
 
     @Test(arguments: StoreKind.all)
     func `A removed key is gone, and the others of its content stay`(kind: StoreKind) throws {
-        let store = try kind.make(in: folder).store
+        let store = try kind.make(in: folder).storage
         let (key, other) = (try key(content), try key(content, "other"))
         for key in [key, other] { try put(content, as: key, in: store) }
         #expect(try store.remove(key)?.key == key)
@@ -205,7 +246,7 @@ import Testing
 
     @Test(arguments: StoreKind.all)
     func `A key is removed only while it is unwanted, by the age that it has then`(kind: StoreKind) throws {
-        let store = try kind.make(in: folder).store
+        let store = try kind.make(in: folder).storage
         let key = try key(content)
         try put(content, as: key, in: store)
         var asked: [Int] = []
@@ -223,7 +264,7 @@ import Testing
 
     @Test(arguments: StoreKind.all)
     func `A scrub reads everything and finds nothing wrong with what was stored`(kind: StoreKind) throws {
-        let store = try kind.make(in: folder).store
+        let store = try kind.make(in: folder).storage
         let contents = (0..<3).map { randomPayload(1_000 * ($0 + 1)) }
         for content in contents { try put(content, as: key(content), in: store) }
         var paced = 0
@@ -238,56 +279,58 @@ import Testing
         let made = try kind.make(in: folder)
         let sound = randomPayload(500)
         let (key, other) = (try key(content), try key(sound))
-        try put(content, as: key, in: made.store)
-        try put(sound, as: other, in: made.store)
+        try put(content, as: key, in: made.storage)
+        try put(sound, as: other, in: made.storage)
         var rotten = content
         rotten[35_000] ^= 1
         try made.replace(key, rotten)
-        let findings = try scrub(made.store).1
+        let findings = try scrub(made.storage).1
         #expect(findings.map(\.kind) == [.damaged])
         #expect(findings.first?.damage?.keys == [key])
-        #expect(try get(key, of: made.store) == nil, "wrong bytes are never served")
-        #expect(try get(other, of: made.store) == sound)
-        try put(content, as: key, in: made.store)
-        #expect(try get(key, of: made.store) == content)
-        #expect(try scrub(made.store).1.isEmpty)
+        #expect(try get(key, of: made.storage) == nil, "wrong bytes are never served")
+        #expect(try get(other, of: made.storage) == sound)
+        try put(content, as: key, in: made.storage)
+        #expect(try get(key, of: made.storage) == content)
+        #expect(try scrub(made.storage).1.isEmpty)
     }
 
     @Test(arguments: StoreKind.all)
     func `A scrub leaves alone what an upload has healed while it was read`(kind: StoreKind) throws {
         let made = try kind.make(in: folder)
         let key = try key(content)
-        try put(content, as: key, in: made.store)
+        try put(content, as: key, in: made.storage)
         try made.replace(key, [1, 2, 3])
         var isHealed = false
-        let findings = try scrub(made.store) { _ in
+        let findings = try scrub(made.storage) { _ in
             guard !isHealed else { return }
             isHealed = true
-            #expect(throws: Never.self) { try made.store is MemoryStore ? made.replace(key, content) : heal(key, made) }
+            #expect(throws: Never.self) {
+                try made.storage is MemoryStore ? made.replace(key, content) : heal(key, made)
+            }
         }.1
         #expect(findings.allSatisfy { $0.damage?.quarantine == nil }, "\(findings)")
-        #expect(try get(key, of: made.store) == content)
+        #expect(try get(key, of: made.storage) == content)
     }
 
     private func heal(_ key: PayloadKey, _ made: StoreUnderTest) throws {
-        try put(content, as: key, in: made.store)
+        try put(content, as: key, in: made.storage)
     }
 
     @Test(arguments: StoreKind.all)
     func `An upload of another size than what is there replaces it`(kind: StoreKind) throws {
         let made = try kind.make(in: folder)
         let key = try key(content)
-        try put(content, as: key, in: made.store)
+        try put(content, as: key, in: made.storage)
         try made.replace(key, [1, 2, 3])
-        try put(content, as: key, in: made.store)
-        #expect(try get(key, of: made.store) == content)
+        try put(content, as: key, in: made.storage)
+        #expect(try get(key, of: made.storage) == content)
     }
 
     // MARK: Uploads
 
     @Test(arguments: StoreKind.all)
     func `An upload that is not what was announced can't be committed`(kind: StoreKind) throws {
-        let store = try kind.make(in: folder).store
+        let store = try kind.make(in: folder).storage
         func receive(_ bytes: [UInt8], length: UInt64, digest: Digest) throws {
             _ = try store.uploads.receive(length: length, digest: digest) { take in
                 try bytes.withUnsafeBytes { try take($0) }

@@ -4,17 +4,18 @@ import Storage
 import Synchronization
 
 /// A store in memory: the least that keeps the contract. What it does wrong, a test of the contract is wrong about.
-final class MemoryStore: PayloadStorage {
+package final class MemoryStore: PayloadStorage {
     private struct Entry {
         var content: [UInt8]
         var lastStored: Int
     }
 
     private let entries = Mutex<[PayloadKey: Entry]>([:])
-    let uploads: UploadFolder
-    let name = "memory"
-    let ageLag = 0
-    let deletionsAtOnce = 1
+    private let failure = Mutex<StoreError?>(nil)
+    package let uploads: UploadFolder
+    package let name = "memory"
+    package let ageLag = 0
+    package let deletionsAtOnce = 1
 
     init(uploads: UploadFolder) { self.uploads = uploads }
 
@@ -26,20 +27,29 @@ final class MemoryStore: PayloadStorage {
     /// Makes a key as old as if it had been stored so long ago.
     func makeOld(_ key: PayloadKey, seconds: Int) { entries.withLock { $0[key]?.lastStored -= seconds } }
 
-    // MARK: PayloadStorage
+    /// From now on each read and each commit fails with this; `nil`: none.
+    package func fail(with error: StoreError?) { failure.withLock { $0 = error } }
 
-    func open(_ key: PayloadKey, until deadline: ContinuousClock.Instant?) -> StoredPayload? {
-        entry(key).map { Content(bytes: $0.content, name: "\(key)") }
+    private func failIfAsked() throws {
+        if let failure = failure.withLock({ $0 }) { throw failure }
     }
 
-    func checkQuota(for bytes: UInt64, as key: PayloadKey) {}
+    // MARK: PayloadStorage
 
-    func commit(
+    package func open(_ key: PayloadKey, until deadline: ContinuousClock.Instant?) throws -> StoredPayload? {
+        try failIfAsked()
+        return entry(key).map { Content(bytes: $0.content, name: "\(key)") }
+    }
+
+    package func checkQuota(for bytes: UInt64, as key: PayloadKey) {}
+
+    package func commit(
         _ upload: VerifiedUpload,
         as key: PayloadKey,
         until deadline: ContinuousClock.Instant?,
         onPiece: () throws -> Void
     ) throws -> CommitOutcome {
+        try failIfAsked()
         var content: [UInt8] = []
         let file = FileContent(upload.descriptor, size: upload.size)
         try file.read(0..<upload.size) { content += $0 }
@@ -50,18 +60,18 @@ final class MemoryStore: PayloadStorage {
         }
     }
 
-    func checkHealth() throws { try uploads.checkSpace(for: 0) }
-    func checkStart(waiting: Bool) {}
-    func tidyUp() throws { try uploads.sweep() }
+    package func checkHealth() throws { try uploads.checkSpace(for: 0) }
+    package func checkStart(waiting: Bool) {}
+    package func tidyUp() throws { try uploads.sweep() }
 
-    func find(_ key: PayloadKey) -> StoredKey? { entry(key).map { stored(key, $0) } }
+    package func find(_ key: PayloadKey) -> StoredKey? { entry(key).map { stored(key, $0) } }
 
     private func stored(_ key: PayloadKey, _ entry: Entry) -> StoredKey {
         let size = UInt64(entry.content.count)
         return StoredKey(key, size: size, diskUsage: size, lastStored: entry.lastStored, path: "\(key)")
     }
 
-    func forEachKey(
+    package func forEachKey(
         in selection: KeySelection,
         unreadable: (String, StoreError) throws -> Void,
         _ visit: (StoredKey) throws -> Void
@@ -69,7 +79,7 @@ final class MemoryStore: PayloadStorage {
         for (key, entry) in entries.withLock({ $0 }) where selection.includes(key) { try visit(stored(key, entry)) }
     }
 
-    func forEachAge(
+    package func forEachAge(
         in selection: KeySelection,
         where isWanted: (Namespace) -> Bool,
         unreadable: (String, StoreError) throws -> Void,
@@ -78,7 +88,7 @@ final class MemoryStore: PayloadStorage {
         try forEachKey(in: selection) { if isWanted($0.key.namespace) { try visit($0.key, $0.lastStored) } }
     }
 
-    func remove(_ key: PayloadKey, isDurable: Bool, if isUnwanted: (Int) -> Bool) -> StoredKey? {
+    package func remove(_ key: PayloadKey, isDurable: Bool, if isUnwanted: (Int) -> Bool) -> StoredKey? {
         entries.withLock { entries in
             guard let entry = entries[key], isUnwanted(entry.lastStored) else { return nil }
             entries[key] = nil
@@ -86,11 +96,11 @@ final class MemoryStore: PayloadStorage {
         }
     }
 
-    func contentToScrub(_ scope: ScrubScope) -> UInt64 {
+    package func contentToScrub(_ scope: ScrubScope) -> UInt64 {
         entries.withLock { $0.values.reduce(0) { $0 + UInt64($1.content.count) } }
     }
 
-    func scrub(_ scope: ScrubScope, pace: (Int) -> Void, report: (Finding) throws -> Void) throws -> Scrubbed {
+    package func scrub(_ scope: ScrubScope, pace: (Int) -> Void, report: (Finding) throws -> Void) throws -> Scrubbed {
         var scrubbed = Scrubbed()
         for (key, entry) in entries.withLock({ $0 }) {
             scrubbed.files += 1
