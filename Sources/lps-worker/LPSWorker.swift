@@ -14,29 +14,28 @@ struct LPSWorker: ParsableCommand {
         commandName: "lps-worker",
         abstract: "A worker of the Large Payload Service: a FastCGI process that stores and serves Temporal payloads.",
         discussion: """
-            Every option may be given as an environment variable instead, LPS_ and its name: LPS_STORE, LPS_LISTEN, \
-            LPS_MAX_PAYLOAD; or, so named, in the file of --config. An option wins over the file, and that over the \
-            environment.
+            Each option can also be set by an environment variable, LPS_ and the option's name, such as LPS_STORE or \
+            LPS_MAX_PAYLOAD, or by a line LPS_MAX_PAYLOAD=1g of the --config file. Options override the file, and the file \
+            overrides the environment.
 
-            Without --listen the worker serves the sockets that it was started with: systemd's (LISTEN_FDS), or else file \
-            descriptor 0 (spawn-fcgi). Several processes may share such a socket.
+            Without --listen, the worker serves the sockets it was started with: systemd's (LISTEN_FDS), or file \
+            descriptor 0 (spawn-fcgi). Several processes can share such a socket.
 
-            SIGTERM, SIGINT, SIGQUIT: finishes the requests under way and exits with status 0; a second one ends it at once. \
-            SIGHUP: reads the configuration file again; what can't change without a restart is named in the log. \
-            SIGUSR1: reopens the log files. SIGUSR2: as SIGTERM, for a supervisor (systemd, multiwatch) that starts the \
-            next process; where that would not start, the worker goes on. On a socket that the supervisor holds, this \
-            loses no request.
+            Signals: SIGTERM, SIGINT and SIGQUIT finish the requests in progress and exit with status 0; a second one exits \
+            at once. SIGHUP reloads the configuration, and logs the settings whose change needs a restart. SIGUSR1 reopens \
+            the log files. SIGUSR2 works like SIGTERM, for a supervisor (systemd, multiwatch) that starts the next process; \
+            if that one could not start, the worker continues. While the supervisor holds the socket, this loses no request.
 
-            Sizes are bytes, or have one of the suffixes k, m, g (powers of 1024). Times are seconds, or have one of the \
-            suffixes ms, s, m, h.
+            Sizes are bytes, or numbers with the suffix k, m or g (powers of 1024). Times are seconds, or numbers with the \
+            suffix ms, s, m or h.
 
-            Exit status: 0 after a clean stop, 78 when options, store or socket do not allow a start, 64 for a wrong command line, 1 when the \
-            system failed.
+            Exit status: 0 after a clean stop; 78 if the options, the store or the socket prevent a start; 64 if the command \
+            line is wrong; 1 if the system failed.
             """,
         version: "lps-worker \(version)"
     )
 
-    @Flag(help: "Check the configuration, say whether a worker would start, and exit with status 0 or 78.")
+    @Flag(help: "Check the configuration, print whether a worker would start, and exit with status 0 or 78.")
     var check = false
 
     @OptionGroup var settings: Settings

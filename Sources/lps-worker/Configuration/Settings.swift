@@ -7,127 +7,141 @@ import StorePolicy
 
 /// Every setting, as an option `--max-payload`. Its variable's name follows from it: `LPS_MAX_PAYLOAD`.
 struct Settings: ParsableArguments {
-    @Option("A file of settings, LPS_NAME=value, read again on SIGHUP; with - before it, it may be missing.", Kind.file)
+    @Option(
+        "Read settings from this file (LPS_NAME=value), and again on SIGHUP. With - before the path, the file may be missing.",
+        Kind.file
+    )
     var config: Setting<String?>
 
     @Option(
-        "The store's folder, made with 'lps init', or a bucket: s3://BUCKET[/PREFIX]?endpoint=...&region=...&path-style=... (required)",
+        "Keep payloads here: a folder made with 'lps init', or a bucket s3://BUCKET[/PREFIX]?endpoint=...&region=...&path-style=... (required)",
         Kind.storePlace
     )
     var store: Setting<String?>
 
     @Option(
-        "With a store in a bucket: the folder where uploads are taken in, the web server's client_body_temp_path.",
+        "With a bucket: the folder that the web server buffers uploads in (client_body_temp_path).",
         Kind.folder
     )
     var incoming: Setting<String?>
 
     @Option(
-        "With a store in a bucket: the folder of the web server's cache. What has no room there goes past it.",
+        "With a bucket: the folder of the web server's cache. Downloads bypass the cache while its disk is full.",
         Kind.folder
     )
     var cache: Setting<String?>
 
-    @Option("A unix socket's path, or host:port.", Kind.listenAddress)
+    @Option(
+        "Listen on a unix socket's path, or on host:port. (default: the sockets that the worker was started with)",
+        Kind.listenAddress
+    )
     var listen: Setting<ListenAddress?>
 
-    @Option("The unix socket's mode, in octal. (default: 0660)", Kind.mode, else: 0o660)
+    @Option("Mode of the unix socket, in octal. (default: 0660)", Kind.mode, else: 0o660)
     var listenMode: Setting<mode_t>
 
-    @Option("The unix socket's owner, name or number. (default: the worker's)", Kind.user)
+    @Option("Owner of the unix socket, name or number. (default: the worker's)", Kind.user)
     var listenOwner: Setting<uid_t?>
 
-    @Option("The unix socket's group, name or number. (default: the worker's)", Kind.group)
+    @Option("Group of the unix socket, name or number. (default: the worker's)", Kind.group)
     var listenGroup: Setting<gid_t?>
 
-    @Option("How many requests to serve at once, 1 to 1024. (default: 16)", Kind.threads, else: 16)
+    @Option("Number of requests to serve at the same time, 1 to 1024. (default: 16)", Kind.threads, else: 16)
     var threads: Setting<Int>
 
     @Option(
-        "The largest payload to take. (default: 1g)",
+        "Largest payload to accept. (default: 1g)",
         Kind.size.reloadable,
         else: PayloadService.defaultMaximumPayload
     )
     var maxPayload: Setting<UInt64>
 
     @Option(
-        "Free space of the file system below which no payload is stored. (default: 1g or 5 % of the file system, whichever is smaller)",
+        "Refuse uploads that would leave less free space than this. (default: 1g or 5 % of the file system, whichever is smaller)",
         Kind.size
     )
     var reserve: Setting<UInt64?>
 
     @Option(
-        "The file with each namespace's quota (and retention, which 'lps gc' applies); read again on SIGHUP. (default: no quotas)",
+        "Read each namespace's quota from this policy file, lps-policy(5), and again on SIGHUP. (default: no quotas)",
         Kind.policy.reloadable,
         else: StorePolicy()
     )
     var policy: Setting<StorePolicy>
 
     @Option(
-        "The codec server stores a payload whose serialized size is over this. (default: 128000)",
+        "Codec server: store payloads whose serialized size exceeds this. (default: 128000)",
         Kind.size.reloadable,
         else: CodecLimits().minimumSize
     )
     var codecMinSize: Setting<UInt64>
 
     @Option(
-        "The codec server lets the Web UI offer a download of a payload over this, instead of showing it. (default: 1m)",
+        "Codec server: have the Web UI offer payloads larger than this as a download instead of showing them. (default: 1m)",
         Kind.size.reloadable,
         else: CodecLimits().displayLimit
     )
     var codecDisplayLimit: Setting<UInt64>
 
     @Option(
-        "The codec server answers a placeholder for a payload that would take a decode's answer over this. (default: 64m)",
+        "Codec server: answer a placeholder for a payload that would make the answer of a decode larger than this. (default: 64m)",
         Kind.size.reloadable,
         else: CodecLimits().answerLimit
     )
     var codecAnswerLimit: Setting<UInt64>
 
     @Option(
-        "The least level to log: debug, info, notice, warning, error. (default: info)",
+        "Minimum level to log: debug, info, notice, warning or error. (default: info)",
         Kind.logLevel.reloadable,
         else: .info
     )
     var logLevel: Setting<Logger.Level>
 
     @Option(
-        "A folder that the processes of the pool share: for counters, and the status page's socket, status.sock.",
+        "Folder that the processes of a pool share, for counters and the status page's socket, status.sock. (default: no status page)",
         Kind.folder
     )
     var runtimeDir: Setting<String?>
 
     @Option(
-        "How often to measure the store for the status page, 0 for never. (default: 1h)",
+        "How often to measure the store for the status page; 0 means never. (default: 1h)",
         Kind.time,
         else: .seconds(3600)
     )
     var measureInterval: Setting<Duration?>
 
-    @Option("Log a request that takes longer, with its phases. (default: 0, none)", Kind.time.reloadable, else: nil)
+    @Option(
+        "Log requests that take longer than this, with the time of each phase; 0 means none. (default: 0)",
+        Kind.time.reloadable,
+        else: nil
+    )
     var slowLogAfter: Setting<Duration?>
 
     @Option(
-        "Give up a request that takes longer, unless it is being committed: 503. (default: 0, no limit)",
+        "Answer 503 to requests that take longer than this, unless they are being committed; 0 means no limit. (default: 0)",
         Kind.time.reloadable,
         else: nil
     )
     var requestTimeout: Setting<Duration?>
 
     @Option(
-        "Exit after N requests, plus up to 10 %, so that the supervisor starts a new process. (default: 0, never)",
+        "Exit after N requests, plus up to 10 %, so that the supervisor starts a new process; 0 means never. (default: 0)",
         Kind.requests.reloadable,
         else: nil
     )
     var maxRequests: Setting<UInt64?>
 
-    @Option("Where to log, a path or stderr. (default: stderr)", Kind.file, else: LogFile.standardError)
+    @Option("Log to this file, or to stderr. (default: stderr)", Kind.file, else: LogFile.standardError)
     var errorLog: Setting<String>
 
-    @Option("Where to log a line for each request, a path or stderr. (default: nowhere)", Kind.file)
+    @Option("Log a line per request to this file, or to stderr. (default: no access log)", Kind.file)
     var accessLog: Setting<String?>
 
-    @Option("That line: text with \(AccessFormat.Variable.list).", Kind.accessFormat.reloadable, else: .standard)
+    @Option(
+        "Format of that line: text with \(AccessFormat.Variable.list).",
+        Kind.accessFormat.reloadable,
+        else: .standard
+    )
     var accessFormat: Setting<AccessFormat>
 
     /// The most files that its threads have open at once: a request has at most 16, with the folders that it makes.
