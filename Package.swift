@@ -134,13 +134,18 @@ let package = Package(
             path: "Tests/TestSupport",
             exclude: ["codec", "put_vectors.json"]
         ),
+        .target(
+            name: "StoreSupport",
+            dependencies: ["DiskStore", "PayloadKey", "S3", "Storage", "System", "TestSupport"],
+            path: "Tests/StoreSupport"
+        ),
         .testTarget(name: "EncodingTests", dependencies: ["Encoding", "TestSupport"]),
         .testTarget(name: "PayloadKeyTests", dependencies: ["PayloadKey", "TestSupport"]),
         .testTarget(
             name: "StorageTests",
-            dependencies: ["DiskStore", "PayloadKey", "S3", "S3Store", "Storage", "TestSupport"]
+            dependencies: ["PayloadKey", "S3", "S3Store", "Storage", "StoreSupport", "TestSupport"]
         ),
-        .testTarget(name: "DiskStoreTests", dependencies: ["DiskStore", "Storage", "TestSupport"]),
+        .testTarget(name: "DiskStoreTests", dependencies: ["DiskStore", "Storage", "StoreSupport", "TestSupport"]),
         .target(
             name: "Simulation",
             dependencies: [
@@ -201,7 +206,7 @@ let package = Package(
             name: "OperatorTests",
             dependencies: [
                 "DiskStore", "Encoding", "PayloadKey", "Storage", "TarArchive", "S3", "S3Store", "StorePolicy",
-                "TestSupport", "lps",
+                "StoreSupport", "TestSupport", "lps",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "SystemPackage", package: "swift-system"),
@@ -210,7 +215,7 @@ let package = Package(
         .testTarget(
             name: "IntegrationTests",
             dependencies: [
-                "DiskStore", "PayloadKey", "Storage", "TestSupport", "lps", "lps-worker",
+                "DiskStore", "PayloadKey", "Storage", "StoreSupport", "TestSupport", "lps", "lps-worker",
             ]
         ),
         .testTarget(

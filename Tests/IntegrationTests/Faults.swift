@@ -51,22 +51,6 @@ struct Fault: CustomStringConvertible {
             }
         }
     }
-
-    /// So many calls of each kind, evenly spread, each with one error; another `turn` begins with other errors.
-    static func few(_ calls: [TracedCall], each count: Int, turn: Int) -> [Fault] {
-        return errors.flatMap { name, errors -> [Fault] in
-            let occurrences = calls.filter { $0.name == name }.map(\.occurrence)
-            let sampled = min(occurrences.count, count)
-            return (0..<(occurrences.isEmpty ? 0 : count)).map {
-                let index = ($0 % sampled) * occurrences.count / sampled
-                return Fault(
-                    call: name,
-                    errno: errors[(turn * count + $0) % errors.count],
-                    occurrence: occurrences[index]
-                )
-            }
-        }
-    }
 }
 
 /// A moment at which a process is killed: as one of its threads begins a system call. What the call before has done is
@@ -117,9 +101,9 @@ struct Tracer {
     let output: String
     private let options: [String]
 
-    init(_ folder: TemporaryFolder, _ fault: Fault?) {
+    init(_ folder: TemporaryFolder, trace: String? = nil, _ fault: Fault?) {
         let inject = fault.map { "\($0.call):error=\($0.errno):when=\($0.occurrence)" }
-        self.init(folder, trace: fault?.call ?? Fault.traced, inject: inject)
+        self.init(folder, trace: trace ?? fault?.call ?? Fault.traced, inject: inject)
     }
 
     init(_ folder: TemporaryFolder, killing point: KillPoint) {

@@ -1,27 +1,28 @@
 import Foundation
 import PayloadKey
+import StoreSupport
 import TestSupport
 import Testing
 
 /// Uploads of content that has rotted on the disk.
 @Suite(.serialized, .runLimit) struct RottenContentTests {
-    private let local: LocalStore
+    private let local: TestStore
     private let content = randomPayload(70_000)
     private let file: String
 
     init() throws {
-        local = try LocalStore()
+        local = try TestStore()
         file = local.folder.file("file")
         try write(content, to: file)
     }
 
     @Test func `A payload that is stored while a scrub takes its rotten content away stays`() throws {
         let keys = try [local.put(content, "ns"), local.put(content, "other", prefix: "a/b")]
-        try local.damage(keys[0])
-        let object = local.object(of: keys[0].digest)
+        try local.harm(content)
+        let object = local.objectFile(keys[0].digest)
         // The scrub looks for the keys of what it has moved, when it has moved it: each look takes its time.
         let slow = [
-            "strace", "-f", "-o", local.folder.file("trace"), "-P", "keys", "-P", "\(local.path)/keys", "-e",
+            "strace", "-f", "-o", local.folder.file("trace"), "-P", "keys", "-P", local.file("keys"), "-e",
             "trace=openat2", "-e", "inject=openat2:delay_enter=2000000",
         ]
         let scrub = try local.start(["scrub"], by: slow)
@@ -36,7 +37,7 @@ import Testing
         #expect(try local.lps(["scrub", "--repair"]).status == 0)
         #expect(try local.lps(["gc", "--older-than", "2d"]).status == 0)
         for key in keys { #expect(try local.get(key) == content) }
-        #expect(files(below: "\(local.path)/quarantine").count == 1)
+        #expect(files(below: local.file("quarantine")).count == 1)
     }
 
     @Test func `An upload over rotten content of the same size replaces it, and the rotten bytes are kept apart`()
@@ -44,14 +45,14 @@ import Testing
     {
         let key = try local.put(content, "ns")
         let other = try local.put(content, "other")
-        try local.damage(key)
-        let rotten = try contents(of: local.object(of: key.digest))
+        try local.harm(content)
+        let rotten = try contents(of: local.objectFile(key.digest))
         let put = try local.lps(["put", file, "--namespace", "ns"])
         #expect(put.status == 0 && put.output.hasSuffix("\(key)\n"), "\(put.output)")
         for key in [key, other] { #expect(try local.get(key) == content) }
-        let quarantined = files(below: "\(local.path)/quarantine")
+        let quarantined = files(below: local.file("quarantine"))
         #expect(quarantined.count == 1 && quarantined[0].hasPrefix("\(key.digest.hex)."))
-        #expect(try contents(of: "\(local.path)/quarantine/\(quarantined[0])") == rotten)
+        #expect(try contents(of: local.file("quarantine/\(quarantined[0])")) == rotten)
         #expect(try local.lps(["scrub"]).status == 0)
     }
 

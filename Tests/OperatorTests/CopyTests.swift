@@ -1,5 +1,6 @@
 import Foundation
 import PayloadKey
+import StoreSupport
 import TestSupport
 import Testing
 
@@ -44,15 +45,15 @@ import Testing
     }
 
     @Test func `A copy needs two stores, and a number of payloads at once that can be`() throws {
-        let fixture = try DiskFixture()
+        let disk = try TestStore(isInMemory: true)
         for options in [["--parallel", "0"], ["--parallel", "257"]] {
-            let answer = try fixture.lps(["copy", fixture.store.path, fixture.store.path] + options)
+            let answer = try disk.lps(["copy", disk.path, disk.path] + options)
             #expect(answer.status == 64 && answer.errors.contains("expected a number from 1 to 256"))
         }
-        #expect(try fixture.lps("copy", fixture.store.path).status == 64)
-        let missing = try fixture.lps("copy", fixture.store.path, "/nowhere")
+        #expect(try disk.lps("copy", disk.path).status == 64)
+        let missing = try disk.lps("copy", disk.path, "/nowhere")
         #expect(missing.status == 1 && missing.errors.contains("/nowhere"))
-        let unknown = try fixture.lps("copy", "s3://", fixture.store.path)
+        let unknown = try disk.lps("copy", "s3://", disk.path)
         #expect(unknown.status == 64 && unknown.errors.contains("from: "), "\(unknown.errors)")
     }
 }

@@ -1,5 +1,6 @@
 import Foundation
 import PayloadKey
+import StoreSupport
 import TestSupport
 import Testing
 
@@ -130,8 +131,8 @@ import Testing
     }
 
     @Test func `A store of format 1 is refused with a line that says how to move it`() throws {
-        let fixture = try DiskFixture()
-        let layout = "\(fixture.store.path)/layout.json"
+        let disk = try TestStore(isInMemory: true)
+        let layout = disk.file("layout.json")
         let json = try String(contentsOfFile: layout, encoding: .utf8)
         #expect(json.contains("\"version\":2"))
         try write(json.replacingOccurrences(of: "\"version\":2", with: "\"version\":1").utf8, to: layout)
@@ -139,20 +140,20 @@ import Testing
             ["ls"], ["scrub"], ["scrub", "--repair"], ["gc", "--older-than", "2d"],
             ["put", layout, "--namespace", "ns"], ["init"],
         ] {
-            let refused = try fixture.tool.run(arguments)
+            let refused = try disk.tool.run(arguments)
             #expect(refused.status != 0 && refused.errors.split(separator: "\n").count == 1, "\(refused.errors)")
             #expect(refused.errors.contains("has format version 1, this version reads version 2"))
             #expect(refused.errors.contains("'lps export'"))
         }
-        #expect(files(below: fixture.store.path).allSatisfy { !$0.hasPrefix("objects/") && !$0.hasPrefix("incoming/") })
+        #expect(files(below: disk.path).allSatisfy { !$0.hasPrefix("objects/") && !$0.hasPrefix("incoming/") })
     }
 
     @Test(.enabled(if: geteuid() == 0, "only root can give files away"))
     func `Only the store's owner may operate on it`() throws {
-        let fixture = try DiskFixture()
-        #expect(chown(fixture.store.path, 65_534, 65_534) == 0)
+        let disk = try TestStore(isInMemory: true)
+        #expect(chown(disk.path, 65_534, 65_534) == 0)
         for arguments in [["ls"], ["scrub"], ["gc", "--older-than", "2d"]] {
-            let answer = try fixture.tool.run(arguments)
+            let answer = try disk.tool.run(arguments)
             #expect(answer.status == 64 && answer.errors.contains("belongs to nobody"), "\(answer.errors)")
         }
     }

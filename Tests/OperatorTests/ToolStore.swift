@@ -1,6 +1,7 @@
 import Foundation
 import PayloadKey
 import S3
+import StoreSupport
 import TestSupport
 import Testing
 
@@ -29,40 +30,27 @@ struct ToolStore {
     /// Makes an empty store.
     init(_ kind: Kind) throws {
         switch kind {
-        case .disk: try self.init(DiskFixture())
+        case .disk: try self.init(TestStore(isInMemory: true))
         case .bucket: try self.init(bucket: "payloads", prefix: UUID().uuidString)
         }
     }
 
-    private init(_ disk: DiskFixture) {
-        (place, tool, folder) = (disk.store.path, disk.tool, disk.folder)
-        replace = { key, content in
-            chmod(disk.object(of: key), 0o640)
-            try write(content, to: disk.object(of: key))
-            chmod(disk.object(of: key), 0o440)
-        }
+    private init(_ disk: TestStore) {
+        (place, tool, folder) = (disk.path, disk.tool, disk.folder)
+        replace = { try disk.replace($0, with: $1) }
     }
 
     /// A bucket of the shared engine; tests that share one have prefixes of their own.
     init(bucket: String, prefix: String = "") throws {
         let engine = try TestEngine.shared
-        let folder = try TemporaryFolder()
         let url = engine.storeURL(bucket: bucket, prefix: prefix)
         let environment = engine.environment
-        (place, self.folder) = (url, folder)
+        (place, folder) = (url, try TemporaryFolder())
         tool = Tool(settings: environment.merging(["LPS_STORE": url, "TMPDIR": folder.path]) { $1 })
         replace = { key, content in
-            try write(content, to: folder.file("replacement"))
-            let file = open(folder.file("replacement"), O_RDONLY | O_CLOEXEC)
-            defer { close(file) }
             let location = try S3Location(parsing: url) { environment[$0] }
-            _ = try S3Client(location, environment: { environment[$0] }, logger: RecordedLog().logger).put(
-                location.objectKey(of: key.utf8),
-                from: file,
-                size: UInt64(content.count),
-                digest: Array(Digest(of: content).bytes),
-                onlyIfAbsent: false
-            )
+            let client = S3Client(location, environment: { environment[$0] }, logger: RecordedLog().logger)
+            try client.replace(key, with: content, in: location)
         }
     }
 

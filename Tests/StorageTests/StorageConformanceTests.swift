@@ -1,6 +1,7 @@
 import Foundation
 import PayloadKey
 import Storage
+import StoreSupport
 import TestSupport
 import Testing
 
@@ -10,42 +11,6 @@ import Testing
     private let content = randomPayload(70_000)
 
     init() throws { folder = try TemporaryFolder() }
-
-    private func key(_ content: [UInt8], _ namespace: String = "ns", prefix: String? = nil, metadata: String = "")
-        throws
-        -> PayloadKey
-    {
-        PayloadKey(
-            namespace: try Namespace(validating: namespace.utf8),
-            prefix: try prefix.map { try #require(KeyPrefix(validating: $0.utf8)) },
-            digest: Digest(of: content),
-            metadataHash: Digest(of: metadata.utf8)
-        )
-    }
-
-    @discardableResult
-    private func put(_ content: [UInt8], as key: PayloadKey, in store: any PayloadStorage) throws -> CommitOutcome {
-        let upload = try store.uploads.receive(length: UInt64(content.count), digest: key.digest) { take in
-            try content.withUnsafeBytes { try take($0) }
-        }
-        return try store.commit(upload, as: key)
-    }
-
-    /// What a key reads; `nil` when it is not stored.
-    private func get(_ key: PayloadKey, of store: any PayloadStorage) throws -> [UInt8]? {
-        guard let payload = try store.open(key) else { return nil }
-        var bytes: [UInt8] = []
-        try payload.read(0..<payload.size) { bytes += $0 }
-        return bytes
-    }
-
-    private func keys(_ selection: KeySelection = KeySelection(), of store: any PayloadStorage) throws -> Set<
-        PayloadKey
-    > {
-        var keys: Set<PayloadKey> = []
-        try store.forEachKey(in: selection) { keys.insert($0.key) }
-        return keys
-    }
 
     private func scrub(_ store: any PayloadStorage, pace: (Int) -> Void = { _ in }) throws -> (Scrubbed, [Finding]) {
         var findings: [Finding] = []
@@ -60,45 +25,50 @@ import Testing
         kind: StoreKind
     ) throws {
         let store = try kind.make(in: folder).store
-        let key = try key(content)
+        let key = try payloadKey(content)
         #expect(try store.open(key) == nil && store.find(key) == nil)
-        #expect(try put(content, as: key, in: store) == .created)
-        #expect(try get(key, of: store) == content)
+        #expect(try store.keys().isEmpty)
+        #expect(try store.put(content, as: key) == .created)
+        #expect(try store.get(key) == content)
         let payload = try #require(try store.open(key))
-        var part: [UInt8] = []
-        try payload.read(65_530..<65_550) { part += $0 }
-        #expect(part == Array(content[65_530..<65_550]))
-        #expect(try get(self.key(content, "other"), of: store) == nil, "another namespace")
-        #expect(try get(self.key(content, prefix: "p"), of: store) == nil, "another prefix")
-        #expect(try get(self.key(content, metadata: "m"), of: store) == nil, "other metadata")
+        for range in [0..<1, 65_530..<65_550, 69_999..<70_000] {
+            var part: [UInt8] = []
+            try payload.read(UInt64(range.lowerBound)..<UInt64(range.upperBound)) { part += $0 }
+            #expect(part == Array(content[range]))
+        }
+        #expect(try store.get(payloadKey(content, "other")) == nil, "another namespace")
+        #expect(try store.get(payloadKey(content, prefix: "p")) == nil, "another prefix")
+        #expect(try store.get(payloadKey(content, metadata: "m")) == nil, "other metadata")
     }
 
     @Test(arguments: StoreKind.all)
     func `A payload that is stored again exists, under another key it is new`(kind: StoreKind) throws {
         let store = try kind.make(in: folder).store
-        let first = try key(content)
-        try put(content, as: first, in: store)
-        #expect(try put(content, as: first, in: store) == .existed)
-        for other in try [key(content, "other"), key(content, prefix: "p/q"), key(content, metadata: "m")] {
-            #expect([.created, .linked].contains(try put(content, as: other, in: store)))
-            #expect(try get(other, of: store) == content)
+        let first = try payloadKey(content)
+        try store.put(content, as: first)
+        #expect(try store.put(content, as: first) == .existed)
+        for other in try [
+            payloadKey(content, "other"), payloadKey(content, prefix: "p/q"), payloadKey(content, metadata: "m"),
+        ] {
+            #expect([.created, .linked].contains(try store.put(content, as: other)))
+            #expect(try store.get(other) == content)
         }
     }
 
     @Test(arguments: StoreKind.all)
     func `An empty payload is one`(kind: StoreKind) throws {
         let store = try kind.make(in: folder).store
-        let key = try key([])
-        #expect(try put([], as: key, in: store) == .created)
-        #expect(try get(key, of: store) == [] && store.find(key)?.size == 0)
+        let key = try payloadKey([])
+        #expect(try store.put([], as: key) == .created)
+        #expect(try store.get(key) == [] && store.find(key)?.size == 0)
     }
 
     @Test(arguments: StoreKind.all)
     func `Whatever is said of a key is what was stored`(kind: StoreKind) throws {
         let store = try kind.make(in: folder).store
-        let key = try key(content, "ns", prefix: "a/b")
+        let key = try payloadKey(content, "ns", prefix: "a/b")
         let before = time(nil)
-        try put(content, as: key, in: store)
+        try store.put(content, as: key)
         let stored = try #require(try store.find(key))
         #expect(stored.key == key && stored.size == 70_000 && stored.diskUsage >= 70_000)
         #expect((before - 1...time(nil) + 1).contains(stored.lastStored))
@@ -106,17 +76,15 @@ import Testing
     }
 
     @Test(arguments: StoreKind.all)
-    func `Of many uploads of one payload at once, each is answered and the payload is whole`(kind: StoreKind)
-        async throws
-    {
+    func `Of many uploads of one payload at once, each is answered and the payload is whole`(kind: StoreKind) throws {
         let store = try kind.make(in: folder).store
-        let key = try key(content)
-        let outcomes = try await withThrowingTaskGroup(of: CommitOutcome.self) { group in
-            for _ in 0..<4 { group.addTask { try put(content, as: key, in: store) } }
-            return try await group.reduce(into: []) { $0.append($1) }
+        let key = try payloadKey(content)
+        let new = Counter()
+        try concurrently(4) { [content] _ in
+            if try store.put(content, as: key) != .existed { new.add() }
         }
-        #expect(outcomes.filter { $0 != .existed }.count == 1)
-        #expect(try get(key, of: store) == content)
+        #expect(new.value == 1)
+        #expect(try store.get(key) == content)
     }
 
     @Test(arguments: StoreKind.all)
@@ -125,7 +93,7 @@ import Testing
         try store.checkHealth()
         try store.checkStart(waiting: false)
         try store.tidyUp()
-        try store.checkQuota(for: 1, as: key(content))
+        try store.checkQuota(for: 1, as: payloadKey(content))
         #expect(!store.name.isEmpty)
     }
 
@@ -134,22 +102,23 @@ import Testing
     @Test(arguments: StoreKind.all)
     func `A selection has the keys of its namespace whose prefix begins with its parts`(kind: StoreKind) throws {
         let store = try kind.make(in: folder).store
-        let content: [UInt8] = [1]
-        let prefixes = [nil, "team", "team/one", "teamwork", "other/team"]
         for namespace in ["a", "ab"] {
-            for prefix in prefixes { try put(content, as: key(content, namespace, prefix: prefix), in: store) }
+            for prefix in [nil, "team", "team/one", "teamwork", "other/team"] {
+                try store.put([1], as: payloadKey([1], namespace, prefix: prefix))
+            }
         }
         func selected(_ namespace: String?, _ prefix: String?) throws -> [String] {
             let selection = KeySelection(
                 namespace: try namespace.map { try Namespace(validating: $0.utf8) },
                 prefix: prefix.flatMap { KeyPrefix(validating: $0.utf8) }
             )
-            let found = try keys(selection, of: store)
-            var aged: Set<PayloadKey> = []
+            var found: [PayloadKey] = []
+            try store.forEachKey(in: selection) { found.append($0.key) }
+            var aged: [PayloadKey] = []
             try store.forEachAge(in: selection, where: { _ in true }, unreadable: { throw $1 }) { key, _ in
-                aged.insert(key)
+                aged.append(key)
             }
-            #expect(aged == found)
+            #expect(Set(aged) == Set(found) && aged.count == found.count)
             return found.map { "\($0.namespace):\($0.prefix?.description ?? "")" }.sorted()
         }
         #expect(try selected(nil, nil).count == 10)
@@ -162,7 +131,7 @@ import Testing
     @Test(arguments: StoreKind.all)
     func `Ages come of the namespaces that are wanted`(kind: StoreKind) throws {
         let store = try kind.make(in: folder).store
-        for namespace in ["a", "b"] { try put([1], as: key([1], namespace), in: store) }
+        for namespace in ["a", "b"] { try store.put([1], as: payloadKey([1], namespace)) }
         var asked: Set<String> = []
         var found: [String] = []
         try store.forEachAge(
@@ -179,12 +148,11 @@ import Testing
     @Test(arguments: StoreKind.all.filter { $0 != .s3 })
     func `Storing a payload again renews its age`(kind: StoreKind) throws {
         let made = try kind.make(in: folder)
-        let key = try key(content)
-        try put(content, as: key, in: made.store)
-        try made.makeOld?(key, 86_400 * 40)
-        let old = try #require(try made.store.find(key)).lastStored
-        #expect(old < time(nil) - 86_400 * 39)
-        try put(content, as: key, in: made.store)
+        let key = try payloadKey(content)
+        try made.store.put(content, as: key)
+        try made.makeOld?(key, 40)
+        #expect(try #require(try made.store.find(key)).lastStored < time(nil) - 86_400 * 39)
+        try made.store.put(content, as: key)
         #expect(try #require(try made.store.find(key)).lastStored >= time(nil) - 5)
     }
 
@@ -193,30 +161,33 @@ import Testing
     @Test(arguments: StoreKind.all)
     func `A removed key is gone, and the others of its content stay`(kind: StoreKind) throws {
         let store = try kind.make(in: folder).store
-        let (key, other) = (try key(content), try key(content, "other"))
-        for key in [key, other] { try put(content, as: key, in: store) }
+        let (key, other) = (try payloadKey(content), try payloadKey(content, "other"))
+        for key in [key, other] { try store.put(content, as: key) }
         #expect(try store.remove(key)?.key == key)
         #expect(try store.open(key) == nil && store.find(key) == nil)
-        #expect(try get(other, of: store) == content)
+        #expect(try store.get(other) == content)
         #expect(try store.remove(key) == nil, "it is gone already")
-        #expect(try put(content, as: key, in: store) != .existed)
-        #expect(try get(key, of: store) == content)
+        #expect(try store.put(content, as: key) != .existed)
+        #expect(try store.get(key) == content)
     }
 
-    @Test(arguments: StoreKind.all)
-    func `A key is removed only while it is unwanted, by the age that it has then`(kind: StoreKind) throws {
+    @Test(arguments: StoreKind.all, [true, false])
+    func `A key is removed only while it is unwanted, by the age that it has then`(kind: StoreKind, isDurable: Bool)
+        throws
+    {
         let store = try kind.make(in: folder).store
-        let key = try key(content)
-        try put(content, as: key, in: store)
+        let key = try payloadKey(content)
+        try store.put(content, as: key)
         var asked: [Int] = []
-        let kept = try store.remove(key, isDurable: true) { lastStored in
+        let kept = try store.remove(key, isDurable: isDurable) { lastStored in
             asked.append(lastStored)
             return false
         }
         #expect(kept == nil)
         #expect(asked == [try #require(try store.find(key)).lastStored])
-        #expect(try get(key, of: store) == content)
-        #expect(try store.remove(key, isDurable: true) { $0 == asked[0] }?.size == 70_000)
+        #expect(try store.get(key) == content)
+        #expect(try store.remove(key, isDurable: isDurable) { $0 == asked[0] }?.size == 70_000)
+        #expect(try store.get(key) == nil)
     }
 
     // MARK: Damage
@@ -225,7 +196,7 @@ import Testing
     func `A scrub reads everything and finds nothing wrong with what was stored`(kind: StoreKind) throws {
         let store = try kind.make(in: folder).store
         let contents = (0..<3).map { randomPayload(1_000 * ($0 + 1)) }
-        for content in contents { try put(content, as: key(content), in: store) }
+        for content in contents { try store.put(content, as: payloadKey(content)) }
         var paced = 0
         let (read, findings) = try scrub(store) { paced += $0 }
         #expect(findings.isEmpty)
@@ -237,50 +208,46 @@ import Testing
     func `A scrub takes damaged content out of the way, and the next upload brings it back`(kind: StoreKind) throws {
         let made = try kind.make(in: folder)
         let sound = randomPayload(500)
-        let (key, other) = (try key(content), try key(sound))
-        try put(content, as: key, in: made.store)
-        try put(sound, as: other, in: made.store)
+        let (key, other) = (try payloadKey(content), try payloadKey(sound))
+        try made.store.put(content, as: key)
+        try made.store.put(sound, as: other)
         var rotten = content
         rotten[35_000] ^= 1
         try made.replace(key, rotten)
         let findings = try scrub(made.store).1
         #expect(findings.map(\.kind) == [.damaged])
         #expect(findings.first?.damage?.keys == [key])
-        #expect(try get(key, of: made.store) == nil, "wrong bytes are never served")
-        #expect(try get(other, of: made.store) == sound)
-        try put(content, as: key, in: made.store)
-        #expect(try get(key, of: made.store) == content)
+        #expect(try made.store.get(key) == nil, "wrong bytes are never served")
+        #expect(try made.store.get(other) == sound)
+        try made.store.put(content, as: key)
+        #expect(try made.store.get(key) == content)
         #expect(try scrub(made.store).1.isEmpty)
     }
 
     @Test(arguments: StoreKind.all)
     func `A scrub leaves alone what an upload has healed while it was read`(kind: StoreKind) throws {
         let made = try kind.make(in: folder)
-        let key = try key(content)
-        try put(content, as: key, in: made.store)
+        let key = try payloadKey(content)
+        try made.store.put(content, as: key)
         try made.replace(key, [1, 2, 3])
         var isHealed = false
         let findings = try scrub(made.store) { _ in
             guard !isHealed else { return }
             isHealed = true
-            #expect(throws: Never.self) { try made.store is MemoryStore ? made.replace(key, content) : heal(key, made) }
+            #expect(throws: Never.self) { try made.store.put(content, as: key) }
         }.1
-        #expect(findings.allSatisfy { $0.damage?.quarantine == nil }, "\(findings)")
-        #expect(try get(key, of: made.store) == content)
-    }
-
-    private func heal(_ key: PayloadKey, _ made: StoreUnderTest) throws {
-        try put(content, as: key, in: made.store)
+        #expect(isHealed && findings.allSatisfy { $0.damage?.quarantine == nil }, "\(findings)")
+        #expect(try made.store.get(key) == content)
     }
 
     @Test(arguments: StoreKind.all)
     func `An upload of another size than what is there replaces it`(kind: StoreKind) throws {
         let made = try kind.make(in: folder)
-        let key = try key(content)
-        try put(content, as: key, in: made.store)
+        let key = try payloadKey(content)
+        try made.store.put(content, as: key)
         try made.replace(key, [1, 2, 3])
-        try put(content, as: key, in: made.store)
-        #expect(try get(key, of: made.store) == content)
+        try made.store.put(content, as: key)
+        #expect(try made.store.get(key) == content)
     }
 
     // MARK: Uploads
@@ -288,14 +255,14 @@ import Testing
     @Test(arguments: StoreKind.all)
     func `An upload that is not what was announced can't be committed`(kind: StoreKind) throws {
         let store = try kind.make(in: folder).store
-        func receive(_ bytes: [UInt8], length: UInt64, digest: Digest) throws {
-            _ = try store.uploads.receive(length: length, digest: digest) { take in
-                try bytes.withUnsafeBytes { try take($0) }
+        let (right, wrong) = (Digest(of: [1, 2]), Digest(of: [1, 3]))
+        for (length, digest) in [(2, wrong), (3, right), (1, right)] as [(UInt64, Digest)] {
+            #expect(throws: UploadMismatch.self) {
+                try store.uploads.receive(length: length, digest: digest) { take in
+                    try ([1, 2] as [UInt8]).withUnsafeBytes { try take($0) }
+                }
             }
         }
-        #expect(throws: UploadMismatch.self) { try receive([1, 2], length: 2, digest: Digest(of: [1, 3])) }
-        #expect(throws: UploadMismatch.self) { try receive([1, 2], length: 3, digest: Digest(of: [1, 2])) }
-        #expect(throws: UploadMismatch.self) { try receive([1, 2], length: 1, digest: Digest(of: [1, 2])) }
-        #expect(try keys(of: store).isEmpty)
+        #expect(try store.keys().isEmpty)
     }
 }

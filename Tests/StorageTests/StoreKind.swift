@@ -1,9 +1,9 @@
-import DiskStore
 import Foundation
 import PayloadKey
 import S3
 import S3Store
 import Storage
+import StoreSupport
 import TestSupport
 import Testing
 
@@ -12,8 +12,8 @@ struct StoreUnderTest {
     let store: any PayloadStorage
     /// Puts other bytes in the place of a payload's.
     let replace: (PayloadKey, [UInt8]) throws -> Void
-    /// Makes a key as old as if it had been stored so many seconds ago; `nil` where nobody can.
-    let makeOld: ((PayloadKey, _ seconds: Int) throws -> Void)?
+    /// Makes a key as old as if it had been stored so many days ago; `nil` where nobody can.
+    let makeOld: ((PayloadKey, _ days: Double) throws -> Void)?
 }
 
 /// The kinds of stores that keep the contract.
@@ -35,24 +35,14 @@ enum StoreKind: String, CaseIterable, CustomTestStringConvertible {
             return StoreUnderTest(
                 store: store,
                 replace: { store.replace($0, with: $1) },
-                makeOld: { store.makeOld($0, seconds: $1) }
+                makeOld: { store.makeOld($0, seconds: Int($1 * 86_400)) }
             )
         case .disk:
-            let path = folder.file("store")
-            try DiskStore.create(at: path)
-            let store = try DiskStore(path: path, reserve: 0, logger: logger)
+            let disk = try TestStore(in: folder)
             return StoreUnderTest(
-                store: store,
-                replace: { key, content in
-                    let file = "\(path)/objects/\(key.digest.hex.prefix(2))/\(key.digest.hex)"
-                    chmod(file, 0o640)
-                    try write(content, to: file)
-                },
-                makeOld: { key, seconds in
-                    let file = "\(path)/" + (try #require(try store.find(key)).path)
-                    var times = Array(repeating: timespec(tv_sec: time(nil) - seconds, tv_nsec: 0), count: 2)
-                    #expect(utimensat(AT_FDCWD, file, &times, 0) == 0)
-                }
+                store: disk.store,
+                replace: { try disk.replace($0, with: $1) },
+                makeOld: { try disk.makeOld($0, days: $1) }
             )
         case .s3:
             let engine = try TestEngine.shared
@@ -65,19 +55,7 @@ enum StoreKind: String, CaseIterable, CustomTestStringConvertible {
             try store.checkStart(waiting: true)
             return StoreUnderTest(
                 store: store,
-                replace: { key, content in
-                    let path = folder.file("replacement")
-                    try write(content, to: path)
-                    let file = open(path, O_RDONLY)
-                    defer { close(file) }
-                    _ = try client.put(
-                        location.objectKey(of: key.utf8),
-                        from: file,
-                        size: UInt64(content.count),
-                        digest: Array(Digest(of: content).bytes),
-                        onlyIfAbsent: false
-                    )
-                },
+                replace: { try client.replace($0, with: $1, in: location) },
                 makeOld: nil
             )
         }
