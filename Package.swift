@@ -136,14 +136,14 @@ let package = Package(
         ),
         .target(
             name: "StoreSupport",
-            dependencies: ["DiskStore", "PayloadKey", "S3", "Storage", "System", "TestSupport"],
+            dependencies: ["DiskStore", "PayloadKey", "S3", "S3Store", "Storage", "System", "TestSupport"],
             path: "Tests/StoreSupport"
         ),
         .testTarget(name: "EncodingTests", dependencies: ["Encoding", "TestSupport"]),
         .testTarget(name: "PayloadKeyTests", dependencies: ["PayloadKey", "TestSupport"]),
         .testTarget(
             name: "StorageTests",
-            dependencies: ["PayloadKey", "S3", "S3Store", "Storage", "StoreSupport", "TestSupport"]
+            dependencies: ["PayloadKey", "Storage", "StoreSupport", "TestSupport"]
         ),
         .testTarget(name: "DiskStoreTests", dependencies: ["DiskStore", "Storage", "StoreSupport", "TestSupport"]),
         .target(
@@ -205,8 +205,8 @@ let package = Package(
         .testTarget(
             name: "OperatorTests",
             dependencies: [
-                "DiskStore", "Encoding", "PayloadKey", "Storage", "TarArchive", "S3", "S3Store", "StorePolicy",
-                "StoreSupport", "TestSupport", "lps",
+                "DiskStore", "Encoding", "PayloadKey", "Storage", "TarArchive", "StorePolicy", "StoreSupport",
+                "TestSupport", "lps",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "SystemPackage", package: "swift-system"),

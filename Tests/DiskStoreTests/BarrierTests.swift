@@ -36,22 +36,15 @@ import Testing
         #expect(text == before)
     }
 
-    @Test func `An upload that only renews a key is listed, too`() throws {
-        try disk.put(content)
-        var barrier = try raise()
-        #expect(try disk.commit(content) == .existed)
-        #expect(try barrier.digests().contains(Digest(of: content)))
-    }
-
-    @Test(arguments: ["trash", "restoration"])
-    func `What is moved to the trash, and what is restored, is listed`(what: String) throws {
+    @Test(arguments: ["renewal", "trash", "restoration"])
+    func `What is renewed, moved to the trash, or restored, is listed`(what: String) throws {
         let key = try disk.put(content)
         if what == "restoration" { try disk.store.moveToTrash(key) }
         var barrier = try raise()
-        if what == "restoration" {
-            _ = try disk.store.undelete(disk.trashed()[0])
-        } else {
-            try disk.store.moveToTrash(key)
+        switch what {
+        case "renewal": #expect(try disk.commit(content) == .existed)
+        case "trash": try disk.store.moveToTrash(key)
+        default: _ = try disk.store.undelete(disk.trashed()[0])
         }
         #expect(try barrier.digests().contains(Digest(of: content)))
     }

@@ -130,11 +130,19 @@ import Testing
         ("layout.json", 0o644, 0o640), ("key", 0o644, 0o440), ("key", 0o000, 0o400), ("key folder", 0o755, 0o750),
         ("keys/ns", 0o755, 0o750), ("keys/other/custom/p", 0o700 | 0o007, 0o700), ("object folder", 0o751, 0o750),
         ("object", 0o644, 0o440), ("object", 0o000, 0o400), ("object", 0o4440, 0o440), ("object", 0o600, 0o400),
-        ("folder", 0o550, 0o750),
+        ("folder", 0o550, 0o750), ("trash", 0o777, 0o750), ("trash/3600", 0o777, 0o750), ("trash folder", 0o777, 0o750),
+        ("trash key", 0o666, 0o440), ("usage", 0o777, 0o750), ("usage/namespaces", 0o777, 0o750),
+        ("usage/counting", 0o777, 0o750), ("usage/lost", 0o777, 0o750), ("lost", 0o666, 0o640),
+        ("usage/epoch", 0o666, 0o640), ("usage/namespaces/ns", 0o666, 0o640), ("usage/counting/ns", 0o666, 0o640),
+        ("barriers", 0o777, 0o750),
     ])
     func `Wrong permissions are found, and set; none are given to others`(what: String, wrong: Int, right: Int) throws {
+        let used = try useAll()
         let path =
             switch what {
+            case "trash folder": used.trash
+            case "trash key": used.key
+            case "lost": "usage/lost/\(Digest(of: []).hex)"
             case "object": StoreLayout.object(keys[0].digest)
             case "object folder": StoreLayout.objectFolder(keys[0].digest.firstByte)
             case "key": StoreLayout.key(keys[0])
@@ -145,21 +153,6 @@ import Testing
         #expect(chmod(disk.file(path), mode_t(wrong)) == 0)
         try expectMended(["wrongMode \(path)"])
         #expect(disk.status(disk.file(path))?.mode == UInt32(right))
-    }
-
-    @Test func `Permissions of the trash and of counters are looked at, too`() throws {
-        let (folder, key) = try useAll()
-        let folders = [
-            "trash", "trash/3600", folder, "usage", "usage/namespaces", "usage/counting", "usage/lost", "barriers",
-        ]
-        for path in folders { chmod(disk.file(path), 0o777) }
-        let files = [
-            "usage/epoch", "usage/namespaces/ns", "usage/counting/ns", "usage/lost/\(Digest(of: []).hex)", key,
-        ]
-        for path in files { chmod(disk.file(path), 0o666) }
-        try expectMended((folders + files).map { "wrongMode \($0)" })
-        #expect(disk.status(disk.file("usage/namespaces/ns"))?.mode == 0o640)
-        #expect(disk.status(disk.file(key))?.mode == 0o440)
     }
 
     @Test(.enabled(if: geteuid() == 0, "only root can give files away"))

@@ -129,16 +129,6 @@ import Testing
         try eventually("nobody is left") { try !isRefused() }
     }
 
-    @Test func `A recount finds what was changed by hand, and tells what was wrong`() throws {
-        try disk.put(randomPayload(1_000), prefix: "by-hand")
-        try disk.put(randomPayload(200))
-        try FileManager.default.removeItem(atPath: disk.file("keys/ns/custom"))
-        let (before, now) = try disk.store.recount(Self.namespace())
-        #expect(before == 1_200 && now == 200)
-        #expect(try used() == 200)
-        #expect(try disk.store.recount(Self.namespace()).before == 200)
-    }
-
     // MARK: While a namespace is counted
 
     @Test func `While a namespace is counted new payloads wait outside, those that are there are taken, others go on`()

@@ -140,25 +140,6 @@ import Testing
         #expect(disk.hasObject(content))
     }
 
-    @Test func `A key that counts as deleted keeps nothing in a dry run`() throws {
-        let key = try disk.put(content)
-        try disk.put(content, "other")
-        var asked: [Int?] = []
-        disk.setModified(disk.keyFile(key), to: 1_764_073_800)
-        let collector = try disk.collector()
-        let one = try collector.sweep(
-            isDryRun: true,
-            isDoomed: { candidate in
-                guard candidate.key.namespace.description == "ns" else { return false }
-                asked.append(try candidate.lastStored())
-                return true
-            }
-        )
-        #expect(one.contents == 0 && asked == [1_764_073_800])
-        #expect(try collector.sweep(isDryRun: true, isDoomed: { _ in true }).contents == 1)
-        #expect(disk.hasObject(content))
-    }
-
     @Test func `Where a folder of keys or of the trash can't be read nothing is deleted`() throws {
         let key = try disk.put(content, "ns", prefix: "p")
         let trashed = payload(inShard: key.digest.shard)

@@ -49,14 +49,11 @@ import Testing
         #expect(try trashFolders().isEmpty)
     }
 
-    @Test func `What was deleted last comes first, and a selection has its own keys only`() throws {
+    @Test func `What was deleted last comes first`() throws {
         for (index, namespace) in ["a", "b", "a"].enumerated() {
             try disk.store.moveToTrash(disk.put(content, namespace, prefix: "p\(index)"), now: noon + index * 7200)
         }
         #expect(try disk.trashed().map(\.stored.key.prefix?.description) == ["p2", "p1", "p0"])
-        let a = try Namespace(validating: "a".utf8)
-        #expect(try disk.trashed(KeySelection(namespace: a)).count == 2)
-        #expect(try disk.trashed(KeySelection(prefix: KeyPrefix(validating: "p1".utf8))).count == 1)
         #expect(try disk.store.trashed(payloadKey(content, "b", prefix: "p1")).count == 1)
         #expect(try disk.store.trashed(payloadKey(content, "a", prefix: "p1")).isEmpty)
     }

@@ -129,15 +129,4 @@ import Testing
         #expect(try runGuide(backUp, local, backup).status == 0)
         #expect(try run(Project.binary("lps"), ["stat", "--store", backup, "\(key)"]).status == 0)
     }
-
-    @Test func `A worker does not start on a store of format 1`() throws {
-        let local = try TestStore()
-        let layout = local.file("layout.json")
-        let json = try String(contentsOfFile: layout, encoding: .utf8)
-        try write(json.replacingOccurrences(of: "\"version\":2", with: "\"version\":1").utf8, to: layout)
-        let socket = local.folder.file("socket")
-        let worker = try run(Project.binary("lps-worker"), ["--store", local.path, "--listen", socket])
-        #expect(worker.status == 78 && worker.output.split(separator: "\n").count == 1, "\(worker.output)")
-        #expect(worker.output.contains("has format version 1, this version reads version 2"))
-    }
 }

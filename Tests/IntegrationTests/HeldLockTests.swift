@@ -31,26 +31,6 @@ import Testing
         try stack.expectNothingIncoming()
     }
 
-    @Test(arguments: ["rm", "gc"])
-    func `A command that waits for a lock in vain fails with a line that says who holds it`(command: String) throws {
-        let local = try TestStore()
-        let content = payload(inShard: "48")
-        let key = try local.put(content, days: 3)
-        let arguments = command == "rm" ? ["rm", "\(key)"] : ["gc", "--older-than", "2d"]
-        let holder = try HeldLock(local.file("locks/48"), local.folder)
-        // With a clock that runs so fast that its patience ends in a moment.
-        let fast = ["faketime", "-f", "+0 x50"]
-        let process = try local.start(arguments, by: fast, environment: ["NO_FAKE_STAT": "1"])
-        #expect(process.wait() == 1)
-        let lines = process.log.split(separator: "\n")
-        #expect(lines.count == 1, "\(process.log)")
-        #expect(process.log.contains("lock locks/48: held by process \(holder.process.pid) for over 60 s"))
-        #expect(try local.get(key) == content)
-        holder.release()
-        #expect(try local.lps(arguments).status == 0)
-        #expect(try local.get(key) == nil && !local.hasObject(content))
-    }
-
     @Test func `Ctrl-Z does not stop a deletion that uploads wait for`() throws {
         let stack = try Stack()
         let (old, new) = (payload(inShard: "48"), payload(inShard: "48"))

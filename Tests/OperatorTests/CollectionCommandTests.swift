@@ -63,16 +63,6 @@ import Testing
         #expect(json.count == 1 && json[0]["freedBytes"] as? Int == 4_096)
     }
 
-    @Test func `Content that two namespaces share stays while one of them keeps it`() throws {
-        try disk.put(content, "a", days: 31)
-        let young = try disk.put(content, "b", days: 1)
-        let gc = ["gc", "--older-than", "30d"]
-        #expect(try disk.lps(gc).output == "deleted 1 keys of 1000 B, and 0 contents; 0 B of the disk\n")
-        #expect(try disk.keys() == [young] && disk.get(young) == content)
-        try disk.makeOld(young, days: 31)
-        #expect(try disk.lps(gc).output == "deleted 1 keys of 1000 B, and 1 contents; 4.0 KiB of the disk\n")
-    }
-
     // MARK: The clock and the lock
 
     private func day(_ days: Double) -> Substring {

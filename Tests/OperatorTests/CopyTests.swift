@@ -6,12 +6,12 @@ import Testing
 
 /// `lps copy`, from a store of one kind to another.
 @Suite(.runLimit) struct CopyTests {
-    private static let ways = ToolStore.Kind.all.flatMap { source in ToolStore.Kind.all.map { (source, $0) } }
+    private static let ways = StoreKind.all.flatMap { source in StoreKind.all.map { (source, $0) } }
 
     @Test(arguments: ways)
     func `Payloads are copied, a damaged one is left out, and a copy that is run again takes what is new`(
-        from: ToolStore.Kind,
-        to: ToolStore.Kind
+        from: StoreKind,
+        to: StoreKind
     ) throws {
         let (source, destination) = (try ToolStore(from), try ToolStore(to))
         func copy(_ more: String...) throws -> Tool.Answer {

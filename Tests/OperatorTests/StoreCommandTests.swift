@@ -8,8 +8,8 @@ import Testing
 @Suite(.runLimit) struct StoreCommandTests {
     private let content = randomPayload(5_000)
 
-    @Test(arguments: ToolStore.Kind.all)
-    func `Payloads are stored, listed, summed up, told, given and deleted`(kind: ToolStore.Kind) throws {
+    @Test(arguments: StoreKind.all)
+    func `Payloads are stored, listed, summed up, told, given and deleted`(kind: StoreKind) throws {
         let store = try ToolStore(kind)
         let key = try store.put(content)
         #expect(try store.put(content) == key, "again")
@@ -33,8 +33,8 @@ import Testing
         #expect(try store.keys().isEmpty)
     }
 
-    @Test(arguments: ToolStore.Kind.all)
-    func `A key's JSON has its size, its age and how many keys share its content`(kind: ToolStore.Kind) throws {
+    @Test(arguments: StoreKind.all)
+    func `A key's JSON has its size, its age and how many keys share its content`(kind: StoreKind) throws {
         let store = try ToolStore(kind)
         let before = Date().ISO8601Format().prefix(13)
         let keys = try ["a", "b"].map { try store.put(content, $0) }
@@ -49,8 +49,8 @@ import Testing
         #expect(listed.count == 1 && listed[0]["path"] as? String == row["path"] as? String)
     }
 
-    @Test(arguments: ToolStore.Kind.all)
-    func `Sums are by namespace and prefix, and of the disk's bytes each is counted once`(kind: ToolStore.Kind) throws {
+    @Test(arguments: StoreKind.all)
+    func `Sums are by namespace and prefix, and of the disk's bytes each is counted once`(kind: StoreKind) throws {
         let store = try ToolStore(kind)
         _ = try store.put(content)
         _ = try store.put(content, "other", prefix: "a/b")
@@ -71,8 +71,8 @@ import Testing
 
     // MARK: Damage
 
-    @Test(arguments: ToolStore.Kind.all)
-    func `A damaged payload is not given`(kind: ToolStore.Kind) throws {
+    @Test(arguments: StoreKind.all)
+    func `A damaged payload is not given`(kind: StoreKind) throws {
         let store = try ToolStore(kind)
         let key = try store.put(content)
         try store.damage(key, content)
@@ -83,9 +83,8 @@ import Testing
         }
     }
 
-    @Test(arguments: ToolStore.Kind.all)
-    func `A scrub takes damaged content away and names the keys, and an upload revives it`(kind: ToolStore.Kind) throws
-    {
+    @Test(arguments: StoreKind.all)
+    func `A scrub takes damaged content away and names the keys, and an upload revives it`(kind: StoreKind) throws {
         let store = try ToolStore(kind)
         let key = try store.put(content)
         let whole = try store.put(randomPayload(3_000_000))
@@ -103,7 +102,7 @@ import Testing
         #expect(try store.lps("scrub").status == 0)
     }
 
-    @Test(.enabled(if: ToolStore.Kind.all.contains(.bucket)))
+    @Test(.enabled(if: StoreKind.all.contains(.bucket)))
     func `What is for a store on a disk says so on a bucket`() throws {
         let store = try ToolStore(.bucket)
         for arguments in [

@@ -1,25 +1,11 @@
 import Foundation
 import PayloadKey
-import S3
 import StoreSupport
 import TestSupport
 import Testing
 
-@testable import lps
-
 /// A store of one kind or the other, `lps` with it, and what a test does to it behind its back.
 struct ToolStore {
-    enum Kind: String, CaseIterable, CustomTestStringConvertible {
-        case disk, bucket
-
-        /// All kinds, where an engine can be started.
-        static let all = allCases.filter {
-            $0 != .bucket || TestEngine.isNamed || ProcessInfo.processInfo.environment["LPS_WEED"] != nil
-        }
-
-        var testDescription: String { rawValue }
-    }
-
     /// What `--store` takes.
     let place: String
     let tool: Tool
@@ -28,30 +14,20 @@ struct ToolStore {
     let replace: (PayloadKey, [UInt8]) throws -> Void
 
     /// Makes an empty store.
-    init(_ kind: Kind) throws {
-        switch kind {
-        case .disk: try self.init(TestStore(isInMemory: true))
-        case .bucket: try self.init(bucket: "payloads", prefix: UUID().uuidString)
+    init(_ kind: StoreKind) throws {
+        guard kind == .disk else {
+            self.init(try TestBucket())
+            return
         }
-    }
-
-    private init(_ disk: TestStore) {
+        let disk = try TestStore(isInMemory: true)
         (place, tool, folder) = (disk.path, disk.tool, disk.folder)
         replace = { try disk.replace($0, with: $1) }
     }
 
-    /// A bucket of the shared engine; tests that share one have prefixes of their own.
-    init(bucket: String, prefix: String = "") throws {
-        let engine = try TestEngine.shared
-        let url = engine.storeURL(bucket: bucket, prefix: prefix)
-        let environment = engine.environment
-        (place, folder) = (url, try TemporaryFolder())
-        tool = Tool(settings: environment.merging(["LPS_STORE": url, "TMPDIR": folder.path]) { $1 })
-        replace = { key, content in
-            let location = try S3Location(parsing: url) { environment[$0] }
-            let client = S3Client(location, environment: { environment[$0] }, logger: RecordedLog().logger)
-            try client.replace(key, with: content, in: location)
-        }
+    init(_ bucket: TestBucket) {
+        (place, folder) = (bucket.url, bucket.folder)
+        tool = Tool(settings: bucket.environment.merging(["LPS_STORE": bucket.url, "TMPDIR": folder.path]) { $1 })
+        replace = { try bucket.replace($0, with: $1) }
     }
 
     func lps(_ arguments: String...) throws -> Tool.Answer { try tool.run(arguments) }

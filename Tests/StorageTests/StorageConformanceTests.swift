@@ -24,7 +24,7 @@ import Testing
     func `A committed payload is read whole and in parts, and a key that was never stored is not there`(
         kind: StoreKind
     ) throws {
-        let store = try kind.make(in: folder).store
+        let store = try StoreUnderTest(kind, in: folder).store
         let key = try payloadKey(content)
         #expect(try store.open(key) == nil && store.find(key) == nil)
         #expect(try store.keys().isEmpty)
@@ -43,7 +43,7 @@ import Testing
 
     @Test(arguments: StoreKind.all)
     func `A payload that is stored again exists, under another key it is new`(kind: StoreKind) throws {
-        let store = try kind.make(in: folder).store
+        let store = try StoreUnderTest(kind, in: folder).store
         let first = try payloadKey(content)
         try store.put(content, as: first)
         #expect(try store.put(content, as: first) == .existed)
@@ -57,7 +57,7 @@ import Testing
 
     @Test(arguments: StoreKind.all)
     func `An empty payload is one`(kind: StoreKind) throws {
-        let store = try kind.make(in: folder).store
+        let store = try StoreUnderTest(kind, in: folder).store
         let key = try payloadKey([])
         #expect(try store.put([], as: key) == .created)
         #expect(try store.get(key) == [] && store.find(key)?.size == 0)
@@ -65,7 +65,7 @@ import Testing
 
     @Test(arguments: StoreKind.all)
     func `Whatever is said of a key is what was stored`(kind: StoreKind) throws {
-        let store = try kind.make(in: folder).store
+        let store = try StoreUnderTest(kind, in: folder).store
         let key = try payloadKey(content, "ns", prefix: "a/b")
         let before = time(nil)
         try store.put(content, as: key)
@@ -77,7 +77,7 @@ import Testing
 
     @Test(arguments: StoreKind.all)
     func `Of many uploads of one payload at once, each is answered and the payload is whole`(kind: StoreKind) throws {
-        let store = try kind.make(in: folder).store
+        let store = try StoreUnderTest(kind, in: folder).store
         let key = try payloadKey(content)
         let new = Counter()
         try concurrently(4) { [content] _ in
@@ -89,7 +89,7 @@ import Testing
 
     @Test(arguments: StoreKind.all)
     func `A healthy store says so, and a start finds it usable`(kind: StoreKind) throws {
-        let store = try kind.make(in: folder).store
+        let store = try StoreUnderTest(kind, in: folder).store
         try store.checkHealth()
         try store.checkStart(waiting: false)
         try store.tidyUp()
@@ -101,7 +101,7 @@ import Testing
 
     @Test(arguments: StoreKind.all)
     func `A selection has the keys of its namespace whose prefix begins with its parts`(kind: StoreKind) throws {
-        let store = try kind.make(in: folder).store
+        let store = try StoreUnderTest(kind, in: folder).store
         for namespace in ["a", "ab"] {
             for prefix in [nil, "team", "team/one", "teamwork", "other/team"] {
                 try store.put([1], as: payloadKey([1], namespace, prefix: prefix))
@@ -130,7 +130,7 @@ import Testing
 
     @Test(arguments: StoreKind.all)
     func `Ages come of the namespaces that are wanted`(kind: StoreKind) throws {
-        let store = try kind.make(in: folder).store
+        let store = try StoreUnderTest(kind, in: folder).store
         for namespace in ["a", "b"] { try store.put([1], as: payloadKey([1], namespace)) }
         var asked: Set<String> = []
         var found: [String] = []
@@ -145,22 +145,11 @@ import Testing
         #expect(asked == ["a", "b"] && found == ["b"])
     }
 
-    @Test(arguments: StoreKind.all.filter { $0 != .s3 })
-    func `Storing a payload again renews its age`(kind: StoreKind) throws {
-        let made = try kind.make(in: folder)
-        let key = try payloadKey(content)
-        try made.store.put(content, as: key)
-        try made.makeOld?(key, 40)
-        #expect(try #require(try made.store.find(key)).lastStored < time(nil) - 86_400 * 39)
-        try made.store.put(content, as: key)
-        #expect(try #require(try made.store.find(key)).lastStored >= time(nil) - 5)
-    }
-
     // MARK: Removal
 
     @Test(arguments: StoreKind.all)
     func `A removed key is gone, and the others of its content stay`(kind: StoreKind) throws {
-        let store = try kind.make(in: folder).store
+        let store = try StoreUnderTest(kind, in: folder).store
         let (key, other) = (try payloadKey(content), try payloadKey(content, "other"))
         for key in [key, other] { try store.put(content, as: key) }
         #expect(try store.remove(key)?.key == key)
@@ -175,7 +164,7 @@ import Testing
     func `A key is removed only while it is unwanted, by the age that it has then`(kind: StoreKind, isDurable: Bool)
         throws
     {
-        let store = try kind.make(in: folder).store
+        let store = try StoreUnderTest(kind, in: folder).store
         let key = try payloadKey(content)
         try store.put(content, as: key)
         var asked: [Int] = []
@@ -194,7 +183,7 @@ import Testing
 
     @Test(arguments: StoreKind.all)
     func `A scrub reads everything and finds nothing wrong with what was stored`(kind: StoreKind) throws {
-        let store = try kind.make(in: folder).store
+        let store = try StoreUnderTest(kind, in: folder).store
         let contents = (0..<3).map { randomPayload(1_000 * ($0 + 1)) }
         for content in contents { try store.put(content, as: payloadKey(content)) }
         var paced = 0
@@ -206,7 +195,7 @@ import Testing
 
     @Test(arguments: StoreKind.all)
     func `A scrub takes damaged content out of the way, and the next upload brings it back`(kind: StoreKind) throws {
-        let made = try kind.make(in: folder)
+        let made = try StoreUnderTest(kind, in: folder)
         let sound = randomPayload(500)
         let (key, other) = (try payloadKey(content), try payloadKey(sound))
         try made.store.put(content, as: key)
@@ -226,7 +215,7 @@ import Testing
 
     @Test(arguments: StoreKind.all)
     func `A scrub leaves alone what an upload has healed while it was read`(kind: StoreKind) throws {
-        let made = try kind.make(in: folder)
+        let made = try StoreUnderTest(kind, in: folder)
         let key = try payloadKey(content)
         try made.store.put(content, as: key)
         try made.replace(key, [1, 2, 3])
@@ -242,7 +231,7 @@ import Testing
 
     @Test(arguments: StoreKind.all)
     func `An upload of another size than what is there replaces it`(kind: StoreKind) throws {
-        let made = try kind.make(in: folder)
+        let made = try StoreUnderTest(kind, in: folder)
         let key = try payloadKey(content)
         try made.store.put(content, as: key)
         try made.replace(key, [1, 2, 3])
@@ -254,7 +243,7 @@ import Testing
 
     @Test(arguments: StoreKind.all)
     func `An upload that is not what was announced can't be committed`(kind: StoreKind) throws {
-        let store = try kind.make(in: folder).store
+        let store = try StoreUnderTest(kind, in: folder).store
         let (right, wrong) = (Digest(of: [1, 2]), Digest(of: [1, 3]))
         for (length, digest) in [(2, wrong), (3, right), (1, right)] as [(UInt64, Digest)] {
             #expect(throws: UploadMismatch.self) {
