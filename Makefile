@@ -57,6 +57,7 @@ build:
 manual: build
 	swift build --product generate-manual
 	rm -rf .build/manual && mkdir -p .build/manual/bash .build/manual/zsh .build/manual/fish
+	cp debian/manual/lps-policy.5 .build/manual
 	$(GENERATE_MANUAL) --section 1 $(RELEASE_DIR)/lps
 	$(GENERATE_MANUAL) --section 8 $(RELEASE_DIR)/lps-worker
 	sed -i 's/^$$/.Pp/' .build/manual/*.[18]

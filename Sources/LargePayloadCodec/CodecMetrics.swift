@@ -1,6 +1,6 @@
 import Metrics
 
-/// The codec's metrics; without a factory nothing is kept.
+/// Records the codec's metrics; does nothing without a factory.
 struct CodecMetrics: Sendable {
     typealias Operation = LargePayloadCodecError.Operation
 
@@ -10,7 +10,7 @@ struct CodecMetrics: Sendable {
         self.factory = factory
     }
 
-    /// An attempt of a request, with its answer's status, or `none`.
+    /// Records one attempt: `status` is the answer's status, or `none` if no answer came.
     func count(_ operation: Operation, _ status: String, _ duration: Duration) {
         add(to: "large_payload_codec_requests", ("operation", operation.rawValue), ("status", status))
         guard let factory else { return }
@@ -25,7 +25,7 @@ struct CodecMetrics: Sendable {
         add(to: "large_payload_codec_retries", ("operation", operation.rawValue))
     }
 
-    /// Bytes of payloads that were uploaded or downloaded.
+    /// Counts payload bytes of a successful upload or download.
     func count(bytes: Int, _ operation: Operation) {
         add(bytes, to: "large_payload_codec_bytes", ("operation", operation.rawValue))
     }

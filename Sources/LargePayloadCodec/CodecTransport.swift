@@ -1,19 +1,19 @@
 import FoundationEssentials
 
-/// A request to the service.
+/// An HTTP request to the service, as the codec hands it to the transport and the hook.
 public struct CodecRequest: Sendable {
-    /// `HEAD`, `GET` or `PUT`.
+    /// The HTTP method: `HEAD`, `GET` or `PUT`.
     public var method: String
-    /// The whole URL, percent-encoded.
+    /// The absolute URL, percent-encoded.
     public var url: String
-    /// Names and values of the header fields; the transport adds `Content-Length` and `Host`.
+    /// The header fields. A name can occur several times. The transport adds `Content-Length` and `Host`.
     public var headers: [(name: String, value: String)]
-    /// The body of an upload.
+    /// The body of an upload; `nil` for `HEAD` and `GET`.
     public var body: Data?
-    /// How many bytes of the answer's body are wanted.
+    /// The maximum number of bytes to read of the answer's body.
     public var maximumResponseSize: Int
 
-    /// Makes a request.
+    /// Creates a request, for a test of your own transport. The codec creates its requests itself.
     public init(
         method: String,
         url: String,
@@ -29,18 +29,18 @@ public struct CodecRequest: Sendable {
     }
 }
 
-/// The service's answer to a request.
+/// The service's answer to a ``CodecRequest``, whatever its status.
 public struct CodecResponse: Sendable {
-    /// The status, three digits.
+    /// The HTTP status code, for example 200.
     public var status: Int
-    /// Names and values of the header fields.
+    /// The header fields. Names are compared without regard to case.
     public var headers: [(name: String, value: String)]
-    /// The body, as far as it was wanted.
+    /// The body, up to ``CodecRequest/maximumResponseSize`` bytes.
     public var body: Data
-    /// Whether the body goes on after what was wanted.
+    /// Whether the answer's body is longer than ``body``.
     public var isTruncated: Bool
 
-    /// Makes an answer.
+    /// Creates an answer, for a transport of your own.
     public init(
         status: Int,
         headers: [(name: String, value: String)] = [],
@@ -54,27 +54,31 @@ public struct CodecResponse: Sendable {
     }
 }
 
-/// What sends requests to the service.
+/// Sends the codec's requests to the service.
+///
+/// A transport only sends: the codec retries, limits the time and checks the answer. The default is
+/// ``HTTPClientTransport``.
 public protocol CodecTransport: Sendable {
-    /// Sends a request, once, and reads its answer, whatever its status.
+    /// Sends a request once and returns the answer, whatever its status.
     ///
-    /// Stops reading where the body is longer than wanted (``CodecRequest/maximumResponseSize``). Must end soon when its
-    /// task is cancelled: the codec waits for it.
+    /// An implementation must stop reading after ``CodecRequest/maximumResponseSize`` bytes of the body. It must return
+    /// soon after its task is cancelled, because the codec waits for it.
     ///
     /// - Parameters:
-    ///   - request: what to send.
-    ///   - timeout: how long it may take, from connecting to the answer's last byte; the task is cancelled then.
-    /// - Throws: ``CodecTransportError`` when there is no answer and will be none; any other error when there is none, and
-    ///   the request is to be sent again.
+    ///   - request: The request to send.
+    ///   - timeout: The maximum time from connecting to the last byte of the answer. The codec cancels the task then.
+    /// - Returns: The answer.
+    /// - Throws: ``CodecTransportError`` if no answer came and a retry cannot help. Any other error means that no
+    ///   answer came and the codec should retry.
     func send(_ request: CodecRequest, timeout: Duration) async throws -> CodecResponse
 }
 
-/// There is no answer, and sending the request again will not help: a certificate that is not trusted, say.
+/// No answer came, and a retry cannot help, for example because the server's certificate is not trusted.
 public struct CodecTransportError: Error {
-    /// The error behind it.
+    /// The underlying error, which becomes ``LargePayloadCodecError/cause``.
     public let cause: any Error
 
-    /// Makes an error.
+    /// Marks an error as permanent, so that the codec does not retry.
     public init(_ cause: any Error) {
         self.cause = cause
     }

@@ -3,15 +3,16 @@ import FoundationEssentials
 import NIOCore
 import NIOHTTP1
 
-/// Sends requests with async-http-client, which keeps connections and speaks TLS and HTTP/2.
+/// Sends requests with async-http-client, which reuses connections and supports TLS and HTTP/2.
 public struct HTTPClientTransport: CodecTransport {
-    /// One client for all codecs of the process; it needs no shutdown.
+    /// The client that all codecs of the process share. It uses the singleton event loops and needs no shutdown.
     private static let shared = HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
 
-    /// How a client of the service is best configured.
+    /// The recommended configuration for a client of the service.
     ///
-    /// It does not try to connect again by itself, which it would do until the request's time is up: the codec does, and
-    /// knows when to stop. It does not follow redirects: a payload goes where it was told to go, or nowhere.
+    /// The client does not retry failed connections, because the codec does so, within its own time limit. It does not
+    /// follow redirects, so that a payload is never sent to a server that was not configured. A connection must be
+    /// established within 10 seconds.
     public static var configuration: HTTPClient.Configuration {
         var configuration = HTTPClient.Configuration()
         configuration.redirectConfiguration = .disallow
@@ -22,22 +23,22 @@ public struct HTTPClientTransport: CodecTransport {
 
     private let client: HTTPClient
 
-    /// Sends requests with a client that all codecs of the process share.
+    /// Creates a transport with the client that all codecs of the process share.
     public init() {
         client = Self.shared
     }
 
-    /// Sends requests with a client of the caller's, with its own trust and timeouts, say.
+    /// Creates a transport with a client of your own, for example with other trusted certificates or timeouts.
     ///
-    /// - Parameter client: stays the caller's to shut down. ``configuration`` is a start for its configuration.
+    /// - Parameter client: The client. The caller shuts it down. Start from ``configuration`` to configure it.
     public init(_ client: HTTPClient) {
         self.client = client
     }
 
-    /// Sends a request, once, and reads its answer.
+    /// Sends a request once and returns the answer.
     ///
-    /// - Throws: async-http-client's error, which may say that a request is cancelled when its connection was closed, or
-    ///   ``CodecTransportError`` around it.
+    /// - Throws: The error of async-http-client, which reports some closed connections as `cancelled`. If a retry
+    ///   cannot help, ``CodecTransportError`` wraps that error.
     public func send(_ request: CodecRequest, timeout: Duration) async throws -> CodecResponse {
         do {
             return try await answer(to: request, timeout)
@@ -50,7 +51,7 @@ public struct HTTPClientTransport: CodecTransport {
         if let error = error as? HTTPClientError {
             return [.invalidURL, .emptyHost, .alreadyShutdown].contains(error)
         }
-        // A handshake also fails when a server stops in the middle of it; only BoringSSL's text tells them apart.
+        // A handshake also fails when a server stops during it. Only BoringSSL's text distinguishes the two.
         return "\(error)".contains("CERTIFICATE_VERIFY_FAILED")
     }
 
@@ -62,10 +63,10 @@ public struct HTTPClientTransport: CodecTransport {
             let room = request.maximumResponseSize - body.count
             isTruncated = piece.readableBytes > room
             body.append(contentsOf: piece.readableBytesView.prefix(room))
-            // Leaving the loop ends the request.
+            // Leaving the loop cancels the request.
             if isTruncated { break }
         }
-        // A body that ends with the task's cancellation is not whole.
+        // A body that ended because the task was cancelled is incomplete.
         try Task.checkCancellation()
         return CodecResponse(
             status: Int(response.status.code),
@@ -81,7 +82,7 @@ extension HTTPClientRequest {
         self.init(url: request.url)
         method = HTTPMethod(rawValue: request.method)
         headers = HTTPHeaders(request.headers.map { ($0.name, $0.value) })
-        // A socket's path is no host's name, and web servers refuse it.
+        // Web servers refuse a socket's path as a host name.
         if request.url.lowercased().hasPrefix("http+unix:") || request.url.lowercased().hasPrefix("https+unix:") {
             headers.add(name: "Host", value: "localhost")
         }

@@ -1,15 +1,15 @@
 import FoundationEssentials
 import PayloadKey
 
-/// A payload codec that keeps large payloads in the Large Payload Service, and only their keys in workflow histories.
+/// A payload codec that stores large payloads in the Large Payload Service and replaces them with small references.
 ///
-/// It satisfies the Swift Temporal SDK's `PayloadCodec` as it is:
+/// It meets the requirements of the Swift Temporal SDK's `PayloadCodec` without further code:
 ///
 /// ```swift
 /// extension LargePayloadCodec: @retroactive PayloadCodec {}
 /// ```
 ///
-/// Safe to use from any number of tasks at once, and cheap to copy: copies share connections and cache.
+/// You can use a codec from any number of tasks at once. Copies share connections and cache.
 public struct LargePayloadCodec: Sendable {
     private let minimumSize: UInt64
     private let isDecodeOnly: Bool
@@ -17,10 +17,11 @@ public struct LargePayloadCodec: Sendable {
     private let service: ServiceClient
     private let cache: PayloadCache?
 
-    /// Makes a codec, and makes sure that the service is there, unless the options say not to.
+    /// Creates a codec and checks that the service is healthy, unless ``Options/skipsHealthCheck`` is set.
     ///
-    /// - Throws: ``LargePayloadCodecOptionError`` that names the option that is wrong, ``LargePayloadCodecError`` when
-    ///   the service does not answer or is not healthy, or `CancellationError`.
+    /// - Parameter options: The URL, the namespace, and the options that differ from their defaults.
+    /// - Throws: ``LargePayloadCodecOptionError`` for an invalid option, ``LargePayloadCodecError`` if the service does
+    ///   not answer or is unhealthy, or `CancellationError`.
     public init(_ options: Options) async throws {
         let namespace = try options.validated()
         minimumSize = UInt64(options.minimumSize)
@@ -31,11 +32,11 @@ public struct LargePayloadCodec: Sendable {
         if !options.skipsHealthCheck { try await service.checkHealth() }
     }
 
-    /// Uploads the payloads whose serialized size is over the minimum, and puts references in their place.
+    /// Uploads payloads whose serialized size exceeds ``Options/minimumSize``, and replaces them with references.
     ///
-    /// - Returns: as many payloads as were given, in their order.
-    /// - Throws: ``LargePayloadCodecError`` of the first upload that failed, after its retries; `CancellationError`. What
-    ///   was uploaded by then stays in the service, and is not uploaded twice when this is called again.
+    /// - Returns: One payload for each given payload, in the same order.
+    /// - Throws: ``LargePayloadCodecError`` of the first upload that failed after its retries, or `CancellationError`.
+    ///   Payloads that were uploaded before the failure stay in the service. A repeated call does not store them twice.
     nonisolated(nonsending) public func encode<P: TemporalPayload>(payloads: some Collection<P>) async throws -> [P] {
         var result = Array(payloads)
         guard !isDecodeOnly else { return result }
@@ -56,19 +57,19 @@ public struct LargePayloadCodec: Sendable {
         return result
     }
 
-    /// Fetches the payloads that references stand for, and leaves others as they are.
+    /// Replaces references with the payloads they name, and returns other payloads unchanged.
     ///
-    /// - Returns: as many payloads as were given, in their order. Each one fetched has the length and the digest that its
-    ///   reference says.
-    /// - Throws: ``LargePayloadCodecError`` of the first download that failed, after its retries, or of a reference that
-    ///   can't be followed; `CancellationError`.
+    /// - Returns: One payload for each given payload, in the same order. The length and digest of each downloaded
+    ///   payload match its reference.
+    /// - Throws: ``LargePayloadCodecError`` of the first download that failed after its retries, or of an invalid
+    ///   reference; or `CancellationError`.
     nonisolated(nonsending) public func decode<P: TemporalPayload>(payloads: some Collection<P>) async throws -> [P] {
         var result = Array(payloads)
         var references: [(index: Int, reference: PayloadReference)] = []
         for (index, payload) in result.enumerated() where payload.metadata[PayloadReference.versionName] != nil {
             if let reference = try Self.reference(payload) { references.append((index, reference)) }
         }
-        // Several references of one call may stand for one payload.
+        // Several references of one call can name the same payload.
         let wanted = Dictionary(references.map { (Content($0.reference), $0.reference) }) { first, _ in first }
         let contents = Array(wanted)
         let fetched = try await sideBySide(contents, limit: maximumConcurrentRequests) { [self] in
@@ -81,7 +82,7 @@ public struct LargePayloadCodec: Sendable {
         return result
     }
 
-    /// What a reference says about the data that it stands for.
+    /// The part of a reference that identifies the data. References that differ only in metadata share one download.
     private struct Content: Hashable {
         let key: [UInt8]
         let size: UInt64

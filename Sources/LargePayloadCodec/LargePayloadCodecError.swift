@@ -1,37 +1,40 @@
-/// Why a payload was not encoded or decoded.
+/// The reason why a payload was not encoded or decoded, or why a codec could not be created.
 public struct LargePayloadCodecError: Error, CustomStringConvertible {
-    /// The kinds of failure that callers tell apart.
+    /// The kind of failure.
     public enum Code: Sendable, Equatable {
-        /// The service did not answer; ``cause`` is the transport's error.
+        /// The service did not answer. ``cause`` is the transport's error.
         case noAnswer
-        /// The service answered with a status that says that it did not do what was asked.
+        /// The service answered with an error; see ``status`` and ``message``.
         case refused
-        /// The service's answer is not what the API describes.
+        /// The service's answer does not conform to its API.
         case invalidAnswer
-        /// What was downloaded is not what the reference says: another length or digest.
+        /// The downloaded payload's length or digest differs from the reference.
         case contentMismatch
-        /// A payload says that it is a reference, and is none that can be followed.
+        /// A payload is marked as a reference, but is malformed or has an unsupported version.
         case invalidReference
     }
 
-    /// What was being done.
+    /// The operation that failed.
     public enum Operation: String, Sendable {
+        /// The check of the service when a codec is created.
         case healthCheck = "health check"
+        /// The upload of a payload, by `encode`.
         case upload
+        /// The download of a payload, by `decode`.
         case download
     }
 
-    /// What kind of failure it is.
+    /// The kind of failure, for code that handles some kinds differently.
     public let code: Code
-    /// What was being done.
+    /// The operation that failed.
     public let operation: Operation
-    /// The status of the service's answer, where there was one.
+    /// The HTTP status of the service's answer; `nil` if no answer came or no request was sent.
     public let status: Int?
-    /// The key of the payload, where it is known.
+    /// The payload's key; `nil` for uploads, health checks and invalid references.
     public let key: String?
-    /// The service's message, or what is wrong with its answer.
+    /// The service's message as one line, or a description of the problem.
     public let message: String
-    /// The error behind this one, where there is one.
+    /// The underlying error, for example the transport's.
     public let cause: (any Error)?
 
     init(
@@ -50,7 +53,7 @@ public struct LargePayloadCodecError: Error, CustomStringConvertible {
         self.cause = cause
     }
 
-    /// One line.
+    /// Operation, status, message and key on one line.
     public var description: String {
         let status = status.map { " with status \($0)" } ?? ""
         let key = key.map { " (key \($0))" } ?? ""

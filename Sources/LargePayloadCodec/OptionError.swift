@@ -1,14 +1,14 @@
 import FoundationEssentials
 import PayloadKey
 
-/// An option that a codec can't be made with: which, its value, and what is expected.
+/// An invalid option: its name, its value, and what is expected.
 public struct LargePayloadCodecOptionError: Error, Equatable, CustomStringConvertible {
     /// The option's name, a property of ``LargePayloadCodec/Options``.
     public let option: String
-    /// What is wrong with it, and what is expected.
+    /// The invalid value, and what is expected instead. A URL with a password is not repeated.
     public let reason: String
 
-    /// One line.
+    /// Option and reason on one line.
     public var description: String { "\(option) \(reason)" }
 
     init(_ option: String, _ reason: String) {
@@ -18,20 +18,20 @@ public struct LargePayloadCodecOptionError: Error, Equatable, CustomStringConver
 }
 
 extension LargePayloadCodec.Options {
-    /// Header fields that the codec sets itself.
+    /// Header fields that the codec or the transport sets, in lowercase.
     private static let ownHeaders = [
         "connection", "content-length", "content-type", "host", "transfer-encoding",
         "x-payload-expected-content-length",
         "x-temporal-metadata",
     ]
 
-    /// Checks each option.
+    /// Validates every option.
     ///
-    /// - Returns: the namespace.
+    /// - Returns: The validated ``namespace``.
     func validated() throws(LargePayloadCodecOptionError) -> Namespace {
         try validateURL()
         try validateHeaders()
-        try require(minimumSize >= 0, "minimumSize", "is \(minimumSize), expected a number of bytes from 0 up")
+        try require(minimumSize >= 0, "minimumSize", "is \(minimumSize), expected 0 bytes or more")
         try require(
             apiVersion == PayloadReference.version,
             "apiVersion",
@@ -40,12 +40,12 @@ extension LargePayloadCodec.Options {
         try require(
             maximumConcurrentRequests > 0,
             "maximumConcurrentRequests",
-            "is \(maximumConcurrentRequests), expected a number from 1 up"
+            "is \(maximumConcurrentRequests), expected 1 or more"
         )
-        try require(requestTimeout > .zero, "requestTimeout", "is \(requestTimeout), expected a time over zero")
-        try require(cacheSize >= 0, "cacheSize", "is \(cacheSize), expected a number of bytes from 0 up")
+        try require(requestTimeout > .zero, "requestTimeout", "is \(requestTimeout), expected more than zero")
+        try require(cacheSize >= 0, "cacheSize", "is \(cacheSize), expected 0 bytes or more")
         let shortest = min(retries.giveUpAfter, retries.initialDelay, retries.maximumDelay)
-        try require(shortest >= .zero, "retries", "have a time of \(shortest), expected times from zero up")
+        try require(shortest >= .zero, "retries", "contain a duration of \(shortest), expected zero or more")
         do {
             return try Namespace(validating: namespace.utf8)
         } catch {
@@ -62,7 +62,7 @@ extension LargePayloadCodec.Options {
     }
 
     private func validateURL() throws(LargePayloadCodecOptionError) {
-        let expected = "expected 'https://HOST', 'http://HOST' or one with a path"
+        let expected = "expected 'https://HOST' or 'http://HOST', with an optional path"
         guard let parsed = URL(string: url), let scheme = parsed.scheme?.lowercased(),
             ["http", "https", "http+unix", "https+unix"].contains(scheme), let host = parsed.host(), !host.isEmpty
         else { throw LargePayloadCodecOptionError("url", "is '\(url)', \(expected)") }
@@ -70,16 +70,17 @@ extension LargePayloadCodec.Options {
             throw LargePayloadCodecOptionError("url", "is '\(url)', expected a port from 1 to 65535")
         }
         guard parsed.query == nil, parsed.fragment == nil else {
-            throw LargePayloadCodecOptionError("url", "is '\(url)', \(expected), without query and fragment")
+            throw LargePayloadCodecOptionError("url", "is '\(url)', \(expected) and no query or fragment")
         }
         guard parsed.user == nil, parsed.password == nil else {
-            // Not repeated: it has a password.
-            throw LargePayloadCodecOptionError("url", "names a user: authenticate with a header or the hook")
+            // The message must not contain the password.
+            throw LargePayloadCodecOptionError("url", "contains a user name; authenticate with a header or the hook")
         }
     }
 
-    /// Whether the port in the authority (RFC 3986 section 3.2), where there is one, is a port. `URL` takes any number,
-    /// and none for one that is too large for an `Int`.
+    /// Whether the URL has no port, or one from 1 to 65535, in its authority (RFC 3986 section 3.2).
+    ///
+    /// `URL` accepts any number, and treats one that is too large for an `Int` as no port.
     private static func hasUsablePort(_ url: String) -> Bool {
         let authority = url.drop { $0 != "/" }.dropFirst(2).prefix { $0 != "/" && $0 != "?" && $0 != "#" }
         let end = authority.lastIndex(of: "]") ?? authority.lastIndex(of: "@") ?? authority.startIndex
@@ -100,15 +101,18 @@ extension LargePayloadCodec.Options {
                     }
                 }
             guard isToken else {
-                throw LargePayloadCodecOptionError("headers", "have the name '\(header.name)', expected an HTTP token")
+                throw LargePayloadCodecOptionError(
+                    "headers",
+                    "contain the name '\(header.name)', expected an HTTP token"
+                )
             }
             guard !Self.ownHeaders.contains(header.name.lowercased()) else {
-                throw LargePayloadCodecOptionError("headers", "have '\(header.name)', which the codec sets itself")
+                throw LargePayloadCodecOptionError("headers", "contain '\(header.name)', which the codec sets itself")
             }
             guard header.value.utf8.allSatisfy({ $0 >= 0x20 && $0 != 0x7F || $0 == 0x09 }) else {
                 throw LargePayloadCodecOptionError(
                     "headers",
-                    "have a control character in the value of '\(header.name)'"
+                    "contain a control character in the value of '\(header.name)'"
                 )
             }
         }

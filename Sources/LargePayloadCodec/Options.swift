@@ -4,70 +4,74 @@ import Metrics
 import PayloadKey
 
 extension LargePayloadCodec {
-    /// What a codec is told to do; everything but URL and namespace has a default.
+    /// A codec's options. All except ``url`` and ``namespace`` have defaults.
     public struct Options: Sendable {
-        /// A header field that goes with each request.
+        /// A header field of each request.
         public struct Header: Sendable, Equatable {
             /// The field's name, a token of RFC 9110 section 5.6.2.
             public var name: String
-            /// The field's value, without controls.
+            /// The field's value. Control characters other than tab are not allowed.
             public var value: String
 
-            /// Makes a header field.
+            /// Creates a header field. Creating the codec validates it.
             public init(_ name: String, _ value: String) {
                 self.name = name
                 self.value = value
             }
         }
 
-        /// Goes around each request, every attempt of it: may change what is sent, and see what is answered.
+        /// A function that wraps every attempt of every request. It can change the request and inspect the answer.
         ///
-        /// What it throws itself ends the call; what `next` throws may be passed on, and is then retried where that helps.
+        /// It calls `next` to send the request. If the hook rethrows an error of `next`, the codec retries where that
+        /// can help. Any other error that the hook throws ends the call.
         public typealias Hook =
             @Sendable (
                 _ request: CodecRequest,
                 _ next: @Sendable (CodecRequest) async throws -> CodecResponse
             ) async throws -> CodecResponse
 
-        /// Where the service is: `https://HOST`, with a path when it is below one. Required.
+        /// The service's URL, `https://HOST` or `http://HOST`, with an optional path. Required.
         ///
-        /// `http+unix://%2Frun%2Flps.sock` and `https+unix://…` reach a unix socket.
+        /// For a web server that listens on a unix socket, use `http+unix://%2Frun%2Fweb.sock` or `https+unix://…`.
         public var url: String
-        /// The Temporal namespace that payloads are stored for. Required.
+        /// The Temporal namespace to store payloads for. Required.
         public var namespace: String
-        /// A payload is uploaded when its serialized size is over this; bytes.
+        /// The codec uploads payloads whose serialized size exceeds this number of bytes. The default is 128,000.
         ///
-        /// A small value makes many requests: each payload of a history is fetched again when the history is replayed.
+        /// A small value causes many requests: replaying a history downloads each of its uploaded payloads again.
         public var minimumSize = PayloadReference.defaultMinimumSize
-        /// What sends the requests; `nil` for a client that all codecs of the process share.
+        /// Sends the requests. `nil`, the default, uses an HTTP client that all codecs of the process share.
         public var transport: (any CodecTransport)?
-        /// Goes around each request, for authentication or tracing.
+        /// Wraps each request, for example to add a token or a tracing span. The default is none.
         public var hook: Hook?
-        /// Header fields that go with each request; a name may be there several times.
+        /// Header fields to add to each request. A name can occur several times.
         public var headers: [Header] = []
-        /// The version of the service's API; `v2` is the only one.
+        /// The version of the service's API. Only `v2` is supported.
         public var apiVersion = PayloadReference.version
-        /// Whether large payloads are only fetched, and what is encoded passes through.
+        /// Whether `encode` returns all payloads unchanged, while `decode` still downloads. The default is `false`.
         public var isDecodeOnly = false
-        /// Whether a codec may be made while the service is away. It is asked for ten seconds at most otherwise.
-        public var skipsHealthCheck = false
-        /// How many payloads of one call are sent side by side.
-        public var maximumConcurrentRequests = 4
-        /// How long one attempt of a request may take, from connecting to the answer's last byte.
-        public var requestTimeout: Duration = .seconds(60)
-        /// What is done about failures that pass.
-        public var retries = RetryPolicy()
-        /// Bytes of decoded payloads that are kept in memory; 0 keeps none.
+        /// Whether to create the codec without checking the service. The default is `false`.
         ///
-        /// Replaying a history fetches the same payloads again: a cache that holds those of the workflows that run at
-        /// once saves these requests.
+        /// Set it if a worker must start while the service is unavailable. The check takes up to ten seconds, or up to
+        /// ``requestTimeout`` if retries are disabled.
+        public var skipsHealthCheck = false
+        /// The maximum number of concurrent uploads or downloads of one call. The default is 4.
+        public var maximumConcurrentRequests = 4
+        /// The time limit of one attempt, from connecting to the last byte of the answer. The default is 60 seconds.
+        public var requestTimeout: Duration = .seconds(60)
+        /// When and how long to retry. The default retries for two minutes.
+        public var retries = RetryPolicy()
+        /// The size in bytes of an in-memory cache of downloaded payloads. The default, 0, disables it.
+        ///
+        /// Replaying a history downloads its payloads again. A cache large enough for the payloads of all concurrent
+        /// workflows avoids that. It evicts the least recently used payloads first.
         public var cacheSize = 0
-        /// Where requests (debug) and retries (warning) are logged; `nil` for nowhere.
+        /// Logs requests (level debug) and retries (level warning). `nil`, the default, logs nothing.
         public var logger: Logger?
-        /// Where metrics are kept; `nil` for nowhere.
+        /// Records metrics. `nil`, the default, records none. The library's overview lists them.
         public var metrics: (any MetricsFactory)?
 
-        /// Makes options with the defaults.
+        /// Creates options with defaults for all others. Creating the codec validates them.
         public init(url: String, namespace: String) {
             self.url = url
             self.namespace = namespace
@@ -76,22 +80,24 @@ extension LargePayloadCodec {
 }
 
 extension LargePayloadCodec {
-    /// What is done about failures that pass: no answer, and the statuses 429, 502, 503 and 504.
+    /// How long, and at what intervals, the codec retries transient failures.
     ///
-    /// Every request of the service may be sent again. The delay before an attempt is random, up to a limit that doubles
-    /// from attempt to attempt; an answer's `Retry-After` is waited for, up to ``maximumDelay`` and half as long again.
+    /// A failure is transient if no answer came, or if the status is 429, 502, 503 or 504. Every request is safe to
+    /// repeat. The delay before an attempt is random, between zero and a limit that starts at ``initialDelay`` and
+    /// doubles with each attempt up to ``maximumDelay``. If the answer has a `Retry-After` in seconds, the codec waits
+    /// that long instead, but at most ``maximumDelay``, plus up to half of that at random.
     public struct RetryPolicy: Sendable, Equatable {
-        /// How long a request may take with all its attempts, from when it is first sent; zero sends it once.
+        /// The time limit of a request with all its attempts, from the first one on. Zero sends each request once.
         ///
-        /// A worker of the Swift Temporal SDK ends when its codec throws while a workflow's task is decoded: let it be
-        /// longer than what the service may be away for.
+        /// A worker of the Swift Temporal SDK (0.6) terminates if its codec throws while decoding a workflow task.
+        /// Choose a limit longer than any outage of the service that you want workers to survive.
         public var giveUpAfter: Duration
-        /// The longest delay before the second attempt.
+        /// The maximum delay before the second attempt.
         public var initialDelay: Duration
-        /// The longest delay before any attempt.
+        /// The maximum delay before any attempt, apart from the random addition to a `Retry-After`.
         public var maximumDelay: Duration
 
-        /// Makes a policy; the default one outlasts a restart of the machine that the service is on.
+        /// Creates a policy. The default of two minutes outlasts a reboot of the service's machine.
         public init(
             giveUpAfter: Duration = .seconds(120),
             initialDelay: Duration = .milliseconds(100),
@@ -102,7 +108,7 @@ extension LargePayloadCodec {
             self.maximumDelay = maximumDelay
         }
 
-        /// Sends each request once.
+        /// Sends each request once and never retries.
         public static let never = RetryPolicy(giveUpAfter: .zero)
     }
 }

@@ -2,35 +2,37 @@ import FoundationEssentials
 import PayloadKey
 import Synchronization
 
-/// Decoded payloads in memory, by key, up to a number of bytes; those that were not used for longest go first.
+/// An in-memory cache of downloaded payloads, by key. Evicts the least recently used payloads first.
 final class PayloadCache: Sendable {
-    /// Bytes that an entry is counted with beside its key and data.
+    /// The bytes that an entry is assumed to take in addition to its key and data.
     static let overhead = 256
 
     private struct Entry {
         let data: Data
         let digest: Digest
-        /// The tick of its last use.
+        /// The value of `State.tick` at its last use.
         var lastUse: UInt64
     }
 
     private struct State {
         var entries: [[UInt8]: Entry] = [:]
-        /// Bytes that all entries are counted with.
+        /// The sum of the costs of all entries, in bytes.
         var size = 0
-        /// Counts uses.
+        /// The number of uses so far. It orders entries by their last use.
         var tick: UInt64 = 0
     }
 
     private let capacity: Int
     private let state = Mutex(State())
 
-    /// - Parameter capacity: bytes of data, keys and what keeps them.
+    /// - Parameter capacity: The maximum number of bytes for data, keys and the overhead of all entries.
     init(capacity: Int) {
         self.capacity = capacity
     }
 
-    /// The payload that a reference stands for; `nil` when it is not here, or is another one than the reference says.
+    /// Returns the data of the payload that `reference` names.
+    ///
+    /// - Returns: `nil` if the key is not cached, or is cached with another size or digest than the reference has.
     func data(of reference: PayloadReference) -> Data? {
         state.withLock { state in
             guard var entry = state.entries[reference.key], entry.digest == reference.digest,
@@ -43,7 +45,7 @@ final class PayloadCache: Sendable {
         }
     }
 
-    /// Keeps a payload that was found to be what the reference says, when it fits at all.
+    /// Caches data that the caller has verified against `reference`, unless it exceeds the capacity.
     func insert(_ data: Data, of reference: PayloadReference) {
         guard Self.cost(reference.key, data) <= capacity else { return }
         state.withLock { state in
@@ -55,7 +57,7 @@ final class PayloadCache: Sendable {
         }
     }
 
-    /// Makes room for more than one entry at a time, so that finding the oldest costs little for each.
+    /// Evicts entries until a quarter of the capacity is free, so that sorting them is rare.
     private func shrink(_ state: inout State, keeping newest: [UInt8]) {
         for (key, entry) in state.entries.sorted(by: { $0.value.lastUse < $1.value.lastUse }) where key != newest {
             if state.size <= capacity / 4 * 3 { return }

@@ -3,9 +3,9 @@ import FoundationEssentials
 import Logging
 import PayloadKey
 
-/// The three requests of the service's API, with their retries.
+/// Sends the three requests of the service's API (health check, upload and download) and retries them.
 struct ServiceClient: Sendable {
-    /// How much of an error's message is read, and at least of any answer; bytes.
+    /// The maximum size of an error message in bytes. At least this much is read of any answer.
     private static let messageSize = 4096
 
     let metrics: CodecMetrics
@@ -36,7 +36,7 @@ struct ServiceClient: Sendable {
 
     func checkHealth() async throws {
         let request = CodecRequest(method: "HEAD", url: "\(url)/health/head", maximumResponseSize: Self.messageSize)
-        // Whoever starts a worker wants to know soon that its service is not there.
+        // Whoever starts a worker wants to know soon that the service is unavailable.
         let giveUpAfter = min(retries.giveUpAfter, .seconds(10))
         _ = try await send(request, .healthCheck, key: nil, accepting: [200], giveUpAfter: giveUpAfter)
     }
@@ -75,13 +75,13 @@ struct ServiceClient: Sendable {
         do {
             return try await download(request, reference)
         } catch let error as LargePayloadCodecError where error.code == .contentMismatch {
-            // A cache on the way may have a damaged copy, and is to ask for another (RFC 9111 section 5.2.1.4).
-            logger?.warning("a download is not its payload, it is asked for again", metadata: ["error": "\(error)"])
+            // A cache on the way may hold a damaged copy; no-cache makes it fetch a new one (RFC 9111 section 5.2.1.4).
+            logger?.warning("download does not match its reference; retrying once", metadata: ["error": "\(error)"])
             request.headers.append(("Cache-Control", "no-cache"))
             do {
                 return try await download(request, reference, giveUpAfter: .zero)
             } catch let second as LargePayloadCodecError where second.code != .contentMismatch {
-                // That the service is away now says less.
+                // The mismatch says more than a failure to repeat the request.
                 throw error
             }
         }
@@ -98,7 +98,7 @@ struct ServiceClient: Sendable {
             LargePayloadCodecError(.contentMismatch, .download, message, status: response.status, key: key)
         }
         guard UInt64(response.body.count) == reference.size, !response.isTruncated else {
-            let size = response.isTruncated ? "over \(response.body.count)" : "\(response.body.count)"
+            let size = response.isTruncated ? "more than \(response.body.count)" : "\(response.body.count)"
             throw mismatch("the payload has \(size) bytes, expected \(reference.size)")
         }
         let digest = Digest(of: response.body)
@@ -109,7 +109,7 @@ struct ServiceClient: Sendable {
         return response.body
     }
 
-    /// The key of an upload's answer. Go's clients read the member's name in any case.
+    /// Returns the key in the answer to an upload. As in Go clients, the case of the member's name does not matter.
     private func key(_ response: CodecResponse, _ digest: Digest) throws(LargePayloadCodecError) -> [UInt8] {
         func invalid(_ message: String) -> LargePayloadCodecError {
             LargePayloadCodecError(.invalidAnswer, .upload, message, status: response.status)
@@ -131,15 +131,17 @@ struct ServiceClient: Sendable {
         }
         guard !key.isEmpty else { throw invalid("the answer has no key") }
         if let parsed = PayloadKey(parsing: key), parsed.digest != digest {
-            throw invalid("the answer's key \(parsed) is another payload's, expected \(digest)")
+            throw invalid("the answer's key \(parsed) names another payload, expected digest \(digest)")
         }
         return key
     }
 
     // MARK: Attempts
 
-    /// Sends a request until it is answered with a status that is accepted, or with one that will not change, or its time
-    /// is over.
+    /// Sends a request, and retries transient failures until the time limit.
+    ///
+    /// - Returns: An answer with one of the accepted statuses.
+    /// - Throws: ``LargePayloadCodecError`` of the last attempt; what the hook throws; or `CancellationError`.
     private func send(
         _ request: CodecRequest,
         _ operation: LargePayloadCodecError.Operation,
@@ -163,7 +165,7 @@ struct ServiceClient: Sendable {
                 guard isTransient, start.duration(to: .now) + delay < budget else { throw error }
                 metrics.countRetry(operation)
                 logger?.warning(
-                    "\(operation.rawValue) failed, it is tried again",
+                    "\(operation.rawValue) failed; retrying",
                     metadata: ["error": "\(error)", "attempt": "\(attempt)", "delay": "\(delay)"]
                 )
                 try await Task.sleep(for: delay)
@@ -177,9 +179,9 @@ struct ServiceClient: Sendable {
         case failed(LargePayloadCodecError, isTransient: Bool, retryAfter: Duration?)
     }
 
-    /// Sends a request once.
+    /// Sends a request once, and logs, counts and classifies the result.
     ///
-    /// - Throws: what the hook throws, or `CancellationError`.
+    /// - Throws: What the hook throws, or `CancellationError`.
     private func outcome(
         of request: CodecRequest,
         within limit: Duration,
@@ -217,7 +219,7 @@ struct ServiceClient: Sendable {
             } catch let error as CodecTransportError {
                 throw TransportFailure(cause: error.cause, isTransient: false)
             } catch {
-                // Libraries use one error for cancelled tasks and closed connections: only the task itself knows.
+                // Libraries use the same error for cancelled tasks and closed connections; only the task knows.
                 try Task.checkCancellation()
                 throw TransportFailure(cause: error, isTransient: true)
             }
@@ -226,8 +228,7 @@ struct ServiceClient: Sendable {
         return try await hook(request, send)
     }
 
-    /// Sends a request, and cancels that when its time is over: a transport's own time limit may end with the answer's
-    /// head.
+    /// Sends a request, and cancels it at the time limit, because a transport's own limit may end with the answer's head.
     private func transport(_ request: CodecRequest, within limit: Duration) async throws -> CodecResponse {
         try await withThrowingTaskGroup(of: CodecResponse?.self) { group in
             group.addTask { try await transport.send(request, timeout: limit) }
@@ -241,29 +242,29 @@ struct ServiceClient: Sendable {
         }
     }
 
-    /// The message of an error's answer, as one line.
+    /// Returns the body of an error answer as one line.
     private static func message(_ response: CodecResponse) -> String {
         let text = String(decoding: response.body.prefix(messageSize), as: UTF8.self)
         let line = text.split(whereSeparator: \.isNewline).joined(separator: " ")
-        return line.isEmpty ? "the service gave no message" : line
+        return line.isEmpty ? "the service sent no message" : line
     }
 }
 
-/// An attempt took longer than it may.
+/// One attempt exceeded its time limit.
 private struct TimedOut: Error, CustomStringConvertible {
     let limit: Duration
 
-    var description: String { "no whole answer within \(limit)" }
+    var description: String { "no complete answer within \(limit)" }
 }
 
-/// A request got no answer.
+/// Marks an error of the transport, as opposed to one of the hook.
 private struct TransportFailure: Error {
     let cause: any Error
     let isTransient: Bool
 }
 
 extension CodecResponse {
-    /// Seconds of `Retry-After` (RFC 9110 section 10.2.3); a date is not looked at.
+    /// `Retry-After` in seconds (RFC 9110 section 10.2.3). A date is ignored.
     fileprivate var retryAfter: Duration? {
         let field = headers.first { $0.name.lowercased() == "retry-after" }
         return field.flatMap { UInt32($0.value) }.map { .seconds($0) }
@@ -271,9 +272,11 @@ extension CodecResponse {
 }
 
 extension LargePayloadCodec.RetryPolicy {
-    /// - Parameter attempt: the number of the attempt that has failed, from 1.
+    /// Returns how long to wait before the next attempt, with jitter.
+    ///
+    /// - Parameter attempt: The number of the failed attempt, from 1.
     func delay(afterAttempt attempt: Int, retryAfter: Duration?) -> Duration {
-        // Not before, and not all clients at once.
+        // Never earlier than asked for, and not all clients at the same time.
         if let retryAfter { return min(retryAfter, maximumDelay) * Double.random(in: 1...1.5) }
         let limit = min(initialDelay * (1 << min(attempt - 1, 20)), maximumDelay)
         return limit * Double.random(in: 0...1)

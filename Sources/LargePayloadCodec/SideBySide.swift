@@ -1,6 +1,6 @@
-/// Runs `body` for each item, at most `limit` at once, and gives the results in the items' order.
+/// Runs `body` for each item, at most `limit` concurrently, and returns the results in the order of the items.
 ///
-/// - Throws: what the first `body` that failed throws; the others are cancelled, and have ended when this throws.
+/// - Throws: The error of the first `body` that fails. The others are cancelled and have finished before this throws.
 func sideBySide<Item: Sendable, Result: Sendable>(
     _ items: [Item],
     limit: Int,

@@ -1,19 +1,19 @@
 import FoundationEssentials
 import PayloadKey
 
-/// A Temporal payload: `temporal.api.common.v1.Payload`, whichever library has generated it.
+/// A Temporal payload, `temporal.api.common.v1.Payload`, independent of the library that generated it.
 ///
-/// The payload of the Swift Temporal SDK conforms as it is:
+/// The payload of the Swift Temporal SDK conforms without further code:
 ///
 /// ```swift
 /// extension Api.Common.V1.Payload: @retroactive TemporalPayload {}
 /// ```
 public protocol TemporalPayload {
-    /// Makes a payload without metadata and data.
+    /// Creates a payload without metadata and data.
     init()
-    /// What describes the data, its `encoding` for one.
+    /// Describes the data. The entry `encoding` names the serialization, for example `json/plain`.
     var metadata: [String: Data] { get set }
-    /// The serialized value.
+    /// The bytes of the serialized value.
     var data: Data { get set }
 }
 

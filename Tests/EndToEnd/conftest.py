@@ -1,6 +1,6 @@
 """The stack that all tests share: the service as `make run` runs it, and a Temporal server whose Web UI knows it.
 
-LPS_BIN_DIR has the service's binaries, and SWIFT_CODEC is the Swift library's: `make e2e` builds both."""
+SWIFT_CODEC is the codec program of the Swift library, which `make e2e` builds."""
 
 import os
 import signal
@@ -46,8 +46,8 @@ def service(
     port = free_port()
     service = LargePayloadService(f"http://127.0.0.1:{port}")
     origins = [f"http://{host}:{ui_port}" for host in ("127.0.0.1", "localhost")]
-    command = [PROJECT / "nginx/run-local", os.environ["LPS_BIN_DIR"], tmp_path_factory.mktemp("service")]
-    command += [str(port), str(free_port()), "2", " ".join(origins)]
+    command = ["make", "-C", PROJECT, "run", f"PORT={port}", f"TLS_PORT={free_port()}"]
+    command += [f"DIR={tmp_path_factory.mktemp('service')}", f"CODEC_ORIGINS={' '.join(origins)}"]
     with running(command, artifacts / "service.log", lambda: answers(f"{service.url}/v2/health/head", "HEAD")):
         yield service
 

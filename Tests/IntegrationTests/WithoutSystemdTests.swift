@@ -77,8 +77,6 @@ import Testing
     @Test(.enabled(if: geteuid() == 0, "only root can become another user"))
     func `A pool of multiwatch outlives sixteen deaths, and SIGTERM ends all of it`() throws {
         let block = try #require(try section("A pool").first)
-        // As the README has it, too.
-        #expect(try Project.text("README.md").contains(block))
         let server = try OtherWebServer(
             .nginx,
             pool: { folder in

@@ -6,7 +6,7 @@ import Testing
 @Suite(.runLimit) struct DecodeTests {
     private let content = Array("a payload that is larger than the limit".utf8)
 
-    /// A payload that refers to `content`.
+    /// A payload with a reference to `content`, apart from the given deviations.
     private func reference(size: Int? = nil, digest: String? = nil, key: String = "/k", version: String = "v2")
         -> TestPayload
     {
@@ -21,7 +21,7 @@ import Testing
         return await #expect(throws: LargePayloadCodecError.self) { try await codec.decode(payloads: [payload]) }
     }
 
-    @Test func `A download names key and length, and restores metadata and data`() async throws {
+    @Test func `A download sends key and length, and restores metadata and data`() async throws {
         let service = FakeService { [content] _, _ in CodecResponse(status: 200, body: Data(content)) }
         let codec = try await service.codec()
         let decoded = try await codec.decode(payloads: [reference(key: "/blobs/a b&+é"), TestPayload([1])])
@@ -38,7 +38,7 @@ import Testing
         )
     }
 
-    @Test func `A damaged copy in a cache on the way is asked for past the cache, once`() async throws {
+    @Test func `A damaged copy from an HTTP cache is downloaded again once, past the cache`() async throws {
         let service = FakeService { [content] request, _ in
             let isPastCache = request.headers.contains { $0 == ("Cache-Control", "no-cache") }
             return CodecResponse(status: 200, body: Data(isPastCache ? content : content.dropLast() + [0]))
@@ -48,7 +48,7 @@ import Testing
         #expect(service.requests.count == 2)
     }
 
-    @Test func `What is downloaded must have the reference's length and digest`() async throws {
+    @Test func `A download whose length or digest differs from the reference is an error`() async throws {
         let other = CodecResponse(status: 200, body: Data(content.dropLast() + [0]))
         let mismatch = try await failure(reference(), other)
         #expect(mismatch?.code == .contentMismatch)
@@ -58,10 +58,10 @@ import Testing
         #expect(short?.code == .contentMismatch)
         #expect(short?.message == "the payload has 38 bytes, expected 39")
         let long = CodecResponse(status: 200, body: Data(content), isTruncated: true)
-        #expect(try await failure(reference(), long)?.message == "the payload has over 39 bytes, expected 39")
+        #expect(try await failure(reference(), long)?.message == "the payload has more than 39 bytes, expected 39")
     }
 
-    @Test func `No more is read of an answer than the reference announces`() async throws {
+    @Test func `An answer is read only up to the size in the reference`() async throws {
         let service = FakeService { _, _ in CodecResponse(status: 200) }
         let codec = try await service.codec()
         for size in [1_000_000, Int.max] {
@@ -73,7 +73,7 @@ import Testing
     }
 
     @Test(arguments: [400, 403, 404, 412, 500, 507, 301])
-    func `An error has the service's status and message, and the key`(status: Int) async throws {
+    func `An error contains the service's status and message, and the key`(status: Int) async throws {
         let error = try await failure(reference(), CodecResponse(status: status, body: Data("what is\nwrong\r\n".utf8)))
         #expect(error?.code == .refused)
         #expect(error?.operation == .download)
@@ -86,7 +86,7 @@ import Testing
         )
     }
 
-    @Test func `Unknown versions, and version 1, are errors that say so`() async throws {
+    @Test func `An invalid reference is an error that names the version or digest`() async throws {
         let service = FakeService { _, _ in CodecResponse(status: 200) }
         let codec = try await service.codec()
         for (version, message) in [
@@ -106,7 +106,7 @@ import Testing
         #expect(service.requests.isEmpty)
     }
 
-    @Test func `Several references of one call to one payload are one download`() async throws {
+    @Test func `Several references to the same payload in one call cause one download`() async throws {
         let service = FakeService { [content] _, _ in CodecResponse(status: 200, body: Data(content)) }
         let codec = try await service.codec()
         let payloads = [reference(), reference(key: "/other"), reference(), reference()]

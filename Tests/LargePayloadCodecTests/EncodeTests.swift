@@ -5,7 +5,7 @@ import Testing
 
 @Suite(.runLimit) struct EncodeTests {
     @Test(arguments: CodecVector.all)
-    func `A payload is encoded byte for byte as the existing codec encodes it, and decoded`(vector: CodecVector)
+    func `A payload is encoded byte for byte as by the existing codec, and decoded again`(vector: CodecVector)
         async throws
     {
         let key = try #require(
@@ -28,7 +28,7 @@ import Testing
         #expect(try await codec.decode(payloads: encoded) == [payload])
     }
 
-    @Test func `An upload says all that the service checks`() async throws {
+    @Test func `An upload sends namespace, digest, metadata and the configured headers`() async throws {
         let service = FakeService.storing()
         let codec = try await service.codec {
             $0.namespace = "my ns&é"
@@ -52,10 +52,10 @@ import Testing
         )
     }
 
-    @Test func `Only payloads over the minimum are uploaded, counted as protobuf serializes them`() async throws {
+    @Test func `Only payloads whose protobuf serialization exceeds the minimum size are uploaded`() async throws {
         let service = FakeService.storing()
         let codec = try await service.codec { $0.minimumSize = 128_000 }
-        // 4 bytes of tag and length.
+        // Tag and length add 4 bytes.
         let payloads = [127_996, 127_997, 0].map { TestPayload(randomPayload($0), [:]) }
         let encoded = try await codec.encode(payloads: payloads)
         #expect(service.requests.count == 1)
@@ -65,7 +65,7 @@ import Testing
         #expect(try await codec.decode(payloads: encoded) == payloads)
     }
 
-    @Test func `A codec that only decodes encodes nothing`() async throws {
+    @Test func `A decode-only codec returns payloads unchanged when it encodes`() async throws {
         let service = FakeService.storing()
         let codec = try await service.codec { $0.isDecodeOnly = true }
         let payload = TestPayload(randomPayload(1000))
@@ -73,7 +73,7 @@ import Testing
         #expect(service.requests.isEmpty)
     }
 
-    @Test func `No payloads make no requests, and none are lost or change places`() async throws {
+    @Test func `Encoding and decoding keep the number and order of payloads, also of none`() async throws {
         let service = FakeService.storing()
         let codec = try await service.codec()
         #expect(try await codec.encode(payloads: [TestPayload]()) == [])
@@ -88,7 +88,7 @@ import Testing
             #"{"Key":"/blobs/ns/common/\#(Stack.digest([1]))/\#(Stack.digest([]))"}"#,
         ]
     )
-    func `An answer without a key for the payload is an error`(body: String) async throws {
+    func `An upload's answer without a key of the payload is an error`(body: String) async throws {
         let service = FakeService { _, _ in CodecResponse(status: 201, body: Data(body.utf8)) }
         let error = try await service.failure(encoding: TestPayload(randomPayload(100)))
         #expect(error?.code == .invalidAnswer)
@@ -96,7 +96,7 @@ import Testing
         #expect(service.requests.count == 1)
     }
 
-    @Test func `The key's name is read in any case, as Go's clients do`() async throws {
+    @Test func `The member Key is read in any case, as in Go clients`() async throws {
         let service = FakeService { _, _ in CodecResponse(status: 200, body: Data(#"{"more":[1],"key":"/k"}"#.utf8)) }
         let codec = try await service.codec()
         let encoded = try await codec.encode(payloads: [TestPayload(randomPayload(100))])

@@ -3,7 +3,7 @@ import LargePayloadCodec
 import Synchronization
 import Testing
 
-/// A payload of the tests' own.
+/// A payload type that conforms to the protocol as the SDK's does.
 struct TestPayload: TemporalPayload, Equatable {
     var metadata: [String: Data] = [:]
     var data = Data()
@@ -16,12 +16,12 @@ struct TestPayload: TemporalPayload, Equatable {
     }
 }
 
-/// Answers requests in the tests' own process, for the faults that no real service has.
+/// Answers requests in the test process, to simulate faults that the real service does not have.
 final class FakeService: CodecTransport {
     private let answer: @Sendable (CodecRequest, Int) async throws -> CodecResponse
     private let received = Mutex<[CodecRequest]>([])
 
-    /// - Parameter answer: gets each request and its number, from 0.
+    /// - Parameter answer: Receives each request and its number, from 0.
     init(_ answer: @escaping @Sendable (CodecRequest, Int) async throws -> CodecResponse) {
         self.answer = answer
     }
@@ -36,7 +36,7 @@ final class FakeService: CodecTransport {
         return try await answer(request, number)
     }
 
-    /// A service that keeps what is put, as the real one does.
+    /// A service that stores uploads in memory and answers downloads, like the real one.
     static func storing() -> FakeService {
         let stored = Mutex<[String: Data]>([:])
         return FakeService { request, _ in
@@ -56,11 +56,11 @@ final class FakeService: CodecTransport {
     }
 }
 
-/// No answer came.
+/// The error of a transport that got no answer.
 struct Broken: Error, Equatable {}
 
 extension FakeService {
-    /// A codec of this service that retries without delay.
+    /// A codec that uses this service, without the health check, and retries without delay.
     func codec(_ edit: (inout LargePayloadCodec.Options) -> Void = { _ in }) async throws -> LargePayloadCodec {
         var options = LargePayloadCodec.Options(url: "http://service.test/below/", namespace: "ns")
         options.transport = self
@@ -71,7 +71,7 @@ extension FakeService {
         return try await LargePayloadCodec(options)
     }
 
-    /// What encoding a payload with such a codec ends with.
+    /// The error of encoding payloads with such a codec.
     func failure(
         encoding payloads: TestPayload...,
         edit: (inout LargePayloadCodec.Options) -> Void = { _ in }

@@ -5,7 +5,7 @@ import Testing
 @Suite(.runLimit) struct OptionsTests {
     private static let noService =
         ["", "service", "ftp://h", "http://", "http:///path", "https:/h", "h:80", "http://a b", "file:///x"]
-        .map { ($0, "is '\($0)', expected 'https://HOST', 'http://HOST' or one with a path") }
+        .map { ($0, "is '\($0)', expected 'https://HOST' or 'http://HOST', with an optional path") }
     private static let noPort =
         [
             "http://127.0.0.1:99999", "http://[::1]:70000", "http://h:0", "http://h:65536", "https://h:",
@@ -13,13 +13,13 @@ import Testing
         ]
         .map { ($0, "is '\($0)', expected a port from 1 to 65535") }
     private static let more = ["http://h?x=1", "http://h/#f"].map { url in
-        (url, "is '\(url)', expected 'https://HOST', 'http://HOST' or one with a path, without query and fragment")
+        (url, "is '\(url)', expected 'https://HOST' or 'http://HOST', with an optional path and no query or fragment")
     }
-    // The password is not repeated.
-    private static let user = [("http://me:secret@h", "names a user: authenticate with a header or the hook")]
+    // The message must not contain the password.
+    private static let user = [("http://me:secret@h", "contains a user name; authenticate with a header or the hook")]
 
     @Test(arguments: noService + noPort + more + user)
-    func `A URL that is not a service's is refused, before a connection is tried`(url: String, reason: String) async {
+    func `An invalid URL is an error before any connection`(url: String, reason: String) async {
         let error = await #expect(throws: LargePayloadCodecOptionError.self) {
             try await LargePayloadCodec(.init(url: url, namespace: "ns"))
         }
@@ -31,37 +31,43 @@ import Testing
         arguments: [
             ("namespace is '': namespace is empty", options { $0.namespace = "" }),
             ("namespace is 'a/b': namespace contains '/'", options { $0.namespace = "a/b" }),
-            ("minimumSize is -1, expected a number of bytes from 0 up", options { $0.minimumSize = -1 }),
+            ("minimumSize is -1, expected 0 bytes or more", options { $0.minimumSize = -1 }),
             ("apiVersion is 'v1', expected 'v2'", options { $0.apiVersion = "v1" }),
             (
-                "maximumConcurrentRequests is 0, expected a number from 1 up",
+                "maximumConcurrentRequests is 0, expected 1 or more",
                 options { $0.maximumConcurrentRequests = 0 }
             ),
-            ("requestTimeout is 0.0 seconds, expected a time over zero", options { $0.requestTimeout = .zero }),
-            ("cacheSize is -5, expected a number of bytes from 0 up", options { $0.cacheSize = -5 }),
+            ("requestTimeout is 0.0 seconds, expected more than zero", options { $0.requestTimeout = .zero }),
+            ("cacheSize is -5, expected 0 bytes or more", options { $0.cacheSize = -5 }),
             (
-                "retries have a time of -1.0 seconds, expected times from zero up",
+                "retries contain a duration of -1.0 seconds, expected zero or more",
                 options { $0.retries.giveUpAfter = .seconds(-1) }
             ),
             (
-                "retries have a time of -2.0 seconds, expected times from zero up",
+                "retries contain a duration of -2.0 seconds, expected zero or more",
                 options { $0.retries.initialDelay = .seconds(-2) }
             ),
-            ("headers have the name '', expected an HTTP token", options { $0.headers = [.init("", "x")] }),
-            ("headers have the name 'a b', expected an HTTP token", options { $0.headers = [.init("a b", "x")] }),
-            ("headers have the name 'é', expected an HTTP token", options { $0.headers = [.init("é", "x")] }),
-            ("headers have the name 'a\r\nb', expected an HTTP token", options { $0.headers = [.init("a\r\nb", "x")] }),
+            ("headers contain the name '', expected an HTTP token", options { $0.headers = [.init("", "x")] }),
+            ("headers contain the name 'a b', expected an HTTP token", options { $0.headers = [.init("a b", "x")] }),
+            ("headers contain the name 'é', expected an HTTP token", options { $0.headers = [.init("é", "x")] }),
             (
-                "headers have 'content-Length', which the codec sets itself",
+                "headers contain the name 'a\r\nb', expected an HTTP token",
+                options { $0.headers = [.init("a\r\nb", "x")] }
+            ),
+            (
+                "headers contain 'content-Length', which the codec sets itself",
                 options { $0.headers = [.init("content-Length", "1")] }
             ),
             (
-                "headers have a control character in the value of 'a'",
+                "headers contain a control character in the value of 'a'",
                 options { $0.headers = [.init("a", "x\r\nb: c")] }
             ),
         ]
     )
-    func `What an option is and what is expected is told`(message: String, options: LargePayloadCodec.Options) async {
+    func `An invalid option is an error that names what is expected`(
+        message: String,
+        options: LargePayloadCodec.Options
+    ) async {
         let error = await #expect(throws: LargePayloadCodecOptionError.self) { try await LargePayloadCodec(options) }
         #expect(error.map { "\($0)" } == message)
     }
@@ -76,14 +82,14 @@ import Testing
         "http://h", "https://h:8443/a/b/", "HTTP://h", "http+unix://%2Frun%2Flps.sock", "http://[::1]:80",
         "http://[::1]/a:b", "http://h:65535",
     ])
-    func `A URL of a service is taken`(url: String) async throws {
+    func `A valid URL is accepted`(url: String) async throws {
         var options = LargePayloadCodec.Options(url: url, namespace: "a b é")
         options.skipsHealthCheck = true
         options.headers = [.init("X-A_b", "tab\tand é"), .init("X-A_b", "")]
         _ = try await LargePayloadCodec(options)
     }
 
-    @Test func `A codec is made only while the service is healthy, unless it is not asked`() async throws {
+    @Test func `Creating a codec fails if the service is unhealthy, unless the check is skipped`() async throws {
         let service = FakeService { request, _ in
             #expect(request.method == "HEAD")
             #expect(request.url == "http://service.test/below/v2/health/head")

@@ -19,15 +19,15 @@ import Testing
         cache.data(of: reference(data, key)) == Data(data)
     }
 
-    @Test func `What was used last stays, what was not used for longest goes`() {
-        // Of ten that have room, the eleventh makes a quarter go.
+    @Test func `The least recently used payloads are evicted`() {
+        // There is room for ten; the eleventh evicts a quarter of the capacity.
         let cache = PayloadCache(capacity: 10 * (1000 + 1 + PayloadCache.overhead))
         let data = (0..<11).map { _ in randomPayload(1000) }
         let keys = (0..<11).map { String(UnicodeScalar(UInt8(97 + $0))) }
         for index in 0..<10 { cache.insert(Data(data[index]), of: reference(data[index], keys[index])) }
         let all = (0..<10).allSatisfy { holds(cache, data[$0], keys[$0]) }
         #expect(all)
-        // The same key again takes no more room.
+        // Inserting the same key again takes no more room.
         for _ in 0..<10 { cache.insert(Data(data[5]), of: reference(data[5], keys[5])) }
         #expect(holds(cache, data[0], keys[0]))
         cache.insert(Data(data[10]), of: reference(data[10], keys[10]))
@@ -35,7 +35,7 @@ import Testing
         #expect(kept == [0, 4, 5, 6, 7, 8, 9, 10] || kept == [0, 5, 6, 7, 8, 9, 10], "\(kept)")
     }
 
-    @Test func `Small payloads, and empty ones, count with what keeps them`() {
+    @Test func `Small and empty payloads count with their overhead`() {
         let capacity = 100_000
         let cache = PayloadCache(capacity: capacity)
         let keys = (0..<1000).map { "key \($0)" }
@@ -45,7 +45,7 @@ import Testing
         #expect(kept * PayloadCache.overhead <= capacity)
     }
 
-    @Test func `What is larger than all of it is not kept, and nothing goes for it`() {
+    @Test func `A payload larger than the capacity is not cached and evicts nothing`() {
         let cache = PayloadCache(capacity: 1000)
         let small = randomPayload(100)
         let large = randomPayload(1000)
@@ -55,7 +55,7 @@ import Testing
         #expect(holds(cache, small, "small"))
     }
 
-    @Test func `A reference with another size or digest is not answered from it`() {
+    @Test func `A reference with another size or digest is a miss`() {
         let cache = PayloadCache(capacity: 1000)
         let data = randomPayload(100)
         cache.insert(Data(data), of: reference(data, "k"))
@@ -63,7 +63,7 @@ import Testing
         #expect(cache.data(of: reference(randomPayload(100), "k")) == nil)
     }
 
-    @Test func `Without it, every decode downloads; with it, each payload once`() async throws {
+    @Test func `Without a cache every decode downloads, with one each payload once`() async throws {
         for (size, requests) in [(0, 3), (10_000, 1)] {
             let service = FakeService.storing()
             let codec = try await service.codec { $0.cacheSize = size }

@@ -9,7 +9,7 @@ import Testing
 @Suite(.runLimit) struct RetryTests {
     private let payload = TestPayload(randomPayload(100))
     private static let stored = CodecResponse(status: 201, body: Data(#"{"Key":"/k"}"#.utf8))
-    /// Never answers.
+    /// A service that does not answer within ten minutes.
     private static var hanging: FakeService {
         FakeService { _, _ in
             try await Task.sleep(for: .seconds(600))
@@ -18,7 +18,7 @@ import Testing
     }
 
     @Test(arguments: [429, 502, 503, 504])
-    func `A status that passes is retried`(status: Int) async throws {
+    func `A transient status is retried`(status: Int) async throws {
         let service = FakeService { _, number in number < 3 ? CodecResponse(status: status) : Self.stored }
         let codec = try await service.codec()
         _ = try await codec.encode(payloads: [payload])
@@ -27,7 +27,7 @@ import Testing
     }
 
     @Test(arguments: [Broken(), CancellationError()] as [any Error])
-    func `A request without an answer is retried, also where the transport calls a closed connection "cancelled"`(
+    func `A request without an answer is retried, even if the transport reports a closed connection as cancelled`(
         error: any Error
     ) async throws {
         let service = FakeService { _, number in
@@ -38,7 +38,7 @@ import Testing
         #expect(service.requests.count == 2)
     }
 
-    @Test func `When the time is over, the last failure is thrown`() async throws {
+    @Test func `At the time limit, the last failure is thrown`() async throws {
         let away = FakeService { _, _ in throw Broken() }
         let error = try await away.failure(encoding: payload) { $0.retries.giveUpAfter = .seconds(2) }
         #expect(error?.code == .noAnswer)
@@ -50,30 +50,30 @@ import Testing
         #expect(busy.requests.count == 1)
     }
 
-    @Test func `An attempt that takes too long is given up, and tried again`() async throws {
+    @Test func `An attempt that exceeds its time limit is cancelled and retried`() async throws {
         let service = FakeService { _, number in
             if number == 0 { try await Task.sleep(for: .seconds(600)) }
             return Self.stored
         }
         _ = try await service.codec { $0.requestTimeout = .milliseconds(50) }.encode(payloads: [payload])
-        // A machine under load may be too slow for a second one in time, too.
+        // Under load, the second attempt may be too slow as well.
         #expect(service.requests.count >= 2)
         let error = try await Self.hanging.failure(encoding: payload) {
             $0.requestTimeout = .milliseconds(50)
             $0.retries = .never
         }
         #expect(error?.code == .noAnswer)
-        #expect(error?.message == "no whole answer within 0.05 seconds")
+        #expect(error?.message == "no complete answer within 0.05 seconds")
     }
 
     @Test(arguments: [400, 403, 404, 411, 412, 413, 500, 507])
-    func `A status that will not change is not retried`(status: Int) async throws {
+    func `A permanent status is not retried`(status: Int) async throws {
         let service = FakeService { _, _ in CodecResponse(status: status) }
         #expect(try await service.failure(encoding: payload)?.status == status)
         #expect(service.requests.count == 1)
     }
 
-    @Test func `Delays are random below a limit that doubles, and heed Retry-After up to a limit`() {
+    @Test func `Delays are random below a limit that doubles, or follow Retry-After up to the maximum delay`() {
         let policy = LargePayloadCodec.RetryPolicy(initialDelay: .milliseconds(100), maximumDelay: .seconds(1))
         for (attempt, limit) in [(1, 100), (2, 200), (3, 400), (4, 800), (5, 1000), (60, 1000)] {
             let delays = (0..<200).map { _ in policy.delay(afterAttempt: attempt, retryAfter: nil) }
@@ -84,11 +84,11 @@ import Testing
         for (asked, waited) in [(Duration.milliseconds(700), 700), (.seconds(3600), 1000)] {
             let delays = (0..<200).map { _ in policy.delay(afterAttempt: 1, retryAfter: asked) }
             #expect(delays.allSatisfy { $0 >= .milliseconds(waited) && $0 <= .milliseconds(waited) * 1.5 })
-            #expect(Set(delays).count > 100, "not all clients come back at once")
+            #expect(Set(delays).count > 100, "not all clients return at the same time")
         }
     }
 
-    @Test func `Retry-After is waited for`() async throws {
+    @Test func `The codec waits as long as Retry-After asks`() async throws {
         let service = FakeService { _, number in
             number == 0 ? CodecResponse(status: 503, headers: [("retry-AFTER", "1")]) : Self.stored
         }
@@ -98,7 +98,7 @@ import Testing
         #expect(start.duration(to: .now) >= .milliseconds(300))
     }
 
-    @Test func `A cancelled call ends at once, in a request and between two`() async throws {
+    @Test func `A cancelled call ends at once, during a request and between two`() async throws {
         for service in [Self.hanging, FakeService { _, _ in throw Broken() }] {
             let codec = try await service.codec {
                 $0.retries = .init(
@@ -115,7 +115,7 @@ import Testing
         }
     }
 
-    @Test func `A cancelled task is told apart from a broken connection, whatever the transport throws`() async throws {
+    @Test func `A cancelled task throws CancellationError, whatever the transport throws`() async throws {
         let service = FakeService { _, _ in
             try? await Task.sleep(for: .seconds(600))
             throw Broken()
@@ -127,7 +127,7 @@ import Testing
         await #expect(throws: CancellationError.self) { try await call.value }
     }
 
-    @Test func `The first payload that fails ends the call, and the others with it`() async throws {
+    @Test func `The first upload that fails ends the call and cancels the others`() async throws {
         let service = FakeService { request, _ in
             if request.body?.count == 100 { return CodecResponse(status: 400) }
             try await Task.sleep(for: .seconds(600))
@@ -136,11 +136,11 @@ import Testing
         #expect(try await service.failure(encoding: TestPayload(randomPayload(200)), payload)?.status == 400)
     }
 
-    @Test func `No more requests of a call run at once than the limit, and as many as that`() async throws {
+    @Test func `As many requests of a call run concurrently as the limit allows, and no more`() async throws {
         let running = Counter(), peak = Counter()
         let service = FakeService { _, _ in
             peak.raise(to: running.add(1))
-            // As many as may run at once wait for each other.
+            // The three that may run concurrently wait for each other.
             for _ in 0..<10_000 where peak.value < 3 { try await Task.sleep(for: .milliseconds(1)) }
             try await Task.sleep(for: .milliseconds(20))
             _ = running.add(-1)
@@ -153,7 +153,7 @@ import Testing
         #expect(peak.value == 3)
     }
 
-    @Test func `The hook goes around every attempt, and can change the request`() async throws {
+    @Test func `The hook wraps every attempt and can change the request`() async throws {
         let service = FakeService { request, number in
             #expect(request.headers.contains { $0 == ("Authorization", "token \(number)") })
             return number == 0 ? CodecResponse(status: 503) : Self.stored
@@ -173,14 +173,14 @@ import Testing
         #expect(statuses.value == 503 + 201)
     }
 
-    @Test func `What the hook throws itself ends the call`() async throws {
+    @Test func `An error of the hook itself ends the call`() async throws {
         let service = FakeService { _, _ in Self.stored }
         let codec = try await service.codec { $0.hook = { _, _ in throw Broken() } }
         await #expect(throws: Broken.self) { try await codec.encode(payloads: [payload]) }
         #expect(service.requests.isEmpty)
     }
 
-    @Test func `Requests, retries, bytes and hits of the cache are counted, and retries logged`() async throws {
+    @Test func `Requests, retries, bytes and cache hits are counted, and retries are logged`() async throws {
         let metrics = TestMetrics()
         let log = RecordedLog()
         let storing = FakeService.storing()
@@ -213,7 +213,7 @@ import Testing
         #expect(warnings.first?.contains("upload failed with status 503: busy") == true)
     }
 
-    @Test func `What the transport knows to be in vain is not tried again`() async throws {
+    @Test func `An error that the transport marks as permanent is not retried`() async throws {
         let service = FakeService { _, _ in throw CodecTransportError(Broken()) }
         let error = try await service.failure(encoding: payload)
         #expect(error?.code == .noAnswer)
@@ -221,7 +221,7 @@ import Testing
         #expect(service.requests.count == 1)
     }
 
-    @Test func `A request takes no longer than its time with all attempts, also one that hangs`() async throws {
+    @Test func `All attempts together stay within the time limit, even if one hangs`() async throws {
         let service = FakeService { _, number in
             guard number > 0 else { throw Broken() }
             try await Task.sleep(for: .seconds(600))

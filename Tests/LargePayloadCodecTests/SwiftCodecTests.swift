@@ -9,7 +9,7 @@ extension JSONPayload: TemporalPayload {
     package init() { self.init([], metadata: [:]) }
 }
 
-/// The Swift library over real HTTP: against the service as it is deployed, and against servers that misbehave.
+/// Tests the Swift library over real HTTP, against a deployed service and against misbehaving servers.
 @Suite(.serialized, .runLimit) struct SwiftCodecTests {
     private func options(_ socket: String, _ edit: (inout LargePayloadCodec.Options) -> Void = { _ in })
         -> LargePayloadCodec.Options
@@ -25,7 +25,7 @@ extension JSONPayload: TemporalPayload {
     }
 
     @Test(arguments: Stack.Mode.allCases)
-    func `Payloads of all sizes go to the service and come back, with their metadata`(mode: Stack.Mode) async throws {
+    func `Payloads of all sizes are stored and restored with their metadata`(mode: Stack.Mode) async throws {
         let stack = try Stack(mode)
         let codec = try await LargePayloadCodec(options(stack.httpSocket) { $0.namespace = "a b é" })
         let payloads = [
@@ -36,13 +36,13 @@ extension JSONPayload: TemporalPayload {
         let encoded = try await codec.encode(payloads: payloads)
         #expect(encoded[1] == payloads[1])
         let size = try encoded.map { try JSONEncoder().encode($0).count }.reduce(0, +)
-        #expect(size < 4000, "what the history has of them")
+        #expect(size < 4000, "the size in the history")
         #expect(try await codec.decode(payloads: encoded) == payloads)
-        #expect(try await codec.encode(payloads: payloads) == encoded, "and once more")
+        #expect(try await codec.encode(payloads: payloads) == encoded, "a second upload gives the same references")
         try stack.expectNothingIncoming()
     }
 
-    @Test func `What the library encodes the codec server decodes, and the other way round`() async throws {
+    @Test func `The codec server decodes what the library encodes, and vice versa`() async throws {
         let stack = try Stack()
         let codec = try await LargePayloadCodec(options(stack.httpSocket))
         let payloads = [
@@ -58,7 +58,7 @@ extension JSONPayload: TemporalPayload {
         #expect(try await codec.decode(payloads: byServer) == payloads)
     }
 
-    /// Runs `body` with options for the stack's TLS socket, and a client that trusts its certificate.
+    /// Runs `body` with options for the stack's TLS socket and an HTTP client that trusts its certificate.
     private func withTLS<Value>(_ stack: Stack, _ body: (LargePayloadCodec.Options) async throws -> Value) async throws
         -> Value
     {
@@ -81,20 +81,20 @@ extension JSONPayload: TemporalPayload {
         return try result.get()
     }
 
-    @Test func `It speaks TLS, with whatever trust its HTTP client has`() async throws {
+    @Test func `TLS works with the certificates that the HTTP client trusts`() async throws {
         let stack = try Stack()
         try await withTLS(stack) { options in
             let codec = try await LargePayloadCodec(options)
             let payload = JSONPayload(randomPayload(200_000))
             #expect(try await codec.decode(payloads: codec.encode(payloads: [payload])) == [payload])
-            // The client that codecs share does not know the certificate.
+            // The shared HTTP client does not trust the certificate.
             let unknowing = self.options(stack.tlsSocket) { $0.url = options.url }
             let error = await #expect(throws: LargePayloadCodecError.self) { try await LargePayloadCodec(unknowing) }
             #expect(error?.code == .noAnswer)
         }
     }
 
-    @Test func `No call fails when nginx ends an HTTP/2 connection after so many requests`() async throws {
+    @Test func `No call fails when nginx closes an HTTP/2 connection after its request limit`() async throws {
         let stack = try Stack(nginx: {
             $0.replacingOccurrences(of: "keepalive_requests 1000;", with: "keepalive_requests 20;")
         })
@@ -116,7 +116,7 @@ extension JSONPayload: TemporalPayload {
         }
     }
 
-    @Test func `The service's status and message reach the caller`() async throws {
+    @Test func `Errors contain the service's status and message`() async throws {
         let stack = try Stack(options: ["--max-payload", "200000"])
         let codec = try await LargePayloadCodec(options(stack.httpSocket))
         let tooLarge = await #expect(throws: LargePayloadCodecError.self) {
@@ -137,7 +137,7 @@ extension JSONPayload: TemporalPayload {
         #expect(missing?.key?.hasPrefix("/blobs/other/common/") == true)
     }
 
-    @Test func `While no worker is there, requests are tried again until one is`() async throws {
+    @Test func `While no worker runs, requests are retried until one starts`() async throws {
         let stack = try Stack()
         let codec = try await LargePayloadCodec(options(stack.httpSocket) { $0.retries.giveUpAfter = .seconds(60) })
         for worker in stack.workers { stack.stop(worker) }
@@ -151,7 +151,7 @@ extension JSONPayload: TemporalPayload {
         #expect(try await codec.decode(payloads: call.value) == [payload])
     }
 
-    /// Options for a server on the loopback address that is asked once.
+    /// Options for a server on the loopback address, without health check and retries.
     private func options(_ server: ScriptedServer, timeout: Duration = .seconds(60)) -> LargePayloadCodec.Options {
         var options = LargePayloadCodec.Options(url: "http://127.0.0.1:\(server.port)", namespace: "default")
         options.skipsHealthCheck = true
@@ -167,7 +167,7 @@ extension JSONPayload: TemporalPayload {
         )
     }
 
-    @Test func `A server that is not there is an error at once, not when the request's time is up`() async throws {
+    @Test func `A missing server is an error at once, not at the time limit`() async throws {
         let folder = try TemporaryFolder()
         let error = await #expect(throws: LargePayloadCodecError.self) {
             try await LargePayloadCodec(
@@ -181,7 +181,7 @@ extension JSONPayload: TemporalPayload {
         #expect(error?.cause != nil)
     }
 
-    @Test func `A server that hangs is an error when the request's time is up, and a call of it can be cancelled`()
+    @Test func `A server that hangs is an error at the time limit, and its call can be cancelled`()
         async throws
     {
         let server = try ScriptedServer { _, _ in [.stall] }
@@ -197,7 +197,7 @@ extension JSONPayload: TemporalPayload {
         await #expect(throws: CancellationError.self) { try await call.value }
     }
 
-    @Test func `A download that stalls is given up`() async throws {
+    @Test func `A download that stalls is cancelled at the time limit`() async throws {
         let server = try ScriptedServer { _, _ in [.send("HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\nabc"), .stall]
         }
         let codec = try await LargePayloadCodec(options(server, timeout: .milliseconds(200)))
@@ -208,8 +208,8 @@ extension JSONPayload: TemporalPayload {
         try eventually("the connection was closed") { server.openConnectionCount == 0 }
     }
 
-    @Test func `A download that is longer than announced is not read to its end`() async throws {
-        // It has none: the server waits until the client goes.
+    @Test func `A download longer than announced is not read to the end`() async throws {
+        // The answer never ends: the server waits until the client closes the connection.
         let chunk = "10000\r\n" + String(repeating: "0", count: 65_536) + "\r\n"
         let server = try ScriptedServer { _, _ in
             [.send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"), .send(chunk), .send(chunk), .stall]
@@ -219,7 +219,7 @@ extension JSONPayload: TemporalPayload {
             try await codec.decode(payloads: [reference(size: 100_000)])
         }
         #expect(error?.code == .contentMismatch)
-        #expect(error?.message == "the payload has over 100000 bytes, expected 100000")
+        #expect(error?.message == "the payload has more than 100000 bytes, expected 100000")
         try eventually("the connection was closed") { server.openConnectionCount == 0 }
     }
 }

@@ -4,12 +4,12 @@ import TemporalSDKShape
 import TestSupport
 import Testing
 
-// What a user of the SDK writes, and nothing more.
+// Exactly what a user of the SDK has to write.
 extension Api.Common.V1.Payload: TemporalPayload {}
 extension LargePayloadCodec: PayloadCodec {}
 
 @Suite(.runLimit) struct TemporalSDKTests {
-    @Test func `Two empty extensions make it a codec of the Swift Temporal SDK`() async throws {
+    @Test func `Two empty extensions are enough for the Swift Temporal SDK`() async throws {
         let codec: any PayloadCodec = try await FakeService.storing().codec()
         var payload = Api.Common.V1.Payload()
         payload.metadata = ["encoding": Data("binary/plain".utf8)]

@@ -13,7 +13,7 @@ CONTENT = bytes(range(256)) * 12_000
 
 def shown(language: str) -> list[str]:
     """The section's blocks of a language in its numbered steps."""
-    return blocks("README.md", "Deploy it behind an existing nginx", language, indent="   ")
+    return blocks("README.md", "Deploy it", language, indent="   ")
 
 
 @pytest.fixture

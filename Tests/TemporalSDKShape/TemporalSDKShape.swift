@@ -1,5 +1,5 @@
-// The shape of the Swift Temporal SDK's codec protocol and of its generated payload, in a module of its own, as the SDK
-// is: with whichever rules of isolation it is compiled, the codec must satisfy the protocol.
+// Copies of the Swift Temporal SDK's codec protocol and generated payload type. As in the SDK, they are in a separate
+// module: the codec must conform to the protocol whichever isolation rules that module is compiled with.
 
 import Foundation
 
@@ -9,7 +9,7 @@ package enum Api {
             package struct Payload: Sendable, Equatable {
                 package var metadata: [String: Data] = [:]
                 package var data: Data = Data()
-                // A field that the codec does not know of.
+                // A field that the codec does not know.
                 package var externalPayloads: [Int] = []
 
                 package init() {}
