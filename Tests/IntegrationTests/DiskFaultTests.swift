@@ -17,12 +17,16 @@ import Testing
 
     private let syncFails = Fault(call: "fdatasync", errno: "EIO", occurrence: 1)
 
-    /// The file that a worker syncs while `work` is done.
-    private func synced(_ stack: Stack, by worker: ChildProcess, fault: Fault? = nil, _ work: () throws -> Void) throws
-        -> Substring
-    {
+    /// The file that a worker syncs for an upload, whose answer is to have a status.
+    private func synced(
+        _ stack: Stack,
+        by worker: ChildProcess,
+        fault: Fault? = nil,
+        expects status: Int,
+        _ upload: () throws -> Int?
+    ) throws -> Substring {
         let tracer = Tracer(stack.folder, trace: "fdatasync", fault)
-        try tracer.attached(to: worker, work)
+        #expect(try tracer.attached(to: worker, upload) == status)
         let calls = tracer.take().split(separator: "\n").filter { $0.contains("fdatasync(") }
         #expect(calls.count == 1 && (fault == nil || calls[0].contains("INJECTED")), "\(calls)")
         return try #require(calls.first?.split(separator: "<").last?.prefix { $0 != ">" })
@@ -41,13 +45,13 @@ import Testing
         ]
         let key = Stack.key(of: payload, "a")
         let victim = try Victim(stack)
-        _ = try synced(stack, by: victim.process, fault: syncFails) {
-            #expect(try victim.request(parameters).status == 500)
+        _ = try synced(stack, by: victim.process, fault: syncFails, expects: 500) {
+            try victim.request(parameters).status
         }
         #expect(try stack.get(key, length: payload.count).status == 404)
         // As after the death of the first worker. To the kernel the file is clean: its sync would succeed, and mean nothing.
         let next = try Victim(stack)
-        let synced = try synced(stack, by: next.process) { #expect(try next.request(parameters).status == 201) }
+        let synced = try synced(stack, by: next.process, expects: 201) { try next.request(parameters).status }
         #expect(!synced.hasSuffix("/0000000001"))
         #expect(try inode(stack.object(of: key)) != inode(file))
         let isWhole = try stack.get(key, length: payload.count).body == payload
@@ -65,11 +69,11 @@ import Testing
     func `A client's retry of an upload whose sync has failed is a new file`(mode: Stack.Mode) throws {
         let stack = try Stack(mode, options: ["--threads", "1"])
         let payload = randomPayload(70_000)
-        let failed = try synced(stack, by: stack.workers[0], fault: syncFails) {
-            #expect(try stack.put(payload).status == 500)
+        let failed = try synced(stack, by: stack.workers[0], fault: syncFails, expects: 500) {
+            try stack.put(payload).status
         }
         #expect(stack.tree.isEmpty)
-        let second = try synced(stack, by: stack.workers[0]) { #expect(try stack.put(payload).status == 201) }
+        let second = try synced(stack, by: stack.workers[0], expects: 201) { try stack.put(payload).status }
         #expect(failed != second)
         try stack.expectNothingIncoming()
     }

@@ -15,11 +15,13 @@ struct ToolStore {
 
     /// Makes an empty store.
     init(_ kind: StoreKind) throws {
-        guard kind == .disk else {
-            self.init(try TestBucket())
-            return
+        switch kind {
+        case .disk: try self.init(TestStore(isInMemory: true))
+        case .bucket: try self.init(TestBucket())
         }
-        let disk = try TestStore(isInMemory: true)
+    }
+
+    private init(_ disk: TestStore) {
         (place, tool, folder) = (disk.path, disk.tool, disk.folder)
         replace = { try disk.replace($0, with: $1) }
     }
