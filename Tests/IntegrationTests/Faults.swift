@@ -13,32 +13,19 @@ struct Fault: CustomStringConvertible {
     /// A call that was interrupted is made again: nobody notices.
     var mustBeInvisible: Bool { errno == "EINTR" }
 
-    /// The file-system calls, and the errors of their man pages that a healthy program meets: a full, failing or
+    /// The calls that read files, and the errors of their man pages that a healthy program meets: a full, failing or
     /// read-only disk, too many open files, another owner, a signal. None for fcntl(2), most of whose calls get and set
-    /// flags, where no errno makes sense; none for close(2), since a call that is not made leaks what it is to close. ENOENT
-    /// of getdents64(2) is the end of a folder that was removed, to the kernel and to readdir(3).
+    /// flags, where no errno makes sense; none for close(2), since a call that is not made leaks what it is to close.
     static let errors: KeyValuePairs = [
         "openat": ["EIO", "EMFILE", "ENFILE", "EACCES", "ENOSPC", "EDQUOT", "EROFS", "EINTR", "ENOENT"],
         "openat2": ["EIO", "EMFILE", "ENFILE", "EACCES", "ENOSPC", "EDQUOT", "EROFS", "EINTR", "ENOENT"],
-        "linkat": ["ENOSPC", "EDQUOT", "EIO", "EMLINK", "EACCES", "EROFS", "ENOENT"],
-        "unlinkat": ["EIO", "EACCES", "EROFS", "ENOENT"],
-        "renameat": ["ENOSPC", "EDQUOT", "EIO", "EACCES", "EROFS", "ENOENT"],
-        "mkdirat": ["ENOSPC", "EDQUOT", "EIO", "EMLINK", "EACCES", "EROFS", "ENOENT"],
-        "fsync": ["EIO", "ENOSPC", "EDQUOT", "EROFS", "EINTR"],
-        "fdatasync": ["EIO", "ENOSPC", "EDQUOT", "EROFS", "EINTR"],
-        "syncfs": ["EIO", "ENOSPC", "EDQUOT", "EINTR"],
         "newfstatat": ["EIO", "EACCES", "ENOENT"],
         "pread64": ["EIO", "EINTR"],
-        "pwrite64": ["ENOSPC", "EDQUOT", "EIO", "EINTR"],
         "read": ["EIO", "EINTR"],
         "write": ["ENOSPC", "EDQUOT", "EIO", "EINTR"],
         "flock": ["EINTR", "ENOLCK"],
-        "getdents64": ["EIO"],
-        "fstatfs": ["EIO", "EINTR"],
-        "utimensat": ["EIO", "EACCES", "EROFS"],
         "faccessat2": ["EACCES", "EIO", "EROFS"],
         "fchmod": ["EIO", "EROFS"],
-        "ftruncate": ["EIO", "EINTR"],
     ]
 
     static let traced = errors.map(\.key).joined(separator: ",")

@@ -17,7 +17,7 @@ import Testing
         let victim = try Victim(
             stack,
             options: [
-                "--config", file("settings"), "--runtime-dir", file("short-pool"), "--access-log", file("access.log"),
+                "--config", file("settings"), "--runtime-dir", file("short-pool"), "--access-log", file("short-access.log"),
             ],
             environment: Preload.environment(["SHORT": "1"], count: file("count"))
         )
@@ -36,7 +36,7 @@ import Testing
         #expect(refused.status == 507 && refused.body.contains("uses 60000"), "\(refused.body)")
         // What a line is written in may be many writes, but it is all there.
         try eventually("the log has whole lines") {
-            let log = try String(contentsOfFile: file("access.log"), encoding: .utf8)
+            let log = try String(contentsOfFile: file("short-access.log"), encoding: .utf8)
             return log.hasSuffix("\n") && log.split(separator: "\n").count == 6
         }
         #expect(Preload.count(file("count")) > 2000)
