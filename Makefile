@@ -1,4 +1,5 @@
-# make run (serves here), make build, make deb, make test, make lint; CONTRIBUTING.md has all of them.
+# Targets: make run (serves on this machine), make build, make deb, make test, make lint; CONTRIBUTING.md lists all of
+# them.
 SHELL := /bin/bash
 SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 
@@ -19,12 +20,13 @@ E2E_PACKAGES := chromium chromium-driver prometheus python3 python3-venv
 DEB_PACKAGES := binutils debhelper python3
 TEST_DEB_PACKAGES := debootstrap devscripts lintian python3 python3-venv systemd-container
 BENCH_PACKAGES := wrk stunnel4 apache2-utils strace python3 python3-venv
-# Where 'make e2e' leaves screenshots and logs.
+# Where 'make e2e' puts screenshots and logs.
 E2E_ARTIFACTS ?= .e2e
 
-# Links the Swift library into the binaries: a server needs glibc and libfcgi only. Optimizes across modules: a
-# sixth less CPU for a download (docs/performance.md). No symbols for libraries that nobody loads: a megabyte less.
-# Hardened as Debian's own packages (docs/security.md); without a library path of their own.
+# The Swift library is linked into the binaries, so a server needs only glibc, libfcgi, libcurl and libexpat.
+# Optimization across modules saves a sixth of a download's CPU time (docs/performance.md). Without exported symbols,
+# which nothing uses, a binary is a megabyte smaller. Hardened like Debian's own packages (docs/security.md), and
+# without a library path.
 HARDENING := --disable-local-rpath -Xlinker -z -Xlinker now \
 	-Xcc -fstack-protector-strong -Xcc -fstack-clash-protection -Xcc -D_FORTIFY_SOURCE=2
 RELEASE := -c release --static-swift-stdlib -Xswiftc -cross-module-optimization -Xlinker --no-export-dynamic \
@@ -33,13 +35,13 @@ RELEASE_DIR = $(shell swift build $(RELEASE) --show-bin-path)
 
 GENERATE_MANUAL = $(shell swift build --show-bin-path)/generate-manual --output-directory .build/manual
 
-# $(call install,PACKAGES): installs what is missing of them.
+# $(call install,PACKAGES): installs the missing ones.
 install = missing=$$(for p in $(1); do \
 		dpkg-query -W -f '$${Status}' $$p 2>/dev/null | grep -q ' installed$$' || echo $$p; done); \
 	[ -z "$$missing" ] || \
 		{ $(SUDO) apt-get update -q && $(SUDO) apt-get install -qy --no-install-recommends $$missing; }
 
-# Its package has a service, which is to stay off: port 80 may be somebody's.
+# The package starts a service, which must stay off: port 80 may be in use.
 install_lighttpd = [ -x /usr/sbin/lighttpd ] || { { $(call install,lighttpd lighttpd-mod-openssl); } && \
 		{ $(SUDO) systemctl disable --now lighttpd || true; }; }
 
@@ -51,9 +53,10 @@ build:
 	swift build $(RELEASE) --product lps-worker
 	swift build $(RELEASE) --product lps
 
-# Man pages and shell completions, into .build/manual. The generator leaves lines between paragraphs empty, which
-# mdoc(7) does not know, and gives every tool subcommands; completions are sourced, and have no interpreter. It drops what is not
-# ASCII. What no option says is in debian/manual, in place of the generator's last section, on the exit status.
+# Man pages and shell completions, in .build/manual. The generator of the man pages leaves empty lines between
+# paragraphs, which mdoc(7) does not allow, gives every tool subcommands, and drops characters that are not ASCII.
+# debian/manual has the text that no option contains; it replaces the generator's last section, on the exit status.
+# Shells source the completions, so they have no interpreter line.
 manual: build
 	swift build --product generate-manual
 	rm -rf .build/manual && mkdir -p .build/manual/bash .build/manual/zsh .build/manual/fish
@@ -68,33 +71,33 @@ manual: build
 		$(RELEASE_DIR)/$$tool --generate-completion-script $${shell%%/*} > $$shell || exit; done; done
 	sed -i '1{/^#!/d}' .build/manual/bash/*
 
-# Bills of materials (CycloneDX), into .build/sbom: of the programs, and of the client library.
+# Software bills of materials (CycloneDX), in .build/sbom: one for the programs, one for the client library.
 sbom: build
 	@$(call install,$(DEB_PACKAGES))
 	mkdir -p .build/sbom
 	debian/sbom --binaries $(RELEASE_DIR) lps-worker lps > .build/sbom/lps.cdx.json
 	debian/sbom LargePayloadCodec > .build/sbom/LargePayloadCodec.cdx.json
 
-# The Debian package, into .build/deb.
+# The Debian package, in .build/deb.
 deb: manual sbom
 	rm -rf .build/deb debian/.debhelper debian/debhelper-build-stamp debian/*.debhelper.log && mkdir .build/deb
 	debian/rules binary
 
-# Installs, uses, upgrades and removes the package in a container of Debian 12 that has systemd, nginx and an S3 engine, as
-# root.
+# Installs, uses, upgrades and removes the package in a container of Debian 12 with systemd, nginx and an S3 engine.
+# Needs root.
 test-deb: deb .build/s3/bin/weed
 	@$(call install,$(TEST_DEB_PACKAGES))
 	python3 -m venv .build/test-deb
 	.build/test-deb/bin/pip install --quiet --disable-pip-version-check -r Tests/Package/requirements.txt
 	$(SUDO) env PYTHONDONTWRITEBYTECODE=1 .build/test-deb/bin/python -m pytest Tests/Package
 
-# With STORE=s3, payloads are in SeaweedFS, an S3 engine that then runs here, too.
+# With STORE=s3, payloads are stored in SeaweedFS, an S3 engine that then also runs on this machine.
 run: build $(if $(filter s3,$(STORE)),.build/s3/bin/weed)
 	@$(call install,$(RUN_PACKAGES))
 	@exec nginx/run-local $(RELEASE_DIR) $(DIR) $(PORT) $(TLS_PORT) $(WORKERS) '$(CODEC_ORIGINS)' \
 		$(if $(filter s3,$(STORE)),$(abspath .build/s3/bin/weed) $(S3_PORT))
 
-# The S3 engines that tests run, and Python with boto3.
+# The S3 engines for tests, and Python with boto3.
 .build/s3/bin/weed: Tests/S3Engine/requirements.txt
 	@$(call install,$(S3_PACKAGES))
 	python3 -m venv .build/s3
@@ -103,8 +106,9 @@ run: build $(if $(filter s3,$(STORE)),.build/s3/bin/weed)
 S3_ENV = LPS_WEED=$(abspath .build/s3/bin/weed) LPS_MOTO=$(abspath .build/s3/bin/moto_server) \
 	LPS_PYTHON=$(abspath .build/s3/bin/python)
 
-# The integration tests run the release, as it is deployed. Tests of the client library come last: they wait on Swift's own
-# threads, which those of the service block while they wait for processes, so that a request of a second would take a minute.
+# The integration tests run the release build, as deployed. The client library's tests run last: they need Swift's own
+# threads, which the service's tests block while they wait for processes, so that a request of one second would take a
+# minute.
 test: build .build/s3/bin/weed
 	@$(call install,$(RUN_PACKAGES) $(TEST_PACKAGES))
 	@$(install_lighttpd)
@@ -112,21 +116,23 @@ test: build .build/s3/bin/weed
 	LPS_SERVICE=1 LPS_BIN_DIR=$(RELEASE_DIR) $(S3_ENV) swift test --skip '^(SoakTests|IntegrationTests\.CephTests)'
 	LPS_BIN_DIR=$(RELEASE_DIR) swift test --filter '^LargePayloadCodecTests'
 
-# The tests of a store in a bucket on Ceph, and those of Ceph's users and quotas; not those of SeaweedFS's replication.
+# Runs the tests of a store in a bucket on Ceph, and the tests of Ceph's users and quotas, but not those of SeaweedFS's
+# replication.
 CEPH_TESTS := ^(S3Tests\.EngineTests|IntegrationTests\.(Bucket|(Wire|Upload|Download)Contract|Ceph))
 test-ceph: build .build/s3/bin/weed
 	@$(call install,$(RUN_PACKAGES) $(TEST_PACKAGES) $(CEPH_PACKAGES))
 	LPS_SERVICE=1 LPS_ENGINE=ceph LPS_BIN_DIR=$(RELEASE_DIR) $(S3_ENV) swift test --filter '$(CEPH_TESTS)' --skip BucketClusterTests
 
-# A mixed load through nginx for so long, with collections and scrubs, while workers are killed, reloaded and replaced:
-# nothing that was answered may be lost, and nothing may grow. Ends with a report.
+# Puts a mixed load on the service through nginx for MINUTES, with garbage collections and scrubs, while workers are
+# killed, reloaded and replaced. No acknowledged payload may be lost, and no resource use may grow. Prints a report at
+# the end.
 soak: MINUTES := 15
 soak: build
 	@$(call install,$(RUN_PACKAGES))
 	LPS_SERVICE=1 LPS_BIN_DIR=$(RELEASE_DIR) LPS_SOAK_MINUTES=$(MINUTES) swift test --filter '^SoakTests'
 
-# Sequences of all operations of a store on a disk, with kills, power losses and wrong clocks, for MINUTES, from a seed that
-# nobody has tried (SEED=N: from that one). A failing seed is printed, with the operations that it takes; 'simulate N'
+# Runs sequences of all operations of a disk store, with kills, power losses and wrong clocks, for MINUTES, starting
+# from a new seed, or from N with SEED=N. Prints a failing seed and the operations it takes to fail; 'simulate N'
 # replays it.
 simulate: MINUTES := 10
 simulate: SEED := $(shell date +%s)
@@ -135,7 +141,7 @@ simulate:
 	swift build -c release --product simulate
 	$$(swift build -c release --show-bin-path)/simulate --minutes $(MINUTES) --first $(SEED)
 
-# With a real Temporal server, its command line, its Web UI in a browser, and its Python SDK.
+# Tests with a real Temporal server, its command line, its Web UI in a browser, and its Python SDK.
 e2e: build
 	@$(call install,$(RUN_PACKAGES) $(E2E_PACKAGES))
 	swift build --product end-to-end-codec
@@ -145,8 +151,9 @@ e2e: build
 		E2E_ARTIFACTS=$(abspath $(E2E_ARTIFACTS)) PYTHONDONTWRITEBYTECODE=1 \
 		.build/e2e/bin/python -m pytest Tests/EndToEnd
 
-# Compares the service with nginx's own file handling, for half an hour; into docs/performance.*. With STORE=s3 the
-# service on SeaweedFS with the engine itself; into docs/performance-s3.*. With QUICK=1 a few cases, into .bench.
+# Compares the service with nginx's own file handling, in half an hour; the results are docs/performance.*. With
+# STORE=s3, compares the service on SeaweedFS with SeaweedFS itself; the results are docs/performance-s3.*. With
+# QUICK=1, runs a few cases only, and writes to .bench.
 BENCH_RESULTS = $(if $(QUICK),.bench,docs)/performance$(if $(filter s3,$(STORE)),-s3).json
 BENCH_PROGRAM = $(if $(filter s3,$(STORE)),.build/s3/bin/python Tests/Benchmark/bench_s3.py --weed .build/s3/bin/weed, \
 	.build/bench/bin/python Tests/Benchmark/bench.py)
@@ -163,11 +170,11 @@ docs:
 		--target LargePayloadCodec --output-path .build/documentation --warnings-as-errors \
 		--transform-for-static-hosting
 
-# Each reader of input from outside, for so many seconds, with what no one means to send; from the seeds of Tests/Fuzz
-# and what earlier runs have found (in .build-fuzz/corpus). What fails is left in .build-fuzz/found. Then a whole
-# worker, built with the sanitizer of addresses, as long; a run prints its LPS_FUZZ_SEED.
+# Feeds malformed input to each parser of external input, for SECONDS each, starting from the seeds in Tests/Fuzz and
+# the findings of earlier runs (.build-fuzz/corpus). Inputs that fail are kept in .build-fuzz/found. Then does the same
+# to a whole worker, built with the address sanitizer; each run prints its LPS_FUZZ_SEED.
 FUZZ := query key metadata names ranges json codec upload fastcgi configuration policy tar
-# Of several -sanitize the Swift compiler heeds the last alone: without both there, no coverage.
+# The Swift compiler uses only the last of several -sanitize options: without both in it, there is no coverage.
 FUZZ_BUILD := --scratch-path .build-fuzz --product fuzz --sanitize fuzzer --sanitize address \
 	-Xswiftc -sanitize=fuzzer,address
 fuzz: SECONDS := 60
@@ -185,14 +192,15 @@ fuzz:
 	LPS_BIN_DIR=$(abspath .build-address/debug) $(SANITIZER_OPTIONS) LPS_FUZZ_SECONDS=$(SECONDS) \
 		LPS_SERVICE=1 swift test --filter HostileRecordsTests
 
-# The unit tests, but for those of the client library, those with an S3 engine and the simulation, where one thread runs at
-# a time, under the sanitizers of threads and of addresses; with SERVICE=1 integration tests with real workers, too. What is
-# found in any process is printed at the end, and left in .build-thread/found and .build-address/found.
+# Runs the unit tests under the thread sanitizer and under the address sanitizer, without those of the client library,
+# those with an S3 engine, and the simulation, in which only one thread runs at a time. With SERVICE=1, also runs
+# integration tests with real workers. Reports of all processes are printed at the end, and kept in .build-thread/found
+# and .build-address/found.
 SANITIZED_TESTS := ^IntegrationTests\.(Hostile|Pool|Reload|StatusPage)
 SANITIZE_thread := --scratch-path .build-thread --sanitize thread -Xlinker $(abspath .build-thread)/mutex.o
 SANITIZE_address := --scratch-path .build-address --sanitize address
-# A process that is to end at once leaves its threads. What was freed is kept from use, but not so much that a test takes
-# it for a leak.
+# report_thread_leaks: a process that must exit at once does not join its threads. quarantine_size_mb: freed memory is
+# kept from reuse, but not so much that a test mistakes it for a leak.
 SANITIZER_OPTIONS = TSAN_OPTIONS=halt_on_error=1:report_thread_leaks=0:log_path=$(abspath .build-thread)/found/report \
 	ASAN_OPTIONS=quarantine_size_mb=16:log_path=$(abspath .build-address)/found/report SWIFT_BACKTRACE=enable=no \
 	LSAN_OPTIONS=print_suppressions=0:suppressions=$(abspath Tests/Sanitizers/leaks.txt)

@@ -1,9 +1,9 @@
 // swift-tools-version: 6.2
 import PackageDescription
 
-// Dependencies point one way: C modules → System → Storage, the contract of every store → DiskStore and S3Store →
-// executables; Storage → PayloadService. Encoding → PayloadKey → all of them, and LargePayloadCodec, the client library, which
-// alone has an HTTP client.
+// Dependencies go one way: C modules → System → Storage (the contract of every store) → DiskStore and S3Store →
+// executables; Storage → PayloadService. Encoding → PayloadKey → all of these, and LargePayloadCodec, the client
+// library, which alone has an HTTP client.
 let package = Package(
     name: "large-payload-service",
     products: [
@@ -169,7 +169,7 @@ let package = Package(
         .target(
             name: "TemporalSDKShape",
             path: "Tests/TemporalSDKShape",
-            // What the SDK means to enable (its manifest has the name in another case).
+            // The feature that the SDK intends to enable; its manifest has the name in another case.
             swiftSettings: [.enableUpcomingFeature("NonisolatedNonsendingByDefault")]
         ),
         .testTarget(
@@ -226,12 +226,12 @@ let package = Package(
     swiftLanguageModes: [.v6]
 )
 
-// For 'make docs' alone: who uses the library need not fetch it.
+// Only for 'make docs': users of the library do not have to fetch it.
 if Context.environment["LPS_DOCS"] != nil {
     package.dependencies.append(.package(url: "https://github.com/swiftlang/swift-docc-plugin", from: "1.5.0"))
 }
 
-// For 'make fuzz' alone: it links only with -sanitize=fuzzer.
+// Only for 'make fuzz': it links only with -sanitize=fuzzer.
 if Context.environment["LPS_FUZZ"] != nil {
     package.targets.append(
         .executableTarget(
@@ -247,8 +247,8 @@ if Context.environment["LPS_FUZZ"] != nil {
     )
 }
 
-// LPS_SERVICE, for the service's own tests: without the client library, whose HTTP client takes long to build.
-// LPS_SANITIZE, for 'make sanitize': also without the integration tests, which it does not run.
+// LPS_SERVICE, for tests of the service: leaves out the client library, whose HTTP client takes long to build.
+// LPS_SANITIZE, for 'make sanitize': also leaves out the integration tests, which it does not run.
 if Context.environment["LPS_SERVICE"] != nil || Context.environment["LPS_SANITIZE"] != nil {
     var names = ["LargePayloadCodec", "LargePayloadCodecTests", "TemporalSDKShape", "end-to-end-codec"]
     if Context.environment["LPS_SANITIZE"] != nil { names.append("IntegrationTests") }

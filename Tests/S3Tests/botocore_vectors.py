@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Writes what botocore signs into botocore_vectors.json; with --check, tells whether that file is what it signs.
+"""Writes requests signed by botocore to botocore_vectors.json; with --check, verifies that the file is up to date.
 
-The credentials are those of AWS's documentation.
+The credentials are the examples in AWS's documentation.
 """
 
 import datetime
@@ -99,7 +99,7 @@ def at(time):
 
 
 def signed_headers():
-    """Each key, each query and each set of headers, in turn with the others."""
+    """Signs requests with every key, every query and every set of headers, each varied on its own."""
     cases = [("GET", key, "none", "none") for key in KEYS]
     cases += [("GET", None, query, "none") for query in QUERIES]
     cases += [("PUT", "key of a payload", "none", headers) for headers in HEADERS]
@@ -139,7 +139,7 @@ def main():
     if sys.argv[1:] != ["--check"]:
         FILE.write_text(text)
     elif FILE.read_text() != text:
-        sys.exit(f"{FILE.name} is not what botocore {botocore.__version__} signs: run {pathlib.Path(__file__).name}")
+        sys.exit(f"{FILE.name} differs from what botocore {botocore.__version__} signs: run {pathlib.Path(__file__).name}")
 
 
 main()
