@@ -17,7 +17,8 @@ import Testing
         let victim = try Victim(
             stack,
             options: [
-                "--config", file("settings"), "--runtime-dir", file("short-pool"), "--access-log", file("short-access.log"),
+                "--config", file("settings"), "--runtime-dir", file("short-pool"), "--access-log",
+                file("short-access.log"),
             ],
             environment: Preload.environment(["SHORT": "1"], count: file("count"))
         )
