@@ -194,7 +194,7 @@ let package = Package(
             dependencies: ["S3", "TestSupport", .product(name: "Logging", package: "swift-log")],
             exclude: ["botocore_vectors.json", "botocore_vectors.py"]
         ),
-        .testTarget(name: "S3StoreTests", dependencies: ["Encoding", "S3Store", "TestSupport"]),
+        .testTarget(name: "S3StoreTests", dependencies: ["S3Store", "TestSupport"]),
         .testTarget(
             name: "WorkerTests",
             dependencies: [

@@ -1,10 +1,8 @@
-import Glibc
 import Logging
 import PayloadKey
 import Storage
 import Synchronization
 import System
-import SystemPackage
 
 /// A sharded, content-addressed tree of payloads on one file system.
 ///
@@ -30,9 +28,10 @@ public final class DiskStore: Sendable {
     var incoming: Descriptor { uploads.descriptor }
     let folders: FolderCache
     let clock: StoreClock
-    let epoch: UsageEpoch
+    /// The epoch of counts that this process has joined (``epochName()``).
+    let epoch: Mutex<(file: Descriptor, name: String)?> = Mutex(nil)
     /// Whether a thread of this process counts a namespace.
-    let isCounting = Mutex(false)
+    let isCounting = Atomic(false)
     let logger: Logger
 
     /// How long a request waits for a lock: whoever holds one exclusively makes a few system calls, unless it is stopped.
@@ -73,23 +72,12 @@ public final class DiskStore: Sendable {
         self.patience = patience
         self.waitsForCounts = waitsForCounts
         self.logger = logger
-        epoch = UsageEpoch(root: root, patience: patience)
         clock = StoreClock(root: root, logger: logger)
-        let incoming: Descriptor
-        do {
-            incoming = try root.open(StoreLayout.incoming, O_RDONLY | O_DIRECTORY)
-        } catch {
-            throw StoreError(.unknownFormat, "store \(path) has no folder \(StoreLayout.incoming)/", errno: error.errno)
+        let incoming = try call("store \(path) has no folder \(StoreLayout.incoming)/", failsAs: .unknownFormat) {
+            try root.openFolder(StoreLayout.incoming)
         }
-        uploads = try UploadFolder(
-            path: "\(path)/\(StoreLayout.incoming)",
-            name: "store",
-            setting: "--store",
-            descriptor: incoming,
-            isLinked: true,
-            reserve: reserve,
-            logger: logger
-        )
+        let uploadPath = "\(path)/\(StoreLayout.incoming)"
+        uploads = try UploadFolder(incoming, path: uploadPath, setting: nil, reserve: reserve, logger: logger)
         folders = FolderCache(root: root, otherFiles: otherFiles)
         try checkFolders()
         do {
@@ -102,10 +90,8 @@ public final class DiskStore: Sendable {
     }
 
     static func openRoot(_ path: String, _ kernel: any Kernel) throws -> Descriptor {
-        do {
-            return try Descriptor(folder: path, kernel)
-        } catch {
-            throw StoreError(.missing, "store \(path) can't be opened, make it with 'lps init'", errno: error.errno)
+        try call("store \(path) can't be opened, make it with 'lps init'", failsAs: .missing) {
+            try Descriptor(folder: path, kernel)
         }
     }
 
@@ -119,10 +105,8 @@ public final class DiskStore: Sendable {
     }
 
     func checkWritable(_ name: String) throws {
-        do throws(Errno) {
+        try call("write to folder \(name)/ of store \(path)", failsAs: .notWritable) {
             try root.kernel.checkWritable(name, in: root.rawValue)
-        } catch {
-            throw StoreError(.notWritable, "write to folder \(name)/ of store \(path)", errno: error)
         }
     }
 
@@ -133,20 +117,13 @@ public final class DiskStore: Sendable {
         let target = "\(StoreLayout.objects)/\(StoreLayout.probePrefix)\(probe.name)"
         do {
             _ = try root.link(probe.descriptor, to: target)
-        } catch {
-            switch error.errno {
-            case .improperLink:
-                throw StoreError(
-                    .spansFileSystems,
-                    "store \(path) is shared between file systems: \(StoreLayout.incoming)/ can't link into "
-                        + "\(StoreLayout.objects)/",
-                    errno: error.errno
-                )
-            case .notPermitted:
-                let reason = "the file system of store \(path) has no hard links"
-                throw StoreError(.unsupportedFileSystem, reason, errno: error.errno)
-            default: throw error
-            }
+        } catch let error as StoreError where error.errno == .improperLink {
+            let folders = "\(StoreLayout.incoming)/ can't link into \(StoreLayout.objects)/"
+            let message = "store \(path) is shared between file systems: \(folders)"
+            throw StoreError(.spansFileSystems, message, errno: error.errno)
+        } catch let error as StoreError where error.errno == .notPermitted {
+            let message = "the file system of store \(path) has no hard links"
+            throw StoreError(.unsupportedFileSystem, message, errno: error.errno)
         }
         try root.unlink(target)
     }

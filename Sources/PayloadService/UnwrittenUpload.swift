@@ -22,9 +22,8 @@ struct UnwrittenUpload {
             do {
                 let length = request.headers.contentLength.flatMap { try? DecimalNumber.parse($0) }
                 try store.uploads.checkRoom(forUnwritten: file, length: length)
-            } catch {
+            } catch let error as StoreError where error.code == .uploadNotAcceptable && error.errno == nil {
                 // The web server has a folder of its own for bodies, of which nothing is known here.
-                guard error.code == .uploadNotAcceptable, error.errno == nil else { throw error }
             }
         }
         return Refusal(.internalServerError, "the web server failed, its error log says how")

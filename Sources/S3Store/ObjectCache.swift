@@ -1,10 +1,9 @@
 import PayloadKey
+import Storage
 import Synchronization
 
 /// Which payloads were stored or found lately: their keys never mean another content, so that for a while, the engine need not
 /// be asked for each download. Other processes may delete them meanwhile.
-///
-/// Holds between `capacity` and twice as many.
 final class ObjectCache: Sendable {
     /// What is known of a payload's object.
     struct Entry: Sendable {
@@ -12,37 +11,22 @@ final class ObjectCache: Sendable {
         let size: UInt64
         /// The object's key.
         let object: [UInt8]
-        fileprivate let learned: ContinuousClock.Instant
-
-        init(size: UInt64, object: [UInt8], learned: ContinuousClock.Instant = .now) {
-            self.size = size
-            self.object = object
-            self.learned = learned
-        }
+        fileprivate let learned = ContinuousClock.now
     }
 
-    private let capacity: Int
     private let lifetime: Duration
-    private let entries = Mutex((young: [PayloadKey: Entry](), old: [PayloadKey: Entry]()))
+    private let entries: Mutex<RecentValues<PayloadKey, Entry>>
 
-    init(capacity: Int = 4096, lifetime: Duration = .seconds(60)) {
-        self.capacity = capacity
+    init(capacity: Int = 8192, lifetime: Duration = .seconds(60)) {
         self.lifetime = lifetime
+        entries = Mutex(RecentValues(capacity: capacity))
     }
 
     subscript(key: PayloadKey) -> Entry? {
         get {
-            guard let entry = entries.withLock({ $0.young[key] ?? $0.old[key] }) else { return nil }
+            guard let entry = entries.withLock({ $0[key] }) else { return nil }
             return entry.learned.duration(to: .now) < lifetime ? entry : nil
         }
-        set {
-            entries.withLock { entries in
-                entries.young[key] = newValue
-                entries.old[key] = nil
-                guard entries.young.count >= capacity else { return }
-                entries.old = entries.young
-                entries.young = [:]
-            }
-        }
+        set { entries.withLock { $0[key] = newValue } }
     }
 }

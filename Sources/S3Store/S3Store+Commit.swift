@@ -2,7 +2,6 @@ import Glibc
 import PayloadKey
 import S3
 import Storage
-import SystemPackage
 
 extension S3Store {
     /// Seconds from which on an object's age is renewed when its payload is stored again: lifecycle rules and `lps gc` count
@@ -21,22 +20,31 @@ extension S3Store {
         precondition(upload.digest == key.digest, "an upload is committed under its own digest")
         let client = client.until(deadline)
         let object = objectKey(key)
+        func put(_ object: [UInt8], onlyIfAbsent: Bool) throws -> PutOutcome {
+            try client.put(
+                object,
+                .file(upload.fileDescriptor, size: upload.size),
+                digest: Array(upload.digest.bytes),
+                onlyIfAbsent: onlyIfAbsent,
+                onPiece: onPiece
+            )
+        }
         let outcome = try translating { () -> CommitOutcome in
             var present: S3Object?
             if upload.size >= Self.worthAsking || client.engine.mustAskFirst {
                 present = try client.status(of: object)
             }
             if present == nil {
-                if try client.put(upload, as: object, onlyIfAbsent: true, onPiece) == .stored { return .created }
+                if try put(object, onlyIfAbsent: true) == .stored { return .created }
                 present = try client.status(of: object)
             }
             guard let present else {
                 // Deleted between the two requests.
-                _ = try client.put(upload, as: object, onlyIfAbsent: false, onPiece)
+                _ = try put(object, onlyIfAbsent: false)
                 return .created
             }
             if try !isCurrent(present, for: upload, key, client) {
-                _ = try client.put(upload, as: present.key, onlyIfAbsent: false, onPiece)
+                _ = try put(present.key, onlyIfAbsent: false)
             }
             return .existed
         }
@@ -62,32 +70,10 @@ extension S3Store {
         guard client.engine.copies else { return false }
         do {
             return try client.renew(present.key)
-        } catch {
+        } catch let error as S3Error {
             guard !error.mayPass else { throw error }
             // It is in an archive, or the credentials don't allow a copy.
             return false
-        }
-    }
-}
-
-extension S3Client {
-    fileprivate func put(
-        _ upload: VerifiedUpload,
-        as object: [UInt8],
-        onlyIfAbsent: Bool,
-        _ onPiece: () throws -> Void
-    ) throws -> PutOutcome {
-        do {
-            return try put(
-                object,
-                from: upload.fileDescriptor,
-                size: upload.size,
-                digest: Array(upload.digest.bytes),
-                onlyIfAbsent: onlyIfAbsent,
-                onPiece: onPiece
-            )
-        } catch let error as Errno {
-            throw StoreError(.system, "read upload", errno: error)
         }
     }
 }

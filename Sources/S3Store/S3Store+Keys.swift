@@ -66,7 +66,7 @@ extension S3Store {
         do {
             try client.delete(stored.object)
             known[stored.key] = nil
-        } catch {
+        } catch let error as S3Error {
             // The engine may allow it for others.
             let isDenied = error.code == .accessDenied || error.code == .refused
             throw isDenied ? StoreError(.system, error.description) : StoreError(error)

@@ -13,7 +13,7 @@ extension S3Store {
     }
 
     private func payload(_ key: PayloadKey, _ object: [UInt8], _ size: UInt64, _ client: S3Client) -> StoredPayload {
-        StoredPayload(ObjectContent(store: self, client: client, key: key, object: object, size: size))
+        ObjectContent(store: self, client: client, key: key, object: object, size: size)
     }
 }
 
@@ -73,7 +73,7 @@ private struct ObjectContent: PayloadContent {
         }
     }
 
-    private func check(_ actual: Digest) throws(StoreError) {
+    private func check(_ actual: Digest) throws {
         guard actual != key.digest else { return }
         throw StoreError(.damaged, "\(key) is damaged: its content has digest \(actual)")
     }

@@ -51,12 +51,7 @@ extension S3Store {
 
     /// What is wrong with a payload, also at a second look; `nil` when nothing is, or it is gone.
     private func whatIsWrong(with stored: StoredKey, _ pace: (Int) -> Void) throws -> String? {
-        var reason: String?
-        for _ in 0..<2 {
-            reason = try look(at: stored, pace)
-            if reason == nil { return nil }
-        }
-        return reason
+        try look(at: stored, pace) == nil ? nil : look(at: stored, pace)
     }
 
     private func look(at stored: StoredKey, _ pace: (Int) -> Void) throws -> String? {

@@ -11,7 +11,7 @@ extension S3Store {
         try checkBucket(retrying: waiting)
         do {
             try client.probe()
-        } catch {
+        } catch let error as S3Error {
             guard error.code == .full else { throw StoreError(atStart: error) }
             // What is stored can still be read.
             return logger.error("the engine of the store is full", metadata: ["error": "\(error)"])
@@ -27,7 +27,7 @@ extension S3Store {
     package func checkBucket(retrying: Bool = false) throws {
         do {
             try client.checkBucket(retrying: retrying)
-        } catch {
+        } catch let error as S3Error {
             throw StoreError(atStart: error)
         }
     }

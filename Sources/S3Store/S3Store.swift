@@ -2,6 +2,7 @@ import Logging
 import PayloadKey
 import Storage
 import S3
+import SystemPackage
 
 /// Payloads in a bucket of an engine that speaks the S3 API: one object for each key, whose name is the key, byte for
 /// byte, behind the location's prefix.
@@ -53,11 +54,13 @@ extension StoreError {
     }
 }
 
-/// Runs `work`, and throws the engine's failures as the store's.
+/// Runs `work`, and throws the engine's failures as the store's, and those of reading the upload.
 func translating<Value>(_ work: () throws -> Value) throws -> Value {
     do {
         return try work()
     } catch let error as S3Error {
         throw StoreError(error)
+    } catch let error as Errno {
+        throw StoreError(.system, "read upload", errno: error)
     }
 }

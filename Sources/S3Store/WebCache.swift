@@ -14,7 +14,7 @@ struct WebCache: Sendable {
 
     /// Whether a payload has room in it. A folder that can't be looked at, as one that the web server has not made yet, has.
     func hasRoom(for bytes: UInt64) -> Bool {
-        guard let space = try? Descriptor(folder: folder, kernel).space(folder) else { return true }
+        guard let space = try? Descriptor(folder: folder, kernel).space() else { return true }
         return space.hasFreeInodes && space.free >= bytes &+ Self.margin
     }
 }

@@ -49,6 +49,7 @@ public protocol ContentCollector: Sendable {
     ///   - maximumShare: the most contents to delete, in percent, of a store with over 1,000 of them.
     ///   - isDoomed: whether a key counts as deleted, for a dry run.
     ///   - failed: called with what one content or shard has failed with; the others follow when it returns.
+    ///   - found: called with the path of each content that is deleted, or would be, and the bytes it takes.
     /// - Throws: ``StoreError`` when a folder of keys can't be read: content that it names must not be deleted; with code
     ///   `tooMuchToDelete` when the share is exceeded.
     @discardableResult
@@ -57,25 +58,14 @@ public protocol ContentCollector: Sendable {
         isDryRun: Bool,
         maximumShare: Int,
         isDoomed: (SweepCandidate) throws -> Bool,
-        failed: (StoreError) throws -> Void
+        failed: (StoreError) throws -> Void,
+        found: (_ path: String, _ diskUsage: UInt64) throws -> Void
     ) throws -> Swept
 }
 
-/// A key that keeps its content, unless it is going to be deleted.
-public struct SweepCandidate {
-    /// The key.
-    public let key: PayloadKey
-    /// When it was deleted, in seconds since 1970, where it is in the trash; `nil` for a key that is not deleted.
-    public let deleted: Int?
-    /// When it was last stored, in seconds since 1970; `nil` when it has gone.
-    public let lastStored: () throws -> Int?
-
-    package init(key: PayloadKey, deleted: Int?, lastStored: @escaping () throws -> Int?) {
-        self.key = key
-        self.deleted = deleted
-        self.lastStored = lastStored
-    }
-}
+/// A key that keeps its content, unless it is going to be deleted: when it was deleted, in seconds since 1970, where it is in
+/// the trash, and when it was last stored; `nil` when it has gone.
+public typealias SweepCandidate = (key: PayloadKey, deleted: Int?, lastStored: () throws -> Int?)
 
 /// What a sweep has deleted, or would delete.
 public struct Swept: Equatable, Sendable {
@@ -84,10 +74,7 @@ public struct Swept: Equatable, Sendable {
     /// Bytes that they took on the disk.
     public var diskUsage: UInt64 = 0
 
-    package init(contents: Int = 0, diskUsage: UInt64 = 0) {
-        self.contents = contents
-        self.diskUsage = diskUsage
-    }
+    package init() {}
 }
 
 /// A content with the keys that name it.
@@ -101,21 +88,8 @@ public struct StoredContent: Sendable {
     /// The keys, at least one, with when they were last stored, in seconds since 1970; those in the trash come last.
     public let keys: [Name]
 
-    /// A key that names the content.
-    public struct Name: Sendable {
-        /// The key.
-        public let key: PayloadKey
-        /// In seconds since 1970.
-        public let lastStored: Int
-        /// Whether it is deleted, and in the trash.
-        public let isInTrash: Bool
-
-        package init(key: PayloadKey, lastStored: Int, isInTrash: Bool) {
-            self.key = key
-            self.lastStored = lastStored
-            self.isInTrash = isInTrash
-        }
-    }
+    /// A key that names the content, and whether it is deleted, and in the trash.
+    public typealias Name = (key: PayloadKey, lastStored: Int, isInTrash: Bool)
 
     package init(digest: Digest, size: UInt64?, diskUsage: UInt64, keys: [Name]) {
         self.digest = digest

@@ -4,180 +4,200 @@ import SystemPackage
 
 /// An open file or folder of a ``Kernel``, closed with the last reference.
 ///
-/// Each method is one system call, or a loop over one. A failure is a ``StoreError`` that says what was being done.
+/// Each method is one system call, or a loop over one. A failure is a ``StoreError`` that says what was being done to what.
 package final class Descriptor: Sendable {
     /// The descriptor's number; valid while this object lives.
     package let rawValue: Int32
     package let kernel: any Kernel
-
-    package init(_ rawValue: Int32, _ kernel: any Kernel) {
-        self.rawValue = rawValue
-        self.kernel = kernel
-    }
+    /// What it is called in an error: the path that an operator gave, or the path below the folder that he gave.
+    package let name: String
+    /// Whether an operator gave its path.
+    private let isRoot: Bool
 
     /// Opens a folder that an operator named, following symbolic links.
-    package convenience init(folder path: String, _ kernel: any Kernel) throws(StoreError) {
-        self.init(
-            try call("open \(path)") { () throws(Errno) in try kernel.open(path, O_RDONLY | O_DIRECTORY) },
-            kernel
-        )
+    package init(folder path: String, _ kernel: any Kernel) throws {
+        rawValue = try call("open \(path)") { try kernel.open(path, O_RDONLY | O_DIRECTORY) }
+        self.kernel = kernel
+        name = path
+        isRoot = true
+    }
+
+    private init(_ rawValue: Int32, _ name: String, _ kernel: any Kernel) {
+        self.rawValue = rawValue
+        self.kernel = kernel
+        self.name = name
+        isRoot = false
     }
 
     deinit {
         kernel.close(rawValue)
     }
 
+    /// What something in this folder is called in an error.
+    private func name(of path: String) -> String { isRoot ? path : "\(name)/\(path)" }
+
+    private func calling<Value>(_ action: StaticString, _ work: () throws -> Value) throws -> Value {
+        try call("\(action) \(name)", work)
+    }
+
+    // MARK: Opening
+
     /// Opens `path` relative to this folder, following no link in any part of it.
-    package func open(_ path: String, _ flags: Int32, mode: mode_t = 0) throws(StoreError) -> Descriptor {
-        Descriptor(
-            try call("open \(path)") { () throws(Errno) in
-                try kernel.open(path, in: rawValue, flags, mode: mode)
-            },
+    ///
+    /// - Parameter name: what it is called in an error; `nil`: by its path.
+    package func open(_ path: String, _ flags: Int32, mode: mode_t = 0, as name: String? = nil) throws -> Descriptor {
+        let name = name ?? self.name(of: path)
+        return Descriptor(
+            try call("open \(name)") { try kernel.open(path, in: rawValue, flags, mode: mode) },
+            name,
             kernel
         )
     }
 
-    /// As ``open(_:_:mode:)``; `nil` when there is nothing.
-    package func openIfThere(_ path: String, _ flags: Int32, mode: mode_t = 0) throws(StoreError) -> Descriptor? {
-        do throws(StoreError) {
+    /// As ``open(_:_:mode:as:)``; `nil` when there is nothing.
+    package func openIfThere(_ path: String, _ flags: Int32, mode: mode_t = 0) throws -> Descriptor? {
+        do {
             return try open(path, flags, mode: mode)
-        } catch {
-            guard error.errno == .noSuchFileOrDirectory else { throw error }
+        } catch let error as StoreError where error.errno == .noSuchFileOrDirectory {
             return nil
         }
     }
 
+    /// Opens a folder below this one.
+    package func openFolder(_ path: String) throws -> Descriptor { try open(path, O_RDONLY | O_DIRECTORY) }
+
     // MARK: Attributes
 
     /// What `path` is, relative to this folder; `nil` when there is nothing.
-    package func status(of path: String) throws(StoreError) -> FileStatus? {
-        do throws(Errno) {
+    package func status(of path: String) throws -> FileStatus? {
+        do {
             return try kernel.status(of: path, in: rawValue)
         } catch {
             if error == .noSuchFileOrDirectory || error == .notDirectory { return nil }
-            throw StoreError(failed: "stat \(path)", error)
+            throw StoreError(failed: "stat \(name(of: path))", error)
         }
     }
 
     /// What this open file is.
-    package func status(_ name: @autoclosure () -> String) throws(StoreError) -> FileStatus {
-        try call("stat \(name())") { () throws(Errno) in try kernel.status(of: rawValue) }
-    }
+    package func status() throws -> FileStatus { try calling("stat") { try kernel.status(of: rawValue) } }
 
     /// Sets this file's mtime, in seconds since 1970; `nil`: to now.
-    package func setModified(_ seconds: Int?, _ name: @autoclosure () -> String) throws(StoreError) {
-        try call("set the time of \(name())") { () throws(Errno) in try kernel.setModified(rawValue, to: seconds) }
+    package func setModified(_ seconds: Int?) throws {
+        try calling("set the time of") { try kernel.setModified(rawValue, to: seconds) }
     }
 
     /// Changes the permissions of something below this folder, never of what a link leads to.
-    package func changeMode(of path: String, to mode: mode_t) throws(StoreError) {
-        try call("chmod \(path)") { () throws(Errno) in try kernel.changeMode(of: path, in: rawValue, to: mode) }
+    package func changeMode(of path: String, to mode: mode_t) throws {
+        try call("chmod \(name(of: path))") { try kernel.changeMode(of: path, in: rawValue, to: mode) }
     }
 
     /// Changes the permissions of this open file.
-    package func changeMode(to mode: mode_t, _ name: @autoclosure () -> String) throws(StoreError) {
-        try call("chmod \(name())") { () throws(Errno) in try kernel.changeMode(of: rawValue, to: mode) }
+    package func changeMode(to mode: mode_t) throws {
+        try calling("chmod") { try kernel.changeMode(of: rawValue, to: mode) }
     }
 
     /// Changes the owner of something below this folder, but not its group, never of what a link leads to.
-    package func changeOwner(of path: String, to owner: uid_t) throws(StoreError) {
-        try call("chown \(path)") { () throws(Errno) in try kernel.changeOwner(of: path, in: rawValue, to: owner) }
+    package func changeOwner(of path: String, to owner: uid_t) throws {
+        try call("chown \(name(of: path))") { try kernel.changeOwner(of: path, in: rawValue, to: owner) }
+    }
+
+    /// Changes the owner of this open file.
+    package func changeOwner(to user: uid_t, group: gid_t) throws {
+        try calling("change the owner of") { try kernel.changeOwner(of: rawValue, to: user, group: group) }
     }
 
     // MARK: Names
 
     /// Creates a folder; false when something has that name already.
     @discardableResult
-    package func makeFolder(_ path: String) throws(StoreError) -> Bool {
-        try call("make folder \(path)", unless: .fileExists) { () throws(Errno) in
+    package func makeFolder(_ path: String) throws -> Bool {
+        try call("make folder \(name(of: path))", unless: [.fileExists]) {
             try kernel.makeFolder(path, in: rawValue, mode: 0o750)
         }
     }
 
     /// Gives an open file the name `path` below this folder; false when something has that name already.
-    package func link(_ file: Descriptor, to path: String) throws(StoreError) -> Bool {
-        try call("link \(path)", unless: .fileExists) { () throws(Errno) in
+    package func link(_ file: Descriptor, to path: String) throws -> Bool {
+        try call("link \(name(of: path))", unless: [.fileExists]) {
             try kernel.link(file.rawValue, to: path, in: rawValue)
         }
     }
 
     /// Renames `path` to `target` below this folder, or below `folder`, replacing what has that name.
-    package func rename(_ path: String, to target: String, in folder: Descriptor? = nil) throws(StoreError) {
-        try call("rename \(path) to \(target)") { () throws(Errno) in
-            try kernel.rename(path, in: rawValue, to: target, in: (folder ?? self).rawValue)
+    package func rename(_ path: String, to target: String, in folder: Descriptor? = nil) throws {
+        let folder = folder ?? self
+        try call("rename \(name(of: path)) to \(folder.name(of: target))") {
+            try kernel.rename(path, in: rawValue, to: target, in: folder.rawValue)
         }
     }
 
     /// Removes a file's name; false when there was none.
     @discardableResult
-    package func unlink(_ path: String) throws(StoreError) -> Bool {
-        try call("unlink \(path)", unless: .noSuchFileOrDirectory) { () throws(Errno) in
+    package func unlink(_ path: String) throws -> Bool {
+        try call("unlink \(name(of: path))", unless: [.noSuchFileOrDirectory]) {
             try kernel.unlink(path, in: rawValue)
         }
     }
 
     /// Removes a folder; false when it was not there, or not empty.
     @discardableResult
-    package func removeFolder(_ path: String) throws(StoreError) -> Bool {
-        try call(
-            "remove folder \(path)",
-            unless: .directoryNotEmpty,
-            .fileExists,
-            .noSuchFileOrDirectory,
-            .notDirectory
-        ) { () throws(Errno) in try kernel.removeFolder(path, in: rawValue) }
+    package func removeFolder(_ path: String) throws -> Bool {
+        let answers: [Errno] = [.directoryNotEmpty, .fileExists, .noSuchFileOrDirectory, .notDirectory]
+        return try call("remove folder \(name(of: path))", unless: answers) {
+            try kernel.removeFolder(path, in: rawValue)
+        }
     }
 
     /// The names in a folder below this one.
-    package func entries(_ path: String) throws(StoreError) -> FolderEntries {
-        let folder = try open(path, O_RDONLY | O_DIRECTORY)
-        return FolderEntries(
-            try call("read folder \(path)") { () throws(Errno) in try kernel.names(of: folder.rawValue) }
-        )
+    package func entries(_ path: String) throws -> FolderEntries {
+        let folder = try openFolder(path)
+        return FolderEntries(try folder.calling("read folder") { try kernel.names(of: folder.rawValue) })
     }
 
     /// ``entries(_:)`` of a folder that another process may just have removed: none then, nor in what is no folder.
     ///
     /// A folder that the file system denies, and that has its name all the same, was made again, or the file system is wrong:
     /// it is read again, since what is named in it must not be taken for gone.
-    package func entriesIfThere(_ path: String) throws(StoreError) -> FolderEntries {
+    ///
+    /// - Parameter isHidden: whether what is no folder may hide one, as a link does; it can't be read then.
+    package func entriesIfThere(
+        _ path: String,
+        unless isHidden: (StoreError, FileStatus?) -> Bool = { _, _ in false }
+    ) throws -> FolderEntries {
         for _ in 0..<8 {
-            do throws(StoreError) {
+            do {
                 return try entries(path)
-            } catch {
-                let answers: [Errno] = [.noSuchFileOrDirectory, .notDirectory, .tooManySymbolicLinkLevels]
-                guard let errno = error.errno, answers.contains(errno) else { throw error }
-                guard try status(of: path)?.isFolder == true else { return FolderEntries() }
+            } catch let error as StoreError {
+                guard error.saysThatNoFolderIsThere else { throw error }
+                let status = try status(of: path)
+                if isHidden(error, status) { throw error }
+                guard status?.isFolder == true else { return FolderEntries() }
             }
         }
         return try entries(path)
     }
 
     /// The names in a folder below this one; those that are not UTF-8, which the store never uses, are left out.
-    package func names(_ path: String) throws(StoreError) -> [String] { try entries(path).names }
+    package func names(_ path: String) throws -> [String] { try entries(path).names }
 
-    /// As ``entriesIfThere(_:)``, without the names that are not UTF-8.
-    package func namesIfThere(_ path: String) throws(StoreError) -> [String] { try entriesIfThere(path).names }
+    /// As ``entriesIfThere(_:unless:)``, without the names that are not UTF-8.
+    package func namesIfThere(_ path: String) throws -> [String] { try entriesIfThere(path).names }
 
     // MARK: Content
 
     /// Reads at an offset into a part of the file; zero bytes at its end.
-    package func read(
-        into buffer: UnsafeMutableRawBufferPointer,
-        at offset: UInt64,
-        _ name: @autoclosure () -> String
-    ) throws(StoreError) -> Int {
-        try call("read \(name())") { () throws(Errno) in try kernel.read(rawValue, into: buffer, at: offset) }
+    package func read(into buffer: UnsafeMutableRawBufferPointer, at offset: UInt64) throws -> Int {
+        try calling("read") { try kernel.read(rawValue, into: buffer, at: offset) }
     }
 
     /// The first bytes of a file, as many as there are, at most `limit`; a read may give less than it is asked for.
-    package func head(_ name: @autoclosure () -> String, limit: Int = 4096) throws(StoreError) -> [UInt8] {
+    package func head(limit: Int = 4096) throws -> [UInt8] {
         let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: limit, alignment: 16)
         defer { buffer.deallocate() }
         var filled = 0
         while filled < limit {
             let rest = UnsafeMutableRawBufferPointer(rebasing: buffer[filled...])
-            let count = try read(into: rest, at: UInt64(filled), name())
+            let count = try read(into: rest, at: UInt64(filled))
             if count == 0 { break }
             filled += count
         }
@@ -185,22 +205,15 @@ package final class Descriptor: Sendable {
     }
 
     /// Writes all of `bytes` at the file's end.
-    package func write(_ bytes: [UInt8], _ name: @autoclosure () -> String) throws(StoreError) {
-        var rest = bytes[...]
-        while !rest.isEmpty {
-            rest = rest.dropFirst(
-                try call("write \(name())") { () throws(Errno) in
-                    try withBytes(rest) { (piece) throws(Errno) in try kernel.write(rawValue, piece) }
-                }
-            )
-        }
+    package func write(_ bytes: [UInt8]) throws {
+        try bytes.withUnsafeBytes { try write($0) }
     }
 
     /// Writes all of `bytes` at the file's end; write(2) may take less than it is given.
-    package func write(_ bytes: UnsafeRawBufferPointer, _ name: @autoclosure () -> String) throws(StoreError) {
+    package func write(_ bytes: UnsafeRawBufferPointer) throws {
         var rest = bytes
         while !rest.isEmpty {
-            let count = try call("write \(name())") { () throws(Errno) in try kernel.write(rawValue, rest) }
+            let count = try calling("write") { try kernel.write(rawValue, rest) }
             rest = UnsafeRawBufferPointer(rebasing: rest[count...])
         }
     }
@@ -208,87 +221,61 @@ package final class Descriptor: Sendable {
     /// Writes bytes at this file's end with a single write(2), perhaps not all of them.
     ///
     /// - Returns: how many were written.
-    package func append(_ bytes: [UInt8], _ name: @autoclosure () -> String) throws(StoreError) -> Int {
-        try call("write \(name())") { () throws(Errno) in
-            try withBytes(bytes[...]) { (piece) throws(Errno) in try kernel.write(rawValue, piece) }
-        }
+    package func append(_ bytes: [UInt8]) throws -> Int {
+        try calling("write") { try bytes.withUnsafeBytes { try kernel.write(rawValue, $0) } }
     }
 
     /// Writes bytes at an offset, perhaps not all of them.
     ///
     /// - Returns: how many were written.
-    package func write(
-        _ bytes: ArraySlice<UInt8>,
-        at offset: Int,
-        _ name: @autoclosure () -> String
-    ) throws(StoreError) -> Int {
-        try call("write \(name())") { () throws(Errno) in
-            try withBytes(bytes) { (piece) throws(Errno) in
-                try kernel.write(rawValue, piece, at: UInt64(offset))
-            }
-        }
+    package func write(_ bytes: ArraySlice<UInt8>, at offset: Int) throws -> Int {
+        try calling("write") { try bytes.withUnsafeBytes { try kernel.write(rawValue, $0, at: UInt64(offset)) } }
     }
 
     /// Empties this file.
-    package func truncate(_ name: @autoclosure () -> String) throws(StoreError) {
-        try call("truncate \(name())") { () throws(Errno) in try kernel.truncate(rawValue) }
-    }
+    package func truncate() throws { try calling("truncate") { try kernel.truncate(rawValue) } }
 
     // MARK: Durability
 
     /// Waits until this folder's names, or this file's content and attributes, are on disk (fsync(2)).
-    package func synchronize(_ name: @autoclosure () -> String) throws(StoreError) {
-        try call("fsync \(name())") { () throws(Errno) in try kernel.synchronize(rawValue) }
-    }
+    package func synchronize() throws { try calling("fsync") { try kernel.synchronize(rawValue) } }
 
     /// Waits until this file's content is on disk (fdatasync(2)).
-    package func synchronizeData(_ name: @autoclosure () -> String) throws(StoreError) {
-        try call("fdatasync \(name())") { () throws(Errno) in try kernel.synchronizeData(rawValue) }
-    }
+    package func synchronizeData() throws { try calling("fdatasync") { try kernel.synchronizeData(rawValue) } }
 
     /// Waits until the names in the folder at `path`, relative to this one, are on disk.
-    package func synchronizeFolder(_ path: String) throws(StoreError) {
-        try open(path, O_RDONLY | O_DIRECTORY).synchronize(path)
+    package func synchronizeFolder(_ path: String) throws { try openFolder(path).synchronize() }
+
+    /// Waits until everything on this file's file system is on disk (syncfs(2)).
+    package func synchronizeFileSystem() throws {
+        try calling("sync the file system of") { try kernel.synchronizeFileSystem(of: rawValue) }
     }
 
     // MARK: Space
 
     /// The size of the file system and what is free of it.
-    package func space(_ name: @autoclosure () -> String) throws(StoreError) -> FileSystemSpace {
-        try call("measure free space of \(name())") { () throws(Errno) in try kernel.space(of: rawValue) }
+    package func space() throws -> FileSystemSpace {
+        try calling("measure free space of") { try kernel.space(of: rawValue) }
+    }
+}
+
+extension StoreError {
+    /// Whether a folder could not be opened because something else, or nothing, has its name.
+    package var saysThatNoFolderIsThere: Bool {
+        let answers: [Errno] = [.noSuchFileOrDirectory, .notDirectory, .tooManySymbolicLinkLevels]
+        return errno.map(answers.contains) ?? false
     }
 }
 
 /// The names in a folder, without `.` and `..`, in no order.
 package struct FolderEntries {
-    package private(set) var names: [String] = []
+    package let names: [String]
     /// Those that are not UTF-8, as text that leads to no file: U+FFFD stands for what is none.
-    package private(set) var notUTF8: [String] = []
+    package let notUTF8: [String]
 
-    package var isEmpty: Bool { names.isEmpty && notUTF8.isEmpty }
-
-    package init(_ names: [[UInt8]] = []) {
-        self.names.reserveCapacity(names.count)
-        for name in names {
-            if let text = String(validating: name, as: UTF8.self) {
-                self.names.append(text)
-            } else {
-                notUTF8.append(String(decoding: name, as: UTF8.self))
-            }
-        }
+    package init(_ bytes: [[UInt8]] = []) {
+        names = bytes.compactMap { String(validating: $0, as: UTF8.self) }
+        let others = names.count == bytes.count ? [] : bytes.filter { String(validating: $0, as: UTF8.self) == nil }
+        notUTF8 = others.map { String(decoding: $0, as: UTF8.self) }
     }
-}
-
-/// `withUnsafeBytes`, which loses the type of what is thrown.
-private func withBytes<Result>(
-    _ bytes: ArraySlice<UInt8>,
-    _ body: (UnsafeRawBufferPointer) throws(Errno) -> Result
-) throws(Errno) -> Result {
-    var outcome: Swift.Result<Result, Errno>?
-    bytes.withUnsafeBytes { buffer in
-        outcome = Swift.Result { () throws(Errno) in try body(buffer) }
-    }
-    // The closure runs exactly once.
-    guard let outcome else { throw .invalidArgument }
-    return try outcome.get()
 }

@@ -1,5 +1,4 @@
 import Glibc
-import PayloadKey
 import System
 
 /// The content of an open file, from its start to the size that it had when it was opened.
@@ -10,13 +9,11 @@ package struct FileContent: PayloadContent {
 
     /// Bytes.
     package let size: UInt64
-    /// What the file is called in an error.
-    package let name: String
     package let descriptor: Descriptor
+    package var name: String { descriptor.name }
 
-    package init(size: UInt64, name: String, descriptor: Descriptor) {
+    package init(_ descriptor: Descriptor, size: UInt64) {
         self.size = size
-        self.name = name
         self.descriptor = descriptor
     }
 
@@ -30,7 +27,7 @@ package struct FileContent: PayloadContent {
         while offset < range.upperBound {
             let wanted = Int(min(UInt64(buffer.count), range.upperBound - offset))
             let piece = UnsafeMutableRawBufferPointer(rebasing: buffer[..<wanted])
-            let count = try descriptor.read(into: piece, at: offset, name)
+            let count = try descriptor.read(into: piece, at: offset)
             guard count > 0 else {
                 throw StoreError(.damaged, "read \(name): file ends at byte \(offset), it had \(size) bytes")
             }
@@ -46,20 +43,20 @@ extension FileContent {
     /// Opens a file of a store; `nil` when there is none.
     ///
     /// - Throws: ``StoreError`` with code `unreadable`, or `damaged` when it is no regular file.
-    package init?(_ path: String, below root: Descriptor) throws(StoreError) {
+    package init?(_ path: String, below root: Descriptor) throws {
         let file: Descriptor
-        do throws(StoreError) {
+        do {
             // O_NONBLOCK: a fifo must not hold the thread. It means nothing for regular files (open(2)).
             guard let opened = try root.openIfThere(path, O_RDONLY | O_NONBLOCK) else { return nil }
             file = opened
-        } catch {
-            throw error.isUnreadable ? StoreError(.unreadable, error.action, errno: error.errno) : error
+        } catch let error as StoreError where error.isUnreadable {
+            throw StoreError(.unreadable, error.action, errno: error.errno)
         }
-        let status = try file.status(path)
+        let status = try file.status()
         guard status.isRegular else { throw StoreError(.damaged, "\(path) is not a regular file") }
-        self.init(size: status.size, name: path, descriptor: file)
+        self.init(file, size: status.size)
     }
 
     /// Which file it is.
-    package func identity() throws(StoreError) -> FileStatus.Identity { try descriptor.status(name).identity }
+    package func identity() throws -> FileStatus.Identity { try descriptor.status().identity }
 }

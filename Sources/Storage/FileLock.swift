@@ -1,6 +1,4 @@
 import Glibc
-import System
-import SystemPackage
 
 extension Descriptor {
     /// Locks this file (flock(2)) within a bounded time: whoever holds the lock may be stopped, or frozen with its
@@ -11,9 +9,8 @@ extension Descriptor {
     /// - Parameters:
     ///   - kind: `LOCK_SH` or `LOCK_EX`.
     ///   - patience: how long to try.
-    ///   - path: the file's, for errors.
     /// - Throws: ``StoreError`` with code `busy` that names the processes which hold it.
-    package func lock(_ kind: Int32, patience: Duration, _ path: String) throws(StoreError) {
+    package func lock(_ kind: Int32, patience: Duration) throws {
         let start = kernel.uptime()
         var pause = Duration.microseconds(200)
         var isReserved = false
@@ -21,27 +18,22 @@ extension Descriptor {
             if kind == LOCK_EX {
                 // Many that hold it shared, one after the other, would keep it from ever becoming free.
                 if !isReserved {
-                    isReserved = try call("reserve \(path)") { () throws(Errno) in
-                        try kernel.reserveLock(of: rawValue)
-                    }
+                    isReserved = try call("reserve \(name)") { try kernel.reserveLock(of: rawValue) }
                 }
-                if isReserved, try tryLock(kind, path) { return }
-            } else if try !isReservedByAnother(path), try tryLock(kind, path) {
-                return
+                if isReserved, try tryLock(kind) { return }
+            } else {
+                let isReservedByAnother = try call("look at \(name)") { try kernel.isLockReserved(of: rawValue) }
+                if !isReservedByAnother, try tryLock(kind) { return }
             }
-            guard kernel.uptime() - start < patience else { throw try busy(path, after: patience) }
+            guard kernel.uptime() - start < patience else { throw try busy(after: patience) }
             kernel.sleep(pause)
             pause = min(pause * 2, .milliseconds(2))
         }
     }
 
-    private func isReservedByAnother(_ path: String) throws(StoreError) -> Bool {
-        try call("look at \(path)") { () throws(Errno) in try kernel.isLockReserved(of: rawValue) }
-    }
-
     /// Locks this file if nobody else has it.
-    package func tryLock(_ kind: Int32, _ path: String) throws(StoreError) -> Bool {
-        try call("lock \(path)") { () throws(Errno) in try kernel.lock(rawValue, kind) }
+    package func tryLock(_ kind: Int32) throws -> Bool {
+        try call("lock \(name)") { try kernel.lock(rawValue, kind) }
     }
 
     /// Releases the lock, where others should not wait until this file is closed.
@@ -51,12 +43,12 @@ extension Descriptor {
     }
 
     /// The error that says who holds the lock of this file.
-    package func busy(_ path: String, after patience: Duration = .zero) throws(StoreError) -> StoreError {
-        let holders = kernel.lockHolders(of: try status(path).identity)
+    package func busy(after patience: Duration = .zero) throws -> StoreError {
+        let holders = kernel.lockHolders(of: try status().identity)
         let who =
             holders.isEmpty
             ? "another process holds it" : "held by process \(holders.map(String.init).joined(separator: ", "))"
         let waited = patience == .zero ? "" : " for over \(patience.components.seconds) s"
-        return StoreError(.busy, "lock \(path): \(who)\(waited)", holders: holders)
+        return StoreError(.busy, "lock \(name): \(who)\(waited)", holders: holders)
     }
 }

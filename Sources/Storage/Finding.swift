@@ -32,7 +32,7 @@ public struct Finding: Sendable {
         /// It is mended; says how.
         case mended(String)
         /// It could not be mended.
-        case failed(StoreError)
+        case failed(any Error)
     }
 
     /// What is wrong.

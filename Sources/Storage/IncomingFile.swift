@@ -14,9 +14,8 @@ package final class IncomingFile: Sendable {
 
     /// - Parameter isNamed: whether it keeps its name as long as it is referred to. Without one, nothing is left of it
     ///   whatever happens, and it can't be linked.
-    package init(in folder: Descriptor, isNamed: Bool = true, logger: Logger) throws(StoreError) {
-        let name = Self.uniqueName(folder.kernel)
-        self.name = name
+    package init(in folder: Descriptor, isNamed: Bool = true, logger: Logger) throws {
+        name = Self.uniqueName(folder.kernel)
         self.folder = folder
         self.logger = logger
         self.isNamed = isNamed

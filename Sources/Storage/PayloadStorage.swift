@@ -100,11 +100,7 @@ public protocol PayloadStorage: Sendable {
     ///   - pace: called after so many bytes were read; may take its time.
     ///   - report: called with each finding: damaged content, when it is moved, and what can't be read.
     /// - Returns: what was read.
-    func scrub(
-        _ scope: ScrubScope,
-        pace: (_ bytes: Int) -> Void,
-        report: (Finding) throws -> Void
-    ) throws -> Scrubbed
+    func scrub(_ scope: ScrubScope, pace: (_ bytes: Int) -> Void, report: (Finding) throws -> Void) throws -> Scrubbed
 }
 
 extension PayloadStorage {

@@ -1,5 +1,4 @@
 import Glibc
-import System
 import SystemPackage
 
 /// What went wrong in the store: what kind of failure, while doing what, to which file.
@@ -60,9 +59,7 @@ public struct StoreError: Error, Sendable {
         switch code {
         case .unsupportedFileSystem: true
         case .missing, .unknownFormat, .notWritable, .spansFileSystems: errno?.mayPass != true
-        case .noSpace, .quotaExceeded, .counting, .uploadNotAcceptable, .uploadGone, .unreadable, .damaged,
-            .vanished, .busy, .clockNotTrusted, .tooMuchToDelete, .unavailable, .engineFull, .system:
-            false
+        default: false
         }
     }
 

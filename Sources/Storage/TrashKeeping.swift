@@ -36,10 +36,7 @@ public protocol TrashKeeping: PayloadStorage {
     ///   - isOver: asked for the time at which a folder's keys count as deleted; a folder into which keys may still be
     ///     moved must stay.
     ///   - failed: called with what one of them has failed with; the others follow when it returns.
-    func removeEmptyTrash(
-        where isOver: (_ deleted: Int) -> Bool,
-        failed: (StoreError) throws -> Void
-    ) throws
+    func removeEmptyTrash(where isOver: (_ deleted: Int) -> Bool, failed: (StoreError) throws -> Void) throws
 
     /// Restores a deleted key, after its content was verified; its age is renewed.
     ///

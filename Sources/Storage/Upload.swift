@@ -1,6 +1,4 @@
 import Glibc
-import PayloadKey
-import SystemPackage
 
 /// What a client sent, in a file of `incoming/`; nothing of it is verified, so it can only be read.
 public struct Upload: Sendable {
@@ -28,22 +26,22 @@ extension UploadFolder {
     /// - Parameter path: where the web server says the file is: the store's own path, `/incoming/` and a name.
     /// - Throws: ``StoreError`` with code `uploadNotAcceptable` when the path is not a regular file in `incoming/`,
     ///   `uploadGone` when there is no file.
-    public func open(uploadAt path: [UInt8]) throws(StoreError) -> Upload {
+    public func open(uploadAt path: [UInt8]) throws -> Upload {
         let name = try nameInIncoming(path)
         let file: Descriptor
         do {
             // O_NONBLOCK: a fifo must not hold the thread. It means nothing for regular files (open(2)).
-            file = try descriptor.open(name, O_RDONLY | O_NONBLOCK)
-        } catch {
+            file = try descriptor.open(name, O_RDONLY | O_NONBLOCK, as: "upload \(name)")
+        } catch let error as StoreError {
             let code: StoreError.Code = error.errno == .noSuchFileOrDirectory ? .uploadGone : .uploadNotAcceptable
             throw StoreError(code, "open upload \(self.name)/\(name)", errno: error.errno)
         }
-        let status = try file.status(name)
+        let status = try file.status()
         guard status.isRegular else {
             throw StoreError(.uploadNotAcceptable, "upload \(self.name)/\(name) is not a regular file")
         }
         return Upload(
-            content: FileContent(size: status.size, name: "upload \(name)", descriptor: file),
+            content: FileContent(file, size: status.size),
             ownFile: nil,
             // A commit takes the right to write away before it syncs.
             isTriedBefore: status.mode & 0o200 == 0
@@ -57,27 +55,20 @@ extension UploadFolder {
     ///   - limit: bytes. Of a larger body no more is read than it takes to see that it is.
     /// - Returns: the upload; its size is over `limit` when the body's is.
     /// - Throws: ``StoreError``, or what `source` throws. Nothing is left in `incoming/` then.
-    public func spool(
-        from source: (UnsafeMutableRawBufferPointer) throws -> Int,
-        limit: UInt64
-    ) throws -> Upload {
+    public func spool(from source: (UnsafeMutableRawBufferPointer) throws -> Int, limit: UInt64) throws -> Upload {
         let file = try IncomingFile(in: descriptor, isNamed: isLinked, logger: logger)
         var size: UInt64 = 0
         try Self.readPieces { buffer in
             size > limit ? 0 : try source(buffer)
         } _: { piece in
             size += UInt64(piece.count)
-            try file.descriptor.write(piece, file.name)
+            try file.descriptor.write(piece)
         }
-        return Upload(
-            content: FileContent(size: size, name: "upload \(file.name)", descriptor: file.descriptor),
-            ownFile: file,
-            isTriedBefore: false
-        )
+        return Upload(content: FileContent(file.descriptor, size: size), ownFile: file, isTriedBefore: false)
     }
 
     /// The name of an upload's file, when the path leads straight into `incoming/`.
-    private func nameInIncoming(_ path: [UInt8]) throws(StoreError) -> String {
+    private func nameInIncoming(_ path: [UInt8]) throws -> String {
         guard let folder = spellings.first(where: { path.starts(with: $0) }),
             let name = String(validating: path.dropFirst(folder.count), as: UTF8.self),
             // A NUL byte would end the name that the system gets.

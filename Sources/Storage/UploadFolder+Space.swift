@@ -2,16 +2,16 @@ extension UploadFolder {
     /// Bytes of its file system, and what is free of it for this user.
     ///
     /// - Throws: ``StoreError`` with code `system`.
-    public func space() throws(StoreError) -> (total: UInt64, free: UInt64) {
-        let space = try descriptor.space(path)
+    public func space() throws -> (total: UInt64, free: UInt64) {
+        let space = try descriptor.space()
         return (space.total, space.free)
     }
 
     /// Makes sure that free space stays above the reserve after `bytes` more are written, and that files can be made.
     ///
     /// - Throws: ``StoreError`` with code `noSpace` that names the figures.
-    public func checkSpace(for bytes: UInt64) throws(StoreError) {
-        let space = try descriptor.space(path)
+    public func checkSpace(for bytes: UInt64) throws {
+        let space = try descriptor.space()
         let (left, overflow) = space.free.subtractingReportingOverflow(bytes)
         guard !overflow, left > reserve else {
             let upload = bytes > 0 ? ", \(bytes) more would touch" : ", which is not more than"

@@ -8,14 +8,8 @@ extension UploadFolder {
     /// - Returns: how many files were removed.
     /// - Throws: ``StoreError``; what was removed before stays removed.
     @discardableResult
-    public func sweep() throws(StoreError) -> Int {
-        var removed = 0
-        for name in try descriptor.names(".").filter(Self.isUpload) where try descriptor.isLeftover(name) {
-            // Another worker that starts now may sweep, too.
-            if try descriptor.unlink(name) { removed += 1 }
-        }
-        logSwept(removed)
-        return removed
+    public func sweep() throws -> Int {
+        try remove(descriptor.names(".").filter(Self.isUpload).filter(descriptor.isLeftover), in: descriptor)
     }
 
     /// nginx calls its files by ten digits, or more (ngx_create_temp_file of its source).
@@ -24,15 +18,20 @@ extension UploadFolder {
         return name.hasPrefix(IncomingFile.prefix) || isNumber && name.utf8.count >= 10
     }
 
-    package func logSwept(_ files: Int) {
-        guard files > 0 else { return }
-        logger.notice("leftovers of crashed uploads were removed", metadata: ["files": "\(files)"])
+    /// Removes files that crashed uploads left, and logs how many they were.
+    package func remove(_ leftovers: [String], in folder: Descriptor) throws -> Int {
+        // Another worker that starts now may do the same.
+        let removed = try leftovers.filter(folder.unlink).count
+        if removed > 0 {
+            logger.notice("leftovers of crashed uploads were removed", metadata: ["files": "\(removed)"])
+        }
+        return removed
     }
 }
 
 extension Descriptor {
     /// Whether a path is a file that no upload is going to need.
-    package func isLeftover(_ path: String) throws(StoreError) -> Bool {
+    package func isLeftover(_ path: String) throws -> Bool {
         guard let status = try status(of: path), status.isRegular else { return false }
         return kernel.now() - status.modified > UploadFolder.uploadLifetime
     }

@@ -10,23 +10,20 @@ extension UploadFolder {
     ///   - length: the announced length in bytes; `nil` when none was announced.
     /// - Throws: ``StoreError`` with code `noSpace` when there is, or was, no space for it; with another code when nothing
     ///   can be written there; with code `uploadNotAcceptable` when the file is not one of `incoming/`.
-    public func checkRoom(forUnwritten path: [UInt8], length: UInt64?) throws(StoreError) {
+    public func checkRoom(forUnwritten path: [UInt8], length: UInt64?) throws {
         var written: UInt64?
-        do throws(StoreError) {
+        do {
             written = try open(uploadAt: path).size
-        } catch {
-            guard error.code == .uploadGone else { throw error }
+        } catch let error as StoreError where error.code == .uploadGone {
         }
         let announced = length ?? 0
         try checkSpace(for: announced - min(announced, written ?? 0))
         let probe = try IncomingFile(in: descriptor, logger: logger)
-        try probe.descriptor.write([0], "\(self.name)/\(probe.name)")
+        try probe.descriptor.write([0])
         // A disk that fails is not full.
-        try probe.descriptor.synchronize("\(self.name)/\(probe.name)")
+        try probe.descriptor.synchronize()
         guard let written, written < announced else { return }
-        throw StoreError(
-            .noSpace,
-            "store had no room for all of an upload: \(written) of \(announced) bytes were written"
-        )
+        let figures = "\(written) of \(announced) bytes were written"
+        throw StoreError(.noSpace, "store had no room for all of an upload: \(figures)")
     }
 }

@@ -20,7 +20,7 @@ extension UploadFolder {
         let upload = try open(uploadAt: path)
         guard upload.size == length else { throw UploadMismatch.length(announced: length, actual: upload.size) }
         if upload.isTriedBefore { return try copy(upload, digest, onPiece) }
-        let actual = try upload.content.digest(onPiece: onPiece)
+        let actual = try upload.content.digest { _ in try onPiece() }
         guard actual == digest else { throw UploadMismatch.digest(announced: digest, actual: actual) }
         return VerifiedUpload(digest: digest, size: length, descriptor: upload.content.descriptor, ownFile: nil)
     }
@@ -73,7 +73,7 @@ extension UploadFolder {
             received += UInt64(piece.count)
             guard received <= length else { throw UploadMismatch.length(announced: length, actual: received) }
             hasher.update(piece)
-            try file.descriptor.write(piece, file.name)
+            try file.descriptor.write(piece)
         }
         guard received == length else { throw UploadMismatch.length(announced: length, actual: received) }
         let actual = hasher.finalize()

@@ -1,7 +1,5 @@
-import Glibc
 import Logging
 import System
-import SystemPackage
 
 /// The folder on this machine where uploads are taken in and verified: the web server's, which writes them there, and this
 /// process's own, for bodies that come through FastCGI.
@@ -29,75 +27,36 @@ public final class UploadFolder: Sendable {
     ///   - setting: the setting that names the folder, for errors.
     ///   - logger: where it tells of what an operator should know.
     /// - Throws: ``StoreError`` with code `missing`, `notWritable` or `system`.
-    public convenience init(
-        path: String,
-        reserve: UInt64? = nil,
-        setting: String,
-        logger: Logger
-    ) throws(StoreError) {
+    public convenience init(path: String, reserve: UInt64? = nil, setting: String, logger: Logger) throws {
         let path = withoutTrailingSlashes(path)
-        let name = "folder of uploads \(path)"
-        let descriptor: Descriptor
-        do {
-            descriptor = try Descriptor(folder: path, LinuxKernel.shared)
-        } catch {
-            throw StoreError(.missing, error.action, errno: error.errno)
-        }
-        try self.init(
-            path: path,
-            name: name,
-            setting: setting,
-            descriptor: descriptor,
-            isLinked: false,
-            reserve: reserve,
-            logger: logger
-        )
+        let folder = try call("open \(path)", failsAs: .missing) { try Descriptor(folder: path, LinuxKernel.shared) }
+        try self.init(folder, path: path, setting: setting, reserve: reserve, logger: logger)
         try checkWritable()
         guard try descriptor.status(of: "layout.json") == nil else {
             throw StoreError(.notWritable, "\(name) is a store on disk, expected its folder incoming/")
         }
     }
 
-    package init(
-        path: String,
-        name: String,
-        setting: String,
-        descriptor: Descriptor,
-        isLinked: Bool,
-        reserve: UInt64?,
-        logger: Logger
-    ) throws(StoreError) {
+    /// - Parameter setting: `nil`: it is the one of the store on disk.
+    package init(_ folder: Descriptor, path: String, setting: String?, reserve: UInt64?, logger: Logger) throws {
         self.path = path
-        self.name = name
-        self.setting = setting
-        self.descriptor = descriptor
-        self.isLinked = isLinked
-        if let reserve {
-            self.reserve = reserve
-        } else {
-            self.reserve = min(1 << 30, try descriptor.space(path).total / 20)
-        }
+        name = setting == nil ? "store" : "folder of uploads \(path)"
+        self.setting = setting ?? "--store"
+        descriptor = folder
+        isLinked = setting == nil
+        self.reserve = try reserve ?? min(1 << 30, folder.space().total / 20)
         self.logger = logger
-        let resolved: String
-        do throws(Errno) {
-            resolved = try descriptor.kernel.resolve(path)
-        } catch {
-            throw StoreError(.missing, "resolve \(path)", errno: error)
-        }
+        let resolved = try call("resolve \(path)", failsAs: .missing) { try folder.kernel.resolve(path) }
         spellings = [path, resolved].map { Array("\($0)/".utf8) }
     }
 
     /// Makes sure that it is still what its path leads to, and that files can be made in it.
     ///
     /// - Throws: ``StoreError`` with code `notWritable`, or `missing`.
-    public func checkWritable() throws(StoreError) {
-        do throws(Errno) {
-            try descriptor.kernel.checkWritable(path, in: nil)
-        } catch {
-            throw StoreError(.notWritable, "write to \(name)", errno: error)
-        }
-        let present = try Descriptor(folder: path, descriptor.kernel).status(name)
-        guard present.identity == (try descriptor.status(name).identity) else {
+    public func checkWritable() throws {
+        try call("write to \(name)", failsAs: .notWritable) { try descriptor.kernel.checkWritable(path, in: nil) }
+        let present = try Descriptor(folder: path, descriptor.kernel).status()
+        guard present.identity == (try descriptor.status().identity) else {
             throw StoreError(.missing, "\(name) is another folder than at the start")
         }
     }

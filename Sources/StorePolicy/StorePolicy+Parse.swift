@@ -7,10 +7,7 @@ extension StorePolicy {
     ///
     /// - Throws: ``SystemCallError`` when the file can't be read, or ``SettingsError``.
     package init(contentsOfFile path: String) throws {
-        try self.init(
-            parsing: readFile(path, limit: SettingsLine.sizeLimit, to: "read policy \(path)"),
-            file: path
-        )
+        try self.init(parsing: readFile(path, limit: SettingsLine.sizeLimit, to: "read policy \(path)"), file: path)
     }
 
     /// Reads a policy in the form of PHP-FPM's pool files: `[namespace]`, `key = value`, comments from `;` or `#`.
@@ -20,19 +17,20 @@ extension StorePolicy {
     /// - Parameter file: what the file is called in an error.
     package init(parsing text: some Collection<UInt8>, file: String) throws(SettingsError) {
         self.init()
-        var sections: Set<Section> = []
-        var section: Section?
+        // `nil` stands for [*].
+        var sections: Set<Namespace?> = []
+        var section: Namespace?
         var keys: Set<String> = []
         for line in try SettingsLine.lines(of: text, in: "policy \(file)") {
             if line.text.first == UInt8(ascii: "[") {
-                let (name, next) = try Section.begin(line)
+                let (name, next) = try Self.section(line)
                 guard sections.insert(next).inserted else { throw line.error("section [\(name)] is there twice") }
                 section = next
                 keys = []
                 // Also one that says nothing is a section of its own: [*] is not for its namespace.
-                self[next] = Rules()
+                change(next) { $0 = Rules() }
             } else {
-                let key = try set(line, in: section)
+                let key = try set(line, in: section, isFirst: sections.isEmpty)
                 guard keys.insert(key).inserted else { throw line.error("\(key) is there twice in its section") }
             }
         }
@@ -41,61 +39,48 @@ extension StorePolicy {
     /// Takes `key = value`; a comment may follow.
     ///
     /// - Returns: the key.
-    private mutating func set(_ line: SettingsLine, in section: Section?) throws(SettingsError) -> String {
+    private mutating func set(
+        _ line: SettingsLine,
+        in section: Namespace?,
+        isFirst: Bool
+    ) throws(SettingsError) -> String {
         guard let (name, text) = line.text.prefix(while: { !$0.beginsComment }).nameAndValue else {
             throw line.error("'\(printable(line.text))' is neither [namespace] nor key = value")
         }
-        guard let section else { throw line.error("'\(printable(name))' stands before the first [namespace]") }
+        if isFirst { throw line.error("'\(printable(name))' stands before the first [namespace]") }
         let value = String(decoding: text, as: UTF8.self)
         switch String(decoding: name, as: UTF8.self) {
         case "retention":
             guard let age = Age(parsing: value) else {
                 throw line.error("retention is '\(printable(text))', expected an age like 45d, 36h, 90m or 30s")
             }
-            self[section].retention = age
+            change(section) { $0.retention = age }
             return "retention"
         case "quota":
             guard let size = ByteSize.parse(value) else {
                 throw line.error("quota is '\(printable(text))', expected a size like 1073741824, 512m or 500g")
             }
-            self[section].quota = size
+            change(section) { $0.quota = size }
             return "quota"
         default:
             throw line.error("key '\(printable(name))' is unknown, expected retention or quota")
         }
     }
 
-    private subscript(section: Section) -> Rules {
-        get {
-            switch section {
-            case .namespace(let namespace): namespaces[namespace] ?? Rules()
-            case .others: others
-            }
-        }
-        set {
-            switch section {
-            case .namespace(let namespace): namespaces[namespace] = newValue
-            case .others: others = newValue
-            }
-        }
+    private mutating func change(_ section: Namespace?, _ change: (inout Rules) -> Void) {
+        if let section { change(&namespaces[section, default: Rules()]) } else { change(&others) }
     }
-}
-
-/// Whose rules a section has.
-private enum Section: Hashable {
-    case namespace(Namespace)
-    case others
 
     /// Reads `[name]`; a comment may follow.
     ///
-    /// - Returns: also the name, for errors.
-    static func begin(_ line: SettingsLine) throws(SettingsError) -> (name: String, section: Section) {
+    /// - Returns: also the name, for errors; no namespace stands for all others.
+    private static func section(_ line: SettingsLine) throws(SettingsError) -> (name: String, section: Namespace?) {
         guard let end = line.text.firstIndex(of: UInt8(ascii: "]")),
             line.text[(end + 1)...].trimmed().first?.beginsComment ?? true
         else { throw line.error("'\(printable(line.text))' is no section, expected [namespace]") }
         let name = line.text[..<end].dropFirst()
         let shown = printable(name)
-        if name.elementsEqual("*".utf8) { return (shown, .others) }
+        if name.elementsEqual("*".utf8) { return (shown, nil) }
         guard name.trimmed() == name else {
             throw line.error("section [\(shown)] begins or ends with white space, expected %20 where it is meant")
         }
@@ -103,7 +88,7 @@ private enum Section: Hashable {
             throw line.error("section [\(shown)] has a % without two hex digits, expected %25 where it is meant")
         }
         do {
-            return (shown, .namespace(try Namespace(validating: decoded)))
+            return (shown, try Namespace(validating: decoded))
         } catch {
             throw line.error("section [\(shown)] names no namespace: \(error)")
         }

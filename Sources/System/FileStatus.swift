@@ -32,32 +32,7 @@ package struct FileStatus: Equatable, Sendable {
     /// each write(2), link(2) and the like; no program can choose it.
     package let changed: Int64
 
-    package init(
-        identity: Identity,
-        isFolder: Bool,
-        mode: mode_t,
-        owner: uid_t,
-        group: gid_t,
-        links: UInt64,
-        size: UInt64,
-        diskUsage: UInt64,
-        modified: Int,
-        changed: Int64
-    ) {
-        self.identity = identity
-        isRegular = !isFolder
-        self.isFolder = isFolder
-        self.mode = mode
-        self.owner = owner
-        self.group = group
-        self.links = links
-        self.size = size
-        self.diskUsage = diskUsage
-        self.modified = modified
-        self.changed = changed
-    }
-
-    init(_ status: stat) {
+    package init(_ status: stat) {
         identity = Identity(device: UInt64(status.st_dev), inode: UInt64(status.st_ino))
         isRegular = status.st_mode & S_IFMT == S_IFREG
         isFolder = status.st_mode & S_IFMT == S_IFDIR

@@ -9,13 +9,7 @@ package struct FileSystemSpace: Sendable {
     /// Whether there is room for one more file or folder. Btrfs has no limit but its space, and reports zero inodes in all.
     package let hasFreeInodes: Bool
 
-    package init(total: UInt64, free: UInt64, hasFreeInodes: Bool) {
-        self.total = total
-        self.free = free
-        self.hasFreeInodes = hasFreeInodes
-    }
-
-    init(_ space: statvfs) {
+    package init(_ space: statvfs) {
         total = UInt64(space.f_blocks) * UInt64(space.f_frsize)
         free = UInt64(space.f_bavail) * UInt64(space.f_frsize)
         hasFreeInodes = space.f_files == 0 || space.f_favail > 0

@@ -1,6 +1,5 @@
 import CLinux
 import Glibc
-import Synchronization
 import SystemPackage
 
 /// The kernel that this process runs on. Tests override some of it.
@@ -63,12 +62,7 @@ package class LinuxKernel: Kernel, @unchecked Sendable {
         try checked { linkat(AT_FDCWD, "/proc/self/fd/\(file)", folder, path, AT_SYMLINK_FOLLOW) }
     }
 
-    package func rename(
-        _ path: String,
-        in folder: Int32,
-        to target: String,
-        in targetFolder: Int32
-    ) throws(Errno) {
+    package func rename(_ path: String, in folder: Int32, to target: String, in targetFolder: Int32) throws(Errno) {
         try checked { renameat(folder, path, targetFolder, target) }
     }
 
@@ -154,29 +148,17 @@ package class LinuxKernel: Kernel, @unchecked Sendable {
     // MARK: Locks
 
     package func lock(_ file: Int32, _ kind: Int32) throws(Errno) -> Bool {
-        do throws(Errno) {
-            if kind == LOCK_UN {
-                var unlocked = Self.wholeFile
-                unlocked.l_type = Int16(F_UNLCK)
-                try checked { fcntl(file, Self.F_OFD_SETLK, &unlocked) }
-            }
-            try checked { flock(file, kind | LOCK_NB) }
-            return true
-        } catch {
-            guard error == .wouldBlock else { throw error }
-            return false
+        if kind == LOCK_UN {
+            var unlocked = Self.wholeFile
+            unlocked.l_type = Int16(F_UNLCK)
+            try checked { fcntl(file, Self.F_OFD_SETLK, &unlocked) }
         }
+        return try checked(unless: .wouldBlock) { flock(file, kind | LOCK_NB) }
     }
 
     package func reserveLock(of file: Int32) throws(Errno) -> Bool {
         var lock = Self.wholeFile
-        do throws(Errno) {
-            try checked { fcntl(file, Self.F_OFD_SETLK, &lock) }
-            return true
-        } catch {
-            guard error == .wouldBlock || error == .permissionDenied else { throw error }
-            return false
-        }
+        return try checked(unless: .wouldBlock, .permissionDenied) { fcntl(file, Self.F_OFD_SETLK, &lock) }
     }
 
     package func isLockReserved(of file: Int32) throws(Errno) -> Bool {
@@ -196,9 +178,7 @@ package class LinuxKernel: Kernel, @unchecked Sendable {
         return lock
     }
 
-    package func lockHolders(of file: FileStatus.Identity) -> [Int32] {
-        LockTable.holders(of: file)
-    }
+    package func lockHolders(of file: FileStatus.Identity) -> [Int32] { LockTable.holders(of: file) }
 
     package func holdOffStops(_ isHeldOff: Bool) { StopSignal.holdOff(isHeldOff) }
 
@@ -240,4 +220,12 @@ private func checked<Result: SignedInteger>(_ call: () -> Result) throws(Errno) 
     let result = uninterrupted(call)
     guard result >= 0 else { throw Errno(rawValue: errno) }
     return result
+}
+
+/// As ``checked(_:)``; false when it fails with one of `answers`.
+private func checked(unless answers: Errno..., call: () -> Int32) throws(Errno) -> Bool {
+    guard uninterrupted(call) < 0 else { return true }
+    let error = Errno(rawValue: errno)
+    guard answers.contains(error) else { throw error }
+    return false
 }

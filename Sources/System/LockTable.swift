@@ -1,5 +1,3 @@
-import Glibc
-
 /// The locks of all processes, as the kernel tells an operator about them: `/proc/locks` (proc(5)).
 enum LockTable {
     /// The processes that hold an flock(2) lock on a file. A process of another pid namespace is listed as 0 and left out.

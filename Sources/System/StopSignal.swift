@@ -4,12 +4,7 @@ import Synchronization
 /// Ctrl-Z must not stop a process that has others wait for it. While it is held off, SIGTSTP is ignored, by all threads:
 /// a mask is one thread's, and any thread that takes the signal stops them all.
 enum StopSignal {
-    private struct State {
-        var depth = 0
-        var before = sigaction()
-    }
-
-    private static let state = Mutex(State())
+    private static let state = Mutex((depth: 0, before: sigaction()))
 
     static func holdOff(_ isHeldOff: Bool) {
         state.withLock { state in

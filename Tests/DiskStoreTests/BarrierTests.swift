@@ -21,7 +21,7 @@ import Testing
     @Test func `What uploads store is listed in the barrier of its shard, as long as it is raised`() throws {
         let (other, elsewhere) = (payload(inShard: "ab"), payload(inShard: "ac"))
         do {
-            var barrier = try raise()
+            let barrier = try raise()
             try disk.put(content)
             #expect(try barrier.digests().contains(Digest(of: content)))
             #expect(try !barrier.digests().contains(Digest(of: other)))
@@ -40,7 +40,7 @@ import Testing
     func `What is renewed, moved to the trash, or restored, is listed`(what: String) throws {
         let key = try disk.put(content)
         if what == "restoration" { try disk.store.moveToTrash(key) }
-        var barrier = try raise()
+        let barrier = try raise()
         switch what {
         case "renewal": #expect(try disk.commit(content) == .existed)
         case "trash": try disk.store.moveToTrash(key)
@@ -52,12 +52,12 @@ import Testing
     @Test func `What a killed collector has left in a barrier keeps no content from the next sweep`() throws {
         let key = try disk.put(content)
         try write("\n\(Digest(of: content).hex)\n".utf8, to: disk.file("barriers/ab"))
-        try disk.store.delete(key)
+        try disk.store.remove(key)
         #expect(try disk.sweep().contents == 1)
     }
 
     @Test func `A line that was not written whole takes none of the next ones with it`() throws {
-        var barrier = try raise()
+        let barrier = try raise()
         let file = try #require(FileHandle(forUpdatingAtPath: disk.file("barriers/ab")))
         try file.write(contentsOf: Data("\n\(Digest(of: [1]).hex.prefix(20))".utf8))
         try file.close()

@@ -29,7 +29,7 @@ import Testing
         for path in strays.dropLast() { try write([1], to: disk.file(path)) }
         symlink("/etc/passwd", disk.file("objects/\(shard)/link"))
         #expect(try disk.keys() == [key])
-        try disk.store.forEachKey { _ = try disk.store.delete($0.key) }
+        try disk.store.forEachKey { _ = try disk.store.remove($0.key) }
         #expect(try disk.sweep().contents == 1, "the payload")
         try disk.store.removeEmptyFolders()
         for path in strays { #expect(disk.status(disk.file(path)) != nil, "\(path)") }
@@ -46,7 +46,7 @@ import Testing
         ]
         for path in strays { try disk.makeFolder(disk.file(path)) }
         try write([1], to: disk.file("keys/file/custom/file"))
-        for key in emptied { try disk.store.delete(key) }
+        for key in emptied { try disk.store.remove(key) }
         for _ in 0..<2 { try disk.store.removeEmptyFolders() }
         for path in strays + ["keys/file/custom/file"] { #expect(disk.status(disk.file(path)) != nil, "\(path)") }
         for path in ["keys/emptied", "keys/with notes/custom/p"] { #expect(disk.status(disk.file(path)) == nil) }
@@ -61,7 +61,7 @@ import Testing
         let uploading = try disk.open(kernel: kernel)
         let content = content
         let stored = Counter()
-        try disk.store.delete(key) { _ in
+        try disk.store.remove(key) { _ in
             Thread { if (try? uploading.put(content, as: key)) != nil { stored.add() } }.start()
             while kernel.refusedLocks == 0, stored.value == 0 { usleep(1000) }
             #expect(stored.value == 0)

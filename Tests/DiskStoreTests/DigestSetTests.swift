@@ -25,7 +25,6 @@ import Testing
             set.insert(digest)
             model.insert(digest)
         }
-        set.sort()
         #expect(set.shards.lowerBound == shards.lowerBound, "the first shard is always done")
         #expect(set.shards == shards || model.count > capacity / 2, "what fits, and is added again, takes no room")
         #expect(!set.shards.isEmpty && set.shards.upperBound <= shards.upperBound)
@@ -41,7 +40,6 @@ import Testing
     @Test func `What does not fit halves the shards, as often as it takes`() throws {
         var set = DigestSet(shards: 0..<256, capacity: 100)
         for number in 0..<4 { for shard in UInt8.min...UInt8.max { set.insert(try digest(shard, number)) } }
-        set.sort()
         #expect(set.shards == 0..<16)
         for shard in UInt8(0)..<16 { for number in 0..<4 { #expect(try set.contains(digest(shard, number))) } }
         #expect(try !set.contains(digest(16, 0)))
@@ -50,7 +48,6 @@ import Testing
     @Test func `One shard with more digests than should be in memory is held all the same`() throws {
         var set = DigestSet(shards: 0..<256, capacity: 10)
         for number in 0..<5_000 { set.insert(try digest(0, number)) }
-        set.sort()
         #expect(set.shards == 0..<1)
         for number in 0..<5_000 { #expect(try set.contains(digest(0, number))) }
     }

@@ -61,7 +61,7 @@ import Testing
         let empty = try disk.put([])
         try disk.harm([], .growth)
         _ = try disk.store.scrub { _ in }
-        try disk.store.delete(empty)
+        try disk.store.remove(empty)
         let folder = "trash/3600/\u{301}x/common/\(shard)"
         return (folder, "\(folder)/\(StoreLayout.keyName(key))")
     }

@@ -48,7 +48,9 @@ import Testing
         try lay()
         #expect(try disk.store.measureUsage().objects == 256)
         #expect(try disk.store.contentToScrub(.everything) == 256)
-        #expect(try disk.collector().sweep(digestsInMemory: 1).contents == 256)
+        var collector = try disk.collector()
+        collector.digestsInMemory = 1
+        #expect(try collector.sweep().contents == 256)
         try lay()
         var found: [Digest] = []
         let read = try disk.store.scrub { found.append(try #require($0.damage?.digest)) }
@@ -92,7 +94,7 @@ import Testing
     }
 
     @Test func `Damaged content that no key names goes to quarantine, too`() throws {
-        try disk.store.delete(payloadKey(sound))
+        try disk.store.remove(payloadKey(sound))
         try disk.harm(sound)
         let found = try scrub()
         #expect(found.map(\.digest) == [Digest(of: sound)])

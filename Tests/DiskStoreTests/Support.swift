@@ -10,12 +10,7 @@ let namespacesThatMeltIntoSlashes = ["\u{301}x", "x\u{600}", "\u{200D}", "\u{600
 
 extension TestStore {
     /// What does not belong in the upper folders.
-    func strayFiles() throws -> [String] {
-        try DiskStore.upperFolders.flatMap { folder in
-            let found = try store.strayFiles(in: folder)
-            return found.paths + found.notUTF8
-        }
-    }
+    func strayFiles() throws -> [String] { try StoreLayout.upperFolders.flatMap(store.strayFiles) }
 
     /// Makes a folder, with those above it.
     func makeFolder(_ path: String) throws {

@@ -16,7 +16,7 @@ import Testing
 
     /// Stores payloads and deletes their keys.
     private func leave(_ contents: [UInt8]...) throws {
-        for content in contents { try disk.store.delete(disk.put(content)) }
+        for content in contents { try disk.store.remove(disk.put(content)) }
     }
 
     /// Lays so many contents into a shard, one of all shards by default, as they are without keys.
@@ -58,7 +58,8 @@ import Testing
             sum += UInt64(status.st_blocks) * 512
         }
         var found: [String: UInt64] = [:]
-        let expected = Swept(contents: 5, diskUsage: diskUsage)
+        var expected = Swept()
+        (expected.contents, expected.diskUsage) = (5, diskUsage)
         #expect(try disk.sweep(isDryRun: true) == expected)
         #expect(leftovers.allSatisfy(disk.hasObject), "a dry run deletes nothing")
         #expect(try disk.collector().sweep(found: { found[$0] = $1 }) == expected)
@@ -77,7 +78,7 @@ import Testing
         try disk.put([1], "a")
         let key = try disk.put(content, "b")
         if what == "restoration" { try disk.store.moveToTrash(key) }
-        if what == "upload" { try disk.store.delete(key) }
+        if what == "upload" { try disk.store.remove(key) }
         let gone = randomPayload(100)
         try leave(gone)
         var isNamed = false

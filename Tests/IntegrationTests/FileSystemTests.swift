@@ -62,8 +62,8 @@ import Testing
 
     @Test func `A worker does not start where syncs, locks or links are not to be had`() throws {
         for (injection, message) in [
-            ("fsync:error=EINVAL:when=1", "fsync incoming/: Invalid argument"),
-            ("fsync:error=EOPNOTSUPP:when=1", "fsync incoming/: "),
+            ("fsync:error=EINVAL:when=1", "fsync incoming: Invalid argument"),
+            ("fsync:error=EOPNOTSUPP:when=1", "fsync incoming: "),
             ("fdatasync:error=ENOSYS:when=1", "fdatasync locks/00: Function not implemented"),
             ("flock:error=EOPNOTSUPP:when=1", "lock locks/00: "),
             ("linkat:error=EPERM:when=1", "has no hard links: Operation not permitted"),

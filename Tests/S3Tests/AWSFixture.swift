@@ -40,6 +40,11 @@ final class AWSFixture: Sendable {
     func writeCredentials(_ text: String) throws { try write(text.utf8, to: credentialsFile) }
     func writeConfiguration(_ text: String) throws { try write(text.utf8, to: configurationFile) }
 
+    /// Sets variables; `nil` unsets one.
+    func set(_ variables: KeyValuePairs<String, String?>) {
+        for (name, value) in variables { self[name] = value }
+    }
+
     /// Why there are no credentials.
     func failure(_ http: @escaping SimpleHTTP = noHTTP) -> String {
         do {

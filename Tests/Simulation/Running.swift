@@ -74,7 +74,7 @@ final class Running {
             return .stored(try store.commit(upload, as: key))
         case .get(let key):
             return .content(try read(universe.keys[key], store))
-        case .remove(let key): return .deleted(try store.delete(universe.keys[key]))
+        case .remove(let key): return .deleted(try store.remove(universe.keys[key]) != nil)
         case .moveToTrash(let key): return .deleted(try store.moveToTrash(universe.keys[key], now: clock))
         case .undelete(let key):
             var outcomes: [Int: Result<UndeleteOutcome, any Error>] = [:]
@@ -86,7 +86,9 @@ final class Running {
             try collect(store, selection, age, keepTrash, memory)
             return .done
         case .sweep(let memory):
-            try store.collector().sweep(digestsInMemory: memory)
+            var collector = try store.collector()
+            collector.digestsInMemory = memory
+            try collector.sweep()
             return .done
         case .scrub:
             var findings: [Finding] = []
@@ -137,7 +139,8 @@ final class Running {
         _ memory: Int
     ) throws {
         try store.checkClock()
-        let collector = try store.collector()
+        var collector = try store.collector()
+        collector.digestsInMemory = memory
         if let keepTrash {
             try store.forEachTrashedKey(in: selection) { trashed in
                 if trashed.deleted + keepTrash <= clock { try store.purge(trashed) }
@@ -151,11 +154,11 @@ final class Running {
                 if let keepTrash, keepTrash > 0 {
                     try store.moveToTrash(key, now: clock, isDurable: false, if: { $0 < newest })
                 } else {
-                    try store.delete(key, isDurable: false, if: { $0 < newest })
+                    try store.remove(key, isDurable: false, if: { $0 < newest })
                 }
             }
         }
-        try collector.sweep(digestsInMemory: memory)
+        try collector.sweep()
         try store.removeEmptyFolders()
         try store.removeUnusedCounters()
     }

@@ -245,18 +245,16 @@ final class SimulatedKernel: Kernel, @unchecked Sendable {
     // MARK: Attributes
 
     private func status(_ node: SimulatedDisk.Node) -> FileStatus {
-        FileStatus(
-            identity: .init(device: 1, inode: node.inode),
-            isFolder: node.isFolder,
-            mode: node.mode,
-            owner: 0,
-            group: 0,
-            links: node.links,
-            size: UInt64(node.content.count),
-            diskUsage: UInt64((node.content.count + 511) / 512 * 512),
-            modified: node.modified,
-            changed: node.changed
-        )
+        var status = stat()
+        status.st_ino = ino_t(node.inode)
+        status.st_mode = (node.isFolder ? S_IFDIR : S_IFREG) | node.mode
+        status.st_nlink = nlink_t(node.links)
+        status.st_size = node.content.count
+        status.st_blocks = (node.content.count + 511) / 512
+        status.st_mtim.tv_sec = node.modified
+        status.st_ctim.tv_sec = Int(node.changed / 1_000_000)
+        status.st_ctim.tv_nsec = Int(node.changed % 1_000_000) * 1000
+        return FileStatus(status)
     }
 
     func status(of file: Int32) throws(Errno) -> FileStatus {
@@ -365,7 +363,9 @@ final class SimulatedKernel: Kernel, @unchecked Sendable {
 
     func space(of file: Int32) throws(Errno) -> FileSystemSpace {
         try enter("statfs", faults: .ioError)
-        return FileSystemSpace(total: 1 << 40, free: 1 << 40, hasFreeInodes: true)
+        var space = statvfs()
+        (space.f_frsize, space.f_blocks, space.f_bavail) = (1, 1 << 40, 1 << 40)
+        return FileSystemSpace(space)
     }
 
     func remoteFileSystem(of file: Int32) -> String? { nil }

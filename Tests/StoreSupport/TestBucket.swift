@@ -36,13 +36,9 @@ package struct TestBucket {
 
     /// Puts other bytes in the place of a payload's.
     package func replace(_ key: PayloadKey, with content: [UInt8]) throws {
-        try write(content, to: folder.file("replacement"))
-        let file = Foundation.open(folder.file("replacement"), O_RDONLY | O_CLOEXEC)
-        defer { close(file) }
         _ = try client.put(
             location.objectKey(of: key.utf8),
-            from: file,
-            size: UInt64(content.count),
+            .bytes(content),
             digest: Array(Digest(of: content).bytes),
             onlyIfAbsent: false
         )

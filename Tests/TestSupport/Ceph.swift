@@ -9,7 +9,8 @@ package final class Ceph: S3Engine {
     package let host: String
     package let dropsLeadingSlash = false
     private let folder: TemporaryFolder
-    private let processes = EngineProcesses()
+    package let processes = EngineProcesses()
+    package let outageProcesses: [String]? = [gateway]
     private static let gateway = "radosgw"
     private static let owner = "lps"
     // With the monitor's configuration, a process that has it takes the monitor's addresses only from the map, and may be
@@ -35,8 +36,6 @@ package final class Ceph: S3Engine {
         end()
     }
 
-    package var log: String { processes.log }
-
     package func start() throws {
         if !processes.isRunning(Self.gateway) {
             try startProcess(Self.gateway, ["-f", "-n", "client.rgw.a"] + Self.withoutBootstrap)
@@ -46,12 +45,6 @@ package final class Ceph: S3Engine {
             return try TestSupport.run("curl", ["-s", "--max-time", "5", "-o", "/dev/null", endpoint]).status == 0
         }
     }
-
-    package func stop() { processes.stop([Self.gateway]) }
-    package func kill() { processes.kill([Self.gateway]) }
-    package func freeze() throws { try processes.freeze([Self.gateway]) }
-    package func thaw() { processes.thaw([Self.gateway]) }
-    package func end() { processes.kill() }
 
     // MARK: Users and quotas
 

@@ -1,7 +1,7 @@
 import Foundation
 
 /// The processes of an engine, by name.
-final class EngineProcesses: @unchecked Sendable {
+package final class EngineProcesses: @unchecked Sendable {
     // Guarded by the lock.
     private var running: [String: ChildProcess] = [:]
     private let lock = NSLock()

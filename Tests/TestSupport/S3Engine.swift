@@ -10,21 +10,28 @@ package protocol S3Engine: AnyObject, Sendable {
     var user: S3User { get }
     /// Whether a listing leaves out the slash that a key begins with.
     var dropsLeadingSlash: Bool { get }
-    /// What the processes wrote.
-    var log: String { get }
+    var processes: EngineProcesses { get }
+    /// Those of the processes that an outage is one of; `nil`: all.
+    var outageProcesses: [String]? { get }
 
     /// Starts what does not run, on the ports and the data of before; the engine takes objects when this returns.
     func start() throws
+}
+
+extension S3Engine {
+    /// What the processes wrote.
+    package var log: String { processes.log }
+
     /// Makes the engine go away as an operator would, with SIGTERM; its data stays.
-    func stop()
+    package func stop() { processes.stop(outageProcesses) }
     /// Makes the engine go away with SIGKILL; its data stays.
-    func kill()
+    package func kill() { processes.kill(outageProcesses) }
     /// Stops the engine where it stands (SIGSTOP): connections are taken by the kernel, and nothing answers.
-    func freeze() throws
+    package func freeze() throws { try processes.freeze(outageProcesses) }
     /// Lets a frozen engine go on.
-    func thaw()
+    package func thaw() { processes.thaw(outageProcesses) }
     /// Ends all processes, with SIGKILL; the engine can't be started again.
-    func end()
+    package func end() { processes.kill() }
 }
 
 /// A user of an engine.

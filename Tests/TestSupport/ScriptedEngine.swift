@@ -18,8 +18,7 @@ package final class ScriptedEngine: @unchecked Sendable {
         private let lock = NSLock()
 
         func answer(_ request: ScriptedServer.Request) -> ScriptedServer.Step {
-            let dated = "Last-Modified: Thu, 26 Nov 2026 22:08:16 GMT"
-            return lock.withLock {
+            lock.withLock {
                 switch request.method {
                 case "PUT" where request.headers["x-amz-copy-source"] != nil:
                     return .answer(200, [], "<CopyObjectResult/>")
@@ -29,13 +28,11 @@ package final class ScriptedEngine: @unchecked Sendable {
                 case "PUT":
                     stored.insert(request.target)
                     return .stored
-                case "HEAD" where stored.contains(request.target):
-                    return .send("HTTP/1.1 200 -\r\nContent-Length: 47\r\n\(dated)\r\n\r\n")
+                case "HEAD" where stored.contains(request.target): return .object(47)
                 case "GET" where request.target.hasSuffix("/probe/object"):
-                    return .answer(206, [dated, "Content-Range: bytes 6-12/47"], "Payload")
+                    return .answer(206, ["Content-Range: bytes 6-12/47"], "Payload")
                 case "GET" where request.target.contains("list-type=2"):
                     return .answer(200, [], "<ListBucketResult/>")
-                case "POST": return .answer(200, [], "<DeleteResult/>")
                 case "DELETE": return .send("HTTP/1.1 204 -\r\n\r\n")
                 default: return .error(404, "NoSuchKey")
                 }

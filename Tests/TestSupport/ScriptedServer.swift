@@ -34,6 +34,11 @@ package final class ScriptedServer: @unchecked Sendable {
         /// The answer to an upload.
         package static let stored = Step.answer(200, ["ETag: \"x\""])
 
+        /// The answer to a HEAD of an object.
+        package static func object(_ size: Int, _ lastModified: String = "Thu, 26 Nov 2026 22:08:16 GMT") -> Step {
+            .send("HTTP/1.1 200 -\r\nContent-Length: \(size)\r\nLast-Modified: \(lastModified)\r\n\r\n")
+        }
+
         /// An answer that is an error of S3.
         package static func error(_ status: Int, _ code: String, _ headers: [String] = [], rest: String = "") -> Step {
             answer(status, headers, "<Error><Code>\(code)</Code><Message>of the test</Message>\(rest)</Error>")

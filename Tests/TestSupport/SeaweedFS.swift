@@ -15,7 +15,8 @@ package final class SeaweedFS: S3Engine {
     private let folder: TemporaryFolder
     private let shape: Shape
     private let ports: [UInt16]
-    private let processes = EngineProcesses()
+    package let processes = EngineProcesses()
+    package let outageProcesses: [String]? = nil
 
     /// Whether this machine has the engine: `make test` installs it.
     package static var isInstalled: Bool { binary != nil }
@@ -40,8 +41,6 @@ package final class SeaweedFS: S3Engine {
         end()
     }
 
-    package var log: String { processes.log }
-
     package func start() throws {
         for (name, arguments) in commands { try start(name, arguments) }
         try eventually("SeaweedFS takes objects: \(log)") {
@@ -49,12 +48,6 @@ package final class SeaweedFS: S3Engine {
             return try self.isReady()
         }
     }
-
-    package func stop() { processes.stop() }
-    package func kill() { processes.kill() }
-    package func freeze() throws { try processes.freeze() }
-    package func thaw() { processes.thaw() }
-    package func end() { processes.kill() }
 
     /// Ends one of the three volume servers with SIGKILL; `start` brings it back.
     package func killVolumeServer(_ index: Int) { processes.kill(["volume\(index)"]) }

@@ -14,3 +14,13 @@ package struct SplitMix64: RandomNumberGenerator {
         return mixed ^ mixed >> 31
     }
 }
+
+/// Texts that are made of pieces, up to so many in one; the same ones each time.
+package func randomTexts(_ count: Int, of pieces: [String], longest: Int) -> [String] {
+    var random = SplitMix64(state: 7)
+    return (0..<count).map { _ in
+        (0..<Int.random(in: 0...longest, using: &random))
+            .map { _ in pieces[Int.random(in: 0..<pieces.count, using: &random)] }
+            .joined()
+    }
+}

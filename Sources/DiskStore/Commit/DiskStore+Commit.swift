@@ -49,7 +49,7 @@ extension DiskStore {
                 if let isKeyNew { return isKeyNew }
             } catch let error as StoreError where error.errno == .noSuchFileOrDirectory {
                 // A folder was removed since it was opened, as empty ones are, or the web server has removed the upload.
-                guard try upload.descriptor.status("upload").links > 0 else {
+                guard try upload.descriptor.status().links > 0 else {
                     throw StoreError(.uploadGone, error.action, errno: error.errno)
                 }
             }
@@ -66,10 +66,10 @@ extension DiskStore {
         let objects = try folders.folder(StoreLayout.objectFolder(digest.firstByte))
         var isRevival = false
         if let present {
-            guard try objects.descriptor.status(of: digest.hex)?.identity == present.identity() else { return false }
+            guard try objects.status(of: digest.hex)?.identity == present.identity() else { return false }
         } else {
             isRevival = try beginRevival(of: digest)
-            guard try objects.descriptor.link(upload.descriptor, to: digest.hex) else { return false }
+            guard try objects.link(upload.descriptor, to: digest.hex) else { return false }
         }
         // Another process may have linked it a moment ago, and not synced it yet.
         try objects.synchronize()
@@ -88,38 +88,37 @@ extension DiskStore {
         return isNew
     }
 
-    private func createOrRenew(_ key: PayloadKey, in folder: FolderCache.Folder, size: UInt64) throws -> Bool {
+    private func createOrRenew(_ key: PayloadKey, in folder: Descriptor, size: UInt64) throws -> Bool {
         let name = StoreLayout.keyName(key)
-        let path = StoreLayout.key(key)
         let stamp = try clock.stamp()
-        if let present = try folder.descriptor.openIfThere(name, O_RDONLY | O_NONBLOCK) {
-            guard try present.status(path).isRegular else {
-                throw StoreError(.damaged, "\(path) is not a regular file")
+        if let present = try folder.openIfThere(name, O_RDONLY | O_NONBLOCK) {
+            guard try present.status().isRegular else {
+                throw StoreError(.damaged, "\(present.name) is not a regular file")
             }
-            try present.setModified(stamp, path)
-            try present.synchronize(path)
+            try present.setModified(stamp)
+            try present.synchronize()
             return false
         }
         var isNew = true
         let file = try changing(key, adding: size, limit: quota(key.namespace)) {
             do {
-                return try folder.descriptor.open(name, O_RDONLY | O_CREAT | O_EXCL, mode: 0o440)
+                return try folder.open(name, O_RDONLY | O_CREAT | O_EXCL, mode: 0o440)
             } catch let error as StoreError where error.errno == .fileExists {
                 // Another upload has just created it, and given it its age.
                 isNew = false
-                return try folder.descriptor.open(name, O_RDONLY | O_NONBLOCK)
+                return try folder.open(name, O_RDONLY | O_NONBLOCK)
             }
         }
-        if let stamp { try file.setModified(stamp, path) }
-        try file.synchronize(path)
+        if let stamp { try file.setModified(stamp) }
+        try file.synchronize()
         return isNew
     }
 
     /// Puts the content on disk, before any name of the tree leads to it. The mode goes first: a file whose sync may have
     /// failed is known by it (``Upload/isTriedBefore``).
     private func makeDurable(_ upload: VerifiedUpload) throws {
-        try upload.descriptor.changeMode(to: 0o440, "upload")
-        try upload.descriptor.synchronizeData("upload")
+        try upload.descriptor.changeMode(to: 0o440)
+        try upload.descriptor.synchronizeData()
     }
 
     /// The object that an upload finds, when its content is right; `nil` when there is none. Damaged content goes to
@@ -151,7 +150,7 @@ extension DiskStore {
             "damaged content is replaced by a verified upload",
             metadata: ["file": "\(path)", "found": "\(reason)", "moved_to": "\(target)"]
         )
-        return FileContent(size: upload.size, name: path, descriptor: upload.descriptor)
+        return FileContent(upload.descriptor, size: upload.size)
     }
 
     /// Puts an upload in the place of damaged content, which goes to quarantine. Readers find the one or the other.

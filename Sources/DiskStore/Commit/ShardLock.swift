@@ -20,10 +20,9 @@ extension DiskStore {
     }
 
     private func withLock<Value>(_ kind: Int32, of shard: UInt8, _ work: () throws -> Value) throws -> Value {
-        let path = StoreLayout.lock(shard)
-        let file = try root.open(path, O_RDWR | O_CREAT, mode: 0o640)
+        let file = try root.open(StoreLayout.lock(shard), O_RDWR | O_CREAT, mode: 0o640)
         defer { withExtendedLifetime(file) {} }
-        try file.lock(kind, patience: patience, path)
+        try file.lock(kind, patience: patience)
         return try work()
     }
 }

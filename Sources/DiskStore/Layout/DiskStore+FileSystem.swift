@@ -19,20 +19,20 @@ extension DiskStore {
     /// - Throws: ``StoreError`` with code `unsupportedFileSystem` that names what it lacks, or with that of another failure.
     public func checkFileSystem() throws {
         do {
-            try incoming.synchronize("\(StoreLayout.incoming)/")
-            let lock = StoreLayout.lock(0)
-            let file = try root.open(lock, O_RDWR | O_CREAT, mode: 0o640)
-            try file.synchronizeData(lock)
+            try incoming.synchronize()
+            let lock = try root.open(StoreLayout.lock(0), O_RDWR | O_CREAT, mode: 0o640)
+            try lock.synchronizeData()
             // Held by others, it is supported.
-            _ = try file.tryLock(LOCK_SH, lock)
-        } catch {
+            _ = try lock.tryLock(LOCK_SH)
+        } catch let error as StoreError {
             let refusals: [Errno] = [.invalidArgument, .notSupported, .noFunction]
             guard let errno = error.errno, refusals.contains(errno) else { throw error }
-            throw StoreError(
-                .unsupportedFileSystem,
-                "the file system of store \(path) can't do what payloads need: \(error.action)",
-                errno: errno
-            )
+            throw Self.unsupported(path, error.action, errno)
         }
+    }
+
+    static func unsupported(_ path: String, _ reason: String, _ errno: Errno? = nil) -> StoreError {
+        let message = "the file system of store \(path) can't do what payloads need: \(reason)"
+        return StoreError(.unsupportedFileSystem, message, errno: errno)
     }
 }

@@ -1,5 +1,4 @@
 import Encoding
-import Glibc
 import Storage
 
 extension DiskStore {
@@ -8,31 +7,24 @@ extension DiskStore {
     /// - Returns: how many files were removed.
     /// - Throws: ``StoreError``; what was removed before stays removed.
     @discardableResult
-    public func removeLeftovers() throws -> Int {
-        var removed = 0
-        // Another worker that starts now may do the same.
-        for path in try leftovers() where try root.unlink(path) { removed += 1 }
-        uploads.logSwept(removed)
-        return removed
-    }
+    public func removeLeftovers() throws -> Int { try uploads.remove(leftovers(), in: root) }
 
     /// What crashes have left of uploads, and of starts that checked what the file system can do.
     func leftovers() throws -> [String] {
-        let found =
-            try root.names(StoreLayout.incoming).map { "\(StoreLayout.incoming)/\($0)" }
-            + root.names(StoreLayout.objects).filter(StoreLayout.isProbe).map { "\(StoreLayout.objects)/\($0)" }
-            + root.names(StoreLayout.keys).filter(StoreLayout.isNameProbe).map { "\(StoreLayout.keys)/\($0)" }
-        var old: [String] = []
-        for path in found where try root.isLeftover(path) { old.append(path) }
-        return old
+        try leftovers(in: StoreLayout.incoming) { _ in true }
+            + leftovers(in: StoreLayout.objects, named: StoreLayout.isProbe)
+            + leftovers(in: StoreLayout.keys, named: StoreLayout.isNameProbe)
+    }
+
+    private func leftovers(in folder: String, named isName: (String) -> Bool) throws -> [String] {
+        try root.names(folder).filter(isName).map { "\(folder)/\($0)" }.filter(root.isLeftover)
     }
 
     /// Logs files that do not belong in the store's upper folders; they are never touched. Looks at the root, `objects/`,
     /// `keys/`, `locks/` and `incoming/` only, so its cost does not grow with the payloads.
     public func reportStrayFiles() throws {
-        for folder in Self.upperFolders {
-            let found = try strayFiles(in: folder)
-            for path in found.paths + found.notUTF8 {
+        for folder in StoreLayout.upperFolders {
+            for path in try strayFiles(in: folder) {
                 logger.warning(
                     "a file that is not the store's lies in it and is ignored",
                     metadata: ["file": "\(printable(path.utf8))"]
@@ -41,38 +33,27 @@ extension DiskStore {
         }
     }
 
-    /// Those that every store has, and whose names are few.
-    static let upperFolders = [
-        ".", StoreLayout.objects, StoreLayout.locks, StoreLayout.barriers, StoreLayout.incoming, StoreLayout.keys,
-    ]
-
-    /// What does not belong in one of ``upperFolders``, in order; and what has a name that is not UTF-8, and so can only be
-    /// reported.
-    func strayFiles(in folder: String) throws -> (paths: [String], notUTF8: [String]) {
-        func path(_ name: String) -> String { folder == "." ? name : "\(folder)/\(name)" }
+    /// What does not belong in one of ``StoreLayout/upperFolders``, in order; then what has a name that is not UTF-8.
+    func strayFiles(in folder: String) throws -> [String] {
         let entries = try root.entries(folder)
-        var stray: [String] = []
-        for name in entries.names where try isStray(name, path(name), in: folder) { stray.append(path(name)) }
-        return (stray.sorted(), entries.notUTF8.map(path))
+        let stray = try entries.names.filter { try isStray($0, in: folder) }
+        return (stray.sorted() + entries.notUTF8).map { StoreLayout.path(of: $0, in: folder) }
     }
 
-    private func isStray(_ name: String, _ path: String, in folder: String) throws -> Bool {
+    /// Whether something in one of ``StoreLayout/upperFolders`` does not belong there.
+    func isStray(_ name: String, in folder: String) throws -> Bool {
+        let path = StoreLayout.path(of: name, in: folder)
         switch folder {
-        case StoreLayout.objects:
-            return !StoreLayout.isShard(name) && !StoreLayout.isProbe(name)
-        case StoreLayout.locks:
-            return !StoreLayout.isShard(name) && path != StoreLayout.collectorLock
-        case StoreLayout.barriers:
-            return !StoreLayout.isShard(name)
-        case StoreLayout.incoming:
-            return try root.status(of: path)?.isRegular == false
+        case StoreLayout.objects: return !StoreLayout.isShard(name) && !StoreLayout.isProbe(name)
+        case StoreLayout.locks: return !StoreLayout.isShard(name) && path != StoreLayout.collectorLock
+        case StoreLayout.barriers: return !StoreLayout.isShard(name)
+        case StoreLayout.incoming: return try root.status(of: path)?.isRegular == false
         case StoreLayout.keys:
             if StoreLayout.isNameProbe(name) { return false }
             return try root.status(of: path)?.isFolder == false
         default:
             if StoreLayout.foldersOnDemand.contains(name) { return try root.status(of: path)?.isFolder == false }
-            let files = [StoreLayout.description, StoreLayout.clock, StoreLayout.scrubRecord, StoreLayout.lostAndFound]
-            return !StoreLayout.folders.contains(name) && !files.contains(name)
+            return !(StoreLayout.folders + StoreLayout.files + [StoreLayout.lostAndFound]).contains(name)
         }
     }
 }

@@ -1,7 +1,6 @@
 import Glibc
 import Storage
 import System
-import SystemPackage
 
 extension DiskStore {
     /// Makes sure that `keys/` keeps every name as it is given: namespaces that differ in case, in Unicode's normalization or
@@ -18,12 +17,12 @@ extension DiskStore {
         let file = "\(StoreLayout.keys)/\(probe.name)"
         do {
             _ = try root.open(file, O_WRONLY | O_CREAT | O_EXCL, mode: 0o600)
-        } catch {
+        } catch let error as StoreError {
             switch error.errno {
             case .fileNameTooLong:
-                throw refusal(path, "it takes no names of \(NameProbe.longest) bytes", error.errno)
+                throw unsupported(path, "it takes no names of \(NameProbe.longest) bytes", error.errno)
             case .invalidArgument, .illegalByteSequence:
-                throw refusal(path, "it takes no names with one of \(NameProbe.special)é", error.errno)
+                throw unsupported(path, "it takes no names with one of \(NameProbe.special)é", error.errno)
             default:
                 throw error
             }
@@ -31,16 +30,8 @@ extension DiskStore {
         // What can't be removed now is removed by a later start.
         defer { _ = try? root.unlink(file) }
         for (name, difference) in probe.others where try root.status(of: "\(StoreLayout.keys)/\(name)") != nil {
-            throw refusal(path, "in \(StoreLayout.keys)/, two names that differ only in \(difference) are one file")
+            throw unsupported(path, "in \(StoreLayout.keys)/, two names that differ only in \(difference) are one file")
         }
-    }
-
-    private static func refusal(_ path: String, _ reason: String, _ errno: Errno? = nil) -> StoreError {
-        StoreError(
-            .unsupportedFileSystem,
-            "the file system of store \(path) can't do what payloads need: \(reason)",
-            errno: errno
-        )
     }
 }
 

@@ -19,8 +19,6 @@ struct Permissions: Equatable {
     /// Whatever an operator needs who looks at damaged content.
     static let quarantined = Permissions(required: 0o400, allowed: 0o640)
 
-    func areMet(by mode: mode_t) -> Bool { mended(mode) == mode }
-
     /// Gives the owner what he needs and takes from all what they may not have; gives nobody else anything.
     func mended(_ mode: mode_t) -> mode_t { mode & allowed | required }
 }

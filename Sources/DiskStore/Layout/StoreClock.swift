@@ -2,7 +2,6 @@ import Glibc
 import Logging
 import Storage
 import Synchronization
-import System
 
 /// The time by which keys age, and what is known of whether the system's clock can be trusted.
 ///
@@ -22,10 +21,10 @@ final class StoreClock: Sendable {
 
     private struct Look {
         /// The newest recorded time, in seconds since 1970.
-        let recorded: Int
+        var recorded: Int
         /// The same moment on the system's clock, in seconds since 1970, and on the one that never jumps, while they agreed.
-        let clock: Int
-        let uptime: Duration
+        var clock: Int
+        var uptime: Duration
         /// When it looked, on the one that never jumps.
         let looked: Duration
     }
@@ -57,35 +56,33 @@ final class StoreClock: Sendable {
         let now = root.kernel.now()
         let uptime = root.kernel.uptime()
         let file = try root.open(StoreLayout.clock, O_RDONLY | O_CREAT, mode: 0o640)
-        let before = try file.status(StoreLayout.clock).modified
-        if let known = last.withLock({ $0 }), now > before {
+        let before = try file.status().modified
+        var look = Look(recorded: before, clock: now, uptime: uptime, looked: uptime)
+        if now > before {
+            let known = last.withLock { $0 } ?? look
             let jump = now - known.clock - Int((uptime - known.uptime).components.seconds)
-            guard jump <= Self.longestSilence else {
+            if jump <= Self.longestSilence {
+                try file.setModified(now)
+                // After a power loss, the clock is most likely to be wrong.
+                try file.synchronize()
+                look.recorded = now
+            } else {
                 logger.error(
                     "the system's clock has jumped ahead, and is not recorded: restart the worker if it is right",
                     metadata: ["seconds": "\(jump)", "clock": "\(UTC.text(now))", "recorded": "\(UTC.text(before))"]
                 )
-                last.withLock {
-                    $0 = Look(recorded: before, clock: known.clock, uptime: known.uptime, looked: uptime)
-                }
-                return before
+                (look.clock, look.uptime) = (known.clock, known.uptime)
             }
         }
-        if now > before {
-            try file.setModified(now, StoreLayout.clock)
-            // After a power loss, the clock is most likely to be wrong.
-            try file.synchronize(StoreLayout.clock)
-        }
-        let recorded = max(now, before)
-        last.withLock { $0 = Look(recorded: recorded, clock: now, uptime: uptime, looked: uptime) }
-        return recorded
+        last.withLock { [look] in $0 = look }
+        return look.recorded
     }
 
     /// Makes the system's time the newest one, also when a newer one is recorded.
     func reset() throws {
         let file = try root.open(StoreLayout.clock, O_RDONLY | O_CREAT, mode: 0o640)
-        try file.setModified(nil, StoreLayout.clock)
-        try file.synchronize(StoreLayout.clock)
+        try file.setModified(nil)
+        try file.synchronize()
         last.withLock { $0 = nil }
     }
 
@@ -97,21 +94,12 @@ final class StoreClock: Sendable {
             throw StoreError(.clockNotTrusted, "the store has no \(StoreLayout.clock): no worker has recorded the time")
         }
         let now = root.kernel.now()
-        guard now >= recorded else {
-            throw StoreError(
-                .clockNotTrusted,
-                "the system's clock says \(time(now)), but a worker has recorded \(time(recorded))"
-            )
-        }
-        guard now - recorded <= Self.longestSilence else {
-            throw StoreError(
-                .clockNotTrusted,
-                "the system's clock says \(time(now)), but the last time that a worker recorded is \(time(recorded))"
-            )
-        }
+        let isBehind = now < recorded
+        guard isBehind || now - recorded > Self.longestSilence else { return }
+        let record = isBehind ? "a worker has recorded" : "the last time that a worker recorded is"
+        let message = "the system's clock says \(UTC.text(now)), but \(record) \(UTC.text(recorded))"
+        throw StoreError(.clockNotTrusted, message)
     }
-
-    private func time(_ seconds: Int) -> String { UTC.text(seconds) }
 }
 
 extension DiskStore {

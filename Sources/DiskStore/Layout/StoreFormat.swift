@@ -7,17 +7,8 @@ struct StoreFormat: Codable, Equatable {
     let format: String
     let version: Int
 
-    static let current = StoreFormat(format: "large-payload-store", version: StoreLayout.version)
-
-    init(format: String, version: Int) {
-        self.format = format
-        self.version = version
-    }
-
-    init(readFrom root: Descriptor) throws {
-        let file = try root.open(StoreLayout.description, O_RDONLY)
-        self = try JSONDecoder().decode(StoreFormat.self, from: Data(file.head(StoreLayout.description)))
-    }
+    /// The format that this version reads and writes.
+    static let current = StoreFormat(format: "large-payload-store", version: 2)
 
     var json: String { "{\"format\":\"\(format)\",\"version\":\(version)}\n" }
 
@@ -27,27 +18,20 @@ struct StoreFormat: Codable, Equatable {
     static func check(_ root: Descriptor, _ path: String) throws {
         let found: StoreFormat
         do {
-            found = try StoreFormat(readFrom: root)
+            let file = try root.open(StoreLayout.description, O_RDONLY)
+            found = try JSONDecoder().decode(StoreFormat.self, from: Data(file.head()))
         } catch {
-            throw StoreError(
-                .unknownFormat,
-                "store \(path) has no readable \(StoreLayout.description), make a store with 'lps init' (\(error))",
-                errno: (error as? StoreError)?.errno
-            )
+            let message = "has no readable \(StoreLayout.description), make a store with 'lps init' (\(error))"
+            throw StoreError(.unknownFormat, "store \(path) \(message)", errno: (error as? StoreError)?.errno)
         }
-        if found == StoreFormat(format: current.format, version: 1) {
-            throw StoreError(
-                .unknownFormat,
-                "store \(path) has format version 1, this version reads version 2: export it with the old version "
-                    + "('lps export'), and import it into a new store ('lps init', 'lps import')"
-            )
-        }
-        guard found == current else {
-            throw StoreError(
-                .unknownFormat,
-                "store \(path) has format '\(found.format)' version \(found.version), "
-                    + "this version knows '\(current.format)' version \(current.version)"
-            )
-        }
+        guard found != current else { return }
+        let isOld = found == StoreFormat(format: current.format, version: 1)
+        let message =
+            isOld
+            ? "has format version 1, this version reads version 2: export it with the old version "
+                + "('lps export'), and import it into a new store ('lps init', 'lps import')"
+            : "has format '\(found.format)' version \(found.version), "
+                + "this version knows '\(current.format)' version \(current.version)"
+        throw StoreError(.unknownFormat, "store \(path) \(message)")
     }
 }

@@ -2,8 +2,6 @@ import PayloadKey
 
 /// Where things are, relative to the store's root. `docs/on-disk-format.md` describes it for other implementations.
 enum StoreLayout {
-    /// The format that this version reads and writes, as `layout.json` has it.
-    static let version = 2
     static let description = "layout.json"
     /// Its name until it is on disk.
     static let newDescription = "layout.json.new"
@@ -31,8 +29,14 @@ enum StoreLayout {
     static let probePrefix = ".probe-"
     /// The folders that every store has.
     static let folders = [incoming, objects, keys, quarantine, locks, barriers]
+    /// Those of them that have ``lockFiles``.
+    static let lockFolders = [locks, barriers]
     /// The folders that are made when they are first needed.
     static let foldersOnDemand = [trash, usage]
+    /// The files beside the folders; a store may lack all but the first one.
+    static let files = [description, clock, scrubRecord]
+    /// The folders whose names are few, the root among them.
+    static let upperFolders = [".", objects, locks, barriers, incoming, keys]
 
     // MARK: Shards
 
@@ -60,7 +64,7 @@ enum StoreLayout {
 
     /// The files that every store has to be locked.
     static var lockFiles: [String] {
-        shards.map { "\(locks)/\($0)" } + shards.map { "\(barriers)/\($0)" } + [collectorLock]
+        lockFolders.flatMap { folder in shards.map { "\(folder)/\($0)" } } + [collectorLock]
     }
 
     static func barrier(_ shard: UInt8) -> String { "\(barriers)/\(self.shard(shard))" }
@@ -133,7 +137,7 @@ enum StoreLayout {
 
     // MARK: Quotas
 
-    /// What decides whether the counters can be trusted, see ``UsageEpoch``.
+    /// What decides whether the counters can be trusted, see ``DiskStore/epochName()``.
     static let usageEpoch = "\(usage)/epoch"
     static let usageCounters = "\(usage)/namespaces"
     static let usageLocks = "\(usage)/counting"
@@ -153,6 +157,9 @@ enum StoreLayout {
     // MARK: Paths
 
     static func path(_ parts: some Sequence<String>) -> String { parts.joined(separator: "/") }
+
+    /// The path of what is in a folder, which may be `.`, the root.
+    static func path(of name: String, in folder: String) -> String { folder == "." ? name : "\(folder)/\(name)" }
 
     /// The folder that a path is in, and its name there. By bytes: `/` and a combining character after it are one
     /// `Character`.

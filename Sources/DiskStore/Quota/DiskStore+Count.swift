@@ -1,6 +1,7 @@
 import Glibc
 import PayloadKey
 import Storage
+import Synchronization
 
 /// The counting of a namespace's keys, and the waiting for it.
 extension DiskStore {
@@ -20,7 +21,7 @@ extension DiskStore {
                 tries += 1
                 if quota(namespace) != nil, try count(namespace, isPatient: isPatient) != nil { continue }
                 if isPatient, quota(namespace) == nil {
-                    _ = try lockCount(of: namespace.description, LOCK_SH, isPatient: true)
+                    _ = try waitForCount(of: namespace.description, LOCK_SH, isPatient: true)
                 } else {
                     root.kernel.sleep(.milliseconds(10))
                 }
@@ -49,19 +50,15 @@ extension DiskStore {
         evenIfKnown: Bool = false,
         isPatient: Bool = false
     ) throws -> (before: UInt64?, now: UInt64)? {
-        let isBusy = isCounting.withLock { isCounting in
-            defer { isCounting = true }
-            return isCounting
-        }
-        guard !isBusy else { return nil }
-        defer { isCounting.withLock { $0 = false } }
+        guard !isCounting.exchange(true, ordering: .acquiring) else { return nil }
+        defer { isCounting.store(false, ordering: .releasing) }
         try makeUsageFolders()
-        let lock = try lockCount(of: namespace.description, isPatient: isPatient)
+        let lock = try waitForCount(of: namespace.description, LOCK_EX, isPatient: isPatient)
         defer { withExtendedLifetime(lock) {} }
-        let counter = try UsageCounter(making: namespace.description, self)
+        guard let counter = try UsageCounter(namespace.description, self, isMade: true) else { return nil }
         let mark = "counting-\(root.kernel.random())"
         let before = try counter.locked {
-            let used = try self.used(counter)
+            let used = try counter.used()
             if used == nil || evenIfKnown { try counter.begin(mark) }
             return used
         }
@@ -76,7 +73,7 @@ extension DiskStore {
                     try counter.begin(mark)
                     return false
                 }
-                try counter.write(UsageCounter.Line(epoch: epoch.name(), bytes: sum, key: nil))
+                try counter.write(UsageCounter.Line(epoch: epochName(), bytes: sum, key: nil))
                 return true
             }
             if isValid { return (before, sum) }
@@ -87,26 +84,33 @@ extension DiskStore {
     // MARK: The lock of a count
 
     /// Locks `usage/counting/<namespace>` as long as what it returns lives.
-    private func lockCount(of namespace: String, _ kind: Int32 = LOCK_EX, isPatient: Bool) throws -> Descriptor {
-        let path = StoreLayout.usageLock(namespace)
-        while true {
-            let lock = try openUsageLock(path)
+    private func waitForCount(of namespace: String, _ kind: Int32, isPatient: Bool) throws -> Descriptor? {
+        try lockCount(of: namespace) { lock in
             do {
-                try lock.lock(kind, patience: isPatient ? Self.commandPatience : patience, path)
-                if try isNamed(lock, path) { return lock }
+                try lock.lock(kind, patience: isPatient ? Self.commandPatience : patience)
+                return true
             } catch let error as StoreError where error.code == .busy && isPatient {
                 logger.warning("waiting for a count to end", metadata: ["error": "\(error)"])
+                return nil
             }
         }
     }
 
-    /// As ``lockCount(of:_:isPatient:)`` without waiting; `nil` when another process holds it.
+    /// As ``waitForCount(of:_:isPatient:)`` without waiting; `nil` when another process holds it.
     func tryLockCount(of namespace: String, _ kind: Int32) throws -> Descriptor? {
+        try lockCount(of: namespace) { try $0.tryLock(kind) }
+    }
+
+    /// - Parameter lock: locks the file; `nil`: it is to be tried again.
+    /// - Returns: the locked file; `nil` when another process holds it.
+    private func lockCount(of namespace: String, by lock: (Descriptor) throws -> Bool?) throws -> Descriptor? {
         let path = StoreLayout.usageLock(namespace)
         while true {
-            let lock = try openUsageLock(path)
-            guard try lock.tryLock(kind, path) else { return nil }
-            if try isNamed(lock, path) { return lock }
+            let file = try openUsageLock(path)
+            guard let isLocked = try lock(file) else { continue }
+            guard isLocked else { return nil }
+            // Who removes the file holds it exclusively: whoever has waited meanwhile has one that nobody else asks for.
+            if try root.status(of: path)?.identity == file.status().identity { return file }
         }
     }
 
@@ -115,10 +119,5 @@ extension DiskStore {
         if let lock = try root.openIfThere(path, O_RDWR | O_CREAT, mode: 0o640) { return lock }
         try makeUsageFolders()
         return try root.open(path, O_RDWR | O_CREAT, mode: 0o640)
-    }
-
-    /// Who removes the file holds it exclusively: whoever has waited meanwhile has one that nobody else asks for.
-    private func isNamed(_ lock: Descriptor, _ path: String) throws -> Bool {
-        try root.status(of: path)?.identity == lock.status(path).identity
     }
 }

@@ -1,6 +1,5 @@
 import Glibc
 import PayloadKey
-import Storage
 
 /// A key counts with the size of its content. So when content that keys may name goes to quarantine, or comes back, what
 /// their namespaces use changes, and which namespaces these are, only a walk through all keys could tell. It is rare, and
@@ -12,9 +11,9 @@ extension DiskStore {
         try makeUsageFolders()
         let mark = StoreLayout.lostContent(digest)
         // On disk before the content goes: it must be there when the content comes back.
-        try root.open(mark, O_RDONLY | O_CREAT, mode: 0o640).synchronize(mark)
+        try root.open(mark, O_RDONLY | O_CREAT, mode: 0o640).synchronize()
         for folder in StoreLayout.usageFolders { try root.synchronizeFolder(folder) }
-        try root.synchronize(path)
+        try root.synchronize()
         try invalidateCounters()
     }
 

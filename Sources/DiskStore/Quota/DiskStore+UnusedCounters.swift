@@ -1,6 +1,4 @@
 import Glibc
-import Storage
-import System
 import PayloadKey
 
 extension DiskStore {

@@ -1,7 +1,6 @@
 import Glibc
 import PayloadKey
 import Storage
-import System
 
 /// A namespace that has a counter (``UsageCounter``) is counted by everyone: whoever changes `keys/` does it inside
 /// ``changing(_:adding:limit:_:)``. A counter is made by the first process that has a quota for the namespace.
@@ -31,7 +30,7 @@ extension DiskStore {
             return try change()
         }
         return try counter.locked {
-            guard let used = try used(counter) else {
+            guard let used = try counter.used() else {
                 guard limit == nil, let lock = try tryLockCount(of: namespace, LOCK_SH) else {
                     throw StoreError.isCounting(namespace)
                 }
@@ -40,7 +39,7 @@ extension DiskStore {
             }
             let present = try size(of: key)
             if let limit, bytes > present { try Self.check(bytes - present, limit, used, namespace) }
-            try counter.write(UsageCounter.Line(epoch: epoch.name(), bytes: used - min(used, present), key: key))
+            try counter.write(UsageCounter.Line(epoch: epochName(), bytes: used - min(used, present), key: key))
             return try change()
         }
     }
@@ -88,22 +87,12 @@ extension DiskStore {
     /// The counter's answer; `nil` when there is none.
     func countedUsage(of namespace: Namespace) throws -> UInt64? {
         guard let counter = try UsageCounter(namespace.description, self) else { return nil }
-        return try counter.locked { try used(counter) }
-    }
-
-    /// What a locked counter says; `nil` when it says nothing of this epoch.
-    func used(_ counter: UsageCounter) throws -> UInt64? {
-        guard let line = try counter.line(), line.epoch == (try epoch.name()) else { return nil }
-        guard let key = line.key else { return line.bytes }
-        let (sum, overflow) = line.bytes.addingReportingOverflow(try size(of: key))
-        return overflow ? nil : sum
+        return try counter.locked(counter.used)
     }
 
     func walkedUsage(of namespace: Namespace) throws -> UInt64 {
         var sum: UInt64 = 0
-        try forEachKey(in: KeySelection(namespace: namespace)) {
-            sum = sum.addingReportingOverflow($0.size ?? 0).partialValue
-        }
+        try forEachKey(in: KeySelection(namespace: namespace)) { sum &+= $0.size ?? 0 }
         return sum
     }
 }

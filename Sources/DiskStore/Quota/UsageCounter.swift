@@ -1,8 +1,6 @@
 import Glibc
-import Storage
-import System
 import PayloadKey
-import SystemPackage
+import Storage
 
 /// How many bytes a namespace's keys have in all: `usage/namespaces/<namespace>`.
 ///
@@ -14,7 +12,7 @@ import SystemPackage
 /// Nothing waits for a shard's lock meanwhile.
 struct UsageCounter {
     struct Line: Equatable {
-        /// In which epoch it was counted; in another one it means nothing, see ``UsageEpoch``.
+        /// In which epoch it was counted; in another one it means nothing, see ``DiskStore/epochName()``.
         let epoch: String
         /// Bytes of all keys but ``key``.
         let bytes: UInt64
@@ -23,22 +21,18 @@ struct UsageCounter {
     }
 
     private let file: Descriptor
-    private let path: String
-    private let patience: Duration
+    private let store: DiskStore
 
     /// Opens a namespace's counter; `nil` when it has none, and nothing is to be counted.
-    init?(_ namespace: String, _ store: DiskStore) throws {
-        path = StoreLayout.usageCounter(namespace)
-        patience = store.patience
-        guard let file = try store.root.openIfThere(path, O_RDWR) else { return nil }
+    ///
+    /// - Parameter isMade: make it where there is none. It counts nothing until a line is written.
+    init?(_ namespace: String, _ store: DiskStore, isMade: Bool = false) throws {
+        let path = StoreLayout.usageCounter(namespace)
+        // openat2(2) takes no mode for a file that it does not make.
+        let (flags, mode): (Int32, mode_t) = isMade ? (O_RDWR | O_CREAT, 0o640) : (O_RDWR, 0)
+        guard let file = try store.root.openIfThere(path, flags, mode: mode) else { return nil }
         self.file = file
-    }
-
-    /// Makes a counter, which counts nothing until a line is written.
-    init(making namespace: String, _ store: DiskStore) throws {
-        path = StoreLayout.usageCounter(namespace)
-        patience = store.patience
-        file = try store.root.open(path, O_RDWR | O_CREAT, mode: 0o640)
+        self.store = store
     }
 
     /// Runs `work` with the counter locked.
@@ -46,19 +40,27 @@ struct UsageCounter {
         // A terminal must not stop whoever others wait for.
         file.kernel.holdOffStops(true)
         defer { file.kernel.holdOffStops(false) }
-        try file.lock(LOCK_EX, patience: patience, path)
+        try file.lock(LOCK_EX, patience: store.patience)
         defer { file.unlock() }
         return try work()
     }
 
+    /// What it says, when it is locked; `nil` when it says nothing of this epoch.
+    func used() throws -> UInt64? {
+        guard let line = try line(), line.epoch == (try store.epochName()) else { return nil }
+        guard let key = line.key else { return line.bytes }
+        let (sum, overflow) = line.bytes.addingReportingOverflow(try store.size(of: key))
+        return overflow ? nil : sum
+    }
+
     /// The line; `nil` when nothing was counted yet.
     func line() throws -> Line? {
-        let buffer = try file.head(path)
+        let buffer = try file.head()
         // A longer line of before may have left its end behind this one's.
         guard let end = buffer.firstIndex(of: UInt8(ascii: "\n")) else { return nil }
         let parts = buffer[..<end].split(separator: UInt8(ascii: " "), maxSplits: 2, omittingEmptySubsequences: false)
         guard parts.count == 3, let bytes = UInt64(String(decoding: parts[1], as: UTF8.self)) else { return nil }
-        let key = parts[2].isEmpty ? nil : PayloadKey(parsing: parts[2])
+        let key = PayloadKey(parsing: parts[2])
         guard key != nil || parts[2].isEmpty else { return nil }
         return Line(epoch: String(decoding: parts[0], as: UTF8.self), bytes: bytes, key: key)
     }
@@ -76,25 +78,17 @@ struct UsageCounter {
     }
 
     /// Whether the mark of a count is still there: nobody has cleared the counter since.
-    func isMarked(_ count: String) throws -> Bool {
-        try file.head(path).starts(with: "\(count)\n".utf8)
-    }
+    func isMarked(_ count: String) throws -> Bool { try file.head().starts(with: "\(count)\n".utf8) }
 
     private func write(_ bytes: [UInt8]) throws {
-        var written = try write(bytes[...], at: 0)
+        var written = try file.write(bytes[...], at: 0)
         guard written < bytes.count else { return }
         // A part of it, over the line of before, would read as another number. Without that line, it counts nothing.
         try clear()
         written = 0
-        while written < bytes.count { written += try write(bytes[written...], at: written) }
-    }
-
-    private func write(_ bytes: ArraySlice<UInt8>, at offset: Int) throws -> Int {
-        try file.write(bytes, at: offset, path)
+        while written < bytes.count { written += try file.write(bytes[written...], at: written) }
     }
 
     /// Counts nothing any more.
-    func clear() throws {
-        try file.truncate(path)
-    }
+    func clear() throws { try file.truncate() }
 }

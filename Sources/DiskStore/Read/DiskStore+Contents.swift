@@ -13,14 +13,13 @@ extension DiskStore {
     ///   - visit: gets the keys of the selection that name the content. A key that comes or goes meanwhile may be among them
     ///     or not.
     /// - Throws: ``StoreError`` when a folder can't be read, or what `visit` throws.
-    public func forEachContent(
+    package func forEachContent(
         in selection: KeySelection = KeySelection(),
         includesTrash: Bool = false,
-        keysInMemory: Int = 20_000,
+        keysInMemory: Int,
         _ visit: (StoredContent) throws -> Void
     ) throws {
-        var trees = [StoreLayout.keys]
-        if includesTrash { trees += try timesInTrash().map(StoreLayout.trash(deletedAt:)) }
+        let trees = includesTrash ? try keyTrees().map(\.path) : [StoreLayout.keys]
         var count = 0
         for tree in trees { try forEachKey(in: selection, below: tree) { _, _ in count += 1 } }
         // Digests spread evenly.
@@ -30,34 +29,37 @@ extension DiskStore {
             var keys: [Digest: [StoredContent.Name]] = [:]
             for tree in trees {
                 try forEachKey(in: selection, below: tree, shards: { range.contains(Int($0)) }) { key, path in
-                    guard let status = try root.status(of: path), status.isRegular else { return }
-                    keys[key.digest, default: []].append(
-                        .init(key: key, lastStored: status.modified, isInTrash: tree != StoreLayout.keys)
-                    )
+                    guard let status = try regularFile(path) else { return }
+                    keys[key.digest, default: []].append((key, status.modified, tree != StoreLayout.keys))
                 }
             }
             for (digest, names) in keys.sorted(by: { $0.key < $1.key }) {
-                let object = try root.status(of: StoreLayout.object(digest)).flatMap { $0.isRegular ? $0 : nil }
+                let object = try regularFile(StoreLayout.object(digest))
+                let names = names.sorted { one, other in
+                    one.isInTrash == other.isInTrash
+                        ? one.key.utf8.lexicographicallyPrecedes(other.key.utf8) : other.isInTrash
+                }
                 try visit(
-                    StoredContent(
-                        digest: digest,
-                        size: object?.size,
-                        diskUsage: object?.diskUsage ?? 0,
-                        keys: names.sorted { one, other in
-                            one.isInTrash == other.isInTrash
-                                ? one.key.utf8.lexicographicallyPrecedes(other.key.utf8) : other.isInTrash
-                        }
-                    )
+                    StoredContent(digest: digest, size: object?.size, diskUsage: object?.diskUsage ?? 0, keys: names)
                 )
             }
         }
     }
 
+    /// Visits contents, with 20,000 keys in memory at a time.
+    public func forEachContent(
+        in selection: KeySelection = KeySelection(),
+        includesTrash: Bool = false,
+        _ visit: (StoredContent) throws -> Void
+    ) throws {
+        try forEachContent(in: selection, includesTrash: includesTrash, keysInMemory: 20_000, visit)
+    }
+
     /// How many keys name a content, those in the trash included. Looks through the folders of all keys.
     public func keyCount(of digest: Digest) throws -> Int {
         var count = 0
-        for tree in [StoreLayout.keys] + (try timesInTrash().map(StoreLayout.trash(deletedAt:))) {
-            try forEachKey(below: tree, shards: { $0 == digest.firstByte }) { key, _ in
+        for tree in try keyTrees() {
+            try forEachKey(below: tree.path, shards: { $0 == digest.firstByte }) { key, _ in
                 if key.digest == digest { count += 1 }
             }
         }

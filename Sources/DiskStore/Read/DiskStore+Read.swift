@@ -1,6 +1,7 @@
 import Glibc
 import PayloadKey
 import Storage
+import System
 
 extension DiskStore {
     /// Opens the payload that is stored under a key; `nil` when there is none.
@@ -11,7 +12,7 @@ extension DiskStore {
     ///   the store, and must never look like a payload that was not stored.
     public func open(_ key: PayloadKey, until deadline: ContinuousClock.Instant? = nil) throws -> StoredPayload? {
         guard try isStored(key) else { return nil }
-        if let content = try FileContent(StoreLayout.object(key.digest), below: root) { return StoredPayload(content) }
+        if let content = try FileContent(StoreLayout.object(key.digest), below: root) { return content }
         // Deleted between the two looks, it had content until then.
         if try isStored(key) {
             logger.error(
@@ -24,11 +25,10 @@ extension DiskStore {
 
     /// Whether a key is there. Opened, since a link on the way would lead to another namespace's key.
     private func isStored(_ key: PayloadKey) throws -> Bool {
-        let path = StoreLayout.key(key)
         do {
-            return try root.openIfThere(path, O_RDONLY | O_NONBLOCK) != nil
-        } catch {
-            throw error.isUnreadable ? StoreError(.unreadable, error.action, errno: error.errno) : error
+            return try root.openIfThere(StoreLayout.key(key), O_RDONLY | O_NONBLOCK) != nil
+        } catch let error as StoreError where error.isUnreadable {
+            throw StoreError(.unreadable, error.action, errno: error.errno)
         }
     }
 
@@ -42,16 +42,24 @@ extension DiskStore {
         return try storedKey(key, path, lastStored: status.modified)
     }
 
+    /// `nil` when it has gone since its folder was read, or is no file.
+    func stored(_ key: PayloadKey, _ path: String) throws -> StoredKey? {
+        try regularFile(path).map { try storedKey(key, path, lastStored: $0.modified) }
+    }
+
     func storedKey(_ key: PayloadKey, _ path: String, lastStored: Int) throws -> StoredKey {
-        let object = try root.status(of: StoreLayout.object(key.digest)).flatMap { $0.isRegular ? $0 : nil }
+        let object = try regularFile(StoreLayout.object(key.digest))
         return StoredKey(key, size: object?.size, diskUsage: object?.diskUsage ?? 0, lastStored: lastStored, path: path)
     }
 
     /// The size that a key counts with; zero while its content is lost, or when the key is not there.
     func size(of key: PayloadKey) throws -> UInt64 {
-        guard try root.status(of: StoreLayout.key(key))?.isRegular == true,
-            let object = try root.status(of: StoreLayout.object(key.digest)), object.isRegular
-        else { return 0 }
-        return object.size
+        guard try regularFile(StoreLayout.key(key)) != nil else { return 0 }
+        return try regularFile(StoreLayout.object(key.digest))?.size ?? 0
+    }
+
+    /// The file at a path; `nil` when there is none, or something else.
+    func regularFile(_ path: String) throws -> FileStatus? {
+        try root.status(of: path).flatMap { $0.isRegular ? $0 : nil }
     }
 }

@@ -28,21 +28,16 @@ extension DiskStore {
         _ visit: (PayloadKey, _ lastStored: Int) throws -> Void
     ) throws {
         try forEachKey(in: selection, below: StoreLayout.keys, where: isWanted, unreadable: unreadable) { key, path in
-            guard let status = try readable(path, unreadable, { try root.status(of: path) }), status.isRegular
-            else { return }
+            guard let status = try readable(path, unreadable, { try regularFile(path) }) else { return }
             try visit(key, status.modified)
         }
     }
 
-    /// `nil` when it has gone since its folder was read, or is no file.
-    func stored(_ key: PayloadKey, _ path: String) throws -> StoredKey? {
-        guard let status = try root.status(of: path), status.isRegular else { return nil }
-        return try storedKey(key, path, lastStored: status.modified)
-    }
-
     /// Visits the names of keys without looking at the files.
     ///
-    /// - Parameter tree: `keys/`, or a folder of `trash/`, which is laid out alike.
+    /// - Parameters:
+    ///   - tree: `keys/`, or a folder of `trash/`, which is laid out alike.
+    ///   - shards: whether the keys of a shard are visited; asked when its folder is next.
     func forEachKey(
         in selection: KeySelection = KeySelection(),
         below tree: String,
@@ -53,9 +48,7 @@ extension DiskStore {
     ) throws {
         let found = try readable(tree, unreadable) { try namespaces(in: selection, below: tree) }
         for namespace in found ?? [] where isWanted(namespace) {
-            var walk =
-                selection.prefix.map { KeyWalk(namespace, $0, in: tree, root) } ?? KeyWalk(namespace, in: tree, root)
-            while let entry = try walk.next(shards) {
+            try walk(namespace, selection.prefix, in: tree, shards: shards) { entry in
                 switch entry {
                 case .key(let key, let path): if selection.includes(key) { try visit(key, path) }
                 case .unreadable(let path, let error): try unreadable(path, error)
@@ -70,9 +63,14 @@ extension DiskStore {
         try namespaces(in: selection, below: StoreLayout.keys)
     }
 
-    func namespaces(in selection: KeySelection, below tree: String) throws -> [Namespace] {
+    func namespaces(in selection: KeySelection = KeySelection(), below tree: String) throws -> [Namespace] {
         try root.namesIfThere(tree).compactMap { try? Namespace(validating: $0.utf8) }
             .filter { selection.namespace == nil || selection.namespace == $0 }
+    }
+
+    /// The folders that are laid out as `keys/` is: itself, and those of the trash, with when the keys in them count as deleted.
+    func keyTrees() throws -> [(path: String, deleted: Int?)] {
+        [(StoreLayout.keys, nil)] + (try timesInTrash().map { (StoreLayout.trash(deletedAt: $0), $0) })
     }
 
     /// What `look` finds; `nil`, after `unreadable` was called, when this user or the disk does not let it be read.
@@ -89,6 +87,15 @@ extension DiskStore {
         }
     }
 
+    /// Does `work`; what it fails with is reported, and the others follow when `failed` returns.
+    func goingOn(_ failed: (StoreError) throws -> Void, _ work: () throws -> Void) throws {
+        do {
+            try work()
+        } catch let error as StoreError {
+            try failed(error)
+        }
+    }
+
     // MARK: Content
 
     /// Looks at every object; reads no content. Uploads and deletions go on meanwhile.
@@ -97,12 +104,10 @@ extension DiskStore {
     func forEachObject(failed: (StoreError) throws -> Void = { throw $0 }, _ visit: (FileStatus) -> Void) throws {
         for shard in UInt8.min...UInt8.max {
             let folder = StoreLayout.objectFolder(shard)
-            do {
+            try goingOn(failed) {
                 for name in try root.namesIfThere(folder) {
-                    if let status = try root.status(of: "\(folder)/\(name)"), status.isRegular { visit(status) }
+                    if let status = try regularFile("\(folder)/\(name)") { visit(status) }
                 }
-            } catch {
-                try failed(error)
             }
         }
     }

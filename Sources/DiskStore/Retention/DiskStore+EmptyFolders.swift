@@ -10,18 +10,16 @@ extension DiskStore {
     /// - Parameter failed: called with what one namespace has failed with; the others follow when it returns.
     public func removeEmptyFolders(failed: (StoreError) throws -> Void = { throw $0 }) throws {
         for namespace in try namespaces() {
-            do {
+            try goingOn(failed) {
                 let isAnyRemoved = try removeEmptyFolders(of: namespace, in: StoreLayout.keys)
                 if isAnyRemoved { try root.removeFolder(StoreLayout.namespace("\(namespace)")) }
-            } catch let error as StoreError {
-                try failed(error)
             }
         }
     }
 
     /// Removes the folders of a part of the trash that hold nothing, itself at last.
     func removeEmptyFolders(ofTrash tree: String) throws {
-        for namespace in try namespaces(in: KeySelection(), below: tree) {
+        for namespace in try namespaces(below: tree) {
             try removeEmptyFolders(of: namespace, in: tree)
             try root.removeFolder("\(tree)/\(namespace)")
         }
@@ -32,8 +30,7 @@ extension DiskStore {
     @discardableResult
     private func removeEmptyFolders(of namespace: Namespace, in tree: String) throws -> Bool {
         var isAnyRemoved = false
-        var walk = KeyWalk(namespace, in: tree, root)
-        while let entry = try walk.next() {
+        try walk(namespace, in: tree) { entry in
             switch entry {
             case .end(let folder) where folder != "\(tree)/\(namespace)":
                 if try root.removeFolder(folder) { isAnyRemoved = true }

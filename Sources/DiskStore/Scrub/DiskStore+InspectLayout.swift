@@ -16,37 +16,28 @@ extension DiskStore {
         let path = withoutTrailingSlashes(path)
         let root = try openRoot(path, LinuxKernel.shared)
         try StoreFormat.check(root, path)
-        for folder in StoreLayout.folders where try root.status(of: folder) == nil {
-            let remedy = repair ? makeFolder(folder, root) : .none
-            try report(Finding(.missing, folder, "is missing", remedy))
+        func look(for path: String, make: () throws -> Void) throws {
+            guard try root.status(of: path) == nil else { return }
+            var remedy = Finding.Remedy.none
+            if repair {
+                remedy = .mending {
+                    try make()
+                    // A worker holds the folder of uploads open, which is another one now.
+                    return path == StoreLayout.incoming ? "made; restart the workers" : "made"
+                }
+            }
+            try report(Finding(.missing, path, "is missing", remedy))
         }
-        for folder in [StoreLayout.locks, StoreLayout.barriers] {
-            guard try root.status(of: folder)?.isFolder == true else { return }
+        for folder in StoreLayout.folders {
+            try look(for: folder) {
+                try root.makeFolder(folder)
+                try root.synchronize()
+            }
         }
-        for lock in StoreLayout.lockFiles where try root.status(of: lock) == nil {
-            let remedy = repair ? makeLock(lock, root) : .none
-            try report(Finding(.missing, lock, "is missing", remedy))
-        }
-    }
-
-    private static func makeFolder(_ folder: String, _ root: Descriptor) -> Finding.Remedy {
-        do {
-            try root.makeFolder(folder)
-            try root.synchronize(".")
-        } catch {
-            return .failed(error)
-        }
-        // A worker holds the folder of uploads open, which is another one now.
-        return .mended(folder == StoreLayout.incoming ? "made; restart the workers" : "made")
-    }
-
-    private static func makeLock(_ lock: String, _ root: Descriptor) -> Finding.Remedy {
-        do {
+        guard try StoreLayout.lockFolders.allSatisfy({ try root.status(of: $0)?.isFolder == true }) else { return }
+        for lock in StoreLayout.lockFiles {
             // Not O_EXCL: whoever needs it makes it, too, and all must lock the same file.
-            _ = try root.open(lock, O_RDWR | O_CREAT, mode: 0o640)
-            return .mended("made")
-        } catch {
-            return .failed(error)
+            try look(for: lock) { _ = try root.open(lock, O_RDWR | O_CREAT, mode: 0o640) }
         }
     }
 }

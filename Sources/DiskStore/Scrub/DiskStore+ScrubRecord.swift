@@ -1,7 +1,6 @@
 import FoundationEssentials
 import Glibc
 import Storage
-import SystemPackage
 
 /// The file `last-scrub.json`. Its times are those of ``DiskStore/fileSystemTime()``, so that they compare with a file's
 /// ctime without slack.
@@ -14,7 +13,7 @@ extension DiskStore {
         guard try root.status(of: StoreLayout.scrubRecord) != nil else { return nil }
         let file = try root.open(StoreLayout.scrubRecord, O_RDONLY | O_NONBLOCK)
         do {
-            let record = try JSONDecoder().decode(ScrubRecord.self, from: Data(file.head(StoreLayout.scrubRecord)))
+            let record = try JSONDecoder().decode(ScrubRecord.self, from: Data(file.head()))
             if record.started <= (try fileSystemTime()) { return record }
             logger.warning("the record of the last scrub is in the future")
             return nil
@@ -36,10 +35,10 @@ extension DiskStore {
         // What a crash leaves of it in incoming/ is the sweep's.
         let temporary = "\(StoreLayout.incoming)/\(IncomingFile.uniqueName(root.kernel))"
         let file = try root.open(temporary, O_WRONLY | O_CREAT | O_EXCL, mode: 0o640)
-        try file.write(Array(json.utf8), temporary)
-        try file.synchronize(temporary)
+        try file.write(Array(json.utf8))
+        try file.synchronize()
         try root.rename(temporary, to: StoreLayout.scrubRecord)
-        try root.synchronize(path)
+        try root.synchronize()
     }
 
     /// The time by which the file system stamps what changes now, in microseconds since 1970: what changes afterwards
@@ -47,7 +46,7 @@ extension DiskStore {
     func fileSystemTime() throws -> Int64 {
         // A file that is there: a full disk is no reason not to scrub.
         let file = try root.open(StoreLayout.collectorLock, O_RDWR | O_CREAT, mode: 0o640)
-        try file.setModified(nil, StoreLayout.collectorLock)
-        return try file.status(StoreLayout.collectorLock).changed
+        try file.setModified(nil)
+        return try file.status().changed
     }
 }

@@ -20,7 +20,7 @@ extension DiskStore {
         looksForUnreferencedContent: Bool = true,
         report: (Finding) throws -> Void
     ) throws {
-        let owner = try root.status(path).owner
+        let owner = try root.status().owner
         try withoutActuallyEscaping(report) { report in
             let inspection = Inspection(store: self, repair: repair, owner: owner, report: report)
             try inspection.upperFolders()
@@ -36,7 +36,7 @@ extension DiskStore {
 }
 
 /// One look through the tree.
-struct Inspection {
+private struct Inspection {
     let store: DiskStore
     let repair: Bool
     let owner: uid_t
@@ -54,17 +54,11 @@ struct Inspection {
         mend: (() throws -> String)? = nil
     ) throws {
         var remedy = Finding.Remedy.none
-        if repair, let mend {
-            do {
-                remedy = .mended(try mend())
-            } catch let error as StoreError {
-                remedy = .failed(error)
-            }
-        }
+        if repair, let mend { remedy = .mending(by: mend) }
         try report(Finding(kind, path, reason, remedy))
     }
 
-    func stray(_ path: String) throws {
+    private func stray(_ path: String) throws {
         // It may have gone since its folder was read.
         if try status(path) != nil { try found(.stray, path, "is not the store's") }
     }
@@ -80,14 +74,14 @@ struct Inspection {
     // MARK: Looking
 
     /// What is at a path; what does not let itself be looked at is a finding, and `nil`.
-    func status(_ path: String) throws -> FileStatus? {
+    private func status(_ path: String) throws -> FileStatus? {
         try store.readable(path, unreadable) { try root.status(of: path) }
     }
 
     /// The names in a folder that may have gone.
-    func names(_ folder: String) throws -> [String] {
+    private func names(_ folder: String) throws -> [String] {
         guard let found = try store.readable(folder, unreadable, { try root.entriesIfThere(folder) }) else { return [] }
-        for name in found.notUTF8 { try notUTF8(folder == "." ? name : "\(folder)/\(name)") }
+        for name in found.notUTF8 { try notUTF8(StoreLayout.path(of: name, in: folder)) }
         return found.names
     }
 
@@ -95,7 +89,7 @@ struct Inspection {
     ///
     /// - Returns: whether it is there; something else is a stray.
     @discardableResult
-    func expect(_ path: String, _ permissions: Permissions) throws -> Bool {
+    private func expect(_ path: String, _ permissions: Permissions) throws -> Bool {
         guard let status = try status(path) else { return false }
         guard permissions.isFolder ? status.isFolder : status.isRegular else {
             try stray(path)
@@ -107,8 +101,8 @@ struct Inspection {
                 return "belongs to \(owner) now"
             }
         }
-        if !permissions.areMet(by: status.mode) {
-            let mode = permissions.mended(status.mode)
+        let mode = permissions.mended(status.mode)
+        if mode != status.mode {
             try found(.wrongMode, path, "has mode \(status.mode.octal), not \(mode.octal)") {
                 try root.changeMode(of: path, to: mode)
                 return "has mode \(mode.octal) now"
@@ -118,7 +112,7 @@ struct Inspection {
     }
 
     /// Looks at the files of a folder that has nothing else.
-    func files(of folder: String, _ permissions: Permissions, named isName: (String) -> Bool) throws {
+    private func files(of folder: String, _ permissions: Permissions, named isName: (String) -> Bool) throws {
         for name in try names(folder) {
             let path = "\(folder)/\(name)"
             if isName(name) { try expect(path, permissions) } else { try stray(path) }
@@ -130,14 +124,14 @@ struct Inspection {
     func upperFolders() throws {
         try expect(".", .root)
         for folder in StoreLayout.folders { try expect(folder, .folder) }
-        for file in [StoreLayout.description, StoreLayout.clock, StoreLayout.scrubRecord] + StoreLayout.lockFiles {
-            try expect(file, .file)
-        }
+        for file in StoreLayout.files + StoreLayout.lockFiles { try expect(file, .file) }
         // Those of keys/ are found with its namespaces.
-        for folder in DiskStore.upperFolders where folder != StoreLayout.keys {
-            let found = try store.readable(folder, unreadable) { try store.strayFiles(in: folder) }
-            for path in found?.paths ?? [] { try stray(path) }
-            for path in found?.notUTF8 ?? [] { try notUTF8(path) }
+        for folder in StoreLayout.upperFolders where folder != StoreLayout.keys {
+            for name in try names(folder) {
+                let path = StoreLayout.path(of: name, in: folder)
+                let isStray = try store.readable(path, unreadable) { try store.isStray(name, in: folder) }
+                if isStray == true { try stray(path) }
+            }
         }
     }
 
@@ -172,12 +166,12 @@ struct Inspection {
             try store.collector().sweep(
                 isDryRun: !repair,
                 maximumShare: repair ? 50 : 100,
-                failed: { try unreadable(StoreLayout.objects, $0) }
-            ) { path, bytes in
-                try found(.unreferencedContent, path, "is named by no key, and takes \(bytes) bytes of the disk") {
-                    "deleted"
+                failed: { try unreadable(StoreLayout.objects, $0) },
+                found: { path, bytes in
+                    let reason = "is named by no key, and takes \(bytes) bytes of the disk"
+                    try found(.unreferencedContent, path, reason) { "deleted" }
                 }
-            }
+            )
         } catch let error as StoreError where error.isUnreadable {
             // A folder of keys, which was reported: content that is named there must not be taken for unreferenced.
         }
@@ -191,13 +185,11 @@ struct Inspection {
     func namespaces(of tree: String) throws {
         for name in try names(tree) {
             let path = "\(tree)/\(name)"
-            guard try status(path)?.isFolder == true, let namespace = try? Namespace(validating: name.utf8) else {
-                // A start makes files there for a moment.
-                if tree != StoreLayout.keys || !StoreLayout.isNameProbe(name) { try stray(path) }
-                continue
+            if try status(path)?.isFolder == true, let namespace = try? Namespace(validating: name.utf8) {
+                try store.walk(namespace, in: tree, look)
+            } else if tree != StoreLayout.keys || !StoreLayout.isNameProbe(name) {
+                try stray(path)
             }
-            var walk = KeyWalk(namespace, in: tree, root)
-            while let entry = try walk.next() { try look(at: entry) }
         }
     }
 
@@ -247,5 +239,16 @@ struct Inspection {
         // What is no folder was reported with the other strays.
         guard try status(folder)?.isFolder == true, try expect(folder, .folder) else { return }
         for name in try names(folder) { try visit(name, "\(folder)/\(name)") }
+    }
+}
+
+extension Finding.Remedy {
+    /// - Parameter mend: mends it, and says how.
+    static func mending(by mend: () throws -> String) -> Self {
+        do {
+            return .mended(try mend())
+        } catch {
+            return .failed(error)
+        }
     }
 }

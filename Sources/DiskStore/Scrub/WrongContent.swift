@@ -18,16 +18,11 @@ extension DiskStore {
     }
 
     private func look(at content: FileContent, _ digest: Digest, _ pace: (Int) -> Void) throws -> String? {
-        var hasher = DigestHasher()
         do {
-            try content.read(0..<content.size) { piece in
-                hasher.update(piece)
-                pace(piece.count)
-            }
+            let actual = try content.digest(onPiece: pace)
+            return actual == digest ? nil : "its \(content.size) bytes have digest \(actual)"
         } catch let error as StoreError where error.isUnreadable || error.code == .damaged {
             return "\(error)"
         }
-        let actual = hasher.finalize()
-        return actual == digest ? nil : "its \(content.size) bytes have digest \(actual)"
     }
 }

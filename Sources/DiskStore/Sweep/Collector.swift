@@ -1,13 +1,9 @@
 import Glibc
 import PayloadKey
 import Storage
-import System
-import SystemPackage
 
 /// The one process that collects garbage in a store at a time: it holds `locks/gc` while this value lives.
 public struct Collector: ContentCollector {
-    /// How many digests to hold in memory at a time: 32 bytes each.
-    public static let digestsInMemory = 600_000
     /// The fewest contents of which a share is looked at: of a few, any share is ordinary.
     private static let fewContents = 1000
     /// How many objects to delete under one lock: few, since uploads to the shard wait meanwhile.
@@ -16,39 +12,26 @@ public struct Collector: ContentCollector {
     private let store: DiskStore
     private let lock: Descriptor
     private var root: Descriptor { store.root }
+    /// How many digests to hold in memory at a time: 32 bytes each.
+    package var digestsInMemory = 600_000
 
     /// - Throws: ``StoreError`` with code `busy` that names the process that collects.
     init(_ store: DiskStore) throws {
         self.store = store
-        let path = StoreLayout.collectorLock
-        lock = try store.root.open(path, O_RDWR | O_CREAT, mode: 0o640)
-        guard try lock.tryLock(LOCK_EX, path) else {
-            let holder = try lock.busy(path).holders.first
-            throw StoreError(
-                .busy,
-                "another process collects garbage\(holder.map { ": \($0)" } ?? ""), try again later"
-            )
+        lock = try store.root.open(StoreLayout.collectorLock, O_RDWR | O_CREAT, mode: 0o640)
+        guard try lock.tryLock(LOCK_EX) else {
+            let holder = try lock.busy().holders.first.map { ": \($0)" } ?? ""
+            throw StoreError(.busy, "another process collects garbage\(holder), try again later")
         }
     }
 
     /// Deletes the content that neither a key nor the trash names, while uploads and downloads go on: a mark and sweep with
     /// a write barrier. It trusts no clock and no count of links.
-    ///
-    /// - Parameters:
-    ///   - digests: look only at these contents; `nil`: at all.
-    ///   - isDryRun: delete nothing.
-    ///   - maximumShare: the most contents to delete, in percent, of a store with over 1,000 of them.
-    ///   - isDoomed: whether a key counts as deleted, for a dry run.
-    ///   - failed: called with what one content or shard has failed with; the others follow when it returns.
-    ///   - found: called with the path of each content that is deleted, or would be, and the bytes it takes.
-    /// - Throws: ``StoreError`` when a folder of keys can't be read: content that it names must not be deleted; with code
-    ///   `tooMuchToDelete` when the share is exceeded; or what `failed` and `found` throw.
     @discardableResult
     public func sweep(
         only digests: Set<Digest>? = nil,
         isDryRun: Bool = false,
         maximumShare: Int = 100,
-        digestsInMemory: Int = Self.digestsInMemory,
         isDoomed: (SweepCandidate) throws -> Bool = { _ in false },
         failed: (StoreError) throws -> Void = { throw $0 },
         found: (_ path: String, _ diskUsage: UInt64) throws -> Void = { _, _ in }
@@ -57,27 +40,27 @@ public struct Collector: ContentCollector {
         root.kernel.holdOffStops(true)
         defer { root.kernel.holdOffStops(false) }
         let shards = digests.map { Set($0.map(\.firstByte)) } ?? Set(UInt8.min...UInt8.max)
-        var barriers = try raise(shards)
+        let barriers = try raise(shards)
         // Lowered when they are gone, at the end.
         defer { withExtendedLifetime(barriers) {} }
         var swept = Swept()
         var rest = 0..<256
         while !rest.isEmpty {
-            let marked = try mark(rest, shards, digestsInMemory, isDoomed)
+            let marked = try mark(rest, shards, isDoomed)
             let wanted = marked.shards.map(UInt8.init).filter(shards.contains)
             try checkShare(of: marked, wanted, digests, maximumShare)
-            if !isDryRun { try makeDeletionsDurable() }
+            // Come back after a power loss, a deleted key would have lost its content. One sync is enough for all that were
+            // deleted, also by a process that was killed since.
+            if !isDryRun { try root.synchronizeFileSystem() }
             for shard in wanted {
-                do {
+                try store.goingOn(failed) {
                     let contents = try unmarked(shard, marked, digests).contents
-                    try delete(contents, shard, &barriers, isDryRun, failed) { path, diskUsage in
+                    try delete(contents, shard, barriers, isDryRun, failed) { path, diskUsage in
                         swept.contents += 1
                         swept.diskUsage += diskUsage
                         try found(path, diskUsage)
                     }
-                    if !isDryRun { try forgetLostContents(of: shard, marked, &barriers) }
-                } catch let error as StoreError {
-                    try failed(error)
+                    if !isDryRun { try forgetLostContents(of: shard, marked, barriers) }
                 }
             }
             rest = marked.shards.upperBound..<256
@@ -103,40 +86,28 @@ public struct Collector: ContentCollector {
     private func mark(
         _ range: Range<Int>,
         _ shards: Set<UInt8>,
-        _ capacity: Int,
         _ isDoomed: (SweepCandidate) throws -> Bool
     ) throws -> DigestSet {
-        var marked = DigestSet(shards: range, capacity: capacity)
+        var marked = DigestSet(shards: range, capacity: digestsInMemory)
         // Without it, nothing would be named: what is there may be half of a backup.
         guard try root.status(of: StoreLayout.keys)?.isFolder == true else {
             throw StoreError(.damaged, "\(StoreLayout.keys)/ is missing, so no content is deleted")
         }
         try checkFolder(StoreLayout.trash)
-        let trash = try store.timesInTrash().map { (StoreLayout.trash(deletedAt: $0), Optional($0)) }
-        for (tree, deleted) in [(StoreLayout.keys, nil)] + trash {
+        for (tree, deleted) in try store.keyTrees() {
             try checkFolder(tree)
-            for namespace in try store.namespaces(in: KeySelection(), below: tree) {
-                var walk = KeyWalk(namespace, in: tree, root)
-                // The range is asked for at each folder: it may have shrunk.
-                while let entry = try walk.next({ shards.contains($0) && marked.shards.contains(Int($0)) }) {
-                    switch entry {
-                    case .key(let key, let path):
-                        let candidate = SweepCandidate(key: key, deleted: deleted) {
-                            try root.status(of: path)?.modified
-                        }
-                        if try !isDoomed(candidate) { marked.insert(key.digest) }
-                    case .unreadable(let path, let error):
-                        throw StoreError(
-                            .unreadable,
-                            "\(path) can't be read, so no content is deleted: \(error.action)",
-                            errno: error.errno
-                        )
-                    case .folder, .end, .stray, .notUTF8: break
-                    }
+            try store.forEachKey(
+                below: tree,
+                // Asked for at each folder: the range may have shrunk.
+                shards: { shards.contains($0) && marked.shards.contains(Int($0)) },
+                unreadable: { path, error in
+                    let reason = "\(path) can't be read, so no content is deleted: \(error.action)"
+                    throw StoreError(.unreadable, reason, errno: error.errno)
                 }
+            ) { key, path in
+                if try !isDoomed((key, deleted, { try root.status(of: path)?.modified })) { marked.insert(key.digest) }
             }
         }
-        marked.sort()
         return marked
     }
 
@@ -152,14 +123,10 @@ public struct Collector: ContentCollector {
         _ marked: DigestSet,
         _ digests: Set<Digest>?
     ) throws -> (contents: [Digest], total: Int) {
-        var contents: [Digest] = []
-        var total = 0
-        for name in try root.namesIfThere(StoreLayout.objectFolder(shard)) {
-            guard let digest = Digest(hex: name.utf8), digest.firstByte == shard else { continue }
-            total += 1
-            if !marked.contains(digest), digests?.contains(digest) ?? true { contents.append(digest) }
-        }
-        return (contents, total)
+        let all = try root.namesIfThere(StoreLayout.objectFolder(shard))
+            .compactMap { Digest(hex: $0.utf8) }
+            .filter { $0.firstByte == shard }
+        return (all.filter { !marked.contains($0) && digests?.contains($0) ?? true }, all.count)
     }
 
     /// Makes sure that not too much is going to be deleted: that keys were lost is likelier than that.
@@ -172,8 +139,7 @@ public struct Collector: ContentCollector {
         _ maximumShare: Int
     ) throws {
         guard maximumShare < 100 else { return }
-        var total = 0
-        var doomed = 0
+        var (total, doomed) = (0, 0)
         for shard in shards {
             // The sweep reports what can't be read.
             guard let found = try? unmarked(shard, marked, digests) else { continue }
@@ -190,18 +156,10 @@ public struct Collector: ContentCollector {
 
     // MARK: Sweep
 
-    /// Come back after a power loss, a deleted key would have lost its content. One sync is enough for all that were
-    /// deleted, also by a process that was killed since.
-    private func makeDeletionsDurable() throws {
-        try call("sync the file system of \(store.path)") { () throws(Errno) in
-            try root.kernel.synchronizeFileSystem(of: root.rawValue)
-        }
-    }
-
     private func delete(
         _ contents: [Digest],
         _ shard: UInt8,
-        _ barriers: inout [Barrier?],
+        _ barriers: [Barrier?],
         _ isDryRun: Bool,
         _ failed: (StoreError) throws -> Void,
         _ deleted: (_ path: String, _ diskUsage: UInt64) throws -> Void
@@ -218,7 +176,7 @@ public struct Collector: ContentCollector {
                 let listed = try barriers[Int(shard)]?.digests() ?? []
                 for (digest, path) in zip(contents[start...], batch) where !listed.contains(digest) {
                     do {
-                        guard let status = try root.status(of: path), status.isRegular else { continue }
+                        guard let status = try store.regularFile(path) else { continue }
                         if !isDryRun { try root.unlink(path) }
                         found.append((path, status.diskUsage))
                     } catch let error as StoreError {
@@ -232,7 +190,7 @@ public struct Collector: ContentCollector {
     }
 
     /// Removes the marks of lost contents that no key names any more.
-    private func forgetLostContents(of shard: UInt8, _ marked: DigestSet, _ barriers: inout [Barrier?]) throws {
+    private func forgetLostContents(of shard: UInt8, _ marked: DigestSet, _ barriers: [Barrier?]) throws {
         for name in try root.namesIfThere(StoreLayout.lostContents) where name.hasPrefix(StoreLayout.shard(shard)) {
             guard let digest = Digest(hex: name.utf8), !marked.contains(digest) else { continue }
             try store.withExclusiveLock(of: shard) {

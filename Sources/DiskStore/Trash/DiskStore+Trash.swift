@@ -1,15 +1,14 @@
-import Glibc
 import PayloadKey
 import Storage
 
 /// A deleted key is a file in `trash/<seconds>/`, which is laid out as `keys/` is. The time of its deletion is in the path,
 /// since its mtime is its age.
 extension DiskStore {
-    /// Deletes a key as ``delete(_:isDurable:if:)`` does, but keeps it, and with it its content, in the trash.
+    /// Deletes a key as ``remove(_:isDurable:if:)`` does, but keeps it, and with it its content, in the trash.
     ///
     /// - Parameters:
     ///   - now: the time of the deletion, in seconds since 1970; `nil`: the system's.
-    ///   - isDurable: as of ``delete(_:isDurable:if:)``.
+    ///   - isDurable: as of ``remove(_:isDurable:if:)``.
     ///   - isUnwanted: asked under the lock, with when the key was last stored (seconds since 1970).
     /// - Returns: whether it was there and unwanted.
     /// - Throws: ``StoreError``; the key is in one place then, or in the other.
@@ -23,18 +22,17 @@ extension DiskStore {
         // A folder for each hour, not for each second: making one costs a handful of syncs.
         let hour = 3600
         let tree = StoreLayout.trash(deletedAt: ((now ?? root.kernel.now()) / hour + 1) * hour)
-        var target: FolderCache.Folder?
-        let isMoved = try withUnwanted(key, isUnwanted) { _ in
+        let target = try withUnwanted(key, isUnwanted) { _, _ in
             let folder = try folders.folder(StoreLayout.keyFolder(key, in: tree))
-            let source = try root.open(StoreLayout.keyFolder(key), O_RDONLY | O_DIRECTORY)
+            let source = try root.openFolder(StoreLayout.keyFolder(key))
             let name = StoreLayout.keyName(key)
             try noteInBarrier(key.digest)
-            try changing(key) { try source.rename(name, to: name, in: folder.descriptor) }
-            target = folder
+            try changing(key) { try source.rename(name, to: name, in: folder) }
+            return folder
         }
         // A rename is one change. Should the old name come back, the key is only deleted once more.
         if isDurable { try target?.synchronize() }
-        return isMoved
+        return target != nil
     }
 
     /// Visits the deleted keys of a selection, those that were deleted last first, while others come and go.
@@ -90,11 +88,7 @@ extension DiskStore {
         failed: (StoreError) throws -> Void = { throw $0 }
     ) throws {
         for deleted in try timesInTrash() where isOver(deleted) {
-            do {
-                try removeEmptyFolders(ofTrash: StoreLayout.trash(deletedAt: deleted))
-            } catch let error as StoreError {
-                try failed(error)
-            }
+            try goingOn(failed) { try removeEmptyFolders(ofTrash: StoreLayout.trash(deletedAt: deleted)) }
         }
     }
 }

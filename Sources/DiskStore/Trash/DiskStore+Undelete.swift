@@ -1,5 +1,4 @@
 import Glibc
-import PayloadKey
 import Storage
 import System
 
@@ -15,18 +14,16 @@ extension DiskStore {
         for _ in 0..<8 {
             guard let content = try FileContent(path, below: root) else {
                 guard try root.status(of: trashed.stored.path) != nil else { return .gone }
-                throw StoreError(
-                    .damaged,
-                    "the content of \(key) is lost, it stays in the trash until it is uploaded again"
-                )
+                let message = "the content of \(key) is lost, it stays in the trash until it is uploaded again"
+                throw StoreError(.damaged, message)
             }
             if let wrong = try wrongContent(content, key.digest) {
                 throw StoreError(.damaged, "\(path) is damaged: \(wrong)")
             }
             // Before the key is there: no collection may find it with the age for which it was deleted.
             guard let file = try root.openIfThere(trashed.stored.path, O_RDONLY | O_NONBLOCK) else { return .gone }
-            try file.setModified(try clock.stamp(), trashed.stored.path)
-            try file.synchronize(trashed.stored.path)
+            try file.setModified(try clock.stamp())
+            try file.synchronize()
             let folder = try folders.folder(StoreLayout.keyFolder(key))
             let verified = try content.identity()
             let outcome = try afterCounts(of: key.namespace, isPatient: true) {
@@ -39,10 +36,8 @@ extension DiskStore {
             if outcome == .undeleted { try folder.synchronize() }
             return outcome
         }
-        throw StoreError(
-            .system,
-            "restore \(key): its content or folder changes again and again, and it stays in the trash"
-        )
+        let message = "its content or folder changes again and again, and it stays in the trash"
+        throw StoreError(.system, "restore \(key): \(message)")
     }
 
     /// Under the shard's exclusive lock: a key that was just moved to the trash again is not taken from it.
@@ -52,12 +47,12 @@ extension DiskStore {
         _ trashed: TrashedKey,
         _ file: Descriptor,
         _ verified: FileStatus.Identity,
-        to folder: FolderCache.Folder,
+        to folder: Descriptor,
         size: UInt64
     ) throws -> UndeleteOutcome? {
         let key = trashed.stored.key
         guard let present = try root.status(of: trashed.stored.path)?.identity else { return .gone }
-        guard try present == file.status(trashed.stored.path).identity,
+        guard try present == file.status().identity,
             try root.status(of: StoreLayout.object(key.digest))?.identity == verified
         else { return nil }
         if try root.status(of: StoreLayout.key(key)) != nil {
@@ -68,7 +63,7 @@ extension DiskStore {
         do {
             // Whoever restores it has decided that it is to be there: no limit.
             try changing(key, adding: size) {
-                try root.rename(trashed.stored.path, to: StoreLayout.keyName(key), in: folder.descriptor)
+                try root.rename(trashed.stored.path, to: StoreLayout.keyName(key), in: folder)
             }
         } catch let error as StoreError where error.errno == .noSuchFileOrDirectory {
             // It was empty, and was removed.

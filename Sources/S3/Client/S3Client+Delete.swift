@@ -1,6 +1,8 @@
 extension S3Client {
     /// Deletes an object (DeleteObject). That there is none is no failure.
-    public func delete(_ key: [UInt8]) throws(S3Error) {
+    ///
+    /// - Throws: ``S3Error``.
+    public func delete(_ key: [UInt8]) throws {
         let request = S3Request(operation: "DELETE of an object", method: "DELETE", path: location.path(of: key))
         _ = try unlessAbsent {
             try retrying {

@@ -7,36 +7,29 @@ extension S3Client {
     ///   - visit: gets each object. What it throws ends the listing, and is thrown.
     /// - Throws: ``S3Error``, or what `visit` throws.
     public func list(prefix: [UInt8], _ visit: (S3Object) throws -> Void) throws {
-        var position = ListPosition.start
+        var request = listRequest(prefix, most: limits.pageSize)
+        let first = request.query
         while true {
-            let request = listRequest(prefix, most: limits.pageSize, after: position)
-            let page = try retrying { try self.page(request) }
+            let page = try retrying { [request] in try self.page(request) }
             try check(page, prefix)
             for object in page.objects { try visit(object) }
             guard page.isTruncated else { return }
-            guard let following = ListPosition(after: page), following != position else {
+            let before = request.canonicalQuery
+            if let next = page.next { request.query = first + [next] }
+            guard request.canonicalQuery != before else {
                 throw malformed("listing", "a page that has a next one, and does not say where")
             }
-            position = following
         }
     }
 
-    func listRequest(_ prefix: [UInt8], most: Int?, after position: ListPosition) -> S3Request {
-        var query = [
-            (name: "list-type", value: "2"), ("encoding-type", "url"),
-            ("prefix", String(decoding: prefix, as: UTF8.self)),
-        ]
-        if let most { query.append(("max-keys", String(most))) }
-        switch position {
-        case .start: break
-        case .token(let token): query.append(("continuation-token", token))
-        case .key(let key): query.append(("start-after", key))
-        }
+    func listRequest(_ prefix: [UInt8], most: Int?) -> S3Request {
+        let text = String(decoding: prefix, as: UTF8.self)
         return S3Request(
             operation: "listing",
             method: "GET",
             path: location.bucketPath,
-            query: query,
+            query: [("list-type", "2"), ("encoding-type", "url"), ("prefix", text)]
+                + (most.map { [("max-keys", String($0))] } ?? []),
             total: .seconds(60)
         )
     }
@@ -60,25 +53,5 @@ extension S3Client {
         let slash = UInt8(ascii: "/")
         for byte in key where byte != slash || (single.last ?? slash) != slash { single.append(byte) }
         return single
-    }
-}
-
-/// Where a page of a listing begins.
-enum ListPosition: Equatable {
-    case start
-    case token(String)
-    /// Behind a key.
-    case key(String)
-
-    /// Behind a page; `nil` when it does not say.
-    init?(after page: ListPage) {
-        // SeaweedFS's and Ceph's tokens are keys, in which U+FFFD is in place of what XML can't name: it would skip others.
-        if !page.nextToken.isEmpty, !page.nextToken.unicodeScalars.contains("\u{FFFD}") {
-            self = .token(page.nextToken)
-        } else if let last = page.objects.last, let key = String(validating: last.key, as: UTF8.self) {
-            self = .key(key)
-        } else {
-            return nil
-        }
     }
 }

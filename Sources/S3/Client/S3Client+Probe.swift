@@ -17,11 +17,7 @@ extension S3Client {
     /// not there. What can't be found out stays as it is with AWS.
     ///
     /// - Throws: ``S3Error`` when uploads or downloads would fail, too.
-    public func probe() throws(S3Error) {
-        try throwingS3Errors(tryAll)
-    }
-
-    private func tryAll() throws {
+    public func probe() throws {
         let key = location.objectKey(of: Array(Self.probePath.utf8))
         do {
             _ = try putProbe(key, onlyIfAbsent: false)
@@ -37,11 +33,10 @@ extension S3Client {
         try checkProbe(key)
         do {
             _ = try renew(key)
-        } catch {
+        } catch let error as S3Error {
             if !error.mayPass { learn { $0.copies = false } }
         }
-        let absent = location.objectKey(of: Array(Self.absentPath.utf8))
-        let isDeleted = (try? delete(absent)) != nil
+        let isDeleted = (try? delete(location.objectKey(of: Array(Self.absentPath.utf8)))) != nil
         learn { $0.deletes = isDeleted }
     }
 
@@ -51,7 +46,7 @@ extension S3Client {
 
     /// Why the first upload may be refused where a listing was not.
     private func explained(_ error: S3Error) -> S3Error {
-        let asked = newObject.map { "\($0.name): \($0.value)" }.joined(separator: ", ")
+        let asked = location.newObject.map { "\($0.name): \($0.value)" }.joined(separator: ", ")
         switch error.code {
         case .refused where !asked.isEmpty:
             return S3Error(error.code, "\(error.description) (asked for \(asked))")

@@ -11,31 +11,17 @@ extension S3Client {
         case existed
     }
 
-    /// Uploads the first `size` bytes of an open file (PutObject). The engine refuses what does not have the digest, where
-    /// it compares one (``EngineCapabilities/verified``).
-    ///
-    /// Takes no position of the file and moves none (pread(2)). Another try reads it anew.
+    /// Uploads an object (PutObject). The engine refuses what does not have the digest, where it compares one
+    /// (``EngineCapabilities/verified``). Another try reads the body anew.
     ///
     /// - Parameters:
-    ///   - file: an open file descriptor; not closed.
     ///   - digest: the 32 bytes of the content's SHA-256.
     ///   - onlyIfAbsent: whether an object of this key is left as it is (`If-None-Match: *`).
     ///   - onPiece: called before each piece that is sent. What it throws ends the upload, and is thrown.
     /// - Throws: ``S3Error``, `Errno` when the file can't be read, or what `onPiece` throws.
     public func put(
         _ key: [UInt8],
-        from file: Int32,
-        size: UInt64,
-        digest: [UInt8],
-        onlyIfAbsent: Bool,
-        onPiece: () throws -> Void = {}
-    ) throws -> PutOutcome {
-        try put(key, .file(file, size: size), digest: digest, onlyIfAbsent: onlyIfAbsent, onPiece: onPiece)
-    }
-
-    func put(
-        _ key: [UInt8],
-        _ body: HTTPRequest.Body,
+        _ body: S3Body,
         digest: [UInt8],
         onlyIfAbsent: Bool,
         onPiece: () throws -> Void = {}
@@ -56,12 +42,12 @@ extension S3Client {
     private static let upload = "PUT of an object"
 
     /// An upload without the headers that not every engine knows.
-    func upload(_ key: [UInt8], _ body: HTTPRequest.Body, digest: [UInt8]) -> S3Request {
+    func upload(_ key: [UInt8], _ body: S3Body, digest: [UInt8]) -> S3Request {
         S3Request(
             operation: Self.upload,
             method: "PUT",
             path: location.path(of: key),
-            headers: [("content-type", "application/octet-stream")] + newObject,
+            headers: [("content-type", "application/octet-stream")] + location.newObject,
             body: body,
             payloadHash: hexDigits(digest),
             // It has to be on the engine's disks before the answer.
@@ -122,7 +108,7 @@ extension S3Client {
     }
 
     /// The Content-MD5 of a body, for engines that compare nothing else.
-    private func md5(of body: HTTPRequest.Body, _ onPiece: () throws -> Void) throws -> String {
+    private func md5(of body: S3Body, _ onPiece: () throws -> Void) throws -> String {
         let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 256 * 1024, alignment: 16)
         defer { buffer.deallocate() }
         var hasher = Insecure.MD5()
@@ -134,16 +120,5 @@ extension S3Client {
             position += UInt64(count)
         }
         return StandardBase64.encode(hasher.finalize())
-    }
-
-    /// Headers that say how a new object is to be kept.
-    var newObject: S3Request.Fields {
-        var headers: S3Request.Fields = []
-        if let storageClass = location.storageClass { headers.append(("x-amz-storage-class", storageClass)) }
-        if let encryption = location.encryption {
-            headers.append(("x-amz-server-side-encryption", encryption.algorithm))
-            if let key = encryption.kmsKeyID { headers.append(("x-amz-server-side-encryption-aws-kms-key-id", key)) }
-        }
-        return headers
     }
 }

@@ -13,32 +13,21 @@ extension S3Client {
         _ take: (UnsafeRawBufferPointer) throws -> Void
     ) throws {
         if range.isEmpty { return }
-        var reading = Reading(range: range)
-        var before = range.lowerBound
-        try retrying(
-            hasProgressed: {
-                defer { before = reading.position }
-                return reading.position > before
-            },
-            { try goOn(key, &reading, take) }
-        )
+        var reading = Reading(rest: range)
+        try retrying(progress: { reading.rest.lowerBound }) { try goOn(key, &reading, take) }
     }
 
     /// How far a read has come.
     private struct Reading {
-        let range: Range<UInt64>
-        var position: UInt64
+        var rest: Range<UInt64>
         /// Of the first answer.
         var entityTag: String?
+        var hasBegun = false
 
-        init(range: Range<UInt64>) {
-            self.range = range
-            position = range.lowerBound
+        mutating func take(_ count: Int) {
+            rest = (rest.lowerBound + UInt64(count))..<rest.upperBound
+            hasBegun = true
         }
-
-        var rest: Range<UInt64> { position..<range.upperBound }
-        var hasBegun: Bool { position > range.lowerBound }
-        var isComplete: Bool { position == range.upperBound }
     }
 
     private func goOn(
@@ -56,31 +45,28 @@ extension S3Client {
             deadline: reading.hasBegun ? .nothing : .firstByte
         )
         if let tag = reading.entityTag { request.headers.append(("if-match", tag)) }
-        do {
-            var body: RangeBody?
-            let answer = try send(request) { head, piece in
-                guard head.status == 200 || head.status == 206 else { return nil }
-                var current = try body ?? RangeBody(head, rest)
-                if reading.entityTag == nil { reading.entityTag = head["etag"] }
-                let wanted = try current.wanted(piece)
-                body = current
-                guard let wanted else { return .goOn }
-                reading.position += UInt64(wanted.count)
-                try take(wanted)
-                return reading.isComplete && current.isLongerThanRange ? .enough : .goOn
-            }
-            switch answer.status {
-            case 200, 206:
-                if reading.isComplete { return }
-                if body == nil { _ = try RangeBody(answer.head, rest) }
-                let text = "the answer ended at byte \(reading.position)"
-                throw failure(.cutOff, operation, text, mayPass: true, .again())
-            case 412 where reading.entityTag != nil:
-                throw failure(.cutOff, operation, "412: the object has changed meanwhile", mayPass: true)
-            default: throw refusal(answer)
-            }
-        } catch let error as RangeBody.Failure {
-            throw failure(error.isOfObject ? .refused : .malformedAnswer, operation, error.description)
+        func fail(_ code: S3Error.Code, _ text: String) -> S3Error { failure(code, operation, text) }
+        var body: RangeBody?
+        let answer = try send(request) { head, piece in
+            guard head.status == 200 || head.status == 206 else { return nil }
+            var current = try body ?? RangeBody(head, rest, fail)
+            if reading.entityTag == nil { reading.entityTag = head["etag"] }
+            let wanted = try current.wanted(piece)
+            body = current
+            guard let wanted else { return .goOn }
+            reading.take(wanted.count)
+            try take(wanted)
+            return reading.rest.isEmpty && current.isLongerThanRange ? .enough : .goOn
+        }
+        switch answer.status {
+        case 200, 206:
+            if reading.rest.isEmpty { return }
+            if body == nil { _ = try RangeBody(answer.head, rest, fail) }
+            let text = "the answer ended at byte \(reading.rest.lowerBound)"
+            throw failure(.cutOff, operation, text, mayPass: true)
+        case 412 where reading.entityTag != nil:
+            throw failure(.cutOff, operation, "412: the object has changed meanwhile", mayPass: true, .giveUp)
+        default: throw refusal(answer)
         }
     }
 }

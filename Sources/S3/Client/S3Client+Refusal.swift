@@ -1,60 +1,69 @@
 extension S3Client {
     /// What an answer says that is no success.
     func refusal(_ answer: S3Answer) -> S3Error {
-        let status = answer.status
         let error = answer.error
-        let code = error?.code ?? ""
-        var text = "\(status)"
-        if !code.isEmpty { text += " \(code)" }
+        let code = Self.code(answer.status, error)
+        var text = "\(answer.status)"
+        if let error { text += " \(error.code)" }
         if let message = error?.message, !message.isEmpty { text += ": \(message)" }
-        if !answer.signature.isEmpty, text.contains(answer.signature) { text = "\(status)" }
-
-        func refused(_ code: S3Error.Code, mayPass: Bool = false, _ remedy: S3Error.Remedy = .none) -> S3Error {
-            failure(code, answer.operation, text, mayPass: mayPass, remedy)
-        }
-        if Self.fullCodes.contains(code) || status == 507 { return refused(.full) }
-        if Self.busyCodes.contains(code) || Self.busyStatuses.contains(status) {
-            return refused(.unavailable, mayPass: true, .again(after: answer.retryAfter(now())))
-        }
+        if !answer.signature.isEmpty, text.contains(answer.signature) { text = "\(answer.status)" }
+        var remedy: S3Error.Remedy?
         switch code {
-        case "NoSuchBucket": return refused(.noSuchBucket)
-        case "NoSuchKey": return refused(.noSuchKey)
-        case "RequestTimeTooSkewed":
-            text += skew(answer, error)
-            return refused(.clockSkew)
-        case "ExpiredToken", "ExpiredTokenException", "InvalidToken", "TokenRefreshRequired", "InvalidAccessKeyId",
-            "InvalidClientTokenId":
-            return refused(.credentials, .otherCredentials(than: answer.credentials))
-        case "SignatureDoesNotMatch": return refused(.credentials)
-        case "BadDigest", "InvalidDigest", "XAmzContentSHA256Mismatch", "XAmzContentChecksumMismatch":
-            return refused(.badDigest)
-        case "AccessDenied", "AllAccessDisabled", "AccountProblem": return refused(.accessDenied)
+        case .unavailable: remedy = .again(after: answer.retryAfter(now()))
+        case .clockSkew: text += skew(answer, error)
+        case .credentials where error?.code != "SignatureDoesNotMatch":
+            remedy = .otherCredentials(than: answer.credentials)
+        case .refused, .accessDenied, .malformedAnswer:
+            let region = answer.head["x-amz-bucket-region"] ?? error?.region ?? ""
+            if !region.isEmpty, region != location.region {
+                text += " (the bucket's region is \(region), requests are for \(location.region))"
+            }
+            // A wrong endpoint, or a proxy before the right one; nothing is known of the object.
+            if code == .malformedAnswer { text += " without an S3 error: is this an S3 endpoint?" }
         default: break
         }
-        if let region = answer.head["x-amz-bucket-region"] ?? error?.region, !region.isEmpty, region != location.region
-        {
-            text += " (the bucket's region is \(region), requests are for \(location.region))"
-        }
-        if error == nil {
-            if status == 401 || status == 403 { return refused(.accessDenied) }
-            // A wrong endpoint, or a proxy before the right one; nothing is known of the object.
-            text += " without an S3 error: is this an S3 endpoint?"
-            return refused(.malformedAnswer)
-        }
-        return refused(.refused)
+        return failure(code, answer.operation, text, mayPass: code == .unavailable, remedy)
     }
 
-    /// What passes by itself, whatever the status.
-    static let busyCodes: Set = [
-        "SlowDown", "InternalError", "ServiceUnavailable", "RequestTimeout", "IncompleteBody", "OperationAborted",
-        "ConditionalRequestConflict", "Busy", "RequestLimitExceeded", "Throttling", "ThrottlingException",
-        "RequestThrottled", "TooManyRequests",
+    private static func code(_ status: Int, _ error: ErrorAnswer?) -> S3Error.Code {
+        let named = error.flatMap { error in names.first { $0.names.contains(error.code) }?.code }
+        if named == .full || status == 507 { return .full }
+        if named == .unavailable || busyStatuses.contains(status) { return .unavailable }
+        if let named { return named }
+        if error != nil { return .refused }
+        return status == 401 || status == 403 ? .accessDenied : .malformedAnswer
+    }
+
+    /// What engines call their refusals.
+    private static let names: [(code: S3Error.Code, names: Set<String>)] = [
+        // A quota, or the engine's own disks: Ceph, Ozone and Versity; MinIO.
+        (.full, ["QuotaExceeded", "XMinioAdminBucketQuotaExceeded", "XMinioStorageFull"]),
+        // What passes by itself, whatever the status.
+        (
+            .unavailable,
+            [
+                "SlowDown", "InternalError", "ServiceUnavailable", "RequestTimeout", "IncompleteBody",
+                "OperationAborted",
+                "ConditionalRequestConflict", "Busy", "RequestLimitExceeded", "Throttling", "ThrottlingException",
+                "RequestThrottled", "TooManyRequests",
+            ]
+        ),
+        (.noSuchBucket, ["NoSuchBucket"]),
+        (.noSuchKey, ["NoSuchKey"]),
+        (.clockSkew, ["RequestTimeTooSkewed"]),
+        (
+            .credentials,
+            [
+                "ExpiredToken", "ExpiredTokenException", "InvalidToken", "TokenRefreshRequired", "InvalidAccessKeyId",
+                "InvalidClientTokenId", "SignatureDoesNotMatch",
+            ]
+        ),
+        (.badDigest, ["BadDigest", "InvalidDigest", "XAmzContentSHA256Mismatch", "XAmzContentChecksumMismatch"]),
+        (.accessDenied, ["AccessDenied", "AllAccessDisabled", "AccountProblem"]),
     ]
     static let busyStatuses: Set = [408, 425, 429, 500, 502, 503, 504]
     /// An engine that can't do what it should: not one that has no such operation, or no room.
     static let failureStatuses: Set = [500, 502, 503, 504]
-    /// A quota, or the engine's own disks: Ceph, Ozone and Versity; MinIO.
-    private static let fullCodes: Set = ["QuotaExceeded", "XMinioAdminBucketQuotaExceeded", "XMinioStorageFull"]
 
     private func skew(_ answer: S3Answer, _ error: ErrorAnswer?) -> String {
         guard let engine = error.flatMap({ unixSeconds(ofTimestamp: $0.serverTime) }) ?? answer.head.date("date") else {

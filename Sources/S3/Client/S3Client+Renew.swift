@@ -3,12 +3,14 @@ extension S3Client {
     /// `application/octet-stream`, its storage class and encryption those of the location.
     ///
     /// - Returns: false when the bucket has none of this key.
-    public func renew(_ key: [UInt8]) throws(S3Error) -> Bool { try copy(key, to: key) }
+    /// - Throws: ``S3Error``.
+    public func renew(_ key: [UInt8]) throws -> Bool { try copy(key, to: key) }
 
     /// Copies an object within the bucket (CopyObject), as ``renew(_:)`` does.
     ///
     /// - Returns: false when the bucket has none of this key.
-    public func copy(_ key: [UInt8], to target: [UInt8]) throws(S3Error) -> Bool {
+    /// - Throws: ``S3Error``.
+    public func copy(_ key: [UInt8], to target: [UInt8]) throws -> Bool {
         let path = location.path(of: key)
         let request = S3Request(
             operation: key == target ? "copy of an object onto itself" : "copy of an object",
@@ -19,7 +21,7 @@ extension S3Client {
                 ("x-amz-copy-source", location.isPathStyle ? path : "/\(location.bucket)\(path)"),
                 // A copy onto itself must change something.
                 ("x-amz-metadata-directive", "REPLACE"),
-            ] + newObject,
+            ] + location.newObject,
             // Engines copy all bytes before they answer.
             stallTime: .seconds(55)
         )

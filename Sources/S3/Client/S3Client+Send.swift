@@ -17,7 +17,13 @@ extension S3Client {
         let used = try currentCredentials(request.operation)
         let limits = try limits(of: request)
         guard let turn = outage.begin() else {
-            throw failure(.unavailable, request.operation, "the engine has failed for some time", mayPass: true)
+            throw failure(
+                .unavailable,
+                request.operation,
+                "the engine has failed for some time",
+                mayPass: true,
+                .giveUp
+            )
         }
         var isEngineFailing = true
         defer { outage.end(turn, isFailure: isEngineFailing) }
@@ -35,21 +41,20 @@ extension S3Client {
         let body = BodyBuffer(limit: limit)
         var head: AnswerHead
         do {
-            head = try HTTPHandle.perform(wire, limits, onPiece: onPiece) { head, piece in
+            head = try connections.perform(wire, limits, onPiece: onPiece) { head, piece in
                 try take(head, piece) ?? body.take(piece)
             }
         } catch let error as TransportError {
             // An engine may refuse a body without reading it to its end.
             guard error.head.status == 412 else {
-                let remedy: S3Error.Remedy = error.mayPass ? .again() : .none
-                throw failure(error.code, request.operation, error.description, mayPass: error.mayPass, remedy)
+                throw failure(error.code, request.operation, error.description, mayPass: error.mayPass)
             }
             head = error.head
         } catch {
             isEngineFailing = false
             // The caller's own: a failure of another request of its is not one of this.
             guard var other = error as? S3Error else { throw error }
-            other.remedy = .none
+            other.remedy = .giveUp
             throw other
         }
         isEngineFailing = Self.failureStatuses.contains(head.status)
@@ -74,7 +79,7 @@ extension S3Client {
         guard let deadline, request.deadline != .nothing else { return limits }
         let left = ContinuousClock.now.duration(to: deadline)
         guard left > .zero else {
-            throw failure(.unavailable, request.operation, "the time for it is over", mayPass: true)
+            throw failure(.unavailable, request.operation, "the time for it is over", mayPass: true, .giveUp)
         }
         if request.deadline == .firstByte {
             limits.stallTime = min(left, limits.stallTime)

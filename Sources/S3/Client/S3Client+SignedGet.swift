@@ -11,9 +11,9 @@ extension S3Client {
     /// clocks differ.
     ///
     /// - Throws: ``S3Error`` with code `credentials`.
-    public func signedGet(_ key: [UInt8]) throws(S3Error) -> SignedRequest {
+    public func signedGet(_ key: [UInt8]) throws -> SignedRequest {
         let operation = "signed GET of an object"
-        let used = try throwingS3Errors { try currentCredentials(operation) }
+        let used = try currentCredentials(operation)
         let host = [(name: "host", value: location.host)]
         var request = S3Request(operation: operation, method: "GET", path: location.path(of: key), headers: host)
         signer.sign(&request, used, at: now())

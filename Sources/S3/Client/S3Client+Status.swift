@@ -2,12 +2,11 @@ extension S3Client {
     /// Makes one request that shows that endpoint, region, bucket and credentials are right: it lists one key.
     ///
     /// - Parameter retrying: whether what may pass is waited for. Otherwise it takes five seconds at most.
-    public func checkBucket(retrying isRetrying: Bool) throws(S3Error) {
-        var request = listRequest(location.prefix, most: 1, after: .start)
+    /// - Throws: ``S3Error``.
+    public func checkBucket(retrying isRetrying: Bool) throws {
+        var request = listRequest(location.prefix, most: 1)
         request.total = .seconds(5)
-        _ = try throwingS3Errors { [request] in
-            isRetrying ? try retrying { try page(request) } : try page(request)
-        }
+        _ = try isRetrying ? retrying { [request] in try page(request) } : page(request)
     }
 
     /// The size and age of an object (HeadObject); `nil` only when the engine says that the bucket has none of this
@@ -15,7 +14,9 @@ extension S3Client {
     ///
     /// The answer to a HEAD has no body that tells why it is no success, so that the same is asked again as a GET of
     /// the first byte: a 404 may be the bucket's, or that of a proxy or of a wrong endpoint.
-    public func status(of key: [UInt8]) throws(S3Error) -> S3Object? {
+    ///
+    /// - Throws: ``S3Error``.
+    public func status(of key: [UInt8]) throws -> S3Object? {
         let path = location.path(of: key)
         let request = S3Request(operation: "HEAD of an object", method: "HEAD", path: path, total: .seconds(10))
         return try unlessAbsent {

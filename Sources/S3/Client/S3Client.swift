@@ -5,8 +5,8 @@ import Synchronization
 
 /// A client of one bucket, for threads that wait.
 ///
-/// Safe to use from many threads: each has its own connection, which is kept for its next request. Requests that fail
-/// for what may pass are sent again, as ``S3Limits`` says. Copies share what they learn of the engine.
+/// Safe to use from many threads. Requests that fail for what may pass are sent again, as ``S3Limits`` says. Copies share
+/// their connections, and what they learn of the engine.
 public struct S3Client: Sendable {
     /// Where the bucket is.
     public let location: S3Location
@@ -15,6 +15,7 @@ public struct S3Client: Sendable {
     let logger: Logger
     let signer: SigV4Signer
     let outage: Outage
+    let connections = HTTPConnections()
     /// Unix seconds.
     let now: @Sendable () -> Int
     private let capabilities = SharedCapabilities()
@@ -66,19 +67,20 @@ public struct S3Client: Sendable {
     /// Does something again until it succeeds, its failure is not the engine's or does not pass, or the time for it has
     /// passed.
     ///
-    /// - Parameter hasProgressed: whether something has come since it was last asked, so that the time begins again.
-    func retrying<Value>(hasProgressed: () -> Bool = { false }, _ attempt: () throws -> Value) throws -> Value {
+    /// - Parameter progress: how far it has come: when further than before, the time begins again.
+    func retrying<Value>(progress: () -> UInt64 = { 0 }, _ attempt: () throws -> Value) throws -> Value {
         // While the engine is away, others will ask again.
         let isOnce = outage.isOn
         var backoff = Backoff(limits, until: deadline)
         var hasOtherCredentials = false
         while true {
+            let before = progress()
             do {
                 return try attempt()
             } catch let error as S3Error {
-                if hasProgressed() { backoff.restart() }
+                if progress() > before { backoff.restart() }
                 switch error.remedy {
-                case .none: throw error
+                case .giveUp: throw error
                 case .again(let least):
                     guard !isOnce, let wait = backoff.next(atLeast: least) else { throw error }
                     logger.debug("\(error); again in \(wait.milliseconds) ms")
@@ -103,22 +105,22 @@ public struct S3Client: Sendable {
         do {
             return try credentials.credentials()
         } catch {
-            let mayPass = (error as? CredentialsError)?.mayPass ?? false
-            let remedy: S3Error.Remedy = mayPass ? .again() : .none
-            throw failure(.credentials, operation, "\(error)", mayPass: mayPass, remedy)
+            throw failure(.credentials, operation, "\(error)", mayPass: (error as? CredentialsError)?.mayPass ?? false)
         }
     }
 
     /// An error of an operation, with the bucket and its host.
+    ///
+    /// - Parameter remedy: `nil`: another try, when it may pass.
     func failure(
         _ code: S3Error.Code,
         _ operation: String,
         _ text: String,
         mayPass: Bool = false,
-        _ remedy: S3Error.Remedy = .none
+        _ remedy: S3Error.Remedy? = nil
     ) -> S3Error {
         let text = "bucket \(location.bucket) at \(location.host): \(operation): \(printable(text.utf8))"
-        return S3Error(code, text, mayPass: mayPass, remedy: remedy)
+        return S3Error(code, text, mayPass: mayPass, remedy: remedy ?? (mayPass ? .again() : .giveUp))
     }
 
     func malformed(_ operation: String, _ text: String) -> S3Error {

@@ -30,7 +30,7 @@ public struct S3Error: Error, Sendable, CustomStringConvertible {
 
     /// What the client does about a failed try.
     enum Remedy {
-        case none
+        case giveUp
         /// Try again, and not before this time has passed.
         case again(after: Duration = .zero)
         /// Try again at once with other credentials than these, when there are any.
@@ -46,7 +46,7 @@ public struct S3Error: Error, Sendable, CustomStringConvertible {
     public let mayPass: Bool
     var remedy: Remedy
 
-    init(_ code: Code, _ description: String, mayPass: Bool = false, remedy: Remedy = .none) {
+    init(_ code: Code, _ description: String, mayPass: Bool = false, remedy: Remedy = .giveUp) {
         self.code = code
         self.description = description
         self.mayPass = mayPass
@@ -54,24 +54,13 @@ public struct S3Error: Error, Sendable, CustomStringConvertible {
     }
 }
 
-/// Runs an operation that calls nothing of its caller's, so that whatever it throws is a failure of the engine.
-func throwingS3Errors<Value>(_ operation: () throws -> Value) throws(S3Error) -> Value {
-    do {
-        return try operation()
-    } catch {
-        throw error as? S3Error ?? S3Error(.refused, "\(error)")
-    }
-}
-
-/// Runs an operation that calls nothing of its caller's.
+/// Runs an operation.
 ///
 /// - Returns: `nil` when the engine says that it has no object of the key.
-func unlessAbsent<Value>(_ operation: () throws -> Value) throws(S3Error) -> Value? {
-    try throwingS3Errors {
-        do {
-            return try operation()
-        } catch let error as S3Error where error.code == .noSuchKey {
-            return nil
-        }
+func unlessAbsent<Value>(_ operation: () throws -> Value) throws -> Value? {
+    do {
+        return try operation()
+    } catch let error as S3Error where error.code == .noSuchKey {
+        return nil
     }
 }

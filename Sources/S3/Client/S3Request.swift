@@ -14,7 +14,7 @@ struct S3Request: Sendable {
     var query: Fields = []
     /// All are signed but those that are changed on the way.
     var headers: Fields = []
-    var body = HTTPRequest.Body.bytes([])
+    var body = S3Body.bytes([])
     /// SHA-256 of the body, in hex.
     var payloadHash = SigV4Signer.emptyPayloadHash
     /// In place of the limits' own, for answers that take longer.

@@ -27,11 +27,11 @@ final class AWSCredentials: CredentialsSource {
         var isRenewing = false
         var isRefused = false
         /// How the files were when they were looked at last, and when that was.
-        var look: (stamp: [FileStamp?], time: Int)?
+        var look: (stamp: [[Int]?], time: Int)?
         /// No renewal before.
         var pausedUntil = Int.min
+        /// Why the last look for credentials has failed, and until when that is the answer to whoever has none.
         var failure: (error: any Error, until: Int)?
-        var hasLoggedFailure = false
     }
 
     /// - Parameters:
@@ -59,13 +59,7 @@ final class AWSCredentials: CredentialsSource {
             let time = now()
             if let credentials = known() { return credentials }
             if let failure = state.withLock({ $0.failure }), time < failure.until { throw failure.error }
-            do {
-                return try find()
-            } catch {
-                let until = now() + Self.failurePause
-                state.withLock { $0.failure = (error, until) }
-                throw error
-            }
+            return try find()
         }
     }
 
@@ -80,40 +74,41 @@ final class AWSCredentials: CredentialsSource {
     private func known() -> Credentials? {
         let time = now()
         guard let (credentials, isDue) = state.withLock({ $0.valid(at: time) }) else { return nil }
-        return isDue ? renewed() ?? credentials : credentials
-    }
-
-    /// `nil` when there are no others.
-    private func renewed() -> Credentials? {
+        guard isDue else { return credentials }
+        let isFirstFailure = state.withLock { $0.failure == nil }
         do {
             return try find()
         } catch {
-            let isNew = state.withLock { state in
-                defer { state.hasLoggedFailure = true }
-                state.isRenewing = false
-                return !state.hasLoggedFailure
+            if isFirstFailure {
+                let message: Logger.Message = "the credentials can't be renewed, the old ones stay in use"
+                logger.warning(message, metadata: ["error": "\(error)"])
             }
-            guard isNew else { return nil }
-            let message: Logger.Message = "the credentials can't be renewed, the old ones stay in use"
-            logger.warning(message, metadata: ["error": "\(error)"])
-            return nil
+            return credentials
         }
     }
 
     private func find() throws -> Credentials {
-        let found = try chain.find()
-        let time = now()
-        guard found.credentials.isValid(at: time) else {
-            throw CredentialsError("the credentials that were found have expired", mayPass: true)
+        do {
+            let found = try chain.find()
+            let time = now()
+            guard found.credentials.isValid(at: time) else {
+                throw CredentialsError("the credentials that were found have expired", mayPass: true)
+            }
+            state.withLock { state in
+                state.found = found
+                state.look = found.files.map { ($0.stamp, time) }
+                state.isRenewing = false
+                state.failure = nil
+            }
+            return found.credentials
+        } catch {
+            let until = now() + Self.failurePause
+            state.withLock { state in
+                state.failure = (error, until)
+                state.isRenewing = false
+            }
+            throw error
         }
-        state.withLock { state in
-            state.found = found
-            state.look = found.files.map { ($0.stamp, time) }
-            state.isRenewing = false
-            state.hasLoggedFailure = false
-            state.failure = nil
-        }
-        return found.credentials
     }
 }
 

@@ -13,8 +13,6 @@ struct Variables: Sendable {
         value(name).flatMap { $0.isEmpty ? nil : $0 }
     }
 
-    func bytes(_ name: String) -> [UInt8]? { self[name].map { Array($0.utf8) } }
-
     func isTrue(_ name: String) -> Bool {
         self[name]?.lowercased() == "true"
     }

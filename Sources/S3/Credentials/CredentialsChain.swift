@@ -1,5 +1,3 @@
-import Logging
-
 /// Looks for credentials where the AWS tools look, in their order: environment, shared files, a container's endpoint, an
 /// instance's metadata service.
 struct CredentialsChain: Sendable {
@@ -10,12 +8,15 @@ struct CredentialsChain: Sendable {
     struct Found: Sendable {
         let credentials: Credentials
         /// The files that they are from, and how these were before they were read; `nil` when they are from elsewhere.
-        let files: (SharedFiles, stamp: [FileStamp?])?
+        var files: (SharedFiles, stamp: [[Int]?])?
     }
 
     func find() throws -> Found {
         let variables = Variables(environment)
-        if let credentials = try Self.environment(variables) { return Found(credentials: credentials, files: nil) }
+        let names = (key: "AWS_ACCESS_KEY_ID", secret: "AWS_SECRET_ACCESS_KEY", token: "AWS_SESSION_TOKEN")
+        if let credentials = try Credentials.written(names, "", { variables[$0].map { Array($0.utf8) } }) {
+            return Found(credentials: credentials)
+        }
         let files = SharedFiles(variables)
         let stamp = files.stamp
         if let credentials = try files.profile()?.credentials() {
@@ -27,29 +28,15 @@ struct CredentialsChain: Sendable {
                 "AWS_WEB_IDENTITY_TOKEN_FILE is set, which is not supported: expected EKS Pod Identity, or keys"
             )
         }
-        if let container = try ContainerCredentials(variables) {
-            return Found(credentials: try container.credentials(http), files: nil)
-        }
-        let missing =
-            "no credentials: AWS_ACCESS_KEY_ID is not set, profile '\(files.profileName)' has none in "
-            + "\(files.description), no container's endpoint is set, "
-        guard let instance = try InstanceCredentials(variables) else {
-            throw CredentialsError(missing + "and the instance's metadata service is not to be asked")
-        }
+        if let credentials = try ofContainer(variables) { return Found(credentials: credentials) }
         do {
-            return Found(credentials: try instance.credentials(http), files: nil)
+            return Found(credentials: try ofInstance(variables))
         } catch let error as CredentialsError {
-            throw CredentialsError("\(missing)and \(error)", mayPass: error.mayPass)
+            throw CredentialsError(
+                "no credentials: AWS_ACCESS_KEY_ID is not set, profile '\(files.profileName)' has none in "
+                    + "\(files.description), no container's endpoint is set, and \(error)",
+                mayPass: error.mayPass
+            )
         }
-    }
-
-    private static func environment(_ variables: Variables) throws -> Credentials? {
-        let key = variables.bytes("AWS_ACCESS_KEY_ID"), secret = variables.bytes("AWS_SECRET_ACCESS_KEY")
-        guard key != nil || secret != nil else { return nil }
-        return try Credentials(
-            accessKey: ("AWS_ACCESS_KEY_ID", key),
-            secretKey: ("AWS_SECRET_ACCESS_KEY", secret),
-            sessionToken: ("AWS_SESSION_TOKEN", variables.bytes("AWS_SESSION_TOKEN"))
-        )
     }
 }

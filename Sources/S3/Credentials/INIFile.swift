@@ -1,4 +1,4 @@
-import PayloadKey
+import Encoding
 
 /// A file of settings as the AWS tools read theirs: `[section]` and `name = value` lines, comments in lines of their own
 /// or behind white space. What is deeper than a setting goes on with it: settings of its own, where it has no value (`s3 =`),
@@ -7,6 +7,7 @@ struct INIFile {
     /// Names are in lower case; those of `s3 =` are named `s3.endpoint_url` and so on.
     typealias Settings = [String: [UInt8]]
 
+    /// By their names: with one space behind a kind (`profile tests`), and without the quotes around what is behind it.
     private(set) var sections: [[UInt8]: Settings] = [:]
 
     /// - Throws: ``CredentialsError`` that names the line, not what is in it: it may be a secret.
@@ -17,12 +18,12 @@ struct INIFile {
             func malformed(_ expected: String) -> CredentialsError {
                 CredentialsError("\(path), line \(number + 1): expected \(expected)")
             }
-            let indent = line.prefix(while: isBlank).count
+            let indent = line.prefix { $0.isBlank }.count
             let content = Self.withoutComment(line)
             guard let first = content.first else { continue }
             if first == UInt8(ascii: "["), indent == 0 {
                 guard content.last == UInt8(ascii: "]"), content.count > 2 else { throw malformed("[SECTION]") }
-                let name = Array(trimmed(content.dropFirst().dropLast()))
+                let name = Self.sectionName(content.dropFirst().dropLast().trimmed())
                 // A section may come in several pieces.
                 sections[name] = sections[name] ?? [:]
                 section = name
@@ -42,44 +43,27 @@ struct INIFile {
         }
     }
 
-    /// The section `[KIND NAME]`, where the name may be in quotes.
-    func section(_ kind: String, _ name: [UInt8]) -> Settings? {
-        sections.first { section, _ in
-            let rest = section.dropFirst(kind.utf8.count)
-            guard section.starts(with: kind.utf8), rest.first.map(isBlank) == true else { return false }
-            return Self.unquoted(trimmed(rest)).elementsEqual(name)
-        }?.value
-    }
-
-    private static func unquoted(_ text: ArraySlice<UInt8>) -> ArraySlice<UInt8> {
-        guard let quote = text.first, "\"'".utf8.contains(quote), text.last == quote, text.count >= 2 else {
-            return text
+    private static func sectionName(_ text: ArraySlice<UInt8>) -> [UInt8] {
+        let kind = text.prefix { !$0.isBlank }
+        var name = text[kind.endIndex...].trimmed()
+        if name.isEmpty { return Array(text) }
+        if let quote = name.first, "\"'".utf8.contains(quote), name.last == quote, name.count >= 2 {
+            name = name.dropFirst().dropLast()
         }
-        return text.dropFirst().dropLast()
+        return kind + [UInt8(ascii: " ")] + name
     }
 
     private static func setting(_ line: ArraySlice<UInt8>) -> (name: String, value: [UInt8])? {
-        guard let equals = line.firstIndex(of: UInt8(ascii: "=")), equals > line.startIndex else { return nil }
-        let name = String(decoding: trimmed(line[..<equals]), as: UTF8.self).lowercased()
-        return (name, Array(trimmed(line[(equals + 1)...])))
+        guard line.first != UInt8(ascii: "="), let (name, value) = line.nameAndValue else { return nil }
+        return (String(decoding: name, as: UTF8.self).lowercased(), Array(value))
     }
 
     private static func withoutComment(_ line: ArraySlice<UInt8>) -> ArraySlice<UInt8> {
         var isBlankBefore = true
         let comment = line.firstIndex { byte in
-            defer { isBlankBefore = isBlank(byte) }
-            return isBlankBefore && "#;".utf8.contains(byte)
+            defer { isBlankBefore = byte.isBlank }
+            return isBlankBefore && byte.beginsComment
         }
-        return trimmed(line[..<(comment ?? line.endIndex)])
+        return line[..<(comment ?? line.endIndex)].trimmed()
     }
-}
-
-private func isBlank(_ byte: UInt8) -> Bool {
-    byte == 0x20 || byte == 0x09 || byte == 0x0D
-}
-
-private func trimmed(_ text: ArraySlice<UInt8>) -> ArraySlice<UInt8> {
-    var text = text.drop(while: isBlank)
-    while let last = text.last, isBlank(last) { text.removeLast() }
-    return text
 }

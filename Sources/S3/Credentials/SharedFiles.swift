@@ -32,7 +32,7 @@ struct SharedFiles: Sendable {
     }
 
     /// What changes when a file does, or who may read it.
-    var stamp: [FileStamp?] { [credentials, configuration].map { $0.flatMap { FileStamp($0.path) } } }
+    var stamp: [[Int]?] { [credentials, configuration].map { $0?.stamp } }
 
     /// The profile; `nil` when no file has it, and the environment does not name it.
     func profile() throws -> Profile? {
@@ -40,19 +40,15 @@ struct SharedFiles: Sendable {
         let isDefault = profileName == "default"
         let written = try credentials?.read()
         let configured = try configuration?.read()
-        let settings = [
-            (credentials?.path, written?.sections[name]),
-            // In the configuration, `[profile NAME]`; and for the default one `[default]`.
-            (
-                configuration?.path,
-                configured?.section("profile", name) ?? (isDefault ? configured?.sections[name] : nil)
-            ),
-        ]
-        let parts = settings.compactMap { path, settings in
-            if let path, let settings { (path: path, settings: settings) } else { nil }
+        // In the configuration, `[profile NAME]`; and for the default one `[default]`.
+        let section = configured?.sections["profile ".utf8 + name] ?? (isDefault ? configured?.sections[name] : nil)
+        let parts = [(credentials?.path, written?.sections[name]), (configuration?.path, section)].compactMap {
+            if let path = $0.0, let settings = $0.1 { (path: path, settings: settings) } else { nil }
         }
         if !parts.isEmpty {
-            return Profile(name: profileName, parts: parts) { configured?.section("services", $0) }
+            let services = parts.lazy.compactMap { $0.settings["services"] }.first
+            let settings = services.flatMap { configured?.sections["services ".utf8 + $0] } ?? [:]
+            return Profile(name: profileName, parts: parts, services: settings)
         }
         if isDefault { return nil }
         throw CredentialsError("profile '\(printable(profileName.utf8))' (AWS_PROFILE) is not in \(description)")
@@ -93,19 +89,13 @@ private struct File: Sendable, CustomStringConvertible {
         guard bytes.count <= Self.limit else { throw CredentialsError("read \(path): it has over \(Self.limit) bytes") }
         return try INIFile(bytes, path: path)
     }
-}
 
-/// What of a file's status changes when its content does, or who may read it.
-struct FileStamp: Equatable, Sendable {
-    private let facts: [Int]
-
-    init?(_ path: String) {
+    /// What of its status changes when its content does, or who may read it.
+    var stamp: [Int]? {
         var status = stat()
         guard stat(path, &status) == 0 else { return nil }
         let changed = status.st_ctim
-        facts = [
-            Int(truncatingIfNeeded: status.st_dev), Int(truncatingIfNeeded: status.st_ino), status.st_size,
-            changed.tv_sec, changed.tv_nsec,
-        ]
+        let file = [status.st_dev, status.st_ino].map { Int(truncatingIfNeeded: $0) }
+        return file + [status.st_size, changed.tv_sec, changed.tv_nsec]
     }
 }

@@ -7,21 +7,13 @@ import Encoding
 /// (`https://s3.REGION.amazonaws.com`), and the bucket is part of the host's name; with one, the bucket is part of the path,
 /// unless `path-style=false`. On AWS, too, the bucket is part of the path when no certificate would match it (a name with
 /// dots), or when it can't be a host's name (as older buckets' names).
-public struct S3Location: Sendable, Equatable {
-    /// How the engine encrypts new objects.
-    public struct Encryption: Sendable, Equatable {
-        /// `x-amz-server-side-encryption`: `AES256`, `aws:kms` or `aws:kms:dsse`.
-        public let algorithm: String
-        /// `x-amz-server-side-encryption-aws-kms-key-id`.
-        public let kmsKeyID: String?
-    }
-
+public struct S3Location: Sendable {
     /// The bucket's name.
     public let bucket: String
     /// What stands before a payload's key in an object's key: empty, or without a slash at its start and its end.
     public let prefix: [UInt8]
-    /// Whether the endpoint is HTTPS.
-    public let isTLS: Bool
+    /// Scheme and host, without a slash at the end.
+    public let origin: String
     /// As in the `Host` header: with the port when it is not the scheme's own, and with the bucket when that is not
     /// part of the path.
     public let host: String
@@ -29,13 +21,8 @@ public struct S3Location: Sendable, Equatable {
     public let region: String
     /// Whether the bucket is part of the path.
     public let isPathStyle: Bool
-    /// `x-amz-storage-class` of new objects.
-    public let storageClass: String?
-    /// How the engine is to encrypt new objects; `nil`: as the bucket says.
-    public let encryption: Encryption?
-
-    /// Scheme and host, without a slash at the end.
-    public var origin: String { (isTLS ? "https://" : "http://") + host }
+    /// Headers that say how the engine is to keep and encrypt a new object; without them, as the bucket says.
+    let newObject: S3Request.Fields
 
     /// The path of requests for the bucket itself.
     public var bucketPath: String { isPathStyle ? "/" + bucket : "/" }

@@ -1,4 +1,5 @@
 import CCurl
+import Encoding
 
 /// Status and headers of an answer.
 struct AnswerHead {
@@ -37,26 +38,17 @@ struct AnswerHead {
         guard size <= 64 * 1024, headers.count < 256 else { return false }
         if line.elementsEqual("\r\n".utf8) || line.elementsEqual("\n".utf8) { isComplete = true }
         guard let colon = line.firstIndex(of: UInt8(ascii: ":")) else { return true }
-        let value = Self.trimmed(line[(colon + 1)...])
-        headers.append((String(decoding: line[..<colon], as: UTF8.self).lowercased(), value))
+        let value = line[(colon + 1)...].prefix { $0 != UInt8(ascii: "\n") }.trimmed()
+        headers.append(
+            (String(decoding: line[..<colon], as: UTF8.self).lowercased(), String(decoding: value, as: UTF8.self))
+        )
         return true
     }
 
     init() {}
 
     private init(status: Int) { self.status = status }
-
-    private static func trimmed(_ text: Slice<UnsafeRawBufferPointer>) -> String {
-        var text = text
-        while let first = text.first, first <= 0x20 { text.removeFirst() }
-        while let last = text.last, last <= 0x20 { text.removeLast() }
-        return String(decoding: text, as: UTF8.self)
-    }
 }
 
 /// The value of decimal digits, and of nothing else; `nil` past 64 bits.
-func decimal(_ digits: some Collection<UInt8>) -> UInt64? {
-    // UInt64's own reader takes signs, too.
-    guard digits.allSatisfy((UInt8(ascii: "0")...UInt8(ascii: "9")).contains) else { return nil }
-    return UInt64(String(decoding: digits, as: UTF8.self))
-}
+func decimal(_ digits: some Collection<UInt8>) -> UInt64? { try? DecimalNumber.parse(digits) }

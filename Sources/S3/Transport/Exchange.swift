@@ -9,7 +9,7 @@ final class Exchange {
         case enough
     }
 
-    let body: HTTPRequest.Body
+    let body: S3Body
     /// Called for each piece of the body that is sent.
     let onPiece: () throws -> Void
     /// Takes each piece of the answer's body.
@@ -22,7 +22,7 @@ final class Exchange {
     private var hasBody = false
 
     init(
-        body: HTTPRequest.Body,
+        body: S3Body,
         onPiece: @escaping () throws -> Void,
         receive: @escaping (AnswerHead, UnsafeRawBufferPointer) throws -> Reception
     ) {

@@ -3,16 +3,15 @@ import Glibc
 
 /// One easy handle of libcurl, with the connections that it keeps.
 ///
-/// "You must never share the same handle in multiple threads" (libcurl-thread(3)): ``ofThread(_:)`` gives each thread
-/// its own.
-final class HTTPHandle {
+/// "You must never share the same handle in multiple threads" (libcurl-thread(3)), that is, use it in two at once: a request
+/// has a handle for itself (``HTTPConnections``).
+final class HTTPHandle: @unchecked Sendable {
     private let handle: UnsafeMutableRawPointer
     private let message = UnsafeMutablePointer<CChar>.allocate(capacity: Int(CURL_ERROR_SIZE))
-    private var isBusy = false
 
     private static let started: CURLcode = curl_start()
 
-    private init() throws {
+    init() throws {
         guard Self.started == CURLE_OK, let handle = curl_easy_init() else {
             message.deallocate()
             throw TransportError(.unavailable, "libcurl does not start")
@@ -27,31 +26,8 @@ final class HTTPHandle {
 
     /// Makes a request.
     ///
-    /// - Parameters:
-    ///   - onPiece: called before each piece of the request's body.
-    ///   - receive: takes each piece of the answer's body.
-    /// - Returns: the head of the answer.
-    /// - Throws: what a closure threw, unchanged, or `TransportError`.
-    static func perform(
-        _ request: HTTPRequest,
-        _ limits: S3Limits,
-        onPiece: () throws -> Void = {},
-        _ receive: (AnswerHead, UnsafeRawBufferPointer) throws -> Exchange.Reception
-    ) throws -> AnswerHead {
-        let handle = try ofThread()
-        return try withoutActuallyEscaping(onPiece) { onPiece in
-            try withoutActuallyEscaping(receive) { receive in
-                let exchange = Exchange(body: request.body, onPiece: onPiece, receive: receive)
-                // A callback of a request may make another one.
-                try (handle.isBusy ? HTTPHandle() : handle).perform(request, limits, exchange)
-                return exchange.head
-            }
-        }
-    }
-
-    private func perform(_ request: HTTPRequest, _ limits: S3Limits, _ exchange: Exchange) throws {
-        isBusy = true
-        defer { isBusy = false }
+    /// - Throws: what a callback threw, unchanged, or `TransportError`.
+    func perform(_ request: HTTPRequest, _ limits: S3Limits, _ exchange: Exchange) throws {
         var headers: UnsafeMutablePointer<curl_slist>?
         defer { curl_slist_free_all(headers) }
         // Before the headers are freed; connections are kept.
@@ -144,10 +120,7 @@ final class HTTPHandle {
             // With a length also where there is nothing to send.
             try set(CURLOPT_UPLOAD, 1)
             try set(CURLOPT_CUSTOMREQUEST, request.method)
-            guard let size = curl_off_t(exactly: request.body.size) else {
-                throw TransportError(.unavailable, "a body of \(request.body.size) bytes")
-            }
-            try check(curl_set_size(handle, CURLOPT_INFILESIZE_LARGE, size))
+            try check(curl_set_size(handle, CURLOPT_INFILESIZE_LARGE, curl_off_t(clamping: request.body.size)))
         }
     }
 
@@ -182,31 +155,6 @@ final class HTTPHandle {
 
     private func check(_ result: CURLcode) throws {
         if result != CURLE_OK { throw TransportError(result) }
-    }
-}
-
-extension HTTPHandle {
-    private static let key: pthread_key_t = {
-        var key = pthread_key_t()
-        let status = pthread_key_create(&key) { handle in
-            if let handle { Unmanaged<HTTPHandle>.fromOpaque(handle).release() }
-        }
-        precondition(status == 0, "no key for data of threads: \(status)")
-        return key
-    }()
-
-    /// The calling thread's handle, which ends with it.
-    private static func ofThread() throws -> HTTPHandle {
-        if let handle = pthread_getspecific(key) {
-            return Unmanaged<HTTPHandle>.fromOpaque(handle).takeUnretainedValue()
-        }
-        let handle = try HTTPHandle()
-        let retained = Unmanaged.passRetained(handle)
-        guard pthread_setspecific(key, retained.toOpaque()) == 0 else {
-            retained.release()
-            return handle
-        }
-        return handle
     }
 }
 

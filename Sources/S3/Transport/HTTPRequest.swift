@@ -1,56 +1,11 @@
-import Glibc
-import System
-import SystemPackage
-
 /// A request as it goes on the wire.
 struct HTTPRequest {
-    /// What a request sends.
-    enum Body {
-        case bytes([UInt8])
-        /// The first `size` bytes of an open file, from its start, wherever it is positioned.
-        case file(Int32, size: UInt64)
-
-        var size: UInt64 {
-            switch self {
-            case .bytes(let bytes): UInt64(bytes.count)
-            case .file(_, let size): size
-            }
-        }
-    }
-
     var method: String
     /// Scheme, host, path and query, percent-encoded.
     var url: String
     /// `Host` among them. Their values have no control characters.
     var headers: S3Request.Fields
-    var body = Body.bytes([])
+    var body = S3Body.bytes([])
     /// Whether the environment's proxies are used.
     var usesProxies = true
-}
-
-extension HTTPRequest.Body {
-    /// Reads bytes from a position on.
-    ///
-    /// - Returns: how many; none at the end.
-    /// - Throws: `Errno`, or ``ShortFile``.
-    func read(at position: UInt64, into buffer: UnsafeMutableRawBufferPointer) throws -> Int {
-        let wanted = Int(min(UInt64(buffer.count), size - position))
-        switch self {
-        case .bytes(let bytes):
-            buffer.copyBytes(from: bytes[Int(position)..<(Int(position) + wanted)])
-            return wanted
-        case .file(let file, let size):
-            if wanted == 0 { return 0 }
-            let count = uninterrupted { pread(file, buffer.baseAddress, wanted, off_t(position)) }
-            guard count >= 0 else { throw Errno(rawValue: errno) }
-            guard count > 0 else { throw ShortFile(size: position, expected: size) }
-            return count
-        }
-    }
-}
-
-/// A file ended while it was uploaded.
-struct ShortFile: Error {
-    let size: UInt64
-    let expected: UInt64
 }

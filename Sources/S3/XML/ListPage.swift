@@ -5,7 +5,7 @@ struct ListPage {
     private(set) var objects: [S3Object] = []
     /// Whether more pages follow.
     private(set) var isTruncated = false
-    private(set) var nextToken = ""
+    private var nextToken = ""
 
     init(_ body: [UInt8]) throws {
         var entry = Entry()
@@ -28,6 +28,15 @@ struct ListPage {
         }
         // Whether keys are encoded may be said behind them.
         objects = try entries.map { try $0.object(isEncoded: isEncoded) }
+    }
+
+    /// What of a query asks for the page behind this one; `nil` when it does not say.
+    var next: (name: String, value: String)? {
+        // SeaweedFS's and Ceph's tokens are keys, in which U+FFFD is in place of what XML can't name: it would skip others.
+        if !nextToken.isEmpty, !nextToken.unicodeScalars.contains("\u{FFFD}") {
+            return ("continuation-token", nextToken)
+        }
+        return objects.last.flatMap { String(validating: $0.key, as: UTF8.self) }.map { ("start-after", $0) }
     }
 
     private struct Entry {

@@ -18,26 +18,14 @@ func readXML(
     root: String,
     _ ended: (_ path: ArraySlice<String>, _ text: [UInt8]) -> Void
 ) throws {
-    // `nil`: the encoding that the document names; expat gives UTF-8 for each that it knows.
-    guard let parser = XML_ParserCreate(nil) else { throw XMLError(description: "no memory for a parser") }
-    defer { XML_ParserFree(parser) }
     try withoutActuallyEscaping(ended) { ended in
-        let reading = XMLReading(parser, root, ended)
-        try withExtendedLifetime(reading) {
-            reading.connect()
-            let status = XMLCharacters.replaced(in: document).withUnsafeBytes { bytes in
-                XML_Parse(parser, bytes.baseAddress?.assumingMemoryBound(to: CChar.self), Int32(bytes.count), 1)
-            }
-            if let failure = reading.failure { throw failure }
-            if status == XML_STATUS_OK { return }
-            let message = XML_ErrorString(XML_GetErrorCode(parser)).map { String(cString: $0) } ?? "not well-formed"
-            throw XMLError(description: "XML: \(message)")
-        }
+        let reader = try XMLReader(root, ended)
+        try reader.read(XMLCharacters.replaced(in: document))
     }
 }
 
 /// What expat's callbacks work on.
-private final class XMLReading {
+private final class XMLReader {
     static let deepest = 16
     static let longestText = 64 * 1024
 
@@ -46,12 +34,27 @@ private final class XMLReading {
     let ended: (ArraySlice<String>, [UInt8]) -> Void
     var path: [String] = []
     var text: [UInt8] = []
-    private(set) var failure: XMLError?
+    var failure: XMLError?
 
-    init(_ parser: XML_Parser, _ root: String, _ ended: @escaping (ArraySlice<String>, [UInt8]) -> Void) {
+    init(_ root: String, _ ended: @escaping (ArraySlice<String>, [UInt8]) -> Void) throws {
+        // `nil`: the encoding that the document names; expat gives UTF-8 for each that it knows.
+        guard let parser = XML_ParserCreate(nil) else { throw XMLError(description: "no memory for a parser") }
         self.parser = parser
         self.root = root
         self.ended = ended
+        connect()
+    }
+
+    deinit { XML_ParserFree(parser) }
+
+    func read(_ document: [UInt8]) throws {
+        let status = document.withUnsafeBytes { bytes in
+            XML_Parse(parser, bytes.baseAddress?.assumingMemoryBound(to: CChar.self), Int32(bytes.count), 1)
+        }
+        if let failure { throw failure }
+        if status == XML_STATUS_OK { return }
+        let message = XML_ErrorString(XML_GetErrorCode(parser)).map { String(cString: $0) } ?? "not well-formed"
+        throw XMLError(description: "XML: \(message)")
     }
 
     /// Callbacks may still come after it (XML_StopParser in expat.h).
@@ -85,21 +88,21 @@ private final class XMLReading {
     func connect() {
         XML_SetUserData(parser, Unmanaged.passUnretained(self).toOpaque())
         XML_SetStartDoctypeDeclHandler(parser) { context, _, _, _, _ in
-            XMLReading.of(context)?.stop("a document type")
+            XMLReader.of(context)?.stop("a document type")
         }
         XML_SetElementHandler(
             parser,
             { context, name, _ in
-                if let name { XMLReading.of(context)?.start(String(cString: name)) }
+                if let name { XMLReader.of(context)?.start(String(cString: name)) }
             },
-            { context, _ in XMLReading.of(context)?.end() }
+            { context, _ in XMLReader.of(context)?.end() }
         )
         XML_SetCharacterDataHandler(parser) { context, piece, count in
-            XMLReading.of(context)?.append(UnsafeRawBufferPointer(start: piece, count: Int(count)))
+            XMLReader.of(context)?.append(UnsafeRawBufferPointer(start: piece, count: Int(count)))
         }
     }
 
-    private static func of(_ context: UnsafeMutableRawPointer?) -> XMLReading? {
-        context.map { Unmanaged<XMLReading>.fromOpaque($0).takeUnretainedValue() }
+    private static func of(_ context: UnsafeMutableRawPointer?) -> XMLReader? {
+        context.map { Unmanaged<XMLReader>.fromOpaque($0).takeUnretainedValue() }
     }
 }

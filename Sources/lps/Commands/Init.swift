@@ -38,7 +38,7 @@ struct Init: Command {
         let path = try store.folder(context)
         let isNew: Bool
         do {
-            isNew = try DiskStore.create(at: path, access: .init(owner: owner?.owner, mode: mode?.bits))
+            isNew = try DiskStore.create(at: path, owner: owner?.owner, mode: mode?.bits)
         } catch let error as StoreError where error.code == .unsupportedFileSystem {
             throw context.unusable("\(error)")
         }
@@ -53,7 +53,7 @@ struct Init: Command {
 
 /// A user, and perhaps a group, as chown(1) takes them.
 struct Owner: ExpressibleByArgument {
-    let owner: DiskStore.Access.Owner
+    let owner: DiskStore.Owner
 
     init?(argument: String) {
         let parts = argument.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
@@ -61,7 +61,7 @@ struct Owner: ExpressibleByArgument {
         guard let user = uid_t(parts[0]) ?? entry?.pointee.pw_uid else { return nil }
         let group = parts.count == 1 ? entry?.pointee.pw_gid : gid_t(parts[1]) ?? getgrnam(parts[1])?.pointee.gr_gid
         guard let group else { return nil }
-        owner = .init(user: user, group: group)
+        owner = (user, group)
     }
 }
 

@@ -36,7 +36,8 @@ struct Remove: Command {
                 isDryRun: false,
                 maximumShare: 100,
                 isDoomed: { _ in false },
-                failed: { throw $0 }
+                failed: { throw $0 },
+                found: { _, _ in }
             )
         } catch let error as StoreError where error.code == .busy {
             context.complain("the keys are deleted, their content goes with the next collection: \(error)")

@@ -200,7 +200,8 @@ struct GarbageCollection {
                 isDryRun: options.isDryRun,
                 maximumShare: options.isDryRun ? 100 : options.maximumShare,
                 isDoomed: { try options.isDryRun && isDoomed($0) },
-                failed: { try failures.note($0) }
+                failed: { try failures.note($0) },
+                found: { _, _ in }
             )
         }
         if let swept { report.swept(swept) }

@@ -64,26 +64,13 @@ extension S3Limits {
 }
 
 extension S3Client {
-    /// Uploads bytes from a file.
+    /// Uploads bytes under their digest.
     @discardableResult
-    func put(_ key: [UInt8], _ bytes: [UInt8], onlyIfAbsent: Bool = true) throws -> PutOutcome {
+    func put(_ key: [UInt8], _ bytes: [UInt8], onlyIfAbsent: Bool = true, onPiece: () throws -> Void = {}) throws
+        -> PutOutcome
+    {
         let digest = Array(SHA256.hash(data: bytes))
-        return try put(key, bytes, size: UInt64(bytes.count), digest: digest, onlyIfAbsent: onlyIfAbsent)
-    }
-
-    /// Uploads what is said to be a file's content.
-    @discardableResult
-    func put(
-        _ key: [UInt8],
-        _ bytes: [UInt8],
-        size: UInt64,
-        digest: [UInt8] = [UInt8](repeating: 1, count: 32),
-        onlyIfAbsent: Bool = true,
-        onPiece: () throws -> Void = {}
-    ) throws -> PutOutcome {
-        try withFile(bytes) { file in
-            try put(key, from: file, size: size, digest: digest, onlyIfAbsent: onlyIfAbsent, onPiece: onPiece)
-        }
+        return try put(key, .bytes(bytes), digest: digest, onlyIfAbsent: onlyIfAbsent, onPiece: onPiece)
     }
 
     func contents(of key: [UInt8], _ range: Range<UInt64>) throws -> [UInt8] {

@@ -9,6 +9,7 @@ import Testing
 /// What an engine may answer to an upload or a copy, and what is made of it.
 @Suite(.runLimit) struct UploadFaultTests {
     private let key = Array("/k".utf8)
+    private static let digest = [UInt8](repeating: 1, count: 32)
 
     // MARK: Answers
 
@@ -74,7 +75,7 @@ import Testing
             [.send("HTTP/1.1 412 -\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"), .close, .takeBody]
         }
         var pieces = 0
-        let outcome = try server.client().put(key, randomPayload(3_000_000), size: 3_000_000) { pieces += 1 }
+        let outcome = try server.client().put(key, randomPayload(3_000_000)) { pieces += 1 }
         #expect(outcome == .existed)
         #expect(pieces == 0)
         #expect(server.requests[0].headers["expect"] == "100-continue")
@@ -112,7 +113,11 @@ import Testing
 
     @Test func `A file that ends before its size is no upload`() throws {
         let server = try ScriptedServer(.stored)
-        let error = try failure { try server.client().put(key, [1, 2, 3], size: 4) }
+        let error = try failure {
+            _ = try withFile([1, 2, 3]) { file in
+                try server.client().put(key, .file(file, size: 4), digest: Self.digest, onlyIfAbsent: true)
+            }
+        }
         #expect(error.code == .badDigest)
         #expect(error.description.hasSuffix("the file ended after 3 of 4 bytes"))
     }
@@ -121,18 +126,16 @@ import Testing
         let server = try ScriptedServer(.stored)
         let folder = open("/tmp", O_RDONLY | O_DIRECTORY)
         defer { close(folder) }
-        let digest = [UInt8](repeating: 1, count: 32)
         #expect(throws: Errno.isDirectory) {
-            try server.client().put(key, from: folder, size: 4, digest: digest, onlyIfAbsent: true)
+            try server.client().put(key, .file(folder, size: 4), digest: Self.digest, onlyIfAbsent: true)
         }
     }
 
     @Test func `A file's own position is neither used nor moved`() throws {
         let server = try ScriptedServer(.stored)
-        let digest = [UInt8](repeating: 1, count: 32)
         try withFile(Array("0123456789".utf8)) { file in
             lseek(file, 4, SEEK_SET)
-            _ = try server.client().put(key, from: file, size: 6, digest: digest, onlyIfAbsent: true)
+            _ = try server.client().put(key, .file(file, size: 6), digest: Self.digest, onlyIfAbsent: true)
             #expect(lseek(file, 0, SEEK_CUR) == 4)
         }
         #expect(server.requests[0].body == Array("012345".utf8))

@@ -1,4 +1,3 @@
-import Glibc
 import PayloadKey
 import Storage
 
@@ -12,38 +11,42 @@ extension DiskStore {
     ///   - isDurable: wait until the deletion is on disk. A sweep makes all deletions before it durable by itself.
     ///   - isUnwanted: asked under the lock, with when the key was last stored (seconds since 1970): its age may have been
     ///     renewed.
-    /// - Returns: whether it was there and unwanted.
+    /// - Returns: what was stored under it; `nil` when it was not there, or is wanted.
     /// - Throws: ``StoreError``.
     @discardableResult
-    public func delete(
+    public func remove(
         _ key: PayloadKey,
         isDurable: Bool = true,
         if isUnwanted: (_ lastStored: Int) -> Bool = { _ in true }
-    ) throws -> Bool {
-        try withUnwanted(key, isUnwanted) { path in
+    ) throws -> StoredKey? {
+        try withUnwanted(key, isUnwanted) { path, lastStored in
+            // Whatever is wrong with its content, a key can be deleted.
+            let stored =
+                (try? storedKey(key, path, lastStored: lastStored))
+                ?? StoredKey(key, size: nil, diskUsage: 0, lastStored: lastStored, path: path)
             // Opened, since a link on the way would lead to another's file.
-            let folder = try root.open(StoreLayout.keyFolder(key), O_RDONLY | O_DIRECTORY)
+            let folder = try root.openFolder(StoreLayout.keyFolder(key))
             try changing(key) { try folder.unlink(StoreLayout.keyName(key)) }
-            if isDurable { try folder.synchronize(path) }
+            if isDurable { try folder.synchronize() }
+            return stored
         }
     }
 
     /// Looks at a key again under its shard's exclusive lock, and runs `work` when it is still unwanted.
     ///
-    /// - Returns: whether it was.
-    func withUnwanted(
+    /// - Returns: `nil` when it was not there, or is wanted.
+    func withUnwanted<Value>(
         _ key: PayloadKey,
         _ isUnwanted: (_ lastStored: Int) -> Bool,
-        _ work: (_ path: String) throws -> Void
-    ) throws -> Bool {
+        _ work: (_ path: String, _ lastStored: Int) throws -> Value
+    ) throws -> Value? {
         try afterCounts(of: key.namespace, isPatient: true) {
             try withExclusiveLock(of: key.digest.firstByte) {
                 let path = StoreLayout.key(key)
-                guard let status = try root.status(of: path) else { return false }
+                guard let status = try root.status(of: path) else { return nil }
                 guard status.isRegular else { throw StoreError(.damaged, "\(path) is not a regular file") }
-                guard isUnwanted(status.modified) else { return false }
-                try work(path)
-                return true
+                guard isUnwanted(status.modified) else { return nil }
+                return try work(path, status.modified)
             }
         }
     }

@@ -35,11 +35,7 @@ extension Credentials {
             }
             return seconds
         }
-        try self.init(
-            accessKey: ("AccessKeyId of \(source)", values["AccessKeyId"]),
-            secretKey: ("SecretAccessKey of \(source)", values["SecretAccessKey"]),
-            sessionToken: ("Token of \(source)", values["Token"]),
-            expiration: expiration
-        )
+        let names = (key: "AccessKeyId", secret: "SecretAccessKey", token: "Token")
+        try self.init(names, " of \(source)", expiration: expiration) { values[$0] }
     }
 }

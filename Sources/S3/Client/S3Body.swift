@@ -1,0 +1,43 @@
+import Glibc
+import System
+import SystemPackage
+
+/// What a request sends.
+public enum S3Body: Sendable {
+    /// These bytes.
+    case bytes([UInt8])
+    /// The first `size` bytes of an open file, wherever it is positioned; that does not move (pread(2)). Not closed.
+    case file(Int32, size: UInt64)
+
+    var size: UInt64 {
+        switch self {
+        case .bytes(let bytes): UInt64(bytes.count)
+        case .file(_, let size): size
+        }
+    }
+
+    /// Reads bytes from a position on.
+    ///
+    /// - Returns: how many; none at the end.
+    /// - Throws: `Errno`, or ``ShortFile``.
+    func read(at position: UInt64, into buffer: UnsafeMutableRawBufferPointer) throws -> Int {
+        let wanted = Int(min(UInt64(buffer.count), size - position))
+        switch self {
+        case .bytes(let bytes):
+            buffer.copyBytes(from: bytes[Int(position)..<(Int(position) + wanted)])
+            return wanted
+        case .file(let file, let size):
+            if wanted == 0 { return 0 }
+            let count = uninterrupted { pread(file, buffer.baseAddress, wanted, off_t(position)) }
+            guard count >= 0 else { throw Errno(rawValue: errno) }
+            guard count > 0 else { throw ShortFile(size: position, expected: size) }
+            return count
+        }
+    }
+}
+
+/// A file ended while it was uploaded.
+struct ShortFile: Error {
+    let size: UInt64
+    let expected: UInt64
+}

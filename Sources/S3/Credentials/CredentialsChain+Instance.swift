@@ -1,0 +1,33 @@
+import Encoding
+
+extension CredentialsChain {
+    /// What the metadata service of EC2, version 2, gives an instance for its role.
+    ///
+    /// - Throws: ``CredentialsError``, also when the environment forbids to ask.
+    func ofInstance(_ variables: Variables) throws -> Credentials {
+        let service = "the instance's metadata service"
+        guard !variables.isTrue("AWS_EC2_METADATA_DISABLED") else {
+            throw CredentialsError("\(service) is not to be asked")
+        }
+        let setting = "AWS_EC2_METADATA_SERVICE_ENDPOINT"
+        let isIPv6 = variables["\(setting)_MODE"]?.lowercased() == "ipv6"
+        let text = variables[setting] ?? (isIPv6 ? "http://[fd00:ec2::254]" : "http://169.254.169.254")
+        guard let origin = Endpoint(parsing: text)?.origin else {
+            throw CredentialsError("\(setting) is not as expected: http://HOST[:PORT]")
+        }
+        let lifetime = [(name: "x-aws-ec2-metadata-token-ttl-seconds", value: "21600")]
+        let token = try answer(of: service, "PUT", "\(origin)/latest/api/token", lifetime)
+        guard !token.isEmpty, isVisible(token) else {
+            throw CredentialsError("\(service) answered no token", mayPass: true)
+        }
+        let headers = [(name: "x-aws-ec2-metadata-token", value: String(decoding: token, as: UTF8.self))]
+        let roles = "\(origin)/latest/meta-data/iam/security-credentials/"
+        let role = try answer(of: service, "GET", roles, headers).prefix { $0 != 0x0A && $0 != 0x0D }
+        // As IAM allows them for roles.
+        guard (1...128).contains(role.count), isMade(role, with: "+=,.@-_") else {
+            throw CredentialsError("\(service) names no role: the instance may have none", mayPass: true)
+        }
+        let document = try answer(of: service, "GET", roles + PercentEncoding.encodePath(role), headers)
+        return try Credentials(document: document, from: service)
+    }
+}
