@@ -198,7 +198,8 @@ let package = Package(
         .testTarget(
             name: "WorkerTests",
             dependencies: [
-                "DiskStore", "Encoding", "FastCGI", "PayloadService", "Scoreboard", "TestSupport", "lps-worker",
+                "DiskStore", "Encoding", "EnvironmentFile", "FastCGI", "PayloadService", "Scoreboard", "TestSupport",
+                "lps-worker",
             ]
         ),
         .testTarget(name: "TarArchiveTests", dependencies: ["TarArchive", "TestSupport"]),

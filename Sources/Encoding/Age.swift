@@ -9,13 +9,11 @@ package struct Age: Equatable, Sendable {
 
     /// Reads a span; `nil` when it is none, or too long for any clock.
     package init?(parsing text: String) {
-        let units: [Character: Int] = ["d": Self.day, "h": 3600, "m": 60, "s": 1]
-        guard let unit = text.last.flatMap({ units[$0] }),
-            let number = try? DecimalNumber.parse(text.dropLast().utf8),
-            // So that it can be subtracted from any time.
-            number <= Int32.max
-        else { return nil }
-        seconds = Int(number) * unit
+        // So that it can be subtracted from any time.
+        let limit = UInt64(Int32.max)
+        let units: [String: UInt64] = ["d": UInt64(Self.day), "h": 3600, "m": 60, "s": 1]
+        guard let seconds = DecimalNumber.parse(text, units: units, limit: limit) else { return nil }
+        self.seconds = Int(seconds)
         self.text = text
     }
 }

@@ -220,9 +220,7 @@ public struct JSONReader {
     private mutating func fourHexDigits() throws -> UInt32 {
         var value: UInt32 = 0
         for _ in 0..<4 {
-            guard let digit = try next()?.hexValue else {
-                throw error("\\u without four hex digits")
-            }
+            guard let digit = try next()?.hexValue else { throw error("\\u without four hex digits") }
             value = value << 4 | UInt32(digit)
         }
         return value
@@ -246,7 +244,7 @@ public struct JSONReader {
 
     private mutating func digits() throws -> [UInt8] {
         var digits: [UInt8] = []
-        while let byte = try peek(), (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte) {
+        while let byte = try peek(), byte.isDigit {
             guard digits.count < 400 else { throw error("number with over 400 digits") }
             digits.append(byte)
             position += 1
@@ -276,8 +274,8 @@ public struct JSONReader {
     }
 
     private mutating func next() throws -> UInt8? {
-        guard let byte = try peek() else { return nil }
-        position += 1
+        let byte = try peek()
+        if byte != nil { position += 1 }
         return byte
     }
 

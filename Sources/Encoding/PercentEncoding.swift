@@ -2,35 +2,33 @@
 public enum PercentEncoding {
     /// Decodes a value of a query. A `%` without two hex digits stands for itself (URL Standard, percent-decode).
     public static func decodeQueryValue(_ text: some Collection<UInt8>) -> [UInt8] {
-        let text = Array(text)
-        var bytes: [UInt8] = []
-        bytes.reserveCapacity(text.count)
-        var index = 0
-        while index < text.count {
-            if text[index] == UInt8(ascii: "%"), index + 2 < text.count,
-                let high = text[index + 1].hexValue, let low = text[index + 2].hexValue
-            {
-                bytes.append(high << 4 | low)
-                index += 3
-            } else {
-                bytes.append(text[index] == UInt8(ascii: "+") ? UInt8(ascii: " ") : text[index])
-                index += 1
-            }
-        }
-        return bytes
+        decode(text, isStrict: false, plus: UInt8(ascii: " ")) ?? []
     }
 
     /// Decodes what a person wrote; `nil` when a `%` is not followed by two hex digits.
     package static func decodeStrictly(_ text: some Collection<UInt8>) -> [UInt8]? {
+        decode(text, isStrict: true, plus: UInt8(ascii: "+"))
+    }
+
+    private static func decode(_ text: some Collection<UInt8>, isStrict: Bool, plus: UInt8) -> [UInt8]? {
         var bytes: [UInt8] = []
+        bytes.reserveCapacity(text.count)
         var rest = text[...]
         while let byte = rest.popFirst() {
-            guard byte == UInt8(ascii: "%") else {
-                bytes.append(byte)
-                continue
+            switch byte {
+            case UInt8(ascii: "%"):
+                var digits = rest.prefix(2)
+                if let high = digits.popFirst()?.hexValue, let low = digits.popFirst()?.hexValue {
+                    bytes.append(high << 4 | low)
+                    rest = rest.dropFirst(2)
+                } else if isStrict {
+                    return nil
+                } else {
+                    bytes.append(byte)
+                }
+            case UInt8(ascii: "+"): bytes.append(plus)
+            default: bytes.append(byte)
             }
-            guard let high = rest.popFirst()?.hexValue, let low = rest.popFirst()?.hexValue else { return nil }
-            bytes.append(high << 4 | low)
         }
         return bytes
     }
@@ -40,12 +38,9 @@ public enum PercentEncoding {
         let digits = Array("0123456789ABCDEF".utf8)
         var bytes: [UInt8] = []
         for byte in path {
-            switch byte {
-            case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
-                UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "."), UInt8(ascii: "_"),
-                UInt8(ascii: "~"), UInt8(ascii: "/"):
+            if byte.isLetterOrDigit(or: "-._~/") {
                 bytes.append(byte)
-            default:
+            } else {
                 bytes += [UInt8(ascii: "%"), digits[Int(byte >> 4)], digits[Int(byte & 15)]]
             }
         }

@@ -15,8 +15,8 @@ package struct EnvironmentFile {
     /// - Throws: ``SettingsError`` that names file, line and what is expected.
     package init(path: String, text: some Collection<UInt8>) throws(SettingsError) {
         for line in try SettingsLine.lines(of: text, in: path) {
-            guard let (name, quoted) = line.text.nameAndValue, !name.isEmpty, name.allSatisfy(Self.isAllowed),
-                let value = Self.unquoted(quoted)
+            guard let (name, quoted) = line.text.nameAndValue, !name.isEmpty,
+                name.allSatisfy({ $0.isLetterOrDigit(or: "_") }), let value = Self.unquoted(quoted)
             else { throw line.error("'\(printable(line.text))', expected NAME=value") }
             values[String(decoding: name, as: UTF8.self)] = String(decoding: value, as: UTF8.self)
         }
@@ -40,36 +40,25 @@ package struct EnvironmentFile {
     /// The names of all settings, in no order.
     package var names: [String] { Array(values.keys) }
 
-    private static func isAllowed(_ byte: UInt8) -> Bool {
-        switch byte {
-        case UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "a")...UInt8(ascii: "z"),
-            UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "_"):
-            true
-        default: false
-        }
-    }
-
     /// `nil` when a quote is not closed.
     private static func unquoted(_ text: ArraySlice<UInt8>) -> [UInt8]? {
         guard let quote = text.first, quote == UInt8(ascii: "\"") || quote == UInt8(ascii: "'") else {
             return Array(text)
         }
         guard text.count >= 2, text.last == quote else { return nil }
-        let inner = text.dropFirst().dropLast()
+        var inner = text.dropFirst().dropLast()
         guard quote == UInt8(ascii: "\"") else { return Array(inner) }
         // As in systemd's file: a backslash takes the meaning from a quote or another backslash.
         let backslash = UInt8(ascii: "\\")
         var value: [UInt8] = []
-        var isEscaped = false
-        for byte in inner {
-            if isEscaped || byte != backslash {
-                if isEscaped, byte != quote, byte != backslash { value.append(backslash) }
+        while let byte = inner.popFirst() {
+            guard byte == backslash else {
                 value.append(byte)
-                isEscaped = false
-            } else {
-                isEscaped = true
+                continue
             }
+            guard let escaped = inner.popFirst() else { return nil }
+            value += escaped == quote || escaped == backslash ? [escaped] : [backslash, escaped]
         }
-        return isEscaped ? nil : value
+        return value
     }
 }

@@ -9,49 +9,31 @@ import SystemPackage
 ///
 /// libfcgi's own accept can't serve here: blocked threads wake neither on SIGTERM nor on `FCGX_ShutdownPending`, and
 /// shutdown(2) would close the socket for every process that shares it. So each thread waits in an epoll(7) set of its
-/// own, a ``Waiter``, for a connection or an eventfd(2). `EPOLLEXCLUSIVE` has the kernel wake one of the sets for a
+/// own for a connection or an eventfd(2). `EPOLLEXCLUSIVE` has the kernel wake one of the sets for a
 /// connection; threads that shared one set would all be woken, one by the other, until a connection is accepted.
 final class Acceptor: Sendable {
     private let listeners: [Listener]
-    private let stopEvent: Int32
+    private let stopEvent: OwnedDescriptor
     private let isStopping = Atomic(false)
     private let logger: Logger
 
     init(listeners: [Listener], logger: Logger) throws {
         self.listeners = listeners
         self.logger = logger
-        stopEvent = try systemCall("create an eventfd") { eventfd(0, Int32(EFD_CLOEXEC)) }
+        stopEvent = try OwnedDescriptor("create an eventfd") { eventfd(0, Int32(EFD_CLOEXEC)) }
     }
 
-    deinit {
-        close(stopEvent)
-    }
-
-    /// What one thread waits in.
-    final class Waiter: Sendable {
-        fileprivate let epoll: Int32
-
-        fileprivate init() throws {
-            epoll = try systemCall("create an epoll set") { epoll_create1(Int32(EPOLL_CLOEXEC)) }
-        }
-
-        deinit {
-            close(epoll)
-        }
-
-        fileprivate func watch(_ descriptor: Int32, _ events: UInt32) throws {
+    /// Makes the epoll set that a thread is to wait in.
+    func makeWaiter() throws -> OwnedDescriptor {
+        let waiter = try OwnedDescriptor("create an epoll set") { epoll_create1(Int32(EPOLL_CLOEXEC)) }
+        func watch(_ descriptor: Int32, _ events: UInt32) throws {
             var event = epoll_event(events: events, data: epoll_data_t(fd: descriptor))
-            try systemCall("watch descriptor \(descriptor)") { epoll_ctl(epoll, EPOLL_CTL_ADD, descriptor, &event) }
+            try systemCall("watch descriptor \(descriptor)") {
+                epoll_ctl(waiter.number, EPOLL_CTL_ADD, descriptor, &event)
+            }
         }
-    }
-
-    /// Makes what a thread is to wait in.
-    func makeWaiter() throws -> Waiter {
-        let waiter = try Waiter()
-        try waiter.watch(stopEvent, EPOLLIN.rawValue)
-        for listener in listeners {
-            try waiter.watch(listener.descriptor, EPOLLIN.rawValue | EPOLLEXCLUSIVE.rawValue)
-        }
+        try watch(stopEvent.number, EPOLLIN.rawValue)
+        for listener in listeners { try watch(listener.descriptor, EPOLLIN.rawValue | EPOLLEXCLUSIVE.rawValue) }
         return waiter
     }
 
@@ -61,16 +43,16 @@ final class Acceptor: Sendable {
         listeners.forEach { $0.removeSocketFile() }
         isStopping.store(true, ordering: .sequentiallyConsistent)
         // The event is never read: it stays ready, and wakes every thread.
-        eventfd_write(stopEvent, 1)
+        eventfd_write(stopEvent.number, 1)
     }
 
     /// Waits for a connection and accepts it.
     ///
     /// - Returns: the connected socket, which the caller closes; `nil` after ``stop()``.
-    func next(_ waiter: Waiter) -> Int32? {
+    func next(_ waiter: OwnedDescriptor) -> Int32? {
         while !isStopping.load(ordering: .sequentiallyConsistent) {
             var event = epoll_event()
-            guard epoll_wait(waiter.epoll, &event, 1, -1) == 1, event.data.fd != stopEvent else { continue }
+            guard epoll_wait(waiter.number, &event, 1, -1) == 1, event.data.fd != stopEvent.number else { continue }
             if let connection = accept(event.data.fd) { return connection }
         }
         return nil
@@ -94,15 +76,11 @@ final class Acceptor: Sendable {
         let connection = accept_closed_on_exec(listener)
         guard connection < 0 else { return connection }
         let error = Errno(rawValue: errno)
-        switch error {
-        case .wouldBlock, .interrupted, .connectionAbort:
-            // Another thread was faster, or the web server has gone.
-            break
-        default:
-            // Out of descriptors or memory: others may free some. Without a pause this would spin.
-            logger.error("can't accept a connection", metadata: ["error": "\(error)"])
-            usleep(100_000)
-        }
+        // Another thread was faster, or the web server has gone.
+        if [.wouldBlock, .interrupted, .connectionAbort].contains(error) { return nil }
+        // Out of descriptors or memory: others may free some. Without a pause this would spin.
+        logger.error("can't accept a connection", metadata: ["error": "\(error)"])
+        usleep(100_000)
         return nil
     }
 }

@@ -8,18 +8,15 @@ extension Listener {
     /// - Returns: none when there is neither.
     /// - Throws: ``FastCGIError`` when systemd's variables make no sense, or a socket can't be used.
     public static func inherited() throws -> [Listener] {
-        if let count = try systemdSockets() {
-            var listeners: [Listener] = []
-            for index in 0..<count {
-                let descriptor = 3 + index
-                guard isListening(descriptor) else {
-                    throw FastCGIError("descriptor \(descriptor) of LISTEN_FDS=\(count) is not a listening socket")
-                }
-                listeners.append(try Listener(inherited: descriptor, name: "systemd socket \(descriptor)"))
-            }
-            return listeners
+        guard let count = try systemdSockets() else {
+            return isListening(0) ? [try Listener(inherited: 0, name: "inherited descriptor 0")] : []
         }
-        return isListening(0) ? [try Listener(inherited: 0, name: "inherited descriptor 0")] : []
+        return try (3..<3 + count).map { descriptor in
+            guard isListening(descriptor) else {
+                throw FastCGIError("descriptor \(descriptor) of LISTEN_FDS=\(count) is not a listening socket")
+            }
+            return try Listener(inherited: descriptor, name: "systemd socket \(descriptor)")
+        }
     }
 
     /// The number of sockets that systemd passed to this process, the first one as descriptor 3; `nil` when it passed

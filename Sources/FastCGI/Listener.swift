@@ -30,34 +30,35 @@ public final class Listener: Sendable {
 
     /// Where it listens, for messages.
     public let name: String
-    let descriptor: Int32
+    private let socket: OwnedDescriptor
     private let socketFile: SocketFile?
+
+    var descriptor: Int32 { socket.number }
 
     /// Binds an address and listens on it.
     ///
     /// A unix socket that a process which died has left behind is replaced; one that is served is not.
     ///
-    /// - Throws: ``FastCGIError`` that names the address and what failed.
+    /// - Throws: ``FastCGIError``, or `SystemCallError`, that names the address and what failed.
     public init(binding address: ListenAddress, access: Access = Access()) throws {
         name = address.description
         switch address {
         case .unix(let path):
-            descriptor = try Self.bindUnix(path, access)
+            socket = try Self.bindUnix(path, access)
             socketFile = SocketFile(path: path)
         case .tcp(let host, let port):
-            descriptor = try Self.bindTCP(host, port)
+            socket = try Self.bindTCP(host, port, name)
             socketFile = nil
         }
-        let descriptor = self.descriptor
         try systemCall("listen on \(address)") { listen(descriptor, Self.backlog) }
-        try Self.prepare(descriptor, name)
+        try prepare()
     }
 
     init(inherited descriptor: Int32, name: String) throws {
         self.name = name
-        self.descriptor = descriptor
+        socket = OwnedDescriptor(taking: descriptor)
         socketFile = nil
-        try Self.prepare(descriptor, name)
+        try prepare()
     }
 
     /// Whether no one can connect any more once ``removeSocketFile()`` was called: a unix socket that this process
@@ -66,7 +67,6 @@ public final class Listener: Sendable {
 
     deinit {
         removeSocketFile()
-        close(descriptor)
     }
 
     /// Takes away the file of a unix socket that this listener made, if it is still there. Clients that have connected
@@ -75,47 +75,50 @@ public final class Listener: Sendable {
         socketFile?.remove()
     }
 
-    private static func prepare(_ descriptor: Int32, _ name: String) throws {
+    /// Makes sure that a path is not too long for a unix socket.
+    ///
+    /// - Throws: ``FastCGIError`` that names the path.
+    public static func check(path: String) throws { _ = try address(path) }
+
+    private static func address(_ path: String) throws -> UnixAddress {
+        guard let address = UnixAddress(path) else {
+            let limit = UnixAddress.longestPath
+            throw FastCGIError("socket path \(path) has \(path.utf8.count) bytes, at most \(limit) are possible")
+        }
+        return address
+    }
+
+    private func prepare() throws {
         let flags = try systemCall("read flags of \(name)") { fcntl(descriptor, F_GETFL) }
         try systemCall("set flags of \(name)") { fcntl(descriptor, F_SETFL, flags | O_NONBLOCK) }
         try systemCall("set flags of \(name)") { fcntl(descriptor, F_SETFD, FD_CLOEXEC) }
     }
 
-    private static func bindUnix(_ path: String, _ access: Access) throws -> Int32 {
-        let address = try UnixAddress(path)
-        try removeStaleSocket(path, address)
-        let descriptor = try systemCall("open a socket for \(path)") {
-            socket(AF_UNIX, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
+    private static func open(_ family: Int32, _ protocolNumber: Int32 = 0, for name: String) throws -> OwnedDescriptor {
+        try OwnedDescriptor("open a socket for \(name)") {
+            Glibc.socket(family, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), protocolNumber)
         }
-        do {
-            // No one may connect before mode and owner are right. Linux gives the file the socket's own mode, less the umask.
-            try systemCall("change the mode of the socket for \(path)") { fchmod(descriptor, 0o600) }
-            try systemCall("bind \(path)") { address.withPointer { bind(descriptor, $0, $1) } }
-            try grant(access, path)
-        } catch {
-            close(descriptor)
-            throw error
-        }
-        return descriptor
     }
 
-    private static func grant(_ access: Access, _ path: String) throws {
+    private static func bindUnix(_ path: String, _ access: Access) throws -> OwnedDescriptor {
+        let address = try address(path)
+        try removeStaleSocket(path, address)
+        let socket = try open(AF_UNIX, for: path)
+        // No one may connect before mode and owner are right. Linux gives the file the socket's own mode, less the umask.
+        try systemCall("change the mode of the socket for \(path)") { fchmod(socket.number, 0o600) }
+        try systemCall("bind \(path)") { address.withPointer { bind(socket.number, $0, $1) } }
         if access.owner != nil || access.group != nil {
             // -1 leaves a value as it is (chown(2)).
-            try systemCall("change the owner of \(path)") {
-                chown(path, access.owner ?? .max, access.group ?? .max)
-            }
+            try systemCall("change the owner of \(path)") { chown(path, access.owner ?? .max, access.group ?? .max) }
         }
         try systemCall("change the mode of \(path)") { chmod(path, access.mode) }
+        return socket
     }
 
     private static func removeStaleSocket(_ path: String, _ address: UnixAddress) throws {
         guard SocketFile(path: path) != nil else { return }
-        let probe = try systemCall("open a socket for \(path)") {
-            socket(AF_UNIX, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
-        }
-        defer { close(probe) }
-        guard uninterrupted({ address.withPointer { connect(probe, $0, $1) } }) < 0 else {
+        let probe = try open(AF_UNIX, for: path)
+        guard uninterrupted({ address.withPointer { connect(probe.number, $0, $1) } }) < 0 else {
             throw FastCGIError("\(path) is served by another process")
         }
         let error = Errno(rawValue: errno)
@@ -123,8 +126,7 @@ public final class Listener: Sendable {
         try systemCall("remove the stale socket \(path)") { unlink(path) }
     }
 
-    private static func bindTCP(_ host: String, _ port: UInt16) throws -> Int32 {
-        let name = ListenAddress.tcp(host: host, port: port).description
+    private static func bindTCP(_ host: String, _ port: UInt16, _ name: String) throws -> OwnedDescriptor {
         var hints = addrinfo()
         hints.ai_socktype = Int32(SOCK_STREAM.rawValue)
         hints.ai_flags = AI_PASSIVE
@@ -134,26 +136,19 @@ public final class Listener: Sendable {
             throw FastCGIError("resolve \(name): \(String(cString: gai_strerror(status)))")
         }
         defer { freeaddrinfo(found) }
-        let descriptor = try systemCall("open a socket for \(name)") {
-            socket(address.ai_family, address.ai_socktype | Int32(SOCK_CLOEXEC.rawValue), address.ai_protocol)
+        let socket = try open(address.ai_family, address.ai_protocol, for: name)
+        var on: Int32 = 1
+        try systemCall("set SO_REUSEADDR on \(name)") {
+            setsockopt(socket.number, SOL_SOCKET, SO_REUSEADDR, &on, socklen_t(MemoryLayout.size(ofValue: on)))
         }
-        do {
-            var on: Int32 = 1
-            try systemCall("set SO_REUSEADDR on \(name)") {
-                setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &on, socklen_t(MemoryLayout.size(ofValue: on)))
-            }
-            try systemCall("bind \(name)") { bind(descriptor, address.ai_addr, address.ai_addrlen) }
-        } catch {
-            close(descriptor)
-            throw error
-        }
-        return descriptor
+        try systemCall("bind \(name)") { bind(socket.number, address.ai_addr, address.ai_addrlen) }
+        return socket
     }
 }
 
 /// The file of a unix socket that this process made, told from one that another process has made at the same path
 /// since.
-private struct SocketFile: Sendable {
+private struct SocketFile: Sendable, Equatable {
     private let path: String
     private let device: dev_t
     private let inode: ino_t
@@ -168,31 +163,6 @@ private struct SocketFile: Sendable {
     }
 
     func remove() {
-        if let now = SocketFile(path: path), now.device == device, now.inode == inode {
-            unlink(path)
-        }
-    }
-}
-
-/// The address of a unix socket (unix(7)).
-private struct UnixAddress {
-    private var address = sockaddr_un()
-
-    init(_ path: String) throws {
-        let bytes = Array(path.utf8)
-        let limit = MemoryLayout.size(ofValue: address.sun_path) - 1
-        guard bytes.count <= limit else {
-            throw FastCGIError("socket path \(path) has \(bytes.count) bytes, at most \(limit) are possible")
-        }
-        address.sun_family = sa_family_t(AF_UNIX)
-        withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: bytes) }
-    }
-
-    func withPointer<Output>(_ body: (UnsafePointer<sockaddr>, socklen_t) -> Output) -> Output {
-        withUnsafePointer(to: address) { pointer in
-            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                body($0, socklen_t(MemoryLayout<sockaddr_un>.size))
-            }
-        }
+        if SocketFile(path: path) == self { unlink(path) }
     }
 }

@@ -40,12 +40,8 @@ public final class WorkerPool: Sendable {
     ///   - lingeringTime: how long a thread goes on to read the body of a request that is answered, in seconds.
     ///   - logger: where failures that no request is told of are logged.
     /// - Throws: ``FastCGIError`` when libfcgi or the system refuses.
-    public init(
-        listeners: [Listener],
-        threads: Int,
-        lingeringTime: Int = Request.lingeringTime,
-        logger: Logger
-    ) throws {
+    public init(listeners: [Listener], threads: Int, lingeringTime: Int = Request.lingeringTime, logger: Logger) throws
+    {
         // Installs handlers for SIGPIPE, SIGUSR1 and SIGTERM where the program has none (os_unix.c).
         let status = FCGX_Init()
         guard status == 0 else { throw FastCGIError("initialise libfcgi: code \(status)") }
@@ -80,7 +76,7 @@ public final class WorkerPool: Sendable {
         acceptor.stop()
     }
 
-    private func serve(_ waiter: Acceptor.Waiter, _ handler: Handler, _ thread: Int) {
+    private func serve(_ waiter: OwnedDescriptor, _ handler: Handler, _ thread: Int) {
         while let connection = acceptor.next(waiter) { serve(connection, handler, thread) }
         acceptor.drain { serve($0, handler, thread) }
     }

@@ -1,3 +1,5 @@
+import Encoding
+
 /// The part of a key that a client chooses (metadata `remote-codec/key-prefix`), so that an operator can see, size and
 /// delete payloads by it: `^[0-9a-zA-Z_\-/]+$`, at most 512 bytes, no part over 200.
 public struct KeyPrefix: Hashable, Sendable {
@@ -16,19 +18,11 @@ public struct KeyPrefix: Hashable, Sendable {
 
     /// Takes a prefix as it came over the wire; `nil` when it breaks a rule.
     public init?(validating prefix: some Collection<UInt8>) {
-        guard (1...Self.maximumLength).contains(prefix.count), prefix.allSatisfy(Self.isAllowed) else { return nil }
-        let parts = prefix.split(separator: UInt8(ascii: "/"))
-        guard parts.allSatisfy({ $0.count <= Self.maximumPartLength }) else { return nil }
+        guard (1...Self.maximumLength).contains(prefix.count),
+            prefix.allSatisfy({ $0.isLetterOrDigit(or: "_-/") }),
+            prefix.split(separator: UInt8(ascii: "/")).allSatisfy({ $0.count <= Self.maximumPartLength })
+        else { return nil }
         utf8 = Array(prefix)
-    }
-
-    private static func isAllowed(_ byte: UInt8) -> Bool {
-        switch byte {
-        case UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "a")...UInt8(ascii: "z"),
-            UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "_"), UInt8(ascii: "-"), UInt8(ascii: "/"):
-            true
-        default: false
-        }
     }
 }
 

@@ -12,16 +12,21 @@ public struct Namespace: Hashable, Sendable {
     /// Takes a name as it came over the wire.
     ///
     /// - Throws: ``NamespaceError`` that says what is wrong with it.
-    public init(validating name: some Collection<UInt8>) throws(NamespaceError) {
-        guard !name.isEmpty else { throw .empty }
-        guard name.count <= Self.maximumLength else { throw .tooLong(bytes: name.count) }
-        guard let text = String(validating: name, as: UTF8.self) else { throw .notUTF8 }
+    public init(validating name: some Collection<UInt8>) throws {
+        let limit = Self.maximumLength
+        guard !name.isEmpty else { throw NamespaceError("is empty") }
+        guard name.count <= limit else {
+            throw NamespaceError("has \(name.count) bytes, at most \(limit) are allowed")
+        }
+        guard let text = String(validating: name, as: UTF8.self) else { throw NamespaceError("is not valid UTF-8") }
         // NUL, the C0 and C1 controls and DEL are Unicode's general category Cc.
         guard !text.unicodeScalars.contains(where: { $0.properties.generalCategory == .control }) else {
-            throw .controlCharacter
+            throw NamespaceError("contains a control character")
         }
-        guard !name.contains(UInt8(ascii: "/")) else { throw .slash }
-        guard !name.elementsEqual(".".utf8), !name.elementsEqual("..".utf8) else { throw .dots }
+        guard !name.contains(UInt8(ascii: "/")) else { throw NamespaceError("contains '/'") }
+        guard !name.elementsEqual(".".utf8), !name.elementsEqual("..".utf8) else {
+            throw NamespaceError("is '.' or '..'")
+        }
         utf8 = Array(name)
     }
 }
@@ -37,25 +42,9 @@ extension Namespace: Comparable {
 }
 
 /// Why a name cannot be a namespace.
-public enum NamespaceError: Error, Equatable {
-    case empty
-    case tooLong(bytes: Int)
-    case notUTF8
-    case controlCharacter
-    case slash
-    case dots
-}
-
-extension NamespaceError: CustomStringConvertible {
+public struct NamespaceError: Error, Equatable, CustomStringConvertible {
     /// One line that names the value or the limit.
-    public var description: String {
-        switch self {
-        case .empty: "namespace is empty"
-        case .tooLong(let bytes): "namespace has \(bytes) bytes, at most \(Namespace.maximumLength) are allowed"
-        case .notUTF8: "namespace is not valid UTF-8"
-        case .controlCharacter: "namespace contains a control character"
-        case .slash: "namespace contains '/'"
-        case .dots: "namespace is '.' or '..'"
-        }
-    }
+    public let description: String
+
+    init(_ description: String) { self.description = "namespace \(description)" }
 }

@@ -37,8 +37,15 @@ public struct PayloadReference: Equatable, Sendable {
     /// - Throws: ``PayloadReferenceError`` when it is one of another version.
     public static func isCarried(by metadata: TemporalMetadata) throws(PayloadReferenceError) -> Bool {
         guard let value = metadata[versionName] else { return false }
-        if value.elementsEqual("v1".utf8) { throw .version1 }
-        guard value.elementsEqual(version.utf8) else { throw .unknownVersion(value) }
+        if value.elementsEqual("v1".utf8) {
+            throw PayloadReferenceError(
+                "it was stored under version v1 of the API, which this service does not have (\(versionName))"
+            )
+        }
+        guard value.elementsEqual(version.utf8) else {
+            let unknown = String(decoding: value, as: UTF8.self)
+            throw PayloadReferenceError("unknown version '\(unknown)' in \(versionName)")
+        }
         return true
     }
 
@@ -96,25 +103,14 @@ extension JSONReader {
 }
 
 /// Why a payload that says that it is a reference is none that can be followed.
-public enum PayloadReferenceError: Error, Equatable {
-    /// It was stored under version 1 of the API, by digest.
-    case version1
-    /// Its version is not known; holds the version.
-    case unknownVersion([UInt8])
-    /// Its data is not a reference; says why.
-    case malformed(String)
-}
-
-extension PayloadReferenceError: CustomStringConvertible {
+public struct PayloadReferenceError: Error, Equatable, CustomStringConvertible {
     /// One line that names the value. What comes from outside in it is not escaped.
-    public var description: String {
-        switch self {
-        case .version1:
-            "it was stored under version v1 of the API, which this service does not have (\(PayloadReference.versionName))"
-        case .unknownVersion(let version):
-            "unknown version '\(String(decoding: version, as: UTF8.self))' in \(PayloadReference.versionName)"
-        case .malformed(let reason):
-            "invalid reference to a large payload: \(reason)"
-        }
+    public let description: String
+
+    fileprivate init(_ description: String) { self.description = description }
+
+    /// The data of the payload is not a reference.
+    fileprivate static func malformed(_ reason: String) -> Self {
+        .init("invalid reference to a large payload: \(reason)")
     }
 }

@@ -30,20 +30,15 @@ public struct TemporalMetadata: Equatable, Sendable {
     /// maps each name to the base64 of its value. JSON `null` counts as no metadata, a `null` value as an empty one.
     ///
     /// - Throws: ``TemporalMetadataError`` that says which layer does not decode.
-    public init(header: [UInt8]) throws(TemporalMetadataError) {
-        guard let json = StandardBase64.decode(header) else { throw .headerNotBase64 }
+    public init(header: [UInt8]) throws {
+        guard let json = StandardBase64.decode(header) else { throw TemporalMetadataError.headerNotBase64 }
         var reader = JSONReader(json)
         do {
             try reader.skipWhitespace()
             self = try reader.temporalMetadata(decodingValues: StandardBase64.decode)
             try reader.end()
-        } catch let error as TemporalMetadataError {
-            throw error
         } catch let error as JSONSyntaxError {
-            throw .notJSON(error)
-        } catch {
-            // Reading what is in memory fails in no other way.
-            throw .notJSON(JSONSyntaxError(reason: "\(error)", offset: reader.offset))
+            throw TemporalMetadataError.notJSON(error)
         }
     }
 
@@ -84,13 +79,11 @@ public struct TemporalMetadata: Equatable, Sendable {
 }
 
 /// Why a metadata header does not decode.
-public enum TemporalMetadataError: Error, Equatable {
+public enum TemporalMetadataError: Error, Equatable, CustomStringConvertible {
     case headerNotBase64
     case notJSON(JSONSyntaxError)
     case valueNotBase64(name: [UInt8])
-}
 
-extension TemporalMetadataError: CustomStringConvertible {
     /// One line for the client.
     public var description: String {
         switch self {

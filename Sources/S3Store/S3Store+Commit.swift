@@ -20,7 +20,7 @@ extension S3Store {
         precondition(upload.digest == key.digest, "an upload is committed under its own digest")
         let client = client.until(deadline)
         let object = objectKey(key)
-        func put(_ object: [UInt8], onlyIfAbsent: Bool) throws -> PutOutcome {
+        func put(_ object: [UInt8], onlyIfAbsent: Bool) throws -> S3Client.PutOutcome {
             try client.put(
                 object,
                 .file(upload.fileDescriptor, size: upload.size),

@@ -1,8 +1,5 @@
-import CLinux
 import Glibc
 import Synchronization
-import System
-import SystemPackage
 
 /// Memory that the processes of a pool share: what each has counted, and what each of its threads is doing.
 ///
@@ -25,7 +22,7 @@ public final class Scoreboard: Sendable {
     private static let headWords = 8 + values
     private static let words = headWords + maximumProcesses * slotWords
     /// The magic number and the time.
-    private static let headBytes = 16
+    private static let head = 0..<2
     /// "lpspool1": another layout gets another number, and a file name of its own.
     private static let magic: UInt64 = 0x6C70_7370_6F6F_6C31
     private static let name = "scoreboard-1"
@@ -43,11 +40,13 @@ public final class Scoreboard: Sendable {
 
     /// Whether other processes may have it, too.
     public let isShared: Bool
-    private let descriptor: Int32
+    private let file: SharedFile
     private let words: Words
     private let own: Int
     /// One reader of this process at a time: they share the descriptor, and with it the lock.
     private let reading = Mutex(())
+
+    // The memory stays mapped, and the slot taken, until the process ends: rows and counters are in use until then.
 
     /// Opens the pool's scoreboard, makes it when there is none, and takes a slot.
     ///
@@ -57,29 +56,53 @@ public final class Scoreboard: Sendable {
     /// - Throws: ``SystemCallError``, or ``ScoreboardError`` when the file can't be used, or every slot is taken.
     public init(in folder: String?, threads: Int) throws {
         precondition((0...Self.maximumThreads).contains(threads), "a process has a row for each thread")
-        let path = folder.map { "\($0)/\(Self.name)" } ?? "memory"
         isShared = folder != nil
-        descriptor = try folder == nil ? Self.openMemory() : Self.open(path)
-        let size = Self.words * 8
-        guard let memory = mmap(nil, size, PROT_READ | PROT_WRITE, MAP_SHARED, descriptor, 0), memory != MAP_FAILED
-        else {
-            let error = SystemCallError("map \(path)", Errno(rawValue: errno))
-            close(descriptor)
-            throw error
-        }
-        words = Words(memory, count: Self.words)
+        let file = try folder.map { try SharedFile(at: "\($0)/\(Self.name)") } ?? SharedFile(inMemory: Self.name)
+        self.file = file
+        words = try file.map(words: Self.words)
         do {
-            try Self.lock(descriptor, Self.makerByte, F_WRLCK, "lock \(path)")
-            try Self.prepare(words, descriptor, path)
-            own = try Self.takeSlot(descriptor, path)
-            try Self.reserve(own, threads, descriptor, path)
+            try file.lock(Self.makerByte, F_WRLCK, "lock \(file.path)")
+            try Self.prepare(words, file)
+            own = try Self.takeSlot(threads, file)
         } catch {
-            munmap(memory, size)
-            close(descriptor)
+            // A file that is mapped stays open, and its locks stay with it.
+            words.unmap()
             throw error
         }
         begin(threads: threads)
-        try Self.lock(descriptor, Self.makerByte, F_UNLCK, "unlock \(path)")
+        try file.lock(Self.makerByte, F_UNLCK, "unlock \(file.path)")
+    }
+
+    private static func takeSlot(_ threads: Int, _ file: SharedFile) throws -> Int {
+        guard let slot = (0..<maximumProcesses).first(where: file.tryLock) else {
+            let limit = maximumProcesses
+            throw ScoreboardError("\(file.path) has all of its \(limit) processes, one more can't join the pool")
+        }
+        let start = headWords + slot * slotWords
+        try file.reserve(start..<start + slotHead + counters + threads * ThreadRow.words)
+        return slot
+    }
+
+    /// Gives a file that is new its length and its head, and reserves what is read of every slot.
+    private static func prepare(_ words: Words, _ file: SharedFile) throws {
+        let size = try file.size()
+        let hasHead = size >= head.count * 8
+        if hasHead { try file.reserve(head) }
+        // One without a head is new, or its maker could not finish it.
+        let isNew = size == 0 || hasHead && words[0] == 0
+        guard isNew || hasHead && words[0] == magic && size == words.count * 8 else {
+            throw ScoreboardError("\(file.path) is no scoreboard of this version, stop the pool and remove it")
+        }
+        if isNew { try file.lengthen(to: words.count) }
+        try file.reserve(0..<headWords)
+        for slot in 0..<maximumProcesses {
+            let start = headWords + slot * slotWords
+            try file.reserve(start..<start + slotHead + counters)
+        }
+        if isNew {
+            words[1] = UInt64(time(nil))
+            words[0] = magic
+        }
     }
 
     /// Makes the slot's head this process's. Under the maker's lock: whoever reads heads must not see a new process in
@@ -87,10 +110,8 @@ public final class Scoreboard: Sendable {
     private func begin(threads: Int) {
         let head = head(own)
         if head[Head.running] != 0 { head.add(1, to: Head.deaths) }
-        for thread in 0..<threads {
-            row(thread, of: own)
-                .write(ThreadRow.State(code: 0, since: monotonicNow(), requestSince: 0, requests: 0, text: []))
-        }
+        let idle = ThreadRow.State(code: 0, since: monotonicNow(), requestSince: 0, requests: 0, text: [])
+        for thread in 0..<threads { row(thread).write(idle) }
         head[Head.pid] = UInt64(getpid())
         head[Head.started] = UInt64(time(nil))
         head[Head.threads] = UInt64(threads)
@@ -98,14 +119,11 @@ public final class Scoreboard: Sendable {
         head.add(1, to: Head.starts)
     }
 
-    // The memory stays mapped and the slot taken until the process ends: rows and counters are in use until then.
-
     // MARK: This process
 
     /// Adds to a counter of this process.
     public func add(_ value: UInt64 = 1, to counter: Int) {
-        precondition((0..<Self.counters).contains(counter), "there are so many counters")
-        words.add(value, to: start(own) + Self.slotHead + counter)
+        words.add(value, to: word(of: counter, in: own))
     }
 
     /// The row of one of this process's threads.
@@ -123,27 +141,20 @@ public final class Scoreboard: Sendable {
 
     /// Waits until no other process of the pool leads it, and leads it until this process ends.
     public func lead() throws {
-        try Self.lock(descriptor, Self.leaderByte, F_WRLCK, "lead the pool")
+        try file.lock(Self.leaderByte, F_WRLCK, "lead the pool")
     }
 
     // MARK: The pool
 
     /// A value that the pool has in common, zero at first.
     public subscript(value index: Int) -> UInt64 {
-        get {
-            precondition((0..<Self.values).contains(index), "there are so many values")
-            return words[8 + index]
-        }
-        set {
-            precondition((0..<Self.values).contains(index), "there are so many values")
-            words[8 + index] = newValue
-        }
+        get { words[word(ofValue: index)] }
+        set { words[word(ofValue: index)] = newValue }
     }
 
     /// What every process of the pool, also those that are gone, has counted.
     public func total(_ counter: Int) -> UInt64 {
-        precondition((0..<Self.counters).contains(counter), "there are so many counters")
-        return (0..<Self.maximumProcesses).reduce(0) { $0 &+ words[start($1) + Self.slotHead + counter] }
+        (0..<Self.maximumProcesses).reduce(0) { $0 &+ words[word(of: counter, in: $1)] }
     }
 
     /// When the pool's first process made the scoreboard, in seconds since 1970.
@@ -191,15 +202,31 @@ public final class Scoreboard: Sendable {
     private func whileNoneBegins<Output>(_ read: () -> Output) -> Output {
         // Without the lock, what is read may be a moment's mixture, which is better than nothing.
         reading.withLock { _ in
-            try? Self.lock(descriptor, Self.makerByte, F_RDLCK, "lock the scoreboard")
-            defer { try? Self.lock(descriptor, Self.makerByte, F_UNLCK, "unlock the scoreboard") }
+            try? file.lock(Self.makerByte, F_RDLCK, "lock the scoreboard")
+            defer { try? file.lock(Self.makerByte, F_UNLCK, "unlock the scoreboard") }
             return read()
         }
     }
 
     // MARK: The file
 
+    private static let makerByte = maximumProcesses
+    private static let leaderByte = maximumProcesses + 1
+
+    /// Whether a process, this one or another, is in the slot.
+    private func isTaken(_ slot: Int) -> Bool { slot == own || file.isLocked(slot) }
+
     private func start(_ slot: Int) -> Int { Self.headWords + slot * Self.slotWords }
+
+    private func word(ofValue index: Int) -> Int {
+        precondition((0..<Self.values).contains(index), "there are so many values")
+        return 8 + index
+    }
+
+    private func word(of counter: Int, in slot: Int) -> Int {
+        precondition((0..<Self.counters).contains(counter), "there are so many counters")
+        return start(slot) + Self.slotHead + counter
+    }
 
     private func head(_ slot: Int) -> Words { words.part(start(slot)..<start(slot) + Self.slotHead) }
 
@@ -212,106 +239,12 @@ public final class Scoreboard: Sendable {
         let start = start(slot) + Self.slotHead + Self.counters + thread * ThreadRow.words
         return ThreadRow(words.part(start..<start + ThreadRow.words))
     }
-
-    private static func open(_ path: String) throws -> Int32 {
-        try systemCall("open \(path)") { Glibc.open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o660) }
-    }
-
-    private static func openMemory() throws -> Int32 {
-        try systemCall("make memory for the scoreboard") { memory_file(name) }
-    }
-
-    /// Gives a file that is new its length and its head, and reserves what is read of every slot: a page that is touched
-    /// first when the file system is full would end the process (SIGBUS), also by a read.
-    private static func prepare(_ words: Words, _ descriptor: Int32, _ path: String) throws {
-        var status = stat()
-        try systemCall("stat \(path)") { fstat(descriptor, &status) }
-        guard status.st_mode & S_IFMT == S_IFREG else { throw ScoreboardError("\(path) is not a regular file") }
-        let hasHead = status.st_size >= headBytes
-        if hasHead { try allocate(descriptor, 0, headBytes, path) }
-        // One without a head is new, or its maker could not finish it.
-        let isNew = status.st_size == 0 || hasHead && words[0] == 0
-        guard isNew || hasHead && words[0] == magic && status.st_size == words.count * 8 else {
-            throw ScoreboardError("\(path) is no scoreboard of this version, stop the pool and remove it")
-        }
-        if isNew {
-            try systemCall("lengthen \(path)") { ftruncate(descriptor, off_t(words.count * 8)) }
-            // Nobody but the users of one pool gets into its folder: the umask is not needed.
-            try systemCall("change the mode of \(path)") { fchmod(descriptor, 0o660) }
-        }
-        try allocate(descriptor, 0, headWords * 8, path)
-        for slot in 0..<maximumProcesses {
-            try allocate(descriptor, (headWords + slot * slotWords) * 8, (slotHead + counters) * 8, path)
-        }
-        if isNew {
-            words[1] = UInt64(time(nil))
-            words[0] = magic
-        }
-    }
-
-    private static func takeSlot(_ descriptor: Int32, _ path: String) throws -> Int {
-        for slot in 0..<maximumProcesses where tryLock(descriptor, slot) { return slot }
-        throw ScoreboardError("\(path) has all of its \(maximumProcesses) processes, one more can't join the pool")
-    }
-
-    private static func reserve(
-        _ slot: Int,
-        _ threads: Int,
-        _ descriptor: Int32,
-        _ path: String
-    ) throws {
-        let words = slotHead + counters + threads * ThreadRow.words
-        try allocate(descriptor, (headWords + slot * slotWords) * 8, words * 8, path)
-    }
-
-    private static func allocate(
-        _ descriptor: Int32,
-        _ start: Int,
-        _ count: Int,
-        _ path: String
-    ) throws {
-        var status: Int32
-        repeat { status = posix_fallocate(descriptor, off_t(start), off_t(count)) } while status == EINTR
-        guard status == 0 else {
-            throw SystemCallError("reserve \(count) bytes of \(path)", Errno(rawValue: status))
-        }
-    }
-
-    // MARK: Locks
-
-    private static let makerByte = maximumProcesses
-    private static let leaderByte = maximumProcesses + 1
-
-    private static func range(_ byte: Int, _ type: Int32) -> flock {
-        flock(l_type: Int16(type), l_whence: Int16(SEEK_SET), l_start: off_t(byte), l_len: 1, l_pid: 0)
-    }
-
-    private static func tryLock(_ descriptor: Int32, _ byte: Int) -> Bool {
-        var range = range(byte, F_WRLCK)
-        return fcntl(descriptor, LockCommand.set, &range) == 0
-    }
-
-    private static func lock(
-        _ descriptor: Int32,
-        _ byte: Int,
-        _ type: Int32,
-        _ action: String
-    ) throws {
-        var range = range(byte, type)
-        try systemCall(action) { fcntl(descriptor, LockCommand.setOrWait, &range) }
-    }
-
-    /// Whether a process, this one or another, is in the slot.
-    private func isTaken(_ slot: Int) -> Bool {
-        var range = Self.range(slot, F_WRLCK)
-        // A process sees no lock of its own descriptor.
-        return slot == own || (fcntl(descriptor, LockCommand.get, &range) == 0 && range.l_type != Int16(F_UNLCK))
-    }
 }
 
-/// fcntl(2)'s commands for locks of open file descriptions, which Swift's Glibc leaves out (asm-generic/fcntl.h).
-private enum LockCommand {
-    static let get: Int32 = 36
-    static let set: Int32 = 37
-    static let setOrWait: Int32 = 38
+/// Why a pool's shared memory can't be used, where no system call failed.
+public struct ScoreboardError: Error, CustomStringConvertible, Sendable {
+    /// One line.
+    public let description: String
+
+    init(_ description: String) { self.description = description }
 }

@@ -1,3 +1,4 @@
+import Glibc
 import Synchronization
 
 /// Words of memory that several processes change at once.
@@ -20,18 +21,19 @@ struct Words: @unchecked Sendable {
     }
 
     subscript(index: Int) -> UInt64 {
-        get {
-            precondition(index < count, "a word lies within the memory")
-            return start[index].load(ordering: .relaxed)
-        }
-        nonmutating set {
-            precondition(index < count, "a word lies within the memory")
-            start[index].store(newValue, ordering: .relaxed)
-        }
+        get { start[checked(index)].load(ordering: .relaxed) }
+        nonmutating set { start[checked(index)].store(newValue, ordering: .relaxed) }
     }
 
     func add(_ value: UInt64, to index: Int) {
+        start[checked(index)].wrappingAdd(value, ordering: .relaxed)
+    }
+
+    /// Gives the memory back; none of it may be used any more.
+    func unmap() { munmap(start, count * MemoryLayout<UInt64>.size) }
+
+    private func checked(_ index: Int) -> Int {
         precondition(index < count, "a word lies within the memory")
-        start[index].wrappingAdd(value, ordering: .relaxed)
+        return index
     }
 }

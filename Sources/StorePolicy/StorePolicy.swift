@@ -31,4 +31,7 @@ package struct StorePolicy: Equatable, Sendable {
     package var allRules: [Rules] {
         [others] + namespaces.values
     }
+
+    /// Whether a namespace has a quota.
+    package var hasQuotas: Bool { allRules.contains { $0.quota != nil } }
 }

@@ -5,7 +5,7 @@ extension Errno {
     package var mayPass: Bool {
         let passing: [Errno] = [
             .ioError, .noMemory, .tooManyOpenFiles, .tooManyOpenFilesInSystem, .noSpace, .diskQuotaExceeded, .noLocks,
-            .noBufferSpace,
+            .noBufferSpace, .resourceTemporarilyUnavailable,
         ]
         return passing.contains(self)
     }

@@ -25,28 +25,28 @@ struct PaxRecords: Equatable {
     /// Reads all records; those of other attributes are passed over.
     ///
     /// - Throws: ``TarError`` `extendedHeader`
-    init(_ bytes: [UInt8]) throws(TarError) {
+    init(_ bytes: [UInt8]) throws {
         var rest = bytes[...]
         while !rest.isEmpty {
             let digits = rest.prefix { $0 != UInt8(ascii: " ") }
             guard digits.count < 10, let length = try? DecimalNumber.parse(digits), digits.count < length,
                 length <= rest.count,
                 case let record = rest.prefix(Int(length)), record.last == UInt8(ascii: "\n")
-            else { throw .extendedHeader }
+            else { throw TarError.extendedHeader }
             let text = record.dropFirst(digits.count + 1).dropLast()
-            guard let equals = text.firstIndex(of: UInt8(ascii: "=")) else { throw .extendedHeader }
+            guard let equals = text.firstIndex(of: UInt8(ascii: "=")) else { throw TarError.extendedHeader }
             try set(String(decoding: text[..<equals], as: UTF8.self), Array(text[(equals + 1)...]))
             rest = rest.dropFirst(Int(length))
         }
     }
 
-    private mutating func set(_ name: String, _ value: [UInt8]) throws(TarError) {
+    private mutating func set(_ name: String, _ value: [UInt8]) throws {
         switch name {
         case "path": path = value
         case "linkpath": linkPath = value
         case "size":
-            guard let number = try? DecimalNumber.parse(value), number <= UInt64(Int64.max) else {
-                throw .extendedHeader
+            guard let number = try? DecimalNumber.parse(value), number <= Int64.max else {
+                throw TarError.extendedHeader
             }
             size = number
         default:

@@ -77,7 +77,8 @@ extension TarHeader {
         }
         func put(number: UInt64, _ field: Range<Int>) {
             let digits = String(min(number, Self.largestNumber), radix: 8)
-            put((String(repeating: "0", count: max(0, field.count - 1 - digits.count)) + digits).utf8, field)
+            let zeros = [UInt8](repeating: UInt8(ascii: "0"), count: max(0, field.count - 1 - digits.utf8.count))
+            put(zeros + digits.utf8, field)
         }
         let (prefix, rest) = Self.fields(ofName: name) ?? ([], name.prefix(Field.name.count))
         put(rest, Field.name)
@@ -90,16 +91,18 @@ extension TarHeader {
         block[Field.kind] = kind
         put(link.prefix(Field.link.count), Field.link)
         put(Self.posix, Field.magic)
-        let digits = String(Self.checksum(of: block), radix: 8)
-        put((String(repeating: "0", count: max(0, 6 - digits.count)) + digits + "\u{0} ").utf8, Field.checksum)
+        put(number: Self.checksum(of: block), Field.checksum.dropLast())
+        block[Field.checksum.upperBound - 1] = UInt8(ascii: " ")
         return block
     }
 
     /// Reads a block.
     ///
     /// - Throws: ``TarError``
-    init(_ block: [UInt8]) throws(TarError) {
-        guard try Self.number(block[Field.checksum], "checksum") == Self.checksum(of: block) else { throw .checksum }
+    init(_ block: [UInt8]) throws {
+        guard try Self.number(block[Field.checksum], "checksum") == Self.checksum(of: block) else {
+            throw TarError.checksum
+        }
         kind = block[Field.kind] == 0 ? Kind.file : block[Field.kind]
         name = Self.text(block[Field.name])
         link = Self.text(block[Field.link])
@@ -113,7 +116,7 @@ extension TarHeader {
             // GNU tar has other things where POSIX has the prefix.
             break
         default:
-            throw .unknownFormat
+            throw TarError.unknownFormat
         }
     }
 
@@ -129,11 +132,11 @@ extension TarHeader {
     }
 
     /// Octal digits between spaces and NULs, or GNU's binary form for what they can't hold.
-    private static func number(_ field: ArraySlice<UInt8>, _ name: String) throws(TarError) -> UInt64 {
+    private static func number(_ field: ArraySlice<UInt8>, _ name: String) throws -> UInt64 {
         if field.first == 0x80 {
-            guard field.dropFirst().dropLast(8).allSatisfy({ $0 == 0 }) else { throw .number(field: name) }
+            guard field.dropFirst().dropLast(8).allSatisfy({ $0 == 0 }) else { throw TarError.number(name) }
             let number = field.suffix(8).reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
-            guard number <= UInt64(Int64.max) else { throw .number(field: name) }
+            guard number <= UInt64(Int64.max) else { throw TarError.number(name) }
             return number
         }
         let isPadding = { (byte: UInt8) in byte == 0 || byte == UInt8(ascii: " ") }
@@ -141,7 +144,7 @@ extension TarHeader {
         guard field[digits.endIndex...].allSatisfy(isPadding),
             let number = digits.isEmpty ? 0 : UInt64(String(decoding: digits, as: UTF8.self), radix: 8),
             digits.first != UInt8(ascii: "+"), digits.first != UInt8(ascii: "-")
-        else { throw .number(field: name) }
+        else { throw TarError.number(name) }
         return number
     }
 }

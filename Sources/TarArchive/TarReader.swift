@@ -55,23 +55,16 @@ package struct TarReader {
     // MARK: Headers
 
     private mutating func entry(_ header: TarHeader, _ records: PaxRecords) throws -> TarEntry {
-        guard !records.isSparse else { throw TarError.sparse }
+        guard !records.isSparse, header.kind != TarHeader.Kind.sparse else { throw TarError.sparse }
         let size = records.size ?? header.contentSize
-        let kind: TarEntry.Kind
-        switch header.kind {
-        case TarHeader.Kind.file:
-            kind = .file(size: size)
-        case TarHeader.Kind.hardLink:
-            guard size == 0 else { throw TarError.contentOfNoFile }
-            kind = .hardLink(to: records.linkPath ?? header.link)
-        case TarHeader.Kind.folder:
-            guard size == 0 else { throw TarError.contentOfNoFile }
-            kind = .folder
-        case TarHeader.Kind.sparse:
-            throw TarError.sparse
-        default:
-            throw TarError.unsupported(kind: header.kind)
-        }
+        let kind: TarEntry.Kind =
+            switch header.kind {
+            case TarHeader.Kind.file: .file(size: size)
+            case TarHeader.Kind.hardLink: .hardLink(to: records.linkPath ?? header.link)
+            case TarHeader.Kind.folder: .folder
+            default: throw TarError.unsupported(header.kind)
+            }
+        guard size == 0 || kind == .file(size: size) else { throw TarError.contentOfNoFile }
         begin(size)
         return TarEntry(name: records.path ?? header.name, kind: kind, modified: Int(clamping: header.modified))
     }

@@ -1,4 +1,7 @@
 import ArgumentParser
+import Encoding
+import EnvironmentFile
+import FastCGI
 import Glibc
 import Storage
 import System
@@ -61,10 +64,13 @@ struct LPSWorker: ParsableCommand {
 
     /// EX_CONFIG of sysexits(3) tells a supervisor that another start will not help.
     static func exitCode(for error: any Error) -> ExitCode {
-        switch error {
-        case let error as ConfigurationError where !error.mayPass: ExitCode(EX_CONFIG)
-        case let error as StoreError where error.preventsUse: ExitCode(EX_CONFIG)
-        default: .failure
-        }
+        let isLasting =
+            switch error {
+            case is ConfigurationError, is SettingsError, is FastCGIError: true
+            case let error as SystemCallError: !error.errno.mayPass
+            case let error as StoreError: error.preventsUse
+            default: false
+            }
+        return isLasting ? ExitCode(EX_CONFIG) : .failure
     }
 }

@@ -1,12 +1,13 @@
 import ArgumentParser
+import EnvironmentFile
 import Glibc
 import Logging
 import SystemPackage
 
 /// What a command has from its process; a test gives it something else.
 struct Context {
-    /// Reads what options default to.
-    var loadSettings: () throws -> Settings
+    /// The environment's variables, as they are set.
+    var environment: @Sendable (_ name: String) -> String?
     /// What the store has to tell.
     var logger: Logger
     /// Standard input.
@@ -23,7 +24,7 @@ struct Context {
     /// That of this process.
     static var process: Context {
         Context(
-            loadSettings: Settings.ofProcess,
+            environment: { name in getenv(name).map { String(cString: $0) } },
             logger: Logger(label: "lps"),
             input: .standardInput,
             output: .standardOutput,
@@ -31,6 +32,28 @@ struct Context {
             complain: { lps.complain($0) },
             progress: Progress.onTerminal
         )
+    }
+
+    /// What options default to: the variables of the file that `LPS_CONFIG` names, or else of the environment, as for
+    /// `lps-worker`. So a command by hand, a timer and a worker agree on what is configured.
+    ///
+    /// - Throws: status 78 (EX_CONFIG of sysexits(3)) when the file can't be used, told on standard error.
+    func settings() throws -> Environment {
+        let variables = Environment(environment)
+        do {
+            return try Environment(variables, file: variables["LPS_CONFIG"])
+        } catch {
+            throw unusable("\(error)")
+        }
+    }
+
+    /// A setting's value.
+    ///
+    /// - Throws: status 78, told on standard error, when it is not what is expected.
+    func setting<Value>(_ name: String, expected: String, _ parse: (String) -> Value?) throws -> Value? {
+        guard let text = try settings()[name] else { return nil }
+        guard let value = parse(text) else { throw unusable("\(name) is '\(text)', expected \(expected)") }
+        return value
     }
 
     /// Writes a value as one line of JSON.
@@ -43,7 +66,7 @@ struct Context {
 
     /// Writes bytes to standard output.
     func write(_ bytes: UnsafeRawBufferPointer) throws {
-        _ = try FileError.naming("write to standard output") { try output.writeAll(bytes) }
+        _ = try CommandError.naming("write to standard output") { try output.writeAll(bytes) }
     }
 
     /// Says why the command has failed.

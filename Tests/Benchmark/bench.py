@@ -13,10 +13,9 @@ import random
 import re
 import statistics
 import subprocess
-import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,10 +23,21 @@ from sides import NO_METADATA, Service, Side, dav, service
 
 HERE = Path(__file__).parent
 KIB, MIB = 1024, 1024 * 1024
-SIZES = {"4 KiB": 4 * KIB, "128 KiB": 128 * KIB, "1 MiB": MIB, "16 MiB": 16 * MIB, "256 MiB": 256 * MIB}
+SIZES = ["4 KiB", "128 KiB", "1 MiB", "16 MiB", "256 MiB"]
 TAIL = 16
 # From this size on a run is so many requests, not so many seconds.
 LARGE = 16 * MIB
+# Of a run of smaller ones.
+SECONDS = 1
+
+
+def size_of(name: str) -> int:
+    number, unit = name.split()
+    return int(number) * {"KiB": KIB, "MiB": MIB}[unit]
+
+
+def say(text: str) -> None:
+    print(text, flush=True)
 
 
 @dataclass
@@ -56,93 +66,55 @@ class Payloads:
         return payloads
 
 
-class Load:
-    """Requests to one side, by wrk."""
+def wrk(
+    case: "Case", side: Side, url: str, lines: list[str], headers: list[str], *, seconds: int = 0, count: int = 0
+) -> dict:
+    """Sends requests for so many seconds, or so many of them, until all are answered."""
+    requests = case.bench.folder / "requests"
+    requests.write_text("\n".join(lines[:1] + lines) + "\n")
+    command = ["wrk", "-t1", f"-c{case.connections}", f"-d{seconds or 600}s", "--timeout", "600s"]
+    command += ["-s", HERE / "load.lua", url, "--", requests, case.payloads.file, str(count), *headers]
+    return measure(side, command, lambda output: json.loads(re.search("^RESULT (.*)$", output, re.MULTILINE)[1]))
 
-    def __init__(self, folder: Path, seconds: int):
-        self.folder = folder
-        self.seconds = seconds
 
-    def run(
-        self, side: Side, url: str, lines: list[str], headers: list[str], body: Path, connections: int,
-        *, seconds: int = 0, count: int = 0
-    ) -> dict:
-        """Sends requests for so many seconds, or so many of them, until all are answered."""
-        requests = self.folder / "requests"
-        requests.write_text("\n".join(lines[:1] + lines) + "\n")
-        command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds or 600}s", "--timeout", "600s"]
-        command += ["-s", HERE / "load.lua", url, "--", requests, body, str(count), *headers]
+def ab(case: "Case", side: Side) -> dict:
+    """Asks for health. With ab: wrk waits for the content that an answer to HEAD does not have."""
+    command = ["ab", "-q", "-k", "-i", f"-c{case.connections}", f"-t{SECONDS}", "-n10000000"]
 
-        def result(output: str) -> dict:
-            return json.loads(re.search("^RESULT (.*)$", output, re.MULTILINE)[1])
+    def result(output: str) -> dict:
+        def number(pattern: str) -> float:
+            found = re.search(pattern + r":?\s+([0-9.]+)", output, re.MULTILINE)
+            return float(found[1]) if found else 0
 
-        return self._measure(side, command, result)
+        return {
+            "requests": int(number("^Complete requests")),
+            "seconds": number("^Time taken for tests"),
+            "failed": int(number("^Failed requests") + number("^Non-2xx responses")),
+            "p50_ms": number("^ +50%"),
+            "p99_ms": number("^ +99%"),
+        }
 
-    def _measure(self, side: Side, command: list, result_of) -> dict:
-        # What the run before has left to be written must not be paid by this one.
-        os.sync()
-        cpu, written = side.cpu_seconds(), side.written_bytes()
-        programs = {program: side.cpu_seconds(program) for program in side.programs}
-        output = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-        result = result_of(output)
-        if result["failed"] or not result["requests"]:
-            raise SystemExit(f"{side.name}: {' '.join(map(str, command))}\n{output}")
-        result["cpu"] = side.cpu_seconds() - cpu
-        result["programs"] = {program: side.cpu_seconds(program) - before for program, before in programs.items()}
-        result["rate"] = result["requests"] / result["seconds"]
-        # What an answered upload has left in memory, the disk has still to take.
-        start = time.monotonic()
-        os.sync()
-        result["rate_on_disk"] = result["requests"] / (result["seconds"] + time.monotonic() - start)
-        result["written"] = side.written_bytes() - written
-        return result
+    return measure(side, [*command, side.url(case.tls) + side.health], result)
 
-    def put(
-        self, side: Side, payloads: list, size: int, file: Path, connections: int, tls: bool,
-        *, all_of_them: bool = False
-    ) -> dict:
-        lines = [f"PUT {side.put(*payload)} {payload[0]}" for payload in payloads]
-        # Of large ones, few are sent in a second: those that are under way at its end would be lost to the measure.
-        how = {"count": len(lines)} if all_of_them or size >= LARGE else {"seconds": self.seconds}
-        with side.upload_url(tls) as url:
-            return self.run(side, url, lines, side.put_headers, file, connections, **how)
 
-    def get(
-        self, side: Side, payloads: list, size: int, file: Path, connections: int, tls: bool, *, once: bool = False
-    ) -> dict:
-        # In no order, and each again only when all were fetched; or each once.
-        lines = [f"GET {side.get(*payload)}" for payload in random.sample(payloads, len(payloads))]
-        seconds = self.seconds if size < LARGE else 2 * self.seconds + connections * size // (1 << 30)
-        if once:
-            seconds = 0
-        else:
-            lines *= min(40_000 * self.seconds // len(lines) + 1, 1000)
-        result = self.run(side, side.url(tls), lines, side.get_headers(size), file, connections, seconds=seconds)
-        if size >= LARGE:
-            # With those that were under way at the end.
-            result["rate"] = result["bytes"] / size / result["seconds"]
-            result["requests"] = result["bytes"] / size
-        return result
-
-    def health(self, side: Side, connections: int, tls: bool) -> dict:
-        """With ab: wrk waits for the content that an answer to HEAD does not have."""
-        command = ["ab", "-q", "-k", "-i", f"-c{connections}", f"-t{self.seconds}", "-n10000000"]
-        command.append(side.url(tls) + side.health)
-
-        def result(output: str) -> dict:
-            def number(pattern: str) -> float:
-                found = re.search(pattern + r":?\s+([0-9.]+)", output, re.MULTILINE)
-                return float(found[1]) if found else 0
-
-            return {
-                "requests": int(number("^Complete requests")),
-                "seconds": number("^Time taken for tests"),
-                "failed": int(number("^Failed requests") + number("^Non-2xx responses")),
-                "p50_ms": number("^ +50%"),
-                "p99_ms": number("^ +99%"),
-            }
-
-        return self._measure(side, command, result)
+def measure(side: Side, command: list, result_of: Callable[[str], dict]) -> dict:
+    # What the run before has left to be written must not be paid by this one.
+    os.sync()
+    names = ("", *side.programs)
+    before, written = {name: side.cpu_seconds(name) for name in names}, side.written_bytes()
+    output = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    result = result_of(output)
+    if result["failed"] or not result["requests"]:
+        raise SystemExit(f"{side.name}: {' '.join(map(str, command))}\n{output}")
+    result["programs"] = {name: side.cpu_seconds(name) - before[name] for name in names}
+    result["cpu"] = result["programs"].pop("")
+    result["rate"] = result["requests"] / result["seconds"]
+    # What an answered upload has left in memory, the disk has still to take.
+    start = time.monotonic()
+    os.sync()
+    result["rate_on_disk"] = result["requests"] / (result["seconds"] + time.monotonic() - start)
+    result["written"] = side.written_bytes() - written
+    return result
 
 
 def in_turns(rounds: int, sides: list[Side], run) -> dict[str, list[dict]]:
@@ -183,16 +155,12 @@ def stored(side: Side, payloads: list) -> list:
 
 
 class Bench:
-    def __init__(self, folder: Path, quick: bool, only: str | None):
-        self.folder = folder
-        self.quick = quick
-        self.only = only
-        self.load = Load(folder, 1)
+    """Where comparisons are made, and what came of them."""
+
+    def __init__(self, folder: Path, quick: bool, only: str | None = None):
+        self.folder, self.quick, self.only = folder, quick, only
         self.rows: list[dict] = []
         self.sources: dict[int, Payloads] = {}
-
-    def say(self, text: str) -> None:
-        print(text, flush=True)
 
     def rounds(self, size: int = 0, connections: int = 1) -> int:
         """Fewer where a round takes minutes."""
@@ -205,57 +173,59 @@ class Bench:
             self.sources[size] = Payloads(size, self.folder / f"payload-{size}")
         return self.sources[size]
 
-    def case(
-        self, operation: str, size_name: str, size: int, connections: int, tls: bool, sides: list[Side], run
-    ) -> None:
-        name = f"{operation} {size_name} {connections} {tls}"
-        if self.only and not re.search(self.only, name):
-            return
-        row = {"operation": operation, "size": size_name, "connections": connections, "tls": tls}
-        row |= compare(in_turns(self.rounds(size, connections), sides, run), size)
-        self.rows.append(row)
-        self.say(
-            f"{operation:12} {size_name:>8} {connections:3} {'TLS  ' if tls else 'plain'}"
-            f"  ratio {row['ratio']:5.2f} ({row['min']:.2f} to {row['max']:.2f})  cpu {row['cpu_ratio']:5.2f}"
-            + "".join(f"  {side.name} {row[side.name]['rate']:8.1f}/s" for side in sides)
-        )
-
     def compare_sides(self, ours: Service, theirs: Side) -> None:
         sides = [ours, theirs]
         connections = [8] if self.quick else [1, 8, 32]
-        sizes = {name: size for name, size in SIZES.items() if not self.quick or name in ("128 KiB", "1 MiB")}
+        sizes = [name for name in SIZES if not self.quick or name in ("128 KiB", "1 MiB")]
         for tls in (False,) if self.quick else (False, True):
-            for count in connections:
-                self.case("health", "", 0, count, tls, sides, lambda side: self.load.health(side, count, tls))
+            for number in connections:
+                Case(self, "", number, tls).health(sides)
             # ext4 looks at every inode that was deleted in the last minute when it makes a file (recently_deleted), so
             # what deletes many comes after what makes many: an upload that exists is a file made and deleted.
-            small = {name: size for name, size in sizes.items() if size < LARGE}
-            cases = [Case(self, name, size, count, tls) for name, size in small.items() for count in connections]
-            for case in cases:
+            cases = [Case(self, name, number, tls) for name in sizes for number in connections]
+            small = [case for case in cases if case.size < LARGE]
+            for case in small:
                 case.put_new(sides)
                 case.get(sides)
-            for case in cases:
+            for case in small:
                 case.put_existing(sides)
             for side in sides:
                 side.empty()
-            for name, size in sizes.items():
-                for count in connections if size >= LARGE else ():
-                    case = Case(self, name, size, count, tls)
-                    case.put_new(sides)
-                    case.get(sides)
-                    case.put_existing(sides)
-                    for side in sides:
-                        side.empty()
+            for case in cases[len(small) :]:
+                case.put_new(sides)
+                case.get(sides)
+                case.put_existing(sides)
+                for side in sides:
+                    side.empty()
 
 
 class Case:
     """One size of payloads over a number of connections."""
 
-    def __init__(self, bench: Bench, name: str, size: int, connections: int, tls: bool):
-        self.bench = bench
-        self.name, self.size, self.connections, self.tls = name, size, connections, tls
-        self.payloads = bench.payloads(size)
+    def __init__(self, bench: Bench, name: str, connections: int, tls: bool = False):
+        self.bench, self.name, self.connections, self.tls = bench, name, connections, tls
+        # Health has no size.
+        self.size = size_of(name) if name else 0
         self.stored: dict[str, list] = {}
+
+    @property
+    def payloads(self) -> Payloads:
+        return self.bench.payloads(self.size)
+
+    def compare(self, operation: str, sides: list[Side], run: Callable[[Side], dict]) -> None:
+        if self.bench.only and not re.search(self.bench.only, f"{operation} {self.name} {self.connections} {self.tls}"):
+            return
+        row = {"operation": operation, "size": self.name, "connections": self.connections, "tls": self.tls}
+        row |= compare(in_turns(self.bench.rounds(self.size, self.connections), sides, run), self.size)
+        self.bench.rows.append(row)
+        say(
+            f"{operation:12} {self.name:>8} {self.connections:3} {'TLS  ' if self.tls else 'plain'}"
+            f"  ratio {row['ratio']:5.2f} ({row['min']:.2f} to {row['max']:.2f})  cpu {row['cpu_ratio']:5.2f}"
+            + "".join(f"  {side.name} {row[side.name]['rate']:8.1f}/s" for side in sides)
+        )
+
+    def health(self, sides: list[Side]) -> None:
+        self.compare("health", sides, lambda side: ab(self, side))
 
     def put_new(self, sides: list[Side]) -> None:
         # Of small ones more than can be sent in the time, of large ones 512 MiB, or one a connection.
@@ -269,33 +239,46 @@ class Case:
             self.stored[side.name] = stored(side, new)
             return result
 
-        self.run("PUT new", sides, put)
+        self.compare("PUT new", sides, put)
 
     def put_existing(self, sides: list[Side]) -> None:
         def put(side: Side) -> dict:
             stored = self.stored[side.name]
             return self.put(side, stored if self.size >= LARGE else stored * (20_000 // len(stored) + 1))
 
-        self.run("PUT existing", sides, put)
+        self.compare("PUT existing", sides, put)
 
     def get(self, sides: list[Side]) -> None:
-        self.run("GET", sides, lambda side: self.bench.load.get(side, self.stored[side.name], *self.how))
+        self.compare("GET", sides, lambda side: self.fetch(side, self.stored[side.name]))
 
-    def put(self, side: Side, payloads: list) -> dict:
-        return self.bench.load.put(side, payloads, *self.how)
+    def put(self, side: Side, payloads: list, *, all_of_them: bool = False) -> dict:
+        lines = [f"PUT {side.put(*payload)} {payload[0]}" for payload in payloads]
+        # Of large ones, few are sent in a second: those that are under way at its end would be lost to the measure.
+        how = {"count": len(lines)} if all_of_them or self.size >= LARGE else {"seconds": SECONDS}
+        with side.upload_url(self.tls) as url:
+            return wrk(self, side, url, lines, side.put_headers, **how)
 
-    @property
-    def how(self) -> tuple:
-        return self.size, self.payloads.file, self.connections, self.tls
-
-    def run(self, operation: str, sides: list[Side], run) -> None:
-        self.bench.case(operation, self.name, self.size, self.connections, self.tls, sides, run)
+    def fetch(self, side: Side, payloads: list, *, once: bool = False, size: int = 0) -> dict:
+        """In no order, and each again only when all were fetched; or each once. Of another size than the case's, if given."""
+        size = size or self.size
+        lines = [f"GET {side.get(*payload)}" for payload in random.sample(payloads, len(payloads))]
+        seconds = SECONDS if size < LARGE else 2 * SECONDS + self.connections * size // (1 << 30)
+        if once:
+            seconds = 0
+        else:
+            lines *= min(40_000 * SECONDS // len(lines) + 1, 1000)
+        result = wrk(self, side, side.url(self.tls), lines, side.get_headers(size), seconds=seconds)
+        if size >= LARGE:
+            # With those that were under way at the end.
+            result["rate"] = result["bytes"] / size / result["seconds"]
+            result["requests"] = result["bytes"] / size
+        return result
 
 
 def resources(bench: Bench, ours: Service) -> dict:
     """Bytes and syncs of an upload: of new payloads of 1 MiB, one at a time."""
-    payloads = bench.payloads(MIB)
-    put = bench.load.put(ours, payloads.next(2_000), MIB, payloads.file, 1, False)
+    case = Case(bench, "1 MiB", 1)
+    put = case.put(ours, case.payloads.next(2_000))
     trace = bench.folder / "strace"
     command = ["strace", "-f", "-c", "-e", "trace=fsync,fdatasync,syncfs", "-o", trace]
     for pid in ours.processes("lps-worker"):
@@ -303,7 +286,7 @@ def resources(bench: Bench, ours: Service) -> dict:
     tracer = subprocess.Popen(command, stderr=subprocess.DEVNULL)
     time.sleep(1)
     # To shards that are there: folders are made and synced once.
-    traced = bench.load.put(ours, payloads.next(2_000), MIB, payloads.file, 1, False)
+    traced = case.put(ours, case.payloads.next(2_000))
     tracer.terminate()
     tracer.wait()
     calls = re.findall(r"^\s*[\d.]+\s+[\d.]+\s+\d+\s+(\d+)\s.*sync\S*$", trace.read_text(), re.MULTILINE)
@@ -320,8 +303,7 @@ def scale_workers(bench: Bench) -> list[dict]:
         for count in (1, 2, 4):
             sides.append(running.enter_context(service(bench.folder / f"workers-{count}", count)))
             sides[-1].name = str(count)
-        payloads = bench.payloads(128 * KIB)
-        return scale(bench, sides, put_and_get(bench, payloads, {}, payloads.size))
+        return scale(bench, sides, put_and_get(Case(bench, "128 KiB", 8), {}))
 
 
 def scale_objects(bench: Bench) -> list[dict]:
@@ -340,21 +322,21 @@ def scale_objects(bench: Bench) -> list[dict]:
             str(count): [("", filling(number)[1]) for number in random.sample(range(count), min(count, 20_000))]
             for count in counts
         }
-        rows = scale(bench, sides, put_and_get(bench, bench.payloads(4 * KIB), filled, FILLING))
+        rows = scale(bench, sides, put_and_get(Case(bench, "4 KiB", 8), filled, FILLING))
         return [row | {"start_ms": start} for row, start in zip(rows, starts, strict=True)]
 
 
-def put_and_get(bench: Bench, payloads: Payloads, fetched: dict[str, list], size: int) -> dict[str, Callable]:
+def put_and_get(case: Case, fetched: dict[str, list], size: int = 0) -> dict[str, Callable]:
     """New uploads, and downloads of the payloads in `fetched`, which have `size` bytes; of a side that has none there,
     of its uploads."""
 
     def put(side: Service) -> dict:
-        new = payloads.next(10_000)
-        result = bench.load.put(side, new, payloads.size, payloads.file, 8, False)
+        new = case.payloads.next(10_000)
+        result = case.put(side, new)
         fetched.setdefault(side.name, stored(side, new))
         return result
 
-    return {"put": put, "get": lambda side: bench.load.get(side, fetched[side.name], size, payloads.file, 8, False)}
+    return {"put": put, "get": lambda side: case.fetch(side, fetched[side.name], size=size)}
 
 
 def scale(bench: Bench, sides: list[Service], operations: dict[str, Callable[[Service], dict]]) -> list[dict]:
@@ -368,7 +350,7 @@ def scale(bench: Bench, sides: list[Service], operations: dict[str, Callable[[Se
             row[operation] = statistics.median(rates[row["name"]])
             row[operation + "_ratio"] = statistics.median(rate / first for rate, first in pairs)
     for row in rows:
-        bench.say(f"{row['name']}: " + ", ".join(f"{operation} {row[operation]:.0f}/s" for operation in operations))
+        say(f"{row['name']}: " + ", ".join(f"{operation} {row[operation]:.0f}/s" for operation in operations))
     return rows
 
 
@@ -410,6 +392,25 @@ def start_time(store: Path, folder: Path) -> float:
     return took * 1000
 
 
+@contextlib.contextmanager
+def results_of(file: Path, machine: dict) -> Iterator[tuple[dict, Callable[[], None]]]:
+    """The results, and what writes them into the file, also at the end."""
+    file.parent.mkdir(exist_ok=True)
+    results: dict = {"machine": {"cpus": os.cpu_count(), **machine}}
+    start = time.monotonic()
+
+    def save() -> None:
+        results["seconds"] = round(time.monotonic() - start)
+        file.write_text(json.dumps(results, indent=1) + "\n")
+
+    yield results, save
+    save()
+
+
+def temporary_folder() -> tempfile.TemporaryDirectory:
+    return tempfile.TemporaryDirectory(prefix="lps-bench-", dir=os.environ.get("BENCH_DIR"))
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("results", type=Path)
@@ -420,16 +421,10 @@ def main() -> None:
         help="compare with the service of another checkout ('make build' there) instead of nginx's own; needs --only",
     )
     options = parser.parse_args()
-    options.results.parent.mkdir(exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix="lps-bench-", dir=os.environ.get("BENCH_DIR")) as name:
+    with temporary_folder() as name, results_of(options.results, {}) as (results, save):
         folder = Path(name)
         bench = Bench(folder, options.quick, options.only)
-        results: dict = {"machine": {"cpus": os.cpu_count()}, "rows": bench.rows}
-        start = time.monotonic()
-
-        def save() -> None:
-            results["seconds"] = round(time.monotonic() - start)
-            options.results.write_text(json.dumps(results, indent=1) + "\n")
+        results["rows"] = bench.rows
 
         def other() -> contextlib.AbstractContextManager[Side]:
             if options.against:
@@ -443,14 +438,13 @@ def main() -> None:
             bench.compare_sides(ours, theirs)
             results["peak_memory"] = ours.peak_memory()
             save()
-            if not options.only:
-                results["resources"] = resources(bench, ours) | {"idle_memory": idle_memory}
-        if not options.only:
-            results["workers"] = scale_workers(bench)
-            save()
-            results["objects"] = scale_objects(bench)
+            if options.only:
+                return
+            results["resources"] = resources(bench, ours) | {"idle_memory": idle_memory}
+        results["workers"] = scale_workers(bench)
         save()
+        results["objects"] = scale_objects(bench)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

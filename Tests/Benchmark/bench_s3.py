@@ -6,20 +6,16 @@ makes tables and a picture of.
 
 import argparse
 import contextlib
-import json
 import os
 import shutil
 import statistics
-import sys
-import tempfile
-import time
 from collections.abc import Callable
 from pathlib import Path
 
-from bench import KIB, LARGE, MIB, Bench, Case, in_turns, scale
+from bench import LARGE, MIB, Bench, Case, in_turns, results_of, say, scale, size_of, temporary_folder, wrk
 from sides import Engine, ServiceOnEngine, Side, dav, service_on_engine
 
-SIZES = {"128 KiB": 128 * KIB, "1 MiB": MIB, "16 MiB": 16 * MIB, "64 MiB": 64 * MIB}
+SIZES = ["128 KiB", "1 MiB", "16 MiB", "64 MiB"]
 RANGE = MIB
 
 
@@ -31,53 +27,42 @@ class EngineBench(Bench):
 class EngineCase(Case):
     """One size of payloads over a number of connections, without TLS."""
 
-    def __init__(self, bench: Bench, name: str, size: int, connections: int):
-        super().__init__(bench, name, size, connections, False)
-        self.count = count(bench, size, connections)
+    def __init__(self, bench: Bench, name: str, connections: int):
+        super().__init__(bench, name, connections)
         # What each side has stored, a set for each round.
         self.sets: dict[str, list[list]] = {}
         self.cached: list = []
 
+    def new(self) -> list:
+        """Payloads for a run: 256 MiB, with QUICK=1 half of it, or two a connection."""
+        return self.payloads.next(max((128 if self.bench.quick else 256) * MIB // self.size, 2 * self.connections))
+
+    def put_all(self, side: Side, payloads: list) -> dict:
+        return self.put(side, payloads, all_of_them=True)
+
     def put_new(self, ours: ServiceOnEngine, engine: Engine) -> None:
         def put(side: Side) -> dict:
-            new = self.payloads.next(self.count)
-            self.sets.setdefault(side.name, []).append(new)
-            return put_all(self.bench, side, self.payloads, new, self.connections)
+            self.sets.setdefault(side.name, []).append(self.new())
+            return self.put_all(side, self.sets[side.name][-1])
 
-        self.run("PUT new", [ours, engine], put)
+        self.compare("PUT new", [ours, engine], put)
 
     def get_cold(self, ours: ServiceOnEngine, engine: Engine) -> None:
         # The service reads what the engine was given directly: no worker knows anything of it.
         unread = {ours.name: self.sets[engine.name], engine.name: self.sets[ours.name]}
         self.cached = unread[ours.name][0]
-
-        def get(side: Side) -> dict:
-            return self.bench.load.get(side, unread[side.name].pop(), *self.how, once=True)
-
         ours.cache_results()
-        self.run("GET cold", [ours, engine], get)
+        self.compare("GET cold", [ours, engine], lambda side: self.fetch(side, unread[side.name].pop(), once=True))
         expect(ours, {"MISS"})
 
     def get_warm(self, ours: ServiceOnEngine, file: Side) -> None:
-        put_all(self.bench, file, self.payloads, self.cached, self.connections)
+        self.put_all(file, self.cached)
         # Until nginx has finished what clients have left, and each worker knows each payload's size.
         for _ in range(2):
-            self.get_cached(ours)
+            self.fetch(ours, self.cached)
         ours.cache_results()
-        self.run("GET warm", [ours, file], self.get_cached)
+        self.compare("GET warm", [ours, file], lambda side: self.fetch(side, self.cached))
         expect(ours, {"HIT"})
-
-    def get_cached(self, side: Side) -> dict:
-        return self.bench.load.get(side, self.cached, *self.how)
-
-
-def count(bench: Bench, size: int, connections: int) -> int:
-    """Payloads of a run: 256 MiB, with QUICK=1 half of it, or two a connection."""
-    return max((128 if bench.quick else 256) * MIB // size, 2 * connections)
-
-
-def put_all(bench: Bench, side: Side, source, payloads: list, connections: int) -> dict:
-    return bench.load.put(side, payloads, source.size, source.file, connections, False, all_of_them=True)
 
 
 def expect(ours: ServiceOnEngine, results: set[str]) -> None:
@@ -86,10 +71,10 @@ def expect(ours: ServiceOnEngine, results: set[str]) -> None:
         raise SystemExit(f"the cache was to have {results} alone, and had {found}: nothing was measured")
 
 
-def compare(bench: Bench, weed: Path, sizes: list[str], results: dict, save: Callable[[], None]) -> None:
+def compare(bench: Bench, weed: Path, names: list[str], results: dict, save: Callable[[], None]) -> None:
     """Each size with an engine and a cache that are empty."""
-    for name in sizes:
-        size = SIZES[name]
+    for name in names:
+        size = size_of(name)
         folder = bench.folder / f"{size}"
         with contextlib.ExitStack() as running:
             ours, engine = running.enter_context(service_on_engine(folder, os.cpu_count(), weed))
@@ -100,39 +85,32 @@ def compare(bench: Bench, weed: Path, sizes: list[str], results: dict, save: Cal
             if "memory" not in results:
                 results["memory"] = {"idle": idle, "peak": 0}
                 for number in connections:
-                    health(bench, ours, engine, number)
+                    Case(bench, "", number).health([ours, engine])
             for number in connections:
-                case = EngineCase(bench, name, size, number)
+                case = EngineCase(bench, name, number)
                 case.put_new(ours, engine)
                 case.get_cold(ours, engine)
                 case.get_warm(ours, file)
-            if size == max(SIZES.values()):
-                results["ranges"] = ranges(bench, name, size, ours, engine)
+            if name == SIZES[-1]:
+                results["ranges"] = ranges(bench, name, ours, engine)
             results["memory"]["peak"] = max(results["memory"]["peak"], ours.peak_memory())
         save()
         shutil.rmtree(folder)
 
 
-def health(bench: Bench, ours: ServiceOnEngine, engine: Engine, connections: int) -> None:
-    sides = [ours, engine]
-    bench.case("health", "", 0, connections, False, sides, lambda side: bench.load.health(side, connections, False))
-
-
-def ranges(bench: Bench, name: str, size: int, ours: ServiceOnEngine, engine: Engine) -> dict:
+def ranges(bench: Bench, name: str, ours: ServiceOnEngine, engine: Engine) -> dict:
     """Milliseconds for a range of a large payload that is not in the cache, and for the whole of it; one at a time."""
-    payloads = bench.payloads(size)
+    case, size = EngineCase(bench, name, 1), size_of(name)
     middle = f"Range: bytes={size // 2}-{size // 2 + RANGE - 1}"
     figures: dict[str, list[float]] = {}
 
     def read(side: Side) -> dict:
-        new = payloads.next(4)
-        put_all(bench, engine, payloads, new, 4)
+        new = case.payloads.next(4)
+        case.put_all(engine, new)
         lines = [f"GET {side.get(*payload)}" for payload in new]
-        for part, headers in (("range", [middle]), ("whole", [])):
-            headers = side.get_headers(size) + headers
-            # Ranges first: if they left anything in the cache, the whole ones would show it.
-            result = bench.load.run(side, side.url(False), lines, headers, payloads.file, 1)
-            answered = RANGE if part == "range" else size
+        # Ranges first: if they left anything in the cache, the whole ones would show it.
+        for part, headers, answered in (("range", [middle], RANGE), ("whole", [], size)):
+            result = wrk(case, side, side.url(False), lines, side.get_headers(size) + headers)
             found = result["bytes"] / result["requests"]
             if not answered <= found < answered + 4096:
                 raise SystemExit(f"{side.name}: {found} bytes for a {part} of {answered}")
@@ -143,43 +121,34 @@ def ranges(bench: Bench, name: str, size: int, ours: ServiceOnEngine, engine: En
     in_turns(bench.rounds(), [ours, engine], read)
     expect(ours, {"MISS"})
     row = {figure: statistics.median(found) for figure, found in figures.items()}
-    bench.say(f"range of {name}: " + ", ".join(f"{figure} {found:.1f}" for figure, found in row.items()))
+    say(f"range of {name}: " + ", ".join(f"{figure} {found:.1f}" for figure, found in row.items()))
     return row | {"size": name, "range": "1 MiB"}
 
 
 def scale_workers(bench: Bench, weed: Path) -> list[dict]:
     """Uploads and downloads of 128 KiB over 8 connections, by one worker process and by more."""
-    payloads = bench.payloads(128 * KIB)
-    number = count(bench, payloads.size, 8)
-    how = (payloads.size, payloads.file, 8, False)
+    case = EngineCase(bench, "128 KiB", 8)
     cached: dict[str, list] = {}
     with contextlib.ExitStack() as running:
         engines: dict[str, Engine] = {}
         sides = []
         for workers in (1, 2):
-            folder = bench.folder / f"workers-{workers}"
-            side, engine = running.enter_context(service_on_engine(folder, workers, weed))
+            side, engine = running.enter_context(service_on_engine(bench.folder / f"workers-{workers}", workers, weed))
             side.name = str(workers)
             sides.append(side)
             engines[side.name] = engine
 
         def get_cold(side: ServiceOnEngine) -> dict:
-            cached[side.name] = payloads.next(number)
-            put_all(bench, engines[side.name], payloads, cached[side.name], 8)
-            return bench.load.get(side, cached[side.name], *how, once=True)
+            cached[side.name] = case.new()
+            case.put_all(engines[side.name], cached[side.name])
+            return case.fetch(side, cached[side.name], once=True)
 
         def get_warm(side: ServiceOnEngine) -> dict:
-            bench.load.get(side, cached[side.name], *how)
-            return bench.load.get(side, cached[side.name], *how)
+            case.fetch(side, cached[side.name])
+            return case.fetch(side, cached[side.name])
 
-        return scale(
-            bench, sides,
-            {
-                "put": lambda side: put_all(bench, side, payloads, payloads.next(number), 8),
-                "cold": get_cold,
-                "warm": get_warm,
-            },
-        )
+        put = {"put": lambda side: case.put_all(side, case.new())}
+        return scale(bench, sides, put | {"cold": get_cold, "warm": get_warm})
 
 
 def main() -> None:
@@ -189,22 +158,15 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="8 connections, one round")
     parser.add_argument("--size", choices=SIZES, action="append", help="this size alone; may be given again")
     options = parser.parse_args()
-    options.results.parent.mkdir(exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix="lps-bench-", dir=os.environ.get("BENCH_DIR")) as name:
-        bench = EngineBench(Path(name), options.quick, None)
-        # What else the machine does, in the five minutes before.
-        results: dict = {"machine": {"cpus": os.cpu_count(), "load": os.getloadavg()[1]}, "rows": bench.rows}
-        start = time.monotonic()
-
-        def save() -> None:
-            results["seconds"] = round(time.monotonic() - start)
-            options.results.write_text(json.dumps(results, indent=1) + "\n")
-
-        compare(bench, options.weed.resolve(), options.size or list(SIZES), results, save)
+    # What else the machine does, in the five minutes before.
+    machine = {"load": os.getloadavg()[1]}
+    with temporary_folder() as name, results_of(options.results, machine) as (results, save):
+        bench = EngineBench(Path(name), options.quick)
+        results["rows"] = bench.rows
+        compare(bench, options.weed.resolve(), options.size or SIZES, results, save)
         if not options.size:
             results["workers"] = scale_workers(bench, options.weed.resolve())
-        save()
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

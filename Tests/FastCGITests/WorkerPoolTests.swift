@@ -47,31 +47,24 @@ import Testing
 
     @Test func `A pool hands each request to its handler, with its parameters and body, and carries the answer`() throws
     {
-        let folder = try TemporaryFolder()
-        defer { withExtendedLifetime(folder) {} }
-        let listener = try Listener(binding: .unix(path: folder.file("s")))
-        let pool = try WorkerPool(listeners: [listener], threads: 2, logger: Self.quiet)
         let handler = WorkerPool.Handler { request, _ in
             var body = [UInt8](repeating: 0, count: 100)
             let count = (try? body.withUnsafeMutableBytes { try request.readBody(into: $0) }) ?? 0
             let answer = Array("Status: 200 OK\r\n\r\n".utf8) + (request.parameter("NAME") ?? []) + body.prefix(count)
             try? answer.withUnsafeBytes { try request.write($0) }
         }
-        try concurrently(2) { index in
-            if index == 0 { return try pool.run(handler) }
-            let client = try FastCGIClient(folder.file("s"))
+        try serving(handler) { socket in
+            let client = try FastCGIClient(socket)
             client.send(FastCGIClient.head(["NAME": "name "]) + FastCGIClient.record(.stdin, Array("body".utf8)))
             client.send(FastCGIClient.record(.stdin, []))
-            let answer = client.receiveAnswer()
-            #expect(answer == "Status: 200 OK\r\n\r\nname body")
-            pool.stop()
+            #expect(client.receiveAnswer() == "Status: 200 OK\r\n\r\nname body")
         }
     }
 
     @Test func `The rest of a body that is refused is read once the answer is sent, so that its sender does not fail`()
         throws
     {
-        try refusing { socket in
+        try serving(Self.refusal) { socket in
             let client = try FastCGIClient(socket)
             client.send(FastCGIClient.head([:]))
             // Up to the end of what the worker sends: the body begins when the request is answered.
@@ -83,13 +76,13 @@ import Testing
     }
 
     @Test func `A body without end is read for some time only`() throws {
-        try refusing(lingeringTime: 1) { socket in
+        try serving(Self.refusal, lingeringTime: 1) { socket in
             let client = try FastCGIClient(socket)
             client.send(FastCGIClient.head([:]))
             let piece = FastCGIClient.record(.stdin, [1])
             while client.sendAll(piece) { usleep(1000) }
         }
-        try refusing(lingeringTime: 1) { socket in
+        try serving(Self.refusal, lingeringTime: 1) { socket in
             let silent = try FastCGIClient(socket)
             silent.send(FastCGIClient.head([:]))
             let client = try FastCGIClient(socket)
@@ -98,20 +91,21 @@ import Testing
         }
     }
 
-    /// A pool of one thread that reads no body.
-    private func refusing(lingeringTime: Int = 30, _ body: @escaping @Sendable (String) throws -> Void) throws {
+    /// Reads no body.
+    private static let refusal = WorkerPool.Handler { request, _ in
+        try? Array("Status: 403 Forbidden\r\n\r\n".utf8).withUnsafeBytes { try request.write($0) }
+    }
+
+    /// Runs a pool of one thread while `body` runs, with the path of its socket.
+    private func serving(
+        _ handler: WorkerPool.Handler,
+        lingeringTime: Int = 30,
+        _ body: @escaping @Sendable (String) throws -> Void
+    ) throws {
         let folder = try TemporaryFolder()
         defer { withExtendedLifetime(folder) {} }
         let listener = try Listener(binding: .unix(path: folder.file("s")))
-        let pool = try WorkerPool(
-            listeners: [listener],
-            threads: 1,
-            lingeringTime: lingeringTime,
-            logger: Self.quiet
-        )
-        let handler = WorkerPool.Handler { request, _ in
-            try? Array("Status: 403 Forbidden\r\n\r\n".utf8).withUnsafeBytes { try request.write($0) }
-        }
+        let pool = try WorkerPool(listeners: [listener], threads: 1, lingeringTime: lingeringTime, logger: Self.quiet)
         try concurrently(2) { index in
             if index == 0 { return try pool.run(handler) }
             defer { pool.stop() }

@@ -108,12 +108,12 @@ import Testing
         let stack = try Stack(mode)
         let payload = JSONPayload(randomPayload(45 << 20))
         let body = try JSONPayloads([payload]).json
-        let base64 = Array(payload.data.base64EncodedData())
-        let digest = Stack.digest(base64)
-        try concurrently(6) { _ in
+        let base64 = payload.data.base64EncodedData()
+        try concurrently(3) { _ in
             let encoded = try stack.codec("encode", body)
             let decoded = try stack.codec("decode", encoded.body)
-            #expect(Stack.digest(decoded.body.dropLast(4).suffix(base64.count)) == digest)
+            let isWhole = Data(decoded.body).dropLast(4).suffix(base64.count) == base64
+            #expect(isWhole)
         }
         // As many metadata entries as a request may have, from as many clients as there are threads.
         let entries = (0..<4000).map { #""\#($0)":"""# }.joined(separator: ",")

@@ -6,13 +6,8 @@ import Testing
 @Suite(.serialized, .runLimit) struct DeploymentFilesTests {
     @Test func `nginx accepts its files without a warning`() throws {
         let stack = try Stack()
-        let checked = try run(
-            "nginx",
-            [
-                "-t", "-p", stack.folder.path, "-c", stack.folder.file("nginx.conf"), "-e",
-                stack.folder.file("check.log"),
-            ]
-        )
+        let nginx = NginxFiles.command(stack.folder)
+        let checked = try run(nginx[0], nginx.dropFirst() + ["-t"])
         #expect(checked.status == 0)
         #expect(checked.output.contains("test is successful"))
         #expect(!checked.output.contains("[warn]"), "\(checked.output)")
@@ -45,60 +40,52 @@ import Testing
         #expect(lines().count == 4)
     }
 
+    /// What curl prints for a request to the site: the body, the status and the version of HTTP.
+    private func curl(_ stack: Stack, _ options: [String], _ path: String) throws -> String {
+        let common = [
+            "-sS", "--http2", "--unix-socket", stack.tlsSocket, "--cacert", stack.folder.file("cert.pem"), "-H",
+            "Content-Type: application/octet-stream", "-w", "%{http_code} %{http_version}",
+        ]
+        return try run("curl", common + options + ["https://localhost" + path]).output
+    }
+
     @Test func `The TLS site speaks TLS 1.2 and 1.3 and HTTP/2, and nothing older`() throws {
         let stack = try Stack()
         let payload = randomPayload(300_000)
         let file = stack.folder.file("payload")
         try write(payload, to: file)
-        let target = "https://localhost" + Stack.putTarget(namespace: "ns", digest: Stack.digest(payload))
-        let curl = [
-            "-sS", "--unix-socket", stack.tlsSocket, "--cacert", stack.folder.file("cert.pem"), "-H",
-            "Content-Type: application/octet-stream",
-            "-w", "%{http_code} %{http_version}",
-        ]
+        let put = ["-H", "X-Temporal-Metadata: e30=", "-T", file]
+        let target = Stack.putTarget(namespace: "ns", digest: Stack.digest(payload))
         for (options, expected) in [
-            (["--http2", "--tls-max", "1.2"], "201 2"), (["--http2", "--tlsv1.3"], "200 2"), (["--http1.1"], "200 1.1"),
+            (["--tls-max", "1.2"], "201 2"), (["--tlsv1.3"], "200 2"), (["--http1.1"], "200 1.1"),
         ] {
-            let put = try run("curl", curl + options + ["-H", "X-Temporal-Metadata: e30=", "-T", file, target])
-            #expect(put.output.hasSuffix(expected), "\(options): \(put.output)")
+            let answer = try curl(stack, options + put, target)
+            #expect(answer.hasSuffix(expected), "\(options): \(answer)")
         }
-        let key = try Stack.key(stack.put(payload, namespace: "ns"))
-        let fetched = stack.folder.file("fetched")
-        let length = "X-Payload-Expected-Content-Length: 300000"
-        let get = try run(
-            "curl",
-            curl + ["--http2", "-H", length, "-o", fetched, "https://localhost" + Stack.getTarget(key)]
-        )
-        #expect(get.output == "200 2")
-        #expect(try run("cmp", [file, fetched]).status == 0)
-        #expect(try run("curl", curl + ["--tls-max", "1.1", "https://localhost/"]).status == 35)
+        let key = Stack.key(of: payload, "ns")
+        let get = ["-H", "X-Payload-Expected-Content-Length: 300000", "-o", file]
+        #expect(try curl(stack, get, Stack.getTarget(key)) == "200 2")
+        #expect(try contents(of: file) == payload)
+        #expect(try curl(stack, ["--tls-max", "1.1"], "/").contains("curl: (35)"))
         let plain = try HTTPConnection(stack.tlsSocket)
-        try plain.send(Array("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n".utf8))
+        try plain.send("GET", "/", [:])
         expectError(try plain.receive(), 400, "bad request", "HTTP to the TLS port")
-        let unknown = try run("curl", curl + ["https://localhost/elsewhere"])
-        #expect(unknown.output == "unknown path404 2")
+        #expect(try curl(stack, [], "/elsewhere") == "unknown path404 2")
     }
 
     @Test func `Over TLS, too, a header of 32 KiB passes, and a body over 1 GiB is refused before it is read`() throws {
         let stack = try Stack()
-        let curl = [
-            "-sS", "--http2", "--unix-socket", stack.tlsSocket, "-k", "-H", "Content-Type: application/octet-stream",
-            "-w", " %{http_code}",
-        ]
         let metadata = Data("{\"a\":\"\(Data(repeating: 97, count: 18_000).base64EncodedString())\"}".utf8)
             .base64EncodedString()
         #expect(metadata.utf8.count > 32 << 10 - 1000)
-        let file = stack.folder.file("header")
+        let file = stack.folder.file("file")
         try write("X-Temporal-Metadata: \(metadata)".utf8, to: file)
-        let empty = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
-        let target = "https://localhost" + Stack.putTarget(namespace: "ns", digest: empty)
-        let put = try run("curl", curl + ["-H", "@\(file)", "-X", "PUT", "-H", "Content-Length: 0", target])
-        #expect(put.output.hasSuffix(" 201"))
-        let large = stack.folder.file("large")
-        try write([], to: large)
-        #expect(truncate(large, 1 << 30 + 1) == 0)
-        let refused = try run("curl", curl + ["-T", large, target])
-        #expect(refused.output == "payload exceeds max size of 1073741824 bytes 413")
+        let target = Stack.putTarget(namespace: "ns", digest: Stack.digest([]))
+        let put = try curl(stack, ["-H", "@\(file)", "-X", "PUT", "-H", "Content-Length: 0"], target)
+        #expect(put.hasSuffix("201 2"))
+        #expect(truncate(file, 1 << 30 + 1) == 0)
+        let refused = try curl(stack, ["-T", file], target)
+        #expect(refused == "payload exceeds max size of 1073741824 bytes413 2")
     }
 
     @Test func `When no worker answers, clients get 503, and when one is too slow, 504`() throws {

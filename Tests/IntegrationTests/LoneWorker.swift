@@ -34,17 +34,18 @@ struct LoneWorker {
             log: folder.file("\(name)-\(UUID().uuidString).log")
         )
         self.process = process
-        try eventually("it serves: \(process.log)") {
-            guard errorLog.map(FileManager.default.fileExists) ?? true else { return false }
-            guard process.isRunning else { throw NeverHappened(what: "it ended: \(process.log)") }
-            let log = try errorLog.map { try String(contentsOfFile: $0, encoding: .utf8) } ?? process.log
-            return log.contains("msg=serving")
+        if let errorLog {
+            try eventually("it serves: \(process.log)") {
+                (try? String(contentsOfFile: errorLog, encoding: .utf8))?.contains("msg=serving") == true
+            }
+        } else {
+            try process.waitUntilServing()
         }
     }
 
     var log: String { process.log }
 
-    func count(_ text: String) -> Int { log.components(separatedBy: text).count - 1 }
+    func count(_ text: String) -> Int { process.count(text) }
 
     /// The answer to a request without a body.
     func ask(_ method: String, _ path: String, _ parameters: [String: String] = [:]) throws -> String {
@@ -54,10 +55,7 @@ struct LoneWorker {
     static func ask(_ socket: String, _ method: String, _ path: String, _ parameters: [String: String] = [:]) throws
         -> String
     {
-        let client = try FastCGIClient(socket)
-        client.send(FastCGIClient.head(parameters.merging(["REQUEST_METHOD": method, "SCRIPT_NAME": path]) { $1 }))
-        client.send(FastCGIClient.record(.stdin, []))
-        return client.receiveAnswer()
+        try FastCGIClient(socket).ask(method, path, parameters)
     }
 
     func expectServing(_ comment: Comment? = nil) throws {
@@ -65,8 +63,13 @@ struct LoneWorker {
         #expect(process.isRunning, comment)
     }
 
+    func stop() { process.stop() }
+}
+
+extension ChildProcess {
+    /// Ends a program that answers SIGTERM with an orderly end.
     func stop() {
-        process.signal(SIGTERM)
-        #expect(process.wait() == 0)
+        signal(SIGTERM)
+        #expect(wait() == 0)
     }
 }

@@ -59,7 +59,7 @@ import Testing
         #expect(check.status == 0 && check.output == "lps-worker: the configuration is good\n", "\(check.output)")
         // The worker is the last command.
         let worker = try ChildProcess("bash", ["-ec", path + blocks[1]], log: local.folder.file("log"))
-        try eventually("it serves: \(worker.log)") { worker.log.contains("msg=serving") }
+        try worker.waitUntilServing()
         try eventually("and has a page: \(worker.log)") { worker.log.contains("serving the pool's status page") }
     }
 }

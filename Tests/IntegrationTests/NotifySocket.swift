@@ -8,9 +8,8 @@ final class NotifySocket: Sendable {
 
     init(_ path: String) throws {
         self.path = path
-        descriptor = try bindUnix(path, Int32(SOCK_DGRAM.rawValue))
-        var timeout = timeval(tv_sec: 60, tv_usec: 0)
-        setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &timeout, socklen_t(MemoryLayout<timeval>.size))
+        descriptor = try bindDatagrams(path)
+        endWaits(of: descriptor, after: 60)
     }
 
     deinit { close(descriptor) }

@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 
 /// A real web server in front of a real worker, with the configuration that a document shows for it.
-final class OtherWebServer {
+final class OtherWebServer: PayloadServer {
     enum Kind: String, CaseIterable, Sendable {
         /// As a server with other users for nginx and the workers has it.
         case nginx
@@ -40,14 +40,7 @@ final class OtherWebServer {
         // The server's processes become www-data.
         try requireDone("chmod", ["0711", folder.path])
         try FileManager.default.createDirectory(atPath: folder.file("pool"), withIntermediateDirectories: true)
-        try requireDone(
-            "openssl",
-            [
-                "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj",
-                "/CN=localhost", "-addext", "subjectAltName=DNS:localhost", "-keyout", folder.file("key.pem"),
-                "-out", folder.file("cert.pem"),
-            ]
-        )
+        try TestCertificate.copy(to: folder)
         let here = Files(folder: folder, port: port, tlsPort: tlsPort)
         let command =
             switch kind {
@@ -61,7 +54,7 @@ final class OtherWebServer {
             try requireDone(Project.binary("lps"), ["init", "--store", store])
             worker = try Self.startWorker(folder, store, options)
         }
-        process = try ChildProcess(command[0], Array(command.dropFirst()), log: folder.file("server.log"))
+        process = try ChildProcess(command, log: folder.file("server.log"))
         try eventually("\(kind.rawValue) serves") {
             guard process.isRunning else {
                 let error = try? String(contentsOfFile: folder.file("\(kind.rawValue)-error.log"), encoding: .utf8)
@@ -88,10 +81,7 @@ final class OtherWebServer {
             ] + options,
             log: folder.file("worker-\(UUID().uuidString).log")
         )
-        try eventually("a worker serves: \(worker.log)") {
-            guard worker.isRunning else { throw NeverHappened(what: "worker: \(worker.log)") }
-            return worker.log.contains("msg=serving")
-        }
+        try worker.waitUntilServing()
         return worker
     }
 
@@ -117,20 +107,6 @@ final class OtherWebServer {
         return try connection.receive(answerTo: method)
     }
 
-    func put(
-        _ payload: [UInt8],
-        namespace: String = "default",
-        digest: String? = nil,
-        metadata: String = "{}"
-    ) throws -> HTTPAnswer {
-        let target = Stack.putTarget(namespace: namespace, digest: digest ?? Stack.digest(payload))
-        return try request("PUT", target, Stack.putHeaders(metadata: metadata), body: payload)
-    }
-
-    func get(_ key: String, length: Int, _ headers: [String: String] = [:]) throws -> HTTPAnswer {
-        try request("GET", Stack.getTarget(key), Stack.getHeaders(length: length).merging(headers) { $1 })
-    }
-
     func curl(_ arguments: [String], _ path: String) throws -> String {
         let url = "https://localhost:\(tlsPort)\(path)"
         let fixed = ["-sS", "--cacert", folder.file("cert.pem"), "--resolve", "localhost:\(tlsPort):127.0.0.1"]
@@ -138,49 +114,32 @@ final class OtherWebServer {
     }
 }
 
-/// Runs a program that must succeed.
-func requireDone(_ executable: String, _ arguments: [String]) throws {
-    let done = try run(executable, arguments)
-    guard done.status == 0 else { throw NeverHappened(what: "\(executable) \(arguments): \(done.output)") }
-}
-
 /// Writes the configuration of each web server.
 private struct Files {
     let folder: TemporaryFolder
     let port: UInt16
     let tlsPort: UInt16
-    private let guide = "docs/other-web-servers.md"
-
-    init(folder: TemporaryFolder, port: UInt16, tlsPort: UInt16) {
-        (self.folder, self.port, self.tlsPort) = (folder, port, tlsPort)
-    }
 
     private func local(_ text: String) -> String {
-        text.replacingOccurrences(of: "/run/lps/pool/", with: folder.file("pool/"))
-            .replacingOccurrences(of: "/run/lps/", with: folder.path + "/")
-            .replacingOccurrences(of: "/etc/ssl/lps", with: folder.path)
-            .replacingOccurrences(of: "/etc/apache2/", with: folder.path + "/")
-            .replacingOccurrences(of: "/etc/lighttpd/", with: folder.path + "/")
-            .replacingOccurrences(of: "*:443", with: "127.0.0.1:\(tlsPort)")
-            .replacingOccurrences(of: "\":443\"", with: "\"127.0.0.1:\(tlsPort)\"")
+        let places = [
+            ("/run/lps/", folder.path + "/"), ("/etc/ssl/lps", folder.path), ("/etc/apache2/", folder.path + "/"),
+            ("/etc/lighttpd/", folder.path + "/"), ("*:443", "127.0.0.1:\(tlsPort)"),
+            ("\":443\"", "\"127.0.0.1:\(tlsPort)\""), ("# Include", "Include"), ("# include", "include"),
+        ]
+        return places.reduce(text) { $0.replacingOccurrences(of: $1.0, with: $1.1) }
     }
 
-    private func write(_ texts: [String], _ names: [String], _ edit: (String) -> String) throws {
+    /// Writes the blocks of the document, and the main file that includes them.
+    private func write(_ language: String, main: String, _ name: String, _ edit: (String) -> String) throws {
+        let texts = try Project.blocks(language, in: "docs/other-web-servers.md")
+        let names = ["lps.conf", "site.conf", "lps-codec.conf"]
         try #require(texts.count == names.count)
-        for (text, name) in zip(texts, names) {
-            // The codec server is on.
-            let text = local(text).replacingOccurrences(of: "# Include", with: "Include")
-                .replacingOccurrences(of: "# include", with: "include")
-            try edit(text).write(toFile: folder.file(name), atomically: true, encoding: .utf8)
-        }
-    }
-
-    private func write(main text: String, _ name: String) throws {
-        try text.write(toFile: folder.file(name), atomically: true, encoding: .utf8)
+        // The codec server is on.
+        for (text, name) in zip(texts, names) { try TestSupport.write(edit(local(text)).utf8, to: folder.file(name)) }
+        try TestSupport.write(main.utf8, to: folder.file(name))
     }
 
     func configureApache(_ edit: (String) -> String) throws -> [String] {
-        try write(Project.blocks("apache", in: guide), ["lps.conf", "site.conf", "lps-codec.conf"], edit)
         // What Debian enables by itself, and what the document does.
         let modules = [
             "mpm_event", "authz_core", "authz_host", "alias", "dir", "env", "setenvif", "reqtimeout", "filter",
@@ -208,12 +167,11 @@ private struct Files {
                 Include \(folder.file("lps-codec.conf"))
             </VirtualHost>
             """
-        try write(main: main, "apache.conf")
+        try write("apache", main: main, "apache.conf", edit)
         return ["apache2", "-f", folder.file("apache.conf"), "-D", "FOREGROUND"]
     }
 
     func configureLighttpd(_ edit: (String) -> String) throws -> [String] {
-        try write(Project.blocks("lighttpd", in: guide), ["lps.conf", "site.conf", "lps-codec.conf"], edit)
         // As Debian has it, with the modules that the document enables.
         let main = """
             server.modules = ( "mod_indexfile", "mod_access", "mod_alias", "mod_redirect", "mod_setenv", "mod_fastcgi" )
@@ -232,35 +190,19 @@ private struct Files {
             server.modules += ( "mod_staticfile" )
 
             """
-        try write(main: main, "lighttpd.conf")
+        try write("lighttpd", main: main, "lighttpd.conf", edit)
         return ["lighttpd", "-D", "-f", folder.file("lighttpd.conf")]
     }
 
     func configureNginx(_ edit: (String) -> String) throws -> [String] {
-        for (source, target) in [("nginx", "lps"), ("nginx/etc", "etc")] {
-            try FileManager.default.createDirectory(atPath: folder.file(target), withIntermediateDirectories: true)
-            for name in try FileManager.default.contentsOfDirectory(atPath: "\(Project.root)/\(source)")
-            where name.hasSuffix(".conf") {
-                let text = local(try Project.text("\(source)/\(name)"))
-                    .replacingOccurrences(of: "include lps/handover.conf;", with: "")
-                    .replacingOccurrences(of: "/etc/lps/nginx/", with: folder.file("etc/"))
-                    .replacingOccurrences(of: "/var/lib/lps", with: folder.file("store"))
-                    .replacingOccurrences(of: "/var/log/nginx/lps.log", with: folder.file("access.log"))
-                try write(main: edit(text), "\(target)/\(name)")
-            }
-        }
-        let temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"].map {
-            "\($0)_temp_path \(folder.file("temp-\($0)"));"
-        }
+        let replacing = [("include lps/handover.conf;", "")]
+        try NginxFiles.install(in: folder, store: folder.file("store"), replacing: replacing, edit)
         let main = """
-            daemon off;
-            \(geteuid() == 0 ? "user www-data;" : "")
-            pid \(folder.file("nginx.pid"));
-            error_log \(folder.file("nginx-error.log"));
+            \(NginxFiles.main(folder, user: "www-data"))
             events { worker_connections 1024; }
             http {
                 access_log off;
-                \(temporary.joined(separator: "\n"))
+                \(NginxFiles.temporaryPaths(folder))
                 include lps/http.conf;
                 server {
                     listen 127.0.0.1:\(port);
@@ -269,8 +211,7 @@ private struct Files {
                 }
             }
             """
-        try write(main: main, "nginx.conf")
-        let error = folder.file("nginx-error.log")
-        return ["nginx", "-p", folder.path, "-c", folder.file("nginx.conf"), "-e", error]
+        try TestSupport.write(main.utf8, to: folder.file("nginx.conf"))
+        return NginxFiles.command(folder)
     }
 }

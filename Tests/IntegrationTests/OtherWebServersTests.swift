@@ -147,8 +147,7 @@ import Testing
     ) throws {
         let server = try OtherWebServer(kind)
         func codec(_ operation: String, _ body: [UInt8], _ headers: [String: String] = [:]) throws -> HTTPAnswer {
-            let fixed = ["Content-Type": "application/json", "X-Namespace": "default"]
-            return try server.request("POST", "/codec/\(operation)", fixed.merging(headers) { $1 }, body: body)
+            try server.codec(operation, body, headers.merging(["X-Namespace": "default"]) { $1 })
         }
         let payloads = JSONPayloads([JSONPayload(randomPayload(3_000_000))])
         let reference = try codec("encode", payloads.json).body
@@ -219,8 +218,8 @@ import Testing
     func `A caller uses the namespaces that the configuration gives it, and who is not listed uses none`(
         kind: OtherWebServer.Kind
     ) throws {
-        let authority = try TemporaryFolder()
-        try makeTenant(authority)
+        func certificate(_ name: String) throws -> String { try Tenants.certificates.file(name) }
+        let authority = try certificate("tenants-ca.pem")
         let examples = try Project.blocks("conf", in: "docs/other-web-servers.md")
         try #require(examples.count == 3)
         let server = try OtherWebServer(
@@ -230,11 +229,8 @@ import Testing
                     of: "ProxyFCGISetEnvIf \"true\" LPS_ALLOWED_NAMESPACES \"*\"",
                     with: examples[0]
                 )
-                .replacingOccurrences(
-                    of: "SSLEngine on",
-                    with: "SSLEngine on\n"
-                        + examples[1].replacingOccurrences(of: "/etc/ssl/lps", with: authority.path)
-                )
+                .replacingOccurrences(of: "SSLEngine on", with: "SSLEngine on\n" + examples[1])
+                .replacingOccurrences(of: "/etc/ssl/lps/tenants-ca.pem", with: authority)
                 .replacingOccurrences(
                     of: "setenv.set-environment = ( \"LPS_ALLOWED_NAMESPACES\" => \"*\" )",
                     with: examples[2].replacingOccurrences(of: "10.1.0.0/16", with: "127.0.0.3")
@@ -243,7 +239,7 @@ import Testing
         )
         let tenant =
             kind == .apache
-            ? ["--cert", authority.file("orders.pem"), "--key", authority.file("orders-key.pem")]
+            ? try ["--cert", certificate("orders.pem"), "--key", certificate("orders-key.pem")]
             : ["--interface", "127.0.0.3"]
         func put(_ namespace: String, _ caller: [String]) throws -> String {
             let headers = Stack.putHeaders().flatMap { ["-H", "\($0.key): \($0.value)"] }
@@ -256,28 +252,6 @@ import Testing
         for namespace in ["orders", "orders-test"] { #expect(try put(namespace, tenant) == "201") }
         for namespace in ["billing", "*"] { #expect(try put(namespace, tenant) == "403") }
         for namespace in ["orders", "billing", "*"] { #expect(try put(namespace, []) == "403") }
-    }
-
-    /// An authority, and the certificate of a tenant.
-    private func makeTenant(_ folder: TemporaryFolder) throws {
-        let newKey = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
-        try requireDone(
-            "openssl",
-            ["req", "-x509", "-subj", "/O=Example/CN=tenants"] + newKey
-                + ["-keyout", folder.file("ca-key.pem"), "-out", folder.file("tenants-ca.pem")]
-        )
-        try requireDone(
-            "openssl",
-            ["req", "-subj", "/O=Example/CN=orders"] + newKey
-                + ["-keyout", folder.file("orders-key.pem"), "-out", folder.file("request.pem")]
-        )
-        try requireDone(
-            "openssl",
-            [
-                "x509", "-req", "-in", folder.file("request.pem"), "-CA", folder.file("tenants-ca.pem"), "-CAkey",
-                folder.file("ca-key.pem"), "-set_serial", "5", "-out", folder.file("orders.pem"),
-            ]
-        )
     }
 
     @Test(arguments: OtherWebServer.Kind.others)
@@ -326,7 +300,7 @@ import Testing
         ]
         for refusal in refusals {
             // What is lost in a race is lost sometimes.
-            for _ in 0..<40 { expectError(try refusal.request(), refusal.status, nil, refusal.what) }
+            for _ in 0..<10 { expectError(try refusal.request(), refusal.status, nil, refusal.what) }
         }
         #expect(try server.put(payload).status == 201, "the pool still serves")
     }
@@ -343,8 +317,8 @@ import Testing
             ],
             log: server.folder.file("full.log")
         )
-        try eventually("the worker serves: \(full.log)") { full.log.contains("msg=serving") }
+        try full.waitUntilServing()
         try eventually("the web server has noticed") { try server.request("HEAD", "/v2/blobs/put").status == 405 }
-        for _ in 0..<40 { expectError(try server.put(randomPayload(3_000_000)), 507, nil, "no space") }
+        for _ in 0..<10 { expectError(try server.put(randomPayload(3_000_000)), 507, nil, "no space") }
     }
 }

@@ -1,4 +1,5 @@
 import Foundation
+import Synchronization
 import TestSupport
 import Testing
 
@@ -13,7 +14,7 @@ import Testing
         init(_ client: Int) { self = [.upload, .upload, .download, .download, .health][client % 5] }
     }
 
-    /// A stored payload, and 500 clients that begin when they are told to.
+    /// A stored payload, and 500 clients that ask a pool of two workers with two threads each.
     private final class Crowd: Sendable {
         let stack: Stack
         let stored = randomPayload(30_000)
@@ -21,45 +22,55 @@ import Testing
 
         init(_ stack: Stack) throws {
             self.stack = stack
-            Self.allowOpenFiles()
-            key = try Stack.key(stack.put(stored))
-        }
-
-        /// Each client has a descriptor of this process, whose usual limit is 1024.
-        private static func allowOpenFiles() {
+            // Each client has a descriptor of this process, whose usual limit is 1024.
             var limit = rlimit()
             getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
             limit.rlim_cur = limit.rlim_max
             setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
+            key = try Stack.key(stack.put(stored))
         }
 
         func payload(_ client: Int) -> [UInt8] { Array("\(client)".utf8) + stored }
 
         /// What a client's request was answered; a right answer is checked to the last byte.
         func ask(_ client: Int) throws -> HTTPAnswer {
-            switch Request(client) {
-            case .upload:
-                let answer = try stack.put(payload(client), namespace: "crowd")
-                if answer.status < 400 { #expect(answer.status == 201) }
-                return answer
-            case .download:
-                let answer = try stack.get(key, length: stored.count)
-                let isWhole = answer.body == stored
-                if answer.status < 400 { #expect(isWhole && answer.status == 200) }
-                return answer
-            case .health:
-                let answer = try stack.request("HEAD", "/v2/health/head")
-                if answer.status < 400 { #expect(answer.status == 200) }
-                return answer
+            let (answer, expected): (HTTPAnswer, Int) =
+                switch Request(client) {
+                case .upload: (try stack.put(payload(client), namespace: "crowd"), 201)
+                case .download: (try stack.get(key, length: stored.count), 200)
+                case .health: (try stack.request("HEAD", "/v2/health/head"), 200)
+                }
+            let isWhole = Request(client) != .download || answer.body == stored
+            if answer.status < 400 { #expect(answer.status == expected && isWhole) }
+            return answer
+        }
+
+        /// Has all clients ask while the workers stand still, until `isEnough` has come back.
+        func besiege(
+            until isEnough: @escaping @Sendable () throws -> Void,
+            _ body: @escaping @Sendable (Int) throws -> Void
+        )
+            throws
+        {
+            for worker in stack.workers { try worker.freeze() }
+            try concurrently(OverloadTests.clients + 1) { [stack] client in
+                if client < OverloadTests.clients { return try body(client) }
+                try isEnough()
+                for worker in stack.workers { worker.signal(SIGCONT) }
             }
+            #expect(stack.workers.allSatisfy { $0.isRunning })
+        }
+
+        /// So that they are there at once, however slow the machine.
+        func eventuallyWaiting(_ count: Int) throws {
+            try eventually("\(count) wait: \(stack.waiting)", within: 100) { stack.waiting == count }
         }
 
         /// Makes sure that uploads can be read back, and that nothing is left of them beside.
         func expectStored(_ clients: some Sequence<Int>) throws {
             for client in clients {
                 let payload = payload(client)
-                let key = "/blobs/crowd/common/\(Stack.digest(payload))/\(Stack.digest([]))"
-                let isWhole = try stack.get(key, length: payload.count).body == payload
+                let isWhole = try stack.get(Stack.key(of: payload, "crowd"), length: payload.count).body == payload
                 #expect(isWhole)
             }
             try stack.expectNothingIncoming()
@@ -67,23 +78,16 @@ import Testing
         }
     }
 
+    private static let pool = ["--threads", "2"]
+
     @Test(arguments: Stack.Mode.allCases)
     func `500 clients at once are all answered, by two workers with two threads each`(mode: Stack.Mode) throws {
-        let stack = try Stack(mode, workers: 2, options: ["--threads", "2"])
-        let crowd = try Crowd(stack)
-        for worker in stack.workers { try worker.freeze() }
-        try concurrently(Self.clients + 1) { client in
-            guard client < Self.clients else {
-                // So that they are there at once, however slow the machine.
-                try eventually("all wait: \(stack.waiting)", within: 100) { stack.waiting == Self.clients }
-                for worker in stack.workers { worker.signal(SIGCONT) }
-                return
-            }
+        let crowd = try Crowd(Stack(mode, workers: 2, options: Self.pool))
+        try crowd.besiege(until: { try crowd.eventuallyWaiting(Self.clients) }) { client in
             let answer = try crowd.ask(client)
             #expect(answer.status < 400, "\(answer.status) \(answer.text)")
         }
         try crowd.expectStored((0..<Self.clients).filter { Request($0) == .upload })
-        #expect(stack.workers.allSatisfy { $0.isRunning })
     }
 
     @Test func `Nobody waits for those who came later, and a health check waits as every request does`() throws {
@@ -93,31 +97,26 @@ import Testing
             "--threads", "1", "--access-log", log, "--access-format", "$method $namespace $status",
         ])
         let crowd = try Crowd(stack)
-        try stack.workers[0].freeze()
         let isAnswered = Counter()
         let stage = Counter()
         let before = 300
-        try concurrently(Self.clients + 1) { client in
-            if client == Self.clients {
-                for waiting in [before, before + 1, Self.clients] {
-                    try eventually("\(waiting) wait: \(stack.waiting)", within: 100) { stack.waiting == waiting }
-                    stage.add()
+        let stages: @Sendable () throws -> Void = {
+            for waiting in [before, before + 1, Self.clients] {
+                try crowd.eventuallyWaiting(waiting)
+                stage.add()
+            }
+            #expect(isAnswered.value == 0, "health is told while nothing can be stored")
+        }
+        try crowd.besiege(until: stages) { client in
+            let mine = client < before ? 0 : client == before ? 1 : 2
+            try eventually("those before wait", within: 100) { stage.value >= mine }
+            let status =
+                switch mine {
+                case 0: try stack.get(crowd.key, length: crowd.stored.count).status
+                case 1: try stack.request("HEAD", "/v2/health/head").status
+                default: try stack.put(crowd.payload(client), namespace: "late").status
                 }
-                #expect(isAnswered.value == 0, "health is told while nothing can be stored")
-                return stack.workers[0].signal(SIGCONT)
-            }
-            if client < before {
-                let status = try stack.get(crowd.key, length: crowd.stored.count).status
-                #expect(status == 200)
-            } else if client == before {
-                try eventually("the downloads wait", within: 100) { stage.value == 1 }
-                let status = try stack.request("HEAD", "/v2/health/head").status
-                #expect(status == 200)
-            } else {
-                try eventually("the health check waits", within: 100) { stage.value == 2 }
-                let status = try stack.put(crowd.payload(client), namespace: "late").status
-                #expect(status == 201)
-            }
+            #expect(status == (mine == 2 ? 201 : 200))
             isAnswered.add()
         }
         // What the only thread did, in its order: the start's own requests come first.
@@ -133,11 +132,9 @@ import Testing
     @Test(arguments: Stack.Mode.allCases)
     func `Hundreds of clients that send and read slowly keep no thread from the others`(mode: Stack.Mode) throws {
         // They stand still until all the others are served.
-        let stack = try Stack(mode, options: ["--threads", "2"]) {
-            $0.replacingOccurrences(
-                of: "    access_log off;",
-                with: "    access_log off; client_body_timeout 300s; send_timeout 300s;"
-            )
+        let slow = "    access_log off; client_body_timeout 300s; send_timeout 300s;"
+        let stack = try Stack(mode, options: Self.pool) {
+            $0.replacingOccurrences(of: "    access_log off;", with: slow)
         }
         let crowd = try Crowd(stack)
         let uploads = try (0..<300).map { client in
@@ -181,79 +178,64 @@ import Testing
         mode: Stack.Mode
     ) throws {
         let room = 100
-        let stack = try Stack(mode, workers: 2, options: ["--threads", "2"], backlog: Int32(room - 1))
+        let stack = try Stack(mode, workers: 2, options: Self.pool, backlog: Int32(room - 1))
         let crowd = try Crowd(stack)
-        for worker in stack.workers { try worker.freeze() }
         let refused = Counter()
-        let stored = Numbers()
-        try concurrently(Self.clients + 1) { client in
-            guard client < Self.clients else {
-                try eventually("the others are refused: \(refused.value)", within: 100) {
-                    refused.value == Self.clients - room
-                }
-                try eventually("those who have room wait: \(stack.waiting)") { stack.waiting == room }
-                let health = try stack.request("HEAD", "/v2/health/head").status
-                #expect(health == 503)
-                for worker in stack.workers { worker.signal(SIGCONT) }
-                return
+        let taken = Mutex<[Int]>([])
+        let isFull: @Sendable () throws -> Void = {
+            try eventually("the others are refused: \(refused.value)", within: 100) {
+                refused.value == Self.clients - room
             }
+            try crowd.eventuallyWaiting(room)
+            let health = try stack.request("HEAD", "/v2/health/head").status
+            #expect(health == 503)
+        }
+        try crowd.besiege(until: isFull) { client in
             let answer = try crowd.ask(client)
-            if answer.status < 400 {
-                if Request(client) == .upload { stored.add(client) }
-            } else {
-                #expect(answer.status == 503)
-                let text = answer.text
-                #expect(Request(client) == .health || text == "no worker of the large payload service answers")
-                refused.add()
-            }
+            if answer.status < 400 { return taken.withLock { $0.append(client) } }
+            #expect(answer.status == 503)
+            let text = answer.text
+            #expect(Request(client) == .health || text == "no worker of the large payload service answers")
+            refused.add()
         }
         #expect(refused.value == Self.clients - room)
-        #expect(stack.workers.allSatisfy { $0.isRunning })
         let answer = try crowd.ask(Self.clients)
         #expect(answer.status == 201)
-        try crowd.expectStored(stored.all + [Self.clients])
+        try crowd.expectStored(taken.withLock { $0 }.filter { Request($0) == .upload } + [Self.clients])
     }
 
     @Test(arguments: Stack.Mode.allCases)
     func `Who waits for workers that hang gets 504 in the end, and what was given up does no harm`(mode: Stack.Mode)
         throws
     {
-        let stack = try Stack(mode, workers: 2, options: ["--threads", "2"]) {
+        let stack = try Stack(mode, workers: 2, options: Self.pool) {
             $0.replacingOccurrences(of: "fastcgi_read_timeout 300s", with: "fastcgi_read_timeout 10s")
         }
         let crowd = try Crowd(stack)
-        for worker in stack.workers { try worker.freeze() }
-        try concurrently(Self.clients) { client in
+        let refused = Counter()
+        // The workers find the requests of clients that have gone.
+        let isOver: @Sendable () throws -> Void = {
+            try eventually("all have gone: \(refused.value)", within: 100) { refused.value == Self.clients }
+            try crowd.eventuallyWaiting(Self.clients)
+        }
+        try crowd.besiege(until: isOver) { client in
             let answer = try crowd.ask(client)
             #expect(answer.status == 504)
             let text = answer.text
             #expect(Request(client) == .health || text == "the large payload service did not answer in time")
+            refused.add()
         }
-        // The workers find the requests of clients that have gone.
-        try eventually("all are there: \(stack.waiting)") { stack.waiting == Self.clients }
-        for worker in stack.workers { worker.signal(SIGCONT) }
         try eventually("they are through: \(stack.waiting)") { stack.waiting == 0 }
         #expect(try stack.request("HEAD", "/v2/health/head").status == 200)
-        #expect(stack.workers.allSatisfy { $0.isRunning })
         // Some of the clients try again.
-        let uploads = (0..<100).filter { Request($0) == .upload }
+        let again = (0..<100).filter { Request($0) == .upload }
         try concurrently(20) { part in
-            for (_, client) in uploads.enumerated().filter({ $0.offset % 20 == part }) {
+            for client in again[part * 2..<part * 2 + 2] {
                 let status = try stack.put(crowd.payload(client), namespace: "crowd").status
                 // In plain mode the body has reached the worker, which stores it for whoever comes again.
                 #expect(status == 201 || mode == .plain && status == 200)
             }
         }
-        try crowd.expectStored(uploads)
+        try crowd.expectStored(again)
     }
-}
-
-/// Numbers from many threads.
-private final class Numbers: @unchecked Sendable {
-    // Guarded by the lock.
-    private var numbers: [Int] = []
-    private let lock = NSLock()
-
-    func add(_ number: Int) { lock.withLock { numbers.append(number) } }
-    var all: [Int] { lock.withLock { numbers } }
 }

@@ -56,7 +56,7 @@ import Testing
         let stack = try stack(quota: quota, workers: 3)
         let (taken, refused) = (Counter(), Counter())
         try concurrently(9) { _ in
-            for _ in 0..<40 {
+            for _ in 0..<20 {
                 let size = Int.random(in: 500...3_000)
                 let answer = try stack.put(randomPayload(size), namespace: "ns")
                 switch answer.status {
@@ -87,7 +87,7 @@ import Testing
         try concurrently(8) { index in
             if index == 7 {
                 defer { done.add() }
-                for _ in 0..<40 {
+                for _ in 0..<20 {
                     usleep(UInt32.random(in: 5_000...40_000))
                     if let victim = stack.workers.first { stack.stop(victim, SIGKILL) }
                     try stack.startWorkers(1)

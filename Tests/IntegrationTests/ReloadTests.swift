@@ -4,8 +4,6 @@ import Testing
 
 /// The configuration file: checked before it is used, read again on SIGHUP.
 @Suite(.serialized, .runLimit) struct ReloadTests {
-    private static let worker = Project.binary("lps-worker")
-
     private let folder: TemporaryFolder
     private let store: String
     private let file: String
@@ -60,7 +58,7 @@ import Testing
                     for worker in stack.workers {
                         worker.signal(SIGHUP)
                         try eventually("it has read it again") {
-                            worker.log.components(separatedBy: "the configuration was read again").count == number + 1
+                            worker.count("the configuration was read again") == number
                         }
                     }
                 }
@@ -73,21 +71,6 @@ import Testing
                 #expect(status == 201)
             }
         }
-    }
-
-    @Test func `A configuration is checked before anything is started`() throws {
-        let socket = folder.file("lps.sock")
-        try write("LPS_LISTEN=\(socket)\nLPS_TREADS=4\n")
-        let good = try run(Self.worker, ["--check", "--store", store, "--config", file])
-        #expect(good.status == 0)
-        #expect(good.output.hasSuffix("setting=LPS_TREADS\nlps-worker: the configuration is good\n"), "\(good.output)")
-        #expect(!FileManager.default.fileExists(atPath: socket))
-        try write("LPS_THREADS=0\n")
-        let wrong = try run(Self.worker, ["--check", "--store", store, "--config", file])
-        #expect(wrong.status == 78)
-        #expect(
-            wrong.output == "lps-worker: --threads (LPS_THREADS) is '0', expected a number from 1 to 1024\n"
-        )
     }
 
     // MARK: systemd

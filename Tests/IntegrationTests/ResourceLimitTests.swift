@@ -104,10 +104,9 @@ import Testing
         let socket = stack.folder.file("low.sock")
         let command = [Project.binary("lps-worker"), "--store", stack.store, "--listen", socket]
         let worker = try ChildProcess("prlimit", ["--nofile=256:256"] + command, log: stack.folder.file("low.log"))
-        try eventually("the worker serves: \(worker.log)") { worker.log.contains("msg=serving") }
+        try worker.waitUntilServing()
         #expect(worker.log.contains("msg=\"the limit of open files is low for so many threads\" limit=256 needed=424"))
-        worker.signal(SIGTERM)
-        #expect(worker.wait() == 0)
+        worker.stop()
     }
 
     @Test(.enabled(if: geteuid() == 0, "only root can start a worker as another user"))
@@ -160,7 +159,6 @@ import Testing
         // Payloads are served without a status page, too.
         let errors = worker.log.split(separator: "\n").filter { $0.contains("level=error") }
         #expect(errors.allSatisfy { $0.contains("no status page ") }, "\(errors)")
-        worker.signal(SIGTERM)
-        #expect(worker.wait() == 0)
+        worker.stop()
     }
 }

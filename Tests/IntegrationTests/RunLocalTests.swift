@@ -38,6 +38,12 @@ import Testing
             }
         }
 
+        func expectNothingLeft() throws {
+            for name in ["nginx", "lps-worker", "multiwatch", "weed"] {
+                #expect(try processes(name).isEmpty, "\(name) is left")
+            }
+        }
+
         /// Processes whose command line names this folder: nginx's master, workers, supervisors.
         func processes(_ name: String) throws -> [pid_t] {
             try FileManager.default.contentsOfDirectory(atPath: "/proc").compactMap { pid_t($0) }.filter { pid in
@@ -80,9 +86,7 @@ import Testing
         try eventually("two workers run") { try running.processes("lps-worker").count == 2 }
         running.process.signal(signal)
         #expect(running.process.wait() == 0)
-        for name in ["nginx", "lps-worker", "multiwatch"] {
-            #expect(try running.processes(name).isEmpty, "\(name) is left")
-        }
+        try running.expectNothingLeft()
     }
 
     @Test func `With STORE=s3, payloads are in the bucket of an engine that runs and stops with it`() throws {
@@ -92,11 +96,8 @@ import Testing
         try storeAndFetch(running)
         #expect(!files(below: running.folder.file("lps/cache")).isEmpty, "nginx has cached it")
         #expect(try running.processes("weed").count == 1)
-        running.process.signal(SIGTERM)
-        #expect(running.process.wait() == 0)
-        for name in ["nginx", "lps-worker", "multiwatch", "weed"] {
-            #expect(try running.processes(name).isEmpty, "\(name) is left")
-        }
+        running.process.stop()
+        try running.expectNothingLeft()
     }
 
     @Test func `A worker that dies is started anew`() throws {
@@ -108,8 +109,7 @@ import Testing
             return now.count == 2 && Set(now).isDisjoint(with: before)
         }
         #expect(try running.isHealthy("http://127.0.0.1:\(running.port)"))
-        running.process.signal(SIGTERM)
-        #expect(running.process.wait() == 0)
+        running.process.stop()
     }
 
     @Test func `The codec server is on, for the origins that were given`() throws {
@@ -129,8 +129,7 @@ import Testing
             #expect(decoded.contains("Access-Control-Allow-Origin: \(origin)\r\n") == allowed, "\(decoded)")
             #expect(decoded.hasSuffix(#"{"payloads":[]}"#) == allowed, "\(decoded)")
         }
-        running.process.signal(SIGTERM)
-        #expect(running.process.wait() == 0)
+        running.process.stop()
     }
 
     @Test func `A second run in the same folder is refused, and the first goes on`() throws {
@@ -143,8 +142,7 @@ import Testing
         #expect(second.status == 1)
         #expect(second.output.contains("is in use by another run"))
         #expect(try first.isHealthy("http://127.0.0.1:\(first.port)"))
-        first.process.signal(SIGTERM)
-        #expect(first.process.wait() == 0)
+        first.process.stop()
     }
 
     @Test func `A client that keeps nginx from stopping is not waited for at the second signal`() throws {
@@ -183,8 +181,7 @@ import Testing
         }
         #expect(!files(below: second.folder.file("lps/store/objects")).isEmpty)
         try storeAndFetch(second)
-        second.process.signal(SIGTERM)
-        #expect(second.process.wait() == 0)
+        second.process.stop()
     }
 
     @Test(.enabled(if: geteuid() == 0, "only root can become another user"))
@@ -215,7 +212,6 @@ import Testing
             guard process.isRunning else { throw NeverHappened(what: "run-local: \(process.log)") }
             return process.log.contains("Ctrl-C stops it.")
         }
-        process.signal(SIGTERM)
-        #expect(process.wait() == 0)
+        process.stop()
     }
 }

@@ -5,13 +5,11 @@ import Testing
 /// A service with the tenants of `docs/tenants.md`, orders and billing, and certificates for them and for others.
 final class Tenants {
     let stack: Stack
-    private let certificates: TemporaryFolder
+    static let certificates = SharedFolder(makeCertificates)
 
     init() throws {
-        certificates = try TemporaryFolder()
-        try Self.makeCertificates(certificates)
         let blocks = try tenantExamples("Client certificates")
-        let authority = certificates.file("tenants-ca.pem")
+        let authority = try Self.certificates.file("tenants-ca.pem")
         stack = try Stack(nginx: { text in
             text.replacingOccurrences(of: openNamespaces, with: blocks[1])
                 .replacingOccurrences(
@@ -31,10 +29,7 @@ final class Tenants {
     // MARK: Certificates
 
     private static func makeCertificates(_ folder: TemporaryFolder) throws {
-        func openssl(_ arguments: [String]) throws {
-            let made = try run("openssl", arguments)
-            guard made.status == 0 else { throw NeverHappened(what: "openssl: \(made.output)") }
-        }
+        func openssl(_ arguments: [String]) throws { try requireDone("openssl", arguments) }
         let newKey = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-utf8"]
         func selfSigned(_ name: String, _ subject: String) throws {
             let files = ["-keyout", folder.file("\(name)-key.pem"), "-out", folder.file("\(name).pem")]
@@ -95,7 +90,7 @@ final class Tenants {
             "--cacert", stack.folder.file("cert.pem"), "-D", exchange.file("head"), "-o", exchange.file("body"),
         ]
         if let caller {
-            let name = certificates.file(caller)
+            let name = try Self.certificates.file(caller)
             arguments += ["--cert", "\(name).pem", "--key", "\(name)-key.pem"]
         }
         for (name, value) in headers { arguments += ["-H", "\(name): \(value)"] }

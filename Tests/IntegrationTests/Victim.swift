@@ -19,11 +19,7 @@ final class Victim {
             environment: environment,
             log: stack.folder.file("victim-\(UUID().uuidString).log")
         )
-        let process = process
-        try eventually("the worker serves: \(process.log)") {
-            guard process.isRunning else { throw NeverHappened(what: "it ended: \(process.log)") }
-            return process.log.contains("msg=serving")
-        }
+        try process.waitUntilServing()
     }
 
     func put(_ payload: [UInt8], _ namespace: String) throws -> CGIAnswer {

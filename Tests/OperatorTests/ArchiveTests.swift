@@ -59,7 +59,7 @@ import Testing
     }
 
     private func expectRefused(_ archive: [UInt8], _ reason: String, line: SourceLocation = #_sourceLocation) {
-        let error = #expect(throws: ImportError.self, sourceLocation: line) { try importing(archive) }
+        let error = #expect(throws: CommandError.self, sourceLocation: line) { try importing(archive) }
         let text = error?.description ?? ""
         #expect(text.contains(reason) && !text.contains("\n"), "\(text)", sourceLocation: line)
         #expect(files(below: target.file("incoming")).isEmpty, sourceLocation: line)
@@ -193,8 +193,13 @@ import Testing
                     if let preceding { try add(self.name(preceding), preceding, to: &writer) }
                     try writer.add(hardLink: Array(name.utf8), to: Array(linked.utf8), modified: 0)
                 }
+<<<<<<< HEAD
                 let error = #expect(throws: ImportError.self) { try importing(archive) }
                 #expect(error?.description.contains("is a link to") == true, "\(name) \(linked)")
+=======
+                let error = #expect(throws: CommandError.self) { try importing(archive) }
+                #expect(error?.description.contains("is a link to") == true, "\(name) \(target)")
+>>>>>>> a586e0529057d08bc10d84c418a86426e9e62f26
             }
         }
         #expect(try target.get(second, "mine") == nil && target.get(first, "copy") == nil)

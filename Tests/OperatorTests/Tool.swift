@@ -39,7 +39,7 @@ struct Tool: Sendable {
         defer { for stream in [input, output, errors] { _ = try? stream.close() } }
         let settings = settings.merging(more) { $1 }
         let context = Context(
-            loadSettings: { try Settings { settings[$0] } },
+            environment: { settings[$0] },
             logger: RecordedLog().logger,
             input: input,
             output: output,

@@ -1,4 +1,5 @@
 import Foundation
+import Synchronization
 
 /// How a namespace's payloads go.
 enum Retention: String, CaseIterable, Sendable {
@@ -10,6 +11,8 @@ enum Retention: String, CaseIterable, Sendable {
     case trashed
     /// Into the trash, from which all are given back at the end.
     case undeleted
+
+    static var random: Retention { allCases.randomElement() ?? .kept }
 
     var namespace: String { rawValue }
 
@@ -24,7 +27,7 @@ enum Retention: String, CaseIterable, Sendable {
 }
 
 /// What was answered, and what must therefore be there.
-final class Ledger: @unchecked Sendable {
+final class Ledger: Sendable {
     struct Entry: Sendable {
         let payload: SoakPayload
         let retention: Retention
@@ -32,70 +35,71 @@ final class Ledger: @unchecked Sendable {
         let certainUntil: Double
     }
 
-    // Guarded by the lock: by seed, when its last byte was sent the last time.
-    private var sent: [Retention: [UInt64: Double]] = [:]
-    private var seeds: [Retention: [UInt64]] = [:]
-    private var bytes: [Retention: Int] = [:]
-    private var codec: [UInt64: String] = [:]
-    private var lastSeed: UInt64 = 0
-    private let lock = NSLock()
+    private struct Namespace {
+        /// By seed, when the payload's last byte was sent the last time.
+        var sent: [UInt64: Double] = [:]
+        /// In the order of their first upload.
+        var seeds: [UInt64] = []
+        var bytes = 0
+    }
+
+    private let namespaces = Mutex<[Retention: Namespace]>([:])
+    private let codec = Mutex<[UInt64: String]>([:])
+    private let lastSeed = Mutex<UInt64>(0)
 
     func newPayload() -> SoakPayload {
-        lock.withLock {
-            lastSeed += 1
-            return SoakPayload(seed: lastSeed)
+        lastSeed.withLock {
+            $0 += 1
+            return SoakPayload(seed: $0)
         }
     }
 
     /// An upload was answered.
     func add(_ payload: SoakPayload, _ retention: Retention, sent time: Double) {
-        lock.withLock {
-            let known = sent[retention, default: [:]].updateValue(time, forKey: payload.seed)
+        namespaces.withLock { namespaces in
+            var namespace = namespaces[retention] ?? Namespace()
+            defer { namespaces[retention] = namespace }
+            let known = namespace.sent[payload.seed]
             // Uploads of one payload may overtake each other.
-            if let known, known > time { sent[retention]?[payload.seed] = known }
+            namespace.sent[payload.seed] = max(time, known ?? 0)
             guard known == nil else { return }
-            seeds[retention, default: []].append(payload.seed)
-            bytes[retention, default: 0] += payload.size
-            guard !retention.isForever, let count = seeds[retention]?.count, count > 400 else { return }
+            namespace.seeds.append(payload.seed)
+            namespace.bytes += payload.size
+            guard !retention.isForever, namespace.seeds.count > 400 else { return }
             // Those that are gone by now are not remembered.
-            let old =
-                seeds[retention]?.prefix(200).filter { (sent[retention]?[$0] ?? 0) < time - 2 * Retention.age } ?? []
-            for seed in old { sent[retention]?[seed] = nil }
-            seeds[retention]?.removeAll { sent[retention]?[$0] == nil }
+            let gone = namespace.sent.filter { $0.value < time - 2 * Retention.age }
+            for seed in gone.keys { namespace.sent[seed] = nil }
+            namespace.seeds.removeAll { gone[$0] != nil }
         }
     }
 
-    func addCodec(_ seed: UInt64, digest: String) { lock.withLock { codec[seed] = digest } }
+    func addCodec(_ seed: UInt64, digest: String) { codec.withLock { $0[seed] = digest } }
 
     /// One that was answered, most often one of the last; `nil` when there is none.
     func any(_ retention: Retention) -> Entry? {
-        lock.withLock {
-            guard let seeds = seeds[retention], !seeds.isEmpty else { return nil }
-            let seed = (Bool.random() ? seeds.suffix(30) : seeds[...]).randomElement() ?? 0
-            return entry(seed, retention)
-        }
+        let seeds = namespaces.withLock { $0[retention]?.seeds ?? [] }
+        let seed = (Bool.random() ? seeds.suffix(30) : seeds[...]).randomElement()
+        return seed.map { entry(of: SoakPayload(seed: $0), retention) }
     }
 
     func entry(of payload: SoakPayload, _ retention: Retention) -> Entry {
-        lock.withLock { entry(payload.seed, retention) }
+        let sent = namespaces.withLock { $0[retention]?.sent[payload.seed] ?? 0 }
+        let certain = retention == .kept ? .infinity : sent + Retention.certain
+        return Entry(payload: payload, retention: retention, certainUntil: certain)
     }
 
-    private func entry(_ seed: UInt64, _ retention: Retention) -> Entry {
-        let certain = retention == .kept ? .infinity : (sent[retention]?[seed] ?? 0) + Retention.certain
-        return Entry(payload: SoakPayload(seed: seed), retention: retention, certainUntil: certain)
-    }
-
-    func bytes(_ retention: Retention) -> Int { lock.withLock { bytes[retention] ?? 0 } }
+    func bytes(_ retention: Retention) -> Int { namespaces.withLock { $0[retention]?.bytes ?? 0 } }
 
     /// All that must be there at the end.
-    var forever: [(SoakPayload, Retention)] {
-        lock.withLock {
-            Retention.allCases.filter(\.isForever).flatMap { retention in
-                (seeds[retention] ?? []).map { (SoakPayload(seed: $0), retention) }
+    var forever: [Entry] {
+        Retention.allCases.filter(\.isForever).flatMap { retention in
+            let seeds = namespaces.withLock { $0[retention]?.seeds ?? [] }
+            return seeds.map {
+                Entry(payload: SoakPayload(seed: $0), retention: retention, certainUntil: .infinity)
             }
         }
     }
 
     /// The digests of what the codec server has stored.
-    var codecDigests: [String] { lock.withLock { Array(codec.values) } }
+    var codecDigests: [String] { codec.withLock { Array($0.values) } }
 }

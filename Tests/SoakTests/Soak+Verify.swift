@@ -4,10 +4,9 @@ import TestSupport
 extension Soak {
     /// Makes sure, after the load, that everything answered can be read, and that nothing else is left.
     func verify() throws {
-        let tally = load.tally
         try expectNothingIncoming()
-        let undeleted = try timers.lps(["undelete", "--namespace", Retention.undeleted.namespace])
-        if undeleted.status != 0 { tally.violation("lps undelete: \(undeleted)") }
+        let undeleted = try stack.lps("undelete", "--namespace", Retention.undeleted.namespace)
+        load.expect(undeleted.status == 0, "lps undelete: \(undeleted)")
         try timers.scrub([], mayFindLeftovers: true)
         let forever = load.ledger.forever
         try readBack(forever)
@@ -16,82 +15,66 @@ extension Soak {
         try timers.collect(.deleted)
         for age in ["1h", "0d"] { try timers.collect(.trashed, keepingTrash: age) }
         try timers.scrub([], mayFindLeftovers: false)
-        try expectOnly(forever)
+        expectOnly(forever)
         try expectOrderlyEnd()
     }
 
-    /// A worker that is killed while it encodes leaves its file, which the sweep takes after a day.
+    /// A worker that is killed while it encodes leaves its file, which the sweep takes after a day. nginx's are numbers.
     private func expectNothingIncoming() throws {
-        try eventually("nginx has removed its files", within: 30) { stack.incoming.allSatisfy { !$0.isNginx } }
-        load.tally.add("files left in incoming/ by killed workers", stack.incoming.count)
+        try eventually("nginx has removed its files") { stack.incoming.allSatisfy { !$0.allSatisfy(\.isNumber) } }
+        load.count("files left in incoming/ by killed workers", stack.incoming.count)
         for name in stack.incoming {
             let old = timeval(tv_sec: time(nil) - 25 * 60 * 60, tv_usec: 0)
             utimes("\(stack.store)/incoming/\(name)", [old, old])
         }
         try stack.startWorkers(1)
-        if !stack.incoming.isEmpty { load.tally.violation("in incoming/: \(stack.incoming)") }
+        load.expect(stack.incoming.isEmpty, "in incoming/: \(stack.incoming)")
     }
 
-    private func readBack(_ forever: [(SoakPayload, Retention)]) throws {
+    private func readBack(_ forever: [Ledger.Entry]) throws {
         let (load, threads) = (load, 4)
         try concurrently(threads) { index in
-            let client = Client(load, .fast)
-            for (payload, retention) in forever.enumerated().filter({ $0.offset % threads == index }).map(\.element) {
-                client.downloadAtTheEnd(payload, retention)
+            let client = Client(load, isSlow: false)
+            for place in stride(from: index, to: forever.count, by: threads) {
+                client.download(forever[place], "download at the end, \(forever[place].retention)")
             }
         }
-        load.tally.add("payloads read back at the end", forever.count)
+        load.count("payloads read back at the end", forever.count)
     }
 
     /// The disk has what was answered and is to stay, and nothing beside.
-    private func expectOnly(_ forever: [(SoakPayload, Retention)]) throws {
-        let digests = Set(forever.map { $0.0.digest } + load.ledger.codecDigests)
-        let objects = stack.objects
-        let names = Set(objects.map { "sha256:" + ($0.split(separator: "/").last ?? "") })
-        for digest in digests.subtracting(names).prefix(3) { load.tally.violation("lost: \(digest)") }
-        for digest in names.subtracting(digests).prefix(3) { load.tally.violation("nobody was answered: \(digest)") }
-        let keys = stack.keys.count
-        let expected = forever.count + load.ledger.codecDigests.count
-        if keys != expected { load.tally.violation("\(keys) keys, expected \(expected)") }
-        load.tally.add("contents at the end", objects.count)
-        load.tally.add("bytes at the end", objects.reduce(0) { $0 + size("\(stack.store)/\($1)") })
+    private func expectOnly(_ forever: [Ledger.Entry]) {
+        let codec = load.ledger.codecDigests
+        let digests = Set(forever.map(\.payload.digest) + codec)
+        let names = Set(stack.objects.map { "sha256:" + ($0.split(separator: "/").last ?? "") })
+        for digest in digests.subtracting(names) { load.violation("lost: \(digest)") }
+        for digest in names.subtracting(digests) { load.violation("nobody was answered: \(digest)") }
+        let (keys, expected) = (stack.keys.count, forever.count + codec.count)
+        load.expect(keys == expected, "\(keys) keys, expected \(expected)")
+        load.count("contents at the end", names.count)
         for folder in ["quarantine", "trash"] {
             let left = files(below: "\(stack.store)/\(folder)")
-            if !left.isEmpty { load.tally.violation("in \(folder)/: \(left.prefix(3))") }
+            load.expect(left.isEmpty, "in \(folder)/: \(left.prefix(3))")
         }
-    }
-
-    private func size(_ path: String) -> Int {
-        var status = stat()
-        return lstat(path, &status) == 0 ? Int(status.st_size) : 0
     }
 
     private func expectOrderlyEnd() throws {
-        if try stack.request("HEAD", "/v2/health/head").status != 200 { load.tally.violation("health at the end") }
+        load.expect(try stack.request("HEAD", "/v2/health/head").status == 200, "health at the end")
         for worker in stack.workers {
             let status = stack.stop(worker)
-            if status != 0 { load.tally.violation("a worker ended with status \(status): \(worker.log)") }
+            load.expect(status == 0, "a worker ended with status \(status): \(worker.log)")
         }
-        for name in files(below: stack.folder.path) where name.hasPrefix("worker-") {
-            for line in lines(of: name, with: "level=error") { load.tally.violation("a worker's log: \(line)") }
+        let workers = files(below: stack.folder.path).filter { $0.hasPrefix("worker-") }
+        for line in try lines(of: workers, with: "level=error") { load.violation("a worker's log: \(line)") }
+        for level in ["[alert]", "[crit]", "[emerg]"] {
+            for line in try lines(of: ["nginx-error.log"], with: level) { load.violation("nginx's log: \(line)") }
         }
-        for level in ["alert", "crit", "emerg"] {
-            for line in lines(of: "nginx-error.log", with: "[\(level)]") {
-                load.tally.violation("nginx's log: \(line)")
-            }
-        }
-        // What a worker had when it was killed.
-        let again = lines(of: "nginx-error.log", with: "upstream prematurely closed connection")
-        load.tally.add("requests whose worker was killed", again.count)
+        let again = try lines(of: ["nginx-error.log"], with: "upstream prematurely closed connection")
+        load.count("requests whose worker was killed", again.count)
     }
 
-    private func lines(of file: String, with text: String) -> [Substring] {
-        let found = try? TestSupport.run("grep", ["-F", "--", text, stack.folder.file(file)])
-        return found?.output.split(separator: "\n") ?? []
+    private func lines(of names: [String], with text: String) throws -> [Substring] {
+        let found = try TestSupport.run("grep", ["-hF", "--", text] + names.map(stack.folder.file))
+        return found.output.split(separator: "\n")
     }
-}
-
-extension String {
-    /// nginx calls its files by numbers.
-    fileprivate var isNginx: Bool { allSatisfy(\.isNumber) }
 }

@@ -29,6 +29,23 @@ package final class ChildProcess: @unchecked Sendable {
         OrphanWatcher.shared.add(pid)
     }
 
+    package convenience init(
+        _ command: [String],
+        environment: [String: String] = [:],
+        standardInput: Int32? = nil,
+        log: String
+    )
+        throws
+    {
+        try self.init(
+            command[0],
+            Array(command.dropFirst()),
+            environment: environment,
+            standardInput: standardInput,
+            log: log
+        )
+    }
+
     deinit {
         // The number of a process that was waited for may be another one's by now.
         guard isRunning else { return }
@@ -47,6 +64,17 @@ package final class ChildProcess: @unchecked Sendable {
     package var isRunning: Bool { waitStatus() == nil }
 
     package var log: String { (try? String(contentsOfFile: logPath, encoding: .utf8)) ?? "" }
+
+    /// How often a text is in the log.
+    package func count(_ text: String) -> Int { log.components(separatedBy: text).count - 1 }
+
+    /// Waits until a worker says that it serves.
+    package func waitUntilServing() throws {
+        try eventually("a worker serves: \(log)") {
+            guard isRunning else { throw NeverHappened(what: "the worker ended: \(log)") }
+            return log.contains("msg=serving")
+        }
+    }
 
     /// Sends a signal, if nobody has waited for the process: its number may be another one's by then.
     package func signal(_ signal: Int32) {
@@ -119,14 +147,23 @@ package func run(
     return (status, child.log)
 }
 
+/// Runs a program that must succeed.
+package func requireDone(_ executable: String, _ arguments: [String] = []) throws {
+    let done = try run(executable, arguments)
+    guard done.status == 0 else { throw NeverHappened(what: "\(executable) \(arguments): \(done.output)") }
+}
+
 /// Waits until something is so; the generous limit only ends a test that would hang.
 package func eventually(_ what: @autoclosure () -> String, within seconds: Double = 60, _ condition: () throws -> Bool)
     throws
 {
     let end = Date().addingTimeInterval(seconds)
+    // Most things are so within milliseconds.
+    var pause: UInt32 = 1_000
     while try !condition() {
         guard Date() < end else { throw NeverHappened(what: what()) }
-        usleep(20_000)
+        usleep(pause)
+        pause = min(pause * 2, 20_000)
     }
 }
 

@@ -10,8 +10,7 @@ package final class FastCGIClient {
 
     package init(_ socketPath: String) throws {
         descriptor = try connectUnix(socketPath)
-        var timeout = timeval(tv_sec: 60, tv_usec: 0)
-        setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &timeout, socklen_t(MemoryLayout<timeval>.size))
+        endWaits(of: descriptor, after: 60)
     }
 
     /// Connects to a port of this machine.
@@ -27,14 +26,8 @@ package final class FastCGIClient {
         to socketPath: String
     ) throws {
         try self.init(socketPath)
-        let target = Stack.putTarget(namespace: namespace, digest: Stack.digest(payload)).split(separator: "?")
-        send(
-            Self.head([
-                "REQUEST_METHOD": "PUT", "SCRIPT_NAME": String(target[0]), "QUERY_STRING": String(target[1]),
-                "CONTENT_TYPE": "application/octet-stream", "CONTENT_LENGTH": "\(payload.count)",
-                "HTTP_X_TEMPORAL_METADATA": "e30=", "LPS_REQUEST_ID": requestID,
-            ])
-        )
+        let parameters = Stack.putParameters(payload, namespace: namespace)
+        send(Self.head(parameters.merging(["LPS_REQUEST_ID": requestID]) { $1 }))
     }
 
     deinit {
@@ -84,6 +77,13 @@ package final class FastCGIClient {
     /// Whether the other side has taken all of it.
     package func sendAll(_ bytes: [UInt8]) -> Bool {
         sendWhatIsTaken(bytes, to: descriptor)
+    }
+
+    /// The answer to a request without a body.
+    package func ask(_ method: String, _ path: String, _ parameters: [String: String] = [:]) -> String {
+        let parameters = parameters.merging(["REQUEST_METHOD": method, "SCRIPT_NAME": path]) { $1 }
+        send(Self.head(parameters) + Self.record(.stdin, []))
+        return receiveAnswer()
     }
 
     /// Everything that the worker sends until it closes.

@@ -24,23 +24,17 @@ package final class HTTPConnection {
 
     private let descriptor: Int32
     private var received: [UInt8] = []
+    private var buffer = [UInt8](repeating: 0, count: 64 << 10)
 
     /// Connects to a unix socket.
-    package convenience init(_ socketPath: String) throws {
-        self.init(connected: try connectUnix(socketPath))
-    }
+    package convenience init(_ socketPath: String) throws { try self.init(connected: connectUnix(socketPath)) }
 
     /// Connects to a port of this machine.
-    package convenience init(port: UInt16) throws {
-        self.init(connected: try connectTCP(port))
-    }
+    package convenience init(port: UInt16) throws { try self.init(connected: connectTCP(port)) }
 
     private init(connected: Int32) {
         descriptor = connected
-        // Ends a test that would hang.
-        var timeout = timeval(tv_sec: 120, tv_usec: 0)
-        setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &timeout, socklen_t(MemoryLayout<timeval>.size))
-        setsockopt(descriptor, SOL_SOCKET, SO_SNDTIMEO, &timeout, socklen_t(MemoryLayout<timeval>.size))
+        endWaits(of: descriptor, after: 120)
     }
 
     deinit {
@@ -48,16 +42,7 @@ package final class HTTPConnection {
     }
 
     package func send(_ bytes: [UInt8]) throws {
-        try bytes.withUnsafeBytes(send)
-    }
-
-    package func send(_ bytes: UnsafeRawBufferPointer) throws {
-        var rest = bytes
-        while !rest.isEmpty {
-            let count = Foundation.send(descriptor, rest.baseAddress, rest.count, Int32(MSG_NOSIGNAL))
-            guard count > 0 else { throw Broken(reason: "send: errno \(errno)") }
-            rest = UnsafeRawBufferPointer(rebasing: rest[count...])
-        }
+        guard sendWhatIsTaken(bytes, to: descriptor) else { throw Broken(reason: "send: errno \(errno)") }
     }
 
     package func send(_ method: String, _ target: String, _ headers: [String: String], length: Int? = nil) throws {
@@ -95,7 +80,8 @@ package final class HTTPConnection {
     }
 
     package func receiveHead() throws -> (status: Int, headers: [String: String]) {
-        let lines = try takeLines()
+        var lines: [String] = []
+        repeat { lines.append(try takeLine()) } while lines.last != ""
         let status = lines[0].split(separator: " ").dropFirst().first.flatMap { Int($0) }
         guard let status else { throw Broken(reason: "status line '\(lines[0])'") }
         let headers = lines.dropFirst().compactMap { line -> (String, String)? in
@@ -103,15 +89,6 @@ package final class HTTPConnection {
             return (line[..<colon].lowercased(), line[line.index(after: colon)...].trimmingCharacters(in: .whitespaces))
         }
         return (status, Dictionary(headers, uniquingKeysWith: { "\($0), \($1)" }))
-    }
-
-    private func takeLines() throws -> [String] {
-        var lines: [String] = []
-        while true {
-            let line = try takeLine()
-            if line.isEmpty { return lines }
-            lines.append(line)
-        }
     }
 
     private func takeLine() throws -> String {
@@ -168,90 +145,11 @@ package final class HTTPConnection {
     }
 
     private func fill() throws -> Bool {
-        var buffer = [UInt8](repeating: 0, count: 256 * 1024)
         let count = recv(descriptor, &buffer, buffer.count, 0)
         // A server that has not read all closes a unix socket so, after what it has sent.
         if count < 0, errno == ECONNRESET { return false }
         guard count >= 0 else { throw Broken(reason: "receive: errno \(errno)") }
         received += buffer[..<count]
         return count > 0
-    }
-}
-
-/// Processes that a test starts meanwhile must not hold its connections open.
-private let closeOnExec = Int32(SOCK_CLOEXEC.rawValue)
-
-/// Sends as much as the other side takes, which may have closed: whether that was all.
-@discardableResult
-func sendWhatIsTaken(_ bytes: [UInt8], to descriptor: Int32) -> Bool {
-    var rest = bytes[...]
-    while !rest.isEmpty {
-        let count = rest.withUnsafeBytes {
-            Foundation.send(descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL))
-        }
-        guard count > 0 else { return false }
-        rest = rest.dropFirst(count)
-    }
-    return true
-}
-
-/// Connects to a port of this machine.
-func connectTCP(_ port: UInt16) throws -> Int32 {
-    let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | closeOnExec, 0)
-    guard descriptor >= 0 else { throw POSIXError(.init(rawValue: errno) ?? .EIO) }
-    var address = sockaddr_in()
-    address.sin_family = sa_family_t(AF_INET)
-    address.sin_port = port.bigEndian
-    address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
-    let connected = withUnsafePointer(to: address) { pointer in
-        pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-            connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
-        }
-    }
-    guard connected == 0 else {
-        let error = errno
-        close(descriptor)
-        throw POSIXError(.init(rawValue: error) ?? .EIO)
-    }
-    return descriptor
-}
-
-/// Connects to a unix socket.
-package func connectUnix(_ path: String) throws -> Int32 {
-    let descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue) | closeOnExec, 0)
-    guard descriptor >= 0 else { throw POSIXError(.init(rawValue: errno) ?? .EIO) }
-    let connected = withUnixAddress(path) { connect(descriptor, $0, $1) }
-    guard connected == 0 else {
-        let error = errno
-        close(descriptor)
-        throw POSIXError(.init(rawValue: error) ?? .EIO)
-    }
-    return descriptor
-}
-
-/// Listens on a unix socket, as spawn-fcgi or systemd do for the processes that they start.
-package func listenUnix(_ path: String, backlog: Int32 = 4096) throws -> Int32 {
-    let descriptor = try bindUnix(path, Int32(SOCK_STREAM.rawValue))
-    guard listen(descriptor, backlog) == 0 else { throw POSIXError(.init(rawValue: errno) ?? .EIO) }
-    return descriptor
-}
-
-/// A socket of `type` that is bound to a path.
-package func bindUnix(_ path: String, _ type: Int32) throws -> Int32 {
-    let descriptor = socket(AF_UNIX, type | closeOnExec, 0)
-    guard descriptor >= 0, withUnixAddress(path, { bind(descriptor, $0, $1) }) == 0 else {
-        throw POSIXError(.init(rawValue: errno) ?? .EIO)
-    }
-    return descriptor
-}
-
-private func withUnixAddress(_ path: String, _ body: (UnsafePointer<sockaddr>, socklen_t) -> Int32) -> Int32 {
-    var address = sockaddr_un()
-    address.sun_family = sa_family_t(AF_UNIX)
-    withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: path.utf8.prefix($0.count - 1)) }
-    return withUnsafePointer(to: address) { pointer in
-        pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-            body($0, socklen_t(MemoryLayout<sockaddr_un>.size))
-        }
     }
 }

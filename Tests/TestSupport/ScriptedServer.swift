@@ -109,7 +109,7 @@ package final class ScriptedServer: @unchecked Sendable {
             }
             for step in steps {
                 switch step {
-                case .send(let bytes): send(connection, bytes)
+                case .send(let bytes): sendWhatIsTaken(bytes, to: connection)
                 case .takeBody:
                     takeBody(connection, &request, &received)
                     lock.withLock { taken[number] = request }
@@ -147,7 +147,9 @@ package final class ScriptedServer: @unchecked Sendable {
 
     private func takeBody(_ connection: Int32, _ request: inout Request, _ received: inout [UInt8]) {
         let length = request.headers["content-length"].flatMap { Int($0) } ?? 0
-        if request.headers["expect"] != nil { send(connection, Array("HTTP/1.1 100 Continue\r\n\r\n".utf8)) }
+        if request.headers["expect"] != nil {
+            sendWhatIsTaken(Array("HTTP/1.1 100 Continue\r\n\r\n".utf8), to: connection)
+        }
         while received.count < length, receive(connection, &received) {}
         request.body = Array(received.prefix(length))
         received.removeFirst(min(length, received.count))
@@ -159,30 +161,4 @@ package final class ScriptedServer: @unchecked Sendable {
         if count > 0 { received += piece[..<count] }
         return count > 0
     }
-
-    private func send(_ connection: Int32, _ bytes: [UInt8]) {
-        var rest = bytes[...]
-        while !rest.isEmpty {
-            let count = rest.withUnsafeBytes { Glibc.send(connection, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL)) }
-            guard count > 0 else { return }
-            rest = rest.dropFirst(count)
-        }
-    }
-}
-
-/// A listener on a free port of the loopback address.
-package func listenOnLoopback(backlog: Int32 = 128) throws -> (descriptor: Int32, port: UInt16) {
-    let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-    var address = sockaddr_in()
-    address.sin_family = sa_family_t(AF_INET)
-    address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
-    var length = socklen_t(MemoryLayout<sockaddr_in>.size)
-    let status = withUnsafeMutablePointer(to: &address) {
-        $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { address in
-            bind(descriptor, address, length) == 0 && listen(descriptor, backlog) == 0
-                && getsockname(descriptor, address, &length) == 0
-        }
-    }
-    guard status else { throw NeverHappened(what: "a port is free") }
-    return (descriptor, UInt16(bigEndian: address.sin_port))
 }

@@ -4,7 +4,7 @@ import Testing
 
 /// The whole service on this machine, in a temporary folder: a real nginx with the project's own files, and real
 /// workers that share one socket.
-package final class Stack: @unchecked Sendable {
+package final class Stack: PayloadServer, @unchecked Sendable {
     /// How nginx and the workers hand over payloads.
     package enum Mode: String, CaseIterable, Sendable {
         /// As deployed: uploads as files, downloads by X-Accel-Redirect.
@@ -85,25 +85,18 @@ package final class Stack: @unchecked Sendable {
             try FileManager.default.createDirectory(atPath: "\(store)/incoming", withIntermediateDirectories: true)
         } else {
             storePlace = store
-            let initialised = try run(Project.binary("lps"), ["init", "--store", store])
-            guard initialised.status == 0 else { throw NeverHappened(what: "lps init: \(initialised.output)") }
+            try requireDone(Project.binary("lps"), ["init", "--store", store])
         }
         try FileManager.default.createDirectory(atPath: folder.file("pool"), withIntermediateDirectories: true)
         listener = try listenUnix(workerSocket, backlog: backlog)
         try Self.configure(folder, store, engine, mode, edit)
-        let error = folder.file("nginx-error.log")
-        nginx = try ChildProcess(
-            "nginx",
-            ["-p", folder.path, "-c", folder.file("nginx.conf"), "-e", error],
-            log: folder.file("nginx.log")
-        )
+        nginx = try ChildProcess(NginxFiles.command(folder), log: folder.file("nginx.log"))
         try startWorkers(workers)
-        let nginx = nginx
         try eventually("nginx listens") {
             guard nginx.isRunning else { throw NeverHappened(what: "nginx: \(nginx.log)") }
-            return (try? HTTPConnection(folder.file("https.sock"))) != nil
+            return (try? HTTPConnection(tlsSocket)) != nil
         }
-        try eventually("health is \(health)") { (try? self.request("HEAD", "/v2/health/head").status) == health }
+        try eventually("health is \(health)") { (try? request("HEAD", "/v2/health/head").status) == health }
     }
 
     /// A stack of a kind; a bucket is of the engine that all tests share.
@@ -140,46 +133,22 @@ package final class Stack: @unchecked Sendable {
         _ mode: Mode,
         _ edit: (String) -> String
     ) throws {
-        // The package's files are in lps/, the operator's in etc/.
-        for (source, target) in [("nginx", "lps"), ("nginx/etc", "etc")] {
-            try FileManager.default.createDirectory(atPath: folder.file(target), withIntermediateDirectories: true)
-            for name in try FileManager.default.contentsOfDirectory(atPath: "\(Project.root)/\(source)")
-            where name.hasSuffix(".conf") {
-                var text = try Project.text("\(source)/\(name)")
-                    .replacingOccurrences(of: "/etc/lps/nginx/", with: folder.file("etc/"))
-                    .replacingOccurrences(of: "/var/lib/lps", with: store)
-                    .replacingOccurrences(of: "/run/lps/", with: folder.path + "/")
-                    .replacingOccurrences(of: "/var/log/nginx/lps.log", with: folder.file("access.log"))
-                    .replacingOccurrences(of: "listen [::]:443 ssl http2;", with: "")
-                    .replacingOccurrences(of: "listen 443", with: "listen unix:\(folder.file("https.sock"))")
-                    .replacingOccurrences(of: "/etc/ssl/lps", with: folder.path)
-                    .replacingOccurrences(of: "/var/cache/lps", with: folder.file("cache"))
-                    .replacingOccurrences(of: "127.0.0.1:8333", with: engine?.host ?? "127.0.0.1:8333")
-                if mode == .plain {
-                    text = text.replacingOccurrences(of: "include lps/handover.conf;", with: "")
-                }
-                if engine != nil {
-                    text = text.replacingOccurrences(of: "# include lps/s3", with: "include lps/s3")
-                }
-                try edit(text).write(toFile: folder.file("\(target)/\(name)"), atomically: true, encoding: .utf8)
-            }
-        }
-        try makeCertificate(folder)
+        var replacing = [
+            ("listen [::]:443 ssl http2;", ""), ("listen 443", "listen unix:\(folder.file("https.sock"))"),
+            ("/etc/ssl/lps", folder.path), ("/var/cache/lps", folder.file("cache")),
+        ]
+        if mode == .plain { replacing.append(("include lps/handover.conf;", "")) }
+        if let engine { replacing += [("127.0.0.1:8333", engine.host), ("# include lps/s3", "include lps/s3")] }
+        try NginxFiles.install(in: folder, store: store, replacing: replacing, edit)
+        try TestCertificate.copy(to: folder)
         let conf = """
-            daemon off;
-            \(geteuid() == 0 ? "user root;" : "")
+            \(NginxFiles.main(folder))
             worker_processes 2;
             worker_rlimit_nofile 8192;
-            pid \(folder.file("nginx.pid"));
-            error_log \(folder.file("nginx-error.log")) info;
             events { worker_connections 4096; }
             http {
                 access_log off;
-                client_body_temp_path \(folder.file("temp-body"));
-                proxy_temp_path \(folder.file("temp-proxy"));
-                fastcgi_temp_path \(folder.file("temp-fastcgi"));
-                uwsgi_temp_path \(folder.file("temp-uwsgi"));
-                scgi_temp_path \(folder.file("temp-scgi"));
+                \(NginxFiles.temporaryPaths(folder))
                 include lps/http.conf;
                 include lps/site.conf;
                 server {
@@ -197,20 +166,7 @@ package final class Stack: @unchecked Sendable {
                 }
             }
             """
-        try edit(conf).write(toFile: folder.file("nginx.conf"), atomically: true, encoding: .utf8)
-    }
-
-    private static func makeCertificate(_ folder: TemporaryFolder) throws {
-        let made = try run(
-            "openssl",
-            [
-                "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj",
-                "/CN=localhost",
-                "-addext", "subjectAltName=DNS:localhost",
-                "-keyout", folder.file("key.pem"), "-out", folder.file("cert.pem"),
-            ]
-        )
-        guard made.status == 0 else { throw NeverHappened(what: "openssl: \(made.output)") }
+        try write(edit(conf).utf8, to: folder.file("nginx.conf"))
     }
 
     // MARK: The pool
@@ -226,22 +182,16 @@ package final class Stack: @unchecked Sendable {
     @discardableResult
     package func startWorkers(_ count: Int) throws -> [ChildProcess] {
         let started = try (0..<count).map { _ in
-            let command = launcher + [Project.binary("lps-worker")]
-            return try ChildProcess(
-                command[0],
-                command.dropFirst() + storeOptions + ["--runtime-dir", folder.file("pool")] + options,
+            try ChildProcess(
+                launcher + [Project.binary("lps-worker")] + storeOptions + ["--runtime-dir", folder.file("pool")]
+                    + options,
                 environment: engine?.environment ?? [:],
                 standardInput: listener,
                 log: folder.file("worker-\(UUID().uuidString).log")
             )
         }
         lock.withLock { pool += started }
-        for worker in started {
-            try eventually("a worker serves: \(worker.log)") {
-                guard worker.isRunning else { throw NeverHappened(what: "worker: \(worker.log)") }
-                return worker.log.contains("msg=serving")
-            }
-        }
+        for worker in started { try worker.waitUntilServing() }
         return started
     }
 
@@ -301,25 +251,9 @@ package final class Stack: @unchecked Sendable {
         return try connection.receive(answerTo: method)
     }
 
-    @discardableResult
-    package func put(
-        _ payload: [UInt8],
-        namespace: String = "default",
-        digest: String? = nil,
-        metadata: String = "{}"
-    ) throws -> HTTPAnswer {
-        let target = Self.putTarget(namespace: namespace, digest: digest ?? Self.digest(payload))
-        return try request("PUT", target, Self.putHeaders(metadata: metadata), body: payload)
-    }
-
     /// Uploads to a worker's own socket, as nginx hands it over in this stack's mode: the answer in CGI's form.
     package func putThroughFastCGI(_ payload: [UInt8], namespace: String, _ socket: String) throws -> String {
-        let target = Self.putTarget(namespace: namespace, digest: Self.digest(payload)).split(separator: "?")
-        var parameters = [
-            "REQUEST_METHOD": "PUT", "SCRIPT_NAME": String(target[0]), "QUERY_STRING": String(target[1]),
-            "CONTENT_TYPE": "application/octet-stream", "CONTENT_LENGTH": "\(payload.count)",
-            "HTTP_X_TEMPORAL_METADATA": "e30=",
-        ]
+        var parameters = Self.putParameters(payload, namespace: namespace)
         if mode == .handover {
             let file = "\(store)/incoming/\(UUID().uuidString)"
             try write(payload, to: file)
@@ -330,20 +264,6 @@ package final class Stack: @unchecked Sendable {
         if mode == .plain { client.send(FastCGIClient.record(.stdin, payload)) }
         client.send(FastCGIClient.record(.stdin, []))
         return client.receiveAnswer()
-    }
-
-    /// Posts to the codec server.
-    package func codec(
-        _ operation: String,
-        _ body: [UInt8],
-        _ headers: [String: String] = ["X-Namespace": "default"]
-    ) throws -> HTTPAnswer {
-        let headers = headers.merging(["Content-Type": "application/json"]) { given, _ in given }
-        return try request("POST", "/codec/\(operation)", headers, body: body)
-    }
-
-    package func get(_ key: String, length: Int, _ headers: [String: String] = [:]) throws -> HTTPAnswer {
-        try request("GET", Self.getTarget(key), Self.getHeaders(length: length).merging(headers) { $1 })
     }
 
     package static func putTarget(namespace: String, digest: String) -> String {
@@ -363,6 +283,16 @@ package final class Stack: @unchecked Sendable {
 
     package static func getHeaders(length: Int) -> [String: String] {
         ["Content-Type": "application/octet-stream", "X-Payload-Expected-Content-Length": "\(length)"]
+    }
+
+    /// The parameters of an upload whose body is to come with the request.
+    package static func putParameters(_ payload: [UInt8], namespace: String) -> [String: String] {
+        let target = putTarget(namespace: namespace, digest: digest(payload)).split(separator: "?")
+        return [
+            "REQUEST_METHOD": "PUT", "SCRIPT_NAME": String(target[0]), "QUERY_STRING": String(target[1]),
+            "CONTENT_TYPE": "application/octet-stream", "CONTENT_LENGTH": "\(payload.count)",
+            "HTTP_X_TEMPORAL_METADATA": "e30=",
+        ]
     }
 
     /// The parameters of a download, as nginx hands it over.
@@ -426,19 +356,5 @@ package final class Stack: @unchecked Sendable {
             [arguments[0], "--store", storePlace] + arguments.dropFirst(),
             environment: engine?.environment ?? [:]
         )
-    }
-}
-
-/// Bytes that no other call gives, quickly: a pattern with a random start.
-package func randomPayload(_ count: Int) -> [UInt8] {
-    var state = UInt64.random(in: 1...UInt64.max)
-    return [UInt8](unsafeUninitializedCapacity: count) { buffer, initialized in
-        for index in 0..<count {
-            state ^= state << 13
-            state ^= state >> 7
-            state ^= state << 17
-            buffer[index] = UInt8(truncatingIfNeeded: state)
-        }
-        initialized = count
     }
 }

@@ -22,6 +22,22 @@ package final class TemporaryFolder: Sendable {
     }
 }
 
+/// A folder that is filled once for all tests of a run, and gone with its process.
+package struct SharedFolder: Sendable {
+    private let folder: Result<TemporaryFolder, any Error>
+
+    package init(_ fill: (TemporaryFolder) throws -> Void) {
+        folder = Result {
+            let folder = try TemporaryFolder()
+            OrphanWatcher.shared.add(folder)
+            try fill(folder)
+            return folder
+        }
+    }
+
+    package func file(_ name: String) throws -> String { try folder.get().file(name) }
+}
+
 /// Everything below a folder that is not a folder, as paths relative to it, sorted.
 package func files(below folder: String) -> [String] {
     let names = FileManager.default.enumerator(atPath: folder)?.compactMap { $0 as? String } ?? []

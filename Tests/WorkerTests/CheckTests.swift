@@ -1,5 +1,6 @@
 import ArgumentParser
 import DiskStore
+import EnvironmentFile
 import Foundation
 import TestSupport
 import Testing

@@ -1,4 +1,5 @@
 import ArgumentParser
+import EnvironmentFile
 import Testing
 
 @testable import lps_worker
@@ -10,7 +11,7 @@ import Testing
 
     @Test func `A store is all that must be given`() throws {
         let configuration = try configuration(["--store", "/s"])
-        #expect(configuration.store.text == "/s")
+        #expect(configuration.settings.store.value == "/s")
         #expect(configuration.settings.listen.value == nil)
         #expect(configuration.settings.threads.value == 16)
         #expect(configuration.settings.maxPayload.value == 1_073_741_824)
@@ -25,7 +26,7 @@ import Testing
             "LPS_LOG_LEVEL": "debug", "LPS_LISTEN_MODE": "0600", "LPS_LISTEN_OWNER": "root", "LPS_LISTEN_GROUP": "0",
         ]
         let configuration = try configuration(["--threads", "4"], environment)
-        #expect(configuration.store.text == "/e")
+        #expect(configuration.settings.store.value == "/e")
         #expect(configuration.settings.listen.value == .tcp(host: "127.0.0.1", port: 9000))
         #expect(configuration.settings.threads.value == 4)
         #expect(configuration.settings.maxPayload.value == 5 << 20)

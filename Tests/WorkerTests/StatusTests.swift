@@ -1,4 +1,5 @@
 import DiskStore
+import EnvironmentFile
 import FastCGI
 import Foundation
 import Logging
@@ -42,8 +43,8 @@ import Testing
                 #expect(lines.count { $0.hasPrefix("\(text): ") } == 1, "\(text)")
             }
             if let metric = figure.metric {
-                #expect(metrics.count { $0.hasPrefix("# TYPE lps_\(metric) ") } == 1, "\(metric)")
-                #expect(metrics.count { $0 == "# HELP lps_\(metric) \(figure.help)" } == 1, "\(metric)")
+                #expect(metrics.count { $0.hasPrefix("# TYPE lps_\(metric.name) ") } == 1, "\(metric)")
+                #expect(metrics.count { $0 == "# HELP lps_\(metric.name) \(metric.help)" } == 1, "\(metric)")
             }
             if let path = figure.json?.split(separator: ".").map(String.init) {
                 let member = try #require(members[path[0]], "\(path)")
@@ -103,6 +104,11 @@ import Testing
         #expect(pool.openMetrics.contains("\nlps_slow_requests_total 1\n"))
         #expect(pool.openMetrics.contains("\nlps_requests_total{endpoint=\"unknown\",status=\"200\"} 2\n"))
         #expect(pool.text(full: false).contains("\nrequests unknown 200:        2\n"))
+    }
+
+    @Test(arguments: RequestTrace.Phase.allCases)
+    func `Each phase of a request is an activity of a thread`(phase: RequestTrace.Phase) {
+        #expect(Activity(phase).rawValue == phase.rawValue)
     }
 
     @Test func `A thread's request is a row of the table, and a member of its process`() throws {

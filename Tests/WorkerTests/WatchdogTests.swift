@@ -1,3 +1,4 @@
+import EnvironmentFile
 import Scoreboard
 import Testing
 

@@ -17,37 +17,37 @@ struct Configuration: Sendable {
         )
     }
 
-    /// The most files that its threads have open at once: a request has at most 16, with the folders that it makes.
-    var mostOpenFiles: Int { settings.threads.value * 16 + 64 }
-
     /// Finds the value of each setting, and checks that they go together.
     ///
     /// - Parameter settings: as the command line has them, and nothing else so far.
-    /// - Throws: ``ConfigurationError``
+    /// - Throws: ``ConfigurationError``, `SettingsError`, or `SystemCallError` when a file can't be read.
     init(_ settings: Settings, environment: Environment) throws {
-        try settings.config.resolve("LPS_CONFIG") { environment[$0] }
-        let file = try settings.config.value.flatMap(Self.file)
-        let lookUp = { @Sendable (name: String) in file?[name] ?? environment[name] }
+        try settings.config.resolve("LPS_CONFIG", environment)
+        let variables = try Environment(environment, file: settings.config.value)
         let all = settings.all
-        for (name, setting) in all { try setting.resolve(name, lookUp) }
+        for (name, setting) in all { try setting.resolve(name, variables) }
         self.settings = settings
-        unknown = Self.unknown(file?.names ?? [], known: Set(all.map(\.name)))
-        guard let place = settings.store.value else { throw ConfigurationError("--store (LPS_STORE) is required") }
-        store = try ConfiguredStore(
-            place,
-            incoming: settings.incoming.value,
-            cache: settings.cache.value,
-            environment: lookUp
-        )
-        try store.check(settings)
+        unknown = Self.unknown(variables.namesInFile, known: Set(all.map(\.name)))
+        store = try ConfiguredStore(settings, variables)
+    }
+
+    /// The sockets to serve: the worker's own, or those that it was started with.
+    func listeners() throws -> [Listener] {
+        let own = try settings.listen.value.map { try Listener(binding: $0, access: access) }
+        let listeners = try own.map { [$0] } ?? Listener.inherited()
+        guard !listeners.isEmpty else {
+            throw ConfigurationError(
+                "nothing to listen on: give --listen (LPS_LISTEN), or start with a systemd or spawn-fcgi socket"
+            )
+        }
+        return listeners
     }
 
     /// The names of the settings that differ, and that a worker can't change while it runs.
     func fixed(unlike other: Configuration) -> [String] {
         zip(settings.all, other.settings.all)
             .filter { old, new in
-                old.setting.change == .needsRestart && old.setting !== settings.config
-                    && !old.setting.hasValue(of: new.setting)
+                !old.setting.isReloadable && old.setting !== settings.config && !old.setting.hasValue(of: new.setting)
             }
             .map(\.0.name)
             + zip(store.ofAWS, other.store.ofAWS).filter { $0.value != $1.value }.map(\.0.name)
@@ -60,13 +60,5 @@ struct Configuration: Sendable {
             name.hasPrefix("LPS_") && !known.contains(name) && !name.hasPrefix("LPS_GC_")
                 && !name.hasPrefix("LPS_SCRUB_")
         }.sorted()
-    }
-
-    private static func file(_ path: String) throws -> EnvironmentFile? {
-        do {
-            return try EnvironmentFile(named: path)
-        } catch {
-            throw ConfigurationError(error)
-        }
     }
 }

@@ -1,50 +1,43 @@
 import ArgumentParser
+import EnvironmentFile
 
 /// A setting, with its value as ``Configuration`` found it: on the command line, or else in the configuration file, or else
 /// in the environment, or else the standard one.
 final class Setting<Value: Equatable & Sendable>: @unchecked Sendable {
     // Sendable: `value` changes only in `resolve`, before the configuration is anyone's.
     private(set) var value: Value
-    let change: SettingChange
     private let kind: SettingKind<Value>
     private let given: String?
 
     /// - Parameter given: its text on the command line.
-    fileprivate init(_ standard: Value, _ kind: SettingKind<Value>, _ change: SettingChange, given: String?) {
+    fileprivate init(_ standard: Value, _ kind: SettingKind<Value>, given: String?) {
         value = standard
         self.kind = kind
-        self.change = change
         self.given = given
     }
 }
 
-/// What another value takes.
-enum SettingChange {
-    case needsRestart
-    /// SIGHUP.
-    case reloadable
-}
-
 /// A setting of any type.
 protocol AnySetting: AnyObject {
-    var change: SettingChange { get }
+    /// Whether SIGHUP is enough for another value, and no restart is needed.
+    var isReloadable: Bool { get }
 
     /// Takes the value.
     ///
-    /// - Parameters:
-    ///   - name: the name of its environment variable.
-    ///   - lookUp: the text of a variable.
-    /// - Throws: ``ConfigurationError`` that has the value, and what is expected.
-    func resolve(_ name: String, _ lookUp: (String) -> String?) throws
+    /// - Parameter name: the name of its environment variable.
+    /// - Throws: ``ConfigurationError`` that has the value, and what is expected; or what its kind throws.
+    func resolve(_ name: String, _ variables: Environment) throws
 
     func hasValue(of other: any AnySetting) -> Bool
 }
 
 extension Setting: AnySetting {
-    func resolve(_ name: String, _ lookUp: (String) -> String?) throws {
-        guard let text = given ?? lookUp(name) else { return }
+    var isReloadable: Bool { kind.isReloadable }
+
+    func resolve(_ name: String, _ variables: Environment) throws {
+        guard let text = given ?? variables[name] else { return }
         guard !text.isEmpty, let parsed = try kind.parse(text) else {
-            let option = "--" + name.dropFirst("LPS_".count).lowercased().split(separator: "_").joined(separator: "-")
+            let option = "--" + name.dropFirst("LPS_".count).lowercased().replacing("_", with: "-")
             throw ConfigurationError("\(option) (\(name)) is '\(text)', expected \(kind.expected)")
         }
         value = parsed
@@ -64,6 +57,7 @@ struct SettingKind<Value>: Sendable {
     let completion: CompletionKind?
     /// `nil` for what makes no sense.
     let parse: @Sendable (String) throws -> Value?
+    fileprivate private(set) var isReloadable = false
 
     init(
         _ name: String,
@@ -76,21 +70,24 @@ struct SettingKind<Value>: Sendable {
         self.completion = completion
         self.parse = parse
     }
+
+    /// The same kind, of a setting that SIGHUP changes, too.
+    var reloadable: SettingKind {
+        var kind = self
+        kind.isReloadable = true
+        return kind
+    }
+
 }
 
 extension Option {
     /// Declares a setting that always has a value.
-    init<Parsed>(
-        _ help: String,
-        _ kind: SettingKind<Parsed>,
-        else standard: Parsed,
-        _ change: SettingChange = .needsRestart
-    ) where Value == Setting<Parsed> {
+    init<Parsed>(_ help: String, _ kind: SettingKind<Parsed>, else standard: Parsed) where Value == Setting<Parsed> {
         self.init(
-            wrappedValue: Setting(standard, kind, change, given: nil),
+            wrappedValue: Setting(standard, kind, given: nil),
             help: ArgumentHelp("\(help)", valueName: kind.name),
             completion: kind.completion,
-            transform: { Setting(standard, kind, change, given: $0) }
+            transform: { Setting(standard, kind, given: $0) }
         )
     }
 

@@ -7,10 +7,10 @@ enum DescriptorLimit {
 
     /// Raises it as far as the system lets: folders that stay open, connections and files take descriptors; the usual soft
     /// limit of 1024 is there for select(2), which nothing here uses.
-    static func raise(toServe configuration: Configuration, _ logger: Logger) {
+    static func raise(toServe settings: Settings, _ logger: Logger) {
         var limit = rlimit()
         // A quarter is for folders that stay open.
-        let needed = rlim_t(configuration.mostOpenFiles) / 3 * 4
+        let needed = rlim_t(settings.mostOpenFiles) / 3 * 4
         let wanted = max(16384, needed)
         guard getrlimit(resource, &limit) == 0 else { return }
         if limit.rlim_cur < wanted {
@@ -20,10 +20,9 @@ enum DescriptorLimit {
             }
         }
         guard getrlimit(resource, &limit) == 0, limit.rlim_cur < needed else { return }
-        let threads = configuration.settings.threads.value
         logger.warning(
             "the limit of open files is low for so many threads",
-            metadata: ["limit": "\(limit.rlim_cur)", "needed": "\(needed)", "threads": "\(threads)"]
+            metadata: ["limit": "\(limit.rlim_cur)", "needed": "\(needed)", "threads": "\(settings.threads.value)"]
         )
     }
 }

@@ -1,4 +1,4 @@
-import FastCGI
+import EnvironmentFile
 import Glibc
 import Scoreboard
 import System

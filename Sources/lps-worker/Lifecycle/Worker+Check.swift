@@ -20,7 +20,7 @@ extension Worker {
     static func check(_ configuration: Configuration, _ logger: Logger) throws {
         let settings = configuration.settings
         warn(of: configuration.unknown, logger)
-        try configuration.openStore(quota: { _ in nil }, logger).checkStart(waiting: false)
+        try configuration.store.open(quota: { _ in nil }, logger).checkStart(waiting: false)
         try LogFile.check(settings.errorLog.value)
         try settings.accessLog.value.map(LogFile.check)
         try settings.runtimeDir.value.map(StatusServer.check)

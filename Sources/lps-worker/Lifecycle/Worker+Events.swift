@@ -71,7 +71,7 @@ extension Worker {
     static func keepCounts(of store: any PayloadStorage, _ policy: StorePolicy, _ logger: Logger) {
         guard let store = store as? any UsageCounting else { return }
         do {
-            try store.keepCounts(hasQuotas: policy.allRules.contains { $0.quota != nil })
+            try store.keepCounts(hasQuotas: policy.hasQuotas)
         } catch {
             logger.warning("what namespaces use may be counted anew", metadata: ["error": "\(error)"])
         }

@@ -1,3 +1,4 @@
+import EnvironmentFile
 import FastCGI
 import Glibc
 import Logging
@@ -43,10 +44,10 @@ final class Worker: Sendable {
         let logger = Logger(label: "lps-worker") { _ in LogfmtHandler(level, hasPriority: hasPriority) }
         self.logger = logger
         Self.warn(of: configuration.unknown, logger)
-        DescriptorLimit.raise(toServe: configuration, logger)
+        DescriptorLimit.raise(toServe: settings, logger)
         let policy = Current(settings.policy.value)
         self.policy = policy
-        let store = try configuration.openStore(quota: { policy.value[$0].quota }, logger)
+        let store = try configuration.store.open(quota: { policy.value[$0].quota }, logger)
         self.store = store
         try store.checkStart(waiting: true)
         Self.keepCounts(of: store, policy.value, logger)
@@ -91,7 +92,14 @@ final class Worker: Sendable {
     /// - Returns: `nil` where there is no runtime folder, or its scoreboard can't be used.
     private func startStatusServer() throws -> StatusServer? {
         guard scoreboard.isShared, let folder = configuration.settings.runtimeDir.value else { return nil }
-        let server = StatusServer(in: folder, configuration, scoreboard, store, listeners, logger)
+        let server = StatusServer(
+            folder: folder,
+            configuration: configuration,
+            scoreboard: scoreboard,
+            store: store,
+            listeners: listeners,
+            logger: logger
+        )
         try server.start()
         return server
     }
@@ -103,10 +111,8 @@ final class Worker: Sendable {
             do {
                 return try Scoreboard(in: folder, threads: threads)
             } catch {
-                logger.error(
-                    "no part in the pool's status page: this process counts for itself",
-                    metadata: ["error": "\(error)"]
-                )
+                let problem: Logger.Message = "no part in the pool's status page: this process counts for itself"
+                logger.error(problem, metadata: ["error": "\(error)"])
             }
         }
         return try Scoreboard(in: nil, threads: threads)

@@ -13,7 +13,7 @@ struct LogFile: Sendable {
     /// Opens the file, makes it when there is none.
     ///
     /// - Parameter descriptor: the number that it is to have, in place of what that is now; `nil` for a new one.
-    /// - Throws: ``ConfigurationError`` that names the path.
+    /// - Throws: ``SystemCallError`` that names the path.
     init(path: String, as descriptor: Int32? = nil) throws {
         self.path = path
         if path == Self.standardError {
@@ -28,7 +28,7 @@ struct LogFile: Sendable {
 
     /// Opens the path again; lines go there from now on.
     ///
-    /// - Throws: ``ConfigurationError``; lines go on to go where they went then.
+    /// - Throws: ``SystemCallError``; lines go on to go where they went then.
     func reopen() throws {
         guard path != Self.standardError else { return }
         try Self.move(try Self.open(path), to: descriptor, path)
@@ -36,34 +36,28 @@ struct LogFile: Sendable {
 
     /// Makes sure that a path can be a log, and makes none.
     ///
-    /// - Throws: ``ConfigurationError`` that names the path.
+    /// - Throws: ``SystemCallError`` that names the path.
     static func check(_ path: String) throws {
         guard path != standardError else { return }
         let isThere = access(path, F_OK) == 0
         let folder = path.lastIndex(of: "/").map { $0 == path.startIndex ? "/" : String(path[..<$0]) } ?? "."
-        guard access(isThere ? path : folder, W_OK) == 0 else {
-            throw ConfigurationError.system("open log \(path)")
-        }
+        try systemCall("open log \(path)") { access(isThere ? path : folder, W_OK) }
     }
 
     func write(_ line: String) { writeLine(line, to: descriptor) }
 
     private static func open(_ path: String) throws -> Int32 {
         // O_NONBLOCK: a fifo that nobody reads must not hold the thread. It means nothing for regular files (open(2)).
-        let descriptor = uninterrupted {
+        try systemCall("open log \(path)") {
             Glibc.open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NONBLOCK, 0o640)
         }
-        guard descriptor >= 0 else { throw ConfigurationError.system("open log \(path)") }
-        return descriptor
     }
 
     /// dup2(2) puts one file in the place of another in one step: no line is written in between.
     private static func move(_ opened: Int32, to descriptor: Int32, _ path: String) throws {
         defer { close(opened) }
-        guard dup2(opened, descriptor) >= 0,
-            descriptor == STDERR_FILENO || fcntl(descriptor, F_SETFD, FD_CLOEXEC) >= 0
-        else {
-            throw ConfigurationError.system("open log \(path)")
-        }
+        try systemCall("open log \(path)") { dup2(opened, descriptor) }
+        guard descriptor != STDERR_FILENO else { return }
+        try systemCall("open log \(path)") { fcntl(descriptor, F_SETFD, FD_CLOEXEC) }
     }
 }

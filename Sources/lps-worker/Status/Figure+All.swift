@@ -4,134 +4,66 @@ import Version
 extension Figure {
     /// Every figure, in the order of the page.
     static let all: [Figure] = [
-        Figure("version", metric: "worker", "The version that answers.") { _ in .text(Version.version) },
+        Figure("version", json: "version") { _ in .text(Version.version) }
+            .metric("worker", "The version that answers."),
         Figure("store", json: "store.path") { .text($0.store) },
-        Figure(
-            "start time",
-            json: "started",
-            metric: "start_time_seconds",
-            "When the pool's first process started, since 1970."
-        ) { .time($0.started) },
-        Figure("start since", isInJSON: false) { .number($0.now - min($0.now, $0.started)) },
+        Figure("start time", json: "started") { .time($0.started) }
+            .metric("start_time_seconds", "When the pool's first process started, since 1970."),
+        Figure("start since", json: nil) { .number($0.now - min($0.now, $0.started)) },
         Figure(nil, json: "now") { .time($0.now) },
-        Figure("processes", isInJSON: false, "Worker processes that are running.") {
-            .number(UInt64($0.processes.count))
-        },
-        Figure("threads busy", metric: "threads", threadsHelp, labels: [("state", "busy")]) { .number($0.busy) },
-        Figure("threads idle", metric: "threads", threadsHelp, labels: [("state", "idle")]) { .number($0.idle) },
-        Figure("listen queue", json: "listen_queue.waiting", "Connections that wait for a thread.") {
-            $0.queue.map { .number($0.waiting) }
-        },
-        Figure("listen queue limit", json: "listen_queue.limit", "Connections that may wait.") {
-            $0.queue.map { .number($0.limit) }
-        },
-        Figure("process starts", json: "starts", "Worker processes that were started.") {
-            .count($0.scoreboard.starts.all)
-        },
-        Figure("process restarts", json: "restarts", "Worker processes that took the place of an earlier one.") {
-            .count($0.scoreboard.starts.again)
-        },
-        Figure("process deaths", json: "deaths", "Worker processes that were killed or crashed.") {
-            .count($0.scoreboard.deaths)
-        },
-        Figure(
-            .retirements,
-            "process retirements",
-            json: "retirements",
-            "Worker processes that exited after --max-requests or on SIGUSR2."
-        ),
-        Figure(
-            each: "requests *",
-            json: "requests.count",
-            metric: "requests",
-            "Requests that workers have answered, by endpoint and status.",
-            samples: requests
-        ),
-        Figure(.bytesIn, "bytes in", metric: "received_bytes", "Bytes of payloads that were taken in and verified."),
-        Figure(
-            .bytesOut,
-            "bytes out",
-            metric: "sent_bytes",
-            "Bytes of payloads that answers had, or nginx was told to send."
-        ),
-        Figure(.stored, "payloads stored", "Payloads that were stored, new or not."),
-        Figure(
-            .deduplicated,
-            "payloads deduplicated",
-            "Payloads that were stored, of which the store had the content already."
-        ),
-        Figure(.mismatches, "checksum mismatches", "Uploads that were not what was announced."),
-        Figure(.slow, "slow requests", "Requests over --slow-log-after."),
-        Figure(.timeouts, "request timeouts", json: "timeouts", "Requests that were given up after --request-timeout."),
-        Figure(
-            each: nil,
-            json: "endpoints.duration",
-            metric: "request_duration_seconds",
-            "Time of a request in the worker, its answer included.",
-            samples: endpoints
-        ),
-        Figure("hash mean seconds", json: "hash", metric: "hash_duration_seconds", "Time to read and hash an upload.") {
-            .durations(PoolCounter.hash.read($0.scoreboard.total))
-        },
-        Figure(
-            "commit mean seconds",
-            json: "commit",
-            metric: "commit_duration_seconds",
-            "Time until an upload is on disk."
-        ) {
-            .durations(PoolCounter.commit.read($0.scoreboard.total))
-        },
-        Figure(each: "* mean seconds", samples: endpoints),
-        Figure(
-            nil,
-            json: "store.filesystem_bytes",
-            metric: "store_filesystem_bytes",
-            "Size of the store's file system."
-        ) {
-            $0.space.map { .number($0.total) }
-        },
-        Figure(
-            "store bytes free",
-            json: "store.free_bytes",
-            metric: "store_free_bytes",
-            "Free space of the store's file system."
-        ) {
-            $0.space.map { .number($0.free) }
-        },
-        Figure(
-            "store reserve",
-            json: "store.reserve_bytes",
-            metric: "store_reserve_bytes",
-            "Free space below which uploads get 507."
-        ) {
-            .number($0.reserve)
-        },
-        Figure(
-            "store objects",
-            json: "store.objects",
-            "Different contents in the store, as last measured.",
-            unknown: "not measured"
-        ) {
-            $0.measure.map { .number($0.objects) }
-        },
-        Figure(
-            "store bytes",
-            json: "store.bytes",
-            metric: "store_objects_bytes",
-            "What they take on disk, as last measured.",
-            unknown: "not measured"
-        ) {
-            $0.measure.map { .number($0.bytes) }
-        },
-        Figure(
-            "store measured",
-            json: "store.measured",
-            metric: "store_measured_time_seconds",
-            "When that was measured, since 1970.",
-            unknown: "never"
-        ) {
-            $0.measure.map { .time($0.time) }
-        },
+        Figure("processes", json: nil) { .number(UInt64($0.processes.count)) }
+            .metric("processes", "Worker processes that are running."),
+        Figure("threads busy", json: "threads_busy") { .number($0.busy) }
+            .metric("threads", threadsHelp, [("state", "busy")]),
+        Figure("threads idle", json: "threads_idle") { .number($0.idle) }
+            .metric("threads", threadsHelp, [("state", "idle")]),
+        Figure("listen queue", json: "listen_queue.waiting") { $0.queue.map { .number($0.waiting) } }
+            .metric("listen_queue", "Connections that wait for a thread."),
+        Figure("listen queue limit", json: "listen_queue.limit") { $0.queue.map { .number($0.limit) } }
+            .metric("listen_queue_limit", "Connections that may wait."),
+        Figure("process starts", json: "starts") { .count($0.scoreboard.starts.all) }
+            .metric("process_starts", "Worker processes that were started."),
+        Figure("process restarts", json: "restarts") { .count($0.scoreboard.starts.again) }
+            .metric("process_restarts", "Worker processes that took the place of an earlier one."),
+        Figure("process deaths", json: "deaths") { .count($0.scoreboard.deaths) }
+            .metric("process_deaths", "Worker processes that were killed or crashed."),
+        Figure("process retirements", json: "retirements", .retirements)
+            .metric("process_retirements", "Worker processes that exited after --max-requests or on SIGUSR2."),
+        Figure(each: "requests *", json: "requests.count", samples: requests)
+            .metric("requests", "Requests that workers have answered, by endpoint and status."),
+        Figure("bytes in", json: "bytes_in", .bytesIn)
+            .metric("received_bytes", "Bytes of payloads that were taken in and verified."),
+        Figure("bytes out", json: "bytes_out", .bytesOut)
+            .metric("sent_bytes", "Bytes of payloads that answers had, or nginx was told to send."),
+        Figure("payloads stored", json: "payloads_stored", .stored)
+            .metric("payloads_stored", "Payloads that were stored, new or not."),
+        Figure("payloads deduplicated", json: "payloads_deduplicated", .deduplicated)
+            .metric("payloads_deduplicated", "Payloads that were stored, of which the store had the content already."),
+        Figure("checksum mismatches", json: "checksum_mismatches", .mismatches)
+            .metric("checksum_mismatches", "Uploads that were not what was announced."),
+        Figure("slow requests", json: "slow_requests", .slow)
+            .metric("slow_requests", "Requests over --slow-log-after."),
+        Figure("request timeouts", json: "timeouts", .timeouts)
+            .metric("request_timeouts", "Requests that were given up after --request-timeout."),
+        Figure(each: nil, json: "endpoints.duration", samples: endpoints)
+            .metric("request_duration_seconds", "Time of a request in the worker, its answer included."),
+        Figure("hash mean seconds", json: "hash") { .durations(PoolCounter.hash.read($0.scoreboard.total)) }
+            .metric("hash_duration_seconds", "Time to read and hash an upload."),
+        Figure("commit mean seconds", json: "commit") { .durations(PoolCounter.commit.read($0.scoreboard.total)) }
+            .metric("commit_duration_seconds", "Time until an upload is on disk."),
+        Figure(each: "* mean seconds", json: nil, samples: endpoints),
+        Figure(nil, json: "store.filesystem_bytes") { $0.space.map { .number($0.total) } }
+            .metric("store_filesystem_bytes", "Size of the store's file system."),
+        Figure("store bytes free", json: "store.free_bytes") { $0.space.map { .number($0.free) } }
+            .metric("store_free_bytes", "Free space of the store's file system."),
+        Figure("store reserve", json: "store.reserve_bytes") { .number($0.reserve) }
+            .metric("store_reserve_bytes", "Free space below which uploads get 507."),
+        Figure("store objects", json: "store.objects") { $0.measure.map { .number($0.objects) } }
+            .metric("store_objects", "Different contents in the store, as last measured.").unknown("not measured"),
+        Figure("store bytes", json: "store.bytes") { $0.measure.map { .number($0.bytes) } }
+            .metric("store_objects_bytes", "What they take on disk, as last measured.").unknown("not measured"),
+        Figure("store measured", json: "store.measured") { $0.measure.map { .time($0.time) } }
+            .metric("store_measured_time_seconds", "When that was measured, since 1970.").unknown("never"),
     ]
 
     private static let threadsHelp = "Threads by state: busy ones have a request."

@@ -31,26 +31,13 @@ struct Histogram {
 }
 
 /// What a histogram has counted.
-struct DurationCounts: Encodable {
+struct DurationCounts {
     /// For each of ``Histogram/bounds``, how many durations are not over it, and at last, how many there are.
     let cumulative: [UInt64]
     /// Their sum.
     let seconds: Double
 
     var count: UInt64 { cumulative.last ?? 0 }
-
-    func encode(to encoder: any Encoder) throws {
-        var container = encoder.container(keyedBy: Key.self)
-        try container.encode(count, forKey: .count)
-        try container.encode(seconds, forKey: .seconds)
-        let buckets = Dictionary(uniqueKeysWithValues: zip(Histogram.boundNames, cumulative))
-        try container.encode(buckets, forKey: .notOver)
-    }
-
-    private enum Key: String, CodingKey {
-        case count, seconds
-        case notOver = "not_over"
-    }
 }
 
 extension Duration {

@@ -44,9 +44,7 @@ extension PoolSnapshot {
 private struct JSON: Encodable {
     let value: any Encodable
 
-    init(_ value: any Encodable) {
-        self.value = value
-    }
+    init(_ value: any Encodable) { self.value = value }
 
     func encode(to encoder: any Encoder) throws { try value.encode(to: encoder) }
 }
@@ -57,7 +55,12 @@ extension Figure.Value: Encodable {
         case .count(let number), .number(let number), .time(let number): try number.encode(to: encoder)
         case .seconds(let seconds): try seconds.encode(to: encoder)
         case .text(let text): try text.encode(to: encoder)
-        case .durations(let durations): try durations.encode(to: encoder)
+        case .durations(let durations):
+            let buckets = Dictionary(uniqueKeysWithValues: zip(Histogram.boundNames, durations.cumulative))
+            let members = [
+                "count": JSON(durations.count), "seconds": JSON(durations.seconds), "not_over": JSON(buckets),
+            ]
+            try members.encode(to: encoder)
         }
     }
 }

@@ -6,24 +6,23 @@ extension PoolSnapshot {
         var text = ""
         var family = ""
         for figure in Figure.all {
-            guard let metric = figure.metric.map({ "lps_" + $0 }) else { continue }
             let samples = figure.samples(self)
-            guard let first = samples.first else { continue }
-            if metric != family {
-                text += "# TYPE \(metric) \(first.value.metricType)\n"
-                for unit in ["seconds", "bytes"] where metric.hasSuffix("_" + unit) {
-                    text += "# UNIT \(metric) \(unit)\n"
+            guard let metric = figure.metric, let first = samples.first else { continue }
+            let name = "lps_" + metric.name
+            if name != family {
+                text += "# TYPE \(name) \(first.value.metricType)\n"
+                for unit in ["seconds", "bytes"] where name.hasSuffix("_" + unit) {
+                    text += "# UNIT \(name) \(unit)\n"
                 }
-                text += "# HELP \(metric) \(figure.help)\n"
+                text += "# HELP \(name) \(metric.help)\n"
             }
-            family = metric
+            family = name
             for (labels, value) in samples {
                 for (suffix, more, number) in value.metricSamples {
                     // Values of labels have none of `"`, `\` and line breaks.
-                    let list = (figure.labels + labels + more).map { "\($0.name)=\"\($0.value)\"" }.joined(
-                        separator: ","
-                    )
-                    text += "\(metric)\(suffix)\(list.isEmpty ? "" : "{\(list)}") \(number)\n"
+                    let all = (metric.labels + labels + more).map { "\($0.name)=\"\($0.value)\"" }
+                    let list = all.isEmpty ? "" : "{\(all.joined(separator: ","))}"
+                    text += "\(name)\(suffix)\(list) \(number)\n"
                 }
             }
         }
@@ -41,9 +40,7 @@ extension Figure.Value {
         }
     }
 
-    fileprivate typealias MetricSample = (suffix: String, labels: [(name: String, value: String)], value: String)
-
-    fileprivate var metricSamples: [MetricSample] {
+    fileprivate var metricSamples: [(suffix: String, labels: Figure.Labels, value: String)] {
         switch self {
         case .count(let number): [("_total", [], "\(number)")]
         case .number(let number), .time(let number): [("", [], "\(number)")]

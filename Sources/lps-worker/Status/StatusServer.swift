@@ -1,65 +1,43 @@
 import FastCGI
 import Glibc
 import Logging
-import Storage
 import Scoreboard
-import Synchronization
+import Storage
 import System
 
 /// Serves the pool's status page on a socket and threads of its own, so that it answers also when every thread of the
 /// pool is busy; and measures the store.
 ///
 /// One process of the pool does it, its leader; when that ends, however it ends, the next one takes over.
-final class StatusServer: Sendable {
-    private let socket: String
-    private let configuration: Configuration
-    private let scoreboard: Scoreboard
-    private let store: any PayloadStorage
+struct StatusServer: Sendable {
+    /// The pool's runtime folder.
+    let folder: String
+    let configuration: Configuration
+    let scoreboard: Scoreboard
+    let store: any PayloadStorage
     /// The pool's sockets, whose queues the page tells.
-    private let listeners: [Listener]
-    private let logger: Logger
-    private let serving: Mutex<WorkerPool?> = Mutex(nil)
-
-    init(
-        in folder: String,
-        _ configuration: Configuration,
-        _ scoreboard: Scoreboard,
-        _ store: any PayloadStorage,
-        _ listeners: [Listener],
-        _ logger: Logger
-    ) {
-        socket = Self.socket(folder)
-        self.configuration = configuration
-        self.scoreboard = scoreboard
-        self.store = store
-        self.listeners = listeners
-        self.logger = logger
-    }
+    let listeners: [Listener]
+    let logger: Logger
+    private let serving = Current<WorkerPool?>(nil)
 
     /// Starts a thread that waits for its turn.
     func start() throws {
-        try WorkerThread { self.lead() }.detach()
+        try WorkerThread(lead).detach()
     }
 
     /// Makes sure that a runtime folder can have the page's socket.
     ///
-    /// - Throws: ``ConfigurationError`` that names the folder.
+    /// - Throws: an error that names the folder.
     static func check(_ folder: String) throws {
-        guard Glibc.access(folder, W_OK | X_OK) == 0 else {
-            throw ConfigurationError.system("write to runtime folder \(folder)")
-        }
-        // sun_path holds 107 bytes (unix(7)).
-        let path = socket(folder)
-        guard path.utf8.count <= 107 else {
-            throw ConfigurationError("socket path \(path) has \(path.utf8.count) bytes, at most 107 are possible")
-        }
+        try systemCall("write to runtime folder \(folder)") { access(folder, W_OK | X_OK) }
+        try Listener.check(path: socket(folder))
     }
 
     private static func socket(_ folder: String) -> String { "\(folder)/status.sock" }
 
     /// Takes away the page's socket, for the next process. Requests for the page that are under way are not waited for.
     func stop() {
-        serving.withLock { $0 }?.stop()
+        serving.value?.stop()
     }
 
     private func lead() {
@@ -70,33 +48,32 @@ final class StatusServer: Sendable {
             return
         }
         var isTold = false
-        while !serve(&isTold) { sleep(1) }
+        while serving.value == nil {
+            do {
+                try serve()
+            } catch {
+                if !isTold { logger.error("no status page yet", metadata: ["error": "\(error)"]) }
+                isTold = true
+                sleep(1)
+            }
+        }
         measure()
     }
 
     /// Begins to serve the page.
-    ///
-    /// - Parameter isTold: whether a failure was logged already.
-    /// - Returns: whether that could be done.
-    private func serve(_ isTold: inout Bool) -> Bool {
-        do {
-            let listener = try Listener(binding: .unix(path: socket), access: configuration.access)
-            let pool = try WorkerPool(listeners: [listener], threads: 2, logger: logger)
-            try WorkerThread {
-                do {
-                    try pool.run(WorkerPool.Handler { request, _ in self.answer(request) })
-                } catch {
-                    self.logger.error("no status page by this process", metadata: ["error": "\(error)"])
-                }
-            }.detach()
-            serving.withLock { $0 = pool }
-            logger.info("serving the pool's status page", metadata: ["listen": "\(socket)"])
-            return true
-        } catch {
-            if !isTold { logger.error("no status page yet", metadata: ["error": "\(error)"]) }
-            isTold = true
-            return false
-        }
+    private func serve() throws {
+        let path = Self.socket(folder)
+        let listener = try Listener(binding: .unix(path: path), access: configuration.access)
+        let pool = try WorkerPool(listeners: [listener], threads: 2, logger: logger)
+        try WorkerThread {
+            do {
+                try pool.run(WorkerPool.Handler { request, _ in answer(request) })
+            } catch {
+                logger.error("no status page by this process", metadata: ["error": "\(error)"])
+            }
+        }.detach()
+        serving.value = pool
+        logger.info("serving the pool's status page", metadata: ["listen": "\(path)"])
     }
 
     private func answer(_ request: Request) {

@@ -18,15 +18,8 @@ enum Activity: String, CaseIterable {
         self = Int(exactly: code).flatMap { Self.allCases.indices.contains($0) ? Self.allCases[$0] : nil } ?? .idle
     }
 
-    init(_ phase: RequestTrace.Phase) {
-        switch phase {
-        case .checking: self = .checking
-        case .parsing: self = .parsing
-        case .hashing: self = .hashing
-        case .committing: self = .committing
-        case .answering: self = .answering
-        }
-    }
+    /// Each phase has an activity of its name.
+    init(_ phase: RequestTrace.Phase) { self = Activity(rawValue: phase.rawValue) ?? .idle }
 }
 
 /// Keeps the scoreboard's row of one thread.
@@ -45,14 +38,10 @@ final class ThreadActivity: @unchecked Sendable {
         turn(to: .reading, [])
     }
 
-    func turn(to activity: Activity, _ subject: RequestSubject) {
-        turn(to: activity, subject.text)
-    }
+    func turn(to activity: Activity, _ subject: RequestSubject) { turn(to: activity, subject.text) }
 
     /// A piece of the request's work is done.
-    func advanced() {
-        row.touch()
-    }
+    func advanced() { row.touch() }
 
     func closed() {
         state.requestSince = 0
@@ -92,18 +81,10 @@ struct RequestSubject: Equatable {
 
     /// What a thread's row says of its request; `nil` when it has none.
     init?(_ thread: ThreadRow.State) {
-        let fields = String(decoding: thread.text, as: UTF8.self).split(
-            separator: "\t",
-            omittingEmptySubsequences: false
-        )
+        let fields = String(decoding: thread.text, as: UTF8.self)
+            .split(separator: "\t", omittingEmptySubsequences: false).map(String.init)
         guard fields.count == 5 else { return nil }
-        self.init(
-            method: String(fields[0]),
-            path: String(fields[1]),
-            id: String(fields[2]),
-            namespace: String(fields[4]),
-            digest: String(fields[3])
-        )
+        (method, path, id, digest, namespace) = (fields[0], fields[1], fields[2], fields[3], fields[4])
     }
 
     mutating func learn(from trace: RequestTrace) {

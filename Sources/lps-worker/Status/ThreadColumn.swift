@@ -9,27 +9,36 @@ struct ThreadColumn: Sendable {
     let value: @Sendable (_ thread: ThreadRow.State, _ now: UInt64) -> Figure.Value?
 
     static let all = [
-        ThreadColumn(name: "state", width: 10, json: "state") { thread, _ in .text(Activity(code: thread.code).rawValue)
-        },
-        ThreadColumn(name: "state for", width: 11, json: "state_seconds") { .seconds(seconds(since: $0.since, $1)) },
-        ThreadColumn(name: "request for", width: 11, json: "request_seconds") { thread, now in
+        ThreadColumn("state", 10, "state") { thread, _ in .text(Activity(code: thread.code).rawValue) },
+        ThreadColumn("state for", 11, "state_seconds") { .seconds(seconds(since: $0.since, $1)) },
+        ThreadColumn("request for", 11, "request_seconds") { thread, now in
             thread.requestSince == 0 ? nil : .seconds(seconds(since: thread.requestSince, now))
         },
-        ThreadColumn(name: "requests", width: 9, json: "requests") { thread, _ in .number(thread.requests) },
-        ThreadColumn(name: "method", width: 6, json: "method") { thread, _ in present(RequestSubject(thread)?.method) },
-        ThreadColumn(name: "path", width: 18, json: "path") { thread, _ in present(RequestSubject(thread)?.path) },
-        ThreadColumn(name: "namespace", width: 16, json: "namespace") { thread, _ in
-            present(RequestSubject(thread)?.namespace)
-        },
-        ThreadColumn(name: "digest", width: 71, json: "digest") { thread, _ in present(RequestSubject(thread)?.digest)
-        },
-        ThreadColumn(name: "request id", width: 0, json: "request_id") { thread, _ in
-            present(RequestSubject(thread)?.id)
-        },
+        ThreadColumn("requests", 9, "requests") { thread, _ in .number(thread.requests) },
+        ThreadColumn("method", 6, "method") { $0.method },
+        ThreadColumn("path", 18, "path") { $0.path },
+        ThreadColumn("namespace", 16, "namespace") { $0.namespace },
+        ThreadColumn("digest", 71, "digest") { $0.digest },
+        ThreadColumn("request id", 0, "request_id") { $0.id },
     ]
 
-    private static func present(_ text: String?) -> Figure.Value? {
-        text.flatMap { $0.isEmpty ? nil : .text($0) }
+    private init(
+        _ name: String,
+        _ width: Int,
+        _ json: String,
+        _ value: @escaping @Sendable (ThreadRow.State, _ now: UInt64) -> Figure.Value?
+    ) {
+        self.name = name
+        self.width = width
+        self.json = json
+        self.value = value
+    }
+
+    /// A column of what the thread's request has.
+    private init(_ name: String, _ width: Int, _ json: String, _ text: @escaping @Sendable (RequestSubject) -> String) {
+        self.init(name, width, json) { thread, _ in
+            RequestSubject(thread).map(text).flatMap { $0.isEmpty ? nil : .text($0) }
+        }
     }
 
     private static func seconds(since: UInt64, _ now: UInt64) -> Double {

@@ -37,17 +37,13 @@ struct CollectGarbage: Command {
     @OptionGroup var policy: PolicyOption
     @OptionGroup var selection: SelectionOptions
     @Option(
-        help: ArgumentHelp(
-            "Delete keys last stored more than AGE ago: 45d, 36h, 90m, 30s. Required where no policy gives an age. (default: LPS_GC_OLDER_THAN)",
-            valueName: "age"
-        )
+        "Delete keys last stored more than AGE ago: 45d, 36h, 90m, 30s. Required where no policy gives an age. (default: LPS_GC_OLDER_THAN)",
+        value: "age"
     )
     var olderThan: Age?
     @Option(
-        help: ArgumentHelp(
-            "Keep what is deleted in the trash for so long, and delete what was there for longer; 0d: empty it. (default: LPS_GC_KEEP_TRASH; without that, delete at once, and leave the trash alone)",
-            valueName: "age"
-        )
+        "Keep what is deleted in the trash for so long, and delete what was there for longer; 0d: empty it. (default: LPS_GC_KEEP_TRASH; without that, delete at once, and leave the trash alone)",
+        value: "age"
     )
     var keepTrash: Age?
     @Flag(help: "Show what would be deleted, by namespace, and delete nothing.")

@@ -28,7 +28,7 @@ struct Import: Command {
             throw ValidationError("standard input is a terminal: redirect it, as 'lps import < payloads.tar'")
         }
         let result = try ArchiveImport.run(into: store.openFolder(context, as: (any ContentSharing).self)) { buffer in
-            try FileError.naming("read from standard input") { try input.read(into: buffer) }
+            try CommandError.naming("read from standard input") { try input.read(into: buffer) }
         }
         if json {
             try context.json(result)
@@ -60,7 +60,7 @@ struct ArchiveImport {
     /// Imports a whole archive.
     ///
     /// - Parameter source: puts the archive's next bytes into the buffer and returns their number; zero at its end.
-    /// - Throws: ``ImportError``, ``StoreError``, or what `source` throws. What came before is stored.
+    /// - Throws: ``CommandError``, ``StoreError``, or what `source` throws. What came before is stored.
     static func run(
         into store: any PayloadStorage,
         from source: @escaping (UnsafeMutableRawBufferPointer) throws -> Int
@@ -68,9 +68,10 @@ struct ArchiveImport {
         var archive = TarReader(source)
         var imported = ArchiveImport(store: store)
         var before = "the start of the archive"
-        while let entry = try naming({ try archive.next() }, "what comes after \(before)") {
+        while let entry = try CommandError.naming("what comes after \(before) is not imported", { try archive.next() })
+        {
             let name = "'\(printable(entry.name))'"
-            try naming({ try imported.take(entry, &archive) }, name)
+            try CommandError.naming("\(name) is not imported") { try imported.take(entry, &archive) }
             before = name
         }
         return imported.result
@@ -96,7 +97,7 @@ struct ArchiveImport {
             let key = try key(entry.name)
             // Only content that the archive has brought: a link must not get at what others have stored.
             guard let last, last.digest == key.digest, try self.key(target).digest == key.digest else {
-                throw ImportError("it is a link to '\(printable(target))', which is not the payload before it")
+                throw CommandError("it is a link to '\(printable(target))', which is not the payload before it")
             }
             try commit(last, as: key)
         }
@@ -109,32 +110,14 @@ struct ArchiveImport {
     }
 
     /// A key from the name that an export gives it. No other name is one, so none can lead anywhere else.
-    private func key(_ name: [UInt8]) throws(ImportError) -> PayloadKey {
+    private func key(_ name: [UInt8]) throws -> PayloadKey {
         let here = Array("./".utf8)
         let path = name.starts(with: here) ? name.dropFirst(here.count) : name[...]
         guard let key = PayloadKey(parsing: [UInt8(ascii: "/")] + path) else {
-            throw ImportError(
+            throw CommandError(
                 "it is no key: blobs/<namespace>/common/sha256:<digest>/sha256:<metadata hash>, or custom/<prefix>"
             )
         }
         return key
-    }
-}
-
-/// Why an archive can't be imported, in one line.
-struct ImportError: Error, CustomStringConvertible {
-    let description: String
-
-    init(_ description: String) {
-        self.description = description
-    }
-}
-
-/// Names the entry that what is thrown is about.
-private func naming<Result>(_ body: () throws -> Result, _ name: String) throws -> Result {
-    do {
-        return try body()
-    } catch {
-        throw ImportError("\(name) is not imported: \(error)")
     }
 }

@@ -20,18 +20,11 @@ struct Init: Command {
 
     @OptionGroup var store: StoreOption
     @Option(
-        help: ArgumentHelp(
-            "Who owns the store: names or numbers; the group is the user's own by default. (default: who runs this)",
-            valueName: "user[:group]"
-        )
+        "Who owns the store: names or numbers; the group is the user's own by default. (default: who runs this)",
+        value: "user[:group]"
     )
     var owner: Owner?
-    @Option(
-        help: ArgumentHelp(
-            "The mode of the store's folder, in octal; the owner must have all rights. (default: 0750)",
-            valueName: "mode"
-        )
-    )
+    @Option("The mode of the store's folder, in octal; the owner must have all rights. (default: 0750)", value: "mode")
     var mode: FolderMode?
 
     func run(_ context: Context) throws {

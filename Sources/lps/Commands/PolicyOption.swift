@@ -4,10 +4,8 @@ import StorePolicy
 /// Where the policy is: `--policy`, or `LPS_POLICY`, as for `lps-worker`.
 struct PolicyOption: ParsableArguments {
     @Option(
-        help: ArgumentHelp(
-            "The file with each namespace's retention and quota. (default: LPS_POLICY)",
-            valueName: "path"
-        ),
+        "The file with each namespace's retention and quota. (default: LPS_POLICY)",
+        value: "path",
         completion: .file()
     )
     var policy: String?

@@ -15,12 +15,7 @@ struct Put: Command {
     var file: String
     @Option(help: ArgumentHelp("The Temporal namespace.", valueName: "name"))
     var namespace: String
-    @Option(
-        help: ArgumentHelp(
-            "The payload's metadata, as X-Temporal-Metadata has it. (default: none)",
-            valueName: "base64"
-        )
-    )
+    @Option("The payload's metadata, as X-Temporal-Metadata has it. (default: none)", value: "base64")
     var metadata: String?
 
     func run(_ context: Context) throws {

@@ -19,7 +19,7 @@ struct Quota: Command {
 
     @OptionGroup var store: StoreOption
     @OptionGroup var policy: PolicyOption
-    @Option(help: ArgumentHelp("Only this Temporal namespace.", valueName: "name"))
+    @Option("Only this Temporal namespace.", value: "name")
     var namespace: String?
     @Flag(help: "Count the payloads of the namespaces that have a quota anew.")
     var recount = false

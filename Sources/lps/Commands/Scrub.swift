@@ -24,12 +24,7 @@ struct Scrub: Command {
     )
 
     @OptionGroup var store: StoreOption
-    @Option(
-        help: ArgumentHelp(
-            "Limit reads to SIZE per second: 100m. (default: LPS_SCRUB_RATE; without that, no limit)",
-            valueName: "size"
-        )
-    )
+    @Option("Limit reads to SIZE per second: 100m. (default: LPS_SCRUB_RATE; without that, no limit)", value: "size")
     var rate: ByteCount?
     @Flag(help: "Read only what changed since the last complete scrub began.")
     var sinceLast = false

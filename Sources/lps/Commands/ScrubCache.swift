@@ -15,15 +15,11 @@ struct ScrubCache: Command {
 
     @Argument(help: ArgumentHelp("The folder of proxy_cache_path.", valueName: "folder"), completion: .directory)
     var folder: String
-    @Option(help: ArgumentHelp("The most bytes to read in a second: 100m. (default: no limit)", valueName: "size"))
+    @Option("The most bytes to read in a second: 100m. (default: no limit)", value: "size")
     var rate: ByteCount?
 
     func run(_ context: Context) throws {
-        var scrub = CacheScrub(
-            limit: RateLimit(bytesPerSecond: rate?.bytes),
-            print: context.print,
-            complain: context.complain
-        )
+        var scrub = CacheScrub(limit: RateLimit(bytesPerSecond: rate?.bytes), context)
         try scrub.folder(folder)
         context.print(
             "read \(scrub.entries) entries, \(Output.size(scrub.bytes)): \(scrub.found) damaged or not readable"

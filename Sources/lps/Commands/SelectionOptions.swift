@@ -4,10 +4,10 @@ import Storage
 
 /// Which keys: `--namespace` and `--prefix`.
 struct SelectionOptions: ParsableArguments {
-    @Option(help: ArgumentHelp("Only the keys of this Temporal namespace.", valueName: "name"))
+    @Option("Only the keys of this Temporal namespace.", value: "name")
     var namespace: String?
 
-    @Option(help: ArgumentHelp("Only the keys whose prefix begins with these parts.", valueName: "prefix"))
+    @Option("Only the keys whose prefix begins with these parts.", value: "prefix")
     var prefix: String?
 
     func selection() throws -> KeySelection {

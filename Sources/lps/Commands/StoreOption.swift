@@ -5,10 +5,8 @@ import StoreFactory
 /// Where the store is: `--store`, or `LPS_STORE`, as for `lps-worker`.
 struct StoreOption: ParsableArguments {
     @Option(
-        help: ArgumentHelp(
-            "The store's folder, or s3://BUCKET[/PREFIX]?endpoint=...&region=... (default: LPS_STORE)",
-            valueName: "place"
-        ),
+        "The store's folder, or s3://BUCKET[/PREFIX]?endpoint=...&region=... (default: LPS_STORE)",
+        value: "place",
         completion: .directory
     )
     var store: String?

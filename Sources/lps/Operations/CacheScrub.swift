@@ -12,21 +12,17 @@ struct CacheScrub {
     /// Entries that were damaged, or could not be read.
     private(set) var found = 0
     private var limit: RateLimit
-    private let print: (String) -> Void
-    private let complain: (String) -> Void
+    private let context: Context
 
-    /// - Parameters:
-    ///   - print: called with what is damaged.
-    ///   - complain: called with what can't be read or removed.
-    init(limit: RateLimit, print: @escaping (String) -> Void, complain: @escaping (String) -> Void) {
+    /// - Parameter context: is told what is damaged, and what can't be read or removed.
+    init(limit: RateLimit, _ context: Context) {
         self.limit = limit
-        self.print = print
-        self.complain = complain
+        self.context = context
     }
 
     /// Scrubs the entries in a folder, and in its levels.
     mutating func folder(_ path: String) throws {
-        let names = try FileError.naming("read folder \(path)") {
+        let names = try CommandError.naming("read folder \(path)") {
             try FileManager.default.contentsOfDirectory(atPath: path)
         }
         for name in names.sorted() {
@@ -34,10 +30,10 @@ struct CacheScrub {
             if NginxCacheEntry.isName(name) {
                 do {
                     try InputFile.reading(inner, options: .noFollow) { try entry(inner, $0) }
-                } catch let error as FileError {
+                } catch let error as CommandError {
                     // What nginx has removed is no entry any more.
-                    guard !error.isMissing else { continue }
-                    complain("\(error)")
+                    guard error.cause as? Errno != .noSuchFileOrDirectory else { continue }
+                    context.complain("\(error)")
                     found += 1
                 }
             } else if name.utf8.count <= 2 {
@@ -70,14 +66,11 @@ struct CacheScrub {
         let actual = hasher.finalize()
         guard actual != start.digest else { return }
         let damage = "damaged: \(path) has digest \(actual), not \(start.digest)"
-        try FileError.naming("\(damage), and can't be removed") { try remove(path) }
+        let error = unlink(path) == 0 ? nil : Errno(rawValue: errno)
+        if let error, error != .noSuchFileOrDirectory {
+            throw CommandError("\(damage), and can't be removed: \(error)")
+        }
         found += 1
-        print("\(damage); removed")
-    }
-
-    private func remove(_ path: String) throws {
-        guard unlink(path) != 0 else { return }
-        let error = Errno(rawValue: errno)
-        if error != .noSuchFileOrDirectory { throw error }
+        context.print("\(damage); removed")
     }
 }

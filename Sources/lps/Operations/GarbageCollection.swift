@@ -29,7 +29,7 @@ struct GarbageCollection {
     private let options: Options
     private let progress: Progress?
 
-    /// - Throws: ``StoreError`` when another process collects, ``Refused`` when the clock can't be trusted.
+    /// - Throws: ``StoreError`` when another process collects, ``CommandError`` when the clock can't be trusted.
     init(
         _ store: any PayloadStorage,
         _ selection: KeySelection,
@@ -60,7 +60,7 @@ struct GarbageCollection {
         do {
             try store?.checkClock()
         } catch let error as StoreError where error.code == .clockNotTrusted {
-            throw Refused("\(error): nothing is deleted. Set the clock, or use --force if it is right")
+            throw CommandError("\(error): nothing is deleted. Set the clock, or use --force if it is right")
         }
     }
 
@@ -115,7 +115,7 @@ struct GarbageCollection {
             "\(expired) of the \(keys) keys of namespace '\(namespace)' are older than \(age), more than "
             + "\(options.maximumShare) %"
         guard options.isDryRun else {
-            throw Refused("\(message): nothing is deleted; --max-share 100 if you mean it")
+            throw CommandError("\(message): nothing is deleted; --max-share 100 if you mean it")
         }
         failures.warn("\(message): without --max-share nothing would be deleted")
     }
@@ -214,11 +214,4 @@ struct GarbageCollection {
         guard !keepsTrash, expiry.hasAge(candidate.key.namespace) else { return false }
         return try candidate.lastStored().map { expiry.isOver(candidate.key, $0) } ?? true
     }
-}
-
-/// A collection that would delete what was most likely meant to stay.
-struct Refused: Error, CustomStringConvertible {
-    let description: String
-
-    init(_ description: String) { self.description = description }
 }

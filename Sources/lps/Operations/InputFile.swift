@@ -9,13 +9,13 @@ struct InputFile {
 
     /// Opens a file for as long as `body` runs.
     ///
-    /// - Throws: ``FileError``, or what `body` throws.
+    /// - Throws: ``CommandError``, or what `body` throws.
     static func reading<Value>(
         _ path: String,
         options: FileDescriptor.OpenOptions = [],
         _ body: (InputFile) throws -> Value
     ) throws -> Value {
-        let descriptor = try FileError.naming("open \(path)") {
+        let descriptor = try CommandError.naming("open \(path)") {
             try FileDescriptor.open(path, .readOnly, options: options)
         }
         // Nothing was written to it: that it can't be closed says nothing of its content.
@@ -46,7 +46,7 @@ struct InputFile {
         defer { buffer.deallocate() }
         var offset: Int64 = 0
         while true {
-            let count = try FileError.naming("read \(name)") {
+            let count = try CommandError.naming("read \(name)") {
                 try descriptor.read(fromAbsoluteOffset: offset, into: buffer)
             }
             if count == 0 { return }

@@ -10,50 +10,46 @@ struct UsageSums {
         if let store = store as? any ContentSharing {
             try store.forEachContent(in: selection, includesTrash: true) { content in
                 let share = Double(content.diskUsage) / Double(content.keys.count)
-                for name in content.keys {
-                    sums[Group(name.key, isInTrash: name.isInTrash), default: Sum()] +=
-                        Sum(of: content.size, share: share, of: content.diskUsage)
-                }
+                let saved = Double(content.diskUsage) - share
+                let sum = Sum(payloads: 1, logical: content.size ?? 0, onDisk: share, saved: saved)
+                for name in content.keys { sums[Group(name.key, isInTrash: name.isInTrash), default: Sum()] += sum }
             }
         } else {
             try store.forEachKey(in: selection) { stored in
-                sums[Group(stored.key, isInTrash: false), default: Sum()] +=
-                    Sum(of: stored.size, share: Double(stored.diskUsage), of: stored.diskUsage)
+                let sum = Sum(payloads: 1, logical: stored.size ?? 0, onDisk: Double(stored.diskUsage))
+                sums[Group(stored.key, isInTrash: false), default: Sum()] += sum
             }
         }
     }
 
     /// Each sum as JSON has it, in order of the groups.
-    var rows: [Row] { sums.sorted { $0.key < $1.key }.map(Row.init) }
+    var rows: [Row] { sorted.map(Row.init) }
+
+    private var sorted: [(key: Group, value: Sum)] { sums.sorted { $0.key.order < $1.key.order } }
 
     /// A line for each sum, and one for all.
     var table: String {
         let header = ["NAMESPACE/PREFIX", "PAYLOADS", "LOGICAL", "ON DISK", "SAVED"]
-        let rows = sums.sorted { $0.key < $1.key }.map { group, sum in [group.text] + sum.cells }
+        let rows = sorted.map { group, sum in [group.text] + sum.cells }
         let total = sums.values.reduce(into: Sum()) { $0 += $1 }
         return Output.table([header] + rows + [["total"] + total.cells])
     }
 
     /// The keys of a namespace with a prefix. In order of their bytes; what is in the trash comes last.
-    fileprivate struct Group: Hashable, Comparable {
+    fileprivate struct Group: Hashable {
         let namespace: Namespace
-        let prefix: [UInt8]
+        /// ASCII.
+        let prefix: String
         let isInTrash: Bool
 
         init(_ key: PayloadKey, isInTrash: Bool) {
             namespace = key.namespace
-            prefix = key.prefix?.utf8 ?? []
+            prefix = key.prefix?.description ?? ""
             self.isInTrash = isInTrash
         }
 
-        var prefixText: String { String(decoding: prefix, as: UTF8.self) }
-        var text: String { "\(namespace)\(prefix.isEmpty ? "" : "/")\(prefixText)\(isInTrash ? " (trash)" : "")" }
-
-        static func < (one: Group, other: Group) -> Bool {
-            if one.isInTrash != other.isInTrash { return other.isInTrash }
-            if one.namespace != other.namespace { return one.namespace < other.namespace }
-            return one.prefix.lexicographicallyPrecedes(other.prefix)
-        }
+        var text: String { "\(namespace)\(prefix.isEmpty ? "" : "/")\(prefix)\(isInTrash ? " (trash)" : "")" }
+        var order: (Int, Namespace, String) { (isInTrash ? 1 : 0, namespace, prefix) }
     }
 
     fileprivate struct Sum {
@@ -62,15 +58,6 @@ struct UsageSums {
         /// Content that keys share is counted in equal parts for each of them.
         var onDisk = 0.0
         var saved = 0.0
-
-        init() {}
-
-        init(of size: UInt64?, share: Double, of diskUsage: UInt64) {
-            payloads = 1
-            logical = size ?? 0
-            onDisk = share
-            saved = Double(diskUsage) - share
-        }
 
         static func += (sum: inout Sum, other: Sum) {
             sum.payloads += other.payloads
@@ -96,7 +83,7 @@ struct UsageSums {
 
         fileprivate init(_ group: Group, _ sum: Sum) {
             namespace = "\(group.namespace)"
-            prefix = group.prefixText
+            prefix = group.prefix
             isInTrash = group.isInTrash
             payloads = sum.payloads
             logicalBytes = sum.logical

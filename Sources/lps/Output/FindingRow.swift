@@ -17,19 +17,8 @@ extension Finding {
 }
 
 extension Finding.Kind {
-    fileprivate var text: String {
-        switch self {
-        case .damaged: "damaged"
-        case .unreadable: "unreadable"
-        case .unreferencedContent: "unreferenced content"
-        case .keyWithoutContent: "key without content"
-        case .staleUpload: "stale upload"
-        case .wrongMode: "wrong mode"
-        case .wrongOwner: "wrong owner"
-        case .missing: "missing"
-        case .stray: "stray"
-        }
-    }
+    /// `unreferencedContent` in words: unreferenced content.
+    fileprivate var text: String { rawValue.map { $0.isUppercase ? " \($0.lowercased())" : "\($0)" }.joined() }
 }
 
 /// A finding in JSON.

@@ -55,6 +55,18 @@ enum Output {
         return "\(tenths / 10).\(tenths % 10) \(units[unit])"
     }
 
+    /// A time in JSON.
+    struct Time: Encodable, Comparable, CustomStringConvertible {
+        /// Since 1970.
+        let seconds: Int
+
+        var description: String { Output.time(seconds) }
+
+        static func < (one: Time, other: Time) -> Bool { one.seconds < other.seconds }
+
+        func encode(to encoder: any Encoder) throws { try description.encode(to: encoder) }
+    }
+
     /// Seconds since 1970 as a time in UTC: `2026-11-24T18:20:00Z`.
     static func time(_ seconds: Int) -> String {
         Date(timeIntervalSince1970: Double(seconds)).ISO8601Format()

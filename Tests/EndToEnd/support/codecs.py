@@ -19,22 +19,29 @@ THRESHOLD = 128_000
 TIMEOUT = 30  # Seconds, for one request.
 
 
-class CodecServerCodec(PayloadCodec):
-    """Leaves both directions to the service's codec server: the client needs to know nothing of references."""
+class ServiceCodec(PayloadCodec):
+    """Does what a subclass does in a thread of its own."""
 
     def __init__(self, service: LargePayloadService, namespace: str):
-        self._endpoint = service.codec_endpoint
+        self._service = service
         self._namespace = namespace
 
     async def encode(self, payloads: Sequence[Payload]) -> list[Payload]:
-        return await asyncio.to_thread(self._post, "encode", payloads)
+        return await asyncio.to_thread(self._convert, "encode", payloads)
 
     async def decode(self, payloads: Sequence[Payload]) -> list[Payload]:
-        return await asyncio.to_thread(self._post, "decode", payloads)
+        return await asyncio.to_thread(self._convert, "decode", payloads)
 
-    def _post(self, operation: str, payloads: Sequence[Payload]) -> list[Payload]:
+    def _convert(self, operation: str, payloads: Sequence[Payload]) -> list[Payload]:
+        raise NotImplementedError
+
+
+class CodecServerCodec(ServiceCodec):
+    """Leaves both directions to the service's codec server: the client needs to know nothing of references."""
+
+    def _convert(self, operation: str, payloads: Sequence[Payload]) -> list[Payload]:
         request = urllib.request.Request(
-            f"{self._endpoint}/{operation}",
+            f"{self._service.codec_endpoint}/{operation}",
             data=json_format.MessageToJson(Payloads(payloads=payloads), indent=None).encode(),
             headers={"Content-Type": "application/json", "X-Namespace": self._namespace},
         )
@@ -44,18 +51,11 @@ class CodecServerCodec(PayloadCodec):
             return list(json_format.Parse(response.read(), Payloads()).payloads)
 
 
-class StoreCodec(PayloadCodec):
+class StoreCodec(ServiceCodec):
     """Speaks the wire contract itself: puts what is over the threshold, and gets what a reference names."""
 
-    def __init__(self, service: LargePayloadService, namespace: str):
-        self._url = service.url
-        self._namespace = namespace
-
-    async def encode(self, payloads: Sequence[Payload]) -> list[Payload]:
-        return await asyncio.gather(*(asyncio.to_thread(self._encode_one, payload) for payload in payloads))
-
-    async def decode(self, payloads: Sequence[Payload]) -> list[Payload]:
-        return await asyncio.gather(*(asyncio.to_thread(self._decode_one, payload) for payload in payloads))
+    def _convert(self, operation: str, payloads: Sequence[Payload]) -> list[Payload]:
+        return [self._encode_one(p) if operation == "encode" else self._decode_one(p) for p in payloads]
 
     def _encode_one(self, payload: Payload) -> Payload:
         if payload.ByteSize() <= THRESHOLD:
@@ -77,7 +77,7 @@ class StoreCodec(PayloadCodec):
     def _put(self, metadata: dict[str, bytes], data: bytes) -> str:
         names = {name: base64.b64encode(value).decode() for name, value in metadata.items()}
         request = urllib.request.Request(
-            f"{self._url}/v2/blobs/put?"
+            f"{self._service.url}/v2/blobs/put?"
             + urllib.parse.urlencode({"namespace": self._namespace, "digest": digest_of(data)}),
             method="PUT",
             data=data,
@@ -91,7 +91,7 @@ class StoreCodec(PayloadCodec):
 
     def _get(self, key: str, size: int) -> bytes:
         request = urllib.request.Request(
-            f"{self._url}/v2/blobs/get?" + urllib.parse.urlencode({"key": key}),
+            f"{self._service.url}/v2/blobs/get?" + urllib.parse.urlencode({"key": key}),
             headers={
                 "Content-Type": "application/octet-stream",
                 "X-Payload-Expected-Content-Length": str(size),
@@ -101,22 +101,12 @@ class StoreCodec(PayloadCodec):
             return response.read()
 
 
-class SwiftLibraryCodec(PayloadCodec):
+class SwiftLibraryCodec(ServiceCodec):
     """Has the Swift library do it, in a process of its own."""
 
-    def __init__(self, service: LargePayloadService, namespace: str):
-        self._url = service.url
-        self._namespace = namespace
-
-    async def encode(self, payloads: Sequence[Payload]) -> list[Payload]:
-        return await asyncio.to_thread(self._run, "encode", payloads)
-
-    async def decode(self, payloads: Sequence[Payload]) -> list[Payload]:
-        return await asyncio.to_thread(self._run, "decode", payloads)
-
-    def _run(self, operation: str, payloads: Sequence[Payload]) -> list[Payload]:
+    def _convert(self, operation: str, payloads: Sequence[Payload]) -> list[Payload]:
         ran = subprocess.run(
-            [os.environ["SWIFT_CODEC"], operation, self._url, self._namespace],
+            [os.environ["SWIFT_CODEC"], operation, self._service.url, self._namespace],
             input=json_format.MessageToJson(Payloads(payloads=payloads), indent=None).encode(),
             capture_output=True,
             timeout=TIMEOUT,

@@ -1,0 +1,14 @@
+import Foundation
+
+/// Bytes that no other call gives, from the kernel: a loop over them would take seconds in a debug build.
+package func randomPayload(_ count: Int) -> [UInt8] {
+    [UInt8](unsafeUninitializedCapacity: count) { buffer, initialized in
+        let source = open("/dev/urandom", O_RDONLY | O_CLOEXEC)
+        defer { close(source) }
+        while initialized < count {
+            let got = read(source, buffer.baseAddress.map { $0 + initialized }, count - initialized)
+            precondition(got > 0, "/dev/urandom: errno \(errno)")
+            initialized += got
+        }
+    }
+}
