@@ -193,13 +193,8 @@ import Testing
                     if let preceding { try add(self.name(preceding), preceding, to: &writer) }
                     try writer.add(hardLink: Array(name.utf8), to: Array(linked.utf8), modified: 0)
                 }
-<<<<<<< HEAD
-                let error = #expect(throws: ImportError.self) { try importing(archive) }
-                #expect(error?.description.contains("is a link to") == true, "\(name) \(linked)")
-=======
                 let error = #expect(throws: CommandError.self) { try importing(archive) }
-                #expect(error?.description.contains("is a link to") == true, "\(name) \(target)")
->>>>>>> a586e0529057d08bc10d84c418a86426e9e62f26
+                #expect(error?.description.contains("is a link to") == true, "\(name) \(linked)")
             }
         }
         #expect(try target.get(second, "mine") == nil && target.get(first, "copy") == nil)
