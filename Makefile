@@ -118,7 +118,7 @@ test: build .build/s3/bin/weed
 
 # Runs the tests of a store in a bucket on Ceph, and the tests of Ceph's users and quotas, but not those of SeaweedFS's
 # replication.
-CEPH_TESTS := ^(S3Tests\.EngineTests|IntegrationTests\.(Bucket|(Wire|Upload|Download)Contract|Ceph))
+CEPH_TESTS := ^(S3Tests\.EngineTests|StorageTests|WorkerTests\.BucketCheck|IntegrationTests\.(Bucket|WireContract|Ceph))
 test-ceph: build .build/s3/bin/weed
 	@$(call install,$(RUN_PACKAGES) $(TEST_PACKAGES) $(CEPH_PACKAGES))
 	LPS_SERVICE=1 LPS_ENGINE=ceph LPS_BIN_DIR=$(RELEASE_DIR) $(S3_ENV) swift test --filter '$(CEPH_TESTS)' --skip BucketClusterTests

@@ -135,17 +135,20 @@ let package = Package(
             exclude: ["codec", "put_vectors.json"]
         ),
         .target(
-            name: "StoreSupport",
-            dependencies: ["DiskStore", "PayloadKey", "S3", "S3Store", "Storage", "System", "TestSupport"],
-            path: "Tests/StoreSupport"
+            name: "TestStores",
+            dependencies: [
+                "DiskStore", "PayloadKey", "S3", "S3Store", "Storage", "System", "TestSupport",
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            path: "Tests/TestStores"
         ),
         .testTarget(name: "EncodingTests", dependencies: ["Encoding", "TestSupport"]),
         .testTarget(name: "PayloadKeyTests", dependencies: ["PayloadKey", "TestSupport"]),
         .testTarget(
             name: "StorageTests",
-            dependencies: ["PayloadKey", "Storage", "StoreSupport", "TestSupport"]
+            dependencies: ["PayloadKey", "Storage", "TestStores", "TestSupport"]
         ),
-        .testTarget(name: "DiskStoreTests", dependencies: ["DiskStore", "Storage", "StoreSupport", "TestSupport"]),
+        .testTarget(name: "DiskStoreTests", dependencies: ["DiskStore", "Storage", "TestStores", "TestSupport"]),
         .target(
             name: "Simulation",
             dependencies: [
@@ -160,7 +163,7 @@ let package = Package(
         .testTarget(name: "StorePolicyTests", dependencies: ["Encoding", "StorePolicy", "TestSupport"]),
         .testTarget(
             name: "PayloadServiceTests",
-            dependencies: ["DiskStore", "PayloadKey", "PayloadService", "Storage", "TestSupport"]
+            dependencies: ["PayloadKey", "PayloadService", "Storage", "TestStores", "TestSupport"]
         ),
         .testTarget(
             name: "FastCGITests",
@@ -206,7 +209,7 @@ let package = Package(
         .testTarget(
             name: "OperatorTests",
             dependencies: [
-                "DiskStore", "Encoding", "PayloadKey", "Storage", "TarArchive", "StorePolicy", "StoreSupport",
+                "DiskStore", "Encoding", "PayloadKey", "Storage", "TarArchive", "StorePolicy", "TestStores",
                 "TestSupport", "lps",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
@@ -216,7 +219,7 @@ let package = Package(
         .testTarget(
             name: "IntegrationTests",
             dependencies: [
-                "DiskStore", "PayloadKey", "Storage", "StoreSupport", "TestSupport", "lps", "lps-worker",
+                "DiskStore", "PayloadKey", "Storage", "TestStores", "TestSupport", "lps", "lps-worker",
             ]
         ),
         .testTarget(

@@ -1,7 +1,7 @@
-"""Compares the service with nginx's own upload and download of files, in turns, on one machine (`make bench`).
+"""Compares the service with nginx's own upload and download of files, alternately, on one machine (`make bench`).
 
-Ratios of one round are taken from runs right after each other; what is reported is their median. Results go to RESULTS,
-a JSON file, which report.py makes tables and a picture of.
+Each round gives the ratio of two consecutive runs; the median of the rounds is reported. The results are written to the JSON
+file RESULTS, from which report.py makes tables and a plot.
 """
 
 import argparse
@@ -25,7 +25,7 @@ HERE = Path(__file__).parent
 KIB, MIB = 1024, 1024 * 1024
 SIZES = ["4 KiB", "128 KiB", "1 MiB", "16 MiB", "256 MiB"]
 TAIL = 16
-# From this size on a run is so many requests, not so many seconds.
+# From this size on, a run has a fixed number of requests, not a fixed duration.
 LARGE = 16 * MIB
 # Of a run of smaller ones.
 SECONDS = 1
@@ -42,20 +42,20 @@ def say(text: str) -> None:
 
 @dataclass
 class Payloads:
-    """Many payloads of one size that differ in their last 16 bytes."""
+    """Payloads of one size that differ in their last 16 bytes."""
 
     size: int
     file: Path
 
     def __post_init__(self) -> None:
-        # Unique among all sizes.
+        # Unique across all sizes.
         self._serial = self.size << 32
         base = random.Random(self.size).randbytes(self.size - TAIL)
         self.file.write_bytes(base)
         self._hash = hashlib.sha256(base)
 
     def next(self, count: int) -> list[tuple[str, str]]:
-        """Tails and digests of payloads that nobody has seen."""
+        """Tails and digests of new payloads."""
         payloads = []
         for _ in range(count):
             tail = f"{self._serial:0{TAIL}x}"
@@ -69,7 +69,7 @@ class Payloads:
 def wrk(
     case: "Case", side: Side, url: str, lines: list[str], headers: list[str], *, seconds: int = 0, count: int = 0
 ) -> dict:
-    """Sends requests for so many seconds, or so many of them, until all are answered."""
+    """Sends requests for `seconds`, or `count` of them, and waits until all are answered."""
     requests = case.bench.folder / "requests"
     requests.write_text("\n".join(lines[:1] + lines) + "\n")
     command = ["wrk", "-t1", f"-c{case.connections}", f"-d{seconds or 600}s", "--timeout", "600s"]
@@ -98,7 +98,7 @@ def ab(case: "Case", side: Side) -> dict:
 
 
 def measure(side: Side, command: list, result_of: Callable[[str], dict]) -> dict:
-    # What the run before has left to be written must not be paid by this one.
+    # Data that the previous run left unwritten must not count for this one.
     os.sync()
     names = ("", *side.programs)
     before, written = {name: side.cpu_seconds(name) for name in names}, side.written_bytes()
@@ -109,7 +109,7 @@ def measure(side: Side, command: list, result_of: Callable[[str], dict]) -> dict
     result["programs"] = {name: side.cpu_seconds(name) - before[name] for name in names}
     result["cpu"] = result["programs"].pop("")
     result["rate"] = result["requests"] / result["seconds"]
-    # What an answered upload has left in memory, the disk has still to take.
+    # Wait for data of answered uploads that is still in memory.
     start = time.monotonic()
     os.sync()
     result["rate_on_disk"] = result["requests"] / (result["seconds"] + time.monotonic() - start)
@@ -118,7 +118,7 @@ def measure(side: Side, command: list, result_of: Callable[[str], dict]) -> dict
 
 
 def in_turns(rounds: int, sides: list[Side], run) -> dict[str, list[dict]]:
-    """One run of each side a round, the order changing from round to round."""
+    """Runs each side once per round, in alternating order."""
     results: dict[str, list[dict]] = {side.name: [] for side in sides}
     for number in range(rounds):
         for side in sides if number % 2 == 0 else reversed(sides):
@@ -150,7 +150,7 @@ def compare(results: dict[str, list[dict]], size: int) -> dict:
 
 
 def stored(side: Side, payloads: list) -> list:
-    """Those that were stored: wrk drops the requests that are under way when its time is up."""
+    """The payloads that were stored: wrk drops the requests in progress when its time is up."""
     return [payload for payload in payloads if side.file(*payload).exists()]
 
 
@@ -163,7 +163,7 @@ class Bench:
         self.sources: dict[int, Payloads] = {}
 
     def rounds(self, size: int = 0, connections: int = 1) -> int:
-        """Fewer where a round takes minutes."""
+        """The number of rounds: fewer if a round takes minutes."""
         if self.quick:
             return 1
         return 5 if size <= LARGE else 3 if connections <= 8 else 1
@@ -180,8 +180,8 @@ class Bench:
         for tls in (False,) if self.quick else (False, True):
             for number in connections:
                 Case(self, "", number, tls).health(sides)
-            # ext4 looks at every inode that was deleted in the last minute when it makes a file (recently_deleted), so
-            # what deletes many comes after what makes many: an upload that exists is a file made and deleted.
+            # To create a file, ext4 checks every inode deleted in the last minute (recently_deleted). So the cases that delete
+            # many files run last: an upload of an existing payload creates and deletes a file.
             cases = [Case(self, name, number, tls) for name in sizes for number in connections]
             small = [case for case in cases if case.size < LARGE]
             for case in small:
@@ -200,7 +200,7 @@ class Bench:
 
 
 class Case:
-    """One size of payloads over a number of connections."""
+    """One size of payload with one number of connections."""
 
     def __init__(self, bench: Bench, name: str, connections: int, tls: bool = False):
         self.bench, self.name, self.connections, self.tls = bench, name, connections, tls
@@ -228,7 +228,7 @@ class Case:
         self.compare("health", sides, lambda side: ab(self, side))
 
     def put_new(self, sides: list[Side]) -> None:
-        # Of small ones more than can be sent in the time, of large ones 512 MiB, or one a connection.
+        # Small ones: more than can be sent in the time. Large ones: 512 MiB, or one per connection.
         most = 10_000 if self.size < LARGE else max(self.connections, (512 * MIB) // self.size)
 
         def put(side: Side) -> dict:
@@ -253,7 +253,7 @@ class Case:
 
     def put(self, side: Side, payloads: list, *, all_of_them: bool = False) -> dict:
         lines = [f"PUT {side.put(*payload)} {payload[0]}" for payload in payloads]
-        # Of large ones, few are sent in a second: those that are under way at its end would be lost to the measure.
+        # Few large payloads are sent per second, so those in progress at the end of a fixed duration would distort the rate.
         how = {"count": len(lines)} if all_of_them or self.size >= LARGE else {"seconds": SECONDS}
         with side.upload_url(self.tls) as url:
             return wrk(self, side, url, lines, side.put_headers, **how)
@@ -269,14 +269,14 @@ class Case:
             lines *= min(40_000 * SECONDS // len(lines) + 1, 1000)
         result = wrk(self, side, side.url(self.tls), lines, side.get_headers(size), seconds=seconds)
         if size >= LARGE:
-            # With those that were under way at the end.
+            # Count the downloads that were in progress at the end.
             result["rate"] = result["bytes"] / size / result["seconds"]
             result["requests"] = result["bytes"] / size
         return result
 
 
 def resources(bench: Bench, ours: Service) -> dict:
-    """Bytes and syncs of an upload: of new payloads of 1 MiB, one at a time."""
+    """Bytes written and syncs per upload, for new payloads of 1 MiB, one at a time."""
     case = Case(bench, "1 MiB", 1)
     put = case.put(ours, case.payloads.next(2_000))
     trace = bench.folder / "strace"
@@ -285,7 +285,7 @@ def resources(bench: Bench, ours: Service) -> dict:
         command += ["-p", str(pid)]
     tracer = subprocess.Popen(command, stderr=subprocess.DEVNULL)
     time.sleep(1)
-    # To shards that are there: folders are made and synced once.
+    # To existing shards: their folders are created and synced only once.
     traced = case.put(ours, case.payloads.next(2_000))
     tracer.terminate()
     tracer.wait()
@@ -327,8 +327,9 @@ def scale_objects(bench: Bench) -> list[dict]:
 
 
 def put_and_get(case: Case, fetched: dict[str, list], size: int = 0) -> dict[str, Callable]:
-    """New uploads, and downloads of the payloads in `fetched`, which have `size` bytes; of a side that has none there,
-    of its uploads."""
+    """Operations for `scale`: uploads of new payloads, and downloads of the payloads in `fetched`, which have `size` bytes.
+
+    A side without payloads in `fetched` downloads its own uploads."""
 
     def put(side: Service) -> dict:
         new = case.payloads.next(10_000)
@@ -340,7 +341,7 @@ def put_and_get(case: Case, fetched: dict[str, list], size: int = 0) -> dict[str
 
 
 def scale(bench: Bench, sides: list[Service], operations: dict[str, Callable[[Service], dict]]) -> list[dict]:
-    """Each operation's rate at each side, and what that is of the first one's in the same round."""
+    """The rate of each operation on each side, and its ratio to the first side's rate in the same round."""
     rows: list[dict] = [{"name": side.name} for side in sides]
     for operation, run in operations.items():
         results = in_turns(bench.rounds(), sides, run)
@@ -354,7 +355,7 @@ def scale(bench: Bench, sides: list[Service], operations: dict[str, Callable[[Se
     return rows
 
 
-# Bytes of a payload that fills a store.
+# The size in bytes of the payloads that fill a store.
 FILLING = 64
 
 
@@ -364,7 +365,7 @@ def filling(number: int) -> tuple[bytes, str]:
 
 
 def fill(store: Path, count: int) -> None:
-    """Gives the store payloads, as docs/on-disk-format.md describes it, without the syncs of a real one."""
+    """Fills the store as docs/on-disk-format.md describes, without a worker's syncs."""
     for shard in range(256):
         for parent in (store / "objects", store / "keys/bench/common"):
             (parent / f"{shard:02x}").mkdir(parents=True, exist_ok=True)
@@ -415,7 +416,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("results", type=Path)
     parser.add_argument("--quick", action="store_true", help="a few cases, one round each")
-    parser.add_argument("--only", help="a pattern of comparisons, as '1 MiB 8 False', and nothing else")
+    parser.add_argument("--only", help="run only comparisons that match this pattern, such as '1 MiB 8 False'")
     parser.add_argument(
         "--against", type=Path, metavar="CHECKOUT",
         help="compare with the service of another checkout ('make build' there) instead of nginx's own; needs --only",

@@ -1,7 +1,7 @@
 """Compares the service on an S3 engine with the engine itself and with files that nginx serves (`make bench STORE=s3`).
 
-In turns, on one machine, with the cases and measures of bench.py. Results go to RESULTS, a JSON file, which report.py
-makes tables and a picture of.
+The sides run alternately on one machine, with the cases and measurements of bench.py. The results are written to the JSON
+file RESULTS, from which report.py makes tables and a plot.
 """
 
 import argparse
@@ -25,11 +25,11 @@ class EngineBench(Bench):
 
 
 class EngineCase(Case):
-    """One size of payloads over a number of connections, without TLS."""
+    """One size of payload with one number of connections, without TLS."""
 
     def __init__(self, bench: Bench, name: str, connections: int):
         super().__init__(bench, name, connections)
-        # What each side has stored, a set for each round.
+        # The payloads that each side has stored, one set per round.
         self.sets: dict[str, list[list]] = {}
         self.cached: list = []
 
@@ -48,7 +48,7 @@ class EngineCase(Case):
         self.compare("PUT new", [ours, engine], put)
 
     def get_cold(self, ours: ServiceOnEngine, engine: Engine) -> None:
-        # The service reads what the engine was given directly: no worker knows anything of it.
+        # The service reads payloads that were uploaded to the engine directly, so no worker knows them.
         unread = {ours.name: self.sets[engine.name], engine.name: self.sets[ours.name]}
         self.cached = unread[ours.name][0]
         ours.cache_results()
@@ -57,7 +57,7 @@ class EngineCase(Case):
 
     def get_warm(self, ours: ServiceOnEngine, file: Side) -> None:
         self.put_all(file, self.cached)
-        # Until nginx has finished what clients have left, and each worker knows each payload's size.
+        # Until nginx has completed the fetches that clients abandoned, and each worker knows each payload's size.
         for _ in range(2):
             self.fetch(ours, self.cached)
         ours.cache_results()
@@ -72,7 +72,7 @@ def expect(ours: ServiceOnEngine, results: set[str]) -> None:
 
 
 def compare(bench: Bench, weed: Path, names: list[str], results: dict, save: Callable[[], None]) -> None:
-    """Each size with an engine and a cache that are empty."""
+    """Compares each size, starting with an empty engine and an empty cache."""
     for name in names:
         size = size_of(name)
         folder = bench.folder / f"{size}"
@@ -99,7 +99,7 @@ def compare(bench: Bench, weed: Path, names: list[str], results: dict, save: Cal
 
 
 def ranges(bench: Bench, name: str, ours: ServiceOnEngine, engine: Engine) -> dict:
-    """Milliseconds for a range of a large payload that is not in the cache, and for the whole of it; one at a time."""
+    """Milliseconds to read a range of a large payload that is not cached, and to read all of it, one request at a time."""
     case, size = EngineCase(bench, name, 1), size_of(name)
     middle = f"Range: bytes={size // 2}-{size // 2 + RANGE - 1}"
     figures: dict[str, list[float]] = {}
@@ -108,7 +108,7 @@ def ranges(bench: Bench, name: str, ours: ServiceOnEngine, engine: Engine) -> di
         new = case.payloads.next(4)
         case.put_all(engine, new)
         lines = [f"GET {side.get(*payload)}" for payload in new]
-        # Ranges first: if they left anything in the cache, the whole ones would show it.
+        # Ranges first: if they left anything in the cache, the whole downloads would show it.
         for part, headers, answered in (("range", [middle], RANGE), ("whole", [], size)):
             result = wrk(case, side, side.url(False), lines, side.get_headers(size) + headers)
             found = result["bytes"] / result["requests"]
@@ -126,7 +126,7 @@ def ranges(bench: Bench, name: str, ours: ServiceOnEngine, engine: Engine) -> di
 
 
 def scale_workers(bench: Bench, weed: Path) -> list[dict]:
-    """Uploads and downloads of 128 KiB over 8 connections, by one worker process and by more."""
+    """Uploads and downloads of 128 KiB over 8 connections, with one worker process and with two."""
     case = EngineCase(bench, "128 KiB", 8)
     cached: dict[str, list] = {}
     with contextlib.ExitStack() as running:
@@ -156,9 +156,9 @@ def main() -> None:
     parser.add_argument("results", type=Path)
     parser.add_argument("--weed", type=Path, required=True, help="the engine: SeaweedFS")
     parser.add_argument("--quick", action="store_true", help="8 connections, one round")
-    parser.add_argument("--size", choices=SIZES, action="append", help="this size alone; may be given again")
+    parser.add_argument("--size", choices=SIZES, action="append", help="run only this size; can be repeated")
     options = parser.parse_args()
-    # What else the machine does, in the five minutes before.
+    # The machine's load in the last five minutes.
     machine = {"load": os.getloadavg()[1]}
     with temporary_folder() as name, results_of(options.results, machine) as (results, save):
         bench = EngineBench(Path(name), options.quick)

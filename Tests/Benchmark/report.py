@@ -1,6 +1,7 @@
-"""Makes tables and a picture of what bench.py or bench_s3.py measured: REPORT.PY RESULTS.JSON writes them beside it.
+"""Makes tables and a plot of the results of bench.py or bench_s3.py. Usage: report.py RESULTS.json
 
-The tables go into the page of the results' name, between the lines that name them, when there is such a page.
+The plot is written next to RESULTS.json. If a page with the same name exists (RESULTS.md), the tables replace the ones between
+its marker lines.
 """
 
 import json
@@ -37,7 +38,7 @@ def comparison(rows: list[dict]) -> str:
     )
 
 
-# What was aimed at, for 128 KiB, 1 MiB and all larger payloads.
+# The targets for 128 KiB, 1 MiB, and all larger payloads.
 TARGETS = {
     ("PUT new", "ratio"): ("new PUT : nginx's PUT", (0.9, 1.0, 1.0)),
     ("PUT new", "ratio_on_disk"): ("the same until both are on disk", (0.9, 1.0, 1.0)),
@@ -81,7 +82,7 @@ def resources(results: dict) -> str:
 
 
 def workers(rows: list[dict], operations: dict[str, str]) -> str:
-    """What each operation is called, by its name in the results."""
+    """A table of rates by number of workers; `operations` has the column title of each operation."""
     return table(
         ["workers", *operations.values()],
         [[row["name"], *(rate(row, operation) for operation in operations)] for row in rows],
@@ -102,7 +103,7 @@ def rate(row: dict, operation: str) -> str:
     return f"{row[operation]:.0f}/s ({row[operation + '_ratio']:.2f})"
 
 
-# Of the service on an S3 engine: each operation, what it is compared with, and how that is called.
+# For the service on an S3 engine: each operation, the side it is compared with, and the title of the comparison.
 ON_ENGINE = {
     "PUT new": ("engine", "upload : to the engine directly"),
     "GET cold": ("engine", "download, cold : from the engine directly"),
@@ -117,7 +118,7 @@ def ratios(rows: list[dict]) -> str:
     for operation, (_, name) in ON_ENGINE.items():
         line = [name]
         for size in sizes:
-            # Health has no size.
+            # The health check has no size.
             found = [row["ratio"] for row in rows if row["operation"] == operation and row["size"] in (size, "")]
             line.append(span(min(found), max(found)) if found else "")
             if operation == "health":

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""How long a pool of one worker takes from SIGUSR2 to its next answer: restart.py LPS_WORKER [TIMES]
+"""Measures the time from SIGUSR2 to the next answer of a pool of one worker. Usage: restart.py LPS_WORKER [TIMES]
 
-The worker runs under spawn-fcgi and multiwatch, with the program `lps` beside it.
+The worker runs under spawn-fcgi and multiwatch. The program `lps` must be in the same folder as LPS_WORKER.
 """
 import os
 import signal

@@ -1,4 +1,4 @@
-"""What is compared: the service, on a disk or on an S3 engine, what nginx does by itself, and the engine itself."""
+"""The servers that are compared: the service with a disk store or a bucket, nginx alone, and the engine alone."""
 
 import contextlib
 import hashlib
@@ -27,7 +27,7 @@ def free_port() -> int:
 
 
 def free_ports(count: int) -> int:
-    """The first of so many free ports in a row, below those that the kernel gives to clients."""
+    """The first of `count` consecutive free ports, below the range that the kernel assigns to clients."""
     while True:
         first = random.randrange(10_000, 30_000)
         with contextlib.ExitStack() as listeners, contextlib.suppress(OSError):
@@ -38,7 +38,7 @@ def free_ports(count: int) -> int:
 
 @dataclass
 class Side:
-    """A server, and how it is asked to keep and to give a payload that is known by `tail` and `digest`."""
+    """A server, and the requests that store and fetch the payload with a given `tail` and `digest`."""
 
     name: str
     folder: Path
@@ -46,7 +46,7 @@ class Side:
     port: int
     tls_port: int
     put_headers: list[str] = field(default_factory=list)
-    # Those whose CPU is told apart.
+    # The programs whose CPU time is reported separately.
     programs: tuple[str, ...] = ()
 
     def url(self, tls: bool) -> str:
@@ -54,8 +54,8 @@ class Side:
 
     @contextlib.contextmanager
     def upload_url(self, tls: bool) -> Iterator[str]:
-        """As `url`, for wrk's uploads: TLS is spoken by stunnel, since wrk's own damages large bodies (a write that
-        OpenSSL wants to be repeated is not repeated as it was)."""
+        """Like `url`, for wrk's uploads. stunnel adds TLS, because wrk's own TLS damages large bodies: it does not repeat a
+        write unchanged when OpenSSL requires it."""
         if not tls:
             yield self.url(tls)
             return
@@ -75,7 +75,7 @@ connect = 127.0.0.1:{self.tls_port}
             yield f"http://127.0.0.1:{port}"
 
     def processes(self, name: str = "") -> list[int]:
-        """The server's own processes of that name, at this moment."""
+        """The server's current processes whose names start with `name`."""
         children: dict[int, list[int]] = {}
         for stat in Path("/proc").glob("[0-9]*/stat"):
             with contextlib.suppress(OSError):
@@ -91,7 +91,7 @@ connect = 127.0.0.1:{self.tls_port}
         return found
 
     def cpu_seconds(self, name: str = "") -> float:
-        """User and system time of its processes of that name (proc(5))."""
+        """User and system time of these processes (proc(5))."""
         ticks = 0
         for pid in self.processes(name):
             with contextlib.suppress(OSError):
@@ -100,7 +100,7 @@ connect = 127.0.0.1:{self.tls_port}
         return ticks / TICKS
 
     def written_bytes(self) -> int:
-        """What its processes had the kernel send to the disk (write_bytes of proc(5))."""
+        """The bytes that the kernel wrote to the disk for the server's processes (write_bytes in proc(5))."""
         written = 0
         for pid in self.processes():
             with contextlib.suppress(OSError):
@@ -126,7 +126,7 @@ class Service(Side):
     health = "/v2/health/head"
 
     def peak_memory(self) -> int:
-        """The largest resident memory of any worker so far, bytes (VmHWM of proc(5))."""
+        """The largest resident memory of any worker so far, in bytes (VmHWM in proc(5))."""
         peaks = []
         for pid in self.processes("lps-worker"):
             status = Path(f"/proc/{pid}/status").read_text()
@@ -142,13 +142,13 @@ class Service(Side):
 
 @dataclass
 class ServiceOnEngine(Service):
-    """The service with its payloads on an S3 engine, which is one of its processes."""
+    """The service with payloads in a bucket. The S3 engine counts as one of its processes."""
 
     programs: tuple[str, ...] = ("nginx", "lps-worker", "weed")
     _seen: int = 0
 
     def cache_results(self) -> set[str]:
-        """What nginx's cache did for the downloads since it was last asked: HIT, MISS and others."""
+        """The cache results of the downloads since the last call: HIT, MISS and others."""
         with (self.folder / "log/access.log").open("rb") as log:
             log.seek(self._seen)
             lines = log.read()
@@ -158,12 +158,12 @@ class ServiceOnEngine(Service):
 
 @dataclass
 class Engine(Side):
-    """The engine that a service runs on, asked directly: with signed URLs, as any S3 client may make them."""
+    """The engine of a service, used directly, with presigned URLs like those of any S3 client."""
 
     BUCKET = "payloads"
 
     def __post_init__(self) -> None:
-        # Of the interpreter that runs the benchmark of this engine only.
+        # Installed only for the interpreter that runs bench_s3.py.
         import boto3
         from botocore.config import Config
 
@@ -240,14 +240,14 @@ def running(command: list, log: Path, url: str) -> Iterator[subprocess.Popen]:
 
 @contextlib.contextmanager
 def service(folder: Path, workers: int, project: Path = PROJECT) -> Iterator[Service]:
-    """The service, as `make run` runs it; of another checkout, with the binaries that were built there."""
+    """The service, started like `make run`; for another checkout, with the binaries built there."""
     with run_local(folder, workers, project) as where:
         yield Service("service", folder, *where, SERVICE_PUT_HEADERS)
 
 
 @contextlib.contextmanager
 def service_on_engine(folder: Path, workers: int, weed: Path) -> Iterator[tuple[ServiceOnEngine, Engine]]:
-    """The service, as `make run STORE=s3` runs it, and the engine that it runs on."""
+    """The service, started like `make run STORE=s3`, and its engine."""
     port = free_ports(8)
     with run_local(folder, workers, PROJECT, "", weed, str(port)) as where:
         ours = ServiceOnEngine("service", folder, *where, SERVICE_PUT_HEADERS)
@@ -261,7 +261,7 @@ SERVICE_PUT_HEADERS = ["Content-Type: application/octet-stream", "X-Temporal-Met
 def run_local(
     folder: Path, workers: int, project: Path, *more: str | Path
 ) -> Iterator[tuple[subprocess.Popen, int, int]]:
-    """The process of nginx/run-local, and the ports of the service that it runs, without and with TLS."""
+    """Starts nginx/run-local; returns its process, and the service's ports for HTTP and HTTPS."""
     port, tls_port = free_port(), free_port()
     folder.mkdir(exist_ok=True)
     binaries = os.environ["LPS_BIN_DIR"] if project == PROJECT else project / ".build/release"
@@ -272,7 +272,7 @@ def run_local(
 
 @contextlib.contextmanager
 def dav(folder: Path, certificates: Path) -> Iterator[Dav]:
-    """What a user would have otherwise: nginx keeps uploads by itself (dav_methods PUT), unverified and unsynced."""
+    """The alternative without the service: nginx stores uploads itself (dav_methods PUT), unverified and unsynced."""
     port, tls_port = free_port(), free_port()
     (folder / "files").mkdir(parents=True)
     (folder / "files/health").touch()

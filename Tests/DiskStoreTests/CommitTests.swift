@@ -1,7 +1,7 @@
 import Foundation
 import PayloadKey
 import Storage
-import StoreSupport
+import TestStores
 import TestSupport
 import Testing
 

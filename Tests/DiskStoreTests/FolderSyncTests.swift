@@ -1,6 +1,6 @@
 import Foundation
 import PayloadKey
-import StoreSupport
+import TestStores
 import TestSupport
 import Testing
 

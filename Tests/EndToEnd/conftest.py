@@ -1,6 +1,6 @@
-"""The stack that all tests share: the service as `make run` runs it, and a Temporal server whose Web UI knows it.
+"""The stack shared by all tests: the service, started by `make run`, and a Temporal server whose Web UI uses it.
 
-SWIFT_CODEC is the codec program of the Swift library, which `make e2e` builds."""
+SWIFT_CODEC is the path of the Swift library's codec program, which `make e2e` builds."""
 
 import os
 import signal
@@ -15,19 +15,19 @@ from support.temporal import TemporalServer, temporal_executable
 
 PROJECT = Path(__file__).parents[2]
 
-# Not Temporal's "default", so that a namespace that gets lost on the way is noticed.
+# Not Temporal's "default", so that tests notice if a namespace gets lost.
 NAMESPACE = "payments"
 
 
 @pytest.fixture(scope="session", autouse=True)
 def teardown_on_sigterm() -> None:
-    """So that a run which is stopped from outside leaves no process behind."""
+    """Runs the teardown on SIGTERM, so that a run that is stopped leaves no process behind."""
     signal.signal(signal.SIGTERM, lambda *_: pytest.exit("stopped by SIGTERM", returncode=143))
 
 
 @pytest.fixture(scope="session")
 def artifacts() -> Path:
-    """Logs and screenshots, kept after the run."""
+    """The folder of logs and screenshots, which are kept after the run."""
     folder = Path(os.environ.get("E2E_ARTIFACTS", ".e2e")).absolute()
     folder.mkdir(parents=True, exist_ok=True)
     return folder
@@ -35,7 +35,7 @@ def artifacts() -> Path:
 
 @pytest.fixture(scope="session")
 def ui_port() -> int:
-    """Known before anything runs, since the service is told the UI's origins, and the UI the service's address."""
+    """The Web UI's port, chosen first: the service needs the UI's origins, and the UI the service's address."""
     return free_port()
 
 
@@ -58,7 +58,7 @@ def temporal_server(service: LargePayloadService, ui_port: int, artifacts: Path)
     command = [temporal_executable(), "server", "start-dev", "--ip", "127.0.0.1", "--port", str(port)]
     command += ["--namespace", NAMESPACE, "--log-level", "error"]
     command += ["--ui-port", str(ui_port), "--ui-codec-endpoint", service.codec_endpoint, "--ui-disable-news-fetch"]
-    # Answered by the UI server with what the frontend knows: both are up, and the namespace is registered.
+    # The UI server answers this from the frontend: once it does, both are up and the namespace is registered.
     namespace_url = f"http://127.0.0.1:{ui_port}/api/v1/namespaces/{NAMESPACE}"
     with running(command, artifacts / "temporal.log", lambda: answers(namespace_url)):
         yield TemporalServer(f"127.0.0.1:{port}", NAMESPACE, ui_port)

@@ -24,7 +24,7 @@ def six_megabytes(tmp_path_factory: pytest.TempPathFactory) -> Path:
     params=[pytest.param("", id="codec"), pytest.param("/{namespace}", id="codec_of_the_namespace")],
 )
 def codec_endpoint(service: LargePayloadService, request: pytest.FixtureRequest) -> str:
-    """Both ways to name the codec server: the command line itself puts the namespace in place of {namespace}."""
+    """Both forms of the codec endpoint: the command line replaces {namespace} itself."""
     return service.codec_endpoint + request.param
 
 
@@ -32,7 +32,7 @@ def codec_endpoint(service: LargePayloadService, request: pytest.FixtureRequest)
 def workflow_id(
     temporal_server: TemporalServer, six_megabytes: Path, codec_endpoint: str, request: pytest.FixtureRequest
 ) -> str:
-    """A workflow that was started with six megabytes, through the codec server."""
+    """A workflow started with an input of six megabytes, through the codec server."""
     workflow_id = "namespaced" if "{namespace}" in codec_endpoint else "plain"
     started = temporal_server.start_workflow(workflow_id, six_megabytes, codec_endpoint=codec_endpoint)
     assert started.returncode == 0, started.stderr
@@ -73,7 +73,7 @@ def test_show_prints_the_text_with_the_codec_server(
 ):
     shown = temporal_server.show(workflow_id, "--detailed", codec_endpoint=codec_endpoint)
 
-    # `in` alone would have pytest compare twelve megabytes to explain a failure.
+    # `is True`, because pytest would compare twelve megabytes to explain a failure of `in`.
     assert (f"input[0]: {TEXT}\n" in shown) is True
 
 

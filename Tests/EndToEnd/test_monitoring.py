@@ -1,4 +1,4 @@
-"""The status page as Prometheus reads it, and what we give operators to watch it with."""
+"""The status page as read by Prometheus, and the dashboard and alerts for operators."""
 
 import json
 import os
@@ -37,7 +37,7 @@ def put(service: LargePayloadService, data: bytes, digest: str | None = None) ->
 
 
 def samples(service: LargePayloadService) -> list[Sample]:
-    """What the page has, by the parser of OpenMetrics' authors, which refuses what the format does not allow."""
+    """The samples on the status page, read by OpenMetrics' own parser, which rejects violations of the format."""
     content_type, text = fetch(f"{service.url}/lps/status?openmetrics")
     assert content_type == "application/openmetrics-text; version=1.0.0; charset=utf-8"
     return [sample for family in text_string_to_metric_families(text) for sample in family.samples]
@@ -47,7 +47,7 @@ def samples(service: LargePayloadService) -> list[Sample]:
 def prometheus(
     service: LargePayloadService, artifacts: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[str]:
-    """A Prometheus with our alerts, that scrapes the service as our example has it, but every second."""
+    """A Prometheus with our alerts, which scrapes the service every second, otherwise as in our example configuration."""
     folder = tmp_path_factory.mktemp("prometheus")
     config = yaml.safe_load((MONITORING / "prometheus.yml").read_text())
     config["global"] = {"scrape_interval": "1s", "evaluation_interval": "1s"}

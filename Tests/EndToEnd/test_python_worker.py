@@ -1,4 +1,4 @@
-"""A worker of Temporal's Python SDK whose documents go through the service."""
+"""A worker of Temporal's Python SDK that stores its documents in the service."""
 
 import asyncio
 import dataclasses
@@ -41,7 +41,7 @@ def test_five_megabytes_travel_to_an_activity_and_back_and_replay(
         async with Worker(client, task_queue=task_queue, workflows=[ReverseDocument], activities=[reverse]):
             handle = await client.start_workflow(ReverseDocument.run, DOCUMENT, id=task_queue, task_queue=task_queue)
             result = await handle.result()
-        assert (result == DOCUMENT[::-1]) is True  # Without a diff of megabytes.
+        assert (result == DOCUMENT[::-1]) is True  # `is True` keeps pytest from printing a diff of megabytes.
 
         history = await handle.fetch_history()
         assert sum(event.ByteSize() for event in history.events) < 100_000

@@ -1,4 +1,4 @@
-"""The README's commands, as written but for the ports."""
+"""Runs the README's commands as written, except for the ports."""
 
 import json
 import os
@@ -13,7 +13,7 @@ README = (Path(__file__).parents[2] / "README.md").read_text()
 
 
 def shell(commands: str, folder: Path, service: LargePayloadService, **environment: str) -> str:
-    """What the commands print."""
+    """Runs the commands, and returns their output."""
     return subprocess.run(
         ["bash", "-euo", "pipefail", "-c", commands.replace("http://127.0.0.1:8577", service.url)],
         cwd=folder,
@@ -46,4 +46,4 @@ def test_a_large_input_from_the_command_line(
         TEMPORAL_ADDRESS=temporal_server.address,
         TEMPORAL_NAMESPACE=temporal_server.namespace,
     )
-    assert ("letters " * 700_000 in printed) is True  # Without a diff of megabytes.
+    assert ("letters " * 700_000 in printed) is True  # `is True` keeps pytest from printing a diff of megabytes.

@@ -1,4 +1,4 @@
-"""Large payloads in Temporal's Web UI, which asks the service's codec server from the browser."""
+"""Large payloads in Temporal's Web UI, which calls the service's codec server from the browser."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -27,13 +27,13 @@ def browser(browser_folder: Path) -> Iterator[webdriver.Chrome]:
 
 @pytest.fixture(autouse=True)
 def last_view(browser: webdriver.Chrome, artifacts: Path, request: pytest.FixtureRequest) -> Iterator[None]:
-    """Keeps a screenshot of each test's page as it stood at the end, also when the test failed."""
+    """Keeps a screenshot of the page at the end of each test, even if it failed."""
     yield
     browser.save_screenshot(str(artifacts / f"{request.node.name}.png"))
 
 
 def document(size: int) -> bytes:
-    """A JSON string of `size` bytes, with text outside of ASCII at both ends."""
+    """A JSON string of `size` bytes, with non-ASCII text at both ends."""
     start, end = '"ANFANG-Größe '.encode(), ' ENDE-Größe"'.encode()
     padding = b"lorem ipsum " * (size // 12)
     return start + padding[: size - len(start) - len(end)] + end
@@ -78,10 +78,10 @@ def test_a_payload_of_five_megabytes_is_offered_as_a_download(
     page = WorkflowPage(browser, f"http://127.0.0.1:{temporal_server.ui_port}", temporal_server.namespace, "downloaded")
     page.wait_for_download_button("5 MB").click()
 
-    # Chromium gives the file this name, which is the UI's, when it is complete.
+    # Chromium gives the file this name, chosen by the UI, once it is complete.
     file = eventually(
         "the download is complete",
         lambda: next((browser_folder / "downloads").glob("payload-wf-downloaded-run-*-input.json"), None),
     )
-    # The UI parses the payload and writes it anew, indented; a string comes out as it was.
+    # The UI parses the payload and writes it indented; a string is unchanged by that.
     assert (file.read_bytes() == payload) is True

@@ -3,9 +3,9 @@ import TestSupport
 
 /// boto3, an S3 client of others, of the Python that `LPS_PYTHON` names.
 enum Boto3 {
-    /// Runs a script, which has the client `s3`, the engine's S3 resource as `resource`, `bucket` and `arguments`.
+    /// Runs a script, which has the client `s3`, `bucket` and `arguments`.
     @discardableResult
-    static func run(_ script: String, _ engine: any S3Engine, bucket: String, _ arguments: String...) throws -> String {
+    static func run(_ script: String, _ engine: any S3Engine, bucket: String, _ arguments: [String]) throws -> String {
         guard let python = ProcessInfo.processInfo.environment["LPS_PYTHON"] else {
             throw NeverHappened(what: "LPS_PYTHON names a Python with boto3")
         }

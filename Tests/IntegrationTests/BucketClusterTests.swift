@@ -1,18 +1,10 @@
 import Foundation
+import Synchronization
 import TestSupport
 import Testing
 
 /// An engine of several machines that keeps each object twice.
 @Suite(.serialized, .runLimit) struct BucketClusterTests {
-    /// What a client without a payload of its own sees.
-    private final class Watch: @unchecked Sendable {
-        // Guarded by the lock.
-        private var seen: [String: Int] = [:]
-        private let lock = NSLock()
-        func add(_ what: String) { lock.withLock { seen[what, default: 0] += 1 } }
-        var counts: [String: Int] { lock.withLock { seen } }
-    }
-
     @Test func `A volume server that is killed under load loses no payload that was answered, and the service goes on`()
         throws
     {
@@ -20,7 +12,7 @@ import Testing
         let stack = try Stack(workers: 2, engine: engine)
         let taken = Taken()
         let (stored, read) = (Counter(), Counter())
-        let unexpected = Watch()
+        let unexpected = Mutex<Set<String>>([])
         let isOver = Counter()
         let load = Thread {
             do {
@@ -34,20 +26,22 @@ import Testing
                                 taken.add(try Stack.key(answer), payload)
                                 stored.add()
                             } else if answer.status != 503 {
-                                unexpected.add("PUT \(answer.status) \(answer.text)")
+                                _ = unexpected.withLock { $0.insert("PUT \(answer.status) \(answer.text)") }
                             }
                         } else if let (key, payload) = taken.payloads.randomElement() {
                             let answer = try stack.get(key, length: payload.count, ["Cache-Control": "no-cache"])
                             if answer.status == 200, answer.body == payload {
                                 read.add()
                             } else if answer.status != 503 {
-                                unexpected.add("GET \(answer.status), \(answer.body.count) of \(payload.count) bytes")
+                                _ = unexpected.withLock {
+                                    $0.insert("GET \(answer.status), \(answer.body.count) of \(payload.count) bytes")
+                                }
                             }
                         }
                     }
                 }
             } catch {
-                unexpected.add("\(error)")
+                _ = unexpected.withLock { $0.insert("\(error)") }
             }
             isOver.add()
         }
@@ -60,7 +54,7 @@ import Testing
         }
         isOver.add()
         try eventually("the load ends") { isOver.value == 2 }
-        #expect(unexpected.counts.isEmpty)
+        #expect(unexpected.withLock { $0 }.isEmpty)
 
         let payloads = taken.payloads
         #expect(payloads.count > 120)

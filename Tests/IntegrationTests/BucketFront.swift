@@ -12,9 +12,8 @@ final class BucketFront: Sendable {
         let status: Int
         /// Bytes of the answer's body.
         let bytes: Int
-        /// As in the request's header field; `nil` without one.
-        let range: String?
-        let copySource: String?
+        /// As in the request's header field; `-` without one.
+        let range: String
     }
 
     let engine: any S3Engine
@@ -36,8 +35,7 @@ final class BucketFront: Sendable {
             pid \(folder.file("pid"));
             events { worker_connections 1024; }
             http {
-                log_format front '$request_method $request_uri $status $body_bytes_sent '
-                                 '$http_range $http_x_amz_copy_source';
+                log_format front '$request_method $request_uri $status $body_bytes_sent $http_range';
                 access_log \(folder.file("access.log")) front;
                 client_max_body_size 0;
                 client_body_temp_path \(folder.file("temp-body"));
@@ -106,18 +104,10 @@ final class BucketFront: Sendable {
         let log = (try? String(contentsOfFile: folder.file("access.log"), encoding: .utf8)) ?? ""
         return log.split(separator: "\n").compactMap { line in
             let words = line.split(separator: " ").map(String.init)
-            guard words.count == 6, let status = Int(words[2]), let bytes = Int(words[3]),
+            guard words.count == 5, let status = Int(words[2]), let bytes = Int(words[3]),
                 !words[1].contains("/probe/")
             else { return nil }
-            func present(_ word: String) -> String? { word == "-" ? nil : word }
-            return Request(
-                method: words[0],
-                target: words[1],
-                status: status,
-                bytes: bytes,
-                range: present(words[4]),
-                copySource: present(words[5])
-            )
+            return Request(method: words[0], target: words[1], status: status, bytes: bytes, range: words[4])
         }
     }
 

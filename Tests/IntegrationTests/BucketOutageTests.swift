@@ -23,8 +23,8 @@ import Testing
     ) throws {
         let front = try BucketFront(TestEngine.shared)
         // nginx would wait half a minute for an engine that does not answer.
-        let stack = try Stack(mode, through: front, options: ["--request-timeout", "3s"]) {
-            $0.replacingOccurrences(of: "proxy_read_timeout 30s", with: "proxy_read_timeout 3s")
+        let stack = try Stack(mode, through: front, options: ["--request-timeout", "2s"]) {
+            $0.replacingOccurrences(of: "proxy_read_timeout 30s", with: "proxy_read_timeout 2s")
         }
         let pids = stack.workers.map(\.pid)
         let payloads = (0..<3).map { _ in randomPayload(100_000) }

@@ -12,11 +12,12 @@ import Testing
     /// A payload that nginx has in its cache, with one bit of its content flipped.
     init() throws {
         stack = try Stack(.bucket)
-        key = try Stack.key(stack.put(payload))
+        key = try stack.store(payload)
         #expect(try stack.get(key, length: payload.count).body == payload)
         let entry = try stack.cacheEntries(1)[0]
         var bytes = try contents(of: entry)
         bytes[bytes.count - 1000] ^= 1
+        // In place: nginx has the file's length and number in memory.
         try write(bytes, to: entry)
     }
 
@@ -25,6 +26,7 @@ import Testing
         #expect(answer.status == 200)
         let digest = Data(Digest(of: payload).bytes).base64EncodedString()
         #expect(answer.headers["repr-digest"] == "sha-256=:\(digest):", "by which every client can tell")
+        #expect(answer.headers["etag"] == "\"\(Stack.digest(payload))\"")
         return answer.body
     }
 
@@ -35,33 +37,26 @@ import Testing
         #expect(try get() != payload, "nginx does not notice")
         #expect(try get(["Cache-Control": "no-cache"]) == payload)
         #expect(try get() == payload)
-        #expect(
-            try stack.get(key, length: payload.count, ["Range": "bytes=299000-299009"]).body
-                == Array(payload[299_000..<299_010])
-        )
+        let part = try stack.get(key, length: payload.count, ["Range": "bytes=299000-299009"])
+        #expect(part.body == Array(payload[299_000..<299_010]))
     }
 
-    @Test func `lps scrub-cache removes what is damaged, and leaves the rest`() throws {
-        let other = randomPayload(5_000)
-        let otherKey = try Stack.key(stack.put(other))
-        #expect(try stack.get(otherKey, length: other.count).body == other)
+    @Test
+    func `lps scrub-cache removes what is damaged, and an object that was damaged is served in its namespace only`()
+        throws
+    {
+        let content = randomPayload(300_000)
+        let theirs = try stack.store(content, namespace: "theirs")
+        let ours = try stack.store(content, namespace: "ours")
+        #expect(try stack.get(ours, length: content.count).body == content)
         try stack.cacheEntries(2)
         let found = try run(Project.binary("lps"), ["scrub-cache", stack.folder.file("cache")])
         #expect(found.status == 1)
         #expect(found.output.contains("not \(Stack.digest(payload)); removed\n"))
-        #expect(found.output.contains("read 2 entries, "))
         #expect(found.output.hasSuffix(": 1 damaged or not readable\n"))
         try stack.cacheEntries(1)
         #expect(try get() == payload, "nginx has fetched it anew")
-        try stack.cacheEntries(2)
-        let again = try run(Project.binary("lps"), ["scrub-cache", stack.folder.file("cache")])
-        #expect(again.status == 0, "\(again.output)")
-    }
 
-    @Test func `An object that was damaged in the bucket is served in its own namespace only`() throws {
-        let content = randomPayload(300_000)
-        let theirs = try Stack.key(stack.put(content, namespace: "theirs"))
-        let ours = try Stack.key(stack.put(content, namespace: "ours"))
         let damaged = Array(content.dropLast() + [content[content.count - 1] ^ 1])
         let file = stack.folder.file("damaged")
         try write(damaged, to: file)
@@ -69,7 +64,7 @@ import Testing
         let path = bucket + theirs.replacingOccurrences(of: ":", with: "%3A")
         #expect(try stack.engine?.curl("PUT", String(path), bodyFile: file).status == 200)
         #expect(try stack.get(theirs, length: content.count).body == damaged)
-        try stack.cacheEntries(2)
+        try stack.cacheEntries(3)
         #expect(try stack.get(ours, length: content.count).body == content)
     }
 }

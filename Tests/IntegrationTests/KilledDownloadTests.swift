@@ -1,4 +1,5 @@
 import Foundation
+import Synchronization
 import TestSupport
 import Testing
 
@@ -44,16 +45,16 @@ import Testing
         var cutOff = 0
         for point in points {
             let worker = stack.workers[0]
-            let outcome = OutcomeBox()
+            let outcome = Mutex<Outcome?>(nil)
             let killing = Tracer(stack.folder, killing: point)
             try killing.attached(to: worker) {
                 try concurrently(2) { index in
                     if index == 0 {
-                        outcome.set(try download(key, payload, from: stack))
-                        return
+                        let result = try download(key, payload, from: stack)
+                        return outcome.withLock { $0 = result }
                     }
                     // A supervisor starts the next one, which finds in the socket's queue what nginx asks again.
-                    try eventually("it is killed, or answers") { !worker.isRunning || outcome.value != nil }
+                    try eventually("it is killed, or answers") { !worker.isRunning || outcome.withLock { $0 != nil } }
                     if worker.isRunning { usleep(20_000) }
                     guard !worker.isRunning else { return }
                     stack.stop(worker, SIGKILL)
@@ -66,7 +67,7 @@ import Testing
                 stack.stop(worker, SIGKILL)
             }
             if stack.workers.isEmpty { try stack.startWorkers(1) }
-            switch outcome.value {
+            switch outcome.withLock({ $0 }) {
             case .whole: break
             // Some of it may have left for the client, and nobody can take that back.
             case .cutOff where mode == .plain: cutOff += 1
@@ -97,25 +98,5 @@ import Testing
         #expect(tracer.take().contains("INJECTED"))
         let isWhole = try stack.get(key, length: payload.count).body == payload
         #expect(isWhole)
-    }
-
-    @Test func `A download whose first read fails is an error that says so`() throws {
-        let stack = try Stack(.plain, options: ["--threads", "1"])
-        let payload = randomPayload(400_000)
-        let key = try Stack.key(stack.put(payload))
-        let tracer = Tracer(stack.folder, Fault(call: "pread64", errno: "EIO", occurrence: 1))
-        let answer = try tracer.attached(to: stack.workers[0]) { try stack.get(key, length: payload.count) }
-        #expect(tracer.take().contains("INJECTED"))
-        #expect(answer.status == 500 && answer.text == "the store failed, the worker's log says how")
-        #expect(stack.workerLog.contains("Input/output error"))
-    }
-
-    private final class OutcomeBox: @unchecked Sendable {
-        // Guarded by the lock.
-        private var outcome: Outcome?
-        private let lock = NSLock()
-
-        func set(_ new: Outcome) { lock.withLock { outcome = new } }
-        var value: Outcome? { lock.withLock { outcome } }
     }
 }

@@ -1,5 +1,5 @@
 import Foundation
-import StoreSupport
+import TestStores
 import TestSupport
 import Testing
 

@@ -53,9 +53,8 @@ struct StrangerTests {
         #expect(worker.wait() == 0)
     }
 
-    @Test(arguments: Stack.Mode.allCases)
-    func `A link at the place of a key or an object gives nobody what it leads to`(mode: Stack.Mode) throws {
-        let stack = try Stack(mode)
+    @Test func `A link at the place of a key or an object gives nobody what it leads to`() throws {
+        let stack = try Stack()
         let secret = stack.folder.file("secret")
         let hidden = [UInt8](repeating: UInt8(ascii: "s"), count: content.count)
         try write(hidden, to: secret)
@@ -77,38 +76,6 @@ struct StrangerTests {
         #expect(put.status == 201)
         #expect(try stack.get(Stack.key(put), length: content.count).body == content)
         #expect(try contents(of: secret) == hidden)
-        try stack.expectNothingIncoming()
-    }
-
-    @Test(arguments: Stack.Mode.allCases, ["keys", "namespace", "kind", "shard"])
-    func `A link at the place of a folder of keys is followed by no worker and no tool`(
-        mode: Stack.Mode,
-        place: String
-    ) throws {
-        let stack = try Stack(mode)
-        let key = try Stack.key(stack.put(content, namespace: "ns"))
-        let path = try #require(stack.tree.first { $0.hasPrefix("keys/") })
-        let parts = path.split(separator: "/")
-        let depth = try #require(["keys": 1, "namespace": 2, "kind": 3, "shard": 4][place])
-        let folder = "\(stack.store)/\(parts[..<depth].joined(separator: "/"))"
-        // There, the same names lead to the keys of others.
-        let outside = stack.folder.file("outside")
-        #expect(try run("cp", ["-a", folder, outside]).status == 0)
-        #expect(rename(folder, "\(folder).moved") == 0 && symlink(outside, folder) == 0)
-        let before = try run("find", [outside, "-printf", "%P %i %T@ %m\n"]).output
-
-        expectError(try stack.get(key, length: content.count), 500, nil, "a download")
-        expectError(try stack.put(content, namespace: "ns"), 500, nil, "an upload of the same")
-        let metadata = #"{"remote-codec/key-prefix":"dGVhbQ=="}"#
-        let another = try stack.put(content, namespace: "ns", metadata: metadata)
-        #expect(another.status == (depth < 3 ? 500 : 201), "a key of another folder")
-        let tool = try run(Project.binary("lps"), ["get", "--store", stack.store, key])
-        #expect(tool.status != 0)
-        #expect(!tool.output.utf8.starts(with: content))
-        #expect(try run(Project.binary("lps"), ["rm", "--store", stack.store, key]).status != 0)
-        _ = try run(Project.binary("lps"), ["gc", "--store", stack.store, "--older-than", "0s", "--force"])
-        _ = try run(Project.binary("lps"), ["scrub", "--store", stack.store, "--repair"])
-        #expect(try run("find", [outside, "-printf", "%P %i %T@ %m\n"]).output == before)
         try stack.expectNothingIncoming()
     }
 }

@@ -5,195 +5,155 @@ import Testing
 /// Who is a tenant, by `docs/tenants.md` as it stands there, with a real nginx. What a tenant gets at is shown in process
 /// (`NamespaceAccessTests`).
 @Suite(.serialized, .runLimit) struct TenantTests {
-    private let ordersContent = Array("what orders keeps to itself".utf8)
+    private let content = Array("what orders keeps to itself".utf8)
+    private let noPayloads = Array(#"{"payloads":[]}"#.utf8)
 
-    // MARK: Client certificates
+    private func expectForbidden(
+        _ answer: HTTPAnswer,
+        _ namespace: String,
+        _ who: String?,
+        sourceLocation: SourceLocation = #_sourceLocation
+    ) {
+        let message = "namespace '\(namespace)' is not allowed for this caller"
+        expectError(answer, 403, message, "\(who ?? "nobody"): \(namespace)", sourceLocation: sourceLocation)
+    }
 
-    @Test func `A tenant stores to and fetches from its own namespaces`() throws {
+    @Test func `A certificate opens the namespaces that are listed for its subject, to nobody else`() throws {
         let tenants = try Tenants()
         for (tenant, namespace) in [("orders", "orders"), ("orders", "orders-test"), ("billing", "billing")] {
-            let put = try tenants.put(ordersContent, namespace: namespace, as: tenant)
+            let put = try tenants.put(content, namespace: namespace, as: tenant)
             #expect(put.status == 201, "\(namespace): \(put.text)")
-            let get = try tenants.get(Stack.key(put), ordersContent.count, as: tenant)
-            #expect(get.status == 200)
-            #expect(get.body == ordersContent)
+            #expect(try tenants.get(Stack.key(put), content.count, as: tenant).body == content)
         }
-    }
-
-    @Test func `A caller with a certificate that another authority signed gets nothing`() throws {
-        let tenants = try Tenants()
-        let key = try Stack.key(tenants.put(ordersContent, namespace: "orders", as: "orders"))
-        let tree = tenants.stack.tree
-        let digest = Stack.digest(ordersContent).dropFirst(7)
-        let object = "\(digest.prefix(2))/\(digest)"
-        for caller in ["forged", "self-signed"] {
-            let answers = [
-                try tenants.get(key, ordersContent.count, as: caller),
-                try tenants.put(Array("x".utf8), namespace: "orders", as: caller),
-                try tenants.request("POST", "/codec/decode", as: caller, body: Array(#"{"payloads":[]}"#.utf8)),
-                try tenants.request("GET", "/lps-internal/objects/\(object)", as: caller),
-            ]
-            for answer in answers { expectError(answer, 400, "bad request", caller) }
-            #expect(try tenants.request("HEAD", "/v2/health/head", as: caller).status == 400)
-        }
-        #expect(tenants.stack.tree == tree)
-    }
-
-    @Test func `A caller without a certificate is allowed no namespace, and may use the rest of the server`() throws {
-        let tenants = try Tenants()
-        let key = try Stack.key(tenants.put(ordersContent, namespace: "orders", as: "orders"))
-        try expectForbidden(tenants.get(key, ordersContent.count, as: nil), "orders")
-        for namespace in ["orders", "*"] {
-            try expectForbidden(tenants.put(Array("x".utf8), namespace: namespace, as: nil), namespace)
-        }
-        let encode = Array(#"{"payloads":[]}"#.utf8)
-        try expectForbidden(tenants.request("POST", "/codec/orders/encode", as: nil, body: encode), "orders")
-        expectError(try tenants.request("GET", "/", as: nil), 404, "unknown path", "the rest")
-    }
-
-    @Test func `A certificate whose subject is not listed is allowed no namespace`() throws {
-        let tenants = try Tenants()
-        let key = try Stack.key(tenants.put(ordersContent, namespace: "orders", as: "orders"))
-        for caller in [
-            "unknown", "a subject that begins as orders' does", "a subject that ends as orders' does",
-            "a name that looks like orders' subject",
-        ] {
-            #expect(try tenants.request("HEAD", "/v2/health/head", as: caller).status == 200, "nginx takes it")
-            for namespace in ["orders", "billing", "unknown", "*"] {
-                try expectForbidden(tenants.put(Array("x".utf8), namespace: namespace, as: caller), namespace)
+        let stack = tenants.stack
+        let files = stack.tree
+        let key = try Stack.key(tenants.put(content, namespace: "orders", as: "orders"))
+        func expectNothing(_ caller: String?, _ namespaces: [String] = ["orders", "*"]) throws {
+            for namespace in namespaces {
+                let put = try tenants.put(Array("x".utf8), namespace: namespace, as: caller)
+                expectForbidden(put, namespace, caller)
             }
-            try expectForbidden(tenants.get(key, ordersContent.count, as: caller), "orders")
+            for text in [key, Stack.escape(key)] {
+                expectForbidden(try tenants.get(text, content.count, as: caller), "orders", caller)
+            }
+            for (path, headers) in [
+                ("orders/decode", [:]), ("orders/encode", [:]), ("encode", ["X-Namespace": "orders"]),
+            ] {
+                let answer = try tenants.request("POST", "/codec/\(path)", headers, as: caller, body: noPayloads)
+                expectForbidden(answer, "orders", caller)
+            }
+            #expect(try tenants.request("HEAD", "/v2/health/head", as: caller).status == 200, "nginx takes it")
         }
-    }
+        try expectNothing("billing")
+        try expectNothing(nil)
+        for caller in ["unknown"] + Tenants.lookalikes {
+            try expectNothing(caller, ["orders", "billing", "unknown", "*"])
+        }
+        expectForbidden(try stack.get(key, length: content.count), "orders", "plain HTTP")
+        expectForbidden(try stack.put(Array("x".utf8), namespace: "orders"), "orders", "plain HTTP")
 
-    @Test func `A client that names no server in its handshake is refused: another authority may have verified it`()
-        throws
-    {
-        let tenants = try Tenants()
+        // Another authority signed these.
+        for caller in ["forged", "self-signed"] {
+            for answer in [
+                try tenants.get(key, content.count, as: caller),
+                try tenants.put(Array("x".utf8), namespace: "orders", as: caller),
+                try tenants.request("POST", "/codec/decode", as: caller, body: noPayloads),
+                try tenants.request("GET", "/lps-internal/\(files[0])", as: caller),
+            ] {
+                expectError(answer, 400, "bad request", caller)
+            }
+        }
+        // Of a client that names no server in its handshake, another server's authority may have verified the certificate.
         #expect(try tenants.request("HEAD", "/v2/health/head", as: "orders", host: "127.0.0.1").status == 421)
-    }
 
-    @Test func `Over plain HTTP, where there is no certificate, nothing is allowed`() throws {
-        let tenants = try Tenants()
-        let key = try Stack.key(tenants.put(ordersContent, namespace: "orders", as: "orders"))
-        try expectForbidden(tenants.stack.get(key, length: ordersContent.count), "orders")
-        try expectForbidden(tenants.stack.put(Array("x".utf8), namespace: "orders"), "orders")
-    }
-
-    @Test func `A tenant gets at nothing of another's, by key, by name or through the codec server`() throws {
-        let tenants = try Tenants()
-        let key = try Stack.key(tenants.put(ordersContent, namespace: "orders", as: "orders"))
-        let tree = tenants.stack.tree
-        for text in [key, Stack.escape(key)] {
-            try expectForbidden(tenants.get(text, ordersContent.count, as: "billing"), "orders")
-        }
-        try expectForbidden(tenants.put(Array("x".utf8), namespace: "orders", as: "billing"), "orders")
-        let payloads = #"{"payloads":[]}"#
-        for (path, headers) in [("orders/decode", [:]), ("orders/encode", [:]), ("encode", ["X-Namespace": "orders"])] {
-            let body = Array(payloads.utf8)
-            try expectForbidden(tenants.request("POST", "/codec/\(path)", headers, as: "billing", body: body), "orders")
-        }
-        // The files behind, too.
-        let files = tenants.stack.tree
+        // The files behind.
         for path in files.flatMap({
             ["/lps-internal/\($0)", "/lps-internal/objects/../\($0)", "/v2/../lps-internal/\($0)"]
         }) {
             #expect(try tenants.request("GET", path, as: "billing").status == 404, "\(path)")
         }
-        try tenants.stack.expectNothingIncoming()
-        #expect(tenants.stack.tree == tree)
-        #expect(try tenants.get(key, ordersContent.count, as: "orders").body == ordersContent)
+        expectError(try tenants.request("GET", "/", as: nil), 404, "unknown path", "the rest of the server")
+        try stack.expectNothingIncoming()
+        #expect(stack.tree == files)
     }
 
     @Test func `No header of a client becomes a parameter of the web server`() throws {
         let tenants = try Tenants()
-        let key = try Stack.key(tenants.put(ordersContent, namespace: "orders", as: "orders"))
-        let file = try tenants.stack.object(of: key)
-        let tree = tenants.stack.tree
-        var planted = [
-            "X-Accel-Redirect": "/lps-internal/" + file.dropFirst(tenants.stack.store.count + 1),
+        let stack = tenants.stack
+        let key = try Stack.key(tenants.put(content, namespace: "orders", as: "orders"))
+        let file = try stack.object(of: key)
+        let tree = stack.tree
+        let fields = [
+            "X-Accel-Redirect": "/lps-internal/" + file.dropFirst(stack.store.count + 1),
             "X-Allowed-Namespaces": "*", "X-Lps-Namespace": "orders", "X-SSL-Client-S-DN": "CN=orders,O=Example",
             "Script-Name": "/v2/blobs/get", "Query-String": "key=\(key)", "Content-Location": file,
         ]
         let parameters = [
-            ("LPS_ALLOWED_NAMESPACES", "*"), ("LPS_ACCEL_PREFIX", "/lps-internal"), ("REQUEST_BODY_FILE", file),
-            ("LPS_CODEC_PREFIX", "/v2"), ("SSL_CLIENT_S_DN", "CN=orders,O=Example"),
+            "LPS_ALLOWED_NAMESPACES": "*", "LPS_ACCEL_PREFIX": "/lps-internal", "REQUEST_BODY_FILE": file,
+            "LPS_CODEC_PREFIX": "/v2", "SSL_CLIENT_S_DN": "CN=orders,O=Example",
         ]
-        for (name, value) in parameters {
-            for name in [name, name.capitalized.replacingOccurrences(of: "_", with: "-"), "HTTP_\(name)"] {
-                planted[name] = value
-            }
+        func spelled(_ spell: (String) -> String) -> [String: String] {
+            Dictionary(uniqueKeysWithValues: parameters.map { (spell($0), $1) })
         }
-        func send(_ headers: [String: String]) throws {
-            let what = "\(headers.keys)"
-            let get = Stack.getHeaders(length: ordersContent.count).merging(headers) { $1 }
-            let got = try tenants.request("GET", Stack.getTarget(key), get, as: "billing")
-            #expect(got.status == 403, "\(what)")
-            let elsewhere = try tenants.request("GET", "/elsewhere", get, as: "billing")
-            #expect(elsewhere.status == 404, "\(what)")
+        let hyphens = spelled { $0.capitalized.replacingOccurrences(of: "_", with: "-") }
+        for headers in [fields, spelled { $0 }, hyphens, spelled { "HTTP_\($0)" }] {
+            let get = Stack.getHeaders(length: content.count).merging(headers) { $1 }
+            #expect(try tenants.request("GET", Stack.getTarget(key), get, as: "billing").status == 403)
+            #expect(try tenants.request("GET", "/elsewhere", get, as: "billing").status == 404)
             let put = Stack.putHeaders().merging(headers) { $1 }
             let theirs = Stack.putTarget(namespace: "orders", digest: Stack.digest([1]))
-            #expect(try tenants.request("PUT", theirs, put, as: "billing", body: [1]).status == 403, "\(what)")
+            #expect(try tenants.request("PUT", theirs, put, as: "billing", body: [1]).status == 403)
             // A file that is named in a header is not taken for the body.
-            let own = Stack.putTarget(namespace: "billing", digest: Stack.digest(ordersContent))
-            #expect(try tenants.request("PUT", own, put, as: "billing", body: [1]).status == 400, "\(what)")
+            let own = Stack.putTarget(namespace: "billing", digest: Stack.digest(content))
+            #expect(try tenants.request("PUT", own, put, as: "billing", body: [1]).status == 400)
         }
-        for (name, value) in planted { try send([name: value]) }
-        try send(planted)
-        try tenants.stack.expectNothingIncoming()
-        #expect(tenants.stack.tree == tree)
-        #expect(try tenants.get(key, ordersContent.count, as: "orders").body == ordersContent)
+        try stack.expectNothingIncoming()
+        #expect(stack.tree == tree)
     }
-
-    // MARK: Bearer tokens
 
     /// Also where nginx was configured for something else: a cache, say, would let everyone in who asks after the first one.
     @Test(arguments: [false, true])
     func `A token opens the namespaces that its service names, and no others`(isUnfriendly: Bool) throws {
         let tokens = try Tokens(isUnfriendly: isUnfriendly)
         let stack = tokens.stack
+        let origin = "https://temporal.example.com"
         func headers(_ token: String?) -> [String: String] { token.map { ["Authorization": "Bearer \($0)"] } ?? [:] }
-        func put(_ namespace: String, _ token: String?, _ more: [String: String] = [:]) throws -> HTTPAnswer {
-            let target = Stack.putTarget(namespace: namespace, digest: Stack.digest(ordersContent))
-            let headers = Stack.putHeaders().merging(headers(token)) { $1 }.merging(more) { $1 }
-            return try stack.request("PUT", target, headers, body: ordersContent)
-        }
-        let answer = try put("orders", "orders-token")
-        #expect(answer.status == 201)
-        let key = try Stack.key(answer)
-        #expect(try stack.get(key, length: ordersContent.count, headers("orders-token")).body == ordersContent)
         // Above what nginx lets pass where nothing else is said: 1 MiB.
         let large = randomPayload(3_000_000)
-        let target = Stack.putTarget(namespace: "orders", digest: Stack.digest(large))
-        let sent = Stack.putHeaders().merging(headers("orders-token")) { $1 }
-        #expect(try stack.request("PUT", target, sent, body: large).status == 201)
-
-        let planted = ["X-Allowed-Namespaces": "orders"]
-        for namespaces in [[:], planted] {
-            try expectForbidden(put("orders", "billing-token", namespaces), "orders")
-            let get = headers("billing-token").merging(namespaces) { $1 }
-            try expectForbidden(stack.get(key, length: ordersContent.count, get), "orders")
-            // The service let this one in, and named no namespace.
-            try expectForbidden(put("orders", "token-of-nothing", namespaces), "orders")
+        func put(_ token: String?, _ content: [UInt8]) throws -> HTTPAnswer {
+            let target = Stack.putTarget(namespace: "orders", digest: Stack.digest(content))
+            // Tries to name the namespaces itself, too.
+            let more = headers(token).merging(["X-Allowed-Namespaces": "orders"]) { $1 }
+            return try stack.request("PUT", target, Stack.putHeaders().merging(more) { $1 }, body: content)
         }
-        let unknown = try put("orders", nil, planted)
-        expectError(unknown, 401, "authentication is required", "no token")
-        #expect(unknown.headers["www-authenticate"] == "Bearer")
-        expectError(try put("orders", "revoked", planted), 403, "not allowed", "a revoked token")
-        #expect(try stack.get(key, length: ordersContent.count).status == 401)
-        let broken = try put("orders", "broken")
-        expectError(broken, 503, "the authentication service does not answer", "a service that fails lets nobody in")
-        #expect(broken.headers["retry-after"] == "5")
+        func encode(_ token: String?, _ body: [UInt8]) throws -> HTTPAnswer {
+            try stack.codec("orders/encode", body, headers(token).merging(["Origin": origin]) { $1 })
+        }
+        let answer = try put("orders-token", content)
+        #expect(answer.status == 201)
+        let key = try Stack.key(answer)
+        #expect(try stack.get(key, length: content.count, headers("orders-token")).body == content)
+        #expect(try put("orders-token", large).status == 201)
+        #expect(try encode("orders-token", JSONPayloads([JSONPayload(large)]).json).status == 200)
+
+        expectForbidden(try stack.get(key, length: content.count, headers("billing-token")), "orders", "billing")
+        #expect(try stack.get(key, length: content.count).status == 401)
+        let forbidden = "namespace 'orders' is not allowed for this caller"
+        for (token, status, message) in [
+            ("billing-token", 403, forbidden), ("token-of-nothing", 403, forbidden), ("revoked", 403, "not allowed"),
+            (nil, 401, "authentication is required"),
+            ("broken", 503, "the authentication service does not answer"),
+        ] {
+            let uploaded = try put(token, content)
+            let encoded = try encode(token, noPayloads)
+            for answer in [uploaded, encoded] { expectError(answer, status, message, "\(token ?? "no token")") }
+            #expect(encoded.headers["access-control-allow-origin"] == origin, "a page sees it")
+            #expect(uploaded.headers["www-authenticate"] == (status == 401 ? "Bearer" : nil))
+            #expect(uploaded.headers["retry-after"] == (status == 503 ? "5" : nil))
+        }
+        let preflight = try stack.request("OPTIONS", "/codec/decode", ["Origin": origin])
+        #expect(preflight.status == 204, "a browser asks without credentials")
         #expect(try stack.request("GET", "/lps-auth").status == 404)
         try stack.expectNothingIncoming()
-    }
-
-    private func expectForbidden(
-        _ answer: HTTPAnswer,
-        _ namespace: String,
-        sourceLocation: SourceLocation = #_sourceLocation
-    ) {
-        let message = "namespace '\(namespace)' is not allowed for this caller"
-        expectError(answer, 403, message, namespace, sourceLocation: sourceLocation)
     }
 }

@@ -6,6 +6,11 @@ import Testing
 final class Tenants {
     let stack: Stack
     static let certificates = SharedFolder(makeCertificates)
+    /// Certificates that the tenants' authority has signed, with subjects that are almost those of orders.
+    static let lookalikes = [
+        "a subject that begins as orders' does", "a subject that ends as orders' does",
+        "a name that looks like orders' subject",
+    ]
 
     init() throws {
         let blocks = try tenantExamples("Client certificates")
@@ -29,31 +34,21 @@ final class Tenants {
     // MARK: Certificates
 
     private static func makeCertificates(_ folder: TemporaryFolder) throws {
-        func openssl(_ arguments: [String]) throws { try requireDone("openssl", arguments) }
-        let newKey = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-utf8"]
-        func selfSigned(_ name: String, _ subject: String) throws {
+        func make(_ name: String, _ subject: String, by authority: String? = nil) throws {
             let files = ["-keyout", folder.file("\(name)-key.pem"), "-out", folder.file("\(name).pem")]
-            try openssl(["req", "-x509", "-subj", subject] + newKey + files)
+            let signer = authority.map {
+                ["-CA", folder.file("\($0).pem"), "-CAkey", folder.file("\($0)-key.pem")]
+            }
+            let key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-utf8"]
+            try requireDone("openssl", ["req", "-x509", "-subj", subject] + key + files + (signer ?? []))
         }
-        func signed(_ name: String, _ subject: String, by authority: String) throws {
-            let files = ["-keyout", folder.file("\(name)-key.pem"), "-out", folder.file("request.pem")]
-            try openssl(["req", "-subj", subject] + newKey + files)
-            try openssl([
-                "x509", "-req", "-in", folder.file("request.pem"), "-CA", folder.file("\(authority).pem"),
-                "-CAkey", folder.file("\(authority)-key.pem"), "-set_serial", "\(Int.random(in: 1...Int.max))",
-                "-out", folder.file("\(name).pem"),
-            ])
-        }
-        try selfSigned("tenants-ca", "/O=Example/CN=tenants")
-        try selfSigned("foreign-ca", "/O=Example/CN=tenants")
-        try selfSigned("self-signed", "/O=Example/CN=orders")
-        try signed("forged", "/O=Example/CN=orders", by: "foreign-ca")
-        try signed("orders", "/O=Example/CN=orders", by: "tenants-ca")
-        try signed("billing", "/O=Example/CN=billing", by: "tenants-ca")
-        try signed("unknown", "/O=Example/CN=unknown", by: "tenants-ca")
-        try signed("a subject that begins as orders' does", "/OU=x/O=Example/CN=orders", by: "tenants-ca")
-        try signed("a subject that ends as orders' does", "/O=Example/CN=orders/CN=x", by: "tenants-ca")
-        try signed("a name that looks like orders' subject", "/CN=orders,O=Example", by: "tenants-ca")
+        try make("tenants-ca", "/O=Example/CN=tenants")
+        try make("foreign-ca", "/O=Example/CN=tenants")
+        try make("self-signed", "/O=Example/CN=orders")
+        try make("forged", "/O=Example/CN=orders", by: "foreign-ca")
+        for name in ["orders", "billing", "unknown"] { try make(name, "/O=Example/CN=\(name)", by: "tenants-ca") }
+        let subjects = ["/OU=x/O=Example/CN=orders", "/O=Example/CN=orders/CN=x", "/CN=orders,O=Example"]
+        for (name, subject) in zip(lookalikes, subjects) { try make(name, subject, by: "tenants-ca") }
     }
 
     // MARK: Requests
@@ -62,12 +57,10 @@ final class Tenants {
     func put(
         _ payload: [UInt8],
         namespace: String,
-        as caller: String?,
-        digest: String? = nil,
-        metadata: String = "{}"
+        as caller: String?
     ) throws -> HTTPAnswer {
-        let target = Stack.putTarget(namespace: namespace, digest: digest ?? Stack.digest(payload))
-        return try request("PUT", target, Stack.putHeaders(metadata: metadata), as: caller, body: payload)
+        let target = Stack.putTarget(namespace: namespace, digest: Stack.digest(payload))
+        return try request("PUT", target, Stack.putHeaders(), as: caller, body: payload)
     }
 
     func get(_ key: String, _ length: Int, as caller: String?) throws -> HTTPAnswer {

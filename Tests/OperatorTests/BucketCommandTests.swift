@@ -1,11 +1,11 @@
 import Foundation
 import PayloadKey
-import StoreSupport
+import TestStores
 import TestSupport
 import Testing
 
 /// What `lps` does only in a bucket.
-@Suite(.runLimit, .enabled(if: StoreKind.all.contains(.bucket))) struct BucketCommandTests {
+@Suite(.runLimit, .enabled(if: ToolStore.kinds.contains(.s3))) struct BucketCommandTests {
     private let content = randomPayload(5_000)
     private let prefix = UUID().uuidString
 
@@ -42,7 +42,7 @@ import Testing
 
     @Test func `A prefix of the bucket keeps stores apart, and objects of others are left alone`() throws {
         let store = try ToolStore(TestBucket(prefix: prefix))
-        let other = try ToolStore(.bucket)
+        let other = try ToolStore(.s3)
         let key = try store.put(content)
         try putNote("\(prefix)/notes.txt", store)
         #expect(try other.get(key) == nil && other.keys().isEmpty)

@@ -1,12 +1,12 @@
 import Foundation
 import PayloadKey
-import StoreSupport
+import TestStores
 import TestSupport
 import Testing
 
 /// `lps copy`, from a store of one kind to another.
 @Suite(.runLimit) struct CopyTests {
-    private static let ways = StoreKind.all.flatMap { source in StoreKind.all.map { (source, $0) } }
+    private static let ways = ToolStore.kinds.flatMap { source in ToolStore.kinds.map { (source, $0) } }
 
     @Test(arguments: ways)
     func `Payloads are copied, a damaged one is left out, and a copy that is run again takes what is new`(
@@ -15,7 +15,7 @@ import Testing
     ) throws {
         let (source, destination) = (try ToolStore(from), try ToolStore(to))
         func copy(_ more: String...) throws -> Tool.Answer {
-            let settings = from == .bucket ? [:] : destination.tool.settings
+            let settings = from == .s3 ? [:] : destination.tool.settings
             return try source.tool.run(["copy", source.place, destination.place] + more, settings: settings)
         }
         var payloads: [PayloadKey: [UInt8]] = [:]

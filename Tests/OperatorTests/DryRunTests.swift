@@ -1,7 +1,7 @@
 import DiskStore
 import Foundation
 import Storage
-import StoreSupport
+import TestStores
 import TestSupport
 import Testing
 

@@ -2,7 +2,7 @@ import DiskStore
 import Foundation
 import PayloadKey
 import Storage
-import StoreSupport
+import TestStores
 import TestSupport
 import Testing
 

@@ -1,6 +1,6 @@
 import Foundation
 import PayloadKey
-import StoreSupport
+import TestStores
 import TestSupport
 import Testing
 
@@ -8,7 +8,7 @@ import Testing
 @Suite(.runLimit) struct StoreCommandTests {
     private let content = randomPayload(5_000)
 
-    @Test(arguments: StoreKind.all)
+    @Test(arguments: ToolStore.kinds)
     func `Payloads are stored, listed, summed up, told, given and deleted`(kind: StoreKind) throws {
         let store = try ToolStore(kind)
         let key = try store.put(content)
@@ -33,7 +33,7 @@ import Testing
         #expect(try store.keys().isEmpty)
     }
 
-    @Test(arguments: StoreKind.all)
+    @Test(arguments: ToolStore.kinds)
     func `A key's JSON has its size, its age and how many keys share its content`(kind: StoreKind) throws {
         let store = try ToolStore(kind)
         let before = Date().ISO8601Format().prefix(13)
@@ -49,7 +49,7 @@ import Testing
         #expect(listed.count == 1 && listed[0]["path"] as? String == row["path"] as? String)
     }
 
-    @Test(arguments: StoreKind.all)
+    @Test(arguments: ToolStore.kinds)
     func `Sums are by namespace and prefix, and of the disk's bytes each is counted once`(kind: StoreKind) throws {
         let store = try ToolStore(kind)
         _ = try store.put(content)
@@ -71,7 +71,7 @@ import Testing
 
     // MARK: Damage
 
-    @Test(arguments: StoreKind.all)
+    @Test(arguments: ToolStore.kinds)
     func `A damaged payload is not given`(kind: StoreKind) throws {
         let store = try ToolStore(kind)
         let key = try store.put(content)
@@ -83,7 +83,7 @@ import Testing
         }
     }
 
-    @Test(arguments: StoreKind.all)
+    @Test(arguments: ToolStore.kinds)
     func `A scrub takes damaged content away and names the keys, and an upload revives it`(kind: StoreKind) throws {
         let store = try ToolStore(kind)
         let key = try store.put(content)
@@ -102,9 +102,9 @@ import Testing
         #expect(try store.lps("scrub").status == 0)
     }
 
-    @Test(.enabled(if: StoreKind.all.contains(.bucket)))
+    @Test(.enabled(if: ToolStore.kinds.contains(.s3)))
     func `What is for a store on a disk says so on a bucket`() throws {
-        let store = try ToolStore(.bucket)
+        let store = try ToolStore(.s3)
         for arguments in [
             ["undelete"], ["quota"], ["export"], ["import"], ["init"], ["scrub", "--repair"],
             ["scrub", "--since-last"],

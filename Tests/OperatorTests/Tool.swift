@@ -2,7 +2,7 @@ import ArgumentParser
 import DiskStore
 import Foundation
 import PayloadKey
-import StoreSupport
+import TestStores
 import SystemPackage
 import TestSupport
 import Testing

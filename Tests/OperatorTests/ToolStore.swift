@@ -1,11 +1,14 @@
 import Foundation
 import PayloadKey
-import StoreSupport
+import TestStores
 import TestSupport
 import Testing
 
 /// A store of one kind or the other, `lps` with it, and what a test does to it behind its back.
 struct ToolStore {
+    /// The kinds that have a place, where an engine can be started.
+    static let kinds = StoreKind.all.filter { $0 != .memory }
+
     /// What `--store` takes.
     let place: String
     let tool: Tool
@@ -16,8 +19,8 @@ struct ToolStore {
     /// Makes an empty store.
     init(_ kind: StoreKind) throws {
         switch kind {
-        case .disk: try self.init(TestStore(isInMemory: true))
-        case .bucket: try self.init(TestBucket())
+        case .s3: try self.init(TestBucket())
+        default: try self.init(TestStore(isInMemory: true))
         }
     }
 

@@ -1,7 +1,7 @@
 import DiskStore
 import Foundation
 import PayloadKey
-import StoreSupport
+import TestStores
 import TestSupport
 import Testing
 

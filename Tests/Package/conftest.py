@@ -1,6 +1,6 @@
-"""The Debian package in .build/deb, and a clean Debian to install it on. `make test-deb` builds and runs.
+"""The Debian package in .build/deb, and a clean Debian to install it on. `make test-deb` builds the package and runs the tests.
 
-It needs root, for a container; the container has no network but its own loopback interface."""
+The tests need root, for a container. Its network has only a loopback interface."""
 
 import shutil
 import signal
@@ -13,13 +13,13 @@ import pytest
 from machine import Machine, booted, install_debian
 
 PROJECT = Path(__file__).parents[2]
-# What a minimal Debian lacks of a server's, and what the tests use inside.
+# Packages of a server that a minimal Debian lacks, and programs that the tests use inside.
 PACKAGES = ["systemd", "systemd-sysv", "dbus", "curl", "openssl", "man-db", "bash-completion", "zsh", "fish", "libfcgi-bin"]
 
 
 @pytest.fixture(scope="session", autouse=True)
 def teardown_on_sigterm() -> None:
-    """So that a run which is stopped from outside leaves no process behind."""
+    """Runs the teardown on SIGTERM, so that a run that is stopped leaves no process behind."""
     signal.signal(signal.SIGTERM, lambda *_: pytest.exit("stopped by SIGTERM", returncode=143))
 
 
@@ -31,7 +31,7 @@ def package() -> Path:
 
 @pytest.fixture(scope="session")
 def machine(package: Path) -> Iterator[Machine]:
-    """The container, with the package's file in /root."""
+    """The container, with the package file as /lps.deb."""
     folder = Path(tempfile.mkdtemp(prefix="lps-package-", dir="/var/tmp"))
     try:
         root = folder / "root"

@@ -1,4 +1,4 @@
-"""The package as an earlier version was: nginx's files were conffiles that operators had to edit."""
+"""Builds the package like an earlier version, in which nginx's files were conffiles that operators had to edit."""
 
 import re
 import subprocess
@@ -6,7 +6,7 @@ from pathlib import Path
 
 PROJECT = Path(__file__).parents[2]
 NGINX = PROJECT / "nginx"
-# Where they were, and which file of today has what was in it.
+# The earlier version's files, and the current file with their contents.
 FILES = {
     "etc/nginx/conf.d/lps-http.conf": "http.conf",
     "etc/nginx/conf.d/lps-codec-http.conf": None,
@@ -24,7 +24,7 @@ systemctl enable --quiet --now lps.target
 
 
 def expanded(text: str) -> str:
-    """A file with all that it includes in it."""
+    """The text with the files it includes inserted."""
 
     def included(match: re.Match[str]) -> str:
         folder, name = match[1].rsplit("/", 1)
@@ -34,7 +34,7 @@ def expanded(text: str) -> str:
 
 
 def build(package: Path, folder: Path, file: Path) -> None:
-    """Builds it of today's package, in a folder."""
+    """Builds the earlier version from the current package, in `folder`, as `file`."""
     subprocess.run(["dpkg-deb", "--raw-extract", package, folder], check=True)
     control = folder / "DEBIAN/control"
     control.write_text(re.sub(r"^Version: .*$", "Version: 0.1", control.read_text(), flags=re.MULTILINE))

@@ -1,4 +1,4 @@
-"""The commands and configurations that the project's pages show, for tests that run them as they stand there."""
+"""Reads commands and configurations from the documentation, for tests that run them as written."""
 
 import re
 import textwrap
@@ -8,7 +8,7 @@ PROJECT = Path(__file__).parents[2]
 
 
 def blocks(page: str, title: str | None = None, language: str = "sh", indent: str = " *") -> list[str]:
-    """The blocks of a language in a page, or in its section, without their indentation.
+    """The code blocks of a language on a page, or in its section `title`, without their indentation.
 
     `indent` is a regular expression for the white space before the fences."""
     text = (PROJECT / page).read_text()

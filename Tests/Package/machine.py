@@ -1,4 +1,4 @@
-"""A clean Debian with a real systemd, which has a network of its own: nothing but a loopback interface."""
+"""A clean Debian with a real systemd, and its own network with only a loopback interface."""
 
 import contextlib
 import subprocess
@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 class Machine:
-    """A container that is up (systemd-nspawn)."""
+    """A running container (systemd-nspawn)."""
 
     def __init__(self, root: Path, init: int) -> None:
         self.root = root
@@ -23,13 +23,13 @@ class Machine:
         )
 
     def attempt(self, *command: str) -> subprocess.CompletedProcess[str]:
-        """Runs a command in the container to its end, whatever that is."""
+        """Runs a command in the container, which may fail."""
         process = self.start(*command)
         output, _ = process.communicate(timeout=300)
         return subprocess.CompletedProcess(command, process.returncode, output)
 
     def run(self, *command: str) -> str:
-        """Runs a command in the container, which must succeed, and gives what it printed."""
+        """Runs a command in the container, which must succeed, and returns its output."""
         done = self.attempt(*command)
         assert done.returncode == 0, f"{command}: status {done.returncode}\n{done.stdout}\n{self.journal()}"
         return done.stdout.strip()
@@ -38,25 +38,25 @@ class Machine:
         return self.attempt("journalctl", "--no-pager", "--lines=30").stdout
 
     def property(self, unit: str, name: str) -> str:
-        """A property of a unit, as systemctl show has it."""
+        """A property of a unit, as shown by systemctl show."""
         return self.run("systemctl", "show", "--property", name, "--value", unit)
 
 
 def debian_mirror() -> str:
-    """Where this machine has its own packages of Debian 12 from."""
+    """The mirror that this machine itself uses for Debian 12."""
     wanted = ["Created-By: Packages", "Origin: Debian", "Codename: bookworm", "Component: main"]
     sites = subprocess.check_output(["apt-get", "indextargets", "--format", "$(SITE)", *wanted], text=True)
     return sites.split()[0]
 
 
 def install_debian(root: Path, packages: list[str], later: Path) -> None:
-    """Installs Debian 12 with `packages`, and downloads, no more, what the package in the file `later` depends on."""
+    """Installs Debian 12 with `packages`, and downloads, without installing, the dependencies of the package file `later`."""
 
     def here(*command: str) -> None:
         done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         assert done.returncode == 0, f"{command}: {done.stdout[-3000:]}"
 
-    # Its systemd starts at the boot, no earlier; other daemons of the packages do as in any chroot: not at all.
+    # systemd starts at boot, not before; other daemons of the packages do not start, as in any chroot.
     here("debootstrap", "--variant=minbase", "bookworm", str(root), debian_mirror())
     policy = root / "usr/sbin/policy-rc.d"
     policy.write_text("#!/bin/sh\nexit 101\n")
@@ -69,15 +69,15 @@ def install_debian(root: Path, packages: list[str], later: Path) -> None:
 
 @contextlib.contextmanager
 def booted(root: Path, log: Path) -> Iterator[Machine]:
-    """Boots the system in `root`, and shuts it down at the end."""
+    """Boots the system in `root`, with its console in `log`, and shuts it down at the end."""
     command = ["systemd-nspawn", "--quiet", f"--directory={root}", "--boot", "--private-network", "--console=pipe"]
-    # This machine need not have a systemd of its own.
+    # This machine may run without systemd.
     command += ["--register=no", "--keep-unit"]
     with log.open("wb") as output:
         process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT)
     try:
         machine = Machine(root, eventually("the container has an init", lambda: first_child(process), process, log))
-        # Waits for the boot to end.
+        # --wait waits until the boot has completed.
         eventually(
             "the container is up",
             lambda: machine.attempt("systemctl", "is-system-running", "--wait").stdout.strip() == "running",
@@ -86,7 +86,7 @@ def booted(root: Path, log: Path) -> Iterator[Machine]:
         )
         yield machine
     finally:
-        # A clean shutdown, as systemd-nspawn passes it on.
+        # systemd-nspawn passes the signal on, for a clean shutdown.
         process.terminate()
         try:
             process.wait(timeout=60)

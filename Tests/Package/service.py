@@ -1,4 +1,4 @@
-"""The installed service, as an operator and a client in the container see it."""
+"""The installed service, from the view of an operator and a client in the container."""
 
 import hashlib
 import json
@@ -28,7 +28,7 @@ class Service:
         self.machine.run(*certificate.split())
 
     def open_site(self) -> None:
-        """What the README has for a server that has no TLS site yet."""
+        """Creates the site as in the README, for a server that has no TLS site yet."""
         self.make_certificate()
         http = self.machine.root / "etc/nginx/conf.d/lps-http.conf"
         if not http.is_symlink() and not http.exists():
@@ -40,35 +40,35 @@ class Service:
         self.reload_nginx()
 
     def reload_nginx(self) -> None:
-        """Lets nginx read its files again, and waits until its former processes are gone."""
+        """Reloads nginx, and waits until its previous worker processes are gone."""
         self.machine.run("nginx", "-t", "-q")
         before = self.nginx_workers()
         self.machine.run("systemctl", "reload", "nginx")
         self.eventually_replaced(before)
 
     def workers(self) -> dict[str, str]:
-        """The process of each worker that runs."""
+        """The process ID of each running worker, by unit."""
         units = self.machine.run("systemctl", "list-units", "--plain", "--no-legend", "--state=active", "lps-worker@*")
         names = [line.split()[0] for line in units.splitlines()]
         return {name: self.machine.property(name, "MainPID") for name in names}
 
     def nginx_workers(self) -> set[str]:
-        """nginx's worker processes, those that are shutting down among them."""
+        """nginx's worker processes, including those that are shutting down."""
         return set(self.machine.attempt("pgrep", "--full", "nginx: worker process").stdout.split())
 
     def eventually_replaced(self, nginx_workers: set[str]) -> None:
-        """Waits until a reload has come to its end: HTTP/2 may be cut off by a process that is about to go."""
+        """Waits until a reload is complete: a process that is about to exit may cut off HTTP/2 connections."""
         deadline = time.monotonic() + 60
         while nginx_workers & self.nginx_workers():
             assert time.monotonic() < deadline, self.machine.journal()
             time.sleep(0.1)
 
     def put(self, content: bytes) -> str:
-        """Uploads through nginx, and gives the key."""
+        """Uploads through nginx, and returns the key."""
         return json.loads(self._upload(content, "--fail"))["Key"]
 
     def put_status(self, content: bytes) -> int:
-        """Uploads through nginx, and gives the answer's status."""
+        """Uploads through nginx, and returns the answer's status."""
         return int(self._upload(content, "--output", "/dev/null", "--write-out", "%{http_code}"))
 
     def _upload(self, content: bytes, *options: str) -> str:
@@ -80,7 +80,7 @@ class Service:
         return self.machine.run(*CURL, *options, *headers, "--upload-file", "/payload", url)
 
     def get(self, key: str, length: int) -> tuple[int, bytes]:
-        """Downloads through nginx."""
+        """Downloads through nginx, and returns status and body."""
         headers = ("--header", "Content-Type: application/octet-stream")
         headers += ("--header", f"X-Payload-Expected-Content-Length: {length}")
         url = f"https://localhost/v2/blobs/get?key={key}"
@@ -92,7 +92,7 @@ class Service:
         return self.machine.root / "var/lib/lps/objects" / digest[:2] / digest
 
     def make_old(self, content: bytes, days: int) -> None:
-        """Makes a payload's keys look as if it was stored so long ago."""
+        """Makes a payload's keys look as if it was stored `days` ago."""
         stored = time.time() - days * 86_400
         digest = hashlib.sha256(content).hexdigest()
         keys = list((self.machine.root / "var/lib/lps/keys").rglob(f"{digest}.*"))

@@ -1,4 +1,4 @@
-"""The README's section on deploying, command by command, with payloads above what nginx lets pass by itself (1 MiB)."""
+"""The README's section on deployment, command by command, with payloads above nginx's default limit (1 MiB)."""
 
 from collections.abc import Iterator
 
@@ -12,7 +12,7 @@ CONTENT = bytes(range(256)) * 12_000
 
 
 def shown(language: str) -> list[str]:
-    """The section's blocks of a language in its numbered steps."""
+    """The code blocks of a language in the section's numbered steps."""
     return blocks("README.md", "Deploy it", language, indent="   ")
 
 

@@ -1,4 +1,4 @@
-"""docs/it-does-not-work.md, row by row: each failure is provoked, seen as the page says, and mended by the page's commands."""
+"""docs/it-does-not-work.md, row by row: causes each failure, checks its symptom, and fixes it with the commands of the page."""
 
 import re
 import shutil
@@ -17,7 +17,7 @@ HEALTH = "https://localhost/v2/health/head"
 
 @pytest.fixture
 def service(machine: Machine) -> Iterator[Service]:
-    """A new installation with a site, as it is again for the next test."""
+    """A new installation with a site, for each test."""
     machine.run("dpkg", "--purge", "lps")
     service = Service(machine)
     service.install()
@@ -28,13 +28,13 @@ def service(machine: Machine) -> Iterator[Service]:
 
 
 def row(symptom: str) -> list[str]:
-    """The commands of the row that has a symptom."""
+    """The commands in the row of a symptom."""
     [line] = [line for line in (PROJECT / PAGE).read_text().splitlines() if line.startswith("| ") and symptom in line.split(" | ")[0]]
     return [command.replace("\\|", "|") for command in re.findall(r"`([^`]+)`", line.split(" | ")[-1])]
 
 
 def command(symptom: str, beginning: str) -> str:
-    """The command of that row that begins so."""
+    """The command in that row that starts with `beginning`."""
     [found] = [command for command in row(symptom) if command.startswith(beginning)]
     return found
 

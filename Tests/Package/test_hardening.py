@@ -1,4 +1,4 @@
-"""How the package's programs are linked."""
+"""The hardening of the package's programs."""
 
 import re
 import subprocess
@@ -11,7 +11,7 @@ PROGRAMS = ["lps-worker", "lps"]
 
 @pytest.fixture(scope="module")
 def programs(package: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of the package's programs, as they are installed."""
+    """A folder with the programs as the package installs them."""
     folder = tmp_path_factory.mktemp("unpacked")
     subprocess.run(["dpkg-deb", "--extract", package, folder], check=True)
     return folder / "usr/bin"
@@ -19,9 +19,9 @@ def programs(package: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize("name", PROGRAMS)
 def test_a_program_is_hardened_as_debians_own(programs: Path, name: str) -> None:
-    """Position-independent, stack protector, fortified functions, read-only relocations that are all made at the start.
+    """Position-independent, stack protector, fortified functions, read-only relocations, all made at start.
 
-    Swift's compiler knows no control-flow protection (CET)."""
+    Swift's compiler does not support control-flow protection (CET)."""
     checked = subprocess.run(
         ["hardening-check", "--nocfprotection", programs / name], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     )
@@ -36,6 +36,6 @@ def test_nothing_of_a_program_is_both_writable_and_executable(programs: Path, na
     segments = re.findall(r"^ +(\w+) +(?:0x[0-9a-f]+ +){5}([RWE ]+?) +0x", headers, re.MULTILINE)
     assert ("GNU_STACK", "RW") in segments
     assert not [kind for kind, flags in segments if "W" in flags and "E" in flags]
-    # No relocation changes code, and no library is looked for but where the system has its own.
+    # No relocation changes code, and libraries are searched for only in the system's folders.
     for tag in ("(TEXTREL)", "(RPATH)", "(RUNPATH)"):
         assert tag not in headers

@@ -1,4 +1,4 @@
-"""What the package does to a machine: installation, upgrade, removal."""
+"""The package's effects on a machine: installation, upgrade, removal."""
 
 import json
 import shutil
@@ -20,7 +20,7 @@ CONTENT = bytes(range(256)) * 2000
 
 @pytest.fixture
 def service(machine: Machine) -> Service:
-    """The package installed, whatever the test before has made of it, with a site."""
+    """The installed package with a site, whatever state the previous test left."""
     service = Service(machine)
     service.install()
     service.open_site()
@@ -30,7 +30,7 @@ def service(machine: Machine) -> Service:
 
 @pytest.fixture
 def newer_package(machine: Machine, package: Path, tmp_path: Path) -> str:
-    """The same package as a later version."""
+    """The same package with a later version number."""
     subprocess.run(["dpkg-deb", "--raw-extract", package, tmp_path / "new"], check=True)
     control = tmp_path / "new/DEBIAN/control"
     text = control.read_text()
@@ -45,7 +45,7 @@ def newer_package(machine: Machine, package: Path, tmp_path: Path) -> str:
 
 @pytest.fixture
 def settings(machine: Machine) -> Iterator[Path]:
-    """The file of the operator's settings, which is as before after the test."""
+    """The operator's settings file, restored after the test."""
     settings = machine.root / "etc/default/lps"
     before = settings.read_text()
     yield settings
@@ -77,7 +77,7 @@ def test_an_installation_serves_payloads_through_nginx(machine: Machine, service
 def test_the_pool_is_watched(machine: Machine, service: Service) -> None:
     status = json.loads(machine.run(*CURL, "--fail", "http://127.0.0.1:8579/lps/status?json"))
     assert sorted(str(process["pid"]) for process in status["processes"]) == sorted(service.workers().values())
-    # The kernel tells it by netlink, which the units must allow.
+    # The kernel reports this through netlink, which the units must allow.
     assert status["listen_queue"]["waiting"] == 0
     for probe, answer in (("ping", "pong"), ("ready", "ready")):
         assert machine.run(*CURL, "--fail", f"http://127.0.0.1:8579/lps/{probe}") == answer
@@ -106,7 +106,7 @@ def test_a_reload_takes_up_settings_and_a_worker_that_exits_is_restarted(
 
 
 def test_a_start_that_fails_keeps_no_other_worker_from_stopping(machine: Machine, service: Service) -> None:
-    """They have one socket, with its flags: a worker that waits in accept(2) would not hear of a stop."""
+    """The workers share one socket and its flags: if it became blocking, a worker waiting in accept(2) would miss a stop."""
     drop_in = machine.root / "etc/systemd/system/lps-worker@3.service.d/wrong.conf"
     drop_in.parent.mkdir()
     drop_in.write_text("[Service]\nEnvironment=LPS_THREADS=none\n")
@@ -219,7 +219,7 @@ def put_slow_payload(machine: Machine) -> str:
 
 
 def log_has_lines(machine: Machine, count: int) -> None:
-    """Waits for more requests to be answered."""
+    """Waits until `count` more requests are logged."""
     log = machine.root / "var/log/nginx/lps.log"
     wanted = len(log.read_text().splitlines()) + count
     deadline = time.monotonic() + 60
@@ -261,12 +261,12 @@ def test_an_installation_is_at_peace_with_what_http_has_already(machine: Machine
 
 
 def test_the_log_of_requests_is_not_for_everyone(machine: Machine, service: Service) -> None:
-    """It has keys in it."""
+    """The log contains keys."""
     assert machine.run("stat", "--format=%a", "/var/log/nginx/lps.log") == "640"
 
 
 def test_a_store_may_be_on_another_disk(machine: Machine, service: Service) -> None:
-    """As README has it: mounted where the store is."""
+    """As in the README: the disk is mounted at the store's path."""
     machine.run("systemctl", "stop", "lps.target", "lps-worker@*", "lps.socket")
     machine.run("mkdir", "--parents", "/srv/lps")
     machine.run("mount", "--bind", "/srv/lps", "/var/lib/lps")
@@ -287,7 +287,7 @@ def test_a_store_may_be_on_another_disk(machine: Machine, service: Service) -> N
 
 @pytest.fixture
 def former(machine: Machine, package: Path, tmp_path: Path) -> Iterator[Service]:
-    """A machine with an earlier version of the package, and a site as its README had it."""
+    """A machine with an earlier version of the package, and a site as in that version's README."""
     machine.run("dpkg", "--purge", "lps")
     build_former(package, tmp_path / "former", machine.root / "former.deb")
     service = Service(machine)
@@ -324,7 +324,7 @@ def test_an_upgrade_over_edited_files_of_an_earlier_version_leaves_them_in_use(m
     assert former.get(key, len(CONTENT)) == (200, CONTENT)
     assert former.put_status(bytes(3_000_000)) == 413, "as the operator has it"
 
-    # As the guide says.
+    # Follow the guide.
     (machine.root / "etc/lps/nginx/v2.conf").write_text(
         (machine.root / "etc/lps/nginx/v2.conf").read_text().replace("client_max_body_size 1g;", "client_max_body_size 4m;")
     )
@@ -368,7 +368,7 @@ def test_a_removal_stops_everything_and_keeps_payloads_and_settings(machine: Mac
 def test_a_purge_leaves_the_payloads_and_nothing_else(machine: Machine, service: Service) -> None:
     key = service.put(CONTENT)
     machine.run("apt-get", "purge", "--yes", "lps")
-    # The operator's certificate, caches, and when systemd's timers ran last stay.
+    # The operator's certificate, caches, and the records of systemd's timers remain.
     ours = r".*/(lps|lps[-.].*|_lps.*|stamp-lps.*)"
     found = machine.run("find", "/etc", "/usr", "/lib/systemd", "/var", "/run", "-regextype", "egrep", "-regex", ours)
     others = ("/etc/ssl/lps", "/var/cache/", "/var/lib/systemd/timers/")

@@ -1,4 +1,4 @@
-"""The S3 form, deployed as docs/s3.md says, command by command, on an engine in the container."""
+"""A store in a bucket, deployed with the commands in docs/s3.md, on an engine in the container."""
 
 import re
 import shutil
@@ -21,7 +21,7 @@ SECRET = re.search(r"^ *aws_secret_access_key = (.+)$", GUIDE, re.MULTILINE)[1]
 
 
 def follow(machine: Machine, title: str) -> list[str]:
-    """Runs a section's commands, one block after the other in one shell, as an operator would."""
+    """Runs a section's commands in one shell, as an operator would, and returns the output of each block."""
     script = machine.root / "root/steps"
     script.write_text("set -euo pipefail\n" + "echo '----'\n".join(blocks("docs/s3.md", title)))
     return machine.run("bash", "/root/steps").split("----")
@@ -50,7 +50,7 @@ class Engine:
         self.machine.run("systemctl", "stop", "seaweedfs")
 
     def request(self, method: str, path: str, body: bytes = b"") -> str:
-        """A request of another S3 client."""
+        """Sends a request as another S3 client."""
         (self.machine.root / "body").write_bytes(body)
         curl = ("curl", "--silent", "--show-error", "--fail-with-body", "--path-as-is", "--aws-sigv4", "aws:amz:us-east-1:s3")
         upload = ("--upload-file", "/body") if body else ()
@@ -68,7 +68,7 @@ def engine(machine: Machine) -> Iterator[Engine]:
 
 @pytest.fixture(scope="module")
 def deployed(machine: Machine, engine: Engine) -> Iterator[Service]:
-    """The package, deployed as the guide says."""
+    """The package, deployed as in the guide."""
     service = Service(machine)
     service.install()
     service.open_site()
@@ -83,7 +83,7 @@ def deployed(machine: Machine, engine: Engine) -> Iterator[Service]:
 
 
 def lps(machine: Machine, *arguments: str) -> str:
-    """Runs the tool by hand, as the guide says."""
+    """Runs the tool as in the guide."""
     shell = 'set -a && . /etc/default/lps && exec runuser -u www-data -- lps "$@"'
     return machine.run("bash", "-c", shell, "lps", *arguments)
 
@@ -134,7 +134,7 @@ def test_the_timers_collect_and_scrub_the_bucket(machine: Machine, deployed: Ser
         machine.run("systemctl", "reset-failed")
         assert key not in lps(machine, "ls")
 
-        # Nothing is old enough to be collected here.
+        # No key here is old enough to expire.
         unwanted = deployed.put(b"unwanted")
         drop_in.parent.mkdir()
         drop_in.write_text(f"[Service]\nExecStart=\nExecStart=/usr/bin/lps rm {unwanted}\n")
@@ -148,7 +148,7 @@ def test_the_timers_collect_and_scrub_the_bucket(machine: Machine, deployed: Ser
 
 
 def test_an_engine_that_is_away_is_waited_for(machine: Machine, deployed: Service, engine: Engine) -> None:
-    """Also by workers that are started meanwhile, with requests that wait: neither they nor their socket are given up."""
+    """This includes workers that start meanwhile, while requests wait: systemd does not give up on them or their socket."""
     key = deployed.put(CONTENT)
     engine.kill()
     try:
@@ -156,14 +156,14 @@ def test_an_engine_that_is_away_is_waited_for(machine: Machine, deployed: Servic
         wait_until(machine, lambda: machine.run(*head).startswith("HTTP/2 503"))
         machine.run("systemctl", "kill", "--signal=SIGKILL", "lps-worker@*")
         waiting = machine.start(*head)
-        # Twenty tries of one worker, were there no pause between them.
+        # Long enough for 20 starts of one worker, if there were no pause between them.
         time.sleep(12)
     finally:
         engine.start()
     assert waiting.communicate(timeout=60)[0].startswith("HTTP/2 200")
     deployed.eventually_healthy()
     assert machine.property("lps.socket", "Result") == "success"
-    # SeaweedFS lists before it reads.
+    # SeaweedFS can list objects before it can read them.
     wait_until(machine, lambda: deployed.get(key, len(CONTENT)) == (200, CONTENT))
     wait_until(machine, lambda: set(deployed.workers()) == {"lps-worker@1.service", "lps-worker@2.service"})
 
@@ -208,7 +208,7 @@ def test_a_store_on_disk_moves_to_the_bucket_and_back(machine: Machine, deployed
     deployed.eventually_healthy()
     assert deployed.get(key, 14) == (200, b"stored on disk")
     assert f"{key}\n" in lps(machine, "ls") + "\n"
-    # nginx reads its files again a moment after it was told to.
+    # A reload of nginx takes effect after a moment.
     wait_until(machine, lambda: deployed.put_status(b"stored in the bucket") in (200, 201))
     new = deployed.put(b"stored in the bucket")
     settings.write_text(in_bucket)

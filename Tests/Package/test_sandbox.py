@@ -1,4 +1,4 @@
-"""What a program may do in the workers' place: what the units allow, and nothing else."""
+"""A program that runs in place of a worker can do what the units allow, and nothing else."""
 
 import contextlib
 import shutil
@@ -18,7 +18,7 @@ NO_FAMILY = "Address family not supported by protocol"
 
 @contextlib.contextmanager
 def probe(machine: Machine) -> Iterator[str]:
-    """A worker's unit that runs the probe."""
+    """Changes a worker's unit to run the probe, and returns the unit's name."""
     shutil.copy(PROBE, machine.root / "probe")
     drop_in = machine.root / f"etc/systemd/system/{UNIT}.d/probe.conf"
     drop_in.parent.mkdir(parents=True)
@@ -74,7 +74,7 @@ def test_the_workers_run_with_the_filter_and_without_any_capability(machine: Mac
     service.eventually_healthy()
     for process in service.workers().values():
         status = answers(machine.run("cat", f"/proc/{process}/status").replace(":\t", ": "))
-        # A filter of system calls (seccomp(2), mode 2), no way to more rights, and none.
+        # A system call filter (seccomp(2), mode 2), no way to gain privileges, and no capabilities.
         assert {"Seccomp": status["Seccomp"], "NoNewPrivs": status["NoNewPrivs"]} == {"Seccomp": "2", "NoNewPrivs": "1"}
         for kind in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"):
             assert int(status[kind], 16) == 0, kind

@@ -1,4 +1,4 @@
-"""The bills of materials of `make sbom`, one of which the package brings."""
+"""The bills of materials of `make sbom`; the package contains one of them."""
 
 import json
 import os
@@ -46,7 +46,7 @@ def test_the_package_brings_the_bill_of_its_programs(package: Path, tmp_path: Pa
 
 @pytest.mark.parametrize("program", ["lps-worker", "lps"])
 def test_a_bill_has_every_package_that_is_linked(program: str) -> None:
-    """What the linker was given is the truth that the bill must tell."""
+    """The bill must list the packages whose objects were passed to the linker."""
     objects = (BUILD / "release" / f"{program}.product/Objects.LinkFileList").read_text()
     modules = set(re.findall(r"/([^/\s]+)\.build/", objects))
     linked = {

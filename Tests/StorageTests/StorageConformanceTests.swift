@@ -1,12 +1,12 @@
 import Foundation
 import PayloadKey
 import Storage
-import StoreSupport
+import TestStores
 import TestSupport
 import Testing
 
 /// What every store does, whatever it keeps payloads in (``PayloadStorage``).
-@Suite(.timeLimit(.minutes(2))) struct StorageConformanceTests {
+@Suite(.runLimit) struct StorageConformanceTests {
     private let folder: TemporaryFolder
     private let content = randomPayload(70_000)
 
@@ -24,10 +24,9 @@ import Testing
     func `A committed payload is read whole and in parts, and a key that was never stored is not there`(
         kind: StoreKind
     ) throws {
-        let store = try StoreUnderTest(kind, in: folder).store
+        let store = try kind.make(in: folder).storage
         let key = try payloadKey(content)
         #expect(try store.open(key) == nil && store.find(key) == nil)
-        #expect(try store.keys().isEmpty)
         #expect(try store.put(content, as: key) == .created)
         #expect(try store.get(key) == content)
         let payload = try #require(try store.open(key))
@@ -43,7 +42,7 @@ import Testing
 
     @Test(arguments: StoreKind.all)
     func `A payload that is stored again exists, under another key it is new`(kind: StoreKind) throws {
-        let store = try StoreUnderTest(kind, in: folder).store
+        let store = try kind.make(in: folder).storage
         let first = try payloadKey(content)
         try store.put(content, as: first)
         #expect(try store.put(content, as: first) == .existed)
@@ -57,7 +56,7 @@ import Testing
 
     @Test(arguments: StoreKind.all)
     func `An empty payload is one`(kind: StoreKind) throws {
-        let store = try StoreUnderTest(kind, in: folder).store
+        let store = try kind.make(in: folder).storage
         let key = try payloadKey([])
         #expect(try store.put([], as: key) == .created)
         #expect(try store.get(key) == [] && store.find(key)?.size == 0)
@@ -65,7 +64,7 @@ import Testing
 
     @Test(arguments: StoreKind.all)
     func `Whatever is said of a key is what was stored`(kind: StoreKind) throws {
-        let store = try StoreUnderTest(kind, in: folder).store
+        let store = try kind.make(in: folder).storage
         let key = try payloadKey(content, "ns", prefix: "a/b")
         let before = time(nil)
         try store.put(content, as: key)
@@ -75,21 +74,63 @@ import Testing
         try store.forEachKey { #expect($0.key == key && $0.size == 70_000 && $0.lastStored == stored.lastStored) }
     }
 
-    @Test(arguments: StoreKind.all)
-    func `Of many uploads of one payload at once, each is answered and the payload is whole`(kind: StoreKind) throws {
-        let store = try StoreUnderTest(kind, in: folder).store
+    @Test(arguments: StoreKind.all, [70_000, 2 << 20])
+    func `Of many uploads of one payload at once, in two processes, one is new and the payload is whole`(
+        kind: StoreKind,
+        size: Int
+    ) throws {
+        let made = try kind.make(in: folder)
+        let stores = [made.storage, try made.another()]
+        let content = randomPayload(size)
         let key = try payloadKey(content)
         let new = Counter()
-        try concurrently(4) { [content] _ in
-            if try store.put(content, as: key) != .existed { new.add() }
+        try concurrently(6) { index in
+            if try stores[index % 2].put(content, as: key) != .existed { new.add() }
         }
         #expect(new.value == 1)
-        #expect(try store.get(key) == content)
+        for store in stores { #expect(try store.get(key) == content) }
+    }
+
+    @Test(arguments: StoreKind.all, [false, true])
+    func `An upload and a retry that overtakes it do not harm each other, also where the first breaks off`(
+        kind: StoreKind,
+        isBroken: Bool
+    ) throws {
+        let made = try kind.make(in: folder)
+        let (store, other) = (made.storage, try made.another())
+        let key = try payloadKey(content)
+        let first = try? store.uploads.receive(length: UInt64(content.count), digest: key.digest) { take in
+            try content.prefix(40_000).withUnsafeBytes { try take($0) }
+            #expect(try other.put(content, as: key) == .created)
+            if isBroken { throw CancellationError() }
+            try content.dropFirst(40_000).withUnsafeBytes { try take($0) }
+        }
+        #expect((first == nil) == isBroken)
+        if let first { #expect(try store.commit(first, as: key) == .existed) }
+        for store in [store, other] { #expect(try store.get(key) == content) }
+        #expect(try store.keys() == [key])
+    }
+
+    @Test(arguments: StoreKind.all)
+    func `What one process stores or removes is stored or gone for another`(kind: StoreKind) throws {
+        let made = try kind.make(in: folder)
+        let (one, other) = (made.storage, try made.another())
+        for (storing, serving) in [(one, other), (other, one)] {
+            for content in [randomPayload(5_000), randomPayload(1 << 20)] {
+                let key = try payloadKey(content)
+                #expect(try storing.put(content, as: key) == .created)
+                #expect(try serving.get(key) == content)
+                #expect(try serving.put(content, as: key) == .existed)
+                #expect(try serving.remove(key)?.key == key)
+                #expect(try storing.find(key) == nil)
+                #expect(try storing.put(content, as: key) != .existed)
+            }
+        }
     }
 
     @Test(arguments: StoreKind.all)
     func `A healthy store says so, and a start finds it usable`(kind: StoreKind) throws {
-        let store = try StoreUnderTest(kind, in: folder).store
+        let store = try kind.make(in: folder).storage
         try store.checkHealth()
         try store.checkStart(waiting: false)
         try store.tidyUp()
@@ -101,24 +142,23 @@ import Testing
 
     @Test(arguments: StoreKind.all)
     func `A selection has the keys of its namespace whose prefix begins with its parts`(kind: StoreKind) throws {
-        let store = try StoreUnderTest(kind, in: folder).store
+        let store = try kind.make(in: folder).storage
+        let content: [UInt8] = [1]
+        let prefixes = [nil, "team", "team/one", "teamwork", "other/team"]
         for namespace in ["a", "ab"] {
-            for prefix in [nil, "team", "team/one", "teamwork", "other/team"] {
-                try store.put([1], as: payloadKey([1], namespace, prefix: prefix))
-            }
+            for prefix in prefixes { try store.put(content, as: payloadKey(content, namespace, prefix: prefix)) }
         }
         func selected(_ namespace: String?, _ prefix: String?) throws -> [String] {
             let selection = KeySelection(
                 namespace: try namespace.map { try Namespace(validating: $0.utf8) },
                 prefix: prefix.flatMap { KeyPrefix(validating: $0.utf8) }
             )
-            var found: [PayloadKey] = []
-            try store.forEachKey(in: selection) { found.append($0.key) }
-            var aged: [PayloadKey] = []
+            let found = try store.keys(selection)
+            var aged: Set<PayloadKey> = []
             try store.forEachAge(in: selection, where: { _ in true }, unreadable: { throw $1 }) { key, _ in
-                aged.append(key)
+                aged.insert(key)
             }
-            #expect(Set(aged) == Set(found) && aged.count == found.count)
+            #expect(aged == found)
             return found.map { "\($0.namespace):\($0.prefix?.description ?? "")" }.sorted()
         }
         #expect(try selected(nil, nil).count == 10)
@@ -130,7 +170,7 @@ import Testing
 
     @Test(arguments: StoreKind.all)
     func `Ages come of the namespaces that are wanted`(kind: StoreKind) throws {
-        let store = try StoreUnderTest(kind, in: folder).store
+        let store = try kind.make(in: folder).storage
         for namespace in ["a", "b"] { try store.put([1], as: payloadKey([1], namespace)) }
         var asked: Set<String> = []
         var found: [String] = []
@@ -145,11 +185,23 @@ import Testing
         #expect(asked == ["a", "b"] && found == ["b"])
     }
 
+    @Test(arguments: StoreKind.all.filter { $0 != .s3 })
+    func `Storing a payload again renews its age`(kind: StoreKind) throws {
+        let made = try kind.make(in: folder)
+        let key = try payloadKey(content)
+        try made.storage.put(content, as: key)
+        try made.makeOld?(key, 86_400 * 40)
+        let old = try #require(try made.storage.find(key)).lastStored
+        #expect(old < time(nil) - 86_400 * 39)
+        try made.storage.put(content, as: key)
+        #expect(try #require(try made.storage.find(key)).lastStored >= time(nil) - 5)
+    }
+
     // MARK: Removal
 
     @Test(arguments: StoreKind.all)
     func `A removed key is gone, and the others of its content stay`(kind: StoreKind) throws {
-        let store = try StoreUnderTest(kind, in: folder).store
+        let store = try kind.make(in: folder).storage
         let (key, other) = (try payloadKey(content), try payloadKey(content, "other"))
         for key in [key, other] { try store.put(content, as: key) }
         #expect(try store.remove(key)?.key == key)
@@ -164,7 +216,7 @@ import Testing
     func `A key is removed only while it is unwanted, by the age that it has then`(kind: StoreKind, isDurable: Bool)
         throws
     {
-        let store = try StoreUnderTest(kind, in: folder).store
+        let store = try kind.make(in: folder).storage
         let key = try payloadKey(content)
         try store.put(content, as: key)
         var asked: [Int] = []
@@ -176,14 +228,13 @@ import Testing
         #expect(asked == [try #require(try store.find(key)).lastStored])
         #expect(try store.get(key) == content)
         #expect(try store.remove(key, isDurable: isDurable) { $0 == asked[0] }?.size == 70_000)
-        #expect(try store.get(key) == nil)
     }
 
     // MARK: Damage
 
     @Test(arguments: StoreKind.all)
     func `A scrub reads everything and finds nothing wrong with what was stored`(kind: StoreKind) throws {
-        let store = try StoreUnderTest(kind, in: folder).store
+        let store = try kind.make(in: folder).storage
         let contents = (0..<3).map { randomPayload(1_000 * ($0 + 1)) }
         for content in contents { try store.put(content, as: payloadKey(content)) }
         var paced = 0
@@ -195,63 +246,69 @@ import Testing
 
     @Test(arguments: StoreKind.all)
     func `A scrub takes damaged content out of the way, and the next upload brings it back`(kind: StoreKind) throws {
-        let made = try StoreUnderTest(kind, in: folder)
+        let made = try kind.make(in: folder)
         let sound = randomPayload(500)
         let (key, other) = (try payloadKey(content), try payloadKey(sound))
-        try made.store.put(content, as: key)
-        try made.store.put(sound, as: other)
+        try made.storage.put(content, as: key)
+        try made.storage.put(sound, as: other)
         var rotten = content
         rotten[35_000] ^= 1
         try made.replace(key, rotten)
-        let findings = try scrub(made.store).1
+        let findings = try scrub(made.storage).1
         #expect(findings.map(\.kind) == [.damaged])
         #expect(findings.first?.damage?.keys == [key])
-        #expect(try made.store.get(key) == nil, "wrong bytes are never served")
-        #expect(try made.store.get(other) == sound)
-        try made.store.put(content, as: key)
-        #expect(try made.store.get(key) == content)
-        #expect(try scrub(made.store).1.isEmpty)
+        #expect(try made.storage.get(key) == nil, "wrong bytes are never served")
+        #expect(try made.storage.get(other) == sound)
+        try made.storage.put(content, as: key)
+        #expect(try made.storage.get(key) == content)
+        #expect(try scrub(made.storage).1.isEmpty)
     }
 
     @Test(arguments: StoreKind.all)
     func `A scrub leaves alone what an upload has healed while it was read`(kind: StoreKind) throws {
-        let made = try StoreUnderTest(kind, in: folder)
+        let made = try kind.make(in: folder)
         let key = try payloadKey(content)
-        try made.store.put(content, as: key)
+        try made.storage.put(content, as: key)
         try made.replace(key, [1, 2, 3])
         var isHealed = false
-        let findings = try scrub(made.store) { _ in
+        let findings = try scrub(made.storage) { _ in
             guard !isHealed else { return }
             isHealed = true
-            #expect(throws: Never.self) { try made.store.put(content, as: key) }
+            #expect(throws: Never.self) {
+                try made.storage is MemoryStore ? made.replace(key, content) : heal(key, made)
+            }
         }.1
-        #expect(isHealed && findings.allSatisfy { $0.damage?.quarantine == nil }, "\(findings)")
-        #expect(try made.store.get(key) == content)
+        #expect(findings.allSatisfy { $0.damage?.quarantine == nil }, "\(findings)")
+        #expect(try made.storage.get(key) == content)
+    }
+
+    private func heal(_ key: PayloadKey, _ made: StoreUnderTest) throws {
+        try made.storage.put(content, as: key)
     }
 
     @Test(arguments: StoreKind.all)
     func `An upload of another size than what is there replaces it`(kind: StoreKind) throws {
-        let made = try StoreUnderTest(kind, in: folder)
+        let made = try kind.make(in: folder)
         let key = try payloadKey(content)
-        try made.store.put(content, as: key)
+        try made.storage.put(content, as: key)
         try made.replace(key, [1, 2, 3])
-        try made.store.put(content, as: key)
-        #expect(try made.store.get(key) == content)
+        try made.storage.put(content, as: key)
+        #expect(try made.storage.get(key) == content)
     }
 
     // MARK: Uploads
 
     @Test(arguments: StoreKind.all)
     func `An upload that is not what was announced can't be committed`(kind: StoreKind) throws {
-        let store = try StoreUnderTest(kind, in: folder).store
-        let (right, wrong) = (Digest(of: [1, 2]), Digest(of: [1, 3]))
-        for (length, digest) in [(2, wrong), (3, right), (1, right)] as [(UInt64, Digest)] {
-            #expect(throws: UploadMismatch.self) {
-                try store.uploads.receive(length: length, digest: digest) { take in
-                    try ([1, 2] as [UInt8]).withUnsafeBytes { try take($0) }
-                }
+        let store = try kind.make(in: folder).storage
+        func receive(_ bytes: [UInt8], length: UInt64, digest: Digest) throws {
+            _ = try store.uploads.receive(length: length, digest: digest) { take in
+                try bytes.withUnsafeBytes { try take($0) }
             }
         }
+        #expect(throws: UploadMismatch.self) { try receive([1, 2], length: 2, digest: Digest(of: [1, 3])) }
+        #expect(throws: UploadMismatch.self) { try receive([1, 2], length: 3, digest: Digest(of: [1, 2])) }
+        #expect(throws: UploadMismatch.self) { try receive([1, 2], length: 1, digest: Digest(of: [1, 2])) }
         #expect(try store.keys().isEmpty)
     }
 }

@@ -124,14 +124,22 @@ package final class ChildProcess: @unchecked Sendable {
             .split(separator: " ").compactMap { pid_t($0) }
     }
 
-    /// A number of `/proc/<pid>/status`, in KiB for memory.
-    package func status(_ field: String) -> Int? {
-        guard let text = try? String(contentsOfFile: "/proc/\(pid)/status", encoding: .utf8) else { return nil }
-        let line = text.split(separator: "\n").first { $0.hasPrefix("\(field):") }
-        return line?.split(whereSeparator: { $0 == ":" || $0 == "\t" || $0 == " " }).dropFirst().first.flatMap {
-            Int($0)
-        }
+    /// What it has open, as paths or other names of the kernel's.
+    package var openFiles: [String] {
+        let folder = "/proc/\(pid)/fd"
+        let numbers = (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
+        return numbers.compactMap { try? FileManager.default.destinationOfSymbolicLink(atPath: "\(folder)/\($0)") }
     }
+
+    /// A number of `/proc/<pid>/status`, in KiB for memory.
+    package func status(_ field: String) -> Int? { processStatus(pid, field) }
+}
+
+/// A number of a process's `/proc/<pid>/status`, in KiB for memory.
+package func processStatus(_ pid: pid_t, _ field: String) -> Int? {
+    guard let text = try? String(contentsOfFile: "/proc/\(pid)/status", encoding: .utf8) else { return nil }
+    let line = text.split(separator: "\n").first { $0.hasPrefix("\(field):") }
+    return line?.split(whereSeparator: { $0 == ":" || $0 == "\t" || $0 == " " }).dropFirst().first.flatMap { Int($0) }
 }
 
 /// Runs a program to its end: the exit status, and what it wrote.
@@ -158,12 +166,11 @@ package func eventually(_ what: @autoclosure () -> String, within seconds: Doubl
     throws
 {
     let end = Date().addingTimeInterval(seconds)
-    // Most things are so within milliseconds.
     var pause: UInt32 = 1_000
     while try !condition() {
         guard Date() < end else { throw NeverHappened(what: what()) }
         usleep(pause)
-        pause = min(pause * 2, 20_000)
+        pause = min(2 * pause, 20_000)
     }
 }
 

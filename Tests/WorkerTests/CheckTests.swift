@@ -43,6 +43,7 @@ import Testing
             ("LPS_RUNTIME_DIR=/nonexistent", "write to runtime folder /nonexistent: No such file or directory"),
             ("LPS_ERROR_LOG=/nonexistent/log", "open log /nonexistent/log: No such file or directory"),
             ("LPS_ACCESS_LOG=/nonexistent/log", "open log /nonexistent/log: No such file or directory"),
+            ("LPS_POLICY=/nonexistent/policy", "/nonexistent/policy"),
             ("LPS_MAX_REQUESTS=-1", "'-1', expected a number of requests up to 10^12, or 0"),
             ("LPS_MAX_REQUESTS=1000000000001", "'1000000000001', expected a number of requests up to 10^12, or 0"),
             ("LPS_MAX_REQUESTS=18446744073709551616", "expected a number of requests up to 10^12, or 0"),

@@ -1,4 +1,4 @@
-"""Payload codecs for the Python SDK, as a user of the service would write them, and one that is the Swift library."""
+"""Payload codecs for the Python SDK: two as a user of the service would write them, and one that runs the Swift library."""
 
 import asyncio
 import base64
@@ -16,7 +16,7 @@ from temporalio.converter import PayloadCodec
 from support.service import REMOTE_CODEC, LargePayloadService, digest_of, reference_data
 
 THRESHOLD = 128_000
-TIMEOUT = 30  # Seconds, for one request.
+TIMEOUT = 30  # Seconds per request.
 
 
 class ServiceCodec(PayloadCodec):
@@ -37,7 +37,7 @@ class ServiceCodec(PayloadCodec):
 
 
 class CodecServerCodec(ServiceCodec):
-    """Leaves both directions to the service's codec server: the client needs to know nothing of references."""
+    """Encodes and decodes with the service's codec server, so that the client does not handle references."""
 
     def _convert(self, operation: str, payloads: Sequence[Payload]) -> list[Payload]:
         request = urllib.request.Request(
@@ -46,13 +46,13 @@ class CodecServerCodec(ServiceCodec):
             headers={"Content-Type": "application/json", "X-Namespace": self._namespace},
         )
         with urllib.request.urlopen(request, timeout=TIMEOUT) as response:
-            # A worker must not take what is meant for a person's eyes.
+            # A worker must not use placeholders, which are meant for people.
             assert "X-LPS-Placeholders" not in response.headers, "payloads are too large for one answer"
             return list(json_format.Parse(response.read(), Payloads()).payloads)
 
 
 class StoreCodec(ServiceCodec):
-    """Speaks the wire contract itself: puts what is over the threshold, and gets what a reference names."""
+    """Implements the wire contract: uploads payloads over the threshold, and downloads the payload that a reference names."""
 
     def _convert(self, operation: str, payloads: Sequence[Payload]) -> list[Payload]:
         return [self._encode_one(p) if operation == "encode" else self._decode_one(p) for p in payloads]
@@ -102,7 +102,7 @@ class StoreCodec(ServiceCodec):
 
 
 class SwiftLibraryCodec(ServiceCodec):
-    """Has the Swift library do it, in a process of its own."""
+    """Runs the Swift library in a separate process."""
 
     def _convert(self, operation: str, payloads: Sequence[Payload]) -> list[Payload]:
         ran = subprocess.run(

@@ -1,4 +1,4 @@
-"""Processes that the tests start, and waiting for what they do."""
+"""Starts processes for the tests, and waits for conditions."""
 
 import contextlib
 import socket
@@ -24,7 +24,7 @@ def eventually(what: str, probe: Callable[[], T | None], timeout: float = 20, in
 
 
 def free_port() -> int:
-    """A port of the loopback interface that nobody listened on a moment ago."""
+    """A port of the loopback interface on which no process was listening a moment ago."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         return listener.getsockname()[1]
@@ -40,7 +40,7 @@ def answers(url: str, method: str = "GET") -> bool:
 
 @contextlib.contextmanager
 def running(command: list[str | Path], log: Path, ready: Callable[[], bool], timeout: float = 60) -> Iterator[None]:
-    """Runs a process with its output in `log`, from when it is ready, and stops it at the end."""
+    """Runs a process with its output in `log`, enters the block once the process is ready, and stops it at the end."""
     name = Path(command[0]).name
     with log.open("wb") as output:
         process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT)

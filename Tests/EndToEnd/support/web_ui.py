@@ -1,4 +1,4 @@
-"""Temporal's Web UI in a headless Chromium: a workflow's page, and what it shows of the payloads."""
+"""Temporal's Web UI in a headless Chromium: a workflow's page and the payloads it shows."""
 
 import contextlib
 import os
@@ -15,7 +15,7 @@ from support.processes import eventually
 
 @contextlib.contextmanager
 def headless_chromium(folder: Path) -> Iterator[webdriver.Chrome]:
-    """A browser with its profile and its downloads (`folder`/downloads) in `folder`."""
+    """A browser with its profile in `folder` and its downloads in `folder`/downloads."""
     chromium, driver = shutil.which("chromium"), shutil.which("chromedriver")
     assert chromium and driver, "no browser: apt-get install chromium chromium-driver"
     downloads = folder / "downloads"
@@ -30,7 +30,7 @@ def headless_chromium(folder: Path) -> Iterator[webdriver.Chrome]:
     options.add_experimental_option(
         "prefs", {"download.default_directory": str(downloads), "download.prompt_for_download": False}
     )
-    # With the driver's path given, selenium doesn't try to download one.
+    # With the driver's path, Selenium doesn't try to download one.
     service = webdriver.ChromeService(driver, env={**os.environ, "HOME": str(folder)})
     browser = webdriver.Chrome(options, service)
     try:
@@ -40,7 +40,7 @@ def headless_chromium(folder: Path) -> Iterator[webdriver.Chrome]:
 
 
 class WorkflowPage:
-    """The page of one workflow: its "Input" box is an editor that renders only the lines in view."""
+    """The page of one workflow. Its "Input" box is an editor that renders only the visible lines."""
 
     def __init__(self, browser: webdriver.Chrome, ui_url: str, namespace: str, workflow_id: str):
         self._browser = browser
@@ -53,7 +53,7 @@ class WorkflowPage:
         eventually(f"the input's end shows {text!r}", lambda: text in self._rendered_input(at_end=True))
 
     def wait_for_download_button(self, label: str) -> WebElement:
-        """The button is labelled with the payload's size."""
+        """Waits for the button, whose label is the payload's size."""
         find = (By.XPATH, f"//button[normalize-space()='{label}']")
         return eventually(
             f"a button {label!r} is displayed",
@@ -61,8 +61,8 @@ class WorkflowPage:
         )
 
     def _rendered_input(self, at_end: bool) -> str:
-        # One script, since the page replaces the editor when the decoded payload arrives. The editor renders what it
-        # was scrolled to a moment later, for the next look.
+        # A single script, because the page replaces the editor when the decoded payload arrives. After scrolling, the
+        # editor renders a moment later: the next call sees that.
         return self._browser.execute_script(
             """
             const box = document.querySelector(".cm-content[aria-label='Input']");

@@ -48,7 +48,7 @@ import Testing
         ),
     ]
 
-    @Test(arguments: Setup.all) func `What is wrong with a body is told, with the payload's index`(setup: Setup) throws
+    @Test(arguments: Setup.disk) func `What is wrong with a body is told, with the payload's index`(setup: Setup) throws
     {
         let fixture = try ServiceFixture(setup)
         for (body, message) in Self.malformed {
@@ -67,7 +67,7 @@ import Testing
 
     // MARK: Protobuf's JSON mapping
 
-    @Test(arguments: Setup.all)
+    @Test(arguments: Setup.disk)
     func `Payloads pass through as they came, with fields that are not known here`(setup: Setup) throws {
         let fixture = try ServiceFixture(setup)
         let payloads =

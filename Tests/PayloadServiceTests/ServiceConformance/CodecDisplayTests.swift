@@ -8,7 +8,7 @@ import Testing
 @Suite(.runLimit) struct CodecDisplayTests {
     private let limits = CodecLimits(minimumSize: 100, displayLimit: 1500, answerLimit: 10_000)
 
-    @Test(arguments: Setup.all)
+    @Test(arguments: Setup.disk)
     func `Where the client can download, a payload over the display limit is shown as a storage reference`(
         setup: Setup
     ) throws {
@@ -37,7 +37,7 @@ import Testing
         #expect(claim["key"]?.hasPrefix("/blobs/ns/common/sha256:") == true)
     }
 
-    @Test(arguments: Setup.all)
+    @Test(arguments: Setup.disk)
     func `A payload that would make the answer too long is shown as a placeholder, and a header says so`(
         setup: Setup
     ) throws {
@@ -64,7 +64,7 @@ import Testing
         #expect(try preserved.payloads[2] == payloads[2])
     }
 
-    @Test(arguments: Setup.all)
+    @Test(arguments: Setup.disk)
     func `A download has one payload of any size, or several within the answer's limit`(setup: Setup) throws {
         let fixture = try ServiceFixture(setup, codec: limits)
         let payloads = [20_000, 2000, 2000].map { JSONPayload(randomPayload($0)) }

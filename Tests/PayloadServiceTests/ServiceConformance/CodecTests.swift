@@ -29,10 +29,12 @@ import Testing
             #expect(reference.digest == Digest(of: payloads[index].data))
         }
         #expect(String(decoding: encoded[2].data, as: UTF8.self).contains("/blobs/ns/custom/team/a/sha256:"))
-        let decoded = try fixture.codec("decode", encoded)
-        #expect(decoded == payloads)
-        let downloaded = try fixture.codec("download", [encoded[0], encoded[2]])
-        #expect(downloaded == [payloads[0], payloads[2]])
+        for _ in 0..<2 {
+            #expect(try fixture.codec("decode", encoded) == payloads)
+            let downloaded = try fixture.codec("download", [encoded[0], encoded[2]])
+            #expect(downloaded == [payloads[0], payloads[2]])
+            try fixture.restart()
+        }
     }
 
     @Test(arguments: Setup.all)
@@ -80,6 +82,19 @@ import Testing
         for path in ["", "x", "decode/", "a/b/decode", "a/decoded", "a/encode/x", "Decode"] {
             expectRefusal(try fixture.ask(.codec(path, body)), 404, "unknown path '/codec/\(path)'")
         }
+        for path in ["/codec", "/codecs/decode", "/codecdecode", "codec/decode", "/decode"] {
+            let answer = try fixture.ask(.codec("decode", body).with { $0.path = path })
+            expectRefusal(answer, 404, "unknown path '\(path)'")
+        }
+        for (prefix, path) in [("/a/b", "/a/b/decode"), ("/a/b", "/a/b/ns/decode"), ("", "/decode")] {
+            let answer = try fixture.ask(
+                .codec("decode", body).with {
+                    $0.codecPrefix = prefix
+                    $0.path = path
+                }
+            )
+            #expect(answer.status == 200, "\(prefix), \(path)")
+        }
         for method in ["GET", "PUT", "HEAD", "DELETE", "post"] {
             let answer = try fixture.ask(.codec("decode", body).with { $0.method = method })
             expectRefusal(answer, 405, "method \(method) is not allowed, use POST")
@@ -99,7 +114,7 @@ import Testing
         let encoded = try fixture.codec("encode", [payload, payload])
         #expect(encoded[0] == encoded[1])
         let contents = try fixture.store.contents()
-        #expect(contents.count == 2, "content and key")
+        #expect(contents.count == (setup.store == .disk ? 2 : 1), "content and key")
         #expect(try fixture.codec("encode", [payload]) == [encoded[0]])
         #expect(try fixture.store.contents() == contents)
         #expect(try fixture.codec("decode", encoded + encoded) == [payload, payload, payload, payload])

@@ -19,7 +19,7 @@ import Testing
         while trace.age <= timeout { usleep(1000) }
     }
 
-    @Test(arguments: Setup.all)
+    @Test(arguments: Setup.disk)
     func `An upload whose time is over is given up before it is hashed, and not stored`(setup: Setup) throws {
         let fixture = try ServiceFixture(setup)
         let trace = RequestTrace(timeout: timeout)
@@ -41,7 +41,7 @@ import Testing
         }
     }
 
-    @Test(arguments: Setup.all)
+    @Test(arguments: Setup.disk)
     func `An upload is given up at its next piece, and not stored`(setup: Setup) throws {
         let fixture = try ServiceFixture(setup)
         try expectGivenUpWhileHashing { trace in
@@ -67,7 +67,7 @@ import Testing
         #expect(try fixture.store.contents().isEmpty)
     }
 
-    @Test(arguments: Setup.all)
+    @Test(arguments: Setup.disk)
     func `A request to the codec server is given up between payloads and pieces`(setup: Setup) throws {
         let fixture = try ServiceFixture(setup, codec: CodecLimits(minimumSize: 100))
         let body = try JSONPayloads([JSONPayload(randomPayload(1000)), JSONPayload(randomPayload(1000))]).json

@@ -6,7 +6,7 @@ import Testing
 
 /// What is answered when there is no room: of the disk, or in a quota.
 @Suite(.runLimit) struct FullTests {
-    @Test(arguments: Setup.all)
+    @Test(arguments: Setup.disk)
     func `What is announced of a stream counts before a byte has come, and a file is there already`(setup: Setup) throws
     {
         let fixture = try ServiceFixture(setup, maximumPayload: .max)
@@ -17,7 +17,7 @@ import Testing
         }
     }
 
-    @Test(arguments: Setup.all) func `Below the reserve every upload is 507, and nothing is left of it`(setup: Setup)
+    @Test(arguments: Setup.disk) func `Below the reserve every upload is 507, and nothing is left of it`(setup: Setup)
         throws
     {
         let fixture = try ServiceFixture(setup, reserve: .max)
@@ -32,7 +32,7 @@ import Testing
         #expect(try fixture.store.contents().isEmpty)
     }
 
-    @Test(arguments: Setup.all)
+    @Test(arguments: Setup.disk)
     func `Below the reserve the codec server decodes, and takes nothing to store`(setup: Setup) throws {
         let fixture = try ServiceFixture(setup, reserve: .max, codec: CodecLimits(minimumSize: 100))
         let small = [JSONPayload(bytes("small"))]
@@ -51,7 +51,7 @@ import Testing
         #expect(try fixture.store.contents().isEmpty)
     }
 
-    @Test(arguments: Setup.withQuotas)
+    @Test(arguments: Setup.disk)
     func `A payload over the quota is 507, what is there is taken again and read`(setup: Setup) throws {
         let fixture = try ServiceFixture(setup, quota: { $0.description == "ns" ? 10_000 : nil })
         let content = randomPayload(9_000)
@@ -70,7 +70,7 @@ import Testing
         #expect(try fixture.ask(Asked("HEAD", "/v2/health/head")).status == 200, "others can still store")
     }
 
-    @Test(arguments: Setup.withQuotas) func `A quota is asked before the body is looked at`(setup: Setup) throws {
+    @Test(arguments: Setup.disk) func `A quota is asked before the body is looked at`(setup: Setup) throws {
         let fixture = try ServiceFixture(setup, quota: { _ in 10 })
         let wrong = Asked.put(helloWorld).with { $0.body = bytes("hello worle") }
         expectRefusal(
@@ -81,7 +81,7 @@ import Testing
         #expect(try fixture.store.contents().isEmpty)
     }
 
-    @Test(arguments: Setup.withQuotas) func `The codec server's uploads count, and are refused`(setup: Setup) throws {
+    @Test(arguments: Setup.disk) func `The codec server's uploads count, and are refused`(setup: Setup) throws {
         let fixture = try ServiceFixture(setup, quota: { _ in 3000 }, codec: CodecLimits(minimumSize: 100))
         let first = [JSONPayload(randomPayload(2000))]
         let encoded = try fixture.codec("encode", first)
@@ -111,8 +111,8 @@ import Testing
             return try fixture.ask(asked)
         }
         let (full, fixture) = (try ServiceFixture(reserve: .max), try ServiceFixture())
-        let incoming = fixture.store.storage.uploads.path
-        let missing = "\(full.store.storage.uploads.path)/missing"
+        let incoming = fixture.incoming
+        let missing = "\(full.incoming)/missing"
         expectRefusal(try ask(full, file: missing, length: 11), 507, "store has …")
         expectRefusal(try ask(full, file: nil, length: 11), 500, failed, "no body")
         expectRefusal(try ask(full, file: "/elsewhere/1", length: 11), 500, failed, "nothing is known of its folder")

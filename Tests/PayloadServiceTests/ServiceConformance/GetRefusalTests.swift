@@ -54,7 +54,7 @@ import Testing
         Refused("key \(escaped.prefix(100))", 404, "blob not found") { $0.query = "key=\(escaped)" }
     }
 
-    @Test(arguments: Setup.all)
+    @Test(arguments: Setup.disk)
     func `What a download must have is refused where it is missing or wrong`(setup: Setup) throws {
         let fixture = try ServiceFixture(setup)
         #expect(try fixture.store(helloWorld) == Self.key)
@@ -65,7 +65,7 @@ import Testing
         #expect(try fixture.ask(good).body == helloWorld)
     }
 
-    @Test(arguments: Setup.all) func `Another method than GET is told which is allowed`(setup: Setup) throws {
+    @Test(arguments: Setup.disk) func `Another method than GET is told which is allowed`(setup: Setup) throws {
         let fixture = try ServiceFixture(setup)
         for method in ["PUT", "POST", "DELETE", "HEAD", "get"] {
             let answer = try fixture.ask(Asked(method, "/v2/blobs/get"))
@@ -89,7 +89,7 @@ import Testing
         Refused("range", 416, "range is outside the payload's 11 bytes") { $0.headers.range = bytes("bytes=11-") },
     ]
 
-    @Test(arguments: Setup.all) func `Of all that is wrong with a download, the first check of the table is answered`(
+    @Test(arguments: Setup.disk) func `Of all that is wrong with a download, the first check of the table is answered`(
         setup: Setup
     ) throws {
         let fixture = try ServiceFixture(setup)

@@ -5,7 +5,7 @@ import Testing
 
 /// What the wire contract says of all endpoints, health, and the probes.
 @Suite(.runLimit) struct PathTests {
-    @Test(arguments: Setup.all) func `A path that is none of the service's is not found, whatever is asked`(
+    @Test(arguments: Setup.disk) func `A path that is none of the service's is not found, whatever is asked`(
         setup: Setup
     ) throws {
         let fixture = try ServiceFixture(setup)
@@ -39,7 +39,7 @@ import Testing
         }
     }
 
-    @Test(arguments: Setup.all)
+    @Test(arguments: Setup.disk)
     func `A store below its reserve is neither healthy nor ready, and still answers a ping`(setup: Setup) throws {
         let fixture = try ServiceFixture(setup, reserve: .max)
         expectRefusal(try fixture.ask(Asked("HEAD", "/v2/health/head")), 503, "store has …")

@@ -125,7 +125,7 @@ import Testing
             },
         ]
 
-    @Test(arguments: Setup.all)
+    @Test(arguments: Setup.disk)
     func `What an upload must have is refused where it is missing or wrong, and nothing is stored`(setup: Setup) throws
     {
         let fixture = try ServiceFixture(setup, maximumPayload: 1000)
@@ -138,7 +138,7 @@ import Testing
         #expect(try fixture.ask(good).status == 201)
     }
 
-    @Test(arguments: Setup.all) func `Another method than PUT is told which is allowed`(setup: Setup) throws {
+    @Test(arguments: Setup.disk) func `Another method than PUT is told which is allowed`(setup: Setup) throws {
         let fixture = try ServiceFixture(setup)
         for method in ["GET", "POST", "DELETE", "PATCH", "OPTIONS", "HEAD", "put", ""] {
             let answer = try fixture.ask(Asked(method, "/v2/blobs/put"))
@@ -160,7 +160,7 @@ import Testing
         bodies[0],
     ]
 
-    @Test(arguments: Setup.all) func `Of all that is wrong with an upload, the first check of the table is answered`(
+    @Test(arguments: Setup.disk) func `Of all that is wrong with an upload, the first check of the table is answered`(
         setup: Setup
     ) throws {
         let full = try ServiceFixture(setup, reserve: .max, maximumPayload: 1000)

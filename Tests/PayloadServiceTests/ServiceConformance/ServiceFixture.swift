@@ -2,6 +2,7 @@ import Foundation
 import Logging
 import PayloadKey
 import Storage
+import TestStores
 import TestSupport
 import Testing
 
@@ -21,11 +22,13 @@ struct Setup: Sendable, CustomTestStringConvertible {
 
     var testDescription: String { "\(store), \(handover)" }
 
-    static let all = product(StoreKind.allCases)
-    static let withQuotas = product(StoreKind.withQuotas)
+    /// For what depends on the store: one on disk, and one in a bucket where an engine can be started.
+    static let all = disk + StoreKind.all.filter { $0 == .s3 }.flatMap(product)
+    /// For what does not.
+    static let disk = product(.disk)
 
-    private static func product(_ stores: [StoreKind]) -> [Setup] {
-        stores.flatMap { store in Handover.allCases.map { Setup(store: store, handover: $0) } }
+    private static func product(_ store: StoreKind) -> [Setup] {
+        Handover.allCases.map { Setup(store: store, handover: $0) }
     }
 }
 
@@ -33,29 +36,41 @@ struct Setup: Sendable, CustomTestStringConvertible {
 final class ServiceFixture {
     let setup: Setup
     let store: StoreUnderTest
-    let service: PayloadService
+    private(set) var service: PayloadService
     let log = RecordedLog()
     private let folder: TemporaryFolder
 
-    /// - Parameter wrap: what the service sees of the store.
     init(
         _ setup: Setup = Setup.all[0],
         reserve: UInt64 = 0,
         quota: @escaping @Sendable (Namespace) -> UInt64? = { _ in nil },
         maximumPayload: UInt64 = PayloadService.defaultMaximumPayload,
-        codec: CodecLimits = CodecLimits(),
-        wrap: (any PayloadStorage) -> any PayloadStorage = { $0 }
+        codec: CodecLimits = CodecLimits()
     ) throws {
         self.setup = setup
         folder = try TemporaryFolder(isInMemory: true)
         store = try setup.store.make(in: folder, reserve: reserve, quota: quota, logger: log.logger)
         service = PayloadService(
-            store: wrap(store.storage),
+            store: store.storage,
             maximumPayload: maximumPayload,
             codec: codec,
             logger: log.logger
         )
     }
+
+    /// Goes on with another process, which knows only what is stored.
+    func restart() throws {
+        let (maximum, codec) = (service.maximumPayload, service.codec)
+        service = PayloadService(
+            store: try store.another(),
+            maximumPayload: maximum,
+            codec: codec,
+            logger: log.logger
+        )
+    }
+
+    /// Where the web server writes uploads.
+    var incoming: String { store.storage.uploads.path }
 
     // MARK: Requests
 
@@ -66,7 +81,7 @@ final class ServiceFixture {
         defer { if let upload { unlink(upload) } }
         let answer = try answer(to: asked, upload, trace)
         trace.finish()
-        let left = files(below: store.storage.uploads.path).filter { $0.hasPrefix(IncomingFile.prefix) }
+        let left = files(below: incoming).filter { $0.hasPrefix(IncomingFile.prefix) }
         #expect(left.isEmpty, "nothing of the service's own is left")
         return answer
     }
@@ -108,7 +123,7 @@ final class ServiceFixture {
     }
 
     private func upload(_ body: [UInt8]) throws -> String {
-        let file = "\(store.storage.uploads.path)/\(UUID().uuidString)"
+        let file = "\(incoming)/\(UUID().uuidString)"
         try write(body, to: file)
         return file
     }
@@ -117,10 +132,11 @@ final class ServiceFixture {
 
     private func read(_ response: ServiceResponse, to request: ServiceRequest, _ trace: RequestTrace) throws -> Answer {
         var body: [UInt8] = []
+        let headers = Dictionary(response.headers.map { ($0.name, $0.value) }) { "\($0), \($1)" }
         switch response.body {
         case .empty:
-            if response.headers.contains(where: { $0.name == "X-Accel-Redirect" }) {
-                body = try store.fetch(response.headers)
+            if let path = headers["X-Accel-Redirect"] {
+                body = try store.fetch(String(path.dropFirst("/internal/".count)), headers)
             }
         case .bytes(let bytes): body = bytes
         case .produced(let length, let produce):
@@ -133,11 +149,7 @@ final class ServiceFixture {
             }
             #expect(body.count == length, "the answer is as long as announced")
         }
-        return Answer(
-            status: response.status.code,
-            headers: Dictionary(response.headers.map { ($0.name, $0.value) }) { "\($0), \($1)" },
-            body: body
-        )
+        return Answer(status: response.status.code, headers: headers, body: body)
     }
 }
 

@@ -44,13 +44,3 @@ package struct TestBucket {
         )
     }
 }
-
-/// The kinds of stores.
-package enum StoreKind: String, CaseIterable, Sendable {
-    case disk, bucket
-
-    /// All kinds, where an engine can be started.
-    package static let all = allCases.filter {
-        $0 != .bucket || TestEngine.isNamed || ProcessInfo.processInfo.environment["LPS_WEED"] != nil
-    }
-}

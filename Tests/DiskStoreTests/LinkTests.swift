@@ -1,0 +1,42 @@
+import Foundation
+import Storage
+import TestSupport
+import Testing
+
+@testable import DiskStore
+
+/// A link at the place of a folder leads nowhere, whoever has planted it.
+@Suite(.runLimit) struct LinkTests {
+    private let fixture: StoreFixture
+    private let content = randomPayload(1000)
+
+    init() throws { fixture = try StoreFixture() }
+
+    @Test(arguments: ["keys", "keys/ns", "keys/ns/common", "shard"])
+    func `A link at the place of a folder of keys is followed by no operation`(place: String) throws {
+        try fixture.put(content)
+        // One that has no folder open.
+        let store = try fixture.open()
+        let key = try fixture.key(content)
+        let shard = try (fixture.keyPath(content) as NSString).deletingLastPathComponent
+        let folder = place == "shard" ? shard : fixture.file(place)
+        // There, the same names lead to the keys of others.
+        let outside = fixture.folder.file("outside")
+        try FileManager.default.copyItem(atPath: folder, toPath: outside)
+        let listing = { try run("find", [outside, "-printf", "%P %i %T@ %m\n"]).output }
+        #expect(rename(folder, fixture.folder.file("moved")) == 0 && symlink(outside, folder) == 0)
+        let before = try listing()
+
+        #expect(throws: StoreError.self) { try store.open(key) }
+        #expect(throws: StoreError.self) { try store.put(content, key) }
+        #expect(throws: StoreError.self) { try store.remove(key) }
+        #expect(throws: StoreError.self) { try store.moveToTrash(key, now: nil, isDurable: true) { _ in true } }
+        #expect(throws: StoreError.self) { try fixture.sweep() }
+        var found: [StoredKey] = []
+        try? store.forEachKey(unreadable: { _, _ in }) { found.append($0) }
+        #expect(found.isEmpty)
+        _ = try? store.scrub(.everything, pace: { _ in }) { _ in }
+        try? store.inspect(repair: true, looksForUnreferencedContent: true) { _ in }
+        #expect(try listing() == before)
+    }
+}

@@ -1,0 +1,128 @@
+import DiskStore
+import Foundation
+import Logging
+import PayloadKey
+import S3
+import S3Store
+import Storage
+import TestSupport
+import Testing
+
+/// A store of each kind, and what a test does to it behind its back.
+package struct StoreUnderTest {
+    package let storage: any PayloadStorage
+    /// Puts other bytes in the place of a payload's.
+    package let replace: (PayloadKey, [UInt8]) throws -> Void
+    /// Makes a key as old as if it had been stored so many seconds ago; `nil` where nobody can.
+    package let makeOld: ((PayloadKey, _ seconds: Int) throws -> Void)?
+    /// What a web server sends that is given a redirect: its path below the internal location, and its header fields.
+    package let fetch: (_ path: String, _ headers: [String: String]) throws -> [UInt8]
+    /// Another value over the same payloads, as another process has it.
+    package let another: () throws -> any PayloadStorage
+
+    /// The texts of all keys, and on a disk the files of all content: what changes when anything is stored or removed.
+    package func contents() throws -> [String] {
+        var contents: [String] = []
+        try storage.forEachKey { contents.append("\($0.key)") }
+        if let disk = storage as? DiskStore { contents += files(below: "\(disk.name)/objects") }
+        return contents.sorted()
+    }
+}
+
+/// The kinds of stores that keep the contract.
+package enum StoreKind: String, CaseIterable, CustomTestStringConvertible {
+    case memory, disk, s3
+
+    /// All kinds, where an engine can be started.
+    package static let all = allCases.filter { $0 != .s3 || SeaweedFS.isInstalled }
+
+    package var testDescription: String { rawValue }
+
+    /// Makes an empty store, with its files in a folder.
+    ///
+    /// - Parameters:
+    ///   - reserve: bytes of free space below which it takes nothing.
+    ///   - quota: the most bytes that a namespace may have, of a store on disk.
+    package func make(
+        in folder: TemporaryFolder,
+        reserve: UInt64 = 0,
+        quota: @escaping @Sendable (Namespace) -> UInt64? = { _ in nil },
+        logger: Logger = RecordedLog().logger
+    ) throws -> StoreUnderTest {
+        func uploads() throws -> UploadFolder {
+            try UploadFolder(path: folder.path, reserve: reserve, setting: "--incoming", logger: logger)
+        }
+        switch self {
+        case .memory:
+            let store = MemoryStore(uploads: try uploads())
+            return StoreUnderTest(
+                storage: store,
+                replace: { store.replace($0, with: $1) },
+                makeOld: { store.makeOld($0, seconds: $1) },
+                fetch: { path, _ in throw NeverHappened(what: "a web server that sends \(path)") },
+                another: { store }
+            )
+        case .disk:
+            let path = folder.file("store")
+            try DiskStore.create(at: path)
+            let open = { try DiskStore(path: path, reserve: reserve, quota: quota, logger: logger) }
+            let store = try open()
+            return StoreUnderTest(
+                storage: store,
+                replace: { key, content in
+                    let file = "\(path)/objects/\(key.digest.hex.prefix(2))/\(key.digest.hex)"
+                    chmod(file, 0o640)
+                    try write(content, to: file)
+                },
+                makeOld: { key, seconds in
+                    let file = "\(path)/" + (try #require(try store.find(key)).path)
+                    var times = Array(repeating: timespec(tv_sec: time(nil) - seconds, tv_nsec: 0), count: 2)
+                    #expect(utimensat(AT_FDCWD, file, &times, 0) == 0)
+                },
+                fetch: { file, _ in try TestSupport.contents(of: "\(path)/\(file)") },
+                another: open
+            )
+        case .s3:
+            let engine = try TestEngine.shared
+            let url = engine.storeURL(prefix: UUID().uuidString)
+            let environment: @Sendable (String) -> String? = { engine.environment[$0] }
+            let location = try S3Location(parsing: url, environment: environment)
+            let client = S3Client(location, environment: environment, logger: logger)
+            let start = {
+                let store = S3Store(client, uploads: try uploads(), logger: logger)
+                try store.checkStart(waiting: true)
+                return store
+            }
+            return StoreUnderTest(
+                storage: try start(),
+                replace: { key, content in
+                    _ = try client.put(
+                        location.objectKey(of: key.utf8),
+                        .bytes(content),
+                        digest: Array(Digest(of: content).bytes),
+                        onlyIfAbsent: false
+                    )
+                },
+                makeOld: nil,
+                fetch: { _, headers in try engine.fetch(signed: headers) },
+                another: start
+            )
+        }
+    }
+}
+
+extension S3Engine {
+    /// Asks as nginx does, with what a store has signed for it.
+    fileprivate func fetch(signed headers: [String: String]) throws -> [UInt8] {
+        let prefix = "X-LPS-S3-"
+        var fields = headers.filter { $0.key.hasPrefix(prefix) }.map { ($0.key.dropFirst(prefix.count), $0.value) }
+        let target = try #require(headers["\(prefix)Target"])
+        fields.removeAll { $0.0 == "Target" }
+        let head = ["GET \(target) HTTP/1.1"] + fields.map { "\($0): \($1)" }
+        let connection = try HTTPConnection(port: #require(host.split(separator: ":").last.flatMap { UInt16($0) }))
+        try connection.send(Array((head.joined(separator: "\r\n") + "\r\n\r\n").utf8))
+        let answer = try connection.receive()
+        try #require(answer.status == 200, "\(answer.text)")
+        return answer.body
+    }
+}
