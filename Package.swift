@@ -137,7 +137,7 @@ let package = Package(
         .target(
             name: "TestStores",
             dependencies: [
-                "DiskStore", "PayloadKey", "S3", "S3Store", "Storage", "TestSupport",
+                "DiskStore", "PayloadKey", "S3", "S3Store", "Storage", "System", "TestSupport",
                 .product(name: "Logging", package: "swift-log"),
             ],
             path: "Tests/TestStores"
@@ -148,7 +148,7 @@ let package = Package(
             name: "StorageTests",
             dependencies: ["PayloadKey", "Storage", "TestStores", "TestSupport"]
         ),
-        .testTarget(name: "DiskStoreTests", dependencies: ["DiskStore", "Storage", "TestSupport"]),
+        .testTarget(name: "DiskStoreTests", dependencies: ["DiskStore", "Storage", "TestStores", "TestSupport"]),
         .target(
             name: "Simulation",
             dependencies: [
@@ -209,7 +209,7 @@ let package = Package(
         .testTarget(
             name: "OperatorTests",
             dependencies: [
-                "DiskStore", "Encoding", "PayloadKey", "Storage", "TarArchive", "S3", "S3Store", "StorePolicy",
+                "DiskStore", "Encoding", "PayloadKey", "Storage", "TarArchive", "StorePolicy", "TestStores",
                 "TestSupport", "lps",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
@@ -219,7 +219,7 @@ let package = Package(
         .testTarget(
             name: "IntegrationTests",
             dependencies: [
-                "DiskStore", "PayloadKey", "Storage", "TestSupport", "lps", "lps-worker",
+                "DiskStore", "PayloadKey", "Storage", "TestStores", "TestSupport", "lps", "lps-worker",
             ]
         ),
         .testTarget(

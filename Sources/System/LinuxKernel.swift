@@ -2,8 +2,9 @@ import CLinux
 import Glibc
 import SystemPackage
 
-/// The kernel that this process runs on.
-package struct LinuxKernel: Kernel {
+/// The kernel that this process runs on. Tests override some of it.
+package class LinuxKernel: Kernel, @unchecked Sendable {
+    // Safe to share: it has no state of its own.
     package static let shared = LinuxKernel()
 
     package var processID: Int32 { getpid() }

@@ -1,6 +1,7 @@
 import Foundation
 import PayloadKey
 import Storage
+import TestStores
 import TestSupport
 import Testing
 
@@ -11,8 +12,8 @@ import Testing
     private let content = randomPayload(200_000)
 
     /// - Parameter hasQuota: whether the namespaces have one, and are counted.
-    private func fixture(hasQuota: Bool) throws -> StoreFixture {
-        try StoreFixture(quota: { _ in hasQuota ? 10_000_000 : nil })
+    private func makeDisk(hasQuota: Bool = false) throws -> TestStore {
+        try TestStore(quota: { _ in hasQuota ? 10_000_000 : nil })
     }
 
     @Test(arguments: Harm.allCases, [false, true])
@@ -20,95 +21,73 @@ import Testing
         harm: Harm,
         hasQuota: Bool
     ) throws {
-        let fixture = try fixture(hasQuota: hasQuota)
-        try fixture.put(content)
-        try fixture.put(content, namespace: "other", prefix: "p/q")
-        try fixture.harm(content, harm)
-        let damaged = try contents(of: fixture.objectPath(content))
-        #expect(
-            try fixture.put(content, namespace: "third") == .linked,
-            "its content has taken the place of the damaged one"
-        )
-        for (namespace, prefix) in [("ns", nil), ("other", "p/q"), ("third", nil)] {
-            #expect(try fixture.get(content, namespace: namespace, prefix: prefix) == content)
-            let namespace = try Namespace(validating: namespace.utf8)
-            #expect(try fixture.store.usage(of: namespace) == 200_000)
+        let disk = try makeDisk(hasQuota: hasQuota)
+        let keys = [try disk.put(content), try disk.put(content, "other", prefix: "p/q")]
+        try disk.harm(content, harm)
+        let damaged = try contents(of: disk.objectFile(content))
+        let third = try payloadKey(content, "third")
+        #expect(try disk.commit(content, as: third) == .linked, "its content has taken the place of the damaged one")
+        for key in keys + [third] {
+            #expect(try disk.get(key) == content)
+            #expect(try disk.store.usage(of: key.namespace) == 200_000)
         }
-        let quarantined = try fixture.quarantined()
-        #expect(quarantined.count == 1)
-        #expect(quarantined.allSatisfy { $0.hasPrefix("\(Digest(of: content).hex).") })
-        for name in quarantined { #expect(try contents(of: fixture.file("quarantine/\(name)")) == damaged) }
-        #expect(fixture.status(fixture.objectPath(content))?.mode == 0o440)
-        #expect(files(below: fixture.file("incoming")).isEmpty)
-        #expect(fixture.log.text.contains("damaged content is replaced by a verified upload"))
-        _ = try fixture.store.scrub { Issue.record("\($0)") }
+        let quarantined = try disk.quarantined()
+        #expect(quarantined.count == 1 && quarantined[0].hasPrefix("\(Digest(of: content).hex)."))
+        for name in quarantined { #expect(try contents(of: disk.file("quarantine/\(name)")) == damaged) }
+        #expect(disk.status(disk.objectFile(content))?.mode == 0o440)
+        #expect(files(below: disk.file("incoming")).isEmpty)
+        let line = try #require(
+            disk.log.lines.first { $0.contains("damaged content is replaced by a verified upload") }
+        )
+        #expect(line.hasPrefix("error") && line.contains("its \(damaged.count) bytes have digest"))
+        #expect(line.contains("quarantine/\(quarantined[0])"))
+        _ = try disk.store.scrub { Issue.record("\($0)") }
     }
 
     @Test(arguments: [false, true])
     func `An upload under a key that is there already replaces damaged content of the same size, too`(hasQuota: Bool)
         throws
     {
-        let fixture = try fixture(hasQuota: hasQuota)
-        try fixture.put(content)
-        try fixture.harm(content)
-        #expect(try fixture.get(content)?.count == content.count)
-        #expect(try fixture.put(content) == .existed)
-        #expect(try fixture.get(content) == content)
-        #expect(try fixture.quarantined().count == 1)
-        #expect(try fixture.put(content) == .existed)
-        #expect(try fixture.quarantined().count == 1, "what is right is left alone")
+        let disk = try makeDisk(hasQuota: hasQuota)
+        try disk.put(content)
+        try disk.harm(content)
+        #expect(try disk.get(content)?.count == content.count)
+        for _ in 0..<2 {
+            #expect(try disk.commit(content) == .existed)
+            #expect(try disk.get(content) == content)
+            #expect(try disk.quarantined().count == 1, "what is right is left alone")
+        }
     }
 
     @Test(arguments: ["link", "folder", "socket"])
-    func `An upload takes the place of what is no regular file`(what: String) throws {
-        let fixture = try fixture(hasQuota: false)
-        try fixture.put(content)
-        let object = fixture.objectPath(content)
+    func `What is no regular file goes to quarantine, with what is in it, and an upload takes its place`(what: String)
+        throws
+    {
+        let disk = try makeDisk()
+        try disk.put(content)
+        let object = disk.objectFile(content)
         unlink(object)
         switch what {
         case "link": symlink("/etc/passwd", object)
-        case "folder": mkdir(object, 0o750)
+        case "folder": try disk.makeFolder("\(object)/folder")
         default: mknod(object, S_IFSOCK | 0o640, 0)
         }
-        try #require(fixture.status(object) != nil)
-        #expect(try fixture.put(content) == .existed)
-        #expect(try fixture.get(content) == content)
-        #expect(try fixture.quarantined().count == 1)
+        try #require(disk.status(object) != nil)
+        #expect(try disk.commit(content) == .existed)
+        #expect(try disk.get(content) == content)
+        let quarantined = try disk.quarantined()
+        #expect(quarantined.count == 1)
+        if what == "folder" { #expect(disk.status(disk.file("quarantine/\(quarantined[0])/folder")) != nil) }
     }
-
-    @Test func `The log says what was found, and where the damaged copy is`() throws {
-        let fixture = try fixture(hasQuota: false)
-        try fixture.put(content)
-        try fixture.harm(content, .emptiness)
-        try fixture.put(content)
-        let line = try #require(fixture.log.lines.first { $0.contains("replaced by a verified upload") })
-        #expect(line.hasPrefix("error"))
-        #expect(line.contains("its 0 bytes have digest"))
-        #expect(try line.contains("quarantine/\(#require(fixture.quarantined().first))"))
-    }
-
-    @Test func `A folder in the place of content goes to quarantine, with what is in it`() throws {
-        let fixture = try fixture(hasQuota: false)
-        try FileManager.default.createDirectory(
-            atPath: fixture.objectPath(content) + "/folder",
-            withIntermediateDirectories: true
-        )
-        #expect(try fixture.put(content) == .linked)
-        #expect(try fixture.get(content) == content)
-        let name = try #require(fixture.quarantined().first)
-        #expect(fixture.status(fixture.file("quarantine/\(name)/folder")) != nil)
-    }
-
-    // MARK: Quarantine
 
     @Test func `A key whose content is lost is there, has no size, and is logged when it is asked for`() throws {
-        let fixture = try fixture(hasQuota: false)
-        try fixture.put(content)
-        try fixture.harm(content)
-        _ = try fixture.store.scrub { _ in }
-        let stored = try #require(try fixture.store.find(fixture.key(content)))
+        let disk = try makeDisk()
+        let key = try disk.put(content)
+        try disk.harm(content)
+        _ = try disk.store.scrub { _ in }
+        let stored = try #require(try disk.store.find(key))
         #expect(stored.size == nil && stored.diskUsage == 0)
-        #expect(try fixture.get(content) == nil)
-        #expect(fixture.log.text.contains("the content of a key is lost"))
+        #expect(try disk.get(key) == nil)
+        #expect(disk.log.text.contains("the content of a key is lost"))
     }
 }

@@ -1,115 +1,73 @@
 import Foundation
 import PayloadKey
 import Storage
+import TestStores
 import TestSupport
 import Testing
 
 @testable import DiskStore
 
 @Suite(.timeLimit(.minutes(5))) struct DeleteTests {
-    private let fixture: StoreFixture
+    private let disk: TestStore
     private let content = Array("a payload".utf8)
 
-    init() throws {
-        fixture = try StoreFixture()
-    }
-
-    @Test(arguments: [true, false])
-    func `A deletion is asked for with the age that the key has under the lock`(isDurable: Bool) throws {
-        try fixture.put(content)
-        fixture.setModified(try fixture.keyPath(content), to: 1_764_073_800)
-        var ages: [Int] = []
-        let isDeleted = try fixture.store.remove(fixture.key(content), isDurable: isDurable) {
-            ages.append($0)
-            return true
-        }
-        #expect(isDeleted != nil)
-        #expect(ages == [1_764_073_800])
-        #expect(try fixture.get(content) == nil)
-    }
-
-    @Test func `A key that is wanted by now stays`() throws {
-        try fixture.put(content)
-        #expect(try fixture.store.remove(fixture.key(content), if: { _ in false }) == nil)
-        #expect(try fixture.get(content) == content)
-    }
+    init() throws { disk = try TestStore() }
 
     @Test func `Listing and sweeping pass over files that are not the store's, and leave them`() throws {
-        try fixture.put(content)
-        let shard = Digest(of: content).shard
+        let key = try disk.put(content)
+        let (shard, hex) = (Digest(of: content).shard, Digest(of: content).hex)
         let other = shard == "00" ? "01" : "00"
         let strays = [
-            "objects/README", "objects/\(shard)/.nfs0001", "objects/\(shard)/\(Digest(of: content).hex).tmp",
+            "objects/README", "objects/\(shard)/.nfs0001", "objects/\(shard)/\(hex).tmp",
             // An object's name, but not one of this shard.
-            "objects/\(shard)/\(other)\(Digest(of: content).hex.dropFirst(2))", "keys/README", "keys/ns/README",
-            "keys/ns/common/\(shard)/\(Digest(of: content).hex)", "keys/ns/common/\(other)/README",
+            "objects/\(shard)/\(other)\(hex.dropFirst(2))", "keys/README", "keys/ns/README", "keys/ns/custom/README",
+            "keys/ns/common/\(shard)/\(hex)", "keys/ns/common/\(other)/README",
+            // A key's name, but not one of this shard.
+            "keys/ns/common/\(other)/\(hex).\(hex)", "objects/\(shard)/link",
         ]
-        mkdir(fixture.file("keys/ns/common/\(other)"), 0o750)
-        for path in strays { try write([1], to: fixture.file(path)) }
-        symlink("/etc/passwd", fixture.file("objects/\(shard)/link"))
-        var listed: [PayloadKey] = []
-        try fixture.store.forEachKey { listed.append($0.key) }
-        #expect(try listed == [fixture.key(content)])
-        try fixture.store.forEachKey { _ = try fixture.store.remove($0.key) }
-        #expect(try fixture.sweep().contents == 1, "the payload")
-        try fixture.store.removeEmptyFolders()
-        for path in strays + ["objects/\(shard)/link"] { #expect(fixture.status(fixture.file(path)) != nil, "\(path)") }
-        try fixture.put(content)
-        #expect(try fixture.get(content) == content)
+        for folder in ["keys/ns/common/\(other)", "keys/ns/custom"] { try disk.makeFolder(disk.file(folder)) }
+        for path in strays.dropLast() { try write([1], to: disk.file(path)) }
+        symlink("/etc/passwd", disk.file("objects/\(shard)/link"))
+        #expect(try disk.keys() == [key])
+        try disk.store.forEachKey { _ = try disk.store.remove($0.key) }
+        #expect(try disk.sweep().contents == 1, "the payload")
+        try disk.store.removeEmptyFolders()
+        for path in strays { #expect(disk.status(disk.file(path)) != nil, "\(path)") }
+        try disk.put(content)
+        #expect(try disk.get(content) == content)
     }
 
-    @Test func `Empty folders go, those with a file stay, and uploads make them anew`() throws {
-        try fixture.put(content, namespace: "emptied", prefix: "a/b")
-        try fixture.put(content)
-        #expect(try fixture.store.remove(fixture.key(content, namespace: "emptied", prefix: "a/b")) != nil)
-        try FileManager.default.createDirectory(
-            atPath: fixture.file("keys/stray/custom"),
-            withIntermediateDirectories: true
-        )
-        try write([1], to: fixture.file("keys/stray/custom/file"))
-        try fixture.store.removeEmptyFolders()
-        #expect(fixture.status(fixture.file("keys/emptied")) == nil)
-        #expect(fixture.status(fixture.file("keys/stray/custom/file")) != nil)
-        #expect(try fixture.get(content) == content)
-        #expect(try fixture.put(content, namespace: "emptied", prefix: "a/b") == .linked)
-        #expect(try fixture.get(content, namespace: "emptied", prefix: "a/b") == content)
-    }
-
-    @Test func `Empty folders that are no part of the layout, or never had a key, stay`() throws {
-        try fixture.put(content, namespace: "emptied")
-        try fixture.put(content, namespace: "with notes", prefix: "p")
+    @Test func `Empty folders go but for those that are no part of the layout, and uploads make them anew`() throws {
+        let emptied = try [disk.put(content, "emptied", prefix: "a/b"), disk.put(content, "with notes", prefix: "p")]
+        try disk.put(content)
         let strays = [
-            "keys/keepme", "keys/emptied/operator-notes", "keys/with notes/common/zz", "keys/with notes/custom/a b",
-            "keys/emptied/common/\(Digest(of: content).shard)/folder", "keys/a\u{1}",
+            "keys/keepme", "keys/notes/operator-notes", "keys/with notes/common/zz", "keys/with notes/custom/a b",
+            "keys/with notes/common/\(Digest(of: content).shard)/folder", "keys/a\u{1}", "keys/file/custom",
         ]
-        for path in strays {
-            #expect(throws: Never.self) {
-                try FileManager.default.createDirectory(
-                    atPath: fixture.file(path),
-                    withIntermediateDirectories: true
-                )
-            }
-        }
-        try fixture.store.remove(fixture.key(content, namespace: "emptied"))
-        try fixture.store.remove(fixture.key(content, namespace: "with notes", prefix: "p"))
-        for _ in 0..<2 { try fixture.store.removeEmptyFolders() }
-        for path in strays { #expect(fixture.status(fixture.file(path)) != nil, "\(path)") }
-        #expect(fixture.status(fixture.file("keys/with notes/custom/p")) == nil)
+        for path in strays { try disk.makeFolder(disk.file(path)) }
+        try write([1], to: disk.file("keys/file/custom/file"))
+        for key in emptied { try disk.store.remove(key) }
+        for _ in 0..<2 { try disk.store.removeEmptyFolders() }
+        for path in strays + ["keys/file/custom/file"] { #expect(disk.status(disk.file(path)) != nil, "\(path)") }
+        for path in ["keys/emptied", "keys/with notes/custom/p"] { #expect(disk.status(disk.file(path)) == nil) }
+        #expect(try disk.get(content) == content)
+        #expect(try disk.commit(content, as: emptied[0]) == .linked)
+        #expect(try disk.get(emptied[0]) == content)
     }
 
     @Test func `An upload that comes between a deletion's look and its end waits, and is there afterwards`() throws {
-        try fixture.put(content)
+        let key = try disk.put(content)
         let kernel = TestKernel()
-        let uploading = try fixture.open(kernel: kernel)
-        let (content, key) = (content, try fixture.key(content))
+        let uploading = try disk.open(kernel: kernel)
+        let content = content
         let stored = Counter()
-        try fixture.store.remove(key) { _ in
-            Thread { if (try? uploading.put(content, key)) != nil { stored.add() } }.start()
+        try disk.store.remove(key) { _ in
+            Thread { if (try? uploading.put(content, as: key)) != nil { stored.add() } }.start()
             while kernel.refusedLocks == 0, stored.value == 0 { usleep(1000) }
             #expect(stored.value == 0)
             return true
         }
         try eventually("the upload is taken") { stored.value == 1 }
-        #expect(try fixture.get(content) == content)
+        #expect(try disk.get(content) == content)
     }
 }

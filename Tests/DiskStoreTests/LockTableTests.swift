@@ -34,9 +34,7 @@ import Testing
         #expect(LockTable.holders(of: file(8, 3, 131), in: table) == [56])
         #expect(LockTable.holders(of: file(8, 2, 999), in: table).isEmpty)
         #expect(LockTable.holders(of: file(8, 2, 131), in: "").isEmpty)
-    }
-
-    @Test func `Devices with large numbers are told apart`() {
+        // Devices with large numbers.
         #expect(LockTable.holders(of: file(0xFE, 0x1000, 7), in: table) == [57])
         #expect(LockTable.holders(of: file(0xFE, 0, 7), in: table).isEmpty)
     }

@@ -1,6 +1,7 @@
 import Foundation
 import PayloadKey
 import Storage
+import TestStores
 import TestSupport
 import Testing
 
@@ -8,93 +9,87 @@ import Testing
 
 /// What a process does whose shard another one has locked.
 @Suite(.timeLimit(.minutes(5))) struct ShardLockTests {
-    private let fixture: StoreFixture
+    private let disk: TestStore
     /// The store as a process has it that does not wait for long.
     private let impatient: DiskStore
-    private let content = payload(inShard: 0xAB)
+    private let content = payload(inShard: "ab")
+    private let key: PayloadKey
 
     init() throws {
-        fixture = try StoreFixture()
-        impatient = try fixture.open(patience: .milliseconds(200))
+        disk = try TestStore()
+        impatient = try disk.open(patience: .milliseconds(200))
+        key = try payloadKey(content)
     }
 
-    /// Locks a file of `locks/` until it is closed.
-    private func hold(_ name: String, _ kind: Int32) -> Int32 {
-        let file = open(fixture.file("locks/\(name)"), O_RDWR | O_CLOEXEC)
+    /// Locks a shard until it is closed.
+    private func hold(_ kind: Int32) -> Int32 {
+        let file = open(disk.file("locks/ab"), O_RDWR | O_CLOEXEC)
         #expect(flock(file, kind | LOCK_NB) == 0)
         return file
     }
 
     private func expectBusy(location: SourceLocation = #_sourceLocation, _ work: () throws -> some Any) {
         let error = #expect(throws: StoreError.self, sourceLocation: location) { _ = try work() }
-        #expect(error?.code == .busy, sourceLocation: location)
-        #expect(error?.holders == [getpid()], sourceLocation: location)
+        #expect(error?.code == .busy && error?.holders == [getpid()], sourceLocation: location)
         let text = error?.description ?? ""
         #expect(text.contains("locks/ab") && text.contains("process \(getpid())"), "\(text)", sourceLocation: location)
     }
 
     @Test func `An upload to a shard that another process has locked fails, names it, and leaves nothing`() throws {
-        let key = try fixture.key(content)
-        let lock = hold("ab", LOCK_EX)
-        expectBusy { try impatient.put(content, key) }
-        #expect(try fixture.get(content) == nil)
-        #expect(files(below: fixture.file("incoming")).isEmpty)
-        let elsewhere = payload(inShard: 0xAC)
-        #expect(try impatient.put(elsewhere, fixture.key(elsewhere)) == .created)
+        let lock = hold(LOCK_EX)
+        expectBusy { try impatient.put(content, as: key) }
+        #expect(try disk.get(key) == nil)
+        #expect(files(below: disk.file("incoming")).isEmpty)
+        let elsewhere = payload(inShard: "ac")
+        #expect(try impatient.put(elsewhere, as: payloadKey(elsewhere)) == .created)
         close(lock)
-        #expect(try impatient.put(content, key) == .created)
-        #expect(try fixture.get(content) == content)
+        #expect(try impatient.put(content, as: key) == .created)
+        #expect(try disk.get(key) == content)
     }
 
-    @Test func `Downloads wait for no lock`() throws {
-        try fixture.put(content)
-        let lock = hold("ab", LOCK_EX)
+    @Test func `Downloads wait for no lock, and uploads to one shard do not exclude each other`() throws {
+        let uploading = hold(LOCK_SH)
+        #expect(try impatient.put(content, as: key) == .created)
+        close(uploading)
+        let lock = hold(LOCK_EX)
         defer { close(lock) }
-        #expect(try fixture.get(content) == content)
-        #expect(try fixture.store.find(fixture.key(content)) != nil)
+        #expect(try disk.get(key) == content)
+        #expect(try disk.store.find(key) != nil)
     }
 
     @Test func `A deletion, a restoration and a sweep of a shard with an upload under way fail in time, too`() throws {
-        for namespace in ["ns", "trashed"] { try fixture.put(content, namespace: namespace) }
-        try fixture.store.moveToTrash(fixture.key(content, namespace: "trashed"))
-        let trashed = try #require(try fixture.store.trashed(fixture.key(content, namespace: "trashed")).first)
-        let key = try fixture.key(content)
-        let lock = hold("ab", LOCK_SH)
+        try disk.put(content)
+        try disk.store.moveToTrash(disk.put(content, "trashed"))
+        let trashed = try #require(disk.trashed().first)
+        let lock = hold(LOCK_SH)
         expectBusy { try impatient.remove(key) }
         expectBusy { try impatient.moveToTrash(key) }
         expectBusy { try impatient.undelete(trashed) }
         expectBusy { try impatient.purge(trashed) }
-        expectBusy { try fixture.collector(of: impatient).sweep() }
+        expectBusy { try disk.collector(of: impatient).sweep() }
         close(lock)
-        #expect(try fixture.get(content) == content)
+        #expect(try disk.get(key) == content)
         #expect(try impatient.undelete(trashed) == .undeleted)
-        #expect(try fixture.collector(of: impatient).sweep().contents == 0)
+        #expect(try disk.collector(of: impatient).sweep().contents == 0)
         #expect(try impatient.remove(key) != nil)
     }
 
     @Test func `An upload that is released in time succeeds`() throws {
-        let patient = try fixture.open(patience: .seconds(60))
-        let lock = hold("ab", LOCK_EX)
-        let (fixture, content) = (fixture, content)
-        try concurrently(2) { index in
+        let patient = try disk.open(patience: .seconds(60))
+        let lock = hold(LOCK_EX)
+        try concurrently(2) { [content, key] index in
             if index == 0 {
-                try patient.put(content, fixture.key(content))
+                try patient.put(content, as: key)
             } else {
                 usleep(50_000)
                 close(lock)
             }
         }
-        #expect(try fixture.get(content) == content)
-    }
-
-    @Test func `Uploads to one shard do not exclude each other`() throws {
-        let lock = hold("ab", LOCK_SH)
-        defer { close(lock) }
-        #expect(try impatient.put(content, fixture.key(content)) == .created)
+        #expect(try disk.get(key) == content)
     }
 
     @Test func `Uploads that overlap without end do not keep an exclusive lock from its turn`() throws {
-        let (store, digest) = (fixture.store, Digest(of: content))
+        let (store, digest) = (disk.store, key.digest)
         let done = Counter()
         try concurrently(4) { index in
             guard index > 0 else {

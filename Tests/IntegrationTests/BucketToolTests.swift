@@ -1,5 +1,6 @@
 import Foundation
 import PayloadKey
+import TestStores
 import TestSupport
 import Testing
 
@@ -7,7 +8,7 @@ import Testing
 @Suite(.serialized, .runLimit) struct BucketToolTests {
     @Test func `A copy that was killed goes on where it was`() throws {
         let engine = try TestEngine.shared
-        let local = try LocalStore()
+        let local = try TestStore()
         for _ in 0..<300 { try local.put(randomPayload(20_000), "ns") }
         let bucket = engine.storeURL(prefix: UUID().uuidString)
         let environment = engine.environment.merging(["TMPDIR": local.folder.path]) { $1 }

@@ -13,32 +13,19 @@ struct Fault: CustomStringConvertible {
     /// A call that was interrupted is made again: nobody notices.
     var mustBeInvisible: Bool { errno == "EINTR" }
 
-    /// The file-system calls, and the errors of their man pages that a healthy program meets: a full, failing or
+    /// The calls that read files, and the errors of their man pages that a healthy program meets: a full, failing or
     /// read-only disk, too many open files, another owner, a signal. None for fcntl(2), most of whose calls get and set
-    /// flags, where no errno makes sense; none for close(2), since a call that is not made leaks what it is to close. ENOENT
-    /// of getdents64(2) is the end of a folder that was removed, to the kernel and to readdir(3).
+    /// flags, where no errno makes sense; none for close(2), since a call that is not made leaks what it is to close.
     static let errors: KeyValuePairs = [
         "openat": ["EIO", "EMFILE", "ENFILE", "EACCES", "ENOSPC", "EDQUOT", "EROFS", "EINTR", "ENOENT"],
         "openat2": ["EIO", "EMFILE", "ENFILE", "EACCES", "ENOSPC", "EDQUOT", "EROFS", "EINTR", "ENOENT"],
-        "linkat": ["ENOSPC", "EDQUOT", "EIO", "EMLINK", "EACCES", "EROFS", "ENOENT"],
-        "unlinkat": ["EIO", "EACCES", "EROFS", "ENOENT"],
-        "renameat": ["ENOSPC", "EDQUOT", "EIO", "EACCES", "EROFS", "ENOENT"],
-        "mkdirat": ["ENOSPC", "EDQUOT", "EIO", "EMLINK", "EACCES", "EROFS", "ENOENT"],
-        "fsync": ["EIO", "ENOSPC", "EDQUOT", "EROFS", "EINTR"],
-        "fdatasync": ["EIO", "ENOSPC", "EDQUOT", "EROFS", "EINTR"],
-        "syncfs": ["EIO", "ENOSPC", "EDQUOT", "EINTR"],
         "newfstatat": ["EIO", "EACCES", "ENOENT"],
         "pread64": ["EIO", "EINTR"],
-        "pwrite64": ["ENOSPC", "EDQUOT", "EIO", "EINTR"],
         "read": ["EIO", "EINTR"],
         "write": ["ENOSPC", "EDQUOT", "EIO", "EINTR"],
         "flock": ["EINTR", "ENOLCK"],
-        "getdents64": ["EIO"],
-        "fstatfs": ["EIO", "EINTR"],
-        "utimensat": ["EIO", "EACCES", "EROFS"],
         "faccessat2": ["EACCES", "EIO", "EROFS"],
         "fchmod": ["EIO", "EROFS"],
-        "ftruncate": ["EIO", "EINTR"],
     ]
 
     static let traced = errors.map(\.key).joined(separator: ",")
@@ -48,22 +35,6 @@ struct Fault: CustomStringConvertible {
         errors.flatMap { name, errors in
             calls.filter { $0.name == name }.flatMap { call in
                 errors.map { Fault(call: name, errno: $0, occurrence: call.occurrence) }
-            }
-        }
-    }
-
-    /// So many calls of each kind, evenly spread, each with one error; another `turn` begins with other errors.
-    static func few(_ calls: [TracedCall], each count: Int, turn: Int) -> [Fault] {
-        return errors.flatMap { name, errors -> [Fault] in
-            let occurrences = calls.filter { $0.name == name }.map(\.occurrence)
-            let sampled = min(occurrences.count, count)
-            return (0..<(occurrences.isEmpty ? 0 : count)).map {
-                let index = ($0 % sampled) * occurrences.count / sampled
-                return Fault(
-                    call: name,
-                    errno: errors[(turn * count + $0) % errors.count],
-                    occurrence: occurrences[index]
-                )
             }
         }
     }
@@ -117,9 +88,9 @@ struct Tracer {
     let output: String
     private let options: [String]
 
-    init(_ folder: TemporaryFolder, _ fault: Fault?) {
+    init(_ folder: TemporaryFolder, trace: String? = nil, _ fault: Fault?) {
         let inject = fault.map { "\($0.call):error=\($0.errno):when=\($0.occurrence)" }
-        self.init(folder, trace: fault?.call ?? Fault.traced, inject: inject)
+        self.init(folder, trace: trace ?? fault?.call ?? Fault.traced, inject: inject)
     }
 
     init(_ folder: TemporaryFolder, killing point: KillPoint) {

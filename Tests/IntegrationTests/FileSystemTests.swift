@@ -1,84 +1,79 @@
 import DiskStore
 import Foundation
 import Storage
+import TestStores
 import TestSupport
 import Testing
 
 /// File systems that can't be trusted with payloads, as strace(1) lets the kernel speak of them.
 @Suite(.serialized, .runLimit) struct FileSystemTests {
-    private let local: LocalStore
+    private let local: TestStore
     private let socket: String
 
     init() throws {
-        local = try LocalStore()
+        local = try TestStore(isInMemory: true)
         socket = local.folder.file("x.sock")
     }
 
-    private func worker(_ injection: String) throws -> ChildProcess {
-        let call = injection.prefix { $0 != ":" }
-        let worker = try ChildProcess(
-            "strace",
-            [
-                "-f", "-o", "/dev/null", "-e", "trace=\(call)", "-e", "inject=\(injection)",
-                Project.binary("lps-worker"), "--store", local.path, "--listen", socket, "--threads", "1",
-            ],
-            log: local.folder.file("log-\(UUID().uuidString)")
-        )
+    /// Starts a worker whose calls of one kind strace(1) changes, if any.
+    private func worker(_ injection: String? = nil) throws -> ChildProcess {
+        var command = [Project.binary("lps-worker"), "--store", local.path, "--listen", socket, "--threads", "1"]
+        if let injection { command = strace(injection) + command }
+        let log = local.folder.file("log-\(UUID().uuidString)")
+        let worker = try ChildProcess(command[0], Array(command.dropFirst()), log: log)
         try eventually("the worker serves or ends: \(worker.log)") {
             worker.log.contains("msg=serving") || !worker.isRunning
         }
         return worker
     }
 
+    private func strace(_ injection: String) -> [String] {
+        let call = injection.prefix { $0 != ":" }
+        return ["strace", "-f", "-o", "/dev/null", "-e", "trace=\(call)", "-e", "inject=\(injection)"]
+    }
+
+    /// Lets fstatfs(2) name another kind of file system (linux/magic.h): the first bytes of its answer, as they lie in memory.
+    private func pretends(_ magic: UInt64) -> String {
+        let bytes = withUnsafeBytes(of: magic.littleEndian) { $0.map { String(format: "%02x", $0) }.joined() }
+        return "fstatfs:poke_exit=@arg2=\(bytes)"
+    }
+
     @Test(
-        arguments: [
-            // linux/magic.h
-            (0x6969, "nfs"), (0xFF53_4D42, "cifs"), (0xFE53_4D42, "smb2"), (0x00C3_6400, "ceph"), (0x0102_1997, "9p"),
-            (0x6573_5546, "fuse"), (0xEF53, nil), (0x5846_5342, nil), (0x9123_683E, nil),
-        ] as [(UInt64, String?)]
+        arguments: [(0x6969, "nfs"), (0xFF53_4D42, "cifs"), (0x6573_5546, "fuse"), (0xEF53, nil)] as [(UInt64, String?)]
     )
     func `A worker on a network file system says so at its start, and one on a local disk does not`(
-        kind: UInt64,
+        magic: UInt64,
         name: String?
     ) throws {
-        // The first eight bytes of statfs(2)'s answer, as they lie in memory.
-        let bytes = withUnsafeBytes(of: kind.littleEndian) { $0.map { String(format: "%02x", $0) }.joined() }
-        let worker = try worker("fstatfs:poke_exit=@arg2=\(bytes)")
+        let worker = try worker(pretends(magic))
         #expect(worker.log.contains("msg=serving"))
         let warning = "level=warning msg=\"the store is on a network file system, or another program's"
         #expect(worker.log.contains(warning) == (name != nil), "\(worker.log)")
         if let name { #expect(worker.log.contains("file_system=\(name) ")) }
     }
 
-    @Test func `lps init says so, too`() throws {
-        func initialise(_ options: [String]) throws -> (status: Int32, output: String) {
-            let command = [Project.binary("lps"), "init", "--store", local.folder.file("new")]
-            return try run("strace", ["-f", "-o", "/dev/null"] + options + command)
-        }
-        let nfs = try initialise(["-e", "trace=fstatfs", "-e", "inject=fstatfs:poke_exit=@arg2=6969000000000000"])
-        #expect(nfs.status == 0)
-        #expect(nfs.output.contains("new is on a network file system, or another program's (nfs)"))
-        let ext4 = try initialise([])
-        #expect(!ext4.output.contains("network"))
+    @Test(arguments: [(0x6969, true), (0xEF53, false)] as [(UInt64, Bool)])
+    func `lps init says so, too`(magic: UInt64, isTold: Bool) throws {
+        let command = strace(pretends(magic)) + [Project.binary("lps"), "init", "--store", local.folder.file("new")]
+        let made = try run(command[0], Array(command.dropFirst()))
+        #expect(made.status == 0)
+        #expect(made.output.contains("new is on a network file system, or another program's (nfs)") == isTold)
     }
 
-    @Test(
-        arguments: [
+    @Test func `A worker does not start where syncs, locks or links are not to be had`() throws {
+        for (injection, message) in [
             ("fsync:error=EINVAL:when=1", "fsync incoming: Invalid argument"),
             ("fsync:error=EOPNOTSUPP:when=1", "fsync incoming: "),
             ("fdatasync:error=ENOSYS:when=1", "fdatasync locks/00: Function not implemented"),
             ("flock:error=EOPNOTSUPP:when=1", "lock locks/00: "),
             ("linkat:error=EPERM:when=1", "has no hard links: Operation not permitted"),
-        ]
-    )
-    func `A worker does not start where syncs, locks or links are not to be had`(injection: String, message: String)
-        throws
-    {
-        let worker = try worker(injection)
-        #expect(worker.wait() == 78, "\(worker.log)")
-        #expect(worker.log.contains("lps-worker: the file system of store \(local.path) "), "\(worker.log)")
-        #expect(worker.log.contains(message), "\(worker.log)")
-        #expect(!files(below: local.path).contains { $0.contains("probe") || $0.hasPrefix("incoming/") })
+        ] {
+            let worker = try worker(injection)
+            #expect(worker.wait() == 78, "\(worker.log)")
+            #expect(worker.log.contains("lps-worker: the file system of store \(local.path) "), "\(worker.log)")
+            #expect(worker.log.contains(message), "\(worker.log)")
+            #expect(!files(below: local.path).contains { $0.contains("probe") || $0.hasPrefix("incoming/") })
+        }
     }
 
     @Test(.enabled(if: getuid() == 0, "only root may mount"), arguments: SmallDisk.Folding.mountable)
@@ -104,10 +99,7 @@ import Testing
         let before = files(below: store)
         for options in [["--check"], ["--listen", socket]] {
             let worker = try run(Project.binary("lps-worker"), options + ["--store", store])
-            #expect(
-                worker.status == 78 && worker.output.hasSuffix("lps-worker: " + refusal(of: store)),
-                "\(worker.output)"
-            )
+            #expect(worker.status == 78 && worker.output.hasSuffix("lps-worker: " + refusal(of: store)), "\(worker)")
         }
         let put = try run(Project.binary("lps"), ["put", "--store", store, "--namespace", "Orders", "/etc/hostname"])
         #expect(put.status == 1 && put.output.contains("differ only in case"), "\(put.output)")
@@ -115,14 +107,9 @@ import Testing
     }
 
     @Test func `A worker starts while a collection holds a lock`() throws {
-        let lock = open("\(local.path)/locks/00", O_RDWR | O_CLOEXEC)
+        let lock = open(local.file("locks/00"), O_RDWR | O_CLOEXEC)
         #expect(flock(lock, LOCK_EX) == 0)
         defer { close(lock) }
-        let worker = try ChildProcess(
-            Project.binary("lps-worker"),
-            ["--store", local.path, "--listen", socket],
-            log: local.folder.file("log")
-        )
-        try eventually("the worker serves: \(worker.log)") { worker.log.contains("msg=serving") }
+        #expect(try worker().log.contains("msg=serving"))
     }
 }

@@ -1,6 +1,7 @@
 import DiskStore
 import Foundation
 import Storage
+import TestStores
 import TestSupport
 import Testing
 
@@ -11,7 +12,8 @@ import Testing
         let stack = try Stack(mode, options: ["--threads", "2"])
         let payloads = [payload(inShard: "48"), payload(inShard: "48")]
         let elsewhere = payload(inShard: "49")
-        let holder = try HeldLock("\(stack.store)/locks/48", stack.folder)
+        let lock = open("\(stack.store)/locks/48", O_RDWR | O_CLOEXEC)
+        #expect(flock(lock, LOCK_EX | LOCK_NB) == 0)
         try concurrently(payloads.count) { index in
             let refused = try stack.put(payloads[index])
             #expect(refused.status == 503, "\(refused.text)")
@@ -20,8 +22,8 @@ import Testing
         }
         #expect(try stack.request("GET", "/lps/ping").status == 200)
         #expect(try stack.put(elsewhere).status == 201, "other shards are not locked")
-        #expect(stack.workerLog.contains("locks/48: held by process \(holder.process.pid) for over 3 s"))
-        holder.release()
+        #expect(stack.workerLog.contains("locks/48: held by process \(getpid()) for over 3 s"))
+        close(lock)
         for payload in payloads {
             let answer = try stack.put(payload)
             #expect(answer.status == 201)
@@ -30,32 +32,12 @@ import Testing
         try stack.expectNothingIncoming()
     }
 
-    /// A fault of a command on a locked store, with a clock that runs so fast that its patience ends in a moment.
-    private func fastLPS(_ local: LocalStore, _ arguments: [String]) throws -> ChildProcess {
-        try local.start(
-            arguments,
-            by: ["faketime", "-f", "+0 x50"],
-            environment: ["NO_FAKE_STAT": "1"]
-        )
-    }
-
-    @Test(arguments: [["rm"], ["gc", "--older-than", "2d"]])
-    func `A command that waits for a lock in vain fails with a line that says who holds it`(command: [String]) throws {
-        let local = try LocalStore()
-        let content = payload(inShard: "48")
-        let key = try local.put(content, "ns")
-        try local.makeOld(key, days: 3)
-        let holder = try HeldLock("\(local.path)/locks/48", local.folder)
-        let process = try fastLPS(local, command + (command == ["rm"] ? ["\(key)"] : []))
-        #expect(process.wait() == 1)
-        let lines = process.log.split(separator: "\n")
-        #expect(lines.count == 1, "\(process.log)")
-        #expect(process.log.contains("lock locks/48: held by process \(holder.process.pid) for over 60 s"))
-        #expect(try local.get(key) == content)
-        holder.release()
-        #expect(try local.lps(command + (command == ["rm"] ? ["\(key)"] : [])).status == 0)
-        #expect(try local.get(key) == nil)
-        #expect(try local.objects().isEmpty)
+    /// Whether someone has a lock exclusively.
+    private func isHeld(_ path: String) throws -> Bool {
+        let file = open(path, O_RDWR | O_CLOEXEC)
+        try #require(file >= 0)
+        defer { close(file) }
+        return flock(file, LOCK_SH | LOCK_NB) != 0
     }
 
     @Test func `Ctrl-Z does not stop a deletion that uploads wait for`() throws {
@@ -66,7 +48,7 @@ import Testing
         let lock = "\(stack.store)/locks/48"
         let tracer = Tracer(stack.folder, trace: "unlinkat", inject: "unlinkat:delay_enter=1500000")
         let strace = try tracer.start([Project.binary("lps"), "gc", "--store", stack.store, "--older-than", "2d"])
-        try eventually("it deletes the key") { try HeldLock.isHeld(lock) }
+        try eventually("it deletes the key") { try isHeld(lock) }
         let lps = try #require(try strace.children().first)
         kill(lps, SIGTSTP)
         // It waits for the deletion, which takes as long as the delay, and not for a SIGCONT that nobody sends.

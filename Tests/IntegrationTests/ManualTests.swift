@@ -1,14 +1,15 @@
 import Foundation
+import TestStores
 import TestSupport
 import Testing
 
 /// The manual pages: what the generator takes from the commands' help, and what is added to it.
 @Suite(.serialized, .runLimit) struct ManualTests {
-    private let local: LocalStore
+    private let local: TestStore
     private let settings: String
 
     init() throws {
-        local = try LocalStore()
+        local = try TestStore()
         settings = local.folder.file("settings")
         try write("LPS_STORE=\(local.path)\nLPS_GC_OLDER_THAN=45d\n".utf8, to: settings)
     }

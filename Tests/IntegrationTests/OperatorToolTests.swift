@@ -1,5 +1,6 @@
 import Foundation
 import PayloadKey
+import TestStores
 import TestSupport
 import Testing
 
@@ -40,7 +41,7 @@ import Testing
         ("scrub", "of 4.9 KiB"), ("gc --older-than 30d", "of 1 keys"), ("gc --older-than 30d --dry-run", "of 1 keys"),
     ])
     func `Progress is shown on a terminal, and nowhere else`(command: String, progress: String) throws {
-        let local = try LocalStore()
+        let local = try TestStore()
         try local.put(randomPayload(5_000), "ns")
         let lps = "'\(Project.binary("lps"))' \(command) --store '\(local.path)'"
         let results = local.folder.file("results")
@@ -58,7 +59,7 @@ import Testing
 
     @Test(arguments: ["export", "import"])
     func `An archive is neither written to a terminal nor read from one`(command: String) throws {
-        let local = try LocalStore()
+        let local = try TestStore()
         let answer = try onTerminal("'\(Project.binary("lps"))' \(command) --store '\(local.path)'")
         #expect(answer.status == 64)
         #expect(answer.output.contains("is a terminal: redirect it"))

@@ -20,8 +20,7 @@ import Testing
             "accept4", "openat2", "linkat", "fdatasync", "flock", "sendto", "socket", "rt_sigtimedwait", "clone3",
         ]
         #expect(some.subtracting(made).isEmpty, "\(some.subtracting(made))")
-        let forbidden = try made.subtracting(allowedSystemCalls("lps-worker@.service"))
-        #expect(forbidden.isEmpty, "\(forbidden.sorted())")
+        try expectAllowed(made, "lps-worker@.service")
     }
 
     @Test(.enabled(if: SeaweedFS.isInstalled, "make test installs it"))
@@ -33,21 +32,14 @@ import Testing
         let settings = "LPS_STORE=\(bucket)\nLPS_INCOMING=\(stack.store)/incoming\n" + credentials
         let made = try callsOfWorker(settings)
         #expect(made.isSuperset(of: ["connect", "sendto", "recvfrom", "poll"]), "\(made.sorted())")
-        let forbidden = try made.subtracting(allowedSystemCalls("lps-worker@.service", isInBucket: true))
-        #expect(forbidden.isEmpty, "\(forbidden.sorted())")
+        try expectAllowed(made, "lps-worker@.service", isInBucket: true)
 
         let environment = try engine.environment.merging([
             "LPS_STORE": bucket, "LPS_POLICY": stack.policy("[ns]\nretention = 45d\n"), "LPS_GC_OLDER_THAN": "60d",
             "LPS_GC_KEEP_TRASH": "3d", "LPS_SCRUB_RATE": "50m",
         ]) { $1 }
         for unit in ["lps-gc.service", "lps-scrub.service"] {
-            for command in try commands(of: unit) {
-                let calls = SystemCallCount(stack.folder)
-                let program = try calls.start("/bin/sh", ["-c", "exec \(command)"], environment: environment)
-                #expect(program.wait() == 0, "\(program.log)")
-                let forbidden = try calls.take().subtracting(allowedSystemCalls(unit, isInBucket: true))
-                #expect(forbidden.isEmpty, "\(unit): \(forbidden.sorted())")
-            }
+            try expectAllowed(callsOfTimer(unit, environment), unit, isInBucket: true)
         }
     }
 
@@ -112,22 +104,18 @@ import Testing
             """
         try write(settings.utf8, to: config)
         let environment = ["LPS_STORE": stack.store, "LPS_CONFIG": config]
-        var made: Set<String> = []
-        for command in try commands(of: unit) {
-            let calls = SystemCallCount(stack.folder)
-            // As systemd does it: without a shell of its own.
-            let program = try calls.start("/bin/sh", ["-c", "exec \(command)"], environment: environment)
-            let status = program.wait()
-            // A scrub that has found damage says so.
-            #expect(status == (unit == "lps-scrub.service" ? 1 : 0), "\(program.log)")
-            made.formUnion(try calls.take())
-        }
+        // A scrub that has found damage says so.
+        let made = try callsOfTimer(unit, environment, status: unit == "lps-scrub.service" ? 1 : 0)
         // It was seen at work: without these, it would not have moved or synced anything.
         let some: Set = ["openat2", "flock", "renameat", "fsync"]
         #expect(some.subtracting(made).isEmpty, "\(made.sorted())")
         if unit == "lps-gc.service" { #expect(made.contains("syncfs"), "\(made.sorted())") }
-        let forbidden = try made.subtracting(allowedSystemCalls(unit))
-        #expect(forbidden.isEmpty, "\(forbidden.sorted())")
+        try expectAllowed(made, unit)
+    }
+
+    private func expectAllowed(_ made: Set<String>, _ unit: String, isInBucket: Bool = false) throws {
+        let forbidden = try made.subtracting(allowedSystemCalls(unit, isInBucket: isInBucket))
+        #expect(forbidden.isEmpty, "\(unit): \(forbidden.sorted())")
     }
 
     @Test func `The units allow none of the calls that break-ins begin with`() throws {
@@ -148,83 +136,76 @@ import Testing
 
     /// Uploads in both ways, downloads in both ways, errors, the codec server, and what watches the pool.
     private func useEverything(_ socket: String, _ runtime: String) throws {
-        let isTaken = ["Status: 201", "Status: 200"]
-        for (handedOver, payload) in [(true, content), (false, content + [1]), (true, randomPayload(1)), (false, [])] {
-            let target = Stack.putTarget(namespace: "ns", digest: Stack.digest(payload))
-            var parameters = [
-                "CONTENT_TYPE": "application/octet-stream", "CONTENT_LENGTH": "\(payload.count)",
-                "HTTP_X_TEMPORAL_METADATA": "e30=",
+        @discardableResult
+        func ask(
+            _ method: String,
+            _ target: String,
+            _ more: [String: String] = [:],
+            _ body: [UInt8] = [],
+            socket other: String? = nil,
+            expects statuses: Int...
+        ) throws -> CGIAnswer {
+            let parts = target.split(separator: "?", maxSplits: 1).map(String.init)
+            let line = [
+                "REQUEST_METHOD": method, "SCRIPT_NAME": parts[0], "QUERY_STRING": parts.dropFirst().first ?? "",
             ]
-            if handedOver { parameters["REQUEST_BODY_FILE"] = try incoming(payload) }
-            let answer = try ask(socket, "PUT", target, parameters, body: handedOver ? [] : payload)
-            #expect(isTaken.contains { answer.hasPrefix($0) }, "\(answer)")
-            let key = try Stack.key(Array(answer.components(separatedBy: "\r\n\r\n")[1].utf8))
-            for more in [[:], ["LPS_ACCEL_PREFIX": "/lps-internal"], ["HTTP_RANGE": "bytes=0-0"]] {
-                let headers = [
-                    "CONTENT_TYPE": "application/octet-stream",
-                    "HTTP_X_PAYLOAD_EXPECTED_CONTENT_LENGTH": "\(payload.count)",
-                ].merging(more) { $1 }
-                let fetched = try ask(socket, "GET", Stack.getTarget(key), headers)
-                #expect(["Status: 200", "Status: 206", "Status: 416"].contains { fetched.hasPrefix($0) }, "\(fetched)")
+            let length = ["CONTENT_LENGTH": "\(body.count)", "CONTENT_TYPE": "application/octet-stream"]
+            let parameters = length.merging(line) { $1 }.merging(more) { $1 }
+            // A body that is handed over as a file is not sent, too.
+            let sent = more["REQUEST_BODY_FILE"] == nil ? body : []
+            let answer = try requestCGI(other ?? socket, parameters, body: sent)
+            try #require(statuses.contains(answer.status ?? 0), "\(method) \(target): \(answer)")
+            return answer
+        }
+        for (isHandedOver, payload) in [(true, content), (false, content + [1]), (true, randomPayload(1)), (false, [])]
+        {
+            func put(_ body: [UInt8], expects status: Int...) throws {
+                var more = ["HTTP_X_TEMPORAL_METADATA": "e30="]
+                if isHandedOver {
+                    more["REQUEST_BODY_FILE"] = "\(stack.store)/incoming/\(UUID().uuidString)"
+                    try write(body, to: more["REQUEST_BODY_FILE"] ?? "")
+                }
+                let target = Stack.putTarget(namespace: "ns", digest: Stack.digest(payload))
+                let answer = try ask("PUT", target, more, body, expects: 201, 200, 400)
+                #expect(status.contains(answer.status ?? 0), "\(answer)")
             }
-            parameters["REQUEST_BODY_FILE"] = handedOver ? try incoming(payload + [7]) : nil
-            #expect(try ask(socket, "PUT", target, parameters, body: payload + [7]).hasPrefix("Status: 400"))
+            try put(payload, expects: 201, 200)
+            try put(payload + [7], expects: 400)
+            let length = ["HTTP_X_PAYLOAD_EXPECTED_CONTENT_LENGTH": "\(payload.count)"]
+            for more in [[:], ["LPS_ACCEL_PREFIX": "/lps-internal"], ["HTTP_RANGE": "bytes=0-0"]] {
+                let target = Stack.getTarget(Stack.key(of: payload, "ns"))
+                try ask("GET", target, length.merging(more) { $1 }, expects: 200, 206, 416)
+            }
         }
-        for (method, target, expected) in [
-            ("HEAD", "/v2/health/head", "Status: 200"), ("GET", "/lps/ping", "Status: 200"),
-            ("GET", Stack.getTarget("/blobs/ns/common/sha256:x/sha256:y"), "Status: 400"),
-            ("POST", "/v2/blobs/put", "Status: 405"),
-        ] {
-            let answer = try ask(socket, method, target)
-            #expect(answer.hasPrefix(expected), "\(target): \(answer)")
-        }
+        try ask("HEAD", "/v2/health/head", expects: 200)
+        try ask("GET", "/lps/ping", expects: 200)
+        try ask("GET", Stack.getTarget("/blobs/ns/common/sha256:x/sha256:y"), expects: 400)
+        try ask("POST", "/v2/blobs/put", expects: 405)
         var body = try JSONPayloads([JSONPayload(content)]).json
         for operation in ["encode", "decode"] {
-            let parameters = [
-                "LPS_CODEC_PREFIX": "/codec", "HTTP_X_NAMESPACE": "ns", "CONTENT_LENGTH": "\(body.count)",
-            ]
-            let answer = try ask(socket, "POST", "/codec/\(operation)", parameters, body: body)
-            try #require(answer.hasPrefix("Status: 200"), "\(answer.prefix(300))")
-            body = Array(answer[try #require(answer.range(of: "\r\n\r\n")).upperBound...].utf8)
+            let codec = ["LPS_CODEC_PREFIX": "/codec", "HTTP_X_NAMESPACE": "ns"]
+            body = Array(try ask("POST", "/codec/\(operation)", codec, body, expects: 200).body.utf8)
         }
         // With netlink's answer to how many connections wait.
-        let status = try ask("\(runtime)/status.sock", "GET", "/lps/status?json&full")
-        #expect(status.contains("\"listen_queue\":{"), "\(status.prefix(500))")
+        let status = try ask("GET", "/lps/status?json&full", socket: "\(runtime)/status.sock", expects: 200)
+        #expect(status.body.contains("\"listen_queue\":{"), "\(status.body.prefix(500))")
     }
 
-    /// A body as nginx hands it over.
-    private func incoming(_ payload: [UInt8]) throws -> String {
-        let path = "\(stack.store)/incoming/\(UUID().uuidString)"
-        try write(payload, to: path)
-        return path
-    }
-
-    private func ask(
-        _ socket: String,
-        _ method: String,
-        _ target: String,
-        _ parameters: [String: String] = [:],
-        body: [UInt8] = []
-    ) throws -> String {
-        let parts = target.split(separator: "?", maxSplits: 1).map(String.init)
-        let line = ["REQUEST_METHOD": method, "SCRIPT_NAME": parts[0], "QUERY_STRING": parts.dropFirst().first ?? ""]
-        let client = try FastCGIClient(socket)
-        client.send(FastCGIClient.head(parameters.merging(line) { $1 }))
-        for start in stride(from: 0, to: body.count, by: 60_000) {
-            client.send(FastCGIClient.record(.stdin, Array(body[start..<min(start + 60_000, body.count)])))
+    /// What the commands of a timer's unit call.
+    private func callsOfTimer(_ unit: String, _ environment: [String: String], status: Int32 = 0) throws -> Set<String>
+    {
+        var made: Set<String> = []
+        for line in try Project.text("systemd/\(unit)").split(separator: "\n")
+        where line.hasPrefix("ExecStart=") || line.hasPrefix("ExecCondition=") {
+            let command = line.drop { $0 != "=" }.dropFirst()
+                .replacingOccurrences(of: "/usr/bin/", with: "\(Project.binaries)/")
+            let calls = SystemCallCount(stack.folder)
+            // As systemd does it: without a shell of its own.
+            let program = try calls.start("/bin/sh", ["-c", "exec \(command)"], environment: environment)
+            #expect(program.wait() == status, "\(program.log)")
+            made.formUnion(try calls.take())
         }
-        client.send(FastCGIClient.record(.stdin, []))
-        return client.receiveAnswer()
-    }
-
-    /// What a unit runs, for a shell.
-    private func commands(of unit: String) throws -> [String] {
-        try Project.text("systemd/\(unit)").split(separator: "\n")
-            .filter { $0.hasPrefix("ExecStart=") || $0.hasPrefix("ExecCondition=") }
-            .map {
-                $0.drop { $0 != "=" }.dropFirst()
-                    .replacingOccurrences(of: "/usr/bin/", with: "\(Project.binaries)/")
-            }
+        return made
     }
 }
 

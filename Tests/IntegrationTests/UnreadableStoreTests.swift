@@ -1,17 +1,18 @@
 import Foundation
 import PayloadKey
+import TestStores
 import TestSupport
 import Testing
 
 /// `lps` on a store of which its user may not read or change everything: one bad folder is no reason to leave the others.
 @Suite(.serialized, .runLimit, .enabled(if: geteuid() == 0, "only root can give files away and become another user"))
 struct UnreadableStoreTests {
-    private let local: LocalStore
+    private let local: TestStore
     private let content = Array("a payload".utf8)
     private let nobody: uid_t = 65_534
 
     init() throws {
-        local = try LocalStore()
+        local = try TestStore()
         chmod(local.folder.path, 0o755)
     }
 
@@ -19,7 +20,7 @@ struct UnreadableStoreTests {
     private func giveAway(except paths: [String], mode: mode_t) throws {
         #expect(try run("chown", ["-R", "\(nobody):\(nobody)", local.path]).status == 0)
         for path in paths {
-            #expect(chown("\(local.path)/\(path)", 0, 0) == 0 && chmod("\(local.path)/\(path)", mode) == 0)
+            #expect(chown(local.file(path), 0, 0) == 0 && chmod(local.file(path), mode) == 0)
         }
     }
 
@@ -32,25 +33,15 @@ struct UnreadableStoreTests {
 
     /// Payloads in shards of their own.
     private func contents(_ count: Int) -> [[UInt8]] {
-        var contents: [String: [UInt8]] = [:]
-        var number = 0
-        while contents.count < count {
-            let content = Array("payload \(number)".utf8)
-            contents[shard(content)] = content
-            number += 1
-        }
-        return Array(contents.values)
+        ["10", "20", "30", "40"].prefix(count).map { payload(inShard: $0) }
     }
 
     @Test(arguments: [0o700, 0o744] as [mode_t])
     func `A scrub reads all that can be read, and tells of the rest`(mode: mode_t) throws {
         let contents = contents(3)
-        for content in contents { try local.put(content, "ns") }
+        let keys = try contents.map { try local.put($0) }
         try local.put(contents[0], "secret")
-        let damaged = local.object(of: Digest(of: contents[0]))
-        chmod(damaged, 0o600)
-        try write(Array("payload ?".utf8), to: damaged)
-        chmod(damaged, 0o440)
+        try local.harm(contents[0])
         let secrets = ["objects/\(shard(contents[1]))", "keys/secret"]
         try giveAway(except: secrets, mode: mode)
         for options in [[], ["--repair"]] {
@@ -69,51 +60,50 @@ struct UnreadableStoreTests {
             // What is damaged elsewhere is taken away by the first.
             #expect(paths("damaged").count == (options.isEmpty ? 1 : 0))
         }
-        #expect(try local.get(LocalStore.key(contents[0], "ns")) == nil)
-        #expect(try local.get(LocalStore.key(contents[2], "ns")) == contents[2])
-        #expect(!FileManager.default.fileExists(atPath: "\(local.path)/last-scrub.json"), "it was not complete")
+        #expect(try local.get(keys[0]) == nil && local.get(keys[2]) == contents[2])
+        #expect(!FileManager.default.fileExists(atPath: local.file("last-scrub.json")), "it was not complete")
     }
 
     @Test func `What another user has put into the store is told, when it can be neither read nor mended`() throws {
-        let object = try local.object(of: local.put(content, "ns").digest)
-        try giveAway(except: [String(object.dropFirst(local.path.count + 1))], mode: 0o400)
+        try local.put(content)
+        try giveAway(except: ["objects/\(shard(content))/\(Digest(of: content).hex)"], mode: 0o400)
         let result = try lps(["scrub", "--repair", "--json"])
         #expect(result.status == 1)
         let lines = result.output.split(separator: "\n")
         #expect(lines.count == 2 && lines.allSatisfy { $0.contains("\"mended\":false") }, "\(result.output)")
         #expect(lines.first?.contains("\"wrongOwner\"") == true && lines.last?.contains("\"unreadable\"") == true)
-        #expect(!FileManager.default.fileExists(atPath: "\(local.path)/last-scrub.json"), "it was not complete")
+        #expect(!FileManager.default.fileExists(atPath: local.file("last-scrub.json")), "it was not complete")
     }
 
     @Test func `An undeletion gives back what it can, and tells of the rest`() throws {
         let contents = contents(4)
-        for content in contents { try local.store.moveToTrash(local.put(content, "ns"), now: 0) }
+        let keys = try contents.map { try local.put($0) }
+        for key in keys { try local.store.moveToTrash(key, now: 0) }
         try local.store.moveToTrash(local.put(content, "secret"), now: 0)
         let trash = "trash/3600"
         try giveAway(except: ["\(trash)/secret"], mode: 0o700)
-        let hidden = try local.store.trashed(LocalStore.key(contents[0], "ns"))[0].stored.path
-        #expect(chown("\(local.path)/\(hidden)", 0, 0) == 0 && chmod("\(local.path)/\(hidden)", 0o400) == 0)
+        let hidden = try local.store.trashed(keys[0])[0].stored.path
+        #expect(chown(local.file(hidden), 0, 0) == 0 && chmod(local.file(hidden), 0o400) == 0)
         let result = try lps(["undelete"])
         #expect(result.status == 1)
         #expect(result.output.contains("undeleted 3 keys"))
-        #expect(result.output.contains("\(try LocalStore.key(contents[0], "ns")) is not undeleted"))
+        #expect(result.output.contains("\(keys[0]) is not undeleted"))
         #expect(result.output.contains("\(trash)/secret: Permission denied"))
-        #expect(try local.keys() == Set(contents.dropFirst().map { try LocalStore.key($0, "ns") }))
+        #expect(try local.keys() == Set(keys.dropFirst()))
     }
 
     @Test(arguments: [[], ["--keep-trash", "1d"]])
     func `A collection deletes what it can, and tells of the rest`(options: [String]) throws {
         let contents = contents(3)
-        let names = ["a", "b", "c"]
-        for (content, name) in zip(contents, names) { try local.makeOld(local.put(content, name), days: 3) }
+        let keys = try zip(contents, ["a", "b", "c"]).map { try local.put($0, $1, days: 3) }
         // Of one, the name can't be taken; the folder of another one can't be read.
         try giveAway(except: ["keys/a/common/\(shard(contents[0]))"], mode: 0o755)
-        #expect(chown("\(local.path)/keys/b", 0, 0) == 0 && chmod("\(local.path)/keys/b", 0o700) == 0)
+        #expect(chown(local.file("keys/b"), 0, 0) == 0 && chmod(local.file("keys/b"), 0o700) == 0)
         let result = try lps(["gc", "--older-than", "2d"] + options)
         #expect(result.status == 1)
-        #expect(result.output.contains("\(try LocalStore.key(contents[0], "a")) is not deleted"))
+        #expect(result.output.contains("\(keys[0]) is not deleted"))
         #expect(result.output.contains("keys/b: Permission denied"))
         #expect(result.output.contains("deleted 1 keys"))
-        #expect(try local.keys() == Set(zip(contents, names).dropLast().map { try LocalStore.key($0, $1) }))
+        #expect(try local.keys() == Set(keys.dropLast()))
     }
 }

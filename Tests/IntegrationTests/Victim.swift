@@ -31,14 +31,19 @@ final class Victim {
     }
 
     func request(_ parameters: [String: String], body: [UInt8] = []) throws -> CGIAnswer {
-        let client = try FastCGIClient(socket)
-        client.send(FastCGIClient.head(parameters))
-        for start in stride(from: 0, to: body.count, by: 65535) {
-            client.send(FastCGIClient.record(.stdin, Array(body[start..<min(start + 65535, body.count)])))
-        }
-        client.send(FastCGIClient.record(.stdin, []))
-        return CGIAnswer(client.receiveAnswer())
+        try requestCGI(socket, parameters, body: body)
     }
+}
+
+/// Sends a request to a worker as a web server does.
+func requestCGI(_ socket: String, _ parameters: [String: String], body: [UInt8] = []) throws -> CGIAnswer {
+    let client = try FastCGIClient(socket)
+    client.send(FastCGIClient.head(parameters))
+    for start in stride(from: 0, to: body.count, by: 65535) {
+        client.send(FastCGIClient.record(.stdin, Array(body[start..<min(start + 65535, body.count)])))
+    }
+    client.send(FastCGIClient.record(.stdin, []))
+    return CGIAnswer(client.receiveAnswer())
 }
 
 /// An answer in CGI's form.

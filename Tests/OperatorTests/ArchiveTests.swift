@@ -1,74 +1,44 @@
-import Foundation
-import Logging
 import DiskStore
+import Foundation
 import PayloadKey
 import Storage
+import TestStores
 import TestSupport
 import Testing
 
 @testable import TarArchive
 @testable import lps
 
-/// `lps export` and `lps import`, without the processes.
-@Suite struct ArchiveTests {
-    private let folder: TemporaryFolder
-    private let source: DiskStore
-    private let target: DiskStore
+/// `lps export` and `lps import`. Which keys are exported, SelectionTests show.
+@Suite(.runLimit) struct ArchiveTests {
+    private let (source, target): (TestStore, TestStore)
     private let first = randomPayload(3_000)
     private let second = randomPayload(70_000)
+    private let longPrefix = String(repeating: "p", count: 150) + "/" + String(repeating: "q", count: 190)
 
-    init() throws {
-        folder = try TemporaryFolder()
-        source = try Self.store(folder.file("source"))
-        target = try Self.store(folder.file("target"))
-    }
+    init() throws { (source, target) = (try TestStore(isInMemory: true), try TestStore(isInMemory: true)) }
 
-    private static func store(_ path: String) throws -> DiskStore {
-        try DiskStore.create(at: path)
-        return try DiskStore(path: path, reserve: 0, logger: Logger(label: "test"))
-    }
-
-    private func key(_ content: [UInt8], _ namespace: String, _ prefix: String? = nil) throws -> PayloadKey {
-        PayloadKey(
-            namespace: try Namespace(validating: namespace.utf8),
-            prefix: try prefix.map { try #require(KeyPrefix(validating: $0.utf8)) },
-            digest: Digest(of: content),
-            metadataHash: Digest(of: "metadata".utf8)
-        )
-    }
-
-    @discardableResult
-    private func put(_ content: [UInt8], _ namespace: String = "ns", _ prefix: String? = nil) throws -> PayloadKey {
-        let key = try key(content, namespace, prefix)
-        let upload = try source.uploads.receive(length: UInt64(content.count), digest: key.digest) { take in
-            try content.withUnsafeBytes { try take($0) }
-        }
-        _ = try source.commit(upload, as: key)
-        return key
-    }
-
+    /// Stores eight keys of three contents. Some namespaces make one `Character` with a slash.
     private func fill() throws {
-        for (namespace, prefix) in [("ns", nil), ("other", "p/q"), ("\u{E9} ß", "p"), ("e\u{301}", nil)] {
-            try put(first, namespace, prefix)
+        for (namespace, prefix) in [
+            ("ns", nil), ("other", "p/q"), ("\u{E9} ß", "p"), ("plain", nil), ("\u{301}x", nil), ("x\u{600} ß", nil),
+        ] {
+            try source.put(first, namespace, prefix: prefix)
         }
-        try put(second, "ns", longPrefix)
-        try put([])
+        try source.put(second, "ns", prefix: longPrefix)
+        try source.put([])
     }
 
-    private func export(_ selection: KeySelection = KeySelection(), of store: DiskStore? = nil) throws -> [UInt8] {
-        var bytes: [UInt8] = []
-        #expect(
-            try Export.export(selection, of: store ?? source, complain: { Issue.record("\($0)") }) {
-                bytes += Array($0)
-            }
-        )
-        return bytes
+    private func export() throws -> [UInt8] {
+        let exported = try source.lps("export")
+        #expect(exported.status == 0 && exported.errors.isEmpty)
+        return exported.bytes
     }
 
     @discardableResult
     private func importing(_ archive: [UInt8]) throws -> ArchiveImport.Imported {
         var rest = archive[...]
-        return try ArchiveImport.run(into: target) { buffer in
+        return try ArchiveImport.run(into: target.store) { buffer in
             let part = rest.prefix(buffer.count)
             buffer.copyBytes(from: part)
             rest = rest.dropFirst(part.count)
@@ -76,64 +46,58 @@ import Testing
         }
     }
 
-    /// The objects and keys of a store, with what is in them.
-    private func tree(_ store: DiskStore) throws -> [String: [UInt8]] {
-        let paths = files(below: store.path).filter { $0.hasPrefix("objects/") || $0.hasPrefix("keys/") }
-        return try Dictionary(uniqueKeysWithValues: paths.map { ($0, try contents(of: "\(store.path)/\($0)")) })
+    /// The objects and keys of a store, with what is in them; by bytes, since some namespaces are equal as text.
+    private func tree(_ disk: TestStore) throws -> [[UInt8]: [UInt8]] {
+        let paths = files(below: disk.path).filter { $0.hasPrefix("objects/") || $0.hasPrefix("keys/") }
+        return try Dictionary(uniqueKeysWithValues: paths.map { (Array($0.utf8), try contents(of: disk.file($0))) })
+    }
+
+    private func expectCopied() throws {
+        let isEqual = try tree(target) == tree(source)
+        #expect(isEqual)
+        #expect(files(below: target.file("incoming")).isEmpty)
     }
 
     private func expectRefused(_ archive: [UInt8], _ reason: String, line: SourceLocation = #_sourceLocation) {
         let error = #expect(throws: CommandError.self, sourceLocation: line) { try importing(archive) }
         let text = error?.description ?? ""
         #expect(text.contains(reason) && !text.contains("\n"), "\(text)", sourceLocation: line)
-        #expect(files(below: "\(target.path)/incoming").isEmpty, sourceLocation: line)
+        #expect(files(below: target.file("incoming")).isEmpty, sourceLocation: line)
     }
 
-    @Test func `An imported store is the one that was exported, key for key and content for content`() throws {
+    @Test func `An imported store is the one that was exported, with each content once, and nothing is new again`()
+        throws
+    {
         try fill()
-        let result = try importing(export())
-        #expect(result == ArchiveImport.Imported(keys: 6, created: 6, bytes: 73_000))
-        let (imported, exported) = (try tree(target), try tree(source))
-        #expect(imported.keys.sorted() == exported.keys.sorted())
-        let isEqual = imported == exported
-        #expect(isEqual)
-    }
-
-    @Test func `Content that keys share is in an archive once`() throws {
-        try fill()
-        let size = try export().count
-        #expect(size >= 73_000 && size < 73_000 + 20_480, "content once, and headers")
-    }
-
-    @Test func `Keys of namespaces that are equal as text are exported, each of them`() throws {
-        let keys = try ["\u{E9}", "e\u{301}", "\u{301}x", "x\u{600}"].map { try put(first, $0) }
-        #expect(try importing(export()).created == 4)
-        for key in keys { #expect(try target.open(key) != nil) }
-    }
-
-    @Test func `An import again stores nothing anew`() throws {
-        try fill()
+        // Equal as text. Of such names bsdtar makes one.
+        for namespace in ["\u{E9}", "e\u{301}"] { try source.put(first, namespace) }
         let archive = try export()
-        try importing(archive)
-        let before = try tree(target)
-        #expect(try importing(archive) == ArchiveImport.Imported(keys: 6, created: 0, bytes: 73_000))
-        let isEqual = try tree(target) == before
-        #expect(isEqual)
-    }
-
-    @Test func `Only what was selected is exported`() throws {
-        try fill()
-        let namespace = try Namespace(validating: "other".utf8)
-        try importing(export(KeySelection(namespace: namespace)))
-        try importing(export(KeySelection(prefix: KeyPrefix(validating: "p".utf8))))
-        var found: Set<String> = []
-        try target.forEachKey { found.insert("\($0.key)") }
-        #expect(try found == ["\(key(first, "other", "p/q"))", "\(key(first, "\u{E9} ß", "p"))"])
+        #expect(archive.count >= 73_000 && archive.count < 73_000 + 20_480, "content once, and headers")
+        let imported = try target.lps(["import"], input: archive)
+        #expect(imported.status == 0 && imported.output == "imported 10 keys, 10 of them new, 71.3 KiB of content\n")
+        try expectCopied()
+        let again = try target.lps(["import", "--json"], input: archive)
+        #expect(again.status == 0 && again.output == "{\"bytes\":73000,\"created\":0,\"keys\":10}\n")
+        try expectCopied()
     }
 
     @Test func `An empty store makes an empty archive, and that is no error`() throws {
         #expect(try importing(export()) == ArchiveImport.Imported())
     }
+
+    @Test func `A damaged or lost payload is left out of an archive, and its keys are named`() throws {
+        let left = try ["a", "b"].map { try source.put(first, $0) } + [source.put(second)]
+        let whole = try source.put(randomPayload(200))
+        try source.harm(first)
+        unlink(source.objectFile(second))
+        let exported = try source.lps("export")
+        #expect(exported.status == 1)
+        for key in left { #expect(exported.errors.contains("lps: \(key) is not exported: "), "\(exported.errors)") }
+        #expect(try target.lps(["import"], input: exported.bytes).status == 0)
+        #expect(try target.keys() == [whole])
+    }
+
+    // MARK: Archives that are not whole
 
     @Test func `An archive that is cut off is refused, and what came before is stored`() throws {
         try fill()
@@ -141,36 +105,32 @@ import Testing
         let end = try #require(archive.lastIndex { $0 != 0 }) / 512 * 512 + 3 * 512
         for length in stride(from: 0, to: end, by: 997) {
             expectRefused(Array(archive[..<length]), "cut off")
-            try target.forEachKey { stored in try #require(try target.open(stored.key)).check(stored.key.digest) }
+            for key in try target.keys() { try #require(try target.store.open(key)).check(key.digest) }
         }
-        #expect(try importing(archive).keys == 6)
-    }
-
-    @Test func `An altered byte of a payload is refused`() throws {
-        try put(first)
-        var archive = try export()
-        archive[512 + 1_500] ^= 0x10
-        expectRefused(archive, "body has digest")
-        #expect(try tree(target).isEmpty)
+        let cut = try target.lps(["import"], input: Array(archive.prefix(3_000)))
+        #expect(cut.status == 1 && cut.bytes.isEmpty)
+        #expect(cut.errors.hasSuffix("the archive is cut off\n") && cut.errors.split(separator: "\n").count == 1)
+        #expect(try importing(archive).keys == 8)
     }
 
     @Test func `Whatever byte is altered, no key gets another content than its own, and nothing else is left`() throws {
-        for (namespace, prefix) in [("ns", nil), ("other", longPrefix)] { try put(first, namespace, prefix) }
+        for (namespace, prefix) in [("ns", nil), ("other", longPrefix)] {
+            try source.put(first, namespace, prefix: prefix)
+        }
         let archive = try export()
         for index in stride(from: 0, to: archive.count, by: 101) {
             var altered = archive
             altered[index] ^= 0x01
             _ = try? importing(altered)
         }
-        var keys = 0
-        _ = try target.scrub { Issue.record("\($0)") }
-        try target.inspect { Issue.record("\($0)") }
-        try target.forEachKey { stored in
-            keys += 1
-            #expect(stored.key.digest == Digest(of: first))
-        }
-        #expect(keys >= 2, "what was of no meaning was not refused")
+        _ = try target.store.scrub { Issue.record("\($0)") }
+        try target.store.inspect { Issue.record("\($0)") }
+        let keys = try target.keys()
+        #expect(keys.allSatisfy { $0.digest == Digest(of: first) })
+        #expect(keys.count >= 2, "what was of no meaning was not refused")
     }
+
+    // MARK: Archives that others have made
 
     private var digest: String { "\(Digest(of: first))" }
 
@@ -188,6 +148,11 @@ import Testing
         }
     }
 
+    /// The name of a key in an archive.
+    private func name(_ content: [UInt8], _ namespace: String = "ns") throws -> String {
+        String("\(try payloadKey(content, namespace))".dropFirst())
+    }
+
     @Test(arguments: [
         "", ".", "..", "/", "file", "../blobs/ns/common/D/D", "/blobs/ns/common/D/D", "blobs/../common/D/D",
         "blobs/./common/D/D", "blobs//common/D/D", "blobs/ns/../common/D/D", "blobs/ns/custom/../D/D",
@@ -199,72 +164,58 @@ import Testing
     ])
     func `A name that is no key is refused`(pattern: String) throws {
         let name = pattern.replacingOccurrences(of: "D", with: digest)
-        let archive = try archive { try add(name, first, to: &$0) }
-        expectRefused(archive, "it is no key")
+        expectRefused(try archive { try add(name, first, to: &$0) }, "it is no key")
         #expect(try tree(target).isEmpty)
-        let link = try self.archive { writer in
-            try add("blobs/ns/common/\(digest)/\(digest)", first, to: &writer)
-            try writer.add(
-                hardLink: Array(name.utf8),
-                to: Array("blobs/ns/common/\(digest)/\(digest)".utf8),
-                modified: 0
-            )
+        let link = try archive { writer in
+            try add(self.name(first), first, to: &writer)
+            try writer.add(hardLink: Array(name.utf8), to: Array(self.name(first).utf8), modified: 0)
         }
         expectRefused(link, "it is no key")
     }
 
     @Test func `Content that does not have its key's digest is refused`() throws {
-        let name = "blobs/ns/common/\(digest)/\(digest)"
         for content in [second, [], first.dropLast() + [first[2_999] ^ 1]] {
-            expectRefused(try archive { try add(name, content, to: &$0) }, "body has digest")
+            expectRefused(try archive { try add(name(first), content, to: &$0) }, "body has digest")
         }
         #expect(try tree(target).isEmpty)
     }
 
     @Test func `A link gets at nothing but the content before it`() throws {
-        try put(second)
+        try source.put(second)
         try importing(export())
-        let stored = try tree(target)
-        let (mine, secret) = ("\(try key(first, "ns"))".dropFirst(), "\(try key(second, "ns"))".dropFirst())
-        let stolen = "\(try key(second, "mine"))".dropFirst()
-        let copy = "\(try key(first, "copy"))".dropFirst()
-        for (name, target) in [
+        let (mine, secret, stolen, copy) = try (name(first), name(second), name(second, "mine"), name(first, "copy"))
+        for (name, linked) in [
             (stolen, secret), (stolen, mine), (mine, secret), (copy, "../../etc/passwd"), (copy, "/etc/passwd"),
         ] {
             // Before any content, after that of another key, and after one that was imported long before.
-            for precedingContent in [nil, first, []] {
-                if precedingContent == first, name == copy { continue }
+            for preceding in [nil, first, []] where preceding != first || name != copy {
                 let archive = try archive { writer in
-                    if let content = precedingContent {
-                        try add(String("\(key(content, "ns"))".dropFirst()), content, to: &writer)
-                    }
-                    try writer.add(hardLink: Array(name.utf8), to: Array(target.utf8), modified: 0)
+                    if let preceding { try add(self.name(preceding), preceding, to: &writer) }
+                    try writer.add(hardLink: Array(name.utf8), to: Array(linked.utf8), modified: 0)
                 }
                 let error = #expect(throws: CommandError.self) { try importing(archive) }
-                #expect(error?.description.contains("is a link to") == true, "\(name) \(target)")
+                #expect(error?.description.contains("is a link to") == true, "\(name) \(linked)")
             }
         }
-        #expect(try target.open(key(second, "mine")) == nil)
-        #expect(try target.open(key(first, "copy")) == nil)
-        #expect(stored.allSatisfy { $0.key.contains(Digest(of: second).hex) })
+        #expect(try target.get(second, "mine") == nil && target.get(first, "copy") == nil)
     }
 
     @Test func `Links and devices of other programs' archives are refused`() throws {
-        let name = folder.file("x")
-        let path = "\(name)/" + "\(try key(first, "ns"))".dropFirst()
+        let (files, tar) = (source.folder.file("x"), source.folder.file("tar"))
+        let path = "\(files)/\(try name(first))"
         let parent = (path as NSString).deletingLastPathComponent
         try FileManager.default.createDirectory(atPath: parent, withIntermediateDirectories: true)
         symlink("/etc/passwd", path)
-        try #require(run("tar", ["-cf", folder.file("tar"), "-C", name, "."]).status == 0)
-        expectRefused(try contents(of: folder.file("tar")), "symbolic link is not accepted")
+        try #require(run("tar", ["-cf", tar, "-C", files, "."]).status == 0)
+        expectRefused(try contents(of: tar), "symbolic link is not accepted")
         unlink(path)
         mkfifo(path, 0o600)
-        try #require(run("tar", ["-cf", folder.file("tar"), "-C", name, "."]).status == 0)
-        expectRefused(try contents(of: folder.file("tar")), "fifo is not accepted")
+        try #require(run("tar", ["-cf", tar, "-C", files, "."]).status == 0)
+        expectRefused(try contents(of: tar), "fifo is not accepted")
     }
 
     @Test func `A file that no disk can hold is refused before it is read`() throws {
-        var header = TarHeader(TarHeader.Kind.file, Array("\(try key(first, "ns"))".utf8.dropFirst()))
+        var header = TarHeader(TarHeader.Kind.file, Array(try name(first).utf8))
         header.contentSize = 1 << 62
         var records = PaxRecords()
         records.size = header.contentSize
@@ -277,61 +228,19 @@ import Testing
     @Test(arguments: [["tar"], ["tar", "--format=pax"], ["bsdtar"]])
     func `What tar has unpacked and packed again can be imported`(command: [String]) throws {
         try fill()
-        try write(export(), to: folder.file("tar"))
-        let files = folder.file("files")
-        mkdir(files, 0o700)
+        let (files, copies, archive) = (source.folder.file("x"), source.folder.file("y"), source.folder.file("tar"))
         func tar(_ arguments: String...) throws {
-            let environment = ["LC_ALL": "C.UTF-8"]
-            let log = folder.file("log")
-            let child = try ChildProcess(
-                command[0],
-                command.dropFirst() + arguments,
-                environment: environment,
-                log: log
-            )
-            #expect(child.wait() == 0, "\(child.log)")
+            let ended = try run(command[0], command.dropFirst() + arguments, environment: ["LC_ALL": "C.UTF-8"])
+            #expect(ended.status == 0 && ended.output.isEmpty, "not even a warning: \(ended.output)")
         }
-        let reader = try ChildProcess(
-            command[0],
-            ["-xf", folder.file("tar"), "-C", files],
-            environment: ["LC_ALL": "C.UTF-8"],
-            log: folder.file("log")
-        )
-        #expect(reader.wait() == 0, "\(reader.log)")
-        #expect(reader.log.isEmpty, "not even a warning: \(reader.log)")
+        try write(export(), to: archive)
+        mkdir(files, 0o700)
+        try tar("-xf", archive, "-C", files)
         // Without their links, whose order is another one now: each file has its content then.
-        let names = TestSupport.files(below: files)
-        #expect(names.count == 6)
-        let copies = folder.file("copies")
+        #expect(TestSupport.files(below: files).count == 8)
         #expect(try run("cp", ["-r", files, copies]).status == 0)
-        try tar("-cf", folder.file("tar2"), "-C", copies, "blobs")
-        #expect(try importing(contents(of: folder.file("tar2"))).created == 6)
-        let isEqual = try tree(target) == tree(source)
-        #expect(isEqual)
+        try tar("-cf", archive, "-C", copies, "blobs")
+        #expect(try importing(contents(of: archive)).created == 8)
+        try expectCopied()
     }
-
-    @Test func `A damaged payload is left out, and the rest is exported`() throws {
-        try fill()
-        let hex = Digest(of: second).hex
-        let path = "\(source.path)/objects/\(hex.prefix(2))/\(hex)"
-        chmod(path, 0o600)
-        let file = try #require(FileHandle(forUpdatingAtPath: path))
-        try file.write(contentsOf: [second[0] ^ 1])
-        try file.close()
-        var bytes: [UInt8] = []
-        #expect(try !Export.export(KeySelection(), of: source, complain: { _ in }) { bytes += Array($0) })
-        #expect(try importing(bytes).keys == 5)
-        #expect(try target.open(key(second, "ns", longPrefix)) == nil)
-    }
-
-    @Test func `A payload whose content is lost is left out, with all its keys, and the rest is exported`() throws {
-        try fill()
-        let hex = Digest(of: first).hex
-        unlink("\(source.path)/objects/\(hex.prefix(2))/\(hex)")
-        var bytes: [UInt8] = []
-        #expect(try !Export.export(KeySelection(), of: source, complain: { _ in }) { bytes += Array($0) })
-        #expect(try importing(bytes).keys == 2)
-    }
-
-    private var longPrefix: String { String(repeating: "p", count: 150) + "/" + String(repeating: "q", count: 190) }
 }

@@ -1,5 +1,6 @@
 import Foundation
 import PayloadKey
+import TestStores
 import TestSupport
 import Testing
 
@@ -11,12 +12,7 @@ import Testing
     init() throws { folder = try TemporaryFolder() }
 
     private func key(_ content: String, _ namespace: String = "ns") throws -> PayloadKey {
-        PayloadKey(
-            namespace: try Namespace(validating: namespace.utf8),
-            prefix: nil,
-            digest: Digest(of: Array(content.utf8)),
-            metadataHash: Digest(of: [])
-        )
+        try payloadKey(Array(content.utf8), namespace)
     }
 
     private func time(hoursAgo hours: Double) -> Date { now.addingTimeInterval(-hours * 3600) }

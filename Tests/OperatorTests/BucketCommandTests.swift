@@ -1,10 +1,11 @@
 import Foundation
 import PayloadKey
+import TestStores
 import TestSupport
 import Testing
 
 /// What `lps` does only in a bucket.
-@Suite(.runLimit, .enabled(if: ToolStore.Kind.all.contains(.bucket))) struct BucketCommandTests {
+@Suite(.runLimit, .enabled(if: ToolStore.kinds.contains(.s3))) struct BucketCommandTests {
     private let content = randomPayload(5_000)
     private let prefix = UUID().uuidString
 
@@ -24,7 +25,7 @@ import Testing
     }
 
     @Test func `A scrub keeps what is damaged in quarantine, and tells of strays, which it leaves`() throws {
-        let store = try ToolStore(bucket: "payloads", prefix: prefix)
+        let store = try ToolStore(TestBucket(prefix: prefix))
         let key = try store.put(content)
         try store.damage(key, content)
         try putNote("\(prefix)/blobs/ns/note", store)
@@ -40,8 +41,8 @@ import Testing
     }
 
     @Test func `A prefix of the bucket keeps stores apart, and objects of others are left alone`() throws {
-        let store = try ToolStore(bucket: "payloads", prefix: prefix)
-        let other = try ToolStore(.bucket)
+        let store = try ToolStore(TestBucket(prefix: prefix))
+        let other = try ToolStore(.s3)
         let key = try store.put(content)
         try putNote("\(prefix)/notes.txt", store)
         #expect(try other.get(key) == nil && other.keys().isEmpty)
@@ -53,7 +54,7 @@ import Testing
     @Test func `A payload that is stored again makes no version of its object`() throws {
         let bucket = "versions-\(UUID().uuidString.lowercased())"
         try TestEngine.shared.createVersionedBucket(bucket)
-        let store = try ToolStore(bucket: bucket)
+        let store = try ToolStore(TestBucket(bucket: bucket, prefix: ""))
         for _ in 0..<3 { _ = try store.put(content) }
         let versions = try TestEngine.shared.curl("GET", "/\(bucket)?versions=").body
         let isOne = String(decoding: versions, as: UTF8.self).components(separatedBy: "<Version>").count == 2

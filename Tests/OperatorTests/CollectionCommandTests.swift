@@ -2,26 +2,27 @@ import DiskStore
 import Foundation
 import PayloadKey
 import Storage
+import TestStores
 import TestSupport
 import Testing
 
 /// What `lps gc` shows, and when it refuses.
 @Suite(.runLimit) struct CollectionCommandTests {
-    private let fixture: DiskFixture
+    private let disk: TestStore
     private let content = randomPayload(1_000)
 
-    init() throws { fixture = try DiskFixture() }
+    init() throws { disk = try TestStore(isInMemory: true) }
 
     @Test func `A dry run shows what would go of each namespace, and on request each key`() throws {
         let gone = try [
-            fixture.put(content, "short", days: 3), fixture.put(randomPayload(1_000), "short", days: 9),
-            fixture.put(content, "long", days: 40),
+            disk.put(content, "short", days: 3), disk.put(randomPayload(1_000), "short", days: 9),
+            disk.put(content, "long", days: 40),
         ]
-        let kept = try fixture.put([1], "long", days: 1)
-        let trashed = try fixture.put([2], "short")
-        try fixture.moveToTrash(trashed, days: 5)
+        let kept = try disk.put([1], "long", days: 1)
+        let trashed = try disk.put([2], "short")
+        try disk.moveToTrash(trashed, days: 5)
         let command = ["gc", "--older-than", "2d", "--keep-trash", "4d", "--dry-run"]
-        let shown = try fixture.lps(command)
+        let shown = try disk.lps(command)
         #expect(shown.status == 0 && shown.errors.isEmpty)
         let sum = "3 keys of 2.9 KiB to the trash, 1 keys of the trash, and 1 contents; 4.0 KiB of the disk"
         #expect(shown.output.hasPrefix("would delete \(sum)\n"), "\(shown.output)")
@@ -32,13 +33,13 @@ import Testing
         let oldest = Date(timeIntervalSinceNow: -9 * 86_400).ISO8601Format().prefix(10)
         #expect(table[2][4].hasPrefix(oldest))
 
-        let listed = try fixture.lps(command + ["--list"])
+        let listed = try disk.lps(command + ["--list"])
         for key in gone { #expect(listed.output.contains("    1000 B  20") && listed.output.contains("Z  \(key)\n")) }
         #expect(listed.output.contains("Z  \(trashed) (trash)\n") && !listed.output.contains("\(kept)"))
         #expect(listed.output.hasSuffix(shown.output))
-        #expect(try fixture.keys() == Set(gone + [kept]))
+        #expect(try disk.keys() == Set(gone + [kept]))
 
-        let rows = try jsonLines(fixture.lps(command + ["--list", "--json"]))
+        let rows = try jsonLines(disk.lps(command + ["--list", "--json"]))
         #expect(Set(rows.compactMap { $0["key"] as? String }) == Set((gone + [trashed]).map(\.description)))
         #expect(rows.filter { $0["isInTrash"] as? Bool == true }.map { $0["key"] as? String } == ["\(trashed)"])
         let total = try #require(rows.last)
@@ -53,23 +54,13 @@ import Testing
     }
 
     @Test func `A collection has no table, and what it deletes can be listed`() throws {
-        let old = try fixture.put(content, days: 3)
-        let collected = try fixture.lps("gc", "--older-than", "2d", "--list")
+        let old = try disk.put(content, days: 3)
+        let collected = try disk.lps("gc", "--older-than", "2d", "--list")
         #expect(collected.lines.count == 2 && collected.lines[0].hasSuffix("Z  \(old)"))
         #expect(collected.lines[1] == "deleted 1 keys of 1000 B, and 1 contents; 4.0 KiB of the disk")
-        try fixture.put(content, days: 3)
-        let json = try jsonLines(fixture.lps("gc", "--older-than", "2d", "--json"))
+        try disk.put(content, days: 3)
+        let json = try jsonLines(disk.lps("gc", "--older-than", "2d", "--json"))
         #expect(json.count == 1 && json[0]["freedBytes"] as? Int == 4_096)
-    }
-
-    @Test func `Content that two namespaces share stays while one of them keeps it`() throws {
-        try fixture.put(content, "a", days: 31)
-        let young = try fixture.put(content, "b", days: 1)
-        let gc = ["gc", "--older-than", "30d"]
-        #expect(try fixture.lps(gc).output == "deleted 1 keys of 1000 B, and 0 contents; 0 B of the disk\n")
-        #expect(try fixture.keys() == [young] && fixture.get(young) == content)
-        try fixture.age(young, days: 31)
-        #expect(try fixture.lps(gc).output == "deleted 1 keys of 1000 B, and 1 contents; 4.0 KiB of the disk\n")
     }
 
     // MARK: The clock and the lock
@@ -87,12 +78,13 @@ import Testing
         days: Double?,
         recorded: String
     ) throws {
-        let key = try fixture.put(content, days: 100)
-        if let days { try fixture.setRecordedTime(days: days) } else { unlink("\(fixture.store.path)/clock") }
+        let key = try disk.put(content, days: 100)
+        let clock = disk.file("clock")
+        if let days { disk.setAge(clock, seconds: Int(days * 86_400)) } else { unlink(clock) }
         let gc = ["gc", "--older-than", "45d"]
-        #expect(try fixture.lps(gc + ["--force", "--dry-run"]).output.hasPrefix("would delete 1 keys"))
+        #expect(try disk.lps(gc + ["--force", "--dry-run"]).output.hasPrefix("would delete 1 keys"))
         for options in [[], ["--dry-run"]] {
-            let refused = try fixture.lps(gc + options)
+            let refused = try disk.lps(gc + options)
             #expect(refused.status == 1 && refused.bytes.isEmpty, "a dry run records nothing")
             #expect(refused.errors.split(separator: "\n").count == 1, "\(refused.errors)")
             #expect(refused.errors.contains("nothing is deleted. Set the clock, or use --force if it is right"))
@@ -100,26 +92,26 @@ import Testing
             #expect(refused.errors.contains("\(recorded) \(day(-days))T"), "\(refused.errors)")
             #expect(refused.errors.contains("the system's clock says \(day(0))T"), "\(refused.errors)")
         }
-        #expect(try fixture.get(key) == content)
-        let forced = try fixture.lps(gc + ["--force"])
+        #expect(try disk.get(key) == content)
+        let forced = try disk.lps(gc + ["--force"])
         #expect(forced.status == 0 && forced.output.hasPrefix("deleted 1 keys"), "\(forced.errors)")
-        #expect(try fixture.lps(gc).status == 0, "its time is the recorded one now")
+        #expect(try disk.lps(gc).status == 0, "its time is the recorded one now")
     }
 
     @Test func `While another process collects garbage, gc fails and says who it is, rm and scrub do without`() throws {
-        let key = try fixture.put(content)
+        let key = try disk.put(content)
         let who = "another process collects garbage: \(getpid()), try again later"
-        let collector = try fixture.store.collector()
-        let collection = try fixture.tool.run(["gc", "--older-than", "2d"])
+        let collector = try disk.store.collector()
+        let collection = try disk.tool.run(["gc", "--older-than", "2d"])
         #expect(collection.status == 1 && collection.errors.hasSuffix("\(who)\n"), "\(collection.errors)")
         #expect(collection.errors.split(separator: "\n").count == 1)
-        let scrub = try fixture.tool.run(["scrub"])
+        let scrub = try disk.tool.run(["scrub"])
         #expect(scrub.status == 0, "the rest is looked at: \(scrub.output)")
         #expect(scrub.errors == "lps: unreferenced content is not looked for: \(who)\n")
-        let deletion = try fixture.tool.run(["rm", "\(key)"])
+        let deletion = try disk.tool.run(["rm", "\(key)"])
         #expect(deletion.status == 0)
         #expect(deletion.errors == "lps: the keys are deleted, their content goes with the next collection: \(who)\n")
-        #expect(try fixture.keys().isEmpty && fixture.store.measureUsage().objects == 1)
+        #expect(try disk.keys().isEmpty && disk.store.measureUsage().objects == 1)
         withExtendedLifetime(collector) {}
     }
 }

@@ -1,20 +1,21 @@
 import Foundation
 import PayloadKey
+import TestStores
 import TestSupport
 import Testing
 
 /// `lps copy`, from a store of one kind to another.
 @Suite(.runLimit) struct CopyTests {
-    private static let ways = ToolStore.Kind.all.flatMap { source in ToolStore.Kind.all.map { (source, $0) } }
+    private static let ways = ToolStore.kinds.flatMap { source in ToolStore.kinds.map { (source, $0) } }
 
     @Test(arguments: ways)
     func `Payloads are copied, a damaged one is left out, and a copy that is run again takes what is new`(
-        from: ToolStore.Kind,
-        to: ToolStore.Kind
+        from: StoreKind,
+        to: StoreKind
     ) throws {
         let (source, destination) = (try ToolStore(from), try ToolStore(to))
         func copy(_ more: String...) throws -> Tool.Answer {
-            let settings = from == .bucket ? [:] : destination.tool.settings
+            let settings = from == .s3 ? [:] : destination.tool.settings
             return try source.tool.run(["copy", source.place, destination.place] + more, settings: settings)
         }
         var payloads: [PayloadKey: [UInt8]] = [:]
@@ -44,15 +45,15 @@ import Testing
     }
 
     @Test func `A copy needs two stores, and a number of payloads at once that can be`() throws {
-        let fixture = try DiskFixture()
+        let disk = try TestStore(isInMemory: true)
         for options in [["--parallel", "0"], ["--parallel", "257"]] {
-            let answer = try fixture.lps(["copy", fixture.store.path, fixture.store.path] + options)
+            let answer = try disk.lps(["copy", disk.path, disk.path] + options)
             #expect(answer.status == 64 && answer.errors.contains("expected a number from 1 to 256"))
         }
-        #expect(try fixture.lps("copy", fixture.store.path).status == 64)
-        let missing = try fixture.lps("copy", fixture.store.path, "/nowhere")
+        #expect(try disk.lps("copy", disk.path).status == 64)
+        let missing = try disk.lps("copy", disk.path, "/nowhere")
         #expect(missing.status == 1 && missing.errors.contains("/nowhere"))
-        let unknown = try fixture.lps("copy", "s3://", fixture.store.path)
+        let unknown = try disk.lps("copy", "s3://", disk.path)
         #expect(unknown.status == 64 && unknown.errors.contains("from: "), "\(unknown.errors)")
     }
 }

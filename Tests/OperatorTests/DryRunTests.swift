@@ -1,20 +1,21 @@
 import DiskStore
 import Foundation
 import Storage
+import TestStores
 import TestSupport
 import Testing
 
 /// A dry run of `lps gc` tells just what a real one then deletes.
 @Suite(.runLimit) struct DryRunTests {
-    private let fixture: DiskFixture
+    private let disk: TestStore
 
-    init() throws { fixture = try DiskFixture() }
+    init() throws { disk = try TestStore(isInMemory: true) }
 
     /// Lets the store have keys of all ages, and trash, that share content.
     private func fill(_ random: inout SplitMix64) throws {
         let contents = (0..<8).map { randomPayload(1_000 + 3_000 * $0) }
         for index in 0..<40 {
-            let key = try fixture.put(
+            let key = try disk.put(
                 contents.randomElement(using: &random) ?? [],
                 ["a", "b", "c"].randomElement(using: &random) ?? "a",
                 prefix: ["p", "p/q", "r", nil].randomElement(using: &random) ?? nil,
@@ -22,7 +23,7 @@ import Testing
                 days: [1, 29, 31, 100].randomElement(using: &random) ?? 1
             )
             guard Int.random(in: 0..<4, using: &random) == 0 else { continue }
-            try fixture.moveToTrash(key, days: [0, 2, 8, 20].randomElement(using: &random) ?? 0)
+            try disk.moveToTrash(key, days: [0, 2, 8, 20].randomElement(using: &random) ?? 0)
         }
     }
 
@@ -34,12 +35,12 @@ import Testing
         let namespace = [["--namespace", "a"], []].randomElement(using: &random) ?? []
         let prefix = [["--prefix", "p"], ["--prefix", "p/q"], []].randomElement(using: &random) ?? []
         let gc = ["gc", "--older-than", "30d", "--list", "--json"] + age + namespace + prefix
-        let before = files(below: fixture.store.path)
-        let usage = try fixture.store.measureUsage()
-        let promised = try fixture.lps(gc + ["--dry-run"])
-        #expect(files(below: fixture.store.path) == before)
-        let (keys, trashCount) = try (fixture.keys().count, fixture.trashCount())
-        let collected = try fixture.lps(gc)
+        let before = files(below: disk.path)
+        let usage = try disk.store.measureUsage()
+        let promised = try disk.lps(gc + ["--dry-run"])
+        #expect(files(below: disk.path) == before)
+        let (keys, trashCount) = try (disk.keys().count, disk.trashed().count)
+        let collected = try disk.lps(gc)
         #expect(collected.status == 0 && collected.errors.isEmpty)
         #expect(collected.lines.sorted() == promised.lines.sorted())
 
@@ -50,16 +51,16 @@ import Testing
             #expect(sums.compactMap { $0[field] as? Int }.reduce(0, +) == total(field), "\(field)")
         }
         #expect(Set(collected.lines).count - 1 == total("keys") + total("purgedKeys"))
-        let after = try fixture.store.measureUsage()
+        let after = try disk.store.measureUsage()
         #expect(Int(usage.objects - after.objects) == total("contents"))
         #expect(Int(usage.bytes - after.bytes) == total("freedBytes"))
-        #expect(try keys - fixture.keys().count == total("keys"))
+        #expect(try keys - disk.keys().count == total("keys"))
         // One that was deleted before within this hour is in the trash once.
         let atLeast = trashCount - total("purgedKeys")
         let atMost = atLeast + (age.last == "7d" ? total("keys") : 0)
-        #expect(try (atLeast...atMost).contains(fixture.trashCount()))
-        for key in try fixture.keys() { try #require(try fixture.store.open(key)).check(key.digest) }
-        try fixture.store.forEachTrashedKey { #expect($0.stored.size != nil, "the trash keeps its content") }
-        #expect(try jsonLines(fixture.lps(gc)).count == 1, "nothing is left to do")
+        #expect(try (atLeast...atMost).contains(disk.trashed().count))
+        for key in try disk.keys() { try #require(try disk.store.open(key)).check(key.digest) }
+        try disk.store.forEachTrashedKey { #expect($0.stored.size != nil, "the trash keeps its content") }
+        #expect(try jsonLines(disk.lps(gc)).count == 1, "nothing is left to do")
     }
 }

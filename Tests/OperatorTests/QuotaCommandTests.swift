@@ -2,29 +2,30 @@ import DiskStore
 import Foundation
 import PayloadKey
 import Storage
+import TestStores
 import TestSupport
 import Testing
 
 /// `lps quota`, and what the other commands do to what is counted.
 @Suite(.runLimit) struct QuotaCommandTests {
     /// A store on a disk whose workers let `ns` have 10,000 bytes.
-    private let fixture: DiskFixture
+    private let disk: TestStore
     private let policy: String
 
     init() throws {
-        fixture = try DiskFixture { $0.description == "ns" ? 10_000 : nil }
-        policy = try fixture.policy("[ns]\nquota = 10000\nretention = 2d\n[empty]\nquota = 1m\n")
+        disk = try TestStore(isInMemory: true) { $0.description == "ns" ? 10_000 : nil }
+        policy = try disk.policy("[ns]\nquota = 10000\nretention = 2d\n[empty]\nquota = 1m\n")
     }
 
     private func used() throws -> Int? {
-        try jsonLines(fixture.lps("quota", "--json", "--namespace", "ns")).first?["used"] as? Int
+        try jsonLines(disk.lps("quota", "--json", "--namespace", "ns")).first?["used"] as? Int
     }
 
     /// Stores a payload as the service does, unless the quota is in the way.
     private func isRefused(_ content: [UInt8]) throws -> Bool {
         do {
-            try fixture.store.checkQuota(for: UInt64(content.count), as: fixture.key(content))
-            try fixture.put(content)
+            try disk.store.checkQuota(for: UInt64(content.count), as: payloadKey(content))
+            try disk.put(content)
             return false
         } catch let error as StoreError where error.code == .quotaExceeded {
             return true
@@ -32,64 +33,64 @@ import Testing
     }
 
     @Test func `Shown is what each namespace uses, of how much, also those that only the policy names`() throws {
-        try fixture.put(randomPayload(6_000))
-        try fixture.put(randomPayload(20_000), "free")
-        let table = try fixture.lps("quota", "--policy", policy).lines.map { $0.split(separator: " ") }
+        try disk.put(randomPayload(6_000))
+        try disk.put(randomPayload(20_000), "free")
+        let table = try disk.lps("quota", "--policy", policy).lines.map { $0.split(separator: " ") }
         #expect(
             table == [
                 ["NAMESPACE", "USES", "QUOTA", "LEFT"], ["empty", "0", "B", "1.0", "MiB", "1.0", "MiB"],
                 ["free", "19.5", "KiB", "-", "-"], ["ns", "5.9", "KiB", "9.8", "KiB", "3.9", "KiB"],
             ]
         )
-        let rows = try jsonLines(fixture.lps("quota", "--policy", policy, "--json"))
+        let rows = try jsonLines(disk.lps("quota", "--policy", policy, "--json"))
         #expect(rows.map { $0["namespace"] as? String } == ["empty", "free", "ns"])
         #expect(rows.map { $0["used"] as? Int } == [0, 20_000, 6_000])
         #expect(rows.map { $0["quota"] as? Int } == [1 << 20, nil, 10_000])
-        #expect(try fixture.lps("quota", "--policy", policy, "--namespace", "ns").lines.count == 2)
-        #expect(try fixture.lps("quota").lines.last?.hasSuffix("-") == true, "without a policy")
+        #expect(try disk.lps("quota", "--policy", policy, "--namespace", "ns").lines.count == 2)
+        #expect(try disk.lps("quota").lines.last?.hasSuffix("-") == true, "without a policy")
     }
 
     @Test func `Whatever makes room in the store makes room in the quota`() throws {
-        let old = try fixture.put(randomPayload(6_000), days: 3)
-        let young = try fixture.put(randomPayload(4_000))
+        let old = try disk.put(randomPayload(6_000), days: 3)
+        let young = try disk.put(randomPayload(4_000))
         #expect(try used() == 10_000)
-        let collected = try fixture.lps("gc", "--policy", policy, "--keep-trash", "3d")
+        let collected = try disk.lps("gc", "--policy", policy, "--keep-trash", "3d")
         #expect(collected.output.hasPrefix("deleted 1 keys"))
         #expect(try used() == 4_000)
         #expect(try !isRefused(randomPayload(5_000)))
         // Who undeletes decides, not the quota; it counts.
-        #expect(try fixture.lps("undelete", "\(old)").status == 0)
+        #expect(try disk.lps("undelete", "\(old)").status == 0)
         #expect(try used() == 15_000 && isRefused([1]))
-        #expect(try fixture.lps("rm", "\(old)", "\(young)").status == 0)
+        #expect(try disk.lps("rm", "\(old)", "\(young)").status == 0)
         #expect(try used() == 5_000)
-        let file = fixture.folder.file("file")
+        let file = disk.folder.file("file")
         try write(randomPayload(6_000), to: file)
-        #expect(try fixture.lps("put", file, "--namespace", "ns").status == 0)
+        #expect(try disk.lps("put", file, "--namespace", "ns").status == 0)
         #expect(try used() == 11_000 && isRefused([1]))
-        let scrub = try fixture.lps("scrub")
+        let scrub = try disk.lps("scrub")
         #expect(scrub.status == 0, "counters are no strays: \(scrub.output)")
     }
 
     @Test func `A collection takes the counters of namespaces that it has emptied`() throws {
-        let key = try fixture.put(randomPayload(9_000))
-        #expect(try fixture.lps("rm", "\(key)").status == 0)
-        #expect(try fixture.lps("gc", "--older-than", "2d", "--dry-run").status == 0)
-        #expect(files(below: "\(fixture.store.path)/usage").contains("namespaces/ns"))
-        #expect(try fixture.lps("gc", "--older-than", "2d").status == 0)
-        #expect(!files(below: "\(fixture.store.path)/usage").contains("namespaces/ns"))
-        try fixture.put(randomPayload(9_000))
+        let key = try disk.put(randomPayload(9_000))
+        #expect(try disk.lps("rm", "\(key)").status == 0)
+        #expect(try disk.lps("gc", "--older-than", "2d", "--dry-run").status == 0)
+        #expect(files(below: disk.file("usage")).contains("namespaces/ns"))
+        #expect(try disk.lps("gc", "--older-than", "2d").status == 0)
+        #expect(!files(below: disk.file("usage")).contains("namespaces/ns"))
+        try disk.put(randomPayload(9_000))
         #expect(try isRefused(randomPayload(1_001)) && used() == 9_000)
     }
 
     @Test func `What was changed by hand is right after a recount`() throws {
-        try fixture.put(randomPayload(6_000), prefix: "by-hand")
-        try fixture.put(randomPayload(1_000))
-        try FileManager.default.removeItem(atPath: "\(fixture.store.path)/keys/ns/custom")
+        try disk.put(randomPayload(6_000), prefix: "by-hand")
+        try disk.put(randomPayload(1_000))
+        try FileManager.default.removeItem(atPath: disk.file("keys/ns/custom"))
         #expect(try isRefused(randomPayload(6_000)))
-        let recounted = try fixture.lps("quota", "--recount")
+        let recounted = try disk.lps("quota", "--recount")
         #expect(recounted.status == 0 && recounted.errors == "lps: 'ns' was counted as 7000 bytes, and has 1000\n")
-        #expect(try fixture.lps("quota", "--recount").errors.isEmpty)
-        let row = try jsonLines(fixture.lps("quota", "--recount", "--json")).first
+        #expect(try disk.lps("quota", "--recount").errors.isEmpty)
+        let row = try jsonLines(disk.lps("quota", "--recount", "--json")).first
         #expect(row?["used"] as? Int == 1_000 && row?["usedBefore"] as? Int == 1_000)
         #expect(try !isRefused(randomPayload(6_000)))
     }
@@ -97,17 +98,17 @@ import Testing
     @Test(arguments: ["put", "import"])
     func `put and import wait while a namespace is counted, and are not refused`(command: String) throws {
         let content = randomPayload(9_000)
-        let key = try fixture.put(content)
-        let file = fixture.folder.file("file")
+        let key = try disk.put(content)
+        let file = disk.folder.file("file")
         try write(content, to: file)
-        let archive = try fixture.lps("export").bytes
-        #expect(try fixture.lps("rm", "\(key)").status == 0)
+        let archive = try disk.lps("export").bytes
+        #expect(try disk.lps("rm", "\(key)").status == 0)
         // A worker counts.
-        let lock = open("\(fixture.store.path)/usage/counting/ns", O_RDWR | O_CLOEXEC)
+        let lock = open(disk.file("usage/counting/ns"), O_RDWR | O_CLOEXEC)
         defer { close(lock) }
         #expect(flock(lock, LOCK_EX) == 0)
-        #expect(truncate("\(fixture.store.path)/usage/namespaces/ns", 0) == 0)
-        let tool = fixture.tool
+        #expect(truncate(disk.file("usage/namespaces/ns"), 0) == 0)
+        let tool = disk.tool
         let isDone = Counter()
         try concurrently(2) { index in
             guard index == 0 else {
@@ -122,6 +123,6 @@ import Testing
             isDone.add()
             #expect(answer.status == 0, "\(answer.errors)")
         }
-        #expect(try used() == 9_000 && fixture.get(key) == content)
+        #expect(try used() == 9_000 && disk.get(key) == content)
     }
 }

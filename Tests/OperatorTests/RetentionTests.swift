@@ -1,75 +1,76 @@
 import Foundation
 import PayloadKey
+import TestStores
 import TestSupport
 import Testing
 
 /// The ages by which `lps gc` deletes: the policy's, the option's, the settings'.
 @Suite(.runLimit) struct RetentionTests {
-    private let fixture: DiskFixture
+    private let disk: TestStore
 
-    init() throws { fixture = try DiskFixture() }
+    init() throws { disk = try TestStore(isInMemory: true) }
 
     private func put(_ namespace: String, days: Double) throws -> PayloadKey {
-        try fixture.put(randomPayload(1_000), namespace, days: days)
+        try disk.put(randomPayload(1_000), namespace, days: days)
     }
 
     @Test func `Each namespace's keys go at the age of its own, and others at --older-than`() throws {
-        let policy = try fixture.policy("[short]\nretention = 2d\n[long]\nretention = 30d\n[quota]\nquota = 1g\n")
+        let policy = try disk.policy("[short]\nretention = 2d\n[long]\nretention = 30d\n[quota]\nquota = 1g\n")
         let gone = try [put("short", days: 3), put("long", days: 31), put("quota", days: 11), put("any", days: 11)]
         let kept = try [put("short", days: 1), put("long", days: 29), put("quota", days: 9), put("any", days: 9)]
-        let collected = try fixture.lps("gc", "--policy", policy, "--older-than", "10d")
+        let collected = try disk.lps("gc", "--policy", policy, "--older-than", "10d")
         #expect(collected.status == 0 && collected.errors.isEmpty)
         #expect(collected.output.hasPrefix("deleted \(gone.count) keys of 3.9 KiB, and 4 contents; "))
-        #expect(try fixture.keys() == Set(kept))
-        let forAll = try fixture.policy("[*]\nretention = 5d\n[short]\nretention = 2d")
-        #expect(try fixture.lps("gc", "--policy", forAll).output.hasPrefix("deleted 3 keys"), "but for the youngest")
+        #expect(try disk.keys() == Set(kept))
+        let forAll = try disk.policy("[*]\nretention = 5d\n[short]\nretention = 2d")
+        #expect(try disk.lps("gc", "--policy", forAll).output.hasPrefix("deleted 3 keys"), "but for the youngest")
     }
 
     @Test func `A namespace without an age is left alone, and told of once`() throws {
-        let policy = try fixture.policy("[short]\nretention = 2d\n[kept]\nquota = 1g")
+        let policy = try disk.policy("[short]\nretention = 2d\n[kept]\nquota = 1g")
         let keys = Set(try ["kept", "kept", "other"].map { try put($0, days: 4_000) } + [put("short", days: 1)])
-        let collected = try fixture.lps("gc", "--policy", policy)
+        let collected = try disk.lps("gc", "--policy", policy)
         #expect(collected.status == 0)
         let leftAlone = "lps: neither the policy nor --older-than gives an age for, so they are left alone: "
         #expect(collected.errors == "\(leftAlone)'kept', 'other'\n")
-        #expect(try fixture.lps("gc", "--policy", policy, "--namespace", "kept").errors == "\(leftAlone)'kept'\n")
-        #expect(try fixture.keys() == keys)
+        #expect(try disk.lps("gc", "--policy", policy, "--namespace", "kept").errors == "\(leftAlone)'kept'\n")
+        #expect(try disk.keys() == keys)
     }
 
     @Test func `Sections for which the store has no namespace are told of in one line`() throws {
-        try fixture.put([], "orders", days: 20)
-        let policy = try fixture.policy("[odrers]\nretention = 400d\n[none]\n[*]\nretention = 90d")
+        try disk.put([], "orders", days: 20)
+        let policy = try disk.policy("[odrers]\nretention = 400d\n[none]\n[*]\nretention = 90d")
         let warning =
             "lps: the policy has sections for namespaces that the store does not have, misspelt? 'none', 'odrers'\n"
-        let dry = try fixture.lps("gc", "--policy", policy, "--dry-run")
+        let dry = try disk.lps("gc", "--policy", policy, "--dry-run")
         #expect(dry.status == 0 && dry.errors == warning)
-        #expect(try fixture.lps("gc", "--policy", policy, "--prefix", "p").errors == warning)
+        #expect(try disk.lps("gc", "--policy", policy, "--prefix", "p").errors == warning)
         #expect(
-            try fixture.lps("gc", "--policy", policy, "--namespace", "orders").errors.isEmpty,
+            try disk.lps("gc", "--policy", policy, "--namespace", "orders").errors.isEmpty,
             "others may be there"
         )
-        let right = try fixture.policy("[orders]\nretention = 400d\n[*]\nretention = 90d")
-        #expect(try fixture.lps("gc", "--policy", right).errors.isEmpty)
+        let right = try disk.policy("[orders]\nretention = 400d\n[*]\nretention = 90d")
+        #expect(try disk.lps("gc", "--policy", right).errors.isEmpty)
     }
 
     @Test func `The policy may be named by the settings, and --policy wins`() throws {
         let key = try put("ns", days: 3)
-        let keeping = try fixture.policy("[ns]\nretention = 4d")
-        let deleting = ["LPS_POLICY": try fixture.policy("[ns]\nretention = 2d")]
-        #expect(try fixture.lps(["gc"], settings: ["LPS_POLICY": keeping]).output.hasPrefix("deleted 0 keys"))
-        #expect(try fixture.lps(["gc", "--policy", keeping], settings: deleting).output.hasPrefix("deleted 0 keys"))
-        #expect(try fixture.keys() == [key])
-        #expect(try fixture.lps(["gc"], settings: deleting).output.hasPrefix("deleted 1 keys"))
+        let keeping = try disk.policy("[ns]\nretention = 4d")
+        let deleting = ["LPS_POLICY": try disk.policy("[ns]\nretention = 2d")]
+        #expect(try disk.lps(["gc"], settings: ["LPS_POLICY": keeping]).output.hasPrefix("deleted 0 keys"))
+        #expect(try disk.lps(["gc", "--policy", keeping], settings: deleting).output.hasPrefix("deleted 0 keys"))
+        #expect(try disk.keys() == [key])
+        #expect(try disk.lps(["gc"], settings: deleting).output.hasPrefix("deleted 1 keys"))
     }
 
     // MARK: What is refused
 
     @Test func `An age under a day needs force, and nonsense is refused`() throws {
         let key = try put("ns", days: 1.0 / 48)
-        let hasty = try fixture.policy("[elsewhere]\nretention = 23h\n[ns]\nretention = 2d")
+        let hasty = try disk.policy("[elsewhere]\nretention = 23h\n[ns]\nretention = 2d")
         let refused: [([String], String)] = [
             ([], "--older-than (LPS_GC_OLDER_THAN) is required, or a policy that gives ages"),
-            (["--policy", try fixture.policy("[*]\nquota = 1g")], "is required, since the policy gives no age"),
+            (["--policy", try disk.policy("[*]\nquota = 1g")], "is required, since the policy gives no age"),
             (["--older-than", "23h"], "--older-than 23h is under a day"),
             (["--policy", hasty], "the policy's retention 23h is under a day"),
             (["--older-than", "2d", "--max-share", "0"], "--max-share is 0"),
@@ -79,39 +80,39 @@ import Testing
         ]
         let nonsense = ["", "1", "d", "-1d", "1w", "1.5d", "99999999999999999999d"]
         for (options, reason) in refused + nonsense.map({ (["--older-than=\($0)"], "--older-than") }) {
-            let answer = try fixture.lps(["gc"] + options)
+            let answer = try disk.lps(["gc"] + options)
             #expect(answer.status == 64 && answer.errors.contains(reason), "\(options): \(answer.errors)")
         }
-        #expect(try fixture.lps("gc", "--older-than", "1h", "--force").status == 0)
-        #expect(try fixture.keys() == [key])
-        #expect(try fixture.lps("gc", "--policy", hasty, "--older-than", "1h", "--force").status == 0)
-        #expect(try fixture.keys() == [key])
-        #expect(try fixture.lps("gc", "--older-than", "20m", "--force").status == 0)
-        #expect(try fixture.keys().isEmpty)
+        #expect(try disk.lps("gc", "--older-than", "1h", "--force").status == 0)
+        #expect(try disk.keys() == [key])
+        #expect(try disk.lps("gc", "--policy", hasty, "--older-than", "1h", "--force").status == 0)
+        #expect(try disk.keys() == [key])
+        #expect(try disk.lps("gc", "--older-than", "20m", "--force").status == 0)
+        #expect(try disk.keys().isEmpty)
     }
 
     @Test(arguments: ["gc", "quota"])
     func `A policy that can't be used, or whose path is empty, is told in one line, and nothing is deleted`(
         command: String
     ) throws {
-        try fixture.put([], days: 50)
+        try disk.put([], days: 50)
         let age = command == "gc" ? ["--older-than", "45d"] : []
         func refuses(_ options: [String], _ settings: [String: String] = [:], _ reason: String) throws {
-            let answer = try fixture.lps([command] + age + options, settings: settings)
+            let answer = try disk.lps([command] + age + options, settings: settings)
             #expect(answer.status == 78 && answer.bytes.isEmpty)
             #expect(answer.errors.hasPrefix("lps: ") && answer.errors.contains(reason), "\(answer.errors)")
             #expect(answer.errors.split(separator: "\n").count == 1)
         }
-        let wrong = try fixture.policy("[ns]\nretention = 2")
-        let keeping = try fixture.policy("[ns]\nretention = 400d")
+        let wrong = try disk.policy("[ns]\nretention = 2")
+        let keeping = try disk.policy("[ns]\nretention = 400d")
         try refuses(["--policy", wrong], [:], wrong)
         try refuses(["--policy", "/nowhere/policy"], [:], "/nowhere/policy")
         // As of a script's variable that is not set.
         try refuses(["--policy", ""], ["LPS_POLICY": keeping], "--policy is empty, expected a path")
         try refuses([], ["LPS_POLICY": ""], "LPS_POLICY is empty, expected a path, or to be unset")
         try refuses([], ["LPS_CONFIG": "/nowhere/settings"], "/nowhere/settings")
-        #expect(try fixture.lps([command] + age + ["--policy", keeping], settings: ["LPS_POLICY": ""]).status == 0)
-        #expect(try fixture.keys().count == 1)
+        #expect(try disk.lps([command] + age + ["--policy", keeping], settings: ["LPS_POLICY": ""]).status == 0)
+        #expect(try disk.keys().count == 1)
     }
 
     // MARK: The unit
@@ -130,21 +131,21 @@ import Testing
             variables[parts[0]] = parts[1]
         }
         #expect(variables["LPS_CONFIG"] == "-/etc/default/lps")
-        let config = fixture.folder.file("settings-\(UUID().uuidString)")
+        let config = disk.folder.file("settings-\(UUID().uuidString)")
         if let settings { try write(settings.utf8, to: config) }
         variables["LPS_CONFIG"] = "-\(config)"
-        variables["LPS_STORE"] = fixture.store.path
-        return try fixture.lps(Array(words.dropFirst()), settings: variables)
+        variables["LPS_STORE"] = disk.path
+        return try disk.lps(Array(words.dropFirst()), settings: variables)
     }
 
     @Test func `The unit's condition is what gc itself makes of the settings, in whatever form they are written`()
         throws
     {
         let ages = "\t[*]\n\tretention\t=\t45d ; longest run, and a week\n"
-        let retention = try fixture.policy(ages)
-        let crlf = try fixture.policy(ages.replacingOccurrences(of: "\n", with: "\r\n"))
-        let quotas = try fixture.policy("# retention = 45d\n[retention]\nquota = 1g\n")
-        let wrong = try fixture.policy("[*]\nretention = 45\n")
+        let retention = try disk.policy(ages)
+        let crlf = try disk.policy(ages.replacingOccurrences(of: "\n", with: "\r\n"))
+        let quotas = try disk.policy("# retention = 45d\n[retention]\nquota = 1g\n")
+        let wrong = try disk.policy("[*]\nretention = 45\n")
         let cases: [(settings: String?, condition: Int32, run: Int32)] = [
             (nil, 1, 64), ("", 1, 64), ("LPS_GC_OLDER_THAN=\n", 1, 64), ("LPS_GC_OLDER_THAN=45d\n", 0, 0),
             ("  LPS_GC_OLDER_THAN = '45d'\r\n", 0, 0), ("LPS_POLICY=\(retention)\n", 0, 0),
@@ -157,14 +158,14 @@ import Testing
         ]
         for (settings, condition, run) in cases {
             let name = settings ?? "no file"
-            try fixture.put([], days: 50)
+            try disk.put([], days: 50)
             let checked = try unit("ExecCondition", settings: settings)
             #expect(checked.status == condition, "\(name): \(checked.errors)")
             #expect(checked.bytes.isEmpty && checked.errors.isEmpty == (condition == 0), "\(name)")
-            #expect(try fixture.keys().count == 1, "a check deletes nothing")
+            #expect(try disk.keys().count == 1, "a check deletes nothing")
             let collected = try unit("ExecStart", settings: settings)
             #expect(collected.status == run, "\(name): \(collected.errors)")
-            #expect(try fixture.keys().isEmpty == (run == 0))
+            #expect(try disk.keys().isEmpty == (run == 0))
         }
     }
 
@@ -172,16 +173,16 @@ import Testing
         let key = try put("ns", days: 50)
         let collected = try unit("ExecStart", settings: "LPS_GC_OLDER_THAN=45d\n")
         #expect(collected.output.hasPrefix("deleted 1 keys of 1000 B to the trash, 0 keys of the trash,"))
-        #expect(try fixture.lps("undelete", "\(key)").status == 0)
-        try fixture.age(key, days: 50)
-        let config = fixture.folder.file("by-hand")
-        let settings = "LPS_STORE=\(fixture.store.path)\nLPS_GC_OLDER_THAN=45d\nLPS_GC_KEEP_TRASH=0d\n"
+        #expect(try disk.lps("undelete", "\(key)").status == 0)
+        try disk.makeOld(key, days: 50)
+        let config = disk.folder.file("by-hand")
+        let settings = "LPS_STORE=\(disk.path)\nLPS_GC_OLDER_THAN=45d\nLPS_GC_KEEP_TRASH=0d\n"
         try write(settings.utf8, to: config)
         // The file wins, as for workers.
         let environment = ["LPS_CONFIG": config, "LPS_STORE": "/nowhere"]
-        let dry = try fixture.lps(["gc", "--older-than", "60d", "--dry-run"], settings: environment)
+        let dry = try disk.lps(["gc", "--older-than", "60d", "--dry-run"], settings: environment)
         #expect(dry.output.hasPrefix("would delete 0 keys"))
-        let emptied = try fixture.lps(["gc"], settings: environment)
+        let emptied = try disk.lps(["gc"], settings: environment)
         #expect(emptied.output.hasPrefix("deleted 1 keys of 1000 B, 0 keys of the trash,"), "\(emptied.output)")
     }
 }

@@ -1,28 +1,28 @@
 import DiskStore
 import Foundation
 import PayloadKey
+import TestStores
 import TestSupport
 import Testing
 
 /// What `lps scrub` finds in a store on a disk, and mends.
 @Suite(.runLimit) struct ScrubCommandTests {
-    private let fixture: DiskFixture
+    private let disk: TestStore
 
-    init() throws { fixture = try DiskFixture() }
+    init() throws { disk = try TestStore(isInMemory: true) }
 
     @Test func `A scrub tells what a crash has left, and mends it when asked to`() throws {
-        let store = fixture.store.path
-        let key = try fixture.put(randomPayload(5_000))
-        let orphan = try fixture.put(randomPayload(300))
-        unlink("\(store)/\(try #require(try fixture.store.find(orphan)).path)")
-        let lost = try fixture.put(randomPayload(200))
-        unlink(fixture.object(of: lost))
-        let modified = try fixture.object(of: fixture.put(randomPayload(100)))
+        let key = try disk.put(randomPayload(5_000))
+        let orphan = try disk.put(randomPayload(300))
+        unlink(disk.keyFile(orphan))
+        let lost = try disk.put(randomPayload(200))
+        unlink(disk.objectFile(lost.digest))
+        let modified = disk.objectFile(try disk.put(randomPayload(100)).digest)
         chmod(modified, 0o666)
-        try write([1], to: "\(store)/no\nte")
+        try write([1], to: disk.file("no\nte"))
 
         for isMended in [false, true] {
-            let rows = try jsonLines(fixture.lps("scrub", "--json", isMended ? "--repair" : "--since-last"))
+            let rows = try jsonLines(disk.lps("scrub", "--json", isMended ? "--repair" : "--since-last"))
             #expect(
                 rows.compactMap { $0["kind"] as? String }.sorted()
                     == ["keyWithoutContent", "stray", "unreferencedContent", "wrongMode"]
@@ -36,72 +36,72 @@ import Testing
                 #expect(row["path"] is String && row["reason"] is String && row["digest"] == nil, "\(row)")
             }
         }
-        #expect(!FileManager.default.fileExists(atPath: fixture.object(of: orphan)))
-        let rest = try fixture.lps("scrub", "--repair")
+        #expect(!FileManager.default.fileExists(atPath: disk.objectFile(orphan.digest)))
+        let rest = try disk.lps("scrub", "--repair")
         #expect(rest.status == 1 && rest.output.contains("stray: no\\nte "), "\(rest.output)")
         #expect(rest.output.contains("key without content: keys/") && rest.lines.count == 3)
         #expect(rest.lines.last?.contains("0 damaged, 2 other findings, 0 mended") == true)
-        unlink("\(store)/no\nte")
-        #expect(try fixture.lps("rm", "\(lost)").status == 0)
-        #expect(try fixture.lps("scrub").status == 0)
-        #expect(try fixture.get(key)?.count == 5_000)
+        unlink(disk.file("no\nte"))
+        #expect(try disk.lps("rm", "\(lost)").status == 0)
+        #expect(try disk.lps("scrub").status == 0)
+        #expect(try disk.get(key)?.count == 5_000)
     }
 
     @Test func `A folder that is missing is told, keeps a scrub from its end, and is made when asked to`() throws {
-        try fixture.put([1])
-        rmdir("\(fixture.store.path)/quarantine")
-        let found = try fixture.lps("scrub")
+        try disk.put([1])
+        rmdir(disk.file("quarantine"))
+        let found = try disk.lps("scrub")
         #expect(found.status == 1 && found.output.hasPrefix("missing: quarantine"))
         #expect(found.errors.contains("no folder quarantine/"), "\(found.errors)")
-        let mended = try fixture.lps("scrub", "--repair")
+        let mended = try disk.lps("scrub", "--repair")
         #expect(mended.status == 1 && mended.output.contains("0 damaged, 1 other findings, 1 mended"))
-        #expect(try fixture.lps("scrub").status == 0)
+        #expect(try disk.lps("scrub").status == 0)
     }
 
     @Test func `Where the folder of keys is missing, content is not taken for unreferenced`() throws {
-        let key = try fixture.put([1])
-        try FileManager.default.removeItem(atPath: "\(fixture.store.path)/keys")
-        let mended = try fixture.lps("scrub", "--repair")
+        let key = try disk.put([1])
+        try FileManager.default.removeItem(atPath: disk.file("keys"))
+        let mended = try disk.lps("scrub", "--repair")
         #expect(mended.status == 1 && mended.output.hasPrefix("missing: keys"), "\(mended.output)")
-        #expect(FileManager.default.fileExists(atPath: fixture.object(of: key)))
+        #expect(FileManager.default.fileExists(atPath: disk.objectFile(key.digest)))
     }
 
     @Test func `Damaged content is told with its keys, those in the trash, and where it is now`() throws {
         let content = randomPayload(100)
-        let keys = try ["a", "b"].map { try fixture.put(content, $0) }
-        try fixture.moveToTrash(keys[1], days: 0)
-        try fixture.damage(keys[0])
-        let row = try #require(jsonLines(fixture.lps("scrub", "--json")).first)
+        let keys = try ["a", "b"].map { try disk.put(content, $0) }
+        try disk.moveToTrash(keys[1], days: 0)
+        try disk.harm(keys[0].digest)
+        let row = try #require(jsonLines(disk.lps("scrub", "--json")).first)
         #expect(row["kind"] as? String == "damaged" && row["mended"] as? Bool == true)
         #expect(row["digest"] as? String == "\(keys[0].digest)")
         #expect(row["keys"] as? [String] == ["\(keys[0])"] && row["trashed"] as? [String] == ["\(keys[1])"])
         let quarantine = try #require(row["quarantine"] as? String)
-        #expect(files(below: fixture.store.path).contains(quarantine), "\(quarantine)")
+        #expect(files(below: disk.path).contains(quarantine), "\(quarantine)")
     }
 
     @Test func `A scrub since the last one says what it went by`() throws {
-        try fixture.put(randomPayload(1_000))
-        let first = try fixture.lps("scrub", "--since-last")
+        try disk.put(randomPayload(1_000))
+        let first = try disk.lps("scrub", "--since-last")
         #expect(first.output.hasPrefix("read 1 files, 1000 B: "))
         #expect(first.output.hasSuffix("; everything was read: there is no complete scrub before it to go by\n"))
-        let second = try fixture.lps("scrub", "--since-last")
+        let second = try disk.lps("scrub", "--since-last")
         #expect(second.output.contains("; not read again what is unchanged since 20"), "\(second.output)")
         #expect(second.output.contains("Z, everything was last read 20"), "\(second.output)")
-        #expect(try fixture.lps("scrub").output.hasSuffix(" mended\n"))
+        #expect(try disk.lps("scrub").output.hasSuffix(" mended\n"))
     }
 
     @Test func `A scrub keeps to its rate, by option or setting`() throws {
-        for _ in 0..<4 { try fixture.put(randomPayload(1 << 18)) }
+        for _ in 0..<4 { try disk.put(randomPayload(1 << 18)) }
         // Not faster; slower is the machine's affair. RateLimitTests measure it.
         for (options, settings) in [(["--rate", "8m"], [:]), ([], ["LPS_SCRUB_RATE": "8m"])] {
             let start = ContinuousClock.now
-            #expect(try fixture.lps(["scrub"] + options, settings: settings).status == 0)
+            #expect(try disk.lps(["scrub"] + options, settings: settings).status == 0)
             #expect(ContinuousClock.now - start >= .milliseconds(100))
         }
         for rate in ["0", "", "m", "1t", "-1", "1.5m", "99999999999g"] {
-            #expect(try fixture.lps("scrub", "--rate=\(rate)").status == 64)
+            #expect(try disk.lps("scrub", "--rate=\(rate)").status == 64)
         }
-        let wrong = try fixture.lps(["scrub"], settings: ["LPS_SCRUB_RATE": "fast"])
+        let wrong = try disk.lps(["scrub"], settings: ["LPS_SCRUB_RATE": "fast"])
         #expect(wrong.status == 78 && wrong.errors == "lps: LPS_SCRUB_RATE is 'fast', expected a size like 50m\n")
     }
 }

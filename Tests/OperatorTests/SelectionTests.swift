@@ -1,22 +1,23 @@
 import Foundation
 import PayloadKey
+import TestStores
 import TestSupport
 import Testing
 
 /// `--namespace` and `--prefix`: a command touches the keys that they select, and no others.
 @Suite(.runLimit) struct SelectionTests {
-    private let fixture: DiskFixture
+    private let disk: TestStore
     /// Keys by what they are called here.
     private var keys: [String: PayloadKey] = [:]
     private let content = payload(inShard: "1b")
 
     /// Prefixes that look like a shard, of keys whose digests are of that shard.
     init() throws {
-        fixture = try DiskFixture()
+        disk = try TestStore(isInMemory: true)
         for name in ["", "team", "team/1b", "team/1b/x", "team/1bc", "1b", "teams"] {
-            keys[name] = try fixture.put(content, prefix: name, metadata: name, days: 3)
+            keys[name] = try disk.put(content, prefix: name, metadata: name, days: 3)
         }
-        keys["other"] = try fixture.put(content, "other", prefix: "team/1b", days: 3)
+        keys["other"] = try disk.put(content, "other", prefix: "team/1b", days: 3)
     }
 
     private static let cases: [(options: [String], selected: Set<String>)] = [
@@ -39,13 +40,13 @@ import Testing
 
     @Test(arguments: cases)
     func `gc deletes the selected keys, and no others`(options: [String], selected: Set<String>) throws {
-        let dry = try fixture.lps(["gc", "--older-than", "2d", "--dry-run"] + options)
+        let dry = try disk.lps(["gc", "--older-than", "2d", "--dry-run"] + options)
         #expect(dry.output.hasPrefix("would delete \(selected.count) keys"), "\(dry.output)")
-        #expect(try names(fixture.keys()) == Set(keys.keys))
-        let collected = try fixture.lps(["gc", "--older-than", "2d"] + options)
+        #expect(try names(disk.keys()) == Set(keys.keys))
+        let collected = try disk.lps(["gc", "--older-than", "2d"] + options)
         #expect(collected.status == 0 && collected.output.hasPrefix("deleted \(selected.count) keys"))
-        #expect(try names(fixture.keys()) == others(selected))
-        try fixture.store.inspect { Issue.record("\($0)") }
+        #expect(try names(disk.keys()) == others(selected))
+        try disk.store.inspect { Issue.record("\($0)") }
     }
 
     @Test(arguments: cases)
@@ -53,52 +54,44 @@ import Testing
         options: [String],
         selected: Set<String>
     ) throws {
-        for key in keys.values { try fixture.moveToTrash(key, days: 5) }
-        let collected = try fixture.lps(["gc", "--older-than", "2d", "--keep-trash", "1d", "--json"] + options)
+        for key in keys.values { try disk.moveToTrash(key, days: 5) }
+        let collected = try disk.lps(["gc", "--older-than", "2d", "--keep-trash", "1d", "--json"] + options)
         #expect(collected.output.contains("\"purgedKeys\":\(selected.count)"), "\(collected.output)")
-        #expect(try names(fixture.trashed()) == others(selected))
+        #expect(try names(disk.trashed().map(\.stored.key)) == others(selected))
     }
 
     @Test(arguments: cases)
     func `undelete restores the selected keys, and no others`(options: [String], selected: Set<String>) throws {
-        for key in keys.values { try fixture.moveToTrash(key, days: 5) }
-        let listed = try fixture.lps(["undelete", "--dry-run"] + options)
+        for key in keys.values { try disk.moveToTrash(key, days: 5) }
+        let listed = try disk.lps(["undelete", "--dry-run"] + options)
         #expect(listed.output.hasSuffix("would undelete \(selected.count) keys of \(size(selected.count))\n"))
-        #expect(try fixture.keys().isEmpty)
-        let undeleted = try fixture.lps(["undelete"] + options)
+        #expect(try disk.keys().isEmpty)
+        let undeleted = try disk.lps(["undelete"] + options)
         #expect(undeleted.status == 0)
         #expect(undeleted.output == "undeleted \(selected.count) keys of \(size(selected.count))\n")
-        #expect(try names(fixture.keys()) == selected)
-        #expect(try names(fixture.trashed()) == others(selected))
+        #expect(try names(disk.keys()) == selected)
+        #expect(try names(disk.trashed().map(\.stored.key)) == others(selected))
     }
 
     private func size(_ count: Int) -> String { "\(count * content.count) B" }
 
     @Test(arguments: cases)
     func `export and copy take the selected keys, and no others`(options: [String], selected: Set<String>) throws {
-        let (imported, copied) = (try DiskFixture(), try DiskFixture())
-        let exported = try fixture.lps(["export"] + options)
+        let (imported, copied) = (try TestStore(isInMemory: true), try TestStore(isInMemory: true))
+        let exported = try disk.lps(["export"] + options)
         #expect(exported.status == 0)
         #expect(try imported.lps(["import"], input: exported.bytes).status == 0)
-        #expect(try fixture.lps(["copy", fixture.store.path, copied.store.path] + options).status == 0)
+        #expect(try disk.lps(["copy", disk.path, copied.path] + options).status == 0)
         for other in [imported, copied] { #expect(try names(other.keys()) == selected) }
     }
 
     @Test(arguments: cases)
     func `ls and du tell of the selected keys, and no others`(options: [String], selected: Set<String>) throws {
-        let listed = try fixture.lps(["ls"] + options).lines.map { $0.split(separator: " ").last.map(String.init) }
+        let listed = try disk.lps(["ls"] + options).lines.map { $0.split(separator: " ").last.map(String.init) }
         #expect(Set(listed) == Set(selected.map { keys[$0]?.description }) && listed.count == selected.count)
-        let rows = try jsonLines(fixture.lps(["du", "--json"] + options))
+        let rows = try jsonLines(disk.lps(["du", "--json"] + options))
         #expect(rows.compactMap { $0["payloads"] as? Int }.reduce(0, +) == selected.count)
         let prefixes = Set(rows.compactMap { $0["prefix"] as? String })
         #expect(prefixes == Set(selected.map { $0 == "other" ? "team/1b" : $0 }))
-    }
-}
-
-/// The lines of JSON that a command has written.
-func jsonLines(_ answer: Tool.Answer, line: SourceLocation = #_sourceLocation) throws -> [[String: Any]] {
-    try answer.lines.map { text in
-        let value = try JSONSerialization.jsonObject(with: Data(text.utf8))
-        return try #require(value as? [String: Any], "\(text)", sourceLocation: line)
     }
 }

@@ -1,17 +1,23 @@
 import Foundation
 import PayloadKey
+import TestStores
 import TestSupport
 import Testing
 
 /// `lps gc` deletes no more than a share of a large namespace.
 @Suite(.runLimit) struct ShareGuardTests {
-    private let fixture: DiskFixture
+    private let disk: TestStore
 
-    init() throws { fixture = try DiskFixture() }
+    init() throws { disk = try TestStore(isInMemory: true) }
 
-    /// Lets namespace `ns` have keys of an age.
+    /// Lets namespace `ns` have so many keys of an age: empty files, next to the first one.
     private func fill(_ count: Int, prefix: String? = nil, days: Double) throws {
-        try fixture.fill(with: count, like: fixture.put(randomPayload(100), prefix: prefix, days: days), days: days)
+        let content = randomPayload(100)
+        let first = disk.keyFile(try disk.put(content, prefix: prefix, days: days))
+        for index in 1..<max(count, 1) {
+            let key = disk.keyFile(try payloadKey(content, prefix: prefix, metadata: "\(index)"))
+            try #require(link(first, key) == 0)
+        }
     }
 
     /// Keys of namespace `ns`, and what of them is deleted; `nil`: nothing, but a dry run tells what would be.
@@ -39,15 +45,15 @@ import Testing
         if given.team > 0 { try fill(given.team, prefix: "team", days: 31) }
         try fill(given.old, days: 31)
         try fill(given.young, days: 1)
-        try fixture.put([1], "small", prefix: "other", days: 31)
+        try disk.put([1], "small", prefix: "other", days: 31)
         let selected = given.team > 0 ? given.team : given.old
         let small = given.options.contains("--prefix") ? 0 : 1
-        let before = files(below: fixture.store.path)
+        let before = files(below: disk.path)
         let gc = ["gc", "--older-than", "30d"] + given.options
-        let dry = try fixture.lps(gc + ["--dry-run"])
+        let dry = try disk.lps(gc + ["--dry-run"])
         #expect(dry.status == 0 && dry.output.hasPrefix("would delete \(selected + small) keys"))
-        #expect(files(below: fixture.store.path) == before)
-        let collected = try fixture.lps(gc)
+        #expect(files(below: disk.path) == before)
+        let collected = try disk.lps(gc)
         guard let deleted = given.deleted else {
             let keys = given.team + given.old + given.young
             let refusal = "\(selected) of the \(keys) keys of namespace 'ns' are older than 30d, more than"
@@ -55,7 +61,7 @@ import Testing
             #expect(collected.errors.contains(refusal) && collected.errors.split(separator: "\n").count == 1)
             #expect(collected.errors.hasSuffix("%: nothing is deleted; --max-share 100 if you mean it\n"))
             #expect(dry.errors.contains(refusal) && dry.errors.contains("without --max-share nothing would be deleted"))
-            #expect(files(below: fixture.store.path) == before)
+            #expect(files(below: disk.path) == before)
             return
         }
         #expect(dry.errors.isEmpty)

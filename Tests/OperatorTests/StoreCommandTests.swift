@@ -1,5 +1,6 @@
 import Foundation
 import PayloadKey
+import TestStores
 import TestSupport
 import Testing
 
@@ -7,8 +8,8 @@ import Testing
 @Suite(.runLimit) struct StoreCommandTests {
     private let content = randomPayload(5_000)
 
-    @Test(arguments: ToolStore.Kind.all)
-    func `Payloads are stored, listed, summed up, told, given and deleted`(kind: ToolStore.Kind) throws {
+    @Test(arguments: ToolStore.kinds)
+    func `Payloads are stored, listed, summed up, told, given and deleted`(kind: StoreKind) throws {
         let store = try ToolStore(kind)
         let key = try store.put(content)
         #expect(try store.put(content) == key, "again")
@@ -32,8 +33,8 @@ import Testing
         #expect(try store.keys().isEmpty)
     }
 
-    @Test(arguments: ToolStore.Kind.all)
-    func `A key's JSON has its size, its age and how many keys share its content`(kind: ToolStore.Kind) throws {
+    @Test(arguments: ToolStore.kinds)
+    func `A key's JSON has its size, its age and how many keys share its content`(kind: StoreKind) throws {
         let store = try ToolStore(kind)
         let before = Date().ISO8601Format().prefix(13)
         let keys = try ["a", "b"].map { try store.put(content, $0) }
@@ -48,8 +49,8 @@ import Testing
         #expect(listed.count == 1 && listed[0]["path"] as? String == row["path"] as? String)
     }
 
-    @Test(arguments: ToolStore.Kind.all)
-    func `Sums are by namespace and prefix, and of the disk's bytes each is counted once`(kind: ToolStore.Kind) throws {
+    @Test(arguments: ToolStore.kinds)
+    func `Sums are by namespace and prefix, and of the disk's bytes each is counted once`(kind: StoreKind) throws {
         let store = try ToolStore(kind)
         _ = try store.put(content)
         _ = try store.put(content, "other", prefix: "a/b")
@@ -70,8 +71,8 @@ import Testing
 
     // MARK: Damage
 
-    @Test(arguments: ToolStore.Kind.all)
-    func `A damaged payload is not given`(kind: ToolStore.Kind) throws {
+    @Test(arguments: ToolStore.kinds)
+    func `A damaged payload is not given`(kind: StoreKind) throws {
         let store = try ToolStore(kind)
         let key = try store.put(content)
         try store.damage(key, content)
@@ -82,9 +83,8 @@ import Testing
         }
     }
 
-    @Test(arguments: ToolStore.Kind.all)
-    func `A scrub takes damaged content away and names the keys, and an upload revives it`(kind: ToolStore.Kind) throws
-    {
+    @Test(arguments: ToolStore.kinds)
+    func `A scrub takes damaged content away and names the keys, and an upload revives it`(kind: StoreKind) throws {
         let store = try ToolStore(kind)
         let key = try store.put(content)
         let whole = try store.put(randomPayload(3_000_000))
@@ -102,9 +102,9 @@ import Testing
         #expect(try store.lps("scrub").status == 0)
     }
 
-    @Test(.enabled(if: ToolStore.Kind.all.contains(.bucket)))
+    @Test(.enabled(if: ToolStore.kinds.contains(.s3)))
     func `What is for a store on a disk says so on a bucket`() throws {
-        let store = try ToolStore(.bucket)
+        let store = try ToolStore(.s3)
         for arguments in [
             ["undelete"], ["quota"], ["export"], ["import"], ["init"], ["scrub", "--repair"],
             ["scrub", "--since-last"],
@@ -130,8 +130,8 @@ import Testing
     }
 
     @Test func `A store of format 1 is refused with a line that says how to move it`() throws {
-        let fixture = try DiskFixture()
-        let layout = "\(fixture.store.path)/layout.json"
+        let disk = try TestStore(isInMemory: true)
+        let layout = disk.file("layout.json")
         let json = try String(contentsOfFile: layout, encoding: .utf8)
         #expect(json.contains("\"version\":2"))
         try write(json.replacingOccurrences(of: "\"version\":2", with: "\"version\":1").utf8, to: layout)
@@ -139,20 +139,20 @@ import Testing
             ["ls"], ["scrub"], ["scrub", "--repair"], ["gc", "--older-than", "2d"],
             ["put", layout, "--namespace", "ns"], ["init"],
         ] {
-            let refused = try fixture.tool.run(arguments)
+            let refused = try disk.tool.run(arguments)
             #expect(refused.status != 0 && refused.errors.split(separator: "\n").count == 1, "\(refused.errors)")
             #expect(refused.errors.contains("has format version 1, this version reads version 2"))
             #expect(refused.errors.contains("'lps export'"))
         }
-        #expect(files(below: fixture.store.path).allSatisfy { !$0.hasPrefix("objects/") && !$0.hasPrefix("incoming/") })
+        #expect(files(below: disk.path).allSatisfy { !$0.hasPrefix("objects/") && !$0.hasPrefix("incoming/") })
     }
 
     @Test(.enabled(if: geteuid() == 0, "only root can give files away"))
     func `Only the store's owner may operate on it`() throws {
-        let fixture = try DiskFixture()
-        #expect(chown(fixture.store.path, 65_534, 65_534) == 0)
+        let disk = try TestStore(isInMemory: true)
+        #expect(chown(disk.path, 65_534, 65_534) == 0)
         for arguments in [["ls"], ["scrub"], ["gc", "--older-than", "2d"]] {
-            let answer = try fixture.tool.run(arguments)
+            let answer = try disk.tool.run(arguments)
             #expect(answer.status == 64 && answer.errors.contains("belongs to nobody"), "\(answer.errors)")
         }
     }

@@ -1,7 +1,11 @@
 import ArgumentParser
+import DiskStore
+import Foundation
 import PayloadKey
+import TestStores
 import SystemPackage
 import TestSupport
+import Testing
 
 @testable import lps
 
@@ -26,7 +30,7 @@ struct Tool: Sendable {
     ///   - settings: what is added to the environment.
     ///   - input: standard input.
     func run(_ arguments: [String], settings more: [String: String] = [:], input: [UInt8] = []) throws -> Answer {
-        let folder = try TemporaryFolder()
+        let folder = try TemporaryFolder(isInMemory: true)
         try write(input, to: folder.file("input"))
         func stream(_ name: String) throws -> FileDescriptor {
             try .open(folder.file(name), .readWrite, options: .create, permissions: .ownerReadWrite)
@@ -62,5 +66,36 @@ struct Tool: Sendable {
 
     private static func send(_ line: String, to stream: FileDescriptor) {
         _ = try? stream.writeAll(Array("\(line)\n".utf8))
+    }
+}
+
+extension TestStore {
+    /// `lps` with this store.
+    var tool: Tool { Tool(settings: ["LPS_STORE": path]) }
+
+    /// Runs `lps` on the store.
+    func lps(_ arguments: [String], settings: [String: String] = [:], input: [UInt8] = []) throws -> Tool.Answer {
+        // The lock of a collection before is held as long as a child that another test started meanwhile has not executed
+        // its program.
+        _ = try collector()
+        return try tool.run(arguments, settings: settings, input: input)
+    }
+
+    /// Runs `lps` on the store.
+    func lps(_ arguments: String...) throws -> Tool.Answer { try lps(arguments) }
+
+    /// Writes a policy's file, and gives its path.
+    func policy(_ text: String) throws -> String {
+        let path = folder.file("policy-\(UUID().uuidString)")
+        try write(text.utf8, to: path)
+        return path
+    }
+}
+
+/// The lines of JSON that a command has written.
+func jsonLines(_ answer: Tool.Answer, line: SourceLocation = #_sourceLocation) throws -> [[String: Any]] {
+    try answer.lines.map { text in
+        let value = try JSONSerialization.jsonObject(with: Data(text.utf8))
+        return try #require(value as? [String: Any], "\(text)", sourceLocation: line)
     }
 }

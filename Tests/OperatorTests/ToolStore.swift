@@ -1,23 +1,13 @@
 import Foundation
 import PayloadKey
-import S3
+import TestStores
 import TestSupport
 import Testing
 
-@testable import lps
-
 /// A store of one kind or the other, `lps` with it, and what a test does to it behind its back.
 struct ToolStore {
-    enum Kind: String, CaseIterable, CustomTestStringConvertible {
-        case disk, bucket
-
-        /// All kinds, where an engine can be started.
-        static let all = allCases.filter {
-            $0 != .bucket || TestEngine.isNamed || ProcessInfo.processInfo.environment["LPS_WEED"] != nil
-        }
-
-        var testDescription: String { rawValue }
-    }
+    /// The kinds that have a place, where an engine can be started.
+    static let kinds = StoreKind.all.filter { $0 != .memory }
 
     /// What `--store` takes.
     let place: String
@@ -27,39 +17,22 @@ struct ToolStore {
     let replace: (PayloadKey, [UInt8]) throws -> Void
 
     /// Makes an empty store.
-    init(_ kind: Kind) throws {
+    init(_ kind: StoreKind) throws {
         switch kind {
-        case .disk: try self.init(DiskFixture())
-        case .bucket: try self.init(bucket: "payloads", prefix: UUID().uuidString)
+        case .s3: try self.init(TestBucket())
+        default: try self.init(TestStore(isInMemory: true))
         }
     }
 
-    private init(_ disk: DiskFixture) {
-        (place, tool, folder) = (disk.store.path, disk.tool, disk.folder)
-        replace = { key, content in
-            chmod(disk.object(of: key), 0o640)
-            try write(content, to: disk.object(of: key))
-            chmod(disk.object(of: key), 0o440)
-        }
+    private init(_ disk: TestStore) {
+        (place, tool, folder) = (disk.path, disk.tool, disk.folder)
+        replace = { try disk.replace($0, with: $1) }
     }
 
-    /// A bucket of the shared engine; tests that share one have prefixes of their own.
-    init(bucket: String, prefix: String = "") throws {
-        let engine = try TestEngine.shared
-        let folder = try TemporaryFolder()
-        let url = engine.storeURL(bucket: bucket, prefix: prefix)
-        let environment = engine.environment
-        (place, self.folder) = (url, folder)
-        tool = Tool(settings: environment.merging(["LPS_STORE": url, "TMPDIR": folder.path]) { $1 })
-        replace = { key, content in
-            let location = try S3Location(parsing: url) { environment[$0] }
-            _ = try S3Client(location, environment: { environment[$0] }, logger: RecordedLog().logger).put(
-                location.objectKey(of: key.utf8),
-                .bytes(content),
-                digest: Array(Digest(of: content).bytes),
-                onlyIfAbsent: false
-            )
-        }
+    init(_ bucket: TestBucket) {
+        (place, folder) = (bucket.url, bucket.folder)
+        tool = Tool(settings: bucket.environment.merging(["LPS_STORE": bucket.url, "TMPDIR": folder.path]) { $1 })
+        replace = { try bucket.replace($0, with: $1) }
     }
 
     func lps(_ arguments: String...) throws -> Tool.Answer { try tool.run(arguments) }

@@ -1,15 +1,16 @@
 import Foundation
+import TestStores
 import TestSupport
 import Testing
 
 /// The suites here run `lps` without a process: what they see is what a process shows.
 @Suite(.runLimit) struct ToolTests {
     @Test func `A command line has the same status, output and errors in a process as in a test`() throws {
-        let fixture = try DiskFixture()
+        let disk = try TestStore(isInMemory: true)
         let content = randomPayload(70_000)
-        let key = "\(try fixture.put(content))"
-        let missing = "\(try fixture.key([]))"
-        let file = fixture.folder.file("file")
+        let key = "\(try disk.put(content))"
+        let missing = "\(try payloadKey([]))"
+        let file = disk.folder.file("file")
         try write(content, to: file)
         for arguments in [
             [], ["help"], ["--version"], ["--help"], ["help", "gc"], ["gc", "--help"], ["--experimental-dump-help"],
@@ -21,8 +22,8 @@ import Testing
             ["gc", "--older-than", "2h"], ["gc", "--older-than", "2d", "--policy", ""], ["gc", "--check"],
             ["gc", "--older-than", "2d", "--keep-trash", "1d"],
         ] {
-            let expected = try process(arguments, fixture.tool.settings, input: file)
-            let answer = try fixture.lps(arguments, input: content)
+            let expected = try process(arguments, disk.tool.settings, input: file)
+            let answer = try disk.lps(arguments, input: content)
             #expect(answer.status == expected.status, "\(arguments)")
             let isEqual = answer.bytes == expected.output
             #expect(isEqual, "\(arguments): \(answer.output.prefix(1_000))")

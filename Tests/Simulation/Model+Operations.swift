@@ -49,16 +49,10 @@ extension Model {
             )
         default: break
         }
-        guard case .success(let answer) = running.outcome else {
-            if case .put(let key) = running.operation { touch(key, running) }
-            if case .undelete(let key) = running.operation { touch(key, running) }
-            return running.isKilled ? nil : reasonForFailure(of: running, in: simulation)
-        }
-        if running.isKilled {
+        guard case .success(let answer) = running.outcome, !running.isKilled else {
             // It may have been killed at its very end: nobody got the answer.
-            if case .put(let key) = running.operation { touch(key, running) }
-            if case .undelete(let key) = running.operation { touch(key, running) }
-            return nil
+            if let key = running.operation.keyToStore { touch(key, running) }
+            return running.isKilled ? nil : reasonForFailure(of: running, in: simulation)
         }
         switch (running.operation, answer) {
         case (.put(let key), .stored):
@@ -125,9 +119,14 @@ extension Model {
 
     // MARK: Reading
 
+    /// Whether a content may have been damaged at some moment since an operation began.
+    private func mayBeDamaged(_ content: Int, since running: Running) -> Bool {
+        damagedAt[content] != nil || repairedAt[content] >= running.started
+    }
+
     private func check(_ bytes: [UInt8]?, of key: Int, _ running: Running) -> String? {
         guard let content = universe.content(of: universe.keys[key].digest) else { return nil }
-        let mayBeDamaged = damagedAt[content] != nil || repairedAt[content] >= running.started
+        let mayBeDamaged = mayBeDamaged(content, since: running)
         if let bytes {
             if bytes != universe.contents[content], !mayBeDamaged { return "wrong bytes are served" }
             if running.keysBefore[key].presence == .absent, keys[key].presence == .absent,
@@ -220,9 +219,8 @@ extension Model {
             case .failure(let error):
                 keys[key].trash[hour] = .maybe
                 guard let content = universe.content(of: universe.keys[key].digest) else { continue }
-                let mayBeDamaged = damagedAt[content] != nil || repairedAt[content] >= running.started
                 if let error = error as? StoreError {
-                    if error.code == .damaged, mayBeDamaged { continue }
+                    if error.code == .damaged, mayBeDamaged(content, since: running) { continue }
                     if error.code == .busy || error.code == .counting, !running.overlaps.isEmpty { continue }
                 }
                 if running.machine.faultRate == 0 { return "it can't be restored: \(error)" }
@@ -247,14 +245,13 @@ extension Model {
     // MARK: Scrubbing
 
     private func check(_ findings: [Finding], _ running: Running, in simulation: Simulation) -> String? {
-        func mayBeDamaged(_ content: Int) -> Bool {
-            damagedAt[content] != nil || repairedAt[content] >= running.started
-        }
         for finding in findings {
             let content = universe.digests.firstIndex { finding.path.contains($0.hex) }
             switch finding.kind {
             case .damaged, .keyWithoutContent:
-                guard content.map(mayBeDamaged) ?? false else { return "finds \(finding.kind) \(finding.path)" }
+                guard let content, mayBeDamaged(content, since: running) else {
+                    return "finds \(finding.kind) \(finding.path)"
+                }
             case .unreferencedContent, .staleUpload: break
             case .unreadable where running.machine.faultRate > 0: break
             default: return "finds \(finding.kind) \(finding.path): \(finding.reason)"
@@ -301,12 +298,7 @@ extension Model {
 }
 
 extension Running {
-    func mayStore(_ key: Int) -> Bool {
-        switch operation {
-        case .put(key), .undelete(key): true
-        default: false
-        }
-    }
+    func mayStore(_ key: Int) -> Bool { operation.keyToStore == key }
 
     /// Whether it deletes a key that was stored when the model says.
     func mayDelete(_ key: Int, _ state: KeyState) -> Bool {

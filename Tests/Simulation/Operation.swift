@@ -29,10 +29,13 @@ enum Operation {
     case losePower
 
     /// Whether no other operation runs meanwhile: its result must be exact.
-    var isQuiet: Bool {
+    var isQuiet: Bool { if case .checkUsage = self { true } else { false } }
+
+    /// The key that it may store; `nil` when there is none.
+    var keyToStore: Int? {
         switch self {
-        case .checkUsage: true
-        default: false
+        case .put(let key), .undelete(let key): key
+        default: nil
         }
     }
 

@@ -12,42 +12,6 @@ import Testing
 
     init() throws { folder = try TemporaryFolder() }
 
-    private func key(_ content: [UInt8], _ namespace: String = "ns", prefix: String? = nil, metadata: String = "")
-        throws
-        -> PayloadKey
-    {
-        PayloadKey(
-            namespace: try Namespace(validating: namespace.utf8),
-            prefix: try prefix.map { try #require(KeyPrefix(validating: $0.utf8)) },
-            digest: Digest(of: content),
-            metadataHash: Digest(of: metadata.utf8)
-        )
-    }
-
-    @discardableResult
-    private func put(_ content: [UInt8], as key: PayloadKey, in store: any PayloadStorage) throws -> CommitOutcome {
-        let upload = try store.uploads.receive(length: UInt64(content.count), digest: key.digest) { take in
-            try content.withUnsafeBytes { try take($0) }
-        }
-        return try store.commit(upload, as: key)
-    }
-
-    /// What a key reads; `nil` when it is not stored.
-    private func get(_ key: PayloadKey, of store: any PayloadStorage) throws -> [UInt8]? {
-        guard let payload = try store.open(key) else { return nil }
-        var bytes: [UInt8] = []
-        try payload.read(0..<payload.size) { bytes += $0 }
-        return bytes
-    }
-
-    private func keys(_ selection: KeySelection = KeySelection(), of store: any PayloadStorage) throws -> Set<
-        PayloadKey
-    > {
-        var keys: Set<PayloadKey> = []
-        try store.forEachKey(in: selection) { keys.insert($0.key) }
-        return keys
-    }
-
     private func scrub(_ store: any PayloadStorage, pace: (Int) -> Void = { _ in }) throws -> (Scrubbed, [Finding]) {
         var findings: [Finding] = []
         let read = try store.scrub(.everything, pace: pace) { findings.append($0) }
@@ -61,45 +25,49 @@ import Testing
         kind: StoreKind
     ) throws {
         let store = try kind.make(in: folder).storage
-        let key = try key(content)
+        let key = try payloadKey(content)
         #expect(try store.open(key) == nil && store.find(key) == nil)
-        #expect(try put(content, as: key, in: store) == .created)
-        #expect(try get(key, of: store) == content)
+        #expect(try store.put(content, as: key) == .created)
+        #expect(try store.get(key) == content)
         let payload = try #require(try store.open(key))
-        var part: [UInt8] = []
-        try payload.read(65_530..<65_550) { part += $0 }
-        #expect(part == Array(content[65_530..<65_550]))
-        #expect(try get(self.key(content, "other"), of: store) == nil, "another namespace")
-        #expect(try get(self.key(content, prefix: "p"), of: store) == nil, "another prefix")
-        #expect(try get(self.key(content, metadata: "m"), of: store) == nil, "other metadata")
+        for range in [0..<1, 65_530..<65_550, 69_999..<70_000] {
+            var part: [UInt8] = []
+            try payload.read(UInt64(range.lowerBound)..<UInt64(range.upperBound)) { part += $0 }
+            #expect(part == Array(content[range]))
+        }
+        #expect(try store.get(payloadKey(content, "other")) == nil, "another namespace")
+        #expect(try store.get(payloadKey(content, prefix: "p")) == nil, "another prefix")
+        #expect(try store.get(payloadKey(content, metadata: "m")) == nil, "other metadata")
     }
 
     @Test(arguments: StoreKind.all)
     func `A payload that is stored again exists, under another key it is new`(kind: StoreKind) throws {
         let store = try kind.make(in: folder).storage
-        let first = try key(content)
-        try put(content, as: first, in: store)
-        #expect(try put(content, as: first, in: store) == .existed)
-        for other in try [key(content, "other"), key(content, prefix: "p/q"), key(content, metadata: "m")] {
-            #expect([.created, .linked].contains(try put(content, as: other, in: store)))
-            #expect(try get(other, of: store) == content)
+        let first = try payloadKey(content)
+        try store.put(content, as: first)
+        #expect(try store.put(content, as: first) == .existed)
+        for other in try [
+            payloadKey(content, "other"), payloadKey(content, prefix: "p/q"), payloadKey(content, metadata: "m"),
+        ] {
+            #expect([.created, .linked].contains(try store.put(content, as: other)))
+            #expect(try store.get(other) == content)
         }
     }
 
     @Test(arguments: StoreKind.all)
     func `An empty payload is one`(kind: StoreKind) throws {
         let store = try kind.make(in: folder).storage
-        let key = try key([])
-        #expect(try put([], as: key, in: store) == .created)
-        #expect(try get(key, of: store) == [] && store.find(key)?.size == 0)
+        let key = try payloadKey([])
+        #expect(try store.put([], as: key) == .created)
+        #expect(try store.get(key) == [] && store.find(key)?.size == 0)
     }
 
     @Test(arguments: StoreKind.all)
     func `Whatever is said of a key is what was stored`(kind: StoreKind) throws {
         let store = try kind.make(in: folder).storage
-        let key = try key(content, "ns", prefix: "a/b")
+        let key = try payloadKey(content, "ns", prefix: "a/b")
         let before = time(nil)
-        try put(content, as: key, in: store)
+        try store.put(content, as: key)
         let stored = try #require(try store.find(key))
         #expect(stored.key == key && stored.size == 70_000 && stored.diskUsage >= 70_000)
         #expect((before - 1...time(nil) + 1).contains(stored.lastStored))
@@ -114,13 +82,13 @@ import Testing
         let made = try kind.make(in: folder)
         let stores = [made.storage, try made.another()]
         let content = randomPayload(size)
-        let key = try key(content)
+        let key = try payloadKey(content)
         let new = Counter()
         try concurrently(6) { index in
-            if try put(content, as: key, in: stores[index % 2]) != .existed { new.add() }
+            if try stores[index % 2].put(content, as: key) != .existed { new.add() }
         }
         #expect(new.value == 1)
-        for store in stores { #expect(try get(key, of: store) == content) }
+        for store in stores { #expect(try store.get(key) == content) }
     }
 
     @Test(arguments: StoreKind.all, [false, true])
@@ -130,17 +98,17 @@ import Testing
     ) throws {
         let made = try kind.make(in: folder)
         let (store, other) = (made.storage, try made.another())
-        let key = try key(content)
+        let key = try payloadKey(content)
         let first = try? store.uploads.receive(length: UInt64(content.count), digest: key.digest) { take in
             try content.prefix(40_000).withUnsafeBytes { try take($0) }
-            #expect(try put(content, as: key, in: other) == .created)
+            #expect(try other.put(content, as: key) == .created)
             if isBroken { throw CancellationError() }
             try content.dropFirst(40_000).withUnsafeBytes { try take($0) }
         }
         #expect((first == nil) == isBroken)
         if let first { #expect(try store.commit(first, as: key) == .existed) }
-        for store in [store, other] { #expect(try get(key, of: store) == content) }
-        #expect(try keys(of: store) == [key])
+        for store in [store, other] { #expect(try store.get(key) == content) }
+        #expect(try store.keys() == [key])
     }
 
     @Test(arguments: StoreKind.all)
@@ -149,13 +117,13 @@ import Testing
         let (one, other) = (made.storage, try made.another())
         for (storing, serving) in [(one, other), (other, one)] {
             for content in [randomPayload(5_000), randomPayload(1 << 20)] {
-                let key = try key(content)
-                #expect(try put(content, as: key, in: storing) == .created)
-                #expect(try get(key, of: serving) == content)
-                #expect(try put(content, as: key, in: serving) == .existed)
+                let key = try payloadKey(content)
+                #expect(try storing.put(content, as: key) == .created)
+                #expect(try serving.get(key) == content)
+                #expect(try serving.put(content, as: key) == .existed)
                 #expect(try serving.remove(key)?.key == key)
                 #expect(try storing.find(key) == nil)
-                #expect(try put(content, as: key, in: storing) != .existed)
+                #expect(try storing.put(content, as: key) != .existed)
             }
         }
     }
@@ -166,7 +134,7 @@ import Testing
         try store.checkHealth()
         try store.checkStart(waiting: false)
         try store.tidyUp()
-        try store.checkQuota(for: 1, as: key(content))
+        try store.checkQuota(for: 1, as: payloadKey(content))
         #expect(!store.name.isEmpty)
     }
 
@@ -178,14 +146,14 @@ import Testing
         let content: [UInt8] = [1]
         let prefixes = [nil, "team", "team/one", "teamwork", "other/team"]
         for namespace in ["a", "ab"] {
-            for prefix in prefixes { try put(content, as: key(content, namespace, prefix: prefix), in: store) }
+            for prefix in prefixes { try store.put(content, as: payloadKey(content, namespace, prefix: prefix)) }
         }
         func selected(_ namespace: String?, _ prefix: String?) throws -> [String] {
             let selection = KeySelection(
                 namespace: try namespace.map { try Namespace(validating: $0.utf8) },
                 prefix: prefix.flatMap { KeyPrefix(validating: $0.utf8) }
             )
-            let found = try keys(selection, of: store)
+            let found = try store.keys(selection)
             var aged: Set<PayloadKey> = []
             try store.forEachAge(in: selection, where: { _ in true }, unreadable: { throw $1 }) { key, _ in
                 aged.insert(key)
@@ -203,7 +171,7 @@ import Testing
     @Test(arguments: StoreKind.all)
     func `Ages come of the namespaces that are wanted`(kind: StoreKind) throws {
         let store = try kind.make(in: folder).storage
-        for namespace in ["a", "b"] { try put([1], as: key([1], namespace), in: store) }
+        for namespace in ["a", "b"] { try store.put([1], as: payloadKey([1], namespace)) }
         var asked: Set<String> = []
         var found: [String] = []
         try store.forEachAge(
@@ -220,12 +188,12 @@ import Testing
     @Test(arguments: StoreKind.all.filter { $0 != .s3 })
     func `Storing a payload again renews its age`(kind: StoreKind) throws {
         let made = try kind.make(in: folder)
-        let key = try key(content)
-        try put(content, as: key, in: made.storage)
+        let key = try payloadKey(content)
+        try made.storage.put(content, as: key)
         try made.makeOld?(key, 86_400 * 40)
         let old = try #require(try made.storage.find(key)).lastStored
         #expect(old < time(nil) - 86_400 * 39)
-        try put(content, as: key, in: made.storage)
+        try made.storage.put(content, as: key)
         #expect(try #require(try made.storage.find(key)).lastStored >= time(nil) - 5)
     }
 
@@ -234,30 +202,32 @@ import Testing
     @Test(arguments: StoreKind.all)
     func `A removed key is gone, and the others of its content stay`(kind: StoreKind) throws {
         let store = try kind.make(in: folder).storage
-        let (key, other) = (try key(content), try key(content, "other"))
-        for key in [key, other] { try put(content, as: key, in: store) }
+        let (key, other) = (try payloadKey(content), try payloadKey(content, "other"))
+        for key in [key, other] { try store.put(content, as: key) }
         #expect(try store.remove(key)?.key == key)
         #expect(try store.open(key) == nil && store.find(key) == nil)
-        #expect(try get(other, of: store) == content)
+        #expect(try store.get(other) == content)
         #expect(try store.remove(key) == nil, "it is gone already")
-        #expect(try put(content, as: key, in: store) != .existed)
-        #expect(try get(key, of: store) == content)
+        #expect(try store.put(content, as: key) != .existed)
+        #expect(try store.get(key) == content)
     }
 
-    @Test(arguments: StoreKind.all)
-    func `A key is removed only while it is unwanted, by the age that it has then`(kind: StoreKind) throws {
+    @Test(arguments: StoreKind.all, [true, false])
+    func `A key is removed only while it is unwanted, by the age that it has then`(kind: StoreKind, isDurable: Bool)
+        throws
+    {
         let store = try kind.make(in: folder).storage
-        let key = try key(content)
-        try put(content, as: key, in: store)
+        let key = try payloadKey(content)
+        try store.put(content, as: key)
         var asked: [Int] = []
-        let kept = try store.remove(key, isDurable: true) { lastStored in
+        let kept = try store.remove(key, isDurable: isDurable) { lastStored in
             asked.append(lastStored)
             return false
         }
         #expect(kept == nil)
         #expect(asked == [try #require(try store.find(key)).lastStored])
-        #expect(try get(key, of: store) == content)
-        #expect(try store.remove(key, isDurable: true) { $0 == asked[0] }?.size == 70_000)
+        #expect(try store.get(key) == content)
+        #expect(try store.remove(key, isDurable: isDurable) { $0 == asked[0] }?.size == 70_000)
     }
 
     // MARK: Damage
@@ -266,7 +236,7 @@ import Testing
     func `A scrub reads everything and finds nothing wrong with what was stored`(kind: StoreKind) throws {
         let store = try kind.make(in: folder).storage
         let contents = (0..<3).map { randomPayload(1_000 * ($0 + 1)) }
-        for content in contents { try put(content, as: key(content), in: store) }
+        for content in contents { try store.put(content, as: payloadKey(content)) }
         var paced = 0
         let (read, findings) = try scrub(store) { paced += $0 }
         #expect(findings.isEmpty)
@@ -278,27 +248,27 @@ import Testing
     func `A scrub takes damaged content out of the way, and the next upload brings it back`(kind: StoreKind) throws {
         let made = try kind.make(in: folder)
         let sound = randomPayload(500)
-        let (key, other) = (try key(content), try key(sound))
-        try put(content, as: key, in: made.storage)
-        try put(sound, as: other, in: made.storage)
+        let (key, other) = (try payloadKey(content), try payloadKey(sound))
+        try made.storage.put(content, as: key)
+        try made.storage.put(sound, as: other)
         var rotten = content
         rotten[35_000] ^= 1
         try made.replace(key, rotten)
         let findings = try scrub(made.storage).1
         #expect(findings.map(\.kind) == [.damaged])
         #expect(findings.first?.damage?.keys == [key])
-        #expect(try get(key, of: made.storage) == nil, "wrong bytes are never served")
-        #expect(try get(other, of: made.storage) == sound)
-        try put(content, as: key, in: made.storage)
-        #expect(try get(key, of: made.storage) == content)
+        #expect(try made.storage.get(key) == nil, "wrong bytes are never served")
+        #expect(try made.storage.get(other) == sound)
+        try made.storage.put(content, as: key)
+        #expect(try made.storage.get(key) == content)
         #expect(try scrub(made.storage).1.isEmpty)
     }
 
     @Test(arguments: StoreKind.all)
     func `A scrub leaves alone what an upload has healed while it was read`(kind: StoreKind) throws {
         let made = try kind.make(in: folder)
-        let key = try key(content)
-        try put(content, as: key, in: made.storage)
+        let key = try payloadKey(content)
+        try made.storage.put(content, as: key)
         try made.replace(key, [1, 2, 3])
         var isHealed = false
         let findings = try scrub(made.storage) { _ in
@@ -309,21 +279,21 @@ import Testing
             }
         }.1
         #expect(findings.allSatisfy { $0.damage?.quarantine == nil }, "\(findings)")
-        #expect(try get(key, of: made.storage) == content)
+        #expect(try made.storage.get(key) == content)
     }
 
     private func heal(_ key: PayloadKey, _ made: StoreUnderTest) throws {
-        try put(content, as: key, in: made.storage)
+        try made.storage.put(content, as: key)
     }
 
     @Test(arguments: StoreKind.all)
     func `An upload of another size than what is there replaces it`(kind: StoreKind) throws {
         let made = try kind.make(in: folder)
-        let key = try key(content)
-        try put(content, as: key, in: made.storage)
+        let key = try payloadKey(content)
+        try made.storage.put(content, as: key)
         try made.replace(key, [1, 2, 3])
-        try put(content, as: key, in: made.storage)
-        #expect(try get(key, of: made.storage) == content)
+        try made.storage.put(content, as: key)
+        #expect(try made.storage.get(key) == content)
     }
 
     // MARK: Uploads
@@ -339,6 +309,6 @@ import Testing
         #expect(throws: UploadMismatch.self) { try receive([1, 2], length: 2, digest: Digest(of: [1, 3])) }
         #expect(throws: UploadMismatch.self) { try receive([1, 2], length: 3, digest: Digest(of: [1, 2])) }
         #expect(throws: UploadMismatch.self) { try receive([1, 2], length: 1, digest: Digest(of: [1, 2])) }
-        #expect(try keys(of: store).isEmpty)
+        #expect(try store.keys().isEmpty)
     }
 }

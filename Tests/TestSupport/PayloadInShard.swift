@@ -1,7 +1,7 @@
 /// A payload whose digest begins with these two hexadecimal digits.
-package func payload(inShard shard: String) -> [UInt8] {
+package func payload(inShard shard: String, size: Int = 100) -> [UInt8] {
     while true {
-        let payload = randomPayload(100)
+        let payload = randomPayload(size)
         if Stack.digest(payload).hasPrefix("sha256:\(shard)") { return payload }
     }
 }
