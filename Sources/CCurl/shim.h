@@ -1,4 +1,4 @@
-// curl_easy_setopt(3) takes any type of argument, which Swift can't call: one function for each type.
+// curl_easy_setopt(3) is variadic, and Swift can't call variadic functions: one function for each argument type.
 #include <curl/curl.h>
 
 static inline CURLcode curl_start(void) { return curl_global_init(CURL_GLOBAL_DEFAULT); }
@@ -13,13 +13,13 @@ static inline CURLcode curl_set_size(CURL *handle, CURLoption option, curl_off_t
     return curl_easy_setopt(handle, option, value);
 }
 
-// The text is copied.
+// libcurl copies the text.
 static inline CURLcode curl_set_text(CURL *handle, CURLoption option, const char *value)
 {
     return curl_easy_setopt(handle, option, value);
 }
 
-// What it points to is used until the handle is reset.
+// libcurl uses the memory at `value` until the handle is reset.
 static inline CURLcode curl_set_pointer(CURL *handle, CURLoption option, void *value)
 {
     return curl_easy_setopt(handle, option, value);

@@ -1,2 +1,2 @@
-// fcgiapp.h only: fcgi_stdio.h redefines the whole of stdio with macros.
+// Only fcgiapp.h: fcgi_stdio.h redefines all of stdio with macros.
 #include <fcgiapp.h>

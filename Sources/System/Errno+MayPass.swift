@@ -1,7 +1,7 @@
 import SystemPackage
 
 extension Errno {
-    /// Whether another try may succeed: the system lacked something, or the disk has failed for once.
+    /// Whether a retry may succeed: the system ran out of a resource, or the disk failed, perhaps temporarily.
     package var mayPass: Bool {
         let passing: [Errno] = [
             .ioError, .noMemory, .tooManyOpenFiles, .tooManyOpenFilesInSystem, .noSpace, .diskQuotaExceeded, .noLocks,

@@ -1,8 +1,8 @@
 import Glibc
 
-/// The part of stat(2)'s answer that the store decides by.
+/// The fields of stat(2) that the store uses.
 package struct FileStatus: Equatable, Sendable {
-    /// Which file it is: two names with equal identities are one file.
+    /// Identifies a file: two names with equal identities are the same file.
     package struct Identity: Hashable, Sendable {
         package let device: UInt64
         package let inode: UInt64
@@ -16,20 +16,20 @@ package struct FileStatus: Equatable, Sendable {
     package let identity: Identity
     package let isRegular: Bool
     package let isFolder: Bool
-    /// The permissions (chmod(2)), without the file's type.
+    /// The permission bits (chmod(2)), without the file type.
     package let mode: mode_t
     package let owner: uid_t
     package let group: gid_t
-    /// How many names the file has; none when the last one is gone and only an open descriptor keeps it.
+    /// The number of names; zero once the last one is deleted and only an open descriptor keeps the file.
     package let links: UInt64
     /// Bytes.
     package let size: UInt64
-    /// Bytes that it takes on the disk.
+    /// Bytes used on disk.
     package let diskUsage: UInt64
     /// Seconds since 1970.
     package let modified: Int
     /// When content, links or attributes last changed, in microseconds since 1970 (rounded down). The kernel sets it at
-    /// each write(2), link(2) and the like; no program can choose it.
+    /// each write(2), link(2) and similar call; no program can choose it.
     package let changed: Int64
 
     package init(_ status: stat) {

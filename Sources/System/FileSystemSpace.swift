@@ -1,12 +1,12 @@
 import Glibc
 
-/// The size of a file system and what is free of it.
+/// The size and the free space of a file system.
 package struct FileSystemSpace: Sendable {
     /// Bytes.
     package let total: UInt64
     /// Bytes that this user may still use (statvfs(3): `f_bavail`).
     package let free: UInt64
-    /// Whether there is room for one more file or folder. Btrfs has no limit but its space, and reports zero inodes in all.
+    /// Whether one more file or folder can be created. Btrfs limits only space, and reports a total of zero inodes.
     package let hasFreeInodes: Bool
 
     package init(_ space: statvfs) {

@@ -3,14 +3,14 @@ import SystemPackage
 
 /// The system calls that a store makes, one function each.
 ///
-/// Everything that a store does to the world goes through one of these: in production through ``LinuxKernel``, in the
-/// simulation through a model of the kernel that decides whose call comes next, when a process dies, and what a power
-/// loss leaves. So a store never calls the C library itself.
+/// All effects of a store go through these functions: in production through ``LinuxKernel``, in the simulation through
+/// a model of the kernel that decides which call runs next, when a process dies, and what a power loss leaves. So a
+/// store never calls the C library itself.
 ///
-/// Paths are relative to an open folder, and no part of one may be a symbolic link. A call that a signal interrupts is
-/// repeated, except `close`.
+/// Paths are relative to an open folder, and no part of a path may be a symbolic link. A call that a signal interrupts
+/// is repeated, except `close`.
 package protocol Kernel: Sendable {
-    /// The id of this process.
+    /// The PID of this process.
     var processID: Int32 { get }
 
     // MARK: Open files
@@ -19,7 +19,7 @@ package protocol Kernel: Sendable {
     func open(_ path: String, _ flags: Int32) throws(Errno) -> Int32
     /// Opens a path below an open folder (openat2(2) with `RESOLVE_NO_SYMLINKS`).
     func open(_ path: String, in folder: Int32, _ flags: Int32, mode: mode_t) throws(Errno) -> Int32
-    /// Closes a descriptor (close(2)); drops its lock.
+    /// Closes a descriptor, which releases its lock (close(2)).
     func close(_ file: Int32)
     /// The real path of a path that an operator gave (realpath(3)).
     func resolve(_ path: String) throws(Errno) -> String
@@ -34,7 +34,8 @@ package protocol Kernel: Sendable {
     func write(_ file: Int32, _ bytes: UnsafeRawBufferPointer, at offset: UInt64) throws(Errno) -> Int
     /// Empties a file (ftruncate(2)).
     func truncate(_ file: Int32) throws(Errno)
-    /// Asks the kernel to forget its copy of the content, so that the next read comes from the disk (posix_fadvise(3)).
+    /// Asks the kernel to drop its cached copy of the content, so that the next read comes from the disk
+    /// (posix_fadvise(3)).
     func forgetCachedContent(of file: Int32)
 
     // MARK: Names
@@ -43,33 +44,33 @@ package protocol Kernel: Sendable {
     func makeFolder(_ path: String, in folder: Int32, mode: mode_t) throws(Errno)
     /// Gives an open file another name (linkat(2) through `/proc/self/fd`).
     func link(_ file: Int32, to path: String, in folder: Int32) throws(Errno)
-    /// Renames, replacing what has the new name (renameat(2)).
+    /// Renames a file or folder, replacing an existing target (renameat(2)).
     func rename(_ path: String, in folder: Int32, to target: String, in targetFolder: Int32) throws(Errno)
-    /// Removes a file's name (unlinkat(2)).
+    /// Deletes a file's name (unlinkat(2)).
     func unlink(_ path: String, in folder: Int32) throws(Errno)
-    /// Removes an empty folder (unlinkat(2) with `AT_REMOVEDIR`).
+    /// Deletes an empty folder (unlinkat(2) with `AT_REMOVEDIR`).
     func removeFolder(_ path: String, in folder: Int32) throws(Errno)
     /// The names in an open folder, without `.` and `..`, in no order (readdir(3)).
     func names(of folder: Int32) throws(Errno) -> [[UInt8]]
 
     // MARK: Attributes
 
-    /// What an open file is (fstat(2)).
+    /// The status of an open file (fstat(2)).
     func status(of file: Int32) throws(Errno) -> FileStatus
-    /// What a path is, without following a link at its end (fstatat(2)).
+    /// The status of a path, without following a link at its end (fstatat(2)).
     func status(of path: String, in folder: Int32) throws(Errno) -> FileStatus
-    /// Sets an open file's mtime, in seconds since 1970; `nil`: to now (futimens(3)).
+    /// Sets an open file's mtime, in seconds since 1970; `nil` sets it to now (futimens(3)).
     func setModified(_ file: Int32, to seconds: Int?) throws(Errno)
     /// Changes an open file's mode (fchmod(2)).
     func changeMode(of file: Int32, to mode: mode_t) throws(Errno)
-    /// Changes the mode of a path, never of what a link leads to (fchmodat(3)).
+    /// Changes the mode of a path, never of a link's target (fchmodat(3)).
     func changeMode(of path: String, in folder: Int32, to mode: mode_t) throws(Errno)
     /// Changes an open file's owner (fchown(2)).
     func changeOwner(of file: Int32, to user: uid_t, group: gid_t) throws(Errno)
-    /// Changes the owner of a path, but not its group, never of what a link leads to (fchownat(2)).
+    /// Changes the owner of a path, but not its group, and never of a link's target (fchownat(2)).
     func changeOwner(of path: String, in folder: Int32, to user: uid_t) throws(Errno)
-    /// Checks that this user may write to a folder and enter it (faccessat(3)); `nil` as the folder: the path is an
-    /// operator's.
+    /// Checks that this user may write to a folder and enter it (faccessat(3)). If `folder` is `nil`, an operator gave
+    /// the path.
     func checkWritable(_ path: String, in folder: Int32?) throws(Errno)
 
     // MARK: Durability
@@ -85,33 +86,35 @@ package protocol Kernel: Sendable {
 
     /// Locks an open file without waiting (flock(2)): `LOCK_SH`, `LOCK_EX` or `LOCK_UN`, which also ends a reservation.
     ///
-    /// - Returns: whether it is locked now; another process or thread has it otherwise.
+    /// - Returns: whether the file is locked now; if not, another process or thread holds the lock.
     func lock(_ file: Int32, _ kind: Int32) throws(Errno) -> Bool
-    /// Asks that nobody takes the lock of an open file from now on, so that it becomes free (fcntl(2), `F_OFD_SETLK`): flock(2)
-    /// gives a shared lock also while another one waits for an exclusive one. Ends when the file is unlocked or closed.
+    /// Reserves the lock of an open file (fcntl(2), `F_OFD_SETLK`): nobody else takes it from now on, so that it
+    /// becomes free. flock(2) grants a shared lock even while another process waits for an exclusive one. The
+    /// reservation ends when the file is unlocked or closed.
     ///
-    /// - Returns: false when another one has asked for it.
+    /// - Returns: false if another process or thread has reserved the lock.
     func reserveLock(of file: Int32) throws(Errno) -> Bool
-    /// Whether another one has asked for it (fcntl(2), `F_OFD_GETLK`).
+    /// Whether another process or thread has reserved the lock (fcntl(2), `F_OFD_GETLK`).
     func isLockReserved(of file: Int32) throws(Errno) -> Bool
-    /// The processes that hold a lock on a file, for an operator (proc(5), `/proc/locks`).
+    /// The processes that hold a lock on a file, for error messages (proc(5), `/proc/locks`).
     func lockHolders(of file: FileStatus.Identity) -> [Int32]
-    /// Keeps a terminal from stopping this process (SIGTSTP) until it is called with `false`, as often as with `true`.
+    /// Prevents a terminal from stopping this process (SIGTSTP). Calls nest: each call with `true` needs one with
+    /// `false`.
     func holdOffStops(_ isHeldOff: Bool)
 
-    // MARK: The rest of the world
+    // MARK: Other calls
 
-    /// The size of the file system of an open file, and what is free of it (fstatvfs(3)).
+    /// The size and the free space of the file system of an open file (fstatvfs(3)).
     func space(of file: Int32) throws(Errno) -> FileSystemSpace
-    /// What the file system of an open file is called when it is remote (fstatfs(2)); `nil` for one that is trusted.
+    /// The name of the file system of an open file if it is remote (fstatfs(2)); `nil` if the file system is trusted.
     func remoteFileSystem(of file: Int32) -> String?
-    /// The most files that this process may have open (getrlimit(2)); `nil` when it can't be told.
+    /// The most files that this process may have open (getrlimit(2)); `nil` if unknown.
     func openFileLimit() -> Int?
     /// Seconds since 1970 (time(2)).
     func now() -> Int
-    /// A time that never jumps, and goes on while the machine is suspended (clock_gettime(2), `CLOCK_BOOTTIME`).
+    /// A clock that never jumps, and continues while the machine is suspended (clock_gettime(2), `CLOCK_BOOTTIME`).
     func uptime() -> Duration
-    /// Waits (usleep(3)).
+    /// Pauses this thread (usleep(3)).
     func sleep(_ duration: Duration)
     /// A random number (getrandom(2)).
     func random() -> UInt64

@@ -2,7 +2,7 @@ import CLinux
 import Glibc
 import SystemPackage
 
-/// The kernel that this process runs on. Tests override some of it.
+/// The kernel that this process runs on. Tests override some of its functions.
 package class LinuxKernel: Kernel, @unchecked Sendable {
     // Safe to share: it has no state of its own.
     package static let shared = LinuxKernel()
@@ -48,7 +48,7 @@ package class LinuxKernel: Kernel, @unchecked Sendable {
     package func truncate(_ file: Int32) throws(Errno) { try checked { ftruncate(file, 0) } }
 
     package func forgetCachedContent(of file: Int32) {
-        // Advice: a page that is in use otherwise stays.
+        // This is advice: the kernel keeps pages that are in use.
         posix_fadvise(file, 0, 0, POSIX_FADV_DONTNEED)
     }
 
@@ -73,7 +73,8 @@ package class LinuxKernel: Kernel, @unchecked Sendable {
     }
 
     package func names(of folder: Int32) throws(Errno) -> [[UInt8]] {
-        // closedir(3) closes what fdopendir(3) was given, and two readers of one descriptor would share its position.
+        // closedir(3) closes the descriptor passed to fdopendir(3), and two readers of one descriptor would share its
+        // position.
         let copy = try checked { openat(folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC) }
         guard let stream = fdopendir(copy) else {
             let error = Errno(rawValue: errno)
@@ -113,7 +114,7 @@ package class LinuxKernel: Kernel, @unchecked Sendable {
             try checked { futimens(file, nil) }
             return
         }
-        // UTIME_OMIT of <sys/stat.h>, a macro that Swift does not see: the access time stays.
+        // UTIME_OMIT from <sys/stat.h>, a macro that Swift does not import: it leaves the access time unchanged.
         let omitted = (1 << 30) - 2
         let times = [timespec(tv_sec: 0, tv_nsec: omitted), timespec(tv_sec: seconds, tv_nsec: 0)]
         try checked { futimens(file, times) }
@@ -122,7 +123,7 @@ package class LinuxKernel: Kernel, @unchecked Sendable {
     package func changeMode(of file: Int32, to mode: mode_t) throws(Errno) { try checked { fchmod(file, mode) } }
 
     package func changeMode(of path: String, in folder: Int32, to mode: mode_t) throws(Errno) {
-        // glibc 2.32 and later do what the flag says, by way of /proc.
+        // Since version 2.32, glibc implements this flag through /proc.
         try checked { fchmodat(folder, path, mode, AT_SYMLINK_NOFOLLOW) }
     }
 
@@ -131,7 +132,7 @@ package class LinuxKernel: Kernel, @unchecked Sendable {
     }
 
     package func changeOwner(of path: String, in folder: Int32, to user: uid_t) throws(Errno) {
-        // -1, as an unsigned number: the group stays (chown(2)).
+        // -1 as an unsigned number leaves the group unchanged (chown(2)).
         try checked { fchownat(folder, path, user, gid_t.max, AT_SYMLINK_NOFOLLOW) }
     }
 
@@ -167,7 +168,7 @@ package class LinuxKernel: Kernel, @unchecked Sendable {
         return lock.l_type != Int16(F_UNLCK)
     }
 
-    // <fcntl.h> has them for _GNU_SOURCE only.
+    // <fcntl.h> defines these only with _GNU_SOURCE.
     private static let F_OFD_GETLK: Int32 = 36
     private static let F_OFD_SETLK: Int32 = 37
 
@@ -182,7 +183,7 @@ package class LinuxKernel: Kernel, @unchecked Sendable {
 
     package func holdOffStops(_ isHeldOff: Bool) { StopSignal.holdOff(isHeldOff) }
 
-    // MARK: The rest of the world
+    // MARK: Other calls
 
     package func space(of file: Int32) throws(Errno) -> FileSystemSpace {
         var space = statvfs()
@@ -214,7 +215,7 @@ package class LinuxKernel: Kernel, @unchecked Sendable {
     }
 }
 
-/// Makes a call again that a signal interrupted, and throws when it fails. `errno` is read before anything can change it.
+/// Repeats a call while signals interrupt it, and throws if it fails. Reads `errno` before anything can change it.
 @discardableResult
 private func checked<Result: SignedInteger>(_ call: () -> Result) throws(Errno) -> Result {
     let result = uninterrupted(call)
@@ -222,7 +223,7 @@ private func checked<Result: SignedInteger>(_ call: () -> Result) throws(Errno) 
     return result
 }
 
-/// As ``checked(_:)``; false when it fails with one of `answers`.
+/// As ``checked(_:)``, but returns false if the call fails with one of `answers`.
 private func checked(unless answers: Errno..., call: () -> Int32) throws(Errno) -> Bool {
     guard uninterrupted(call) < 0 else { return true }
     let error = Errno(rawValue: errno)

@@ -1,13 +1,13 @@
-/// The locks of all processes, as the kernel tells an operator about them: `/proc/locks` (proc(5)).
+/// The locks of all processes, from `/proc/locks` (proc(5)).
 enum LockTable {
     /// The processes that hold an flock(2) lock on a file. A process of another pid namespace is listed as 0 and left out.
     static func holders(of file: FileStatus.Identity) -> [Int32] {
-        // Nothing depends on it but the text of an error.
+        // Only the text of an error depends on this.
         guard let bytes = try? readFile("/proc/locks", limit: 4 << 20) else { return [] }
         return holders(of: file, in: String(decoding: bytes, as: UTF8.self))
     }
 
-    /// A line is `1: FLOCK  ADVISORY  WRITE 1234 08:02:131 0 EOF`; one of a process that waits has `->` in it.
+    /// A line is `1: FLOCK  ADVISORY  WRITE 1234 08:02:131 0 EOF`; the line of a waiting process contains `->`.
     static func holders(of file: FileStatus.Identity, in table: String) -> [Int32] {
         let device = file.device
         // gnu_dev_major(3), gnu_dev_minor(3).

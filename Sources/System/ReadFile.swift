@@ -1,8 +1,8 @@
 import SystemPackage
 
-/// Reads all of a file, or of a longer one as much as tells that it has over `limit` bytes.
+/// Reads a whole file. Of a file over `limit` bytes it reads only enough to return more than `limit` bytes.
 ///
-/// - Throws: `Errno`. That a file which was only read can't be closed says nothing of what it has.
+/// - Throws: `Errno`. A failure to close the file is ignored, because the file was only read.
 package func readFile(_ path: String, limit: Int) throws -> [UInt8] {
     let file = try FileDescriptor.open(path, .readOnly, options: .closeOnExec)
     defer { _ = try? file.close() }
@@ -18,7 +18,7 @@ package func readFile(_ path: String, limit: Int) throws -> [UInt8] {
 
 /// As ``readFile(_:limit:)``.
 ///
-/// - Parameter action: what is being done, for the error.
+/// - Parameter action: the operation that the error names.
 /// - Throws: ``SystemCallError``
 package func readFile(_ path: String, limit: Int, to action: @autoclosure () -> String) throws -> [UInt8] {
     do {

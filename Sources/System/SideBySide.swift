@@ -1,8 +1,8 @@
 import Synchronization
 
-/// Does `work` with each of some items, on several threads.
+/// Runs `work` for each item, on several threads.
 ///
-/// - Throws: the first failure, once all threads have ended; what was not begun by then is left.
+/// - Throws: the first failure, once all threads have ended. After a failure, no further items are started.
 package func sideBySide<Item: Sendable>(
     _ items: [Item],
     threads: Int,

@@ -1,8 +1,8 @@
 import Glibc
 import Synchronization
 
-/// Ctrl-Z must not stop a process that has others wait for it. While it is held off, SIGTSTP is ignored, by all threads:
-/// a mask is one thread's, and any thread that takes the signal stops them all.
+/// Prevents Ctrl-Z from stopping a process that others wait for: while stops are held off, the process ignores SIGTSTP.
+/// A signal mask would not do: it covers one thread, and any thread that receives the signal stops them all.
 enum StopSignal {
     private static let state = Mutex((depth: 0, before: sigaction()))
 

@@ -1,9 +1,9 @@
 import Glibc
 import SystemPackage
 
-/// A system call that failed: what was being done, to what, and the system's reason.
+/// A failed system call: the operation, its object, and the system's reason.
 package struct SystemCallError: Error, Equatable, CustomStringConvertible {
-    /// `bind /run/lps/lps.sock`
+    /// The operation and its object, as in `bind /run/lps/lps.sock`.
     package let action: String
     package let errno: Errno
 
@@ -16,9 +16,9 @@ package struct SystemCallError: Error, Equatable, CustomStringConvertible {
     package var description: String { "\(action): \(errno)" }
 }
 
-/// Makes a system call, and makes it again when a signal interrupts it. `errno` is read before anything can change it.
+/// Makes a system call, and repeats it while signals interrupt it. Reads `errno` before anything can change it.
 ///
-/// - Returns: the call's result, which is not below zero.
+/// - Returns: the call's result, at least zero.
 @discardableResult
 package func systemCall<Result: SignedInteger>(
     _ action: @autoclosure () -> String,
@@ -32,7 +32,7 @@ package func systemCall<Result: SignedInteger>(
     return result
 }
 
-/// Makes a system call, and makes it again when a signal interrupts it; the caller reads `errno`.
+/// Makes a system call, and repeats it while signals interrupt it. The caller reads `errno`.
 package func uninterrupted<Result: SignedInteger>(_ call: () -> Result) -> Result {
     while true {
         let result = call()

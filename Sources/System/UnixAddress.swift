@@ -9,8 +9,8 @@ package struct UnixAddress {
     private var address = sockaddr_un()
     private let size: socklen_t
 
-    /// - Parameter path: where the socket is; with `@` before it, a name in the abstract namespace.
-    /// - Returns: `nil` when it is too long.
+    /// - Parameter path: the socket's path; with a leading `@`, a name in the abstract namespace.
+    /// - Returns: `nil` if the path is longer than ``longestPath``.
     package init?(_ path: String) {
         let bytes = Array(path.utf8)
         guard bytes.count <= Self.longestPath else { return nil }

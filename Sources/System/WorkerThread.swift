@@ -1,7 +1,7 @@
 import Glibc
 import SystemPackage
 
-/// A thread of the system (pthreads(7)).
+/// A POSIX thread (pthreads(7)).
 package struct WorkerThread: Sendable {
     private final class Body {
         let run: @Sendable () -> Void
@@ -10,9 +10,9 @@ package struct WorkerThread: Sendable {
 
     private let thread: pthread_t
 
-    /// Starts a thread, with the signal mask of the one that starts it.
+    /// Starts a thread with the signal mask of the calling thread.
     ///
-    /// - Throws: ``SystemCallError`` when the system has no room for one more (EAGAIN).
+    /// - Throws: ``SystemCallError`` if the system has no resources for another thread (EAGAIN).
     package init(_ run: @escaping @Sendable () -> Void) throws(SystemCallError) {
         let body = Unmanaged.passRetained(Body(run))
         var thread = pthread_t()
@@ -32,12 +32,12 @@ package struct WorkerThread: Sendable {
         self.thread = thread
     }
 
-    /// Has the system forget the thread when it ends, for one that is not joined.
+    /// Lets the system release the thread when it ends, for threads that nobody joins.
     package func detach() {
         pthread_detach(thread)
     }
 
-    /// Waits until the thread has ended.
+    /// Waits until the thread ends.
     package func join() {
         pthread_join(thread, nil)
     }
