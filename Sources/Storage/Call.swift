@@ -1,6 +1,6 @@
 import SystemPackage
 
-/// Makes a call of the kernel; its failure becomes a ``StoreError`` that says what was being done.
+/// Makes a kernel call, and turns its failure into a ``StoreError`` that names the operation.
 @discardableResult
 package func call<Value>(_ action: @autoclosure () -> String, _ work: () throws -> Value) throws -> Value {
     do {
@@ -10,9 +10,9 @@ package func call<Value>(_ action: @autoclosure () -> String, _ work: () throws 
     }
 }
 
-/// As ``call(_:_:)``, for a call whose failure with one of `known` is an answer.
+/// As ``call(_:_:)``, for a call that may fail with one of `known` without that being an error.
 ///
-/// - Returns: false when it failed with one of them.
+/// - Returns: false if the call failed with one of `known`.
 package func call(_ doing: @autoclosure () -> String, unless known: [Errno], _ work: () throws -> Void) throws -> Bool {
     do {
         try call(doing(), work)
@@ -22,7 +22,7 @@ package func call(_ doing: @autoclosure () -> String, unless known: [Errno], _ w
     }
 }
 
-/// As ``call(_:_:)``, for work whose failure means one thing to whoever opens a store or a file of it.
+/// As ``call(_:_:)``, for work whose every failure has the same meaning to the caller: the error's code is `code`.
 package func call<Value>(
     _ action: @autoclosure () -> String,
     failsAs code: StoreError.Code,

@@ -1,57 +1,60 @@
 import PayloadKey
 
-/// A store in which several keys may name one content. What no key names any more is deleted by a sweep.
+/// A store in which several keys may share one content. A sweep deletes unreferenced content.
 public protocol ContentSharing: PayloadStorage {
     associatedtype Collector: ContentCollector
 
-    /// Begins to collect garbage, as the only process that does so, until the result is gone.
+    /// Starts garbage collection, and excludes all other processes from it for the life of the result.
     ///
-    /// - Throws: ``StoreError`` with code `busy` that names the process that collects.
+    /// - Throws: ``StoreError`` with code `busy` that names the process that is collecting.
     func collector() throws -> Collector
 
-    /// Visits the contents that the keys of a selection name, in the order of their digests.
+    /// Visits the contents of the selected keys, in the order of their digests.
     ///
     /// - Parameters:
-    ///   - includesTrash: also the keys of the selection that are in the trash.
-    ///   - visit: gets the keys of the selection that name the content. A key that comes or goes meanwhile may be among them
-    ///     or not.
+    ///   - includesTrash: also visit the content of selected keys in the trash.
+    ///   - visit: receives the content with its selected keys. A key that is added or deleted during the call may or
+    ///     may not be included.
     func forEachContent(
         in selection: KeySelection,
         includesTrash: Bool,
         _ visit: (StoredContent) throws -> Void
     ) throws
 
-    /// How many keys name a content, those in the trash included. Looks through the folders of all keys.
+    /// The number of keys that name a content, including those in the trash. Reads the folders of all keys.
     func keyCount(of digest: Digest) throws -> Int
 
-    /// Makes sure that the system's clock agrees with what processes that store payloads have recorded, before anything
-    /// is deleted for its age.
+    /// Checks that the system's clock agrees with the time recorded by processes that store payloads. Called before
+    /// anything is deleted because of its age.
     ///
     /// - Throws: ``StoreError`` with code `clockNotTrusted` that names both times.
     func checkClock() throws
 
-    /// Makes the system's time the recorded one, since an operator says that it is right.
+    /// Records the system's time, because an operator has confirmed that it is right.
     func trustClock() throws
 
-    /// Removes folders that hold no keys, and counters of namespaces that have none.
+    /// Deletes folders without keys, and counters of namespaces without keys.
     ///
-    /// - Parameter failed: called with what one of them has failed with; the others follow when it returns.
+    /// - Parameter failed: called with the failure of one folder or counter; the call continues with the others when it
+    ///   returns.
     func removeUnused(failed: (StoreError) throws -> Void) throws
 }
 
-/// The one process that collects garbage in a store at a time, while this value lives.
+/// Garbage collection in a store, which only one process at a time can do: it excludes others for the life of this
+/// value.
 public protocol ContentCollector: Sendable {
-    /// Deletes the content that neither a key nor the trash names, while uploads and downloads go on.
+    /// Deletes unreferenced content, while uploads and downloads continue.
     ///
     /// - Parameters:
-    ///   - digests: look only at these contents; `nil`: at all.
-    ///   - isDryRun: delete nothing.
-    ///   - maximumShare: the most contents to delete, in percent, of a store with over 1,000 of them.
-    ///   - isDoomed: whether a key counts as deleted, for a dry run.
-    ///   - failed: called with what one content or shard has failed with; the others follow when it returns.
-    ///   - found: called with the path of each content that is deleted, or would be, and the bytes it takes.
-    /// - Throws: ``StoreError`` when a folder of keys can't be read: content that it names must not be deleted; with code
-    ///   `tooMuchToDelete` when the share is exceeded.
+    ///   - digests: check only these contents; `nil`: check all.
+    ///   - isDryRun: only report, and delete nothing.
+    ///   - maximumShare: the largest share of contents to delete, in percent, if the store has over 1,000 of them.
+    ///   - isDoomed: whether to treat a key as deleted, for a dry run.
+    ///   - failed: called with the failure of one content or shard; the sweep continues with the others when it
+    ///     returns.
+    ///   - found: called with the path and the disk usage in bytes of each content that is deleted, or would be.
+    /// - Throws: ``StoreError`` if a folder of keys can't be read, because content that its keys name must not be
+    ///   deleted; with code `tooMuchToDelete` if `maximumShare` is exceeded.
     @discardableResult
     func sweep(
         only digests: Set<Digest>?,
@@ -63,32 +66,32 @@ public protocol ContentCollector: Sendable {
     ) throws -> Swept
 }
 
-/// A key that keeps its content, unless it is going to be deleted: when it was deleted, in seconds since 1970, where it is in
-/// the trash, and when it was last stored; `nil` when it has gone.
+/// A key that keeps its content unless it is going to be deleted: the key; if it is in the trash, its deletion time in
+/// seconds since 1970; and a closure that returns when the key was last stored, or `nil` if it no longer exists.
 public typealias SweepCandidate = (key: PayloadKey, deleted: Int?, lastStored: () throws -> Int?)
 
-/// What a sweep has deleted, or would delete.
+/// The content that a sweep deleted, or would delete in a dry run.
 public struct Swept: Equatable, Sendable {
-    /// Contents.
+    /// The number of contents.
     public var contents = 0
-    /// Bytes that they took on the disk.
+    /// Bytes that they used on disk.
     public var diskUsage: UInt64 = 0
 
     package init() {}
 }
 
-/// A content with the keys that name it.
+/// A content and the keys that name it.
 public struct StoredContent: Sendable {
-    /// Its digest.
+    /// The SHA-256 digest of the content.
     public let digest: Digest
-    /// Bytes; `nil` when it is lost.
+    /// The content's length in bytes; `nil` if it is lost.
     public let size: UInt64?
-    /// Bytes that it takes on the disk.
+    /// Bytes that the content uses on disk.
     public let diskUsage: UInt64
-    /// The keys, at least one, with when they were last stored, in seconds since 1970; those in the trash come last.
+    /// The keys that name the content, at least one; those in the trash come last.
     public let keys: [Name]
 
-    /// A key that names the content, and whether it is deleted, and in the trash.
+    /// A key that names the content, when it was last stored (seconds since 1970), and whether it is in the trash.
     public typealias Name = (key: PayloadKey, lastStored: Int, isInTrash: Bool)
 
     package init(digest: Digest, size: UInt64?, diskUsage: UInt64, keys: [Name]) {

@@ -4,17 +4,18 @@ import SystemPackage
 
 /// An open file or folder of a ``Kernel``, closed with the last reference.
 ///
-/// Each method is one system call, or a loop over one. A failure is a ``StoreError`` that says what was being done to what.
+/// Each method is one system call, or a loop over one. A failure is a ``StoreError`` that names the operation and the
+/// file.
 package final class Descriptor: Sendable {
-    /// The descriptor's number; valid while this object lives.
+    /// The descriptor's number, valid for the life of this object.
     package let rawValue: Int32
     package let kernel: any Kernel
-    /// What it is called in an error: the path that an operator gave, or the path below the folder that he gave.
+    /// The file's name in errors: the path that an operator gave, or the path below that folder.
     package let name: String
     /// Whether an operator gave its path.
     private let isRoot: Bool
 
-    /// Opens a folder that an operator named, following symbolic links.
+    /// Opens a folder by the path that an operator gave, following symbolic links.
     package init(folder path: String, _ kernel: any Kernel) throws {
         rawValue = try call("open \(path)") { try kernel.open(path, O_RDONLY | O_DIRECTORY) }
         self.kernel = kernel
@@ -33,7 +34,7 @@ package final class Descriptor: Sendable {
         kernel.close(rawValue)
     }
 
-    /// What something in this folder is called in an error.
+    /// The name of a file in this folder for errors.
     private func name(of path: String) -> String { isRoot ? path : "\(name)/\(path)" }
 
     private func calling<Value>(_ action: StaticString, _ work: () throws -> Value) throws -> Value {
@@ -44,7 +45,7 @@ package final class Descriptor: Sendable {
 
     /// Opens `path` relative to this folder, following no link in any part of it.
     ///
-    /// - Parameter name: what it is called in an error; `nil`: by its path.
+    /// - Parameter name: the file's name in errors; `nil` for its path.
     package func open(_ path: String, _ flags: Int32, mode: mode_t = 0, as name: String? = nil) throws -> Descriptor {
         let name = name ?? self.name(of: path)
         return Descriptor(
@@ -54,7 +55,7 @@ package final class Descriptor: Sendable {
         )
     }
 
-    /// As ``open(_:_:mode:as:)``; `nil` when there is nothing.
+    /// As ``open(_:_:mode:as:)``; `nil` if nothing exists at the path.
     package func openIfThere(_ path: String, _ flags: Int32, mode: mode_t = 0) throws -> Descriptor? {
         do {
             return try open(path, flags, mode: mode)
@@ -68,7 +69,7 @@ package final class Descriptor: Sendable {
 
     // MARK: Attributes
 
-    /// What `path` is, relative to this folder; `nil` when there is nothing.
+    /// The status of `path`, relative to this folder; `nil` if nothing exists there.
     package func status(of path: String) throws -> FileStatus? {
         do {
             return try kernel.status(of: path, in: rawValue)
@@ -78,15 +79,15 @@ package final class Descriptor: Sendable {
         }
     }
 
-    /// What this open file is.
+    /// The status of this open file.
     package func status() throws -> FileStatus { try calling("stat") { try kernel.status(of: rawValue) } }
 
-    /// Sets this file's mtime, in seconds since 1970; `nil`: to now.
+    /// Sets this file's mtime, in seconds since 1970; `nil` sets it to now.
     package func setModified(_ seconds: Int?) throws {
-        try calling("set the time of") { try kernel.setModified(rawValue, to: seconds) }
+        try calling("set the mtime of") { try kernel.setModified(rawValue, to: seconds) }
     }
 
-    /// Changes the permissions of something below this folder, never of what a link leads to.
+    /// Changes the permissions of a path below this folder, never of a link's target.
     package func changeMode(of path: String, to mode: mode_t) throws {
         try call("chmod \(name(of: path))") { try kernel.changeMode(of: path, in: rawValue, to: mode) }
     }
@@ -96,7 +97,7 @@ package final class Descriptor: Sendable {
         try calling("chmod") { try kernel.changeMode(of: rawValue, to: mode) }
     }
 
-    /// Changes the owner of something below this folder, but not its group, never of what a link leads to.
+    /// Changes the owner of a path below this folder, but not its group, and never of a link's target.
     package func changeOwner(of path: String, to owner: uid_t) throws {
         try call("chown \(name(of: path))") { try kernel.changeOwner(of: path, in: rawValue, to: owner) }
     }
@@ -108,22 +109,22 @@ package final class Descriptor: Sendable {
 
     // MARK: Names
 
-    /// Creates a folder; false when something has that name already.
+    /// Creates a folder; false if the name is already taken.
     @discardableResult
     package func makeFolder(_ path: String) throws -> Bool {
-        try call("make folder \(name(of: path))", unless: [.fileExists]) {
+        try call("create folder \(name(of: path))", unless: [.fileExists]) {
             try kernel.makeFolder(path, in: rawValue, mode: 0o750)
         }
     }
 
-    /// Gives an open file the name `path` below this folder; false when something has that name already.
+    /// Links an open file to `path` below this folder; false if the name is already taken.
     package func link(_ file: Descriptor, to path: String) throws -> Bool {
         try call("link \(name(of: path))", unless: [.fileExists]) {
             try kernel.link(file.rawValue, to: path, in: rawValue)
         }
     }
 
-    /// Renames `path` to `target` below this folder, or below `folder`, replacing what has that name.
+    /// Renames `path` to `target` below this folder, or below `folder`, replacing an existing target.
     package func rename(_ path: String, to target: String, in folder: Descriptor? = nil) throws {
         let folder = folder ?? self
         try call("rename \(name(of: path)) to \(folder.name(of: target))") {
@@ -131,7 +132,7 @@ package final class Descriptor: Sendable {
         }
     }
 
-    /// Removes a file's name; false when there was none.
+    /// Deletes a file's name; false if there was none.
     @discardableResult
     package func unlink(_ path: String) throws -> Bool {
         try call("unlink \(name(of: path))", unless: [.noSuchFileOrDirectory]) {
@@ -139,7 +140,7 @@ package final class Descriptor: Sendable {
         }
     }
 
-    /// Removes a folder; false when it was not there, or not empty.
+    /// Deletes a folder; false if it did not exist, or was not empty.
     @discardableResult
     package func removeFolder(_ path: String) throws -> Bool {
         let answers: [Errno] = [.directoryNotEmpty, .fileExists, .noSuchFileOrDirectory, .notDirectory]
@@ -154,12 +155,14 @@ package final class Descriptor: Sendable {
         return FolderEntries(try folder.calling("read folder") { try kernel.names(of: folder.rawValue) })
     }
 
-    /// ``entries(_:)`` of a folder that another process may just have removed: none then, nor in what is no folder.
+    /// As ``entries(_:)``, for a folder that another process may just have deleted: empty if the path is gone, or is
+    /// not a folder.
     ///
-    /// A folder that the file system denies, and that has its name all the same, was made again, or the file system is wrong:
-    /// it is read again, since what is named in it must not be taken for gone.
+    /// If opening the folder fails but its name still exists, either the folder was created again or the file system is
+    /// faulty. It is read again then, because the names in it must not be taken for deleted.
     ///
-    /// - Parameter isHidden: whether what is no folder may hide one, as a link does; it can't be read then.
+    /// - Parameter isHidden: whether something other than a folder may hide one, as a link does; if so, the error is
+    ///   thrown.
     package func entriesIfThere(
         _ path: String,
         unless isHidden: (StoreError, FileStatus?) -> Bool = { _, _ in false }
@@ -177,7 +180,7 @@ package final class Descriptor: Sendable {
         return try entries(path)
     }
 
-    /// The names in a folder below this one; those that are not UTF-8, which the store never uses, are left out.
+    /// The names in a folder below this one, without those that are not UTF-8, which the store never uses.
     package func names(_ path: String) throws -> [String] { try entries(path).names }
 
     /// As ``entriesIfThere(_:unless:)``, without the names that are not UTF-8.
@@ -185,12 +188,13 @@ package final class Descriptor: Sendable {
 
     // MARK: Content
 
-    /// Reads at an offset into a part of the file; zero bytes at its end.
+    /// Reads at an offset into `buffer`. Returns the number of bytes read, zero at the end of the file.
     package func read(into buffer: UnsafeMutableRawBufferPointer, at offset: UInt64) throws -> Int {
         try calling("read") { try kernel.read(rawValue, into: buffer, at: offset) }
     }
 
-    /// The first bytes of a file, as many as there are, at most `limit`; a read may give less than it is asked for.
+    /// The first bytes of the file, at most `limit`. Repeats the read until the file ends, because one read may return
+    /// fewer bytes than requested.
     package func head(limit: Int = 4096) throws -> [UInt8] {
         let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: limit, alignment: 16)
         defer { buffer.deallocate() }
@@ -209,7 +213,7 @@ package final class Descriptor: Sendable {
         try bytes.withUnsafeBytes { try write($0) }
     }
 
-    /// Writes all of `bytes` at the file's end; write(2) may take less than it is given.
+    /// Writes all of `bytes` at the file's end, with several calls if write(2) accepts only a part.
     package func write(_ bytes: UnsafeRawBufferPointer) throws {
         var rest = bytes
         while !rest.isEmpty {
@@ -218,14 +222,14 @@ package final class Descriptor: Sendable {
         }
     }
 
-    /// Writes bytes at this file's end with a single write(2), perhaps not all of them.
+    /// Writes bytes at this file's end with a single write(2), which may write only a part of them.
     ///
     /// - Returns: how many were written.
     package func append(_ bytes: [UInt8]) throws -> Int {
         try calling("write") { try bytes.withUnsafeBytes { try kernel.write(rawValue, $0) } }
     }
 
-    /// Writes bytes at an offset, perhaps not all of them.
+    /// Writes bytes at an offset with a single pwrite(2), which may write only a part of them.
     ///
     /// - Returns: how many were written.
     package func write(_ bytes: ArraySlice<UInt8>, at offset: Int) throws -> Int {
@@ -253,14 +257,14 @@ package final class Descriptor: Sendable {
 
     // MARK: Space
 
-    /// The size of the file system and what is free of it.
+    /// The size and the free space of the file system.
     package func space() throws -> FileSystemSpace {
         try calling("measure free space of") { try kernel.space(of: rawValue) }
     }
 }
 
 extension StoreError {
-    /// Whether a folder could not be opened because something else, or nothing, has its name.
+    /// Whether opening a folder failed because nothing has that name, or something other than a folder.
     package var saysThatNoFolderIsThere: Bool {
         let answers: [Errno] = [.noSuchFileOrDirectory, .notDirectory, .tooManySymbolicLinkLevels]
         return errno.map(answers.contains) ?? false
@@ -270,7 +274,7 @@ extension StoreError {
 /// The names in a folder, without `.` and `..`, in no order.
 package struct FolderEntries {
     package let names: [String]
-    /// Those that are not UTF-8, as text that leads to no file: U+FFFD stands for what is none.
+    /// The names that are not UTF-8, with U+FFFD in place of invalid bytes: for messages, useless as paths.
     package let notUTF8: [String]
 
     package init(_ bytes: [[UInt8]] = []) {

@@ -3,8 +3,8 @@ import System
 
 /// The content of an open file, from its start to the size that it had when it was opened.
 package struct FileContent: PayloadContent {
-    /// Bytes that are read at a time: enough to make the calls' cost vanish, small enough for many threads and for the
-    /// processor's cache, from which a hash reads what was just copied.
+    /// Bytes per read: enough to make the cost of calls negligible, and small enough for many threads and for the
+    /// processor's cache, where the hash finds the bytes just copied.
     package static let pieceSize = 64 * 1024
 
     /// Bytes.
@@ -17,9 +17,9 @@ package struct FileContent: PayloadContent {
         self.descriptor = descriptor
     }
 
-    /// Hands `range` of the content to `take`, piece by piece.
+    /// Passes `range` of the content to `take`, piece by piece.
     ///
-    /// - Throws: ``StoreError`` when the file can't be read or ends early, or what `take` throws.
+    /// - Throws: ``StoreError`` if the file can't be read or ends early, or what `take` throws.
     package func read(_ range: Range<UInt64>, _ take: (UnsafeRawBufferPointer) throws -> Void) throws {
         let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: Self.pieceSize, alignment: 16)
         defer { buffer.deallocate() }
@@ -40,13 +40,13 @@ package struct FileContent: PayloadContent {
 }
 
 extension FileContent {
-    /// Opens a file of a store; `nil` when there is none.
+    /// Opens a file of a store; `nil` if it does not exist.
     ///
-    /// - Throws: ``StoreError`` with code `unreadable`, or `damaged` when it is no regular file.
+    /// - Throws: ``StoreError`` with code `unreadable`, or `damaged` if it is not a regular file.
     package init?(_ path: String, below root: Descriptor) throws {
         let file: Descriptor
         do {
-            // O_NONBLOCK: a fifo must not hold the thread. It means nothing for regular files (open(2)).
+            // Without O_NONBLOCK, opening a fifo would block the thread. It has no effect on regular files (open(2)).
             guard let opened = try root.openIfThere(path, O_RDONLY | O_NONBLOCK) else { return nil }
             file = opened
         } catch let error as StoreError where error.isUnreadable {
@@ -57,6 +57,6 @@ extension FileContent {
         self.init(file, size: status.size)
     }
 
-    /// Which file it is.
+    /// The identity of the open file.
     package func identity() throws -> FileStatus.Identity { try descriptor.status().identity }
 }

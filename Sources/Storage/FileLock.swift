@@ -1,28 +1,29 @@
 import Glibc
 
 extension Descriptor {
-    /// Locks this file (flock(2)) within a bounded time: whoever holds the lock may be stopped, or frozen with its
-    /// cgroup, and must not take others down with it.
+    /// Locks this file (flock(2)), with a time limit: the lock's holder may be stopped, or frozen with its cgroup, and
+    /// must not block other processes with it.
     ///
-    /// The lock is the open file's and goes with this object: two threads that shared one would release it for each other.
+    /// The lock belongs to the open file and ends with this object. Two threads must not share this object: one would
+    /// release the lock for the other.
     ///
     /// - Parameters:
     ///   - kind: `LOCK_SH` or `LOCK_EX`.
-    ///   - patience: how long to try.
-    /// - Throws: ``StoreError`` with code `busy` that names the processes which hold it.
+    ///   - patience: how long to retry.
+    /// - Throws: ``StoreError`` with code `busy` that names the holders of the lock.
     package func lock(_ kind: Int32, patience: Duration) throws {
         let start = kernel.uptime()
         var pause = Duration.microseconds(200)
         var isReserved = false
         while true {
             if kind == LOCK_EX {
-                // Many that hold it shared, one after the other, would keep it from ever becoming free.
+                // Successive shared holders could otherwise keep the lock from ever becoming free.
                 if !isReserved {
                     isReserved = try call("reserve \(name)") { try kernel.reserveLock(of: rawValue) }
                 }
                 if isReserved, try tryLock(kind) { return }
             } else {
-                let isReservedByAnother = try call("look at \(name)") { try kernel.isLockReserved(of: rawValue) }
+                let isReservedByAnother = try call("query the reservation of \(name)") { try kernel.isLockReserved(of: rawValue) }
                 if !isReservedByAnother, try tryLock(kind) { return }
             }
             guard kernel.uptime() - start < patience else { throw try busy(after: patience) }
@@ -31,23 +32,23 @@ extension Descriptor {
         }
     }
 
-    /// Locks this file if nobody else has it.
+    /// Locks this file without waiting; false if another process or thread holds the lock.
     package func tryLock(_ kind: Int32) throws -> Bool {
         try call("lock \(name)") { try kernel.lock(rawValue, kind) }
     }
 
-    /// Releases the lock, where others should not wait until this file is closed.
+    /// Releases the lock before this file is closed.
     package func unlock() {
-        // It can't fail for an open file, and the lock goes with it at the latest.
+        // This can't fail for an open file; at the latest, closing the file releases the lock.
         _ = try? kernel.lock(rawValue, LOCK_UN)
     }
 
-    /// The error that says who holds the lock of this file.
+    /// The error for a lock that is held, with its holders.
     package func busy(after patience: Duration = .zero) throws -> StoreError {
         let holders = kernel.lockHolders(of: try status().identity)
         let who =
             holders.isEmpty
-            ? "another process holds it" : "held by process \(holders.map(String.init).joined(separator: ", "))"
+            ? "held by another process" : "held by process \(holders.map(String.init).joined(separator: ", "))"
         let waited = patience == .zero ? "" : " for over \(patience.components.seconds) s"
         return StoreError(.busy, "lock \(name): \(who)\(waited)", holders: holders)
     }

@@ -1,49 +1,49 @@
 import PayloadKey
 
-/// Something in a store that is not as it should be, and what became of it.
+/// A fault that a scrub or an inspection found in a store, and what was done about it.
 public struct Finding: Sendable {
-    /// What can be wrong.
+    /// The kinds of faults.
     public enum Kind: String, Sendable, CaseIterable {
-        /// Content that does not have its digest, or that the disk does not give back.
+        /// Content whose bytes do not match its digest, or that the disk can't return.
         case damaged
-        /// Content, or a folder, that this user may not read, or that the disk does not give back; what is in it was not
+        /// Content or a folder that this user may not read, or that the disk can't return; its content was not
         /// verified.
         case unreadable
-        /// Content that no key names: what deletions and interrupted uploads leave until the next sweep.
+        /// Unreferenced content: left by deletions and interrupted uploads until the next sweep.
         case unreferencedContent
         /// A key whose content is lost. It answers 404 until the same payload is uploaded again.
         case keyWithoutContent
-        /// A file of an upload that was cut off long ago.
+        /// A file left by an upload that was interrupted over a day ago.
         case staleUpload
-        /// Permissions that lack what the store needs, or give what is nobody else's.
+        /// Permissions that lack what the store needs, or that allow others too much.
         case wrongMode
-        /// A file or folder of another user than the store's.
+        /// A file or folder that belongs to another user than the store.
         case wrongOwner
-        /// A folder or file that every store has.
+        /// A missing folder or file that every store needs.
         case missing
-        /// A file or folder that is not the store's. It is never touched.
+        /// A file or folder that does not belong to the store. It is never touched.
         case stray
     }
 
     /// What was done about it.
     public enum Remedy: Sendable {
-        /// Nothing: it was not asked for, or there is nothing that could safely be done.
+        /// Nothing: no repair was requested, or none is safe.
         case none
-        /// It is mended; says how.
+        /// It was repaired; the text says how.
         case mended(String)
-        /// It could not be mended.
+        /// The repair failed.
         case failed(any Error)
     }
 
-    /// What is wrong.
+    /// The kind of fault.
     public let kind: Kind
-    /// The file or folder, relative to the store's root; `.` is the root.
+    /// The file or folder, relative to the store's root; `.` is the root itself.
     public let path: String
-    /// What is wrong with it, for people.
+    /// The fault in words, as the rest of a sentence that begins with the path.
     public let reason: String
     /// What was done about it.
     public let remedy: Remedy
-    /// What damaged content was; `nil` for every other kind, and when it could not be moved.
+    /// Details of damaged content; `nil` for every other kind, and if the content could not be moved.
     public let damage: Damage?
 
     package init(_ kind: Kind, _ path: String, _ reason: String, _ remedy: Remedy = .none, damage: Damage? = nil) {
@@ -55,15 +55,15 @@ public struct Finding: Sendable {
     }
 }
 
-/// Content that is not what was stored, and who had it.
+/// Damaged content and the keys that lost it.
 public struct Damage: Sendable {
     /// The digest that the content should have.
     public let digest: Digest
-    /// Where it was moved, relative to the store's root; `nil` when an upload had replaced it by then.
+    /// The quarantined file, relative to the store's root; `nil` if an upload had already replaced the content.
     public let quarantine: String?
     /// The keys that name it. They answer 404 until the same payload is uploaded again, under any key.
     public let keys: [PayloadKey]
-    /// The keys in the trash that name it: until then they can't be undeleted.
+    /// The keys in the trash that name it. They can't be undeleted until the payload is uploaded again.
     public let trashed: [PayloadKey]
 
     package init(digest: Digest, quarantine: String?, keys: [PayloadKey], trashed: [PayloadKey]) {

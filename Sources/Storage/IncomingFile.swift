@@ -2,9 +2,9 @@ import Glibc
 import Logging
 import System
 
-/// A file of our own in `incoming/`, whose name is gone with the last reference.
+/// A file in `incoming/` that this process created. Its name is deleted with the last reference.
 ///
-/// Its name is random: an upload's clean-up can never touch the file of another one, nor of its own retry.
+/// Its name is random, so that cleaning up one upload can't delete the file of another one, or of its own retry.
 package final class IncomingFile: Sendable {
     package let name: String
     package let descriptor: Descriptor
@@ -12,8 +12,8 @@ package final class IncomingFile: Sendable {
     private let logger: Logger
     private let isNamed: Bool
 
-    /// - Parameter isNamed: whether it keeps its name as long as it is referred to. Without one, nothing is left of it
-    ///   whatever happens, and it can't be linked.
+    /// - Parameter isNamed: whether the file keeps its name until the last reference is gone. A file without a name
+    ///   can't be linked, and is never left behind, whatever happens.
     package init(in folder: Descriptor, isNamed: Bool = true, logger: Logger) throws {
         name = Self.uniqueName(folder.kernel)
         self.folder = folder
@@ -31,7 +31,7 @@ package final class IncomingFile: Sendable {
         do {
             try folder.unlink(name)
         } catch {
-            logger.warning("an upload's file was left behind, the sweep will take it", metadata: ["error": "\(error)"])
+            logger.warning("upload file left behind", metadata: ["error": "\(error)"])
         }
     }
 

@@ -1,25 +1,25 @@
 /// A store whose files and folders can be inspected and repaired, and that remembers its scrubs.
 public protocol LayoutInspecting: PayloadStorage {
-    /// Looks through the tree for what a crash or an accident has left, while uploads, downloads and deletions go on:
-    /// every kind of ``Finding`` but ``Finding/Kind/damaged``, which a scrub finds. No content is read.
+    /// Scans the tree for faults that a crash or an accident left, while uploads, downloads and deletions continue:
+    /// every kind of ``Finding`` except ``Finding/Kind/damaged``, which a scrub finds. Reads no content.
     ///
     /// - Parameters:
-    ///   - repair: repair what can be repaired safely. Files that are not the store's are never touched.
-    ///   - looksForUnreferencedContent: also look for, and delete, content that no key names.
-    ///   - report: called with each finding, when it is repaired.
-    /// - Throws: ``StoreError``, or what `report` throws; with code `busy` when garbage is being collected, after all else
-    ///   was looked at.
+    ///   - repair: repair what can be repaired safely. Files that do not belong to the store are never touched.
+    ///   - looksForUnreferencedContent: also find unreferenced content, and delete it if `repair` is set.
+    ///   - report: called with each finding, after its repair.
+    /// - Throws: ``StoreError``, or what `report` throws; with code `busy`, after everything else was inspected, if
+    ///   another process is collecting garbage.
     func inspect(repair: Bool, looksForUnreferencedContent: Bool, report: (Finding) throws -> Void) throws
 
-    /// What the last complete scrub has left; `nil` when there was none, or its record can't be read.
+    /// The record of the last complete scrub; `nil` if there was none, or its record can't be read.
     func lastScrub() throws -> ScrubRecord?
 }
 
-/// When the content of a store was last verified, in microseconds since 1970 on the clock that the file system stamps files
-/// with.
+/// When the content of a store was last verified, in microseconds since 1970, by the clock that the file system uses
+/// for timestamps.
 public struct ScrubRecord: Codable, Equatable, Sendable {
-    /// When the last scrub that came to its end had begun: all content that has not changed since is verified.
+    /// When the last complete scrub started: all content that has not changed since then is verified.
     public let started: Int64
-    /// When the last one of those that read everything had begun; `nil` when there was none.
+    /// When the last complete scrub of all content started; `nil` if there was none.
     public let startedFull: Int64?
 }

@@ -1,33 +1,35 @@
 import PayloadKey
 
-/// Where payloads are kept: a tree on a disk (`DiskStore`), or a bucket of an engine that speaks S3 (`S3Store`).
+/// A store of payloads: a tree on a disk (`DiskStore`), or a bucket of an S3 engine (`S3Store`).
 ///
-/// What only one kind of store can do is a protocol of its own: ``ContentSharing``, ``TrashKeeping``, ``UsageCounting``,
-/// ``LayoutInspecting``. Every failure is a ``StoreError``, unless a closure of the caller's throws something else.
+/// Capabilities that only some stores have are separate protocols: ``ContentSharing``, ``TrashKeeping``,
+/// ``UsageCounting``, ``LayoutInspecting``. Every failure is a ``StoreError``, unless a closure of the caller throws
+/// something else.
 public protocol PayloadStorage: Sendable {
-    /// What is kept where, for people.
+    /// The store's name in messages: its path or URL.
     var name: String { get }
-    /// Takes uploads in and verifies them.
+    /// The folder that receives and verifies uploads.
     var uploads: UploadFolder { get }
 
     // MARK: Requests
 
-    /// The payload that is stored under a key; `nil` only when it is certain that there is none.
+    /// Opens the payload stored under a key; `nil` only if it certainly does not exist.
     ///
-    /// - Parameter deadline: when to give up waiting for an engine, also while the payload is read; `nil`: the store's own
-    ///   limits.
+    /// - Parameter deadline: when to stop waiting for an engine, also while the payload is read; `nil` for the store's
+    ///   own limits.
     func open(_ key: PayloadKey, until deadline: ContinuousClock.Instant?) throws -> StoredPayload?
 
-    /// Makes sure that a payload may be stored under a key without touching its namespace's quota.
+    /// Checks that storing a payload under a key would not exceed its namespace's quota.
     ///
     /// - Throws: ``StoreError`` with code `quotaExceeded` or `counting`.
     func checkQuota(for bytes: UInt64, as key: PayloadKey) throws
 
-    /// Makes a verified upload readable under its key. When this returns, it will not be lost.
+    /// Commits a verified upload: makes it durable and readable under its key. When this returns, the payload will not
+    /// be lost.
     ///
     /// - Parameters:
-    ///   - deadline: as of ``open(_:until:)``.
-    ///   - onPiece: called with each piece of long work; what it throws ends it.
+    ///   - deadline: as in ``open(_:until:)``.
+    ///   - onPiece: called for each piece of long work; an error it throws ends the commit.
     func commit(
         _ upload: VerifiedUpload,
         as key: PayloadKey,
@@ -35,37 +37,38 @@ public protocol PayloadStorage: Sendable {
         onPiece: () throws -> Void
     ) throws -> CommitOutcome
 
-    /// Makes sure that a payload could be taken and given back now.
+    /// Checks that the store can accept and serve payloads now.
     func checkHealth() throws
 
     // MARK: Starts
 
-    /// Makes sure that what the store is on is there, and can be relied on.
+    /// Checks that the backing storage is present and usable.
     ///
-    /// - Parameter waiting: whether what may pass is waited for, for some seconds.
+    /// - Parameter waiting: whether to retry for some seconds after failures that may be temporary.
     func checkStart(waiting: Bool) throws
 
-    /// Removes what crashed uploads have left, and logs what does not belong there.
+    /// Deletes files left by crashed uploads, and logs stray files.
     func tidyUp() throws
 
     // MARK: Keys
 
-    /// What is stored under a key; `nil` when there is nothing.
+    /// Looks up a key without opening its content; `nil` if the key is not stored.
     func find(_ key: PayloadKey) throws -> StoredKey?
 
-    /// Visits the keys of a selection, in no order, while uploads and deletions go on: a key that comes or goes meanwhile
-    /// may be among them or not.
+    /// Visits the selected keys, in no order, while uploads and deletions continue: a key that is added or deleted
+    /// during the walk may or may not be visited.
     ///
-    /// - Parameter unreadable: called for what can't be looked at; the walk goes on when it returns.
+    /// - Parameter unreadable: called for each path that can't be read; the walk continues when it returns.
     func forEachKey(
         in selection: KeySelection,
         unreadable: (_ path: String, StoreError) throws -> Void,
         _ visit: (StoredKey) throws -> Void
     ) throws
 
-    /// As ``forEachKey(in:unreadable:_:)``, with the age alone: when a key was last stored, in seconds since 1970.
+    /// As ``forEachKey(in:unreadable:_:)``, but passes only the key and when it was last stored, in seconds since 1970.
     ///
-    /// - Parameter isWanted: asked for each namespace that has, or had, a key, perhaps more than once.
+    /// - Parameter isWanted: selects namespaces; called for each namespace that has, or had, a key, perhaps more than
+    ///   once.
     func forEachAge(
         in selection: KeySelection,
         where isWanted: (Namespace) -> Bool,
@@ -73,33 +76,33 @@ public protocol PayloadStorage: Sendable {
         _ visit: (PayloadKey, _ lastStored: Int) throws -> Void
     ) throws
 
-    /// Seconds by which a key may have been stored later than its age says.
+    /// How much later than its recorded age a key may really have been stored, in seconds.
     var ageLag: Int { get }
 
-    /// How many deletions are worth having under way at once.
+    /// How many deletions to run at once for the best throughput.
     var deletionsAtOnce: Int { get }
 
-    /// Deletes a key. Downloads under way go on. Where content is shared, it stays until the next sweep.
+    /// Deletes a key. Downloads in progress continue. Where keys share content, the content stays until the next sweep.
     ///
     /// - Parameters:
-    ///   - isDurable: wait until the deletion is on disk. A sweep makes all deletions before it durable by itself.
-    ///   - isUnwanted: asked as late as the store can, with when the key was last stored (seconds since 1970): it may have
-    ///     been stored again.
-    /// - Returns: what was stored under it; `nil` when it was not there, or is wanted.
+    ///   - isDurable: wait until the deletion is on disk. A sweep makes all earlier deletions durable by itself.
+    ///   - isUnwanted: whether to delete the key, given when it was last stored (seconds since 1970). Called as late as
+    ///     possible, because the key may have been stored again.
+    /// - Returns: the deleted key; `nil` if it did not exist, or `isUnwanted` returned false.
     func remove(_ key: PayloadKey, isDurable: Bool, if isUnwanted: (_ lastStored: Int) -> Bool) throws -> StoredKey?
 
     // MARK: Scrub
 
-    /// How many bytes a scrub is going to read; nothing is read for that.
+    /// The number of bytes that a scrub would read. Reads no content.
     func contentToScrub(_ scope: ScrubScope) throws -> UInt64
 
-    /// Reads all content, and moves what is damaged to quarantine, while uploads and downloads go on. The keys of damaged
-    /// content answer 404 from then on, until the same payload is uploaded again.
+    /// Reads content, and moves damaged content to quarantine, while uploads and downloads continue. The keys of
+    /// damaged content then answer 404 until the same payload is uploaded again.
     ///
     /// - Parameters:
-    ///   - pace: called after so many bytes were read; may take its time.
-    ///   - report: called with each finding: damaged content, when it is moved, and what can't be read.
-    /// - Returns: what was read.
+    ///   - pace: called after each read with its number of bytes; may wait, to limit the rate.
+    ///   - report: called with each finding: damaged content, after it is moved, and whatever can't be read.
+    /// - Returns: the number of files and bytes read.
     func scrub(_ scope: ScrubScope, pace: (_ bytes: Int) -> Void, report: (Finding) throws -> Void) throws -> Scrubbed
 }
 
@@ -113,38 +116,38 @@ extension PayloadStorage {
         try commit(upload, as: key, until: nil) {}
     }
 
-    /// As ``forEachKey(in:unreadable:_:)``; ends at what can't be looked at.
+    /// As ``forEachKey(in:unreadable:_:)``, but throws at the first path that can't be read.
     public func forEachKey(in selection: KeySelection = KeySelection(), _ visit: (StoredKey) throws -> Void) throws {
         try forEachKey(in: selection, unreadable: { throw $1 }, visit)
     }
 
-    /// Deletes a key; `nil` when it was not there.
+    /// Deletes a key, durably, whatever its age; `nil` if it did not exist.
     @discardableResult
     public func remove(_ key: PayloadKey) throws -> StoredKey? { try remove(key, isDurable: true) { _ in true } }
 }
 
-/// What a commit found.
+/// The result of a commit.
 public enum CommitOutcome: Sendable {
     /// The key and its content are new.
     case created
-    /// The key is new, its content was there already.
+    /// The key is new, its content already existed.
     case linked
-    /// The key was there already; its age is renewed.
+    /// The key already existed; its age is renewed.
     case existed
 }
 
-/// What a scrub reads.
+/// The content that a scrub reads.
 public enum ScrubScope: Sendable {
     /// All content.
     case everything
-    /// Content that was stored or changed since the last complete scrub began; all content when there was none, or where
-    /// no record of scrubs is kept.
+    /// Content stored or changed since the last complete scrub started; all content if there was none, or if the store
+    /// keeps no record of scrubs.
     case sinceLast
 }
 
-/// What a scrub has read.
+/// The amount of content that a scrub read.
 public struct Scrubbed: Equatable, Sendable {
-    /// Files, or objects of a bucket.
+    /// The number of files, or of objects in a bucket.
     public var files = 0
     /// Bytes.
     public var bytes: UInt64 = 0

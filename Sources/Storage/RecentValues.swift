@@ -1,13 +1,14 @@
-/// The values of keys that were used lately: between half of a number and all of it.
+/// A cache of the most recently used values: it holds at least the last half of its capacity.
 package struct RecentValues<Key: Hashable & Sendable, Value: Sendable>: Sendable {
     private let half: Int
     private var young: [Key: Value] = [:]
     private var old: [Key: Value] = [:]
 
-    /// - Parameter capacity: the most values to hold.
+    /// - Parameter capacity: the largest number of values to hold.
     package init(capacity: Int) { half = max(1, capacity / 2) }
 
-    /// What is used stays, whatever else comes and goes: the old ones are dropped together when there are as many young.
+    /// Reading a value keeps it in the cache. Once half the capacity has been inserted or read, all values unused since
+    /// then are dropped together.
     package subscript(key: Key) -> Value? {
         mutating get {
             if let value = young[key] { return value }

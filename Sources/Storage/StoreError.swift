@@ -1,60 +1,60 @@
 import Glibc
 import SystemPackage
 
-/// What went wrong in the store: what kind of failure, while doing what, to which file.
+/// A failure of the store: its kind, the operation and the file.
 public struct StoreError: Error, Sendable {
-    /// The kinds of failure that callers tell apart.
+    /// The kinds of failure that callers distinguish.
     public enum Code: Sendable {
-        /// There is no store at the given path.
+        /// No store exists at the given path.
         case missing
-        /// The folder is no store, or one of a format that this version does not know.
+        /// The folder is not a store, or has a format that this version does not know.
         case unknownFormat
-        /// A folder of the store can't be written.
+        /// A folder of the store is not writable.
         case notWritable
-        /// `incoming/` can't link into the tree: they are on different file systems.
+        /// `incoming/` can't link into `objects/`: they are on different file systems.
         case spansFileSystems
-        /// The file system has no syncs, locks or links.
+        /// The file system lacks syncs, locks or hard links, or changes names.
         case unsupportedFileSystem
-        /// The file system or the user's quota is full (ENOSPC, EDQUOT), or the reserve would be touched.
+        /// The file system or the user's quota is full (ENOSPC, EDQUOT), or the upload would touch the reserve.
         case noSpace
-        /// The namespace would have more than its quota.
+        /// The upload would exceed the namespace's quota.
         case quotaExceeded
-        /// The namespace's keys are being counted: until it is known how much they have, no new one is taken.
+        /// The namespace's keys are being counted; it accepts no new keys until its usage is known.
         case counting
-        /// The web server named an upload file that is not acceptable.
+        /// The web server named an unacceptable upload file.
         case uploadNotAcceptable
-        /// The upload's file is gone: the web server removes it when its client leaves.
+        /// The upload's file no longer exists: the web server deletes it when its client disconnects.
         case uploadGone
         /// A file of the tree can't be opened: this user may not, or the disk fails.
         case unreadable
-        /// A file of the tree is not what it should be.
+        /// A file of the tree has the wrong type or content.
         case damaged
-        /// The payload was there a moment ago, and has been deleted.
+        /// The payload was deleted while it was being served.
         case vanished
-        /// Another process holds a lock of the store for longer than this one may wait.
+        /// Another process has held a lock of the store for longer than this one may wait.
         case busy
-        /// The system's clock can't be right: it is behind the time that the store has recorded, or far ahead of it.
+        /// The system's clock is wrong: it is behind the time recorded in the store, or far ahead of it.
         case clockNotTrusted
-        /// A sweep would delete so much that keys are likely to be missing.
+        /// A sweep would delete so much that keys are probably missing.
         case tooMuchToDelete
-        /// The engine that keeps the payloads can't be reached, or does not let this process in: it may later.
+        /// The engine can't be reached, or refuses access; a retry may succeed.
         case unavailable
-        /// The engine that keeps the payloads has no room, or a quota of the bucket's is used up.
+        /// The engine has no space, or a quota of the bucket is used up.
         case engineFull
         /// Any other failure of a system call.
         case system
     }
 
-    /// What kind of failure it is.
+    /// The kind of failure.
     public let code: Code
-    /// What was being done, to which file: `open objects/ab/…`.
+    /// The operation and the file, as in `open objects/ab/…`.
     public let action: String
-    /// The failure of the system call, where one failed.
+    /// The system's reason, if a system call failed.
     public let errno: Errno?
-    /// With code `busy`: the processes that hold the lock, where the kernel names them.
+    /// With code `busy`: the processes that hold the lock, if the kernel lists them.
     public let holders: [Int32]
 
-    /// Whether a worker can't use this store until someone has changed something.
+    /// Whether no worker can use this store until an operator changes something.
     public var preventsUse: Bool {
         switch code {
         case .unsupportedFileSystem: true
@@ -63,7 +63,7 @@ public struct StoreError: Error, Sendable {
         }
     }
 
-    /// Whether it is no use to go on with other keys: what failed is not one file, but the store or the process.
+    /// Whether other keys would fail too, because the failure concerns the store or the process and not a single file.
     public var concernsWholeStore: Bool {
         let codesOfAll: [Code] = [.noSpace, .busy, .unavailable, .engineFull]
         if codesOfAll.contains(code) || preventsUse { return true }
@@ -71,12 +71,12 @@ public struct StoreError: Error, Sendable {
         return errno.map(ofAll.contains) ?? false
     }
 
-    /// Whether this process, or the system, has as many open files as it may: it will have fewer.
+    /// Whether this process or the system has reached its limit of open files, a temporary condition.
     public var isShortOfFiles: Bool { errno == .tooManyOpenFiles || errno == .tooManyOpenFilesInSystem }
 
-    /// Whether this user, or the disk, does not let one file or folder be read.
+    /// Whether one file or folder can't be read, because of its permissions or the disk.
     package var isUnreadable: Bool {
-        // The last two are what file systems say of metadata that is damaged, and of a checksum that is wrong.
+        // File systems return the last two for damaged metadata and for a wrong checksum.
         let refusals: [Errno] = [
             .permissionDenied, .notPermitted, .ioError, Errno(rawValue: EUCLEAN), Errno(rawValue: EBADMSG),
         ]

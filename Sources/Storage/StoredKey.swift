@@ -1,16 +1,16 @@
 import PayloadKey
 
-/// A key that a store has.
+/// A key in a store, with its age and size.
 public struct StoredKey: Sendable {
-    /// The key. Of a prefix the empty parts are lost (`a//b` reads `a/b`); the key names the same payload.
+    /// The key. Empty parts of its prefix are lost (`a//b` reads `a/b`); it still names the same payload.
     public let key: PayloadKey
-    /// The payload's length in bytes; `nil` when its content is lost: moved to quarantine, say.
+    /// The payload's length in bytes; `nil` if its content is lost, for example in quarantine.
     public let size: UInt64?
-    /// Bytes that the content takes on the disk, once for all keys that share it.
+    /// Bytes that the content uses on disk, once for all keys that share it.
     public let diskUsage: UInt64
     /// When the payload was last stored under this key, in seconds since 1970.
     public let lastStored: Int
-    /// The key's file, relative to the store's root; in a bucket, the object's key.
+    /// The key's file, relative to the store's root; in a bucket, the S3 object's key.
     public let path: String
 
     package init(_ key: PayloadKey, size: UInt64?, diskUsage: UInt64, lastStored: Int, path: String) {
@@ -22,20 +22,20 @@ public struct StoredKey: Sendable {
     }
 }
 
-/// Which keys are meant.
+/// A selection of keys by namespace and prefix.
 public struct KeySelection: Sendable {
-    /// `nil`: those of all namespaces.
+    /// The namespace of the keys; `nil` for all namespaces.
     public var namespace: Namespace?
-    /// Those whose prefix begins with these parts; `nil`: those of all prefixes, and those without one.
+    /// The first parts of the keys' prefixes; `nil` for all keys, with and without prefix.
     public var prefix: KeyPrefix?
 
-    /// Selects all keys, or fewer.
+    /// Selects all keys, or those of a namespace or prefix.
     public init(namespace: Namespace? = nil, prefix: KeyPrefix? = nil) {
         self.namespace = namespace
         self.prefix = prefix
     }
 
-    /// Whether a key is one of them.
+    /// Whether the selection includes a key.
     public func includes(_ key: PayloadKey) -> Bool {
         if let namespace, namespace != key.namespace { return false }
         guard let prefix else { return true }

@@ -1,32 +1,33 @@
 import PayloadKey
 
-/// A payload of a store, open for reading. On disk it stays readable while this value lives, also when its key is deleted.
+/// A payload of a store, open for reading. On disk it stays readable for the life of this value, even after its key is
+/// deleted.
 public typealias StoredPayload = any PayloadContent
 
-/// What a payload is read from.
+/// An open payload, wherever it is stored.
 public protocol PayloadContent: Sendable {
     /// The payload's length in bytes.
     var size: UInt64 { get }
-    /// What it is called in an error.
+    /// The payload's name in errors.
     var name: String { get }
 
-    /// Hands `range` of the payload to `take`, piece by piece.
+    /// Passes `range` of the payload to `take`, piece by piece.
     ///
-    /// - Throws: ``StoreError`` when it can't be read or ends early, or what `take` throws.
+    /// - Throws: ``StoreError`` if the payload can't be read or ends early, or what `take` throws.
     func read(_ range: Range<UInt64>, _ take: (UnsafeRawBufferPointer) throws -> Void) throws
 
-    /// How a web server can send the payload by itself.
+    /// The redirect with which the web server can send the payload by itself.
     ///
-    /// - Parameter isRange: whether its client has asked for a part of it.
-    /// - Throws: ``StoreError``.
+    /// - Parameter isRange: whether the client requested a range.
+    /// - Throws: ``StoreError`` if the store can't create the redirect.
     func redirect(isRange: Bool) throws -> InternalRedirect
 }
 
 extension PayloadContent {
-    /// Reads the whole payload and makes sure that it is what was stored.
+    /// Reads the whole payload and verifies its digest.
     ///
-    /// - Parameter onPiece: called with each piece; what it throws ends the reading.
-    /// - Throws: ``StoreError`` with code `damaged` when its digest is another one, or what `onPiece` throws.
+    /// - Parameter onPiece: called for each piece; an error it throws ends the read.
+    /// - Throws: ``StoreError`` with code `damaged` if the digest differs, or what `onPiece` throws.
     public func check(_ digest: Digest, onPiece: () throws -> Void = {}) throws {
         let actual = try self.digest { _ in try onPiece() }
         guard actual == digest else {
@@ -34,9 +35,9 @@ extension PayloadContent {
         }
     }
 
-    /// Reads the whole content for its digest.
+    /// Reads the whole content and computes its digest.
     ///
-    /// - Parameter onPiece: called with the bytes of each piece; what it throws ends the reading.
+    /// - Parameter onPiece: called with the number of bytes in each piece; an error it throws ends the read.
     package func digest(onPiece: (_ bytes: Int) throws -> Void) throws -> Digest {
         var hasher = DigestHasher()
         try read(0..<size) { piece in
@@ -47,7 +48,7 @@ extension PayloadContent {
     }
 }
 
-/// What a web server is told, to send a payload by itself.
+/// An instruction to the web server to send a payload by itself (`X-Accel-Redirect` of nginx).
 public struct InternalRedirect: Sendable {
     /// A path below the web server's internal location, without a slash at its start, not percent-encoded.
     public let path: String

@@ -1,11 +1,11 @@
 import PayloadKey
 
-/// A store that can keep deleted keys, and with them their content, for a while.
+/// A store that can keep deleted keys and their content in the trash.
 public protocol TrashKeeping: PayloadStorage {
-    /// Deletes a key as ``PayloadStorage/remove(_:isDurable:if:)`` does, but keeps it, and with it its content, in the trash.
+    /// Moves a key to the trash, which keeps its content; otherwise as ``PayloadStorage/remove(_:isDurable:if:)``.
     ///
-    /// - Parameter now: the time of the deletion, in seconds since 1970; `nil`: the system's.
-    /// - Returns: whether it was there and unwanted.
+    /// - Parameter now: the time of the deletion, in seconds since 1970; `nil` for the system's time.
+    /// - Returns: whether the key was moved: it existed, and `isUnwanted` returned true.
     func moveToTrash(
         _ key: PayloadKey,
         now: Int?,
@@ -13,43 +13,44 @@ public protocol TrashKeeping: PayloadStorage {
         if isUnwanted: (_ lastStored: Int) -> Bool
     ) throws -> Bool
 
-    /// Visits the deleted keys of a selection, those that were deleted last first, while others come and go.
+    /// Visits the selected keys in the trash, the most recently deleted first, while other keys come and go.
     ///
-    /// - Parameter unreadable: called for what can't be looked at; the walk goes on when it returns.
+    /// - Parameter unreadable: called for each path that can't be read; the walk continues when it returns.
     func forEachTrashedKey(
         in selection: KeySelection,
         unreadable: (_ path: String, StoreError) throws -> Void,
         _ visit: (TrashedKey) throws -> Void
     ) throws
 
-    /// What the trash has of one key, what was deleted last first.
+    /// All entries of one key in the trash, the most recently deleted first.
     func trashed(_ key: PayloadKey) throws -> [TrashedKey]
 
-    /// Deletes a key from the trash. Its content stays until a sweep finds that no key names it.
+    /// Deletes a key from the trash permanently. Its content stays until the next sweep, which deletes it if it is
+    /// unreferenced.
     ///
-    /// - Returns: whether it was still there.
+    /// - Returns: whether the key was still in the trash.
     func purge(_ trashed: TrashedKey) throws -> Bool
 
-    /// Removes the folders of the trash that hold nothing.
+    /// Deletes empty folders of the trash.
     ///
     /// - Parameters:
-    ///   - isOver: asked for the time at which a folder's keys count as deleted; a folder into which keys may still be
-    ///     moved must stay.
-    ///   - failed: called with what one of them has failed with; the others follow when it returns.
+    ///   - isOver: whether to consider a folder, given the time at which its keys count as deleted. A folder to which
+    ///     keys may still be moved must stay.
+    ///   - failed: called with the failure of one folder; the call continues with the others when it returns.
     func removeEmptyTrash(where isOver: (_ deleted: Int) -> Bool, failed: (StoreError) throws -> Void) throws
 
-    /// Restores a deleted key, after its content was verified; its age is renewed.
+    /// Restores a key from the trash after verifying its content, and renews its age.
     ///
-    /// - Throws: ``StoreError``, with code `damaged` when its content is lost or not what was stored; the key stays in
-    ///   the trash then.
+    /// - Throws: ``StoreError``, with code `damaged` if its content is lost or damaged. The key then stays in the
+    ///   trash.
     func undelete(_ trashed: TrashedKey) throws -> UndeleteOutcome
 }
 
-/// A key that was deleted, and can be restored.
+/// A key in the trash.
 public struct TrashedKey: Sendable {
-    /// The key as it lies in the trash. It answers as never stored.
+    /// The key and its size and age. Requests for it answer 404.
     public let stored: StoredKey
-    /// When it counts as deleted, in seconds since 1970: the end of the hour in which it was.
+    /// When the key counts as deleted, in seconds since 1970: the end of the hour of its deletion.
     public let deleted: Int
 
     package init(stored: StoredKey, deleted: Int) {
@@ -58,12 +59,12 @@ public struct TrashedKey: Sendable {
     }
 }
 
-/// What an undeletion found.
+/// The result of an undeletion.
 public enum UndeleteOutcome: Sendable {
-    /// The key is there again.
+    /// The key is restored.
     case undeleted
-    /// It was stored again in the meantime, and is taken out of the trash.
+    /// The key was stored again in the meantime; its entry in the trash is deleted.
     case existed
-    /// It is in the trash no more.
+    /// The key is no longer in the trash.
     case gone
 }

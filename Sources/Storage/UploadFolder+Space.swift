@@ -1,5 +1,5 @@
 extension UploadFolder {
-    /// Bytes of its file system, and what is free of it for this user.
+    /// The size of the file system, and its free space for this user, in bytes.
     ///
     /// - Throws: ``StoreError`` with code `system`.
     public func space() throws -> (total: UInt64, free: UInt64) {
@@ -7,7 +7,7 @@ extension UploadFolder {
         return (space.total, space.free)
     }
 
-    /// Makes sure that free space stays above the reserve after `bytes` more are written, and that files can be made.
+    /// Checks that free space stays above the reserve after `bytes` more are written, and that a file can be created.
     ///
     /// - Throws: ``StoreError`` with code `noSpace` that names the figures.
     public func checkSpace(for bytes: UInt64) throws {

@@ -1,15 +1,15 @@
 extension UploadFolder {
-    /// Finds out whether the disk is why the web server could not write an upload into `incoming/`; returns when it is
-    /// not.
+    /// Checks whether the disk is the reason why the web server could not write an upload into `incoming/`; returns if
+    /// it is not.
     ///
-    /// A file that is shorter than announced means that write(2) failed. When a file can be made and written by now, what
-    /// was missing then is space: another upload that was refused has given some back.
+    /// A file shorter than announced means that write(2) failed. If a file can be created and written now, the failure
+    /// was lack of space, which another refused upload has freed since.
     ///
     /// - Parameters:
-    ///   - path: the file that the web server has made, or could not make.
-    ///   - length: the announced length in bytes; `nil` when none was announced.
-    /// - Throws: ``StoreError`` with code `noSpace` when there is, or was, no space for it; with another code when nothing
-    ///   can be written there; with code `uploadNotAcceptable` when the file is not one of `incoming/`.
+    ///   - path: the file that the web server created, or failed to create.
+    ///   - length: the announced length in bytes; `nil` if none was announced.
+    /// - Throws: ``StoreError`` with code `noSpace` if there is, or was, no space for the upload; with another code if
+    ///   nothing can be written there; with code `uploadNotAcceptable` if the file is not in `incoming/`.
     public func checkRoom(forUnwritten path: [UInt8], length: UInt64?) throws {
         var written: UInt64?
         do {
@@ -20,7 +20,7 @@ extension UploadFolder {
         try checkSpace(for: announced - min(announced, written ?? 0))
         let probe = try IncomingFile(in: descriptor, logger: logger)
         try probe.descriptor.write([0])
-        // A disk that fails is not full.
+        // The sync distinguishes a failing disk from a full one.
         try probe.descriptor.synchronize()
         guard let written, written < announced else { return }
         let figures = "\(written) of \(announced) bytes were written"

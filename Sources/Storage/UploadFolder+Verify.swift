@@ -4,13 +4,13 @@ extension UploadFolder {
     /// Verifies an upload that the web server has already put into `incoming/`.
     ///
     /// - Parameters:
-    ///   - path: where the web server says the file is: the store's own path, `/incoming/` and a name.
+    ///   - path: the file as the web server names it: the store's path, `/incoming/` and a name.
     ///   - length: the announced length in bytes.
     ///   - digest: the announced digest.
-    ///   - onPiece: called with each piece of the file, before it is hashed.
-    /// - Throws: ``UploadMismatch`` when the content is not what was announced; ``StoreError`` with code
-    ///   `uploadNotAcceptable` when the path is not a regular file in `incoming/`, `uploadGone` when there is no file;
-    ///   or what `onPiece` throws.
+    ///   - onPiece: called for each piece of the file, before it is hashed.
+    /// - Throws: ``UploadMismatch`` if the length or digest is not the announced one; ``StoreError`` with code
+    ///   `uploadNotAcceptable` if the path is not a regular file in `incoming/`, `uploadGone` if the file does not
+    ///   exist; or what `onPiece` throws.
     public func verify(
         uploadAt path: [UInt8],
         length: UInt64,
@@ -25,8 +25,8 @@ extension UploadFolder {
         return VerifiedUpload(digest: digest, size: length, descriptor: upload.content.descriptor, ownFile: nil)
     }
 
-    /// Its sync may have failed. The kernel says so once, drops what it could not write, and the next sync of the same
-    /// file succeeds: only a copy will be on disk.
+    /// Copies an upload whose sync may have failed before. The kernel reports a failed sync once, drops the unwritten
+    /// data, and lets the next sync of the same file succeed: only a copy is certain to reach the disk.
     private func copy(_ upload: Upload, _ digest: Digest, _ onPiece: () throws -> Void) throws -> VerifiedUpload {
         do {
             return try receive(length: upload.size, digest: digest) { take in
@@ -36,16 +36,16 @@ extension UploadFolder {
                 }
             }
         } catch let error as UploadMismatch {
-            // It was right when it was tried before.
-            throw StoreError(.damaged, "\(upload.content.name) has lost what the disk could not write: \(error)")
+            // The first attempt verified the same file.
+            throw StoreError(.damaged, "\(upload.content.name) lost data that the disk could not write: \(error)")
         }
     }
 
-    /// Receives an upload into a file of the store's own, and verifies it.
+    /// Receives an upload into a file of this process, and verifies it.
     ///
     /// - Parameters:
-    ///   - source: puts the next bytes into the buffer and returns their number; zero means that the body has ended.
-    ///   - length: the announced length in bytes; what comes after is not read.
+    ///   - source: fills the buffer with the next bytes and returns their number; zero means that the body has ended.
+    ///   - length: the announced length in bytes. Reading stops once the body exceeds it.
     ///   - digest: the announced digest.
     /// - Throws: ``UploadMismatch``, ``StoreError``, or what `source` throws. Nothing is left in `incoming/` then.
     public func receive(
@@ -58,7 +58,7 @@ extension UploadFolder {
         }
     }
 
-    /// Receives an upload, as ``receive(from:length:digest:)`` does, from what hands its pieces over.
+    /// As ``receive(from:length:digest:)``, for a source that calls a function with each piece.
     ///
     /// - Parameter produce: calls its argument with each piece, in order.
     public func receive(
@@ -78,7 +78,7 @@ extension UploadFolder {
         guard received == length else { throw UploadMismatch.length(announced: length, actual: received) }
         let actual = hasher.finalize()
         guard actual == digest else { throw UploadMismatch.digest(announced: digest, actual: actual) }
-        // Others may have come meanwhile, each of which found room for itself.
+        // Concurrent uploads may each have found enough space for themselves.
         try checkSpace(for: 0)
         return VerifiedUpload(digest: digest, size: length, descriptor: file.descriptor, ownFile: file)
     }

@@ -1,31 +1,33 @@
 import Logging
 import System
 
-/// The folder on this machine where uploads are taken in and verified: the web server's, which writes them there, and this
-/// process's own, for bodies that come through FastCGI.
+/// The folder on this machine that receives uploads: nginx buffers them there, and this process writes bodies there
+/// that arrive through FastCGI.
 public final class UploadFolder: Sendable {
-    /// Bytes of free space below which no payload is taken.
+    /// The free space that uploads leave untouched, in bytes.
     public let reserve: UInt64
 
-    /// Its path, as the operator gave it, and what an error calls it.
+    /// The folder's path, as the operator gave it.
     package let path: String
     let name: String
-    /// The setting that must agree with the web server's.
+    /// The setting that must agree with the web server's, for errors.
     let setting: String
-    /// Where uploads may come from: the folder as the operator spells it, and as it is without links; with a slash.
+    /// The prefixes of acceptable upload paths, each with a slash at the end: the folder as the operator gave it, and
+    /// with all links resolved.
     let spellings: [[UInt8]]
     package let descriptor: Descriptor
-    /// Whether what is taken in here is linked into a store.
+    /// Whether uploads from here are linked into a store on disk.
     let isLinked: Bool
     package let logger: Logger
 
     /// Opens a folder that belongs to no store on disk.
     ///
     /// - Parameters:
-    ///   - path: the folder's.
-    ///   - reserve: bytes of free space to keep; `nil` for 1 GiB or 5 % of the file system, whichever is smaller.
+    ///   - path: the folder's path.
+    ///   - reserve: free space to leave untouched, in bytes; `nil` for 1 GiB or 5 % of the file system, whichever is
+    ///     smaller.
     ///   - setting: the setting that names the folder, for errors.
-    ///   - logger: where it tells of what an operator should know.
+    ///   - logger: receives messages for the operator.
     /// - Throws: ``StoreError`` with code `missing`, `notWritable` or `system`.
     public convenience init(path: String, reserve: UInt64? = nil, setting: String, logger: Logger) throws {
         let path = withoutTrailingSlashes(path)
@@ -37,7 +39,7 @@ public final class UploadFolder: Sendable {
         }
     }
 
-    /// - Parameter setting: `nil`: it is the one of the store on disk.
+    /// - Parameter setting: `nil` for the folder of a store on disk.
     package init(_ folder: Descriptor, path: String, setting: String?, reserve: UInt64?, logger: Logger) throws {
         self.path = path
         name = setting == nil ? "store" : "folder of uploads \(path)"
@@ -50,9 +52,9 @@ public final class UploadFolder: Sendable {
         spellings = [path, resolved].map { Array("\($0)/".utf8) }
     }
 
-    /// Makes sure that it is still what its path leads to, and that files can be made in it.
+    /// Checks that the folder's path still leads to the same folder, and that files can be created in it.
     ///
-    /// - Throws: ``StoreError`` with code `notWritable`, or `missing`.
+    /// - Throws: ``StoreError`` with code `notWritable` or `missing`.
     public func checkWritable() throws {
         try call("write to \(name)", failsAs: .notWritable) { try descriptor.kernel.checkWritable(path, in: nil) }
         let present = try Descriptor(folder: path, descriptor.kernel).status()
@@ -62,7 +64,7 @@ public final class UploadFolder: Sendable {
     }
 }
 
-/// A path that an operator gave, without slashes at its end.
+/// A path that an operator gave, without trailing slashes.
 package func withoutTrailingSlashes(_ path: String) -> String {
     let end = path.utf8.lastIndex { $0 != UInt8(ascii: "/") }
     return end.map { String(path[...$0]) } ?? path

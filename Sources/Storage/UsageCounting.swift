@@ -1,36 +1,36 @@
 import PayloadKey
 
-/// A store that knows what its namespaces use, and so can keep quotas.
+/// A store that counts the usage of its namespaces, which quotas need.
 public protocol UsageCounting: PayloadStorage {
-    /// Counts what namespaces use, from now on.
+    /// Starts to keep counts of the namespaces' usage.
     ///
-    /// - Parameter hasQuotas: whether a namespace has a quota.
+    /// - Parameter hasQuotas: whether any namespace has a quota.
     func keepCounts(hasQuotas: Bool) throws
 
-    /// Looks at every content for what the store has; reads none. Records the time, as a worker that stores payloads does:
-    /// not for a command, which must not make a wrong clock the right one.
+    /// Measures the store's disk usage from file attributes; reads no content. Also records the time, as a worker that
+    /// stores payloads does: commands must not call this, because they could confirm a wrong clock.
     func measureUsage() throws -> StoreUsage
 
-    /// The namespaces of a selection that have, or had, a key.
+    /// The selected namespaces that have, or had, a key.
     func namespaces(in selection: KeySelection) throws -> [Namespace]
 
-    /// Whether the bytes of a namespace's keys are counted.
+    /// Whether the store keeps a count for a namespace.
     func isCounted(_ namespace: Namespace) throws -> Bool
 
-    /// The bytes of a namespace's keys.
+    /// The total size of a namespace's payloads, in bytes.
     func usage(of namespace: Namespace) throws -> UInt64
 
-    /// Counts a namespace's keys again.
+    /// Counts a namespace's keys again, for operators who edited files by hand.
     ///
-    /// - Returns: the bytes as they were counted before, where they were, and as they are.
+    /// - Returns: the bytes counted before, if there was a count, and the bytes counted now.
     func recount(_ namespace: Namespace) throws -> (before: UInt64?, now: UInt64)
 }
 
-/// What a store has.
+/// The disk usage of a store.
 public struct StoreUsage: Equatable, Sendable {
-    /// Different contents.
+    /// The number of different contents.
     public var objects: UInt64 = 0
-    /// Bytes that they take on disk (stat(2): `st_blocks`).
+    /// Bytes that they use on disk (stat(2): `st_blocks`).
     public var bytes: UInt64 = 0
 
     package init() {}

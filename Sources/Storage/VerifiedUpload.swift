@@ -1,7 +1,7 @@
 import PayloadKey
 
-/// A payload in a file of `incoming/` whose length and digest were found right. Only the store's verification makes
-/// one, and only one of these can be committed: nothing unverified is ever linked into the tree.
+/// An upload in `incoming/` whose length and digest match the announced ones. Only ``UploadFolder`` creates these
+/// values, and only they can be committed: unverified content is never reachable under a key.
 public struct VerifiedUpload: Sendable {
     /// The digest of the file's content.
     public let digest: Digest
@@ -9,16 +9,17 @@ public struct VerifiedUpload: Sendable {
     public let size: UInt64
 
     package let descriptor: Descriptor
-    /// Present when the file is the store's own, whose name must go afterwards; nginx removes its own.
+    /// Set if this process created the file, and must delete its name afterwards; nginx deletes its own files.
     package let ownFile: IncomingFile?
 
-    /// The open file's number; valid while this value lives.
+    /// The open file's descriptor, valid for the life of this value.
     package var fileDescriptor: Int32 { descriptor.rawValue }
 }
 
-/// An upload that is not what its sender announced.
+/// An upload that differs from the announcement of its sender.
 public enum UploadMismatch: Error, Equatable {
-    /// The body's length is not the announced one (bytes; for a streamed body that is too long, where reading stopped).
+    /// The body's length is not the announced one. In bytes; for a streamed body that is too long, `actual` is the
+    /// number of bytes read before reading stopped.
     case length(announced: UInt64, actual: UInt64)
     /// The body's digest is not the announced one.
     case digest(announced: Digest, actual: Digest)
