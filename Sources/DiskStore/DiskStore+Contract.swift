@@ -4,29 +4,30 @@ extension DiskStore: PayloadStorage, ContentSharing, UsageCounting, TrashKeeping
     /// The store's root, as the operator gave it.
     public var name: String { path }
 
-    /// An age is renewed with each upload.
+    /// Each upload renews the recorded age at once.
     public var ageLag: Int { 0 }
-    /// A disk has one head, or a journal.
+    /// Deletions on a disk are serialized, by its head or by the file system's journal.
     public var deletionsAtOnce: Int { 1 }
 
-    /// Makes sure that the file system can do what payloads need, and warns where it may not keep what it promises.
+    /// Checks that the file system has the features that the store needs, and warns about file systems that may lose
+    /// data.
     public func checkStart(waiting: Bool) throws {
         try checkFileSystem()
         guard let name = remoteFileSystem else { return }
         logger.warning(
-            "the store is on a network file system, or another program's: what is answered may be lost",
+            "store is on a network or FUSE file system: acknowledged uploads may be lost",
             metadata: ["file_system": "\(name)", "store": "\(path)"]
         )
     }
 
-    /// Records the time, removes what crashed uploads have left, and logs what does not belong in the store.
+    /// Records the time, deletes files left by crashed uploads, and logs stray files.
     public func tidyUp() throws {
         try recordTime()
         try reportStrayFiles()
         try removeLeftovers()
     }
 
-    /// Removes folders below `keys/` that hold nothing, and the counters of namespaces that have no folder.
+    /// Deletes empty folders below `keys/`, and the counters of namespaces that have no folder.
     public func removeUnused(failed: (StoreError) throws -> Void) throws {
         try removeEmptyFolders(failed: failed)
         try goingOn(failed, removeUnusedCounters)

@@ -6,51 +6,53 @@ import System
 
 /// A sharded, content-addressed tree of payloads on one file system.
 ///
-/// Every content is one file under `objects/`, and every key that names it an empty file under `keys/`. Any number of
-/// threads and processes may use one store at once.
+/// Each content is one file under `objects/`, and each key that names it is an empty file under `keys/`. Any number of
+/// threads and processes may use one store at the same time.
 ///
-/// Lock order: a shard's lock (``withSharedLock(of:_:)``, ``withExclusiveLock(of:_:)``), and inside it for moments, the
-/// mutex of ``folders`` or the lock of a namespace's ``UsageCounter``. The collector's lock and the lock of a count are
-/// taken before all of them.
+/// Lock order: first the collector's lock and the lock of a count, then a shard's lock (``withSharedLock(of:_:)``,
+/// ``withExclusiveLock(of:_:)``), and inside it, briefly, the mutex of ``folders`` or the lock of a namespace's
+/// ``UsageCounter``.
 public final class DiskStore: Sendable {
     /// The store's root, as the operator gave it.
     public let path: String
-    /// Takes uploads in.
+    /// The folder `incoming/`, which receives uploads.
     public let uploads: UploadFolder
-    /// The most bytes that a namespace's keys may have in all; `nil`: any number.
+    /// The quota of a namespace, in bytes; `nil` for no quota.
     public let quota: @Sendable (Namespace) -> UInt64?
     /// How long to wait for a lock that another process holds.
     let patience: Duration
-    /// Whether a commit waits, for however long, while its namespace is counted.
+    /// Whether a commit waits, without limit, while its namespace is being counted.
     let waitsForCounts: Bool
 
     let root: Descriptor
     var incoming: Descriptor { uploads.descriptor }
     let folders: FolderCache
     let clock: StoreClock
-    /// The epoch of counts that this process has joined (``epochName()``).
+    /// The epoch of counts that this process joined (``epochName()``).
     let epoch: Mutex<(file: Descriptor, name: String)?> = Mutex(nil)
-    /// Whether a thread of this process counts a namespace.
+    /// Whether a thread of this process is counting a namespace.
     let isCounting = Atomic(false)
     let logger: Logger
 
-    /// How long a request waits for a lock: whoever holds one exclusively makes a few system calls, unless it is stopped.
+    /// How long a request waits for a lock. Unless it is stopped, a process holds a lock exclusively only for a few
+    /// system calls.
     public static let requestPatience = Duration.seconds(3)
-    /// How long a command of an operator waits for a lock.
+    /// How long an operator's command waits for a lock.
     public static let commandPatience = Duration.seconds(60)
 
-    /// Opens an existing store and makes sure that payloads can be committed to it.
+    /// Opens an existing store and checks that payloads can be committed to it.
     ///
     /// - Parameters:
     ///   - path: the store's root.
-    ///   - reserve: bytes of free space to keep; `nil` for 1 GiB or 5 % of the file system, whichever is smaller.
-    ///   - quota: the most bytes that a namespace's keys may have in all; `nil` for any number.
-    ///   - otherFiles: the most files that this process has open at once; what is left of its limit (getrlimit(2),
-    ///     `RLIMIT_NOFILE`) is for folders that the store holds open.
+    ///   - reserve: free space to leave untouched, in bytes; `nil` for 1 GiB or 5 % of the file system, whichever is
+    ///     smaller.
+    ///   - quota: returns a namespace's quota in bytes; `nil` for no quota.
+    ///   - otherFiles: the largest number of files that the rest of the process opens at once. The store may hold
+    ///     folders open with the remainder of the process's limit (getrlimit(2), `RLIMIT_NOFILE`).
     ///   - patience: how long to wait for a lock that another process holds.
-    ///   - waitsForCounts: whether a commit waits, for however long, while its namespace is counted.
-    ///   - logger: where the store logs what an operator should know.
-    ///   - kernel: what it runs on, which may be a model.
+    ///   - waitsForCounts: whether a commit waits, without limit, while its namespace is being counted.
+    ///   - logger: receives messages for the operator.
+    ///   - kernel: the kernel to use, which may be a model.
     /// - Throws: ``StoreError`` with code `missing`, `unknownFormat`, `notWritable`, `spansFileSystems`,
     ///   `unsupportedFileSystem` or `system`.
     package init(
@@ -84,13 +86,13 @@ public final class DiskStore: Sendable {
             try Self.checkNames(of: root, path)
             try checkLinking()
         } catch let error as StoreError where error.code == .noSpace {
-            // Downloads go on, and uploads when there is space again.
-            logger.warning("no space to check what the file system can do", metadata: ["error": "\(error)"])
+            // Downloads still work, and uploads will once there is space.
+            logger.warning("no space for the file system check", metadata: ["error": "\(error)"])
         }
     }
 
     static func openRoot(_ path: String, _ kernel: any Kernel) throws -> Descriptor {
-        try call("store \(path) can't be opened, make it with 'lps init'", failsAs: .missing) {
+        try call("store \(path) cannot be opened, create it with 'lps init'", failsAs: .missing) {
             try Descriptor(folder: path, kernel)
         }
     }
@@ -110,16 +112,16 @@ public final class DiskStore: Sendable {
         }
     }
 
-    /// A commit links from `incoming/` into `objects/`: tried once, since a mount point inside the store would make every
-    /// upload fail.
+    /// Tries one link from `incoming/` to `objects/`, as a commit makes: with a mount point inside the store, every
+    /// upload would fail.
     private func checkLinking() throws {
         let probe = try IncomingFile(in: incoming, logger: logger)
         let target = "\(StoreLayout.objects)/\(StoreLayout.probePrefix)\(probe.name)"
         do {
             _ = try root.link(probe.descriptor, to: target)
         } catch let error as StoreError where error.errno == .improperLink {
-            let folders = "\(StoreLayout.incoming)/ can't link into \(StoreLayout.objects)/"
-            let message = "store \(path) is shared between file systems: \(folders)"
+            let folders = "\(StoreLayout.incoming)/ cannot link into \(StoreLayout.objects)/"
+            let message = "store \(path) spans file systems: \(folders)"
             throw StoreError(.spansFileSystems, message, errno: error.errno)
         } catch let error as StoreError where error.errno == .notPermitted {
             let message = "the file system of store \(path) has no hard links"

@@ -4,16 +4,17 @@ import Storage
 import System
 
 extension DiskStore {
-    /// Makes a verified upload readable under its key. When this returns, content, object and key are on disk.
+    /// Commits a verified upload: makes it readable under its key. When this returns, content, object and key are on
+    /// disk.
     ///
-    /// A crash at any point leaves nothing, unreferenced content, or the whole payload: each step is on disk before the next
-    /// one.
+    /// A crash at any point leaves nothing, unreferenced content, or the whole payload, because each step is on disk
+    /// before the next one starts.
     ///
-    /// No deadline and no `onPiece`: syncs and links are not interrupted.
+    /// Ignores `deadline` and `onPiece`: syncs and links can't be interrupted.
     ///
-    /// - Throws: ``StoreError``: with code `busy` when the shard is locked for too long; with code `quotaExceeded` or
-    ///   `counting` when the namespace has a quota and no room, or is being counted. What is left then is unreferenced
-    ///   content at most.
+    /// - Throws: ``StoreError``: with code `busy` if the shard is locked for too long; with code `quotaExceeded` or
+    ///   `counting` if the namespace has a quota and no room, or is being counted. A failure leaves at most
+    ///   unreferenced content.
     public func commit(
         _ upload: VerifiedUpload,
         as key: PayloadKey,
@@ -28,14 +29,14 @@ extension DiskStore {
         return !isKeyNew ? .existed : isContentNew ? .created : .linked
     }
 
-    /// How often one upload may have its object or a folder taken away by others at that moment.
+    /// How often to retry an upload after other processes deleted or replaced its object or a folder.
     private static let mostRetries = 32
 
-    /// - Parameter isContentNew: set when this upload has become the object.
+    /// - Parameter isContentNew: set to true if this upload became the object.
     /// - Returns: whether the key was created.
     private func place(_ upload: VerifiedUpload, as key: PayloadKey, _ isContentNew: inout Bool) throws -> Bool {
         for _ in 0..<Self.mostRetries {
-            // The long work first: nobody has to wait for it.
+            // The long work comes first, outside the lock, so that nobody waits for it.
             let present = try soundObject(for: upload)
             if present == nil { try makeDurable(upload) }
             do {
@@ -45,22 +46,22 @@ extension DiskStore {
                     try noteInBarrier(key.digest)
                     return try link(key, size: upload.size)
                 }
-                // Otherwise the object came, went or changed since it was verified.
+                // Otherwise the object appeared, disappeared or changed after it was verified.
                 if let isKeyNew { return isKeyNew }
             } catch let error as StoreError where error.errno == .noSuchFileOrDirectory {
-                // A folder was removed since it was opened, as empty ones are, or the web server has removed the upload.
+                // Another process deleted the empty folder after it was opened, or the web server deleted the upload.
                 guard try upload.descriptor.status().links > 0 else {
                     throw StoreError(.uploadGone, error.action, errno: error.errno)
                 }
             }
         }
-        throw StoreError(.system, "store \(key): its content or its folder changes again and again")
+        throw StoreError(.system, "store \(key): its content or its folder keeps changing")
     }
 
-    /// Gives the content its name, under the shard's lock.
+    /// Links the content to its name, under the shard's lock.
     ///
-    /// - Parameter present: the object that has the upload's content; `nil` when there was none.
-    /// - Returns: false when that is not so any more.
+    /// - Parameter present: the object that already has the upload's content; `nil` if there was none.
+    /// - Returns: false if that is no longer true.
     private func link(_ upload: VerifiedUpload, unlessThereIs present: FileContent?) throws -> Bool {
         let digest = upload.digest
         let objects = try folders.folder(StoreLayout.objectFolder(digest.firstByte))
@@ -71,7 +72,7 @@ extension DiskStore {
             isRevival = try beginRevival(of: digest)
             guard try objects.link(upload.descriptor, to: digest.hex) else { return false }
         }
-        // Another process may have linked it a moment ago, and not synced it yet.
+        // Another process may have linked it without syncing it yet.
         try objects.synchronize()
         if isRevival { try finishRevival(of: digest) }
         return true
@@ -81,7 +82,7 @@ extension DiskStore {
     ///
     /// - Returns: whether it was created.
     private func link(_ key: PayloadKey, size: UInt64) throws -> Bool {
-        // Opened last: as long as it is empty, it may be removed as such.
+        // Opened last, because an empty folder may be deleted at any time.
         let folder = try folders.folder(StoreLayout.keyFolder(key))
         let isNew = try createOrRenew(key, in: folder, size: size)
         try folder.synchronize()
@@ -104,7 +105,7 @@ extension DiskStore {
             do {
                 return try folder.open(name, O_RDONLY | O_CREAT | O_EXCL, mode: 0o440)
             } catch let error as StoreError where error.errno == .fileExists {
-                // Another upload has just created it, and given it its age.
+                // A concurrent upload has just created it and set its age.
                 isNew = false
                 return try folder.open(name, O_RDONLY | O_NONBLOCK)
             }
@@ -114,25 +115,25 @@ extension DiskStore {
         return isNew
     }
 
-    /// Puts the content on disk, before any name of the tree leads to it. The mode goes first: a file whose sync may have
-    /// failed is known by it (``Upload/isTriedBefore``).
+    /// Syncs the content before any name in the tree leads to it. The mode changes first: it marks a file whose sync
+    /// may have failed (``Upload/isTriedBefore``).
     private func makeDurable(_ upload: VerifiedUpload) throws {
         try upload.descriptor.changeMode(to: 0o440)
         try upload.descriptor.synchronizeData()
     }
 
-    /// The object that an upload finds, when its content is right; `nil` when there is none. Damaged content goes to
-    /// quarantine, and the upload takes its place: a name and a size prove nothing.
+    /// The existing object with the upload's content, once verified; `nil` if there is none. A name and a size prove
+    /// nothing: if the content is damaged, it is quarantined and the upload replaces it.
     private func soundObject(for upload: VerifiedUpload) throws -> FileContent? {
         let digest = upload.digest
         let path = StoreLayout.object(digest)
         guard let status = try root.status(of: path) else { return nil }
         var damaged = status.identity
         let reason: String
-        // Open until the end, so that its identity is not given to another file.
+        // Kept open, so that its inode number is not reused for another file.
         var object: FileContent?
         do {
-            // A link could not even be opened.
+            // Opening a symbolic link would fail with another error.
             guard status.isRegular else { throw StoreError(.damaged, "\(path) is not a regular file") }
             object = try FileContent(path, below: root)
             guard let object else { return nil }
@@ -147,16 +148,16 @@ extension DiskStore {
         withExtendedLifetime(object) {}
         guard let target else { return nil }
         logger.error(
-            "damaged content is replaced by a verified upload",
+            "damaged content replaced by a verified upload",
             metadata: ["file": "\(path)", "found": "\(reason)", "moved_to": "\(target)"]
         )
         return FileContent(upload.descriptor, size: upload.size)
     }
 
-    /// Puts an upload in the place of damaged content, which goes to quarantine. Readers find the one or the other.
+    /// Replaces damaged content, which goes to quarantine, with an upload. Readers find either one.
     ///
-    /// - Parameter object: the damaged content, where it can be opened.
-    /// - Returns: where it was kept; `nil` when something else is in its place by now.
+    /// - Parameter object: the damaged content, if it can be opened.
+    /// - Returns: the path in quarantine; `nil` if another process has replaced the object in the meantime.
     private func replace(
         _ object: FileContent?,
         _ damaged: FileStatus.Identity,
@@ -179,7 +180,7 @@ extension DiskStore {
             do {
                 try incoming.rename(temporary, to: path, in: root)
             } catch {
-                // What can't be removed now is removed as a leftover.
+                // If this fails, the file is deleted later as a leftover.
                 _ = try? incoming.unlink(temporary)
                 throw error
             }

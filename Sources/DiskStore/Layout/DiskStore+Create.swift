@@ -3,21 +3,21 @@ import Storage
 import System
 
 extension DiskStore {
-    /// Who owns all of a store: the user and the group of nginx's worker processes.
+    /// The owner of a whole store: the user and the group of nginx's worker processes.
     public typealias Owner = (user: uid_t, group: gid_t)
 
-    /// Makes an empty store at `path`, which must not exist, or be an empty folder (or file system), or what a creation
-    /// that was cut off has left.
+    /// Creates an empty store at `path`, which must not exist, or be an empty folder (or file system), or hold the
+    /// remains of an interrupted creation.
     ///
-    /// `layout.json` is written last: a folder that has it has everything else.
+    /// `layout.json` is written last: a folder that contains it contains everything else.
     ///
     /// - Parameters:
-    ///   - owner: `nil`: whoever makes the store.
-    ///   - mode: of the store's own folder, which decides who may enter any other; `nil`: 0750, less the umask, and of a
-    ///     folder that is there already, what it has of that.
-    /// - Returns: whether it was made; `false` when there is a store already, which stays as it is.
-    /// - Throws: ``StoreError`` naming the folder or file that could not be made, or what is there instead; also when
-    ///   there is a store with other access rights than are asked for. What is there stays untouched.
+    ///   - owner: the store's owner; `nil` for the user who creates it.
+    ///   - mode: the mode of the store's root, which decides who may enter any folder in it. `nil` for 0750 minus the
+    ///     umask; an existing folder then keeps those of its permissions that 0750 allows.
+    /// - Returns: whether a store was created; `false` if one existed already, which stays unchanged.
+    /// - Throws: ``StoreError`` that names the folder or file that could not be created, or that is in the way; also if
+    ///   a store exists whose owner or mode differs from the request. Existing files stay unchanged.
     @discardableResult
     package static func create(
         at path: String,
@@ -26,11 +26,11 @@ extension DiskStore {
         kernel: any Kernel = LinuxKernel.shared
     ) throws -> Bool {
         let access = Access(owner: owner, mode: mode)
-        let isNew = try call("make folder \(path)", unless: [.fileExists]) {
+        let isNew = try call("create folder \(path)", unless: [.fileExists]) {
             try kernel.makeFolder(path, in: AT_FDCWD, mode: 0o750)
         }
         let root = try Descriptor(folder: path, kernel)
-        // Empty, it is of a creation that was cut off.
+        // An empty one is from an interrupted creation.
         if let description = try root.status(of: StoreLayout.description), description.size > 0 {
             try StoreFormat.check(root, path)
             try access.check(root)
@@ -54,28 +54,28 @@ extension DiskStore {
         let clock = try root.open(StoreLayout.clock, O_RDWR | O_CREAT, mode: 0o640)
         try access.applyOwner(to: clock)
         try clock.synchronize()
-        // Before there is a name by which it counts as a store.
+        // Synced before the file that makes this folder a store.
         for folder in StoreLayout.lockFolders { try root.synchronizeFolder(folder) }
         try root.synchronize()
         do {
             try root.open("..", O_RDONLY | O_DIRECTORY, as: "the folder above \(path)").synchronize()
         } catch let error as StoreError where error.errno == .permissionDenied && !isNew {
-            // The folder of someone who may not read the one above was made by someone else.
+            // A user who may not read the parent folder did not create the store's folder in it.
         }
         try writeDescription(root, access)
         return true
     }
 
-    /// Takes back what a creation has made so far, where it is empty.
+    /// Deletes the empty folders that a failed creation made.
     ///
-    /// - Parameter path: the store's own folder, if that was made, too.
+    /// - Parameter path: the store's root, if this creation made it.
     private static func removeFolders(of root: Descriptor, _ path: String?) {
-        // What can't be removed is what a creation that was cut off leaves.
+        // Folders that can't be deleted look like an interrupted creation, which 'lps init' can complete.
         for folder in StoreLayout.folders { _ = try? root.removeFolder(folder) }
         if let path { try? root.kernel.removeFolder(path, in: AT_FDCWD) }
     }
 
-    /// Anything but a store's folders without a file in them is someone else's.
+    /// Checks that the folder contains nothing but the empty folders of a store; other files belong to somebody else.
     private static func checkNothingIsThere(_ root: Descriptor) throws {
         let ours =
             StoreLayout.folders + [
@@ -89,10 +89,10 @@ extension DiskStore {
             let strays = files.names.filter { folder != StoreLayout.keys || !StoreLayout.isNameProbe($0) }
             others = (strays + files.notUTF8).map { "\(folder)/\($0)" }
         }
-        if let name = others.first { throw StoreError(.system, "\(root.name) is not empty: it has '\(name)'") }
+        if let name = others.first { throw StoreError(.system, "\(root.name) is not empty: it contains '\(name)'") }
     }
 
-    /// It is on disk before it has its name: no loss of power leaves another one.
+    /// Writes `layout.json`, and renames it once it is on disk, so that a power loss leaves no partial file.
     private static func writeDescription(_ root: Descriptor, _ access: Access) throws {
         let name = StoreLayout.newDescription
         let file = try root.open(name, O_WRONLY | O_CREAT | O_TRUNC, mode: 0o640)
@@ -104,12 +104,12 @@ extension DiskStore {
     }
 }
 
-/// Who may use a store.
+/// The access rights of a store: its owner and mode.
 private struct Access {
     let owner: DiskStore.Owner?
     let mode: mode_t?
 
-    /// Makes sure that a store that is there has these rights.
+    /// Checks that an existing store has these rights.
     func check(_ root: Descriptor) throws {
         let status = try root.status()
         if let owner, owner != (status.owner, status.group) {
@@ -125,7 +125,7 @@ private struct Access {
         try applyOwner(to: root)
         if let mode { return try root.changeMode(to: mode) }
         guard !isNew else { return }
-        // As initdb(1) does it: mkdir(1) and mkfs(8) make folders that everybody may enter.
+        // Restricted as initdb(1) does: folders made by mkdir(1) and mkfs(8) can be entered by everybody.
         let found = try root.status().mode
         let wanted = Permissions.folder.mended(found)
         if wanted != found { try root.changeMode(to: wanted) }

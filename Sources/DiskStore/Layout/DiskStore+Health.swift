@@ -1,16 +1,16 @@
 import Storage
 
 extension DiskStore {
-    /// Makes sure that the store can take a payload and give it back: its folders exist and are writable, and free
-    /// space is above the reserve. Costs a handful of system calls that read nothing from disk.
+    /// Checks that the store can accept and serve payloads: its folders exist and are writable, and free space is above
+    /// the reserve. Costs a few system calls that read nothing from disk.
     ///
-    /// - Throws: ``StoreError`` that says what is missing.
+    /// - Throws: ``StoreError`` that names the fault.
     public func checkHealth() throws {
         for folder in [StoreLayout.incoming, StoreLayout.objects, StoreLayout.keys, StoreLayout.locks] {
             try checkWritable(folder)
         }
         try uploads.checkSpace(for: 0)
-        // A worker that only serves downloads records the time, too.
+        // Workers that only serve downloads record the time, too.
         _ = try clock.stamp()
     }
 }

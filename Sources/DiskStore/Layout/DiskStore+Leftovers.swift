@@ -2,14 +2,15 @@ import Encoding
 import Storage
 
 extension DiskStore {
-    /// Removes what crashed uploads left in `incoming/`: files unchanged for longer than ``UploadFolder/uploadLifetime``.
+    /// Deletes files that crashed uploads left in `incoming/`, unchanged for longer than
+    /// ``UploadFolder/uploadLifetime``, and old probe files.
     ///
-    /// - Returns: how many files were removed.
-    /// - Throws: ``StoreError``; what was removed before stays removed.
+    /// - Returns: the number of files deleted.
+    /// - Throws: ``StoreError``; files deleted before the failure stay deleted.
     @discardableResult
     public func removeLeftovers() throws -> Int { try uploads.remove(leftovers(), in: root) }
 
-    /// What crashes have left of uploads, and of starts that checked what the file system can do.
+    /// Files left by crashed uploads, and by processes that crashed while they checked the file system at start.
     func leftovers() throws -> [String] {
         try leftovers(in: StoreLayout.incoming) { _ in true }
             + leftovers(in: StoreLayout.objects, named: StoreLayout.isProbe)
@@ -20,27 +21,27 @@ extension DiskStore {
         try root.names(folder).filter(isName).map { "\(folder)/\($0)" }.filter(root.isLeftover)
     }
 
-    /// Logs files that do not belong in the store's upper folders; they are never touched. Looks at the root, `objects/`,
-    /// `keys/`, `locks/` and `incoming/` only, so its cost does not grow with the payloads.
+    /// Logs stray files in the store's upper folders, and never touches them. Reads only the root, `objects/`, `keys/`,
+    /// `locks/`, `barriers/` and `incoming/`, so its cost does not grow with the number of payloads.
     public func reportStrayFiles() throws {
         for folder in StoreLayout.upperFolders {
             for path in try strayFiles(in: folder) {
                 logger.warning(
-                    "a file that is not the store's lies in it and is ignored",
+                    "stray file in the store ignored",
                     metadata: ["file": "\(printable(path.utf8))"]
                 )
             }
         }
     }
 
-    /// What does not belong in one of ``StoreLayout/upperFolders``, in order; then what has a name that is not UTF-8.
+    /// Stray files in one of ``StoreLayout/upperFolders``, sorted, followed by names that are not UTF-8.
     func strayFiles(in folder: String) throws -> [String] {
         let entries = try root.entries(folder)
         let stray = try entries.names.filter { try isStray($0, in: folder) }
         return (stray.sorted() + entries.notUTF8).map { StoreLayout.path(of: $0, in: folder) }
     }
 
-    /// Whether something in one of ``StoreLayout/upperFolders`` does not belong there.
+    /// Whether a name in one of ``StoreLayout/upperFolders`` does not belong there.
     func isStray(_ name: String, in folder: String) throws -> Bool {
         let path = StoreLayout.path(of: name, in: folder)
         switch folder {

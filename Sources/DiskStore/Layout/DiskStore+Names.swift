@@ -3,15 +3,16 @@ import Storage
 import System
 
 extension DiskStore {
-    /// Makes sure that `keys/` keeps every name as it is given: namespaces that differ in case, in Unicode's normalization or
-    /// in a dot at their end are different ones.
+    /// Checks that `keys/` keeps each name as given: namespaces that differ in case, in Unicode normalization or in a
+    /// trailing dot are different namespaces.
     ///
-    /// A folder may fold names though others of its file system do not (`chattr +F` on ext4), so this is tried. It makes a file
-    /// with a name that no namespace can have, looks for it under names that mean the same to such file systems, and removes
-    /// it. Any number of processes may do so at once. What a kill leaves is passed over, and removed by a later start.
+    /// Single folders of a file system may fold names (`chattr +F` on ext4), so this tries it: it creates a file with a
+    /// name that no namespace can have, looks for it under names that such file systems treat as the same, and deletes
+    /// it. Any number of processes may do so at once. A later start deletes what a killed process leaves, and
+    /// everything else ignores it.
     ///
-    /// - Throws: ``StoreError`` with code `unsupportedFileSystem` that says what happens to names, or with that of another
-    ///   failure.
+    /// - Throws: ``StoreError`` with code `unsupportedFileSystem` that says how names are changed, or with the code of
+    ///   another failure.
     static func checkNames(of root: Descriptor, _ path: String) throws {
         let probe = NameProbe(root.kernel)
         let file = "\(StoreLayout.keys)/\(probe.name)"
@@ -20,36 +21,36 @@ extension DiskStore {
         } catch let error as StoreError {
             switch error.errno {
             case .fileNameTooLong:
-                throw unsupported(path, "it takes no names of \(NameProbe.longest) bytes", error.errno)
+                throw unsupported(path, "it rejects names of \(NameProbe.longest) bytes", error.errno)
             case .invalidArgument, .illegalByteSequence:
-                throw unsupported(path, "it takes no names with one of \(NameProbe.special)é", error.errno)
+                throw unsupported(path, "it rejects names with one of \(NameProbe.special)é", error.errno)
             default:
                 throw error
             }
         }
-        // What can't be removed now is removed by a later start.
+        // If this fails, a later start deletes the file.
         defer { _ = try? root.unlink(file) }
         for (name, difference) in probe.others where try root.status(of: "\(StoreLayout.keys)/\(name)") != nil {
-            throw unsupported(path, "in \(StoreLayout.keys)/, two names that differ only in \(difference) are one file")
+            throw unsupported(path, "in \(StoreLayout.keys)/, two names that differ only in \(difference) are the same file")
         }
     }
 }
 
-/// A file's name that has what file systems change or refuse, and is as long as any.
+/// A file name of the maximum length, with characters that file systems change or reject.
 struct NameProbe {
-    /// Bytes that a name may have on Linux's own file systems (limits.h, `NAME_MAX`).
+    /// The longest name on Linux's own file systems, in bytes (limits.h, `NAME_MAX`).
     static let longest = 255
-    /// What other systems' file systems refuse.
+    /// Characters that file systems of other operating systems reject.
     static let special = ":*?\"<>|\\"
 
-    /// The name of the file that is made.
+    /// The name of the probe file.
     let name: String
-    /// Names that the file must not be found under, and what they differ in.
+    /// Names under which the file must not be found, and how they differ.
     let others: [(name: String, difference: String)]
 
     init(_ kernel: any Kernel) {
         let start = "\(StoreLayout.probePrefix)\(kernel.processID)-\(String(kernel.random(), radix: 36))-"
-        // é as two characters, e and what is combined with it, and as one, which is a byte less.
+        // é as two characters, e and a combining accent, and as one, which is one byte shorter.
         let (decomposed, composed) = ("e\u{301}", "\u{E9}")
         let end = ". "
         let count = Self.longest - [start, Self.special, decomposed, end].map(\.utf8.count).reduce(0, +)

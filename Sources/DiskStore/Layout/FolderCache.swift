@@ -2,30 +2,30 @@ import Storage
 import Synchronization
 import System
 
-/// The folders that this process stores in, each held open once it is known that the way down to it is on disk.
+/// The folders that this process stores in, each held open once the path down to it is known to be on disk.
 ///
-/// A commit must sync the parent of a folder that was just made, also when another process made it a moment ago and may
-/// not have synced it yet. So the first use of a folder by this process syncs its parent, and later uses only make sure
-/// that the path still leads to the same folder: the inode number of an open folder is not given to another, so equal
-/// identity is proof. Every level is remembered, so that a new folder costs one sync of its parent.
+/// A commit must sync the parent of a new folder, even if another process created the folder a moment ago and may not
+/// have synced it yet. So this process syncs a folder's parent when it first uses the folder, and later only checks
+/// that the path still leads to the same folder: equal identity proves that, because the inode number of an open folder
+/// is not reused. All levels of a path are cached, so that a new folder costs one sync of its parent.
 final class FolderCache: Sendable {
     private typealias Folder = (descriptor: Descriptor, identity: FileStatus.Identity)
 
-    /// The most folders to hold open: two for each shard of one namespace, and as many for others; but none of the files
-    /// that the rest of the process may have to open.
+    /// The largest number of folders to hold open: two for each shard of one namespace, and as many for others, without
+    /// taking files that the rest of the process may need.
     let capacity: Int
     private let root: Descriptor
-    /// By the path's bytes: two namespaces may be equal as text.
+    /// Keyed by the path's bytes, because two different namespaces may compare equal as strings.
     private let open: Mutex<RecentValues<[UInt8], Folder>>
 
-    /// - Parameter otherFiles: the most files that the rest of the process has open at once.
+    /// - Parameter otherFiles: the largest number of files that the rest of the process opens at once.
     init(root: Descriptor, otherFiles: Int) {
         self.root = root
         capacity = root.kernel.openFileLimit().map { min(1024, max(1, $0 - otherFiles)) } ?? 64
         open = Mutex(RecentValues(capacity: capacity))
     }
 
-    /// Opens a folder below the root, making it and those above it where they are missing.
+    /// Opens a folder below the root, and creates it and its parents if they are missing.
     func folder(_ path: String) throws -> Descriptor {
         let name = Array(path.utf8)
         if let known = open.withLock({ $0[name] }), try root.status(of: path)?.identity == known.identity {
@@ -37,12 +37,12 @@ final class FolderCache: Sendable {
     }
 
     private func openDurably(_ path: String) throws -> Folder {
-        // From folder to folder: a link in between would have them made elsewhere.
+        // Opened level by level, because a link on the path would create folders elsewhere.
         let (parentPath, name) = StoreLayout.parent(of: path)
         let parent = try parentPath.map(folder) ?? root
         try parent.makeFolder(name)
-        // Opened first: should it be removed and made again by others, what is synced is not what is open, which then
-        // takes no more names.
+        // Opened before the sync: if another process deletes the folder and creates it again, the open one no longer
+        // accepts names, so nothing is stored in an unsynced folder.
         let descriptor = try parent.openFolder(name)
         try parent.synchronize()
         return (descriptor, try descriptor.status().identity)

@@ -3,29 +3,30 @@ import Logging
 import Storage
 import Synchronization
 
-/// The time by which keys age, and what is known of whether the system's clock can be trusted.
+/// The clock by which keys age, which detects when the system's clock can't be trusted.
 ///
-/// The store remembers the newest time that a process which stores payloads has seen: the mtime of the file `clock`.
-/// A machine that starts with a clock of years ago would otherwise store payloads that look old enough to delete, and a
-/// clock that jumps ahead would make everything look old.
+/// The store remembers, as the mtime of the file `clock`, the newest time seen by a process that stores payloads.
+/// Without it, payloads stored while the clock is years behind would look old enough to delete, and a clock that jumps
+/// ahead would make all payloads look old.
 final class StoreClock: Sendable {
-    /// How far apart two records are at least, in seconds.
+    /// The shortest time between two records, in seconds.
     static let interval = 600
-    /// How far the clock may be ahead of the last record before ages are not trusted, in seconds.
+    /// How far the clock may be ahead of the last record before ages are distrusted, in seconds.
     static let longestSilence = 3 * 24 * 60 * 60
 
     private let root: Descriptor
     private let logger: Logger
-    /// What this process has last seen of the record.
+    /// The record as this process last saw it.
     private let last: Mutex<Look?> = Mutex(nil)
 
     private struct Look {
         /// The newest recorded time, in seconds since 1970.
         var recorded: Int
-        /// The same moment on the system's clock, in seconds since 1970, and on the one that never jumps, while they agreed.
+        /// The system's clock (seconds since 1970) and the clock that never jumps, read at the same moment, the last
+        /// time they agreed.
         var clock: Int
         var uptime: Duration
-        /// When it looked, on the one that never jumps.
+        /// When the record was read, on the clock that never jumps.
         let looked: Duration
     }
 
@@ -34,8 +35,8 @@ final class StoreClock: Sendable {
         self.logger = logger
     }
 
-    /// The time to give to a key that is stored now, in seconds since 1970; `nil`: the system's. A clock that is behind the
-    /// newest recorded time is wrong, and that time is the better one.
+    /// The time to set for a key that is stored now, in seconds since 1970; `nil` for the system's time. A clock behind
+    /// the newest recorded time is wrong; the recorded time is then used.
     func stamp() throws -> Int? {
         let now = root.kernel.now()
         if let last = last.withLock({ $0 }), now >= last.recorded,
@@ -47,8 +48,8 @@ final class StoreClock: Sendable {
         return now < recorded ? recorded : nil
     }
 
-    /// Records the system's time, unless a newer one is recorded, or the clock has jumped ahead since this process last
-    /// looked: then it may be wrong, and ages are not to be trusted until somebody says that they are.
+    /// Records the system's time, unless a newer time is recorded, or the clock has jumped ahead since this process
+    /// last read it. After a jump the clock may be wrong, and ages are distrusted until an operator confirms it.
     ///
     /// - Returns: the newest recorded time.
     @discardableResult
@@ -63,12 +64,12 @@ final class StoreClock: Sendable {
             let jump = now - known.clock - Int((uptime - known.uptime).components.seconds)
             if jump <= Self.longestSilence {
                 try file.setModified(now)
-                // After a power loss, the clock is most likely to be wrong.
+                // Synced, because the clock is most likely to be wrong after a power loss.
                 try file.synchronize()
                 look.recorded = now
             } else {
                 logger.error(
-                    "the system's clock has jumped ahead, and is not recorded: restart the worker if it is right",
+                    "system clock jumped ahead, time not recorded: restart the worker if the clock is right",
                     metadata: ["seconds": "\(jump)", "clock": "\(UTC.text(now))", "recorded": "\(UTC.text(before))"]
                 )
                 (look.clock, look.uptime) = (known.clock, known.uptime)
@@ -78,7 +79,7 @@ final class StoreClock: Sendable {
         return look.recorded
     }
 
-    /// Makes the system's time the newest one, also when a newer one is recorded.
+    /// Records the system's time, even if a newer time is recorded.
     func reset() throws {
         let file = try root.open(StoreLayout.clock, O_RDONLY | O_CREAT, mode: 0o640)
         try file.setModified(nil)
@@ -86,7 +87,7 @@ final class StoreClock: Sendable {
         last.withLock { $0 = nil }
     }
 
-    /// Makes sure that ages can be trusted.
+    /// Checks that ages can be trusted.
     ///
     /// - Throws: ``StoreError`` with code `clockNotTrusted` that names both times.
     func check() throws {
@@ -96,20 +97,20 @@ final class StoreClock: Sendable {
         let now = root.kernel.now()
         let isBehind = now < recorded
         guard isBehind || now - recorded > Self.longestSilence else { return }
-        let record = isBehind ? "a worker has recorded" : "the last time that a worker recorded is"
-        let message = "the system's clock says \(UTC.text(now)), but \(record) \(UTC.text(recorded))"
+        let record = isBehind ? "a worker recorded" : "the last time recorded by a worker is"
+        let message = "the system clock says \(UTC.text(now)), but \(record) \(UTC.text(recorded))"
         throw StoreError(.clockNotTrusted, message)
     }
 }
 
 extension DiskStore {
-    /// Makes sure that the system's clock agrees with what processes that store payloads have recorded, before anything
-    /// is deleted for its age.
+    /// Checks that the system's clock agrees with the time recorded by processes that store payloads. Called before
+    /// anything is deleted because of its age.
     ///
     /// - Throws: ``StoreError`` with code `clockNotTrusted` that names both times.
     public func checkClock() throws { try clock.check() }
 
-    /// Takes the system's time for right, also when a newer one was recorded.
+    /// Records the system's time, even if a newer time is recorded, because an operator has confirmed it.
     public func trustClock() throws { try clock.reset() }
 
     /// Records the time, for ``checkClock()``.

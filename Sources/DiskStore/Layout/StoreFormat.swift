@@ -2,7 +2,7 @@ import FoundationEssentials
 import Glibc
 import Storage
 
-/// What `layout.json` says: that the folder is a store, and of which version.
+/// The content of `layout.json`, which identifies a folder as a store of a format version.
 struct StoreFormat: Codable, Equatable {
     let format: String
     let version: Int
@@ -12,7 +12,7 @@ struct StoreFormat: Codable, Equatable {
 
     var json: String { "{\"format\":\"\(format)\",\"version\":\(version)}\n" }
 
-    /// Makes sure that the folder is a store of this format.
+    /// Checks that the folder is a store of this format.
     ///
     /// - Throws: ``StoreError`` with code `unknownFormat`.
     static func check(_ root: Descriptor, _ path: String) throws {
@@ -21,7 +21,7 @@ struct StoreFormat: Codable, Equatable {
             let file = try root.open(StoreLayout.description, O_RDONLY)
             found = try JSONDecoder().decode(StoreFormat.self, from: Data(file.head()))
         } catch {
-            let message = "has no readable \(StoreLayout.description), make a store with 'lps init' (\(error))"
+            let message = "has no readable \(StoreLayout.description), create a store with 'lps init' (\(error))"
             throw StoreError(.unknownFormat, "store \(path) \(message)", errno: (error as? StoreError)?.errno)
         }
         guard found != current else { return }

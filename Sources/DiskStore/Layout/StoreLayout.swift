@@ -1,41 +1,41 @@
 import PayloadKey
 
-/// Where things are, relative to the store's root. `docs/on-disk-format.md` describes it for other implementations.
+/// Paths in a store, relative to its root. `docs/on-disk-format.md` describes the layout for other implementations.
 enum StoreLayout {
     static let description = "layout.json"
-    /// Its name until it is on disk.
+    /// The name of `layout.json` until it is on disk.
     static let newDescription = "layout.json.new"
     static let incoming = "incoming"
     static let objects = "objects"
     static let keys = "keys"
     static let quarantine = "quarantine"
     static let locks = "locks"
-    /// An empty file whose mtime is the newest time that the store has seen, see ``StoreClock``.
+    /// An empty file whose mtime is the newest time seen by the store, see ``StoreClock``.
     static let clock = "clock"
-    /// When scrubs were completed.
+    /// The record of completed scrubs.
     static let scrubRecord = "last-scrub.json"
     /// Deleted keys that can still be restored.
     static let trash = "trash"
-    /// How much the namespaces use, where there are quotas.
+    /// The usage of namespaces, if there are quotas.
     static let usage = "usage"
-    /// What is stored during a sweep, see ``Barrier``.
+    /// The digests stored during a sweep, see ``Barrier``.
     static let barriers = "barriers"
-    /// Where a namespace's keys are, without prefix and with one.
+    /// The folders of a namespace's keys without prefix and with one.
     static let common = "common"
     static let custom = "custom"
-    /// What ext4 has in the root of each file system.
+    /// A folder that ext4 creates in the root of each file system.
     static let lostAndFound = "lost+found"
-    /// How the names begin with which a start checks what the file system can do.
+    /// The start of the names of files that check the file system at start.
     static let probePrefix = ".probe-"
     /// The folders that every store has.
     static let folders = [incoming, objects, keys, quarantine, locks, barriers]
-    /// Those of them that have ``lockFiles``.
+    /// The folders that contain ``lockFiles``.
     static let lockFolders = [locks, barriers]
-    /// The folders that are made when they are first needed.
+    /// The folders that are created when first needed.
     static let foldersOnDemand = [trash, usage]
-    /// The files beside the folders; a store may lack all but the first one.
+    /// The files in the root; a store may lack all but the first.
     static let files = [description, clock, scrubRecord]
-    /// The folders whose names are few, the root among them.
+    /// The folders with few names, including the root.
     static let upperFolders = [".", objects, locks, barriers, incoming, keys]
 
     // MARK: Shards
@@ -49,7 +49,7 @@ enum StoreLayout {
         return hex.count == 1 ? "0" + hex : hex
     }
 
-    /// The number of a shard; `nil` when the name is none.
+    /// The number of a shard; `nil` if the name is not a shard's.
     static func shard(parsing name: some StringProtocol) -> UInt8? {
         guard name.utf8.count == 2, let byte = UInt8(name, radix: 16), shard(byte) == name else { return nil }
         return byte
@@ -59,22 +59,22 @@ enum StoreLayout {
 
     static func lock(_ shard: UInt8) -> String { "\(locks)/\(self.shard(shard))" }
 
-    /// What a collector holds locked.
+    /// The file that a collector holds locked.
     static let collectorLock = "\(locks)/gc"
 
-    /// The files that every store has to be locked.
+    /// The lock files that every store has.
     static var lockFiles: [String] {
         lockFolders.flatMap { folder in shards.map { "\(folder)/\($0)" } } + [collectorLock]
     }
 
     static func barrier(_ shard: UInt8) -> String { "\(barriers)/\(self.shard(shard))" }
 
-    /// Whether a start has made a file with this name, to check that uploads can be linked: it has the name for a moment,
-    /// and what a crash leaves is removed by a later start.
+    /// Whether a name is that of a probe file, which a process creates at start to check that uploads can be linked.
+    /// The file exists for a moment; a later start deletes one left by a crash.
     static func isProbe(_ name: String) -> Bool { name.utf8.starts(with: probePrefix.utf8) }
 
-    /// As ``isProbe(_:)``, in `keys/`: whether a start has made it to check what becomes of names. A namespace's name may
-    /// begin like it, but is shorter.
+    /// As ``isProbe(_:)``, for the file in `keys/` that checks how names are kept. A namespace may start with the same
+    /// characters, but its name is shorter.
     static func isNameProbe(_ name: String) -> Bool { isProbe(name) && (try? Namespace(validating: name.utf8)) == nil }
 
     // MARK: Content
@@ -83,7 +83,7 @@ enum StoreLayout {
 
     static func object(_ digest: Digest) -> String { "\(objectFolder(digest.firstByte))/\(digest.hex)" }
 
-    /// Damaged content; `id` tells several copies apart.
+    /// The path of damaged content in quarantine; `id` distinguishes several copies.
     static func quarantined(_ digest: Digest, _ id: String) -> String { "\(quarantine)/\(digest.hex).\(id)" }
 
     // MARK: Keys
@@ -91,15 +91,15 @@ enum StoreLayout {
     /// The folder of a namespace's keys.
     static func namespace(_ namespace: String) -> String { "\(keys)/\(namespace)" }
 
-    /// The name of the folder of a prefix that holds the keys of a shard. No part of a prefix can have it.
+    /// The name of a prefix's folder for the keys of a shard. No part of a prefix can have this name.
     static func prefixShard(_ shard: UInt8) -> String { "@" + self.shard(shard) }
 
-    /// The shard of such a folder; `nil` when it is none.
+    /// The shard of such a folder; `nil` if the name is not of this form.
     static func prefixShard(parsing name: String) -> UInt8? {
         name.utf8.first == UInt8(ascii: "@") ? shard(parsing: name.dropFirst()) : nil
     }
 
-    /// - Parameter tree: `keys/`, or a folder of `trash/`, which is laid out alike.
+    /// - Parameter tree: `keys/`, or a folder of `trash/`, which has the same layout.
     static func keyFolder(_ key: PayloadKey, in tree: String = keys) -> String {
         let shard = key.digest.firstByte
         guard let prefix = key.prefix else { return "\(tree)/\(key.namespace)/\(common)/\(self.shard(shard))" }
@@ -112,7 +112,7 @@ enum StoreLayout {
         "\(keyFolder(key, in: tree))/\(keyName(key))"
     }
 
-    /// The digest and the metadata hash that a key's file is named by; `nil` for any other name.
+    /// The digest and the metadata hash in the name of a key's file; `nil` for any other name.
     static func keyName(parsing name: some Collection<UInt8>) -> (digest: Digest, metadataHash: Digest)? {
         let parts = name.split(separator: UInt8(ascii: "."), omittingEmptySubsequences: false)
         guard parts.count == 2, let digest = Digest(hex: parts[0]), let metadataHash = Digest(hex: parts[1]) else {
@@ -123,11 +123,11 @@ enum StoreLayout {
 
     // MARK: Trash
 
-    /// Where the keys are that count as deleted at a time (seconds since 1970).
+    /// The folder of the keys that count as deleted at a time (seconds since 1970).
     static func trash(deletedAt seconds: Int) -> String { "\(trash)/\(seconds)" }
 
-    /// When the keys in a folder of `trash/` count as deleted; `nil` when the folder is not the trash's. No time is so far
-    /// off that sums of it could overflow.
+    /// When the keys in a folder of `trash/` count as deleted; `nil` for other folders. Times are limited so that sums
+    /// of them can't overflow.
     static func timeInTrash(_ name: String) -> Int? {
         let digits = UInt8(ascii: "0")...UInt8(ascii: "9")
         guard name.utf8.allSatisfy(digits.contains), let seconds = Int(name), seconds < 1 << 40, "\(seconds)" == name
@@ -137,7 +137,7 @@ enum StoreLayout {
 
     // MARK: Quotas
 
-    /// What decides whether the counters can be trusted, see ``DiskStore/epochName()``.
+    /// The file that decides whether counters can be trusted, see ``DiskStore/epochName()``.
     static let usageEpoch = "\(usage)/epoch"
     static let usageCounters = "\(usage)/namespaces"
     static let usageLocks = "\(usage)/counting"
@@ -148,20 +148,20 @@ enum StoreLayout {
     /// A namespace's ``UsageCounter``.
     static func usageCounter(_ namespace: String) -> String { "\(usageCounters)/\(namespace)" }
 
-    /// What is locked while a namespace's keys are counted.
+    /// The file that is locked while a namespace's keys are counted.
     static func usageLock(_ namespace: String) -> String { "\(usageLocks)/\(namespace)" }
 
-    /// What marks a content as moved to quarantine while keys may name it.
+    /// The mark of content that was moved to quarantine while keys may name it.
     static func lostContent(_ digest: Digest) -> String { "\(lostContents)/\(digest.hex)" }
 
     // MARK: Paths
 
     static func path(_ parts: some Sequence<String>) -> String { parts.joined(separator: "/") }
 
-    /// The path of what is in a folder, which may be `.`, the root.
+    /// The path of a name in a folder, which may be `.`, the root.
     static func path(of name: String, in folder: String) -> String { folder == "." ? name : "\(folder)/\(name)" }
 
-    /// The folder that a path is in, and its name there. By bytes: `/` and a combining character after it are one
+    /// The parent of a path, and the name in it. Splits bytes, because `/` and a combining character after it are one
     /// `Character`.
     static func parent(of path: String) -> (folder: String?, name: String) {
         guard let slash = path.utf8.lastIndex(of: UInt8(ascii: "/")) else { return (nil, path) }
