@@ -3,15 +3,15 @@ import PayloadKey
 import Storage
 import Synchronization
 
-/// The counting of a namespace's keys, and the waiting for it.
+/// Counting a namespace's keys, and waiting for a count.
 extension DiskStore {
-    /// Runs `work`, and again after a count of the namespace that it has found missing or under way (code `counting`). Who
-    /// has a quota for the namespace counts it.
+    /// Runs `work`, and repeats it after a count if `work` finds that the namespace's count is missing or in progress
+    /// (code `counting`). A process that has a quota for the namespace makes the count itself.
     ///
     /// `work` must hold no shard's lock when it throws.
     ///
-    /// - Parameter isPatient: wait for a count however long it takes. A request waits for a fifth of a second: few keys are
-    ///   counted in a moment, and many must not hold its thread.
+    /// - Parameter isPatient: whether to wait for a count without limit. A request waits for a fifth of a second: a few
+    ///   keys are counted in that time, and a count of many must not block its thread.
     func afterCounts<Value>(of namespace: Namespace, isPatient: Bool, _ work: () throws -> Value) throws -> Value {
         var tries = 0
         while true {
@@ -29,10 +29,10 @@ extension DiskStore {
         }
     }
 
-    /// Counts a namespace's keys again, for operators who changed them by hand. Uploads of new keys to it are refused meanwhile
-    /// (code `counting`), and deletions wait.
+    /// Counts a namespace's keys again, for operators who edited files by hand. Meanwhile uploads of new keys to it are
+    /// refused (code `counting`), and deletions wait.
     ///
-    /// - Returns: the bytes as they were counted before, where they were, and as they are.
+    /// - Returns: the bytes counted before, if there was a count, and the bytes counted now.
     public func recount(_ namespace: Namespace) throws -> (before: UInt64?, now: UInt64) {
         guard let count = try count(namespace, evenIfKnown: true) else {
             throw StoreError.isCounting(namespace.description)
@@ -40,11 +40,11 @@ extension DiskStore {
         return count
     }
 
-    /// Counts the keys of a namespace, unless another process has done it in the meantime.
+    /// Counts the keys of a namespace, unless another process has just done it.
     ///
-    /// - Returns: what was counted before, and what is; `nil` when sizes have changed again and again meanwhile, or another
-    ///   thread of this process counts, this namespace or another one: no more than one is to walk, or to wait for other
-    ///   processes, while the others serve.
+    /// - Returns: the previous and the new count; `nil` if sizes kept changing during the count, or another thread of
+    ///   this process is counting any namespace. Only one thread of a process may walk the keys or wait for other
+    ///   processes, so that the others keep serving.
     private func count(
         _ namespace: Namespace,
         evenIfKnown: Bool = false,
@@ -64,11 +64,12 @@ extension DiskStore {
         }
         if let before, !evenIfKnown { return (before, before) }
         for _ in 0..<8 {
-            // Who found no counter is done by then, and who comes later finds it.
+            // Once each shard was locked, every process that found no counter is done, and every later one finds it.
             for shard in UInt8.min...UInt8.max { try withExclusiveLock(of: shard) {} }
             let sum = try walkedUsage(of: namespace)
             let isValid = try counter.locked {
-                // Cleared, content came or went that keys name: their sizes have changed while they were added up.
+                // If the mark is gone, content was lost or restored, and the sizes of its keys changed during the
+                // count.
                 guard try counter.isMarked(mark) else {
                     try counter.begin(mark)
                     return false
@@ -83,38 +84,40 @@ extension DiskStore {
 
     // MARK: The lock of a count
 
-    /// Locks `usage/counting/<namespace>` as long as what it returns lives.
+    /// Locks `usage/counting/<namespace>` for the life of the result.
     private func waitForCount(of namespace: String, _ kind: Int32, isPatient: Bool) throws -> Descriptor? {
         try lockCount(of: namespace) { lock in
             do {
                 try lock.lock(kind, patience: isPatient ? Self.commandPatience : patience)
                 return true
             } catch let error as StoreError where error.code == .busy && isPatient {
-                logger.warning("waiting for a count to end", metadata: ["error": "\(error)"])
+                logger.warning("waiting for another process to count a namespace", metadata: ["error": "\(error)"])
                 return nil
             }
         }
     }
 
-    /// As ``waitForCount(of:_:isPatient:)`` without waiting; `nil` when another process holds it.
+    /// As ``waitForCount(of:_:isPatient:)``, but without waiting; `nil` if another process holds the lock.
     func tryLockCount(of namespace: String, _ kind: Int32) throws -> Descriptor? {
         try lockCount(of: namespace) { try $0.tryLock(kind) }
     }
 
-    /// - Parameter lock: locks the file; `nil`: it is to be tried again.
-    /// - Returns: the locked file; `nil` when another process holds it.
+    /// - Parameter lock: locks the file; returns `nil` to be called again.
+    /// - Returns: the locked file; `nil` if another process holds the lock.
     private func lockCount(of namespace: String, by lock: (Descriptor) throws -> Bool?) throws -> Descriptor? {
         let path = StoreLayout.usageLock(namespace)
         while true {
             let file = try openUsageLock(path)
             guard let isLocked = try lock(file) else { continue }
             guard isLocked else { return nil }
-            // Who removes the file holds it exclusively: whoever has waited meanwhile has one that nobody else asks for.
+            // The process that deletes the file holds its lock: one that waited for that lock may now have a deleted
+            // file, which nobody else opens.
             if try root.status(of: path)?.identity == file.status().identity { return file }
         }
     }
 
-    /// The folder may be missing where a counter is there: neither is synced, and a power loss may leave the one alone.
+    /// Creates the folder if it is missing although a counter exists: neither is synced, so a power loss may leave just
+    /// one.
     private func openUsageLock(_ path: String) throws -> Descriptor {
         if let lock = try root.openIfThere(path, O_RDWR | O_CREAT, mode: 0o640) { return lock }
         try makeUsageFolders()

@@ -1,20 +1,20 @@
 import Glibc
 import Storage
 
-/// The epoch is the time in which counts can be trusted: as long as at least one process that counts is there.
+/// An epoch is a period in which counts can be trusted: it lasts as long as at least one counting process runs.
 ///
-/// Counters are not synced, since each upload would wait for that. As long as one of their users lives, the kernel has
-/// not stopped, and what the others wrote is what one reads. When none is left, power may have been lost since. So each
-/// user holds `usage/epoch` locked (flock(2), shared) for its life; who can lock it exclusively is alone, and begins
-/// an epoch: what was counted before is counted anew.
+/// Counters are not synced, because each upload would have to wait for that. While any of their users lives, the kernel
+/// has not stopped, and each process reads what the others wrote. Once none is left, power may have been lost. So each
+/// user holds `usage/epoch` locked (flock(2), shared) for its whole life. A process that can lock it exclusively is
+/// alone and starts a new epoch, which invalidates all earlier counts.
 ///
-/// Whoever changes a key that is counted joins the epoch; who is there for long does so from its start on, so that the
-/// others may come and go.
+/// Every process that changes a counted key joins the epoch. Long-running processes join when they start, so that the
+/// epoch outlasts the others.
 extension DiskStore {
-    /// Joins the epoch, for this object's life, where there is one.
+    /// Joins the epoch for this object's life, if there is one.
     ///
-    /// - Parameter hasQuotas: begin one where there is none.
-    /// - Throws: ``StoreError``. The next upload to a namespace that is counted tries again.
+    /// - Parameter hasQuotas: start an epoch if there is none.
+    /// - Throws: ``StoreError``. The next upload to a counted namespace tries again.
     public func keepCounts(hasQuotas: Bool) throws {
         if hasQuotas {
             try makeUsageFolders()
@@ -28,7 +28,7 @@ extension DiskStore {
         for folder in StoreLayout.usageFolders { try root.makeFolder(folder) }
     }
 
-    /// The epoch's name. The first call joins it, for this object's life.
+    /// The epoch's name. The first call joins the epoch for this object's life.
     func epochName() throws -> String {
         try epoch.withLock { epoch in
             if let epoch { return epoch.name }
@@ -38,19 +38,20 @@ extension DiskStore {
         }
     }
 
-    /// Digits of an epoch's name.
+    /// The number of digits in an epoch's name.
     private static let epochLength = 16
 
     private func joinEpoch() throws -> (file: Descriptor, name: String) {
         let file = try root.open(StoreLayout.usageEpoch, O_RDWR | O_CREAT, mode: 0o640)
         if try file.tryLock(LOCK_EX) {
             let name = String(root.kernel.random() | 1 << 63, radix: 16)
-            // The name of before is gone first: whoever waits for the lock must not take it for this epoch's when the
-            // writing fails.
+            // The previous name is deleted first: if the write fails, a process that waits for the lock must not read
+            // the old name.
             try file.truncate()
             try file.write(Array(name.utf8))
         }
-        // Changing the lock lets it go for a moment, in which another user may begin an epoch: read afterwards.
+        // Changing the lock releases it for a moment, in which another process may start an epoch; so the name is read
+        // afterwards.
         try file.lock(LOCK_SH, patience: patience)
         let name = try file.head(limit: Self.epochLength)
         guard name.count == Self.epochLength else { throw StoreError(.damaged, "\(file.name) has \(name.count) bytes") }

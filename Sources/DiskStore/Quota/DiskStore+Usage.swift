@@ -2,21 +2,21 @@ import Glibc
 import PayloadKey
 import Storage
 
-/// A namespace that has a counter (``UsageCounter``) is counted by everyone: whoever changes `keys/` does it inside
-/// ``changing(_:adding:limit:_:)``. A counter is made by the first process that has a quota for the namespace.
+/// All processes count a namespace that has a counter (``UsageCounter``): they change `keys/` only inside
+/// ``changing(_:adding:limit:_:)``. The first process that has a quota for the namespace creates the counter.
 ///
 /// A count holds `usage/counting/<namespace>` locked exclusively while it walks the keys. Meanwhile the counter has no
-/// line, and whoever finds that asks for the same lock, shared and without waiting: it gets it when no count is under way,
-/// and holds it for its change, so that none begins.
+/// line. A process that finds no line tries to get the same lock, shared and without waiting: it succeeds if no count
+/// is in progress, and holds the lock during its change, so that no count starts.
 extension DiskStore {
-    /// Changes the name of a key, so that it is counted; under the lock of the key's shard.
+    /// Creates or deletes the name of a key and updates the counter, under the lock of the key's shard.
     ///
     /// - Parameters:
-    ///   - bytes: the size that the key will have; zero when it goes.
-    ///   - limit: the most bytes that the namespace may have then; `nil`: any number.
-    ///   - change: makes or takes the name.
-    /// - Throws: ``StoreError`` with code `quotaExceeded`, or `counting` when a count is missing or under way; nothing is
-    ///   changed then. What `change` throws.
+    ///   - bytes: the new size of the key; zero if it is deleted.
+    ///   - limit: the largest usage of the namespace after the change, in bytes; `nil` for no limit.
+    ///   - change: creates or deletes the name.
+    /// - Throws: ``StoreError`` with code `quotaExceeded`, or `counting` if a count is missing or in progress; nothing
+    ///   is changed then. Also what `change` throws.
     @discardableResult
     func changing<Value>(
         _ key: PayloadKey,
@@ -44,14 +44,15 @@ extension DiskStore {
         }
     }
 
-    /// Makes sure that a payload may be stored under a key without touching its namespace's quota: the answer of now,
-    /// before the work; the commit decides.
+    /// Checks that storing a payload under a key would not exceed its namespace's quota. This is a check before the
+    /// work starts; the commit decides.
     ///
-    /// Before a namespace's first payload this makes no file: anyone can ask for any namespace, without having a payload.
+    /// Creates no file before a namespace's first payload, because anyone can send requests for any namespace without
+    /// having a payload.
     ///
     /// - Throws: ``StoreError`` with code `quotaExceeded` that names the figures, or `counting`.
     public func checkQuota(for bytes: UInt64, as key: PayloadKey) throws {
-        // A payload that is there already costs nothing.
+        // A payload that is already stored costs nothing.
         guard let quota = quota(key.namespace), try root.status(of: StoreLayout.key(key)) == nil else { return }
         let name = key.namespace.description
         guard try root.status(of: StoreLayout.namespace(name)) != nil else {
@@ -74,17 +75,17 @@ extension DiskStore {
         }
     }
 
-    /// How many bytes a namespace's keys have in all: its counter's answer, or else a walk's.
+    /// The total size of a namespace's payloads, in bytes: from its counter, or else from a walk.
     public func usage(of namespace: Namespace) throws -> UInt64 {
         try countedUsage(of: namespace) ?? walkedUsage(of: namespace)
     }
 
-    /// Whether uploads and deletions of a namespace are counted: since a process had a quota for it.
+    /// Whether the namespace has a counter, because some process had a quota for it.
     public func isCounted(_ namespace: Namespace) throws -> Bool {
         try root.status(of: StoreLayout.usageCounter(namespace.description)) != nil
     }
 
-    /// The counter's answer; `nil` when there is none.
+    /// The counter's value; `nil` if there is none.
     func countedUsage(of namespace: Namespace) throws -> UInt64? {
         guard let counter = try UsageCounter(namespace.description, self) else { return nil }
         return try counter.locked(counter.used)

@@ -2,17 +2,17 @@ import PayloadKey
 import Storage
 
 extension DiskStore {
-    /// Visits the contents that the keys of a selection name, in the order of their digests.
+    /// Visits the contents of the selected keys, in the order of their digests.
     ///
-    /// A walk finds keys by namespace and prefix, so the keys of one content are far apart. They are gathered for as many
-    /// shards at a time as memory allows, with a walk for each time.
+    /// A walk finds keys by namespace and prefix, so the keys of one content are far apart. They are collected for as
+    /// many shards at a time as memory allows, with one walk for each group of shards.
     ///
     /// - Parameters:
-    ///   - includesTrash: also the keys of the selection that are in the trash.
-    ///   - keysInMemory: about how many keys to hold at a time.
-    ///   - visit: gets the keys of the selection that name the content. A key that comes or goes meanwhile may be among them
-    ///     or not.
-    /// - Throws: ``StoreError`` when a folder can't be read, or what `visit` throws.
+    ///   - includesTrash: also visit the content of selected keys in the trash.
+    ///   - keysInMemory: the approximate number of keys to hold in memory at a time.
+    ///   - visit: receives the content with its selected keys. A key that is added or deleted during the call may or
+    ///     may not be included.
+    /// - Throws: ``StoreError`` if a folder can't be read, or what `visit` throws.
     package func forEachContent(
         in selection: KeySelection = KeySelection(),
         includesTrash: Bool = false,
@@ -22,7 +22,7 @@ extension DiskStore {
         let trees = includesTrash ? try keyTrees().map(\.path) : [StoreLayout.keys]
         var count = 0
         for tree in trees { try forEachKey(in: selection, below: tree) { _, _ in count += 1 } }
-        // Digests spread evenly.
+        // Digests are spread evenly over shards.
         let shards = max(1, 256 / (count / max(1, keysInMemory) + 1))
         for first in stride(from: 0, to: 256, by: shards) {
             let range = first..<min(first + shards, 256)
@@ -46,7 +46,7 @@ extension DiskStore {
         }
     }
 
-    /// Visits contents, with 20,000 keys in memory at a time.
+    /// Visits the contents of the selected keys, with 20,000 keys in memory at a time.
     public func forEachContent(
         in selection: KeySelection = KeySelection(),
         includesTrash: Bool = false,
@@ -55,7 +55,7 @@ extension DiskStore {
         try forEachContent(in: selection, includesTrash: includesTrash, keysInMemory: 20_000, visit)
     }
 
-    /// How many keys name a content, those in the trash included. Looks through the folders of all keys.
+    /// The number of keys that name a content, including those in the trash. Reads the folders of all keys.
     public func keyCount(of digest: Digest) throws -> Int {
         var count = 0
         for tree in try keyTrees() {

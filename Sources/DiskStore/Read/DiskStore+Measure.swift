@@ -1,11 +1,11 @@
 import Storage
 
 extension DiskStore {
-    /// Looks at every object; reads no content. Uploads and deletions go on meanwhile.
+    /// Measures the size of all objects from their attributes, while uploads and deletions continue; reads no content.
     ///
     /// - Throws: ``StoreError`` with code `system`.
     public func measureUsage() throws -> StoreUsage {
-        // A worker that is idle records the time, too.
+        // Idle workers record the time, too.
         try recordTime()
         var usage = StoreUsage()
         try forEachObject { object in

@@ -3,13 +3,14 @@ import Storage
 import System
 
 extension DiskStore {
-    /// Visits the keys of a selection, in no order, while uploads and deletions go on: a key that comes or goes meanwhile
-    /// may be among them or not. One folder's names are in memory at a time, and those of the folders above it.
+    /// Visits the selected keys, in no order, while uploads and deletions continue: a key that is added or deleted
+    /// during the walk may or may not be visited. Holds the names of one folder, and of the folders above it, in memory
+    /// at a time.
     ///
     /// - Parameters:
-    ///   - unreadable: called for a folder or file that this user or the disk does not let be read, with its path; the walk
-    ///     goes on when it returns. Without it, the walk ends there.
-    /// - Throws: ``StoreError`` when a folder can't be read, or what `visit` and `unreadable` throw.
+    ///   - unreadable: called for each folder or file that can't be read because of its permissions or the disk; the
+    ///     walk continues when it returns. By default, the walk ends with the error.
+    /// - Throws: ``StoreError`` if a folder can't be read, or what `visit` and `unreadable` throw.
     public func forEachKey(
         in selection: KeySelection = KeySelection(),
         unreadable: (_ path: String, StoreError) throws -> Void = { throw $1 },
@@ -20,7 +21,7 @@ extension DiskStore {
         }
     }
 
-    /// As ``forEachKey(in:unreadable:_:)``, with the age alone: when a key was last stored, in seconds since 1970.
+    /// As ``forEachKey(in:unreadable:_:)``, but passes only the key and when it was last stored, in seconds since 1970.
     public func forEachAge(
         in selection: KeySelection = KeySelection(),
         where isWanted: (Namespace) -> Bool = { _ in true },
@@ -33,11 +34,11 @@ extension DiskStore {
         }
     }
 
-    /// Visits the names of keys without looking at the files.
+    /// Visits the names of keys without reading the attributes of their files.
     ///
     /// - Parameters:
-    ///   - tree: `keys/`, or a folder of `trash/`, which is laid out alike.
-    ///   - shards: whether the keys of a shard are visited; asked when its folder is next.
+    ///   - tree: `keys/`, or a folder of `trash/`, which has the same layout.
+    ///   - shards: whether to visit the keys of a shard; called just before its folder is read.
     func forEachKey(
         in selection: KeySelection = KeySelection(),
         below tree: String,
@@ -58,7 +59,7 @@ extension DiskStore {
         }
     }
 
-    /// The namespaces of a selection that have, or had, a key.
+    /// The selected namespaces that have, or had, a key.
     public func namespaces(in selection: KeySelection = KeySelection()) throws -> [Namespace] {
         try namespaces(in: selection, below: StoreLayout.keys)
     }
@@ -68,12 +69,14 @@ extension DiskStore {
             .filter { selection.namespace == nil || selection.namespace == $0 }
     }
 
-    /// The folders that are laid out as `keys/` is: itself, and those of the trash, with when the keys in them count as deleted.
+    /// The folders with the layout of `keys/`: `keys/` itself, and those of the trash, with the time at which their
+    /// keys count as deleted.
     func keyTrees() throws -> [(path: String, deleted: Int?)] {
         [(StoreLayout.keys, nil)] + (try timesInTrash().map { (StoreLayout.trash(deletedAt: $0), $0) })
     }
 
-    /// What `look` finds; `nil`, after `unreadable` was called, when this user or the disk does not let it be read.
+    /// Runs `look`. If a path can't be read because of its permissions or the disk, calls `unreadable` and returns
+    /// `nil`.
     func readable<Found>(
         _ path: String,
         _ unreadable: (_ path: String, StoreError) throws -> Void,
@@ -87,7 +90,7 @@ extension DiskStore {
         }
     }
 
-    /// Does `work`; what it fails with is reported, and the others follow when `failed` returns.
+    /// Runs `work`, and passes its failure to `failed`.
     func goingOn(_ failed: (StoreError) throws -> Void, _ work: () throws -> Void) throws {
         do {
             try work()
@@ -98,9 +101,9 @@ extension DiskStore {
 
     // MARK: Content
 
-    /// Looks at every object; reads no content. Uploads and deletions go on meanwhile.
+    /// Visits the attributes of every object, while uploads and deletions continue; reads no content.
     ///
-    /// - Parameter failed: called with what a folder or file fails with; the others follow when it returns.
+    /// - Parameter failed: called with the failure of one shard; the walk continues with the others when it returns.
     func forEachObject(failed: (StoreError) throws -> Void = { throw $0 }, _ visit: (FileStatus) -> Void) throws {
         for shard in UInt8.min...UInt8.max {
             let folder = StoreLayout.objectFolder(shard)

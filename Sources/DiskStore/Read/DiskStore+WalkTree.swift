@@ -1,30 +1,30 @@
 import PayloadKey
 import Storage
 
-/// What lies below a namespace's folder.
+/// A file or folder below a namespace's folder.
 enum KeyTreeEntry {
-    /// A file with the name of a key, where a key of that name belongs. Nothing is known but the name.
+    /// A file with the name of a key, at that key's path. Only its name was read.
     case key(PayloadKey, _ path: String)
-    /// A folder that leads to keys; visited before what is in it.
+    /// A folder that leads to keys, visited before its contents.
     case folder(_ path: String)
-    /// The same folder, after what is in it.
+    /// The same folder, visited after its contents.
     case end(ofFolder: String)
-    /// What is neither, and is passed over.
+    /// A stray file or folder, which the walk skips.
     case stray(_ path: String)
-    /// A stray whose name is not UTF-8; the path is for people, and leads nowhere.
+    /// A stray file or folder whose name is not UTF-8; the path is for messages only.
     case notUTF8(_ path: String)
-    /// A folder that this user or the disk does not let be read; what is in it is passed over.
+    /// A folder that can't be read because of its permissions or the disk; the walk skips its contents.
     case unreadable(_ path: String, StoreError)
 }
 
 extension DiskStore {
-    /// Walks through the folders of a namespace's keys. One folder's names are in memory at a time, and those of the folders
-    /// above it.
+    /// Walks through the folders of a namespace's keys. Holds the names of one folder, and of the folders above it, in
+    /// memory at a time.
     ///
     /// - Parameters:
-    ///   - prefix: walk only what is below it.
-    ///   - tree: `keys/`, or a folder of `trash/`, which is laid out alike.
-    ///   - shards: whether the keys of a shard are visited; asked when its folder is next.
+    ///   - prefix: walk only the folder of this prefix.
+    ///   - tree: `keys/`, or a folder of `trash/`, which has the same layout.
+    ///   - shards: whether to visit the keys of a shard; called just before its folder is read.
     func walk(
         _ namespace: Namespace,
         _ prefix: KeyPrefix? = nil,
@@ -32,7 +32,7 @@ extension DiskStore {
         shards: (UInt8) -> Bool = { _ in true },
         _ visit: (KeyTreeEntry) throws -> Void
     ) throws {
-        /// - Parameter look: visits what has a name in the folder; false when it is not the store's.
+        /// - Parameter look: visits a name in the folder; returns false if the name is stray.
         func enter(_ folder: String, _ look: (_ name: String, _ path: String) throws -> Bool) throws {
             let entries = try keyTreeEntries(folder)
             try visit(.folder(folder))
@@ -86,10 +86,10 @@ extension DiskStore {
         }
     }
 
-    /// The names in a folder: none when it was removed since its own name was read, or is a file.
+    /// The names in a folder; empty if it was deleted since its name was read, or is a file.
     private func keyTreeEntries(_ folder: String) throws -> Result<FolderEntries, StoreError> {
         do {
-            // A link may hide keys.
+            // A link may hide keys, so it is an error.
             return .success(
                 try root.entriesIfThere(folder) { error, status in
                     error.errno == .tooManySymbolicLinkLevels || status.map { !$0.isFolder && !$0.isRegular } ?? false

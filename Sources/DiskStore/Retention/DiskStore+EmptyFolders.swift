@@ -2,12 +2,14 @@ import PayloadKey
 import Storage
 
 extension DiskStore {
-    /// Removes the folders below `keys/` that hold nothing, from the deepest up.
+    /// Deletes empty folders below `keys/`, from the deepest up.
     ///
-    /// Only what is named as the layout has it goes, and a namespace's own folder only with the last one in it: one that
-    /// is empty without ever having had a key is somebody else's. An upload that loses its folder makes it again.
+    /// Deletes only folders whose names belong to the layout, and a namespace's own folder only after a folder in it: a
+    /// folder that is empty without ever having held a key belongs to somebody else. An upload whose folder is deleted
+    /// creates it again.
     ///
-    /// - Parameter failed: called with what one namespace has failed with; the others follow when it returns.
+    /// - Parameter failed: called with the failure of one namespace; the call continues with the others when it
+    ///   returns.
     public func removeEmptyFolders(failed: (StoreError) throws -> Void = { throw $0 }) throws {
         for namespace in try namespaces() {
             try goingOn(failed) {
@@ -17,7 +19,7 @@ extension DiskStore {
         }
     }
 
-    /// Removes the folders of a part of the trash that hold nothing, itself at last.
+    /// Deletes the empty folders in a folder of the trash, and finally that folder.
     func removeEmptyFolders(ofTrash tree: String) throws {
         for namespace in try namespaces(below: tree) {
             try removeEmptyFolders(of: namespace, in: tree)
@@ -26,7 +28,7 @@ extension DiskStore {
         try root.removeFolder(tree)
     }
 
-    /// - Returns: whether a folder below the namespace's own was removed.
+    /// - Returns: whether a folder inside the namespace's own folder was deleted.
     @discardableResult
     private func removeEmptyFolders(of namespace: Namespace, in tree: String) throws -> Bool {
         var isAnyRemoved = false

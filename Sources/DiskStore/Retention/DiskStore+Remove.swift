@@ -2,17 +2,18 @@ import PayloadKey
 import Storage
 
 extension DiskStore {
-    /// Deletes a key. Downloads under way go on. Its content stays until a sweep finds that no key names it (``Collector``).
+    /// Deletes a key. Downloads in progress continue. Its content stays until the next sweep, which deletes it if it is
+    /// unreferenced (``Collector``).
     ///
-    /// The shard's lock is held exclusively, so no upload of the payload is under way: one that is answered afterwards has
-    /// stored it again.
+    /// Holds the shard's lock exclusively, so that no commit of the payload is in progress: an upload acknowledged
+    /// afterwards has stored it again.
     ///
     /// - Parameters:
-    ///   - isDurable: wait until the deletion is on disk. A sweep makes all deletions before it durable by itself.
-    ///   - isUnwanted: asked under the lock, with when the key was last stored (seconds since 1970): its age may have been
-    ///     renewed.
-    /// - Returns: what was stored under it; `nil` when it was not there, or is wanted.
-    /// - Throws: ``StoreError``.
+    ///   - isDurable: wait until the deletion is on disk. A sweep makes all earlier deletions durable by itself.
+    ///   - isUnwanted: whether to delete the key, given when it was last stored (seconds since 1970). Called under the
+    ///     lock, because the key's age may have been renewed.
+    /// - Returns: the deleted key; `nil` if it did not exist, or `isUnwanted` returned false.
+    /// - Throws: ``StoreError``, also if the key's path is not a regular file.
     @discardableResult
     public func remove(
         _ key: PayloadKey,
@@ -20,11 +21,11 @@ extension DiskStore {
         if isUnwanted: (_ lastStored: Int) -> Bool = { _ in true }
     ) throws -> StoredKey? {
         try withUnwanted(key, isUnwanted) { path, lastStored in
-            // Whatever is wrong with its content, a key can be deleted.
+            // A key can be deleted even if its content is faulty.
             let stored =
                 (try? storedKey(key, path, lastStored: lastStored))
                 ?? StoredKey(key, size: nil, diskUsage: 0, lastStored: lastStored, path: path)
-            // Opened, since a link on the way would lead to another's file.
+            // Opened, because unlinking by the full path would follow a link in it to a foreign file.
             let folder = try root.openFolder(StoreLayout.keyFolder(key))
             try changing(key) { try folder.unlink(StoreLayout.keyName(key)) }
             if isDurable { try folder.synchronize() }
@@ -32,9 +33,9 @@ extension DiskStore {
         }
     }
 
-    /// Looks at a key again under its shard's exclusive lock, and runs `work` when it is still unwanted.
+    /// Checks a key again under its shard's exclusive lock, and runs `work` if it is still unwanted.
     ///
-    /// - Returns: `nil` when it was not there, or is wanted.
+    /// - Returns: the result of `work`; `nil` if the key does not exist, or `isUnwanted` returned false.
     func withUnwanted<Value>(
         _ key: PayloadKey,
         _ isUnwanted: (_ lastStored: Int) -> Bool,
