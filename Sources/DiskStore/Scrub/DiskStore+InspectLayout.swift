@@ -3,15 +3,16 @@ import Storage
 import System
 
 extension DiskStore {
-    /// Looks for the folders and lock files that every store has. A store that lacks a folder can't be opened, so this
-    /// comes first.
+    /// Checks for the folders and lock files that every store needs. This runs before the store is opened, because a
+    /// store that lacks a folder can't be opened.
     ///
     /// - Parameters:
-    ///   - path: the store's root. It must have its `layout.json`: an empty folder, as that of a disk that is not
-    ///     mounted, must not become a store.
-    ///   - repair: make what is missing, as ``create(at:)`` does.
-    ///   - report: called with each finding, when it is mended.
-    /// - Throws: ``StoreError`` with code `missing` or `unknownFormat` when it is no store, or what `report` throws.
+    ///   - path: the store's root. It must contain `layout.json`, so that an empty folder, such as the mount point of
+    ///     an unmounted disk, does not become a store.
+    ///   - repair: create whatever is missing, as ``create(at:)`` does.
+    ///   - report: called with each finding, after its repair.
+    /// - Throws: ``StoreError`` with code `missing` or `unknownFormat` if the folder is not a store, or what `report`
+    ///   throws.
     public static func inspectLayout(at path: String, repair: Bool = false, report: (Finding) throws -> Void) throws {
         let path = withoutTrailingSlashes(path)
         let root = try openRoot(path, LinuxKernel.shared)
@@ -22,8 +23,8 @@ extension DiskStore {
             if repair {
                 remedy = .mending {
                     try make()
-                    // A worker holds the folder of uploads open, which is another one now.
-                    return path == StoreLayout.incoming ? "made; restart the workers" : "made"
+                    // Running workers still hold the deleted folder open.
+                    return path == StoreLayout.incoming ? "created; restart the workers" : "created"
                 }
             }
             try report(Finding(.missing, path, "is missing", remedy))
@@ -36,7 +37,7 @@ extension DiskStore {
         }
         guard try StoreLayout.lockFolders.allSatisfy({ try root.status(of: $0)?.isFolder == true }) else { return }
         for lock in StoreLayout.lockFiles {
-            // Not O_EXCL: whoever needs it makes it, too, and all must lock the same file.
+            // Not O_EXCL: processes that need the file create it, too, and all must lock the same file.
             try look(for: lock) { _ = try root.open(lock, O_RDWR | O_CREAT, mode: 0o640) }
         }
     }

@@ -3,11 +3,11 @@ import Storage
 import System
 
 extension DiskStore {
-    /// Moves an object that was found damaged to quarantine. Its keys stay, and answer 404 until the same payload is uploaded
-    /// again.
+    /// Moves a damaged object to quarantine. Its keys stay, and answer 404 until the same payload is uploaded again.
     ///
-    /// - Parameter damaged: which file it is. It must be open, where it can be: its identity is given to no other file then.
-    /// - Returns: where it was moved; `nil` when an upload has replaced it, or it is gone.
+    /// - Parameter damaged: the identity of the damaged file. The caller holds the file open if it can, so that its
+    ///   inode number is not reused.
+    /// - Returns: the path in quarantine; `nil` if an upload has replaced the object, or it was deleted.
     func quarantine(_ digest: Digest, _ damaged: FileStatus.Identity) throws -> String? {
         let path = StoreLayout.object(digest)
         let target = StoreLayout.quarantined(digest, IncomingFile.uniqueName(root.kernel))
@@ -16,21 +16,21 @@ extension DiskStore {
             do {
                 try loseContent(digest)
             } catch let error as StoreError where error.code == .noSpace {
-                // Never to serve it matters more than what its namespaces use.
+                // Not serving damaged content matters more than exact usage counts.
                 logger.error(
-                    "no space to mark lost content: use 'lps quota --recount' once it is uploaded again",
+                    "no space to mark lost content: run 'lps quota --recount' after it is uploaded again",
                     metadata: ["file": "\(path)", "error": "\(error)"]
                 )
             }
             try root.rename(path, to: target)
-            // Come back after a power loss, no later scrub need read it again.
+            // Synced, because the scrub record may make later scrubs skip an object that returns after a power loss.
             do {
                 try root.synchronizeFolder(StoreLayout.quarantine)
                 try root.synchronizeFolder(StoreLayout.objectFolder(digest.firstByte))
             } catch {
-                // A disk that fails to sync is no reason to leave the rest of the damage.
+                // A failed sync must not stop the scrub, which may find more damage.
                 logger.error(
-                    "damaged content that was moved to quarantine may come back after a power loss",
+                    "quarantine not synced: damaged content may return after a power loss",
                     metadata: ["file": "\(path)", "error": "\(error)"]
                 )
             }

@@ -2,21 +2,21 @@ import PayloadKey
 import Storage
 
 extension DiskStore {
-    /// Reads all content, each object once, and moves what is damaged to `quarantine/`, while uploads and downloads go on.
-    /// What can't be read or moved is a finding, and the rest is read all the same.
+    /// Reads each object once, and moves damaged content to `quarantine/`, while uploads and downloads continue.
+    /// Content that can't be read or moved is a finding, and the scrub continues with the rest.
     ///
-    /// When it has come to its end, the store remembers when it began; a scrub that was interrupted or failed counts for
-    /// nothing.
+    /// When a scrub completes, the store records when it started. A scrub that fails or is interrupted is not recorded.
     ///
     /// - Parameters:
-    ///   - scope: what to read. A scrub since the last one sees all that was written since, and what a program did to a
-    ///     file; it can't see content that the disk has lost or changed by itself, for which only reading everything will
-    ///     do, nor what was written while the system's clock was set back behind the last scrub.
-    ///   - pace: called after so many bytes were read; may take its time.
-    ///   - report: called with each finding: damaged content, when it is moved, and content and folders that can't be read,
-    ///     which make a scrub incomplete.
-    /// - Returns: what was read.
-    /// - Throws: ``StoreError``; what was moved is safe, and another scrub does the rest.
+    ///   - scope: the content to read. With ``ScrubScope/sinceLast``, a scrub finds everything written since the last
+    ///     one, and changes that programs made to files. It finds neither content that the disk has lost or changed by
+    ///     itself, nor content written while the system's clock was behind the last scrub: only reading everything
+    ///     does.
+    ///   - pace: called after each read with its number of bytes; may wait, to limit the rate.
+    ///   - report: called with each finding: damaged content, after it is moved, and unreadable content and folders,
+    ///     which make the scrub incomplete.
+    /// - Returns: the number of files and bytes read.
+    /// - Throws: ``StoreError``; content moved before the failure stays in quarantine, and another scrub does the rest.
     public func scrub(
         _ scope: ScrubScope = .everything,
         pace: (_ bytes: Int) -> Void = { _ in },
@@ -42,7 +42,7 @@ extension DiskStore {
                     if let found { damaged.append(found) }
                 }
             }
-            // What was moved is told all the same.
+            // Damaged content is reported even if reading the shard failed later.
             for finding in try findings(of: damaged, shard) { try report(finding) }
             try reading.get()
             if damaged.contains(where: \.isStillThere) { isComplete = false }
@@ -59,19 +59,19 @@ extension DiskStore {
         }
     }
 
-    /// How many bytes a scrub is going to read; nothing is read for that.
+    /// The number of bytes that a scrub would read. Reads no content.
     public func contentToScrub(_ scope: ScrubScope) throws -> UInt64 {
         let since = try start(of: scope)
         var bytes: UInt64 = 0
-        // The scrub reports what can't be read.
+        // The scrub itself reports unreadable files.
         try forEachObject(failed: { _ in }) { if $0.changed >= since { bytes += $0.size } }
         return bytes
     }
 
-    /// From when on what has changed must be read, in microseconds since 1970.
+    /// The time from which changed content must be read, in microseconds since 1970.
     ///
-    /// An object's ctime is when it was linked: what was there when the last scrub began, and has not changed since, was
-    /// read by it, or by one before.
+    /// An object's ctime is the time when it was linked. Objects that existed when the last scrub started, and have not
+    /// changed since, were read by it or an earlier one.
     private func start(of scope: ScrubScope) throws -> Int64 {
         switch scope {
         case .everything: .min
@@ -81,7 +81,7 @@ extension DiskStore {
 
     // MARK: Damage
 
-    /// Reads an object; what is damaged is moved.
+    /// Reads an object, and quarantines it if it is damaged.
     private func check(
         _ digest: Digest,
         since: Int64,
@@ -89,7 +89,7 @@ extension DiskStore {
         _ pace: (Int) -> Void
     ) throws -> DamagedObject? {
         let path = StoreLayout.object(digest)
-        // What is no file is reported with the other strays.
+        // The inspection reports anything that is not a regular file.
         guard let status = try regularFile(path), status.changed >= since,
             let content = try FileContent(path, below: root)
         else { return nil }
@@ -100,7 +100,7 @@ extension DiskStore {
         }
         guard let wrong else { return nil }
         do {
-            // Open until then, so that its identity is not given to another file.
+            // Kept open, so that its inode number is not reused for another file.
             let target = try quarantine(digest, content.identity())
             withExtendedLifetime(content) {}
             let remedy = Finding.Remedy.mended(target.map { "moved to \($0)" } ?? "replaced by an upload")
@@ -110,11 +110,11 @@ extension DiskStore {
         }
     }
 
-    /// What was damaged in a shard, with the keys that name it, which one walk finds for all of it.
+    /// The findings for the damaged content of a shard, with its keys, which one walk finds for all of it.
     private func findings(of damaged: [DamagedObject], _ shard: UInt8) throws -> [Finding] {
         guard !damaged.isEmpty else { return [] }
         let digests = Set(damaged.map(\.digest))
-        // A folder that can't be read is reported by the look through the layout.
+        // The inspection reports folders that can't be read.
         func keys(in trees: [String]) throws -> [Digest: [PayloadKey]] {
             var keys: [Digest: [PayloadKey]] = [:]
             for tree in trees {
@@ -140,12 +140,12 @@ extension DiskStore {
     }
 }
 
-/// Damaged content, and what was done with it.
+/// Damaged content and its remedy.
 private struct DamagedObject {
     let digest: Digest
     let reason: String
     let remedy: Finding.Remedy
-    /// Where it was moved.
+    /// The path in quarantine, if it was moved.
     let quarantine: String?
 
     var isStillThere: Bool {

@@ -4,17 +4,17 @@ import Storage
 import System
 
 extension DiskStore {
-    /// Looks through the tree for what a crash or an accident has left, while uploads, downloads and deletions go on:
-    /// every kind of ``Finding`` but ``Finding/Kind/damaged``, which ``scrub`` finds.
+    /// Scans the tree for faults that a crash or an accident left, while uploads, downloads and deletions continue:
+    /// every kind of ``Finding`` except ``Finding/Kind/damaged``, which ``scrub`` finds.
     ///
-    /// No content is read. A folder that can't be read is a finding, and the others are looked through all the same.
+    /// Reads no content. A folder that can't be read is a finding, and the inspection continues with the others.
     ///
     /// - Parameters:
-    ///   - repair: repair what can be repaired safely. Files that are not the store's are never touched.
-    ///   - looksForUnreferencedContent: also look for, and delete, content that no key names.
-    ///   - report: called with each finding, when it is repaired.
-    /// - Throws: ``StoreError``, or what `report` throws; with code `busy` when garbage is being collected, after all else
-    ///   was looked at.
+    ///   - repair: repair what can be repaired safely. Files that do not belong to the store are never touched.
+    ///   - looksForUnreferencedContent: also find unreferenced content, and delete it if `repair` is set.
+    ///   - report: called with each finding, after its repair.
+    /// - Throws: ``StoreError``, or what `report` throws; with code `busy`, after everything else was inspected, if
+    ///   another process is collecting garbage.
     public func inspect(
         repair: Bool = false,
         looksForUnreferencedContent: Bool = true,
@@ -35,7 +35,7 @@ extension DiskStore {
     }
 }
 
-/// One look through the tree.
+/// One scan of the tree.
 private struct Inspection {
     let store: DiskStore
     let repair: Bool
@@ -46,7 +46,7 @@ private struct Inspection {
 
     // MARK: Findings
 
-    /// - Parameter mend: mends it, and says how; `nil` when nothing can be done.
+    /// - Parameter mend: makes the repair and returns what it did; `nil` if no repair is possible.
     private func found(
         _ kind: Finding.Kind,
         _ path: String,
@@ -59,35 +59,35 @@ private struct Inspection {
     }
 
     private func stray(_ path: String) throws {
-        // It may have gone since its folder was read.
-        if try status(path) != nil { try found(.stray, path, "is not the store's") }
+        // It may have been deleted since its folder was read.
+        if try status(path) != nil { try found(.stray, path, "does not belong to the store") }
     }
 
     private func notUTF8(_ path: String) throws {
-        try found(.stray, path, "is not the store's, and its name is not UTF-8")
+        try found(.stray, path, "does not belong to the store, and its name is not UTF-8")
     }
 
     private func unreadable(_ path: String, _ error: StoreError) throws {
         try found(.unreadable, path, "can't be read: \(error)")
     }
 
-    // MARK: Looking
+    // MARK: Checks
 
-    /// What is at a path; what does not let itself be looked at is a finding, and `nil`.
+    /// The status of a path; reports a path that can't be read, and returns `nil`.
     private func status(_ path: String) throws -> FileStatus? {
         try store.readable(path, unreadable) { try root.status(of: path) }
     }
 
-    /// The names in a folder that may have gone.
+    /// The names in a folder; empty if it was deleted.
     private func names(_ folder: String) throws -> [String] {
         guard let found = try store.readable(folder, unreadable, { try root.entriesIfThere(folder) }) else { return [] }
         for name in found.notUTF8 { try notUTF8(StoreLayout.path(of: name, in: folder)) }
         return found.names
     }
 
-    /// Looks at what should be a folder, or a file, with the owner and the permissions of its kind.
+    /// Checks that a path is a folder or a regular file, with the owner and the permissions of its kind.
     ///
-    /// - Returns: whether it is there; something else is a stray.
+    /// - Returns: whether it exists; anything of another type is a stray.
     @discardableResult
     private func expect(_ path: String, _ permissions: Permissions) throws -> Bool {
         guard let status = try status(path) else { return false }
@@ -98,20 +98,20 @@ private struct Inspection {
         if status.owner != owner {
             try found(.wrongOwner, path, "belongs to user \(status.owner), the store to \(owner)") {
                 try root.changeOwner(of: path, to: owner)
-                return "belongs to \(owner) now"
+                return "now belongs to \(owner)"
             }
         }
         let mode = permissions.mended(status.mode)
         if mode != status.mode {
             try found(.wrongMode, path, "has mode \(status.mode.octal), not \(mode.octal)") {
                 try root.changeMode(of: path, to: mode)
-                return "has mode \(mode.octal) now"
+                return "now has mode \(mode.octal)"
             }
         }
         return true
     }
 
-    /// Looks at the files of a folder that has nothing else.
+    /// Checks the files in a folder that contains nothing else.
     private func files(of folder: String, _ permissions: Permissions, named isName: (String) -> Bool) throws {
         for name in try names(folder) {
             let path = "\(folder)/\(name)"
@@ -125,7 +125,7 @@ private struct Inspection {
         try expect(".", .root)
         for folder in StoreLayout.folders { try expect(folder, .folder) }
         for file in StoreLayout.files + StoreLayout.lockFiles { try expect(file, .file) }
-        // Those of keys/ are found with its namespaces.
+        // Strays in keys/ are found with its namespaces.
         for folder in StoreLayout.upperFolders where folder != StoreLayout.keys {
             for name in try names(folder) {
                 let path = StoreLayout.path(of: name, in: folder)
@@ -149,7 +149,7 @@ private struct Inspection {
     func objects() throws {
         for shard in UInt8.min...UInt8.max {
             let folder = StoreLayout.objectFolder(shard)
-            // The first upload of a shard makes its folder.
+            // The first upload to a shard creates its folder.
             guard try expect(folder, .folder) else { continue }
             try files(of: folder, .content) { Digest(hex: $0.utf8)?.firstByte == shard }
         }
@@ -168,18 +168,19 @@ private struct Inspection {
                 maximumShare: repair ? 50 : 100,
                 failed: { try unreadable(StoreLayout.objects, $0) },
                 found: { path, bytes in
-                    let reason = "is named by no key, and takes \(bytes) bytes of the disk"
+                    let reason = "is unreferenced, and uses \(bytes) bytes on disk"
                     try found(.unreferencedContent, path, reason) { "deleted" }
                 }
             )
         } catch let error as StoreError where error.isUnreadable {
-            // A folder of keys, which was reported: content that is named there must not be taken for unreferenced.
+            // The folder of keys was reported already; content that its keys may name must not be taken for
+            // unreferenced.
         }
     }
 
     // MARK: Keys
 
-    /// Looks through the namespaces of a tree.
+    /// Inspects the namespaces of a tree.
     ///
     /// - Parameter tree: `keys/`, or a folder of the trash.
     func namespaces(of tree: String) throws {
@@ -201,7 +202,7 @@ private struct Inspection {
         case .notUTF8(let path): try notUTF8(path)
         case .unreadable(let path, let error): try unreadable(path, error)
         case .key(let key, let path):
-            // The object comes before its key, and goes after it: a key that is still there has lost its content.
+            // An object is created before its key and deleted after it: a key that still exists has lost its content.
             let object = StoreLayout.object(key.digest)
             guard try expect(path, .content),
                 try store.readable(object, unreadable, { try root.status(of: object) == nil }) == true,
@@ -211,7 +212,7 @@ private struct Inspection {
         }
     }
 
-    // MARK: What is made when it is first needed
+    // MARK: Folders created on demand
 
     func trash() throws {
         try onDemand(StoreLayout.trash) { name, tree in
@@ -236,14 +237,14 @@ private struct Inspection {
     }
 
     private func onDemand(_ folder: String, _ visit: (_ name: String, _ path: String) throws -> Void) throws {
-        // What is no folder was reported with the other strays.
+        // Anything that is not a folder was reported with the other strays.
         guard try status(folder)?.isFolder == true, try expect(folder, .folder) else { return }
         for name in try names(folder) { try visit(name, "\(folder)/\(name)") }
     }
 }
 
 extension Finding.Remedy {
-    /// - Parameter mend: mends it, and says how.
+    /// - Parameter mend: makes the repair and returns what it did.
     static func mending(by mend: () throws -> String) -> Self {
         do {
             return .mended(try mend())

@@ -2,16 +2,16 @@ import PayloadKey
 import Storage
 
 extension DiskStore {
-    /// What is wrong with an open file; `nil` when its content is right.
+    /// The fault of an open file in words; `nil` if its content matches the digest.
     ///
-    /// What is wrong at the first look is read again, from the disk: an error of the disk that goes away, or a bit that has
-    /// flipped in memory, is no damage of what is stored.
+    /// A mismatch is read a second time, from the disk: a temporary disk error or a bit flip in memory does not mean
+    /// that the stored content is damaged.
     func wrongContent(_ content: FileContent, _ digest: Digest, _ pace: (Int) -> Void = { _ in }) throws -> String? {
         guard let first = try look(at: content, digest, pace) else { return nil }
         root.kernel.forgetCachedContent(of: content.descriptor.rawValue)
         if let second = try look(at: content, digest, pace) { return second }
         logger.warning(
-            "content was wrong at the first look and right at the second one: the disk or the memory may be failing",
+            "content was damaged at the first read but not at the second: the disk or memory may be failing",
             metadata: ["file": "\(content.name)", "found": "\(first)"]
         )
         return nil

@@ -2,31 +2,33 @@ import Glibc
 import PayloadKey
 import Storage
 
-/// The one process that collects garbage in a store at a time: it holds `locks/gc` while this value lives.
+/// Garbage collection in a store, which only one process at a time can do: it holds `locks/gc` for the life of this
+/// value.
 public struct Collector: ContentCollector {
-    /// The fewest contents of which a share is looked at: of a few, any share is ordinary.
+    /// The number of objects up to which ``sweep`` does not limit the share to delete: in a small store, any share is
+    /// normal.
     private static let fewContents = 1000
-    /// How many objects to delete under one lock: few, since uploads to the shard wait meanwhile.
+    /// The number of objects to delete under one lock: few, because uploads to the shard wait meanwhile.
     private static let batch = 64
 
     private let store: DiskStore
     private let lock: Descriptor
     private var root: Descriptor { store.root }
-    /// How many digests to hold in memory at a time: 32 bytes each.
+    /// The number of digests to hold in memory at a time, 32 bytes each.
     package var digestsInMemory = 600_000
 
-    /// - Throws: ``StoreError`` with code `busy` that names the process that collects.
+    /// - Throws: ``StoreError`` with code `busy` that names the process that is collecting.
     init(_ store: DiskStore) throws {
         self.store = store
         lock = try store.root.open(StoreLayout.collectorLock, O_RDWR | O_CREAT, mode: 0o640)
         guard try lock.tryLock(LOCK_EX) else {
-            let holder = try lock.busy().holders.first.map { ": \($0)" } ?? ""
-            throw StoreError(.busy, "another process collects garbage\(holder), try again later")
+            let holder = try lock.busy().holders.first.map { "process \($0)" } ?? "another process"
+            throw StoreError(.busy, "garbage collection lock held by \(holder), try again later")
         }
     }
 
-    /// Deletes the content that neither a key nor the trash names, while uploads and downloads go on: a mark and sweep with
-    /// a write barrier. It trusts no clock and no count of links.
+    /// Deletes unreferenced content, while uploads and downloads continue: a mark and sweep with a write barrier. It
+    /// relies neither on clocks nor on link counts.
     @discardableResult
     public func sweep(
         only digests: Set<Digest>? = nil,
@@ -36,12 +38,12 @@ public struct Collector: ContentCollector {
         failed: (StoreError) throws -> Void = { throw $0 },
         found: (_ path: String, _ diskUsage: UInt64) throws -> Void = { _, _ in }
     ) throws -> Swept {
-        // Content that is stored while this process is stopped would pile up in the barriers.
+        // While this process is stopped, digests of stored content would accumulate in the barriers.
         root.kernel.holdOffStops(true)
         defer { root.kernel.holdOffStops(false) }
         let shards = digests.map { Set($0.map(\.firstByte)) } ?? Set(UInt8.min...UInt8.max)
         let barriers = try raise(shards)
-        // Lowered when they are gone, at the end.
+        // The barriers are lowered when they are deallocated, at the end.
         defer { withExtendedLifetime(barriers) {} }
         var swept = Swept()
         var rest = 0..<256
@@ -49,8 +51,8 @@ public struct Collector: ContentCollector {
             let marked = try mark(rest, shards, isDoomed)
             let wanted = marked.shards.map(UInt8.init).filter(shards.contains)
             try checkShare(of: marked, wanted, digests, maximumShare)
-            // Come back after a power loss, a deleted key would have lost its content. One sync is enough for all that were
-            // deleted, also by a process that was killed since.
+            // If a deleted key returned after a power loss, its content would be lost. One sync covers all deletions so
+            // far, including those of processes that were killed.
             if !isDryRun { try root.synchronizeFileSystem() }
             for shard in wanted {
                 try store.goingOn(failed) {
@@ -70,9 +72,9 @@ public struct Collector: ContentCollector {
 
     // MARK: Mark
 
-    /// - Returns: a barrier for each of the shards, by their numbers.
+    /// - Returns: the barriers, indexed by shard.
     private func raise(_ shards: Set<UInt8>) throws -> [Barrier?] {
-        // A store that was made by hand, or copied without empty folders, may lack it.
+        // The folder may be missing in a store that was created by hand, or copied without empty folders.
         try root.makeFolder(StoreLayout.barriers)
         var barriers = [Barrier?](repeating: nil, count: 256)
         for shard in shards.sorted() {
@@ -81,15 +83,15 @@ public struct Collector: ContentCollector {
         return barriers
     }
 
-    /// Collects the digests that a key names. Keys come before the trash: one that is moved there meanwhile is met in one of
-    /// the two; one that is moved back is in the barrier.
+    /// Collects the digests that keys name. Walks the keys before the trash: a key that is moved to the trash meanwhile
+    /// is found in one of the two, and one that is moved back is in the barrier.
     private func mark(
         _ range: Range<Int>,
         _ shards: Set<UInt8>,
         _ isDoomed: (SweepCandidate) throws -> Bool
     ) throws -> DigestSet {
         var marked = DigestSet(shards: range, capacity: digestsInMemory)
-        // Without it, nothing would be named: what is there may be half of a backup.
+        // Without keys/, all content would look unreferenced; the store may be an incomplete restore.
         guard try root.status(of: StoreLayout.keys)?.isFolder == true else {
             throw StoreError(.damaged, "\(StoreLayout.keys)/ is missing, so no content is deleted")
         }
@@ -98,7 +100,7 @@ public struct Collector: ContentCollector {
             try checkFolder(tree)
             try store.forEachKey(
                 below: tree,
-                // Asked for at each folder: the range may have shrunk.
+                // Evaluated for each folder, because the range may have shrunk.
                 shards: { shards.contains($0) && marked.shards.contains(Int($0)) },
                 unreadable: { path, error in
                     let reason = "\(path) can't be read, so no content is deleted: \(error.action)"
@@ -111,13 +113,13 @@ public struct Collector: ContentCollector {
         return marked
     }
 
-    /// Makes sure that what may hold keys is a folder, if it is there: a link may hide some.
+    /// Checks that a path is a folder if it exists: a link may hide keys.
     private func checkFolder(_ path: String) throws {
         guard let status = try root.status(of: path), !status.isFolder else { return }
         throw StoreError(.unreadable, "\(path) is not a folder, so no content is deleted")
     }
 
-    /// The contents of a shard that no key names, as far as the barrier does not list them, and how many there are in all.
+    /// The unmarked contents of a shard, and the number of all its contents. Does not consult the barrier.
     private func unmarked(
         _ shard: UInt8,
         _ marked: DigestSet,
@@ -129,7 +131,8 @@ public struct Collector: ContentCollector {
         return (all.filter { !marked.contains($0) && digests?.contains($0) ?? true }, all.count)
     }
 
-    /// Makes sure that not too much is going to be deleted: that keys were lost is likelier than that.
+    /// Checks that the sweep would not delete too much: a large share of unreferenced content probably means that keys
+    /// are missing.
     ///
     /// - Throws: ``StoreError`` with code `tooMuchToDelete`.
     private func checkShare(
@@ -141,7 +144,7 @@ public struct Collector: ContentCollector {
         guard maximumShare < 100 else { return }
         var (total, doomed) = (0, 0)
         for shard in shards {
-            // The sweep reports what can't be read.
+            // The sweep itself reports unreadable folders.
             guard let found = try? unmarked(shard, marked, digests) else { continue }
             total += found.total
             doomed += found.contents.count
@@ -149,7 +152,7 @@ public struct Collector: ContentCollector {
         guard total <= Self.fewContents || doomed * 100 <= total * maximumShare else {
             throw StoreError(
                 .tooMuchToDelete,
-                "no key names \(doomed) of \(total) contents, more than \(maximumShare) %: they are not deleted"
+                "\(doomed) of \(total) objects are unreferenced, more than \(maximumShare) %: they are not deleted"
             )
         }
     }
@@ -166,8 +169,8 @@ public struct Collector: ContentCollector {
     ) throws {
         for start in stride(from: 0, to: contents.count, by: Self.batch) {
             let batch = contents[start..<min(start + Self.batch, contents.count)].map(StoreLayout.object)
-            // An open file is freed when it is closed: after the lock, since it may take its time. One that can't be opened
-            // is freed at once.
+            // An open file is freed when it is closed, which may take long, so it is closed after the lock is released.
+            // A file that can't be opened is freed at once.
             let open = isDryRun ? [] : batch.compactMap { try? root.open($0, O_RDONLY | O_NONBLOCK) }
             defer { withExtendedLifetime(open) {} }
             var found: [(path: String, diskUsage: UInt64)] = []
@@ -189,7 +192,7 @@ public struct Collector: ContentCollector {
         }
     }
 
-    /// Removes the marks of lost contents that no key names any more.
+    /// Deletes the marks of lost content that no key names any more.
     private func forgetLostContents(of shard: UInt8, _ marked: DigestSet, _ barriers: [Barrier?]) throws {
         for name in try root.namesIfThere(StoreLayout.lostContents) where name.hasPrefix(StoreLayout.shard(shard)) {
             guard let digest = Digest(hex: name.utf8), !marked.contains(digest) else { continue }
@@ -202,8 +205,8 @@ public struct Collector: ContentCollector {
 }
 
 extension DiskStore {
-    /// Begins to collect garbage, as the only process that does so, until the result is gone.
+    /// Starts garbage collection, and excludes all other processes from it for the life of the result.
     ///
-    /// - Throws: ``StoreError`` with code `busy` that names the process that collects.
+    /// - Throws: ``StoreError`` with code `busy` that names the process that is collecting.
     public func collector() throws -> Collector { try Collector(self) }
 }

@@ -1,15 +1,16 @@
 import PayloadKey
 
-/// The digests of a range of shards, as many as memory allows.
+/// A set of the digests of a range of shards; the range shrinks to limit memory.
 struct DigestSet {
-    /// The shards whose digests are all in here, if they were added. Shrinks when there are too many.
+    /// The shards whose inserted digests the set contains completely. The range shrinks when the set exceeds its
+    /// capacity.
     private(set) var shards: Range<Int>
     private let capacity: Int
     private var digests: Set<Digest> = []
 
     /// - Parameters:
-    ///   - shards: those that are wanted.
-    ///   - capacity: the most digests to hold, at least one shard's.
+    ///   - shards: the shards to collect.
+    ///   - capacity: the largest number of digests to hold; a single shard may exceed it.
     init(shards: Range<Int>, capacity: Int) {
         self.shards = shards
         self.capacity = capacity
@@ -18,13 +19,13 @@ struct DigestSet {
     mutating func insert(_ digest: Digest) {
         guard shards.contains(Int(digest.firstByte)) else { return }
         digests.insert(digest)
-        // One shard is held whole.
+        // A single shard is never split.
         while digests.count > capacity, shards.count > 1 {
             shards = shards.lowerBound..<(shards.lowerBound + shards.count / 2)
             digests = digests.filter { [shards] in shards.contains(Int($0.firstByte)) }
         }
     }
 
-    /// Whether a digest was added.
+    /// Whether a digest is in the set.
     func contains(_ digest: Digest) -> Bool { digests.contains(digest) }
 }

@@ -1,17 +1,18 @@
 import PayloadKey
 import Storage
 
-/// A deleted key is a file in `trash/<seconds>/`, which is laid out as `keys/` is. The time of its deletion is in the path,
-/// since its mtime is its age.
+/// A deleted key is a file in `trash/<seconds>/`, which has the same layout as `keys/`. Its deletion time is in the
+/// path, because its mtime is its age.
 extension DiskStore {
-    /// Deletes a key as ``remove(_:isDurable:if:)`` does, but keeps it, and with it its content, in the trash.
+    /// Moves a key to the trash, which keeps its content; otherwise as ``remove(_:isDurable:if:)``.
     ///
     /// - Parameters:
-    ///   - now: the time of the deletion, in seconds since 1970; `nil`: the system's.
-    ///   - isDurable: as of ``remove(_:isDurable:if:)``.
-    ///   - isUnwanted: asked under the lock, with when the key was last stored (seconds since 1970).
-    /// - Returns: whether it was there and unwanted.
-    /// - Throws: ``StoreError``; the key is in one place then, or in the other.
+    ///   - now: the time of the deletion, in seconds since 1970; `nil` for the system's time.
+    ///   - isDurable: as in ``remove(_:isDurable:if:)``.
+    ///   - isUnwanted: whether to delete the key, given when it was last stored (seconds since 1970). Called under the
+    ///     lock.
+    /// - Returns: whether the key was moved: it existed, and `isUnwanted` returned true.
+    /// - Throws: ``StoreError``; the key is then either in `keys/` or in the trash.
     @discardableResult
     public func moveToTrash(
         _ key: PayloadKey,
@@ -19,7 +20,7 @@ extension DiskStore {
         isDurable: Bool = true,
         if isUnwanted: (_ lastStored: Int) -> Bool = { _ in true }
     ) throws -> Bool {
-        // A folder for each hour, not for each second: making one costs a handful of syncs.
+        // One folder per hour, not per second, because creating one costs several syncs.
         let hour = 3600
         let tree = StoreLayout.trash(deletedAt: ((now ?? root.kernel.now()) / hour + 1) * hour)
         let target = try withUnwanted(key, isUnwanted) { _, _ in
@@ -30,16 +31,16 @@ extension DiskStore {
             try changing(key) { try source.rename(name, to: name, in: folder) }
             return folder
         }
-        // A rename is one change. Should the old name come back, the key is only deleted once more.
+        // A rename is atomic. If a power loss undoes it, the key is deleted again later.
         if isDurable { try target?.synchronize() }
         return target != nil
     }
 
-    /// Visits the deleted keys of a selection, those that were deleted last first, while others come and go.
+    /// Visits the selected keys in the trash, the most recently deleted first, while other keys come and go.
     ///
     /// - Parameters:
-    ///   - unreadable: as of ``forEachKey(in:unreadable:_:)``.
-    /// - Throws: ``StoreError`` when a folder can't be read, or what `visit` and `unreadable` throw.
+    ///   - unreadable: as in ``forEachKey(in:unreadable:_:)``.
+    /// - Throws: ``StoreError`` if a folder can't be read, or what `visit` and `unreadable` throw.
     public func forEachTrashedKey(
         in selection: KeySelection = KeySelection(),
         unreadable: (_ path: String, StoreError) throws -> Void = { throw $1 },
@@ -53,7 +54,7 @@ extension DiskStore {
         }
     }
 
-    /// What the trash has of one key, what was deleted last first.
+    /// All entries of one key in the trash, the most recently deleted first.
     public func trashed(_ key: PayloadKey) throws -> [TrashedKey] {
         var found: [TrashedKey] = []
         for deleted in try timesInTrash() {
@@ -67,9 +68,10 @@ extension DiskStore {
         try root.namesIfThere(StoreLayout.trash).compactMap(StoreLayout.timeInTrash).sorted(by: >)
     }
 
-    /// Deletes a key from the trash. Its content stays until a sweep finds that no key names it.
+    /// Deletes a key from the trash permanently. Its content stays until the next sweep, which deletes it if it is
+    /// unreferenced.
     ///
-    /// - Returns: whether it was still there.
+    /// - Returns: whether the key was still in the trash.
     @discardableResult
     public func purge(_ trashed: TrashedKey) throws -> Bool {
         try withExclusiveLock(of: trashed.stored.key.digest.firstByte) {
@@ -77,12 +79,12 @@ extension DiskStore {
         }
     }
 
-    /// Removes the folders of the trash that hold nothing.
+    /// Deletes empty folders of the trash.
     ///
     /// - Parameters:
-    ///   - isOver: asked for the time at which a folder's keys count as deleted; a folder into which keys may still be
-    ///     moved must stay.
-    ///   - failed: called with what one of them has failed with; the others follow when it returns.
+    ///   - isOver: whether to consider a folder, given the time at which its keys count as deleted. A folder to which
+    ///     keys may still be moved must stay.
+    ///   - failed: called with the failure of one folder; the call continues with the others when it returns.
     public func removeEmptyTrash(
         where isOver: (_ deleted: Int) -> Bool,
         failed: (StoreError) throws -> Void = { throw $0 }

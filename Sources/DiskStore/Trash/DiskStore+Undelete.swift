@@ -3,24 +3,24 @@ import Storage
 import System
 
 extension DiskStore {
-    /// Restores a deleted key, after its content was verified; its age is renewed.
+    /// Restores a key from the trash after verifying its content, and renews its age.
     ///
-    /// - Throws: ``StoreError``, with code `damaged` when its content is lost or not what was stored; the key stays in
-    ///   the trash then.
+    /// - Throws: ``StoreError``, with code `damaged` if its content is lost or damaged. The key then stays in the
+    ///   trash.
     public func undelete(_ trashed: TrashedKey) throws -> UndeleteOutcome {
         let key = trashed.stored.key
         let path = StoreLayout.object(key.digest)
-        // An upload may replace damaged content meanwhile: what takes its place was verified, but not here.
+        // Retries, because an upload may replace the object meanwhile, with content that this call has not verified.
         for _ in 0..<8 {
             guard let content = try FileContent(path, below: root) else {
                 guard try root.status(of: trashed.stored.path) != nil else { return .gone }
-                let message = "the content of \(key) is lost, it stays in the trash until it is uploaded again"
+                let message = "the content of \(key) is lost, upload it again to restore the key"
                 throw StoreError(.damaged, message)
             }
             if let wrong = try wrongContent(content, key.digest) {
                 throw StoreError(.damaged, "\(path) is damaged: \(wrong)")
             }
-            // Before the key is there: no collection may find it with the age for which it was deleted.
+            // The age is renewed before the key exists, so that no collection deletes it again for its old age.
             guard let file = try root.openIfThere(trashed.stored.path, O_RDONLY | O_NONBLOCK) else { return .gone }
             try file.setModified(try clock.stamp())
             try file.synchronize()
@@ -36,13 +36,13 @@ extension DiskStore {
             if outcome == .undeleted { try folder.synchronize() }
             return outcome
         }
-        let message = "its content or folder changes again and again, and it stays in the trash"
+        let message = "its content or folder keeps changing, and it stays in the trash"
         throw StoreError(.system, "restore \(key): \(message)")
     }
 
-    /// Under the shard's exclusive lock: a key that was just moved to the trash again is not taken from it.
+    /// Moves the key back, under the shard's exclusive lock, unless it has just been deleted again.
     ///
-    /// - Returns: `nil` when the object is not the one that was verified, or the folder has gone.
+    /// - Returns: `nil` if the object is not the verified one, or the folder was deleted.
     private func restore(
         _ trashed: TrashedKey,
         _ file: Descriptor,
@@ -61,12 +61,12 @@ extension DiskStore {
         }
         try noteInBarrier(key.digest)
         do {
-            // Whoever restores it has decided that it is to be there: no limit.
+            // No limit: the operator who restores the key has decided that it must exist.
             try changing(key, adding: size) {
                 try root.rename(trashed.stored.path, to: StoreLayout.keyName(key), in: folder)
             }
         } catch let error as StoreError where error.errno == .noSuchFileOrDirectory {
-            // It was empty, and was removed.
+            // The folder was empty, and another process deleted it.
             return nil
         }
         return .undeleted
