@@ -12,7 +12,7 @@ package final class Descriptor: Sendable {
     package let kernel: any Kernel
     /// The file's name in errors: the path that an operator gave, or the path below that folder.
     package let name: String
-    /// Whether an operator gave its path.
+    /// Whether the path came from an operator; names below it then omit it.
     private let isRoot: Bool
 
     /// Opens a folder by the path that an operator gave, following symbolic links.

@@ -7,7 +7,7 @@ package struct FileContent: PayloadContent {
     /// processor's cache, where the hash finds the bytes just copied.
     package static let pieceSize = 64 * 1024
 
-    /// Bytes.
+    /// The length in bytes.
     package let size: UInt64
     package let descriptor: Descriptor
     package var name: String { descriptor.name }

@@ -25,7 +25,7 @@ public struct Finding: Sendable {
         case stray
     }
 
-    /// What was done about it.
+    /// The result of a repair.
     public enum Remedy: Sendable {
         /// Nothing: no repair was requested, or none is safe.
         case none
@@ -41,7 +41,7 @@ public struct Finding: Sendable {
     public let path: String
     /// The fault in words, as the rest of a sentence that begins with the path.
     public let reason: String
-    /// What was done about it.
+    /// Whether and how it was repaired.
     public let remedy: Remedy
     /// Details of damaged content; `nil` for every other kind, and if the content could not be moved.
     public let damage: Damage?

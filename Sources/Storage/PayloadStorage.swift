@@ -149,7 +149,7 @@ public enum ScrubScope: Sendable {
 public struct Scrubbed: Equatable, Sendable {
     /// The number of files, or of objects in a bucket.
     public var files = 0
-    /// Bytes.
+    /// The number of bytes.
     public var bytes: UInt64 = 0
 
     package init() {}

@@ -50,7 +50,7 @@ extension PayloadContent {
 
 /// An instruction to the web server to send a payload by itself (`X-Accel-Redirect` of nginx).
 public struct InternalRedirect: Sendable {
-    /// A path below the web server's internal location, without a slash at its start, not percent-encoded.
+    /// A path below the web server's internal location, without a leading slash, not percent-encoded.
     public let path: String
     /// Header fields for the web server, which no client sees.
     public let headers: [(name: String, value: String)]

@@ -22,11 +22,11 @@ package struct FileStatus: Equatable, Sendable {
     package let group: gid_t
     /// The number of names; zero once the last one is deleted and only an open descriptor keeps the file.
     package let links: UInt64
-    /// Bytes.
+    /// The length in bytes.
     package let size: UInt64
     /// Bytes used on disk.
     package let diskUsage: UInt64
-    /// Seconds since 1970.
+    /// The mtime, in seconds since 1970.
     package let modified: Int
     /// When content, links or attributes last changed, in microseconds since 1970 (rounded down). The kernel sets it at
     /// each write(2), link(2) and similar call; no program can choose it.
@@ -41,7 +41,7 @@ package struct FileStatus: Equatable, Sendable {
         group = status.st_gid
         links = UInt64(status.st_nlink)
         size = UInt64(max(0, status.st_size))
-        // In units of 512 bytes (stat(2)).
+        // `st_blocks` counts units of 512 bytes (stat(2)).
         diskUsage = UInt64(max(0, status.st_blocks)) * 512
         modified = status.st_mtim.tv_sec
         changed = Int64(status.st_ctim.tv_sec) * 1_000_000 + Int64(status.st_ctim.tv_nsec) / 1000

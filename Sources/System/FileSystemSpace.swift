@@ -2,9 +2,9 @@ import Glibc
 
 /// The size and the free space of a file system.
 package struct FileSystemSpace: Sendable {
-    /// Bytes.
+    /// The size in bytes.
     package let total: UInt64
-    /// Bytes that this user may still use (statvfs(3): `f_bavail`).
+    /// The bytes that this user may still use (statvfs(3): `f_bavail`).
     package let free: UInt64
     /// Whether one more file or folder can be created. Btrfs limits only space, and reports a total of zero inodes.
     package let hasFreeInodes: Bool

@@ -28,7 +28,7 @@ package protocol Kernel: Sendable {
 
     /// Reads at an offset; zero bytes at the end of the file (pread(2)).
     func read(_ file: Int32, into buffer: UnsafeMutableRawBufferPointer, at offset: UInt64) throws(Errno) -> Int
-    /// Writes at the file's position, or at its end when it was opened with `O_APPEND` (write(2)).
+    /// Writes at the file's position, or at its end if it was opened with `O_APPEND` (write(2)).
     func write(_ file: Int32, _ bytes: UnsafeRawBufferPointer) throws(Errno) -> Int
     /// Writes at an offset (pwrite(2)).
     func write(_ file: Int32, _ bytes: UnsafeRawBufferPointer, at offset: UInt64) throws(Errno) -> Int

@@ -10,7 +10,7 @@ enum LockTable {
     /// A line is `1: FLOCK  ADVISORY  WRITE 1234 08:02:131 0 EOF`; the line of a waiting process contains `->`.
     static func holders(of file: FileStatus.Identity, in table: String) -> [Int32] {
         let device = file.device
-        // gnu_dev_major(3), gnu_dev_minor(3).
+        // As gnu_dev_major(3) and gnu_dev_minor(3) compute them.
         let major = (device >> 8) & 0xFFF | (device >> 32) & ~0xFFF
         let minor = device & 0xFF | (device >> 12) & ~0xFF
         return table.split(separator: "\n").compactMap { line in

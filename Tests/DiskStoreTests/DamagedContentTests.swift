@@ -37,7 +37,7 @@ import Testing
         #expect(disk.status(disk.objectFile(content))?.mode == 0o440)
         #expect(files(below: disk.file("incoming")).isEmpty)
         let line = try #require(
-            disk.log.lines.first { $0.contains("damaged content is replaced by a verified upload") }
+            disk.log.lines.first { $0.contains("damaged content replaced by a verified upload") }
         )
         #expect(line.hasPrefix("error") && line.contains("its \(damaged.count) bytes have digest"))
         #expect(line.contains("quarantine/\(quarantined[0])"))

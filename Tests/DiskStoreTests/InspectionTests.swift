@@ -89,7 +89,7 @@ import Testing
         #expect(stat(object, &status) == 0)
         var reasons: [String] = []
         try disk.store.inspect { reasons.append($0.reason) }
-        #expect(reasons == ["is named by no key, and takes \(Int(status.st_blocks) * 512) bytes of the disk"])
+        #expect(reasons == ["is unreferenced, and uses \(Int(status.st_blocks) * 512) bytes on disk"])
         try expectMended(["unreferencedContent \(disk.relative(object))"])
         #expect(!disk.hasObject(content))
     }

@@ -83,7 +83,7 @@ import Testing
         let key = try disk.put(sound)
         kernel.spoilReads(1, error)
         _ = try disk.store.scrub { Issue.record("\($0)") }
-        #expect(disk.log.text.contains("wrong at the first look and right at the second one"))
+        #expect(disk.log.text.contains("damaged at the first read but not at the second"))
         #expect(try disk.get(key) == sound)
         kernel.spoilReads(.max, error)
         var found: [Digest?] = []

@@ -126,7 +126,7 @@ import Testing
         kernel.pass(StoreClock.interval)
         try disk.put(content)
         #expect(try recorded() == before)
-        #expect(disk.log.text.contains("has jumped ahead"))
+        #expect(disk.log.text.contains("system clock jumped ahead"))
         expectNotTrusted()
         kernel.secondsAhead = 0
         try disk.store.checkClock()

@@ -175,7 +175,7 @@ import Testing
             let collector = try disk.collector()
             let error = #expect(throws: StoreError.self) { try other.collector() }
             #expect(error?.code == .busy && error?.holders == [])
-            #expect(error?.description.contains("another process collects garbage: \(getpid())") == true)
+            #expect(error?.description.contains("garbage collection lock held by process \(getpid())") == true)
             withExtendedLifetime(collector) {}
         }
         #expect(try disk.collector(of: other).sweep().contents == 0)

@@ -60,7 +60,7 @@ import Testing
         try write(randomPayload(payload.count), to: file + "2")
         chmod(file + "2", 0o440)
         let wrong = try next.request(parameters.merging(["REQUEST_BODY_FILE": file + "2"]) { $1 })
-        #expect(wrong.status == 500 && next.process.log.contains("has lost what the disk could not write"))
+        #expect(wrong.status == 500 && next.process.log.contains("lost data that the disk could not write"))
         for file in [file, file + "2"] { unlink(file) }
         try stack.expectNothingIncoming()
     }

@@ -83,7 +83,7 @@ import Testing
         let (disk, folder) = try SmallDisk.folding(kind)
         defer { withExtendedLifetime(disk) {} }
         func refusal(of store: String) -> String {
-            "the file system of store \(store) can't do what payloads need: in keys/, two names that differ only in case "
+            "the file system of store \(store) cannot be used: in keys/, two names that differ only in case "
                 + "are one file\n"
         }
         let new = "\(folder)/new"

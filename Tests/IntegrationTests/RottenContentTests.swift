@@ -27,7 +27,7 @@ import Testing
             #expect(isWhole, "\(harm)")
         }
         #expect(try FileManager.default.contentsOfDirectory(atPath: "\(stack.store)/quarantine").count == 3)
-        #expect(stack.workerLog.components(separatedBy: "damaged content is replaced by a verified upload").count == 4)
+        #expect(stack.workerLog.components(separatedBy: "damaged content replaced by a verified upload").count == 4)
         try stack.expectNothingIncoming()
     }
 }

@@ -71,7 +71,7 @@ import Testing
 
     @Test(
         arguments: [
-            (-1, "a worker has recorded"), (60, "the last time that a worker recorded is"), (nil, ""),
+            (-1, "a worker recorded"), (60, "the last time recorded by a worker is"), (nil, ""),
         ] as [(Double?, String)]
     )
     func `A clock that disagrees with the recorded time is told with both times, and --force goes by it`(
@@ -100,7 +100,7 @@ import Testing
 
     @Test func `While another process collects garbage, gc fails and says who it is, rm and scrub do without`() throws {
         let key = try disk.put(content)
-        let who = "another process collects garbage: \(getpid()), try again later"
+        let who = "garbage collection lock held by process \(getpid()), try again later"
         let collector = try disk.store.collector()
         let collection = try disk.tool.run(["gc", "--older-than", "2d"])
         #expect(collection.status == 1 && collection.errors.hasSuffix("\(who)\n"), "\(collection.errors)")

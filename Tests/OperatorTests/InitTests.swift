@@ -96,7 +96,7 @@ import Testing
         mkdir(store, 0o755)
         try write([], to: "\(store)/something")
         let refused = try initialise()
-        #expect(refused.status == 1 && refused.errors.contains("not empty: it has 'something'"))
+        #expect(refused.status == 1 && refused.errors.contains("not empty: it contains 'something'"))
         let orphan = try initialise("--store", "\(folder.path)/no/folder")
         #expect(orphan.status == 1 && orphan.errors.contains("\(folder.path)/no/folder"))
     }

@@ -126,7 +126,7 @@ def test_the_disk_is_not_mounted(machine: Machine, service: Service) -> None:
     try:
         check = blocks(PAGE)[0].splitlines()[0]
         refused = machine.attempt("bash", "-c", check)
-        assert refused.returncode == 78 and "can't be opened, make it with 'lps init'" in refused.stdout
+        assert refused.returncode == 78 and "cannot be opened, create it with 'lps init'" in refused.stdout
         shell(machine, command("can't be opened", "lps init"))
         machine.run("bash", "-c", check)
     finally:

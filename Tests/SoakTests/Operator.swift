@@ -3,7 +3,7 @@ import TestSupport
 
 /// What an operator's timers do, again and again.
 struct Operator: Sendable {
-    private static let another = "another process collects garbage"
+    private static let another = "garbage collection lock held by"
 
     let load: Load
 

@@ -28,7 +28,7 @@ extension DiskStore {
         var isComplete = true
         func unreadable(_ path: String, _ error: StoreError) throws {
             isComplete = false
-            try report(Finding(.unreadable, path, "can't be read: \(error)"))
+            try report(Finding(.unreadable, path, "cannot be read: \(error)"))
         }
         for shard in UInt8.min...UInt8.max {
             var damaged: [DamagedObject] = []

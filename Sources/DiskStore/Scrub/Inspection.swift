@@ -68,7 +68,7 @@ private struct Inspection {
     }
 
     private func unreadable(_ path: String, _ error: StoreError) throws {
-        try found(.unreadable, path, "can't be read: \(error)")
+        try found(.unreadable, path, "cannot be read: \(error)")
     }
 
     // MARK: Checks

@@ -103,7 +103,7 @@ public struct Collector: ContentCollector {
                 // Evaluated for each folder, because the range may have shrunk.
                 shards: { shards.contains($0) && marked.shards.contains(Int($0)) },
                 unreadable: { path, error in
-                    let reason = "\(path) can't be read, so no content is deleted: \(error.action)"
+                    let reason = "\(path) cannot be read, so no content is deleted: \(error.action)"
                     throw StoreError(.unreadable, reason, errno: error.errno)
                 }
             ) { key, path in
