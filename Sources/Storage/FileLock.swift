@@ -23,7 +23,7 @@ extension Descriptor {
                 }
                 if isReserved, try tryLock(kind) { return }
             } else {
-                let isReservedByAnother = try call("query the reservation of \(name)") { try kernel.isLockReserved(of: rawValue) }
+                let isReservedByAnother = try call("query lock \(name)") { try kernel.isLockReserved(of: rawValue) }
                 if !isReservedByAnother, try tryLock(kind) { return }
             }
             guard kernel.uptime() - start < patience else { throw try busy(after: patience) }

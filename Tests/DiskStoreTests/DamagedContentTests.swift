@@ -88,6 +88,6 @@ import Testing
         let stored = try #require(try disk.store.find(key))
         #expect(stored.size == nil && stored.diskUsage == 0)
         #expect(try disk.get(key) == nil)
-        #expect(disk.log.text.contains("the content of a key is lost"))
+        #expect(disk.log.text.contains("content lost"))
     }
 }

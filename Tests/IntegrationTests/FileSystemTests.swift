@@ -47,7 +47,7 @@ import Testing
     ) throws {
         let worker = try worker(pretends(magic))
         #expect(worker.log.contains("msg=serving"))
-        let warning = "level=warning msg=\"the store is on a network file system, or another program's"
+        let warning = "level=warning msg=\"store is on a network or FUSE file system"
         #expect(worker.log.contains(warning) == (name != nil), "\(worker.log)")
         if let name { #expect(worker.log.contains("file_system=\(name) ")) }
     }
@@ -84,7 +84,7 @@ import Testing
         defer { withExtendedLifetime(disk) {} }
         func refusal(of store: String) -> String {
             "the file system of store \(store) cannot be used: in keys/, two names that differ only in case "
-                + "are one file\n"
+                + "are the same file\n"
         }
         let new = "\(folder)/new"
         let made = try run(Project.binary("lps"), ["init", "--store", new])

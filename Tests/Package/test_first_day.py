@@ -127,7 +127,7 @@ def test_the_disk_is_not_mounted(machine: Machine, service: Service) -> None:
         check = blocks(PAGE)[0].splitlines()[0]
         refused = machine.attempt("bash", "-c", check)
         assert refused.returncode == 78 and "cannot be opened, create it with 'lps init'" in refused.stdout
-        shell(machine, command("can't be opened", "lps init"))
+        shell(machine, command("cannot be opened", "lps init"))
         machine.run("bash", "-c", check)
     finally:
         shutil.rmtree(store)

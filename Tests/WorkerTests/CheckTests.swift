@@ -56,7 +56,7 @@ import Testing
     }
 
     @Test func `A store that is not there is refused, and a configuration file`() throws {
-        try expectRefused(["--store", "/nonexistent"], "store /nonexistent can't be opened")
+        try expectRefused(["--store", "/nonexistent"], "store /nonexistent cannot be opened")
         let missing = folder.file("none")
         try expectRefused(["--config", missing], "read configuration \(missing): No such file or directory")
         try Worker.check(configuration(["--config=-\(missing)"]))

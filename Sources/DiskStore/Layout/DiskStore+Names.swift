@@ -31,7 +31,8 @@ extension DiskStore {
         // If this fails, a later start deletes the file.
         defer { _ = try? root.unlink(file) }
         for (name, difference) in probe.others where try root.status(of: "\(StoreLayout.keys)/\(name)") != nil {
-            throw unsupported(path, "in \(StoreLayout.keys)/, two names that differ only in \(difference) are the same file")
+            let reason = "two names that differ only in \(difference) are the same file"
+            throw unsupported(path, "in \(StoreLayout.keys)/, \(reason)")
         }
     }
 }

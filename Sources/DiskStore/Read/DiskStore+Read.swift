@@ -15,10 +15,7 @@ extension DiskStore {
         if let content = try FileContent(StoreLayout.object(key.digest), below: root) { return content }
         // If the key was deleted between the two checks, its content was not lost.
         if try isStored(key) {
-            logger.error(
-                "content lost",
-                metadata: ["key": "\(key)"]
-            )
+            logger.error("content lost", metadata: ["key": "\(key)"])
         }
         return nil
     }
