@@ -134,7 +134,9 @@ struct CollectGarbage: Command {
     private func tell(leftAlone: [Namespace], _ context: Context) {
         guard !leftAlone.isEmpty else { return }
         let names = leftAlone.map { "'\($0)'" }.joined(separator: ", ")
-        context.complain("neither the policy nor --older-than sets an age for these namespaces, nothing in them is deleted: \(names)")
+        context.complain(
+            "neither the policy nor --older-than sets an age for these namespaces, nothing in them is deleted: \(names)"
+        )
     }
 
     // MARK: Configuration

@@ -69,8 +69,7 @@ struct ArchiveImport {
         var archive = TarReader(source)
         var imported = ArchiveImport(store: store)
         var before = "the start of the archive"
-        while let entry = try CommandError.naming("the entry after \(before) is not imported", { try archive.next() })
-        {
+        while let entry = try CommandError.naming("the entry after \(before) is not imported", { try archive.next() }) {
             let name = "'\(printable(entry.name))'"
             try CommandError.naming("\(name) is not imported") { try imported.take(entry, &archive) }
             before = name

@@ -17,7 +17,7 @@ struct Undelete: Command {
 
     @OptionGroup var store: StoreOption
     @OptionGroup var selection: SelectionOptions
-    @Flag(help: "List the keys in the trash, and restore nothing: size, when deleted, key.")
+    @Flag(help: "List the keys in the trash, and restore nothing: size, end of the hour of deletion, key.")
     var dryRun = false
     @Flag(help: "Print one line of JSON for each key.")
     var json = false
