@@ -31,7 +31,8 @@ import Testing
         let keys = Set(try ["kept", "kept", "other"].map { try put($0, days: 4_000) } + [put("short", days: 1)])
         let collected = try disk.lps("gc", "--policy", policy)
         #expect(collected.status == 0)
-        let leftAlone = "lps: neither the policy nor --older-than sets an age for these namespaces, nothing in them is deleted: "
+        let leftAlone =
+            "lps: neither the policy nor --older-than sets an age for these namespaces, nothing in them is deleted: "
         #expect(collected.errors == "\(leftAlone)'kept', 'other'\n")
         #expect(try disk.lps("gc", "--policy", policy, "--namespace", "kept").errors == "\(leftAlone)'kept'\n")
         #expect(try disk.keys() == keys)
