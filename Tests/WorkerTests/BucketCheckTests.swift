@@ -1,4 +1,5 @@
 import ArgumentParser
+import EnvironmentFile
 import Foundation
 import TestSupport
 import Testing
