@@ -194,7 +194,7 @@ import Testing
                     try writer.add(hardLink: Array(name.utf8), to: Array(linked.utf8), modified: 0)
                 }
                 let error = #expect(throws: CommandError.self) { try importing(archive) }
-                #expect(error?.description.contains("is a link to") == true, "\(name) \(linked)")
+                #expect(error?.description.contains("it links to") == true, "\(name) \(linked)")
             }
         }
         #expect(try target.get(second, "mine") == nil && target.get(first, "copy") == nil)

@@ -11,7 +11,7 @@ struct CollectGarbage: Command {
         abstract: "Delete expired keys and unreferenced content.",
         discussion: """
             A payload must outlive every workflow whose history refers to it: use the longest workflow run time plus the \
-            Temporal namespace's retention period as its age. If workflows have no run timeout, no age is safe. Storing a \
+            Temporal namespace's retention period as AGE. If workflows have no run timeout, no age is safe. Storing a \
             payload again renews its age.
 
             A policy sets the retention of each namespace; --older-than applies to namespaces without one. Without either, \
@@ -21,7 +21,7 @@ struct CollectGarbage: Command {
             With --keep-trash AGE, deleted keys move to the trash, from which 'lps undelete' restores them. Keys in the trash \
             for longer than AGE are purged; only then does their space become free.
 
-            Safe while workers run: answered uploads are never lost. Keys that can't be read or deleted are reported and left \
+            Safe while workers run: payloads uploaded during a collection are kept. Keys that can't be read or deleted are reported and left \
             in place, with exit status 1. Only one collection runs at a time.
 
             A collection deletes nothing if the system's clock is behind the time that workers recorded in the store, or more \

@@ -10,7 +10,7 @@ struct Scrub: Command {
         abstract: "Verify all payloads, quarantine damaged ones, and check the store's layout.",
         discussion: """
             Damaged content moves to quarantine even without --repair. Its keys then answer 404, never wrong bytes, until the \
-            same payload is uploaded again under any of them.
+            same payload is uploaded again under any key.
 
             --repair also deletes unreferenced content and files older than a day in incoming/, corrects permissions, and \
             creates missing folders. It corrects owners only in a store that belongs to root. Files that do not belong to the \
