@@ -110,7 +110,7 @@ import Testing
         try refuses(["--policy", "/nowhere/policy"], [:], "/nowhere/policy")
         // As of a script's variable that is not set.
         try refuses(["--policy", ""], ["LPS_POLICY": keeping], "--policy is empty, expected a path")
-        try refuses([], ["LPS_POLICY": ""], "LPS_POLICY is empty, expected a path, or unset the variable")
+        try refuses([], ["LPS_POLICY": ""], "LPS_POLICY is empty: set it to a path, or unset it")
         try refuses([], ["LPS_CONFIG": "/nowhere/settings"], "/nowhere/settings")
         #expect(try disk.lps([command] + age + ["--policy", keeping], settings: ["LPS_POLICY": ""]).status == 0)
         #expect(try disk.keys().count == 1)

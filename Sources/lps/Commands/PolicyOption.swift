@@ -18,7 +18,7 @@ struct PolicyOption: ParsableArguments {
         // An empty variable usually counts as absent. Here, a script's unset variable would delete payloads that the policy
         // keeps.
         if policy == nil, settings.isEmpty("LPS_POLICY") {
-            throw context.unusable("LPS_POLICY is empty, expected a path, or unset the variable")
+            throw context.unusable("LPS_POLICY is empty: set it to a path, or unset it")
         }
         guard let path = policy ?? settings["LPS_POLICY"] else { return nil }
         guard !path.isEmpty else { throw context.unusable("--policy is empty, expected a path") }
