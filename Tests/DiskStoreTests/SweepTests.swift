@@ -123,7 +123,7 @@ import Testing
         #expect(try disk.collector().sweep(isDryRun: true, maximumShare: 1).contents == 999)
         try lay(1)
         for isDryRun in [true, false] {
-            expectRefused(.tooMuchToDelete, "1000 of 1001 contents") {
+            expectRefused(.tooMuchToDelete, "1000 of 1001 objects are unreferenced") {
                 try disk.collector().sweep(isDryRun: isDryRun, maximumShare: 99)
             }
         }

@@ -57,7 +57,7 @@ import Testing
         let command = strace(pretends(magic)) + [Project.binary("lps"), "init", "--store", local.folder.file("new")]
         let made = try run(command[0], Array(command.dropFirst()))
         #expect(made.status == 0)
-        #expect(made.output.contains("new is on a network file system, or another program's (nfs)") == isTold)
+        #expect(made.output.contains("new is on a network or FUSE file system (nfs)") == isTold)
     }
 
     @Test func `A worker does not start where syncs, locks or links are not to be had`() throws {

@@ -37,7 +37,7 @@ struct Init: Command {
         }
         if let name = DiskStore.remoteFileSystem(at: path) {
             context.complain(
-                "\(path) is on a network file system, or another program's (\(name)): stored payloads may be lost"
+                "\(path) is on a network or FUSE file system (\(name)): stored payloads may be lost"
             )
         }
         context.print(isNew ? "created an empty store at \(path)" : "a store already exists at \(path)")
