@@ -1,14 +1,14 @@
 import Encoding
 
 extension Credentials {
-    /// Bytes that an endpoint's answer may have.
+    /// The most bytes accepted in an endpoint's answer.
     static let documentLimit = 64 * 1024
     private static let documentNames = ["AccessKeyId", "SecretAccessKey", "Token", "Expiration", "Code"]
 
-    /// Reads what the endpoints of containers and instances answer: a JSON object with `AccessKeyId`, `SecretAccessKey`,
-    /// `Token` and `Expiration`.
+    /// Parses the answer of a container's or an instance's endpoint: a JSON object with `AccessKeyId`,
+    /// `SecretAccessKey`, `Token` and `Expiration`.
     ///
-    /// - Parameter source: for messages, which never hold what was answered.
+    /// - Parameter source: names the endpoint in messages, which never contain the answer's credentials.
     init(document: [UInt8], from source: String) throws {
         var values: [String: [UInt8]] = [:]
         guard document.count <= Self.documentLimit else {

@@ -1,9 +1,9 @@
 import Encoding
 
 extension CredentialsChain {
-    /// What the metadata service of EC2, version 2, gives an instance for its role.
+    /// The credentials of an EC2 instance's role, from the metadata service, version 2.
     ///
-    /// - Throws: ``CredentialsError``, also when the environment forbids to ask.
+    /// - Throws: ``CredentialsError``, also if the environment disables the service.
     func ofInstance(_ variables: Variables) throws -> Credentials {
         let service = "the instance's metadata service"
         guard !variables.isTrue("AWS_EC2_METADATA_DISABLED") else {
@@ -23,7 +23,7 @@ extension CredentialsChain {
         let headers = [(name: "x-aws-ec2-metadata-token", value: String(decoding: token, as: UTF8.self))]
         let roles = "\(origin)/latest/meta-data/iam/security-credentials/"
         let role = try answer(of: service, "GET", roles, headers).prefix { $0 != 0x0A && $0 != 0x0D }
-        // As IAM allows them for roles.
+        // The names that IAM allows for roles.
         guard (1...128).contains(role.count), isMade(role, with: "+=,.@-_") else {
             throw CredentialsError("\(service) names no role: the instance may have none", mayPass: true)
         }
