@@ -14,7 +14,7 @@ private let targets: [String: FuzzTarget] = [
 
 private let target: FuzzTarget = {
     guard let name = getenv("FUZZ_TARGET"), let target = targets[String(cString: name)] else {
-        print("FUZZ_TARGET is to be one of", targets.keys.sorted().joined(separator: ", "))
+        print("FUZZ_TARGET must be one of", targets.keys.sorted().joined(separator: ", "))
         exit(64)
     }
     return target

@@ -11,7 +11,7 @@ final class FuzzStore: Sendable {
     let logger = Logger(label: "fuzz") { _ in SwiftLogNoOpLogHandler() }
 
     init(_ name: String) {
-        guard let parent = getenv("FUZZ_FOLDER") else { preconditionFailure("FUZZ_FOLDER is to be a folder") }
+        guard let parent = getenv("FUZZ_FOLDER") else { preconditionFailure("FUZZ_FOLDER must be a folder") }
         folder = "\(String(cString: parent))/\(name)-\(getpid())"
         Self.remove(folder)
         path = "\(folder)/store"

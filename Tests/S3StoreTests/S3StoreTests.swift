@@ -136,7 +136,7 @@ import Testing
         let engine = try ScriptedEngine()
         try store(engine.server, .unknown, log).checkStart(waiting: false)
         #expect(log.lines.count == 1)
-        #expect(log.text.contains("what the engine can do"))
+        #expect(log.text.contains("engine capabilities"))
         #expect(log.text.contains("honoured"))
     }
 

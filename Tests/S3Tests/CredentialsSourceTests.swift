@@ -172,7 +172,7 @@ import Testing
         let name = setting.prefix { $0 != " " }
         #expect(
             aws.failure()
-                == "profile 'default' of \(aws.configurationFile) has \(name), which is not supported: expected "
+                == "profile 'default' of \(aws.configurationFile) has \(name), which is not supported: use "
                 + "aws_access_key_id and aws_secret_access_key"
         )
         if name != "role_arn" {
@@ -185,7 +185,7 @@ import Testing
         let aws = try AWSFixture(["AWS_WEB_IDENTITY_TOKEN_FILE": "/token"])
         #expect(
             aws.failure()
-                == "AWS_WEB_IDENTITY_TOKEN_FILE is set, which is not supported: expected EKS Pod Identity, or keys"
+                == "AWS_WEB_IDENTITY_TOKEN_FILE is set, which is not supported: use EKS Pod Identity or keys"
         )
         try aws.writeCredentials(Self.written)
         #expect(try aws.key() == "AKIDEFAULT")
@@ -197,12 +197,12 @@ import Testing
         #expect(
             aws.failure() == "no credentials: AWS_ACCESS_KEY_ID is not set, profile 'default' has none in "
                 + "\(aws.credentialsFile) and \(aws.configurationFile), no container's endpoint is set, and the "
-                + "instance's metadata service is not to be asked"
+                + "instance's metadata service is disabled (AWS_EC2_METADATA_DISABLED)"
         )
         aws["AWS_EC2_METADATA_DISABLED"] = nil
         aws["HOME"] = nil
         #expect(
-            aws.failure() == "no credentials: AWS_ACCESS_KEY_ID is not set, profile 'default' has none in no file "
+            aws.failure() == "no credentials: AWS_ACCESS_KEY_ID is not set, profile 'default' has none in any file "
                 + "(HOME is not set), no container's endpoint is set, and the instance's metadata service: "
                 + "http://169.254.169.254/latest/api/token was asked"
         )

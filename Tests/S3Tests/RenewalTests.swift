@@ -70,7 +70,7 @@ import Testing
         #expect(endpoint.count == 3)
         #expect(
             aws.log.lines == [
-                "warning the credentials can't be renewed, the old ones stay in use "
+                "warning credentials not renewed, old ones stay in use "
                     + "[\"error\": the container's credentials endpoint answered status 500]"
             ]
         )

@@ -177,7 +177,7 @@ import Testing
         "sse-kms-key-id is '•', expected a key's name, without white space": [
             "payloads?region=r&sse=aws:kms&sse-kms-key-id=a%0d%0ab": "a\\r\\nb"
         ],
-        "sse is '•', expected aws:kms or aws:kms:dsse beside sse-kms-key-id": [
+        "sse is '•', expected aws:kms or aws:kms:dsse with sse-kms-key-id": [
             "payloads?region=r&sse-kms-key-id=a": "", "payloads?region=r&sse=AES256&sse-kms-key-id=a": "AES256",
         ],
         "the store's URL has a '#', expected %23 where a name has one": ["payloads?region=r#a": ""],

@@ -17,9 +17,9 @@ struct RangeBody {
         if head.status == 206 {
             guard let range = ContentRange(head["content-range"]), range.bytes.lowerBound == wanted.lowerBound,
                 range.bytes.upperBound == min(wanted.upperBound, range.total)
-            else { throw failure(.malformedAnswer, "206 without the Content-Range that was asked for") }
+            else { throw failure(.malformedAnswer, "206 without the requested Content-Range") }
             if let length = head.number("content-length"), length != UInt64(range.bytes.count) {
-                throw failure(.malformedAnswer, "206 with a Content-Length other than its Content-Range's")
+                throw failure(.malformedAnswer, "206 whose Content-Length differs from its Content-Range")
             }
             total = range.total
             skipped = 0
@@ -33,7 +33,7 @@ struct RangeBody {
             isLongerThanRange = length > wanted.upperBound
         }
         guard total >= wanted.upperBound else {
-            throw failure(.refused, "the object has \(total) bytes, not \(wanted.upperBound)")
+            throw failure(.refused, "the object has \(total) bytes, expected at least \(wanted.upperBound)")
         }
         rest = UInt64(wanted.count)
     }
@@ -45,7 +45,7 @@ struct RangeBody {
         let behind = piece.count - before
         if behind == 0 { return nil }
         guard isLongerThanRange || UInt64(behind) <= rest else {
-            throw failure(.malformedAnswer, "a body that is longer than its head says")
+            throw failure(.malformedAnswer, "the body is longer than its headers state")
         }
         let count = Int(min(rest, UInt64(behind)))
         rest -= UInt64(count)

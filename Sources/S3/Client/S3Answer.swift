@@ -21,7 +21,7 @@ extension S3Client {
     /// error.
     func decoded<Value>(_ answer: S3Answer, _ decode: ([UInt8]) throws -> Value) throws -> Value {
         guard answer.status == 200, answer.error == nil else { throw refusal(answer) }
-        guard !answer.body.isCut else { throw malformed(answer.operation, "an answer of over 4 MiB") }
+        guard !answer.body.isCut else { throw malformed(answer.operation, "the answer exceeds 4 MiB") }
         do {
             return try decode(answer.body.bytes)
         } catch let error as XMLError {

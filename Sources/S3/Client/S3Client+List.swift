@@ -17,7 +17,7 @@ extension S3Client {
             let before = request.canonicalQuery
             if let next = page.next { request.query = first + [next] }
             guard request.canonicalQuery != before else {
-                throw malformed("listing", "a page that has a next one, and does not say where")
+                throw malformed("listing", "a truncated page that does not name the next one")
             }
         }
     }
@@ -42,7 +42,7 @@ extension S3Client {
     private func check(_ page: ListPage, _ prefix: [UInt8]) throws {
         let prefix = Self.withSingleSlashes(prefix)
         for object in page.objects where !Self.withSingleSlashes(object.key).starts(with: prefix) {
-            throw malformed("listing", "a key that does not begin with the prefix that was asked for")
+            throw malformed("listing", "a key without the requested prefix")
         }
     }
 

@@ -49,10 +49,10 @@ extension S3Client {
         let asked = location.newObject.map { "\($0.name): \($0.value)" }.joined(separator: ", ")
         switch error.code {
         case .refused where !asked.isEmpty:
-            return S3Error(error.code, "\(error.description) (asked for \(asked))")
+            return S3Error(error.code, "\(error.description) (requested \(asked))")
         // The path then has two slashes in a row, which some engines and proxies merge.
         case .credentials where !error.mayPass && location.prefix.isEmpty:
-            let hint = " (a listing was not refused; the key begins with '/', which a PREFIX in the store's URL avoids)"
+            let hint = " (a listing succeeded; the key begins with '/', which a PREFIX in the store's URL avoids)"
             return S3Error(error.code, error.description + hint)
         default: return error
         }
@@ -76,16 +76,16 @@ extension S3Client {
         let size = UInt64(Self.probeContent.count)
         // Some engines take a moment to make an object visible on all nodes.
         guard let found = try status(of: key) else {
-            throw failure(.unavailable, "probe", "an object that was stored is not there", mayPass: true)
+            throw failure(.unavailable, "probe", "a stored object is missing", mayPass: true)
         }
         guard found.size == size else {
-            throw failure(.badDigest, "probe", "an object of \(size) bytes has \(found.size)")
+            throw failure(.badDigest, "probe", "an object of \(size) bytes is reported with \(found.size)")
         }
         let range = UInt64(6)..<13
         var read: [UInt8] = []
         try self.read(key, range) { read += $0 }
         guard read == Array(Self.probeContent[6..<13]) else {
-            throw failure(.badDigest, "probe", "a range of an object is not what was stored")
+            throw failure(.badDigest, "probe", "a range of an object differs from the stored bytes")
         }
     }
 }

@@ -102,7 +102,7 @@ extension S3Client {
             throw malformed(Self.upload, "200 without an ETag")
         }
         if let stored = answer.head["x-amz-checksum-sha256"], stored != StandardBase64.encode(digest) {
-            throw failure(.badDigest, Self.upload, "the engine stored something else")
+            throw failure(.badDigest, Self.upload, "the engine stored other content")
         }
         return .stored
     }

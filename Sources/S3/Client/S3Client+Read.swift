@@ -65,7 +65,7 @@ extension S3Client {
             let text = "the answer ended at byte \(reading.rest.lowerBound)"
             throw failure(.cutOff, operation, text, mayPass: true)
         case 412 where reading.entityTag != nil:
-            throw failure(.cutOff, operation, "412: the object has changed meanwhile", mayPass: true, .giveUp)
+            throw failure(.cutOff, operation, "412: the object changed in the meantime", mayPass: true, .giveUp)
         default: throw refusal(answer)
         }
     }

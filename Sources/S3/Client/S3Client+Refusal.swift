@@ -16,7 +16,7 @@ extension S3Client {
         case .refused, .accessDenied, .malformedAnswer:
             let region = answer.head["x-amz-bucket-region"] ?? error?.region ?? ""
             if !region.isEmpty, region != location.region {
-                text += " (the bucket's region is \(region), requests are for \(location.region))"
+                text += " (the bucket's region is \(region), requests are signed for \(location.region))"
             }
             // A wrong endpoint, or a proxy in front of the right one: the answer says nothing about the object.
             if code == .malformedAnswer { text += " without an S3 error: is this an S3 endpoint?" }

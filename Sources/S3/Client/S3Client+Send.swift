@@ -20,7 +20,7 @@ extension S3Client {
             throw failure(
                 .unavailable,
                 request.operation,
-                "the engine has failed for some time",
+                "the engine has been failing for some time",
                 mayPass: true,
                 .giveUp
             )
@@ -80,7 +80,7 @@ extension S3Client {
         guard let deadline, request.deadline != .nothing else { return limits }
         let left = ContinuousClock.now.duration(to: deadline)
         guard left > .zero else {
-            throw failure(.unavailable, request.operation, "the time for it is over", mayPass: true, .giveUp)
+            throw failure(.unavailable, request.operation, "the deadline has passed", mayPass: true, .giveUp)
         }
         if request.deadline == .firstByte {
             limits.stallTime = min(left, limits.stallTime)

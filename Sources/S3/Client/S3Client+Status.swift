@@ -54,7 +54,7 @@ extension S3Client {
 
     private func object(_ key: [UInt8], _ answer: S3Answer, size: UInt64?) throws -> S3Object {
         guard let size, size <= S3Object.largest, let lastModified = answer.head.date("last-modified") else {
-            throw malformed(answer.operation, "no size of an object, or no Last-Modified")
+            throw malformed(answer.operation, "an object without a size or Last-Modified")
         }
         return S3Object(key: key, size: size, lastModified: lastModified)
     }

@@ -84,12 +84,13 @@ public struct S3Client: Sendable {
                 case .giveUp: throw error
                 case .again(let least):
                     guard !isOnce, let wait = backoff.next(atLeast: least) else { throw error }
-                    logger.debug("\(error); again in \(wait.milliseconds) ms")
+                    let fields: Logger.Metadata = ["error": "\(error)", "wait_ms": "\(wait.milliseconds)"]
+                    logger.debug("request to the engine failed, retrying", metadata: fields)
                     wait.sleep()
                 case .otherCredentials(let refused):
                     guard !hasOtherCredentials, try areOther(than: refused) else { throw error }
                     hasOtherCredentials = true
-                    logger.info("\(error); again with other credentials")
+                    logger.info("credentials refused, retrying with others", metadata: ["error": "\(error)"])
                 }
             }
         }

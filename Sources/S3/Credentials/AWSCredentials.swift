@@ -79,7 +79,7 @@ final class AWSCredentials: CredentialsSource {
             return try find()
         } catch {
             if isFirstFailure {
-                let message: Logger.Message = "the credentials can't be renewed, the old ones stay in use"
+                let message: Logger.Message = "credentials not renewed, old ones stay in use"
                 logger.warning(message, metadata: ["error": "\(error)"])
             }
             return credentials
@@ -91,7 +91,7 @@ final class AWSCredentials: CredentialsSource {
             let found = try chain.find()
             let time = now()
             guard found.credentials.isValid(at: time) else {
-                throw CredentialsError("the credentials that were found have expired", mayPass: true)
+                throw CredentialsError("the credentials found have expired", mayPass: true)
             }
             state.withLock { state in
                 state.found = found

@@ -13,7 +13,7 @@ let simpleHTTP: SimpleHTTP = { method, url, headers, timeout in
     limits.total = timeout
     let request = HTTPRequest(method: method, url: url, headers: headers, usesProxies: false)
     let head = try HTTPConnections().perform(request, limits) { _, piece in body.take(piece) }
-    guard !body.isCut else { throw TransportError(.malformedAnswer, "an answer of over 1 MiB") }
+    guard !body.isCut else { throw TransportError(.malformedAnswer, "the answer exceeds 1 MiB") }
     return (head.status, body.bytes)
 }
 

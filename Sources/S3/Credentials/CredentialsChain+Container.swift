@@ -31,7 +31,7 @@ extension CredentialsChain {
         let expected =
             "expected https://… or http:// with this machine or one of \(plainHosts.joined(separator: ", "))"
         guard let endpoint = Endpoint.split(url)?.endpoint else {
-            throw CredentialsError("\(full) is not a URL as it is known here, \(expected)")
+            throw CredentialsError("\(full) is not a valid URL, \(expected)")
         }
         guard endpoint.isTLS || endpoint.isLoopback || plainHosts.contains(endpoint.host) else {
             throw CredentialsError("\(full) has the host '\(endpoint.host)', \(expected)")

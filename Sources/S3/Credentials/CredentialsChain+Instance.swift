@@ -7,13 +7,13 @@ extension CredentialsChain {
     func ofInstance(_ variables: Variables) throws -> Credentials {
         let service = "the instance's metadata service"
         guard !variables.isTrue("AWS_EC2_METADATA_DISABLED") else {
-            throw CredentialsError("\(service) is not to be asked")
+            throw CredentialsError("\(service) is disabled (AWS_EC2_METADATA_DISABLED)")
         }
         let setting = "AWS_EC2_METADATA_SERVICE_ENDPOINT"
         let isIPv6 = variables["\(setting)_MODE"]?.lowercased() == "ipv6"
         let text = variables[setting] ?? (isIPv6 ? "http://[fd00:ec2::254]" : "http://169.254.169.254")
         guard let origin = Endpoint(parsing: text)?.origin else {
-            throw CredentialsError("\(setting) is not as expected: http://HOST[:PORT]")
+            throw CredentialsError("\(setting) is invalid, expected http://HOST[:PORT]")
         }
         let lifetime = [(name: "x-aws-ec2-metadata-token-ttl-seconds", value: "21600")]
         let token = try answer(of: service, "PUT", "\(origin)/latest/api/token", lifetime)

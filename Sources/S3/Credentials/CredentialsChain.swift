@@ -25,7 +25,7 @@ struct CredentialsChain: Sendable {
         // The AWS tools prefer this role to the machine's.
         if variables["AWS_WEB_IDENTITY_TOKEN_FILE"] != nil {
             throw CredentialsError(
-                "AWS_WEB_IDENTITY_TOKEN_FILE is set, which is not supported: expected EKS Pod Identity, or keys"
+                "AWS_WEB_IDENTITY_TOKEN_FILE is set, which is not supported: use EKS Pod Identity or keys"
             )
         }
         if let credentials = try ofContainer(variables) { return Found(credentials: credentials) }

@@ -51,7 +51,7 @@ struct Profile {
     private func refuse(_ setting: String) throws {
         guard let path = parts.first(where: { $0.settings[setting] != nil })?.path else { return }
         throw CredentialsError(
-            "profile '\(printable(name.utf8))' of \(path) has \(setting), which is not supported: expected "
+            "profile '\(printable(name.utf8))' of \(path) has \(setting), which is not supported: use "
                 + "aws_access_key_id and aws_secret_access_key"
         )
     }

@@ -28,7 +28,7 @@ struct SharedFiles: Sendable {
     /// The files that were searched for the profile, for messages.
     var description: String {
         let places = [credentials, configuration].compactMap { $0?.description }
-        return places.isEmpty ? "no file (HOME is not set)" : places.joined(separator: " and ")
+        return places.isEmpty ? "any file (HOME is not set)" : places.joined(separator: " and ")
     }
 
     /// Changes whenever a file's content or permissions change.

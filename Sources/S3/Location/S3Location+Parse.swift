@@ -132,7 +132,7 @@ extension S3Location {
     private static func newObject(_ parameters: [S3Parameter: String]) throws -> S3Request.Fields {
         let encryption = parameters[.encryption] ?? ""
         guard parameters[.encryptionKey] == nil || encryption.hasPrefix("aws:kms") else {
-            throw S3LocationError("sse is '\(encryption)', expected aws:kms or aws:kms:dsse beside sse-kms-key-id")
+            throw S3LocationError("sse is '\(encryption)', expected aws:kms or aws:kms:dsse with sse-kms-key-id")
         }
         return S3Parameter.allCases.compactMap { parameter in
             guard let header = parameter.header, let value = parameters[parameter] else { return nil }

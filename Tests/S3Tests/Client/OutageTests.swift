@@ -51,7 +51,7 @@ import Testing
         let before = server.lines.count
         try concurrently(32) { _ in
             let error = try failure { try client.checkBucket(retrying: true) }
-            if error.description.contains("the engine has failed for some time") { told.add() }
+            if error.description.contains("the engine has been failing for some time") { told.add() }
         }
         #expect(told.value == 28, "the others were told at once")
         #expect(server.lines.count - before == 4)

@@ -132,7 +132,7 @@ import Testing
     @Test func `A refused upload is told with what was asked for, and a signature with what may help`() throws {
         let engine = try ScriptedEngine { $0.method == "PUT" ? .error(400, "InvalidRequest") : nil }
         let asking = try failure { try engine.server.client(options: "&storage-class=COLD&sse=AES256").probe() }
-        let asked = "(asked for x-amz-storage-class: COLD, x-amz-server-side-encryption: AES256)"
+        let asked = "(requested x-amz-storage-class: COLD, x-amz-server-side-encryption: AES256)"
         #expect(asking.description.hasSuffix("400 InvalidRequest: of the test \(asked)"))
         let merging = try ScriptedEngine { $0.target.contains("//") ? .error(403, "SignatureDoesNotMatch") : nil }
         #expect(try failure { try merging.server.client().probe() }.description.contains("a PREFIX in the store's URL"))

@@ -76,7 +76,7 @@ private let dated = ["Last-Modified: Thu, 26 Nov 2026 22:08:16 GMT"]
         for region in ["eu-west-1", "eu-west-2"] {
             let error = try failure { try server.client().checkBucket(retrying: true) }
             #expect(error.code == .refused)
-            #expect(error.description.contains("(the bucket's region is \(region), requests are for us-east-1)"))
+            #expect(error.description.contains("(the bucket's region is \(region), requests are signed for us-east-1)"))
         }
     }
 
