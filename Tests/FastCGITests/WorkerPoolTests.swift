@@ -8,7 +8,7 @@ import Testing
 @Suite struct WorkerPoolTests {
     private static let quiet = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
 
-    @Test func `A pool on a port stops while clients go on connecting`() throws {
+    @Test func `A pool on a port stops while clients keep connecting`() throws {
         let port = try freePort()
         let listener = try Listener(binding: .tcp(host: "127.0.0.1", port: port))
         let served = Counter()
@@ -45,8 +45,7 @@ import Testing
         #expect(outlasted.value == 0, "clients that gave up before the pool stopped")
     }
 
-    @Test func `A pool hands each request to its handler, with its parameters and body, and carries the answer`() throws
-    {
+    @Test func `A pool passes parameters and body to the handler, and returns its answer`() throws {
         let handler = WorkerPool.Handler { request, _ in
             var body = [UInt8](repeating: 0, count: 100)
             let count = (try? body.withUnsafeMutableBytes { try request.readBody(into: $0) }) ?? 0
@@ -61,7 +60,7 @@ import Testing
         }
     }
 
-    @Test func `The rest of a body that is refused is read once the answer is sent, so that its sender does not fail`()
+    @Test func `The rest of a refused body is read after the answer, so that its sender does not fail`()
         throws
     {
         try serving(Self.refusal) { socket in
@@ -75,7 +74,7 @@ import Testing
         }
     }
 
-    @Test func `A body without end is read for some time only`() throws {
+    @Test func `An endless body is read for a limited time`() throws {
         try serving(Self.refusal, lingeringTime: 1) { socket in
             let client = try FastCGIClient(socket)
             client.send(FastCGIClient.head([:]))

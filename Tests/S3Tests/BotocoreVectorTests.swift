@@ -28,7 +28,7 @@ import Testing
         }
     }
 
-    @Test func `Signs headers as botocore does`() throws {
+    @Test func `Headers are signed as by botocore`() throws {
         let decoder = JSONDecoder()
         decoder.keyDecodingStrategy = .convertFromSnakeCase
         let text = try Project.text("Tests/S3Tests/botocore_vectors.json")

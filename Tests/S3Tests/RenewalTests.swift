@@ -42,7 +42,7 @@ import Testing
 
     // MARK: Expiration
 
-    @Test func `Credentials are asked for once, and renewed ten minutes before their end`() throws {
+    @Test func `Credentials are requested once, and renewed ten minutes before they expire`() throws {
         let endpoint = try Endpoint()
         let source = endpoint.source()
         #expect(try source.credentials().accessKey == "AKI1")
@@ -55,8 +55,7 @@ import Testing
         #expect(endpoint.count == 2)
     }
 
-    @Test func `A renewal that fails keeps valid credentials, is tried again after a pause, and is logged once`() throws
-    {
+    @Test func `A failed renewal keeps valid credentials, is retried after a pause and logged once`() throws {
         let endpoint = try Endpoint()
         let aws = endpoint.aws
         let source = endpoint.source()
@@ -93,7 +92,7 @@ import Testing
         #expect(aws.log.lines.count == 2)
     }
 
-    @Test func `One thread renews, while others go on with the old credentials`() throws {
+    @Test func `One thread renews, while others use the old credentials`() throws {
         let isAsked = DispatchSemaphore(value: 0), mayAnswer = DispatchSemaphore(value: 0)
         let endpoint = try Endpoint { count in
             guard count == 1 else { return }
@@ -122,7 +121,7 @@ import Testing
         #expect(endpoint.count == 2)
     }
 
-    @Test func `Threads that have no credentials wait for one that asks`() throws {
+    @Test func `Threads without credentials wait for the thread that searches`() throws {
         let endpoint = try Endpoint()
         let source = endpoint.source()
         try concurrently(8) { _ in
@@ -134,7 +133,7 @@ import Testing
 
     // MARK: Refusal
 
-    @Test func `Credentials that the engine refused are read anew, with a pause between`() throws {
+    @Test func `Refused credentials are read again, after a pause`() throws {
         let endpoint = try Endpoint()
         let source = endpoint.source()
         let first = try source.credentials()
@@ -152,7 +151,7 @@ import Testing
         #expect(endpoint.count == 3)
     }
 
-    @Test func `Credentials of a file that the engine refused are read anew, though the file has not changed`() throws {
+    @Test func `Refused credentials are read again from an unchanged file`() throws {
         let aws = try AWSFixture()
         for (file, key) in [("a", "AKI1"), ("b", "AKI2")] { try write(written(key).utf8, to: aws.home.file(file)) }
         aws["AWS_SHARED_CREDENTIALS_FILE"] = aws.home.file("a")
@@ -167,7 +166,7 @@ import Testing
 
     // MARK: Files
 
-    @Test func `Files are read anew when they have changed`() throws {
+    @Test func `Changed files are read again`() throws {
         let aws = try AWSFixture()
         try aws.writeCredentials(written("AKI1"))
         let source = aws.source()
@@ -187,8 +186,7 @@ import Testing
         #expect(aws.log.text.contains("has role_arn"))
     }
 
-    @Test func `A file that can't be used now keeps the credentials it had, and is read again when it changes`() throws
-    {
+    @Test func `An invalid file keeps the old credentials until it changes`() throws {
         let aws = try AWSFixture()
         try aws.writeCredentials(written("AKI1"))
         let source = aws.source()

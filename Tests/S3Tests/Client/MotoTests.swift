@@ -6,7 +6,7 @@ import Testing
 
 /// A second engine, which checks neither signatures nor checksums: only that the requests are understood.
 @Suite(.runLimit) struct MotoTests {
-    @Test func `Objects are stored, read, renewed, listed and deleted in another engine, too`() throws {
+    @Test func `Objects are stored, read, renewed, listed and deleted in moto`() throws {
         let binary = try #require(
             ProcessInfo.processInfo.environment["LPS_MOTO"],
             "LPS_MOTO names moto_server; 'make test' installs it"

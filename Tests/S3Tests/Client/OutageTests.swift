@@ -4,7 +4,7 @@ import Testing
 @testable import S3
 
 @Suite(.runLimit) struct OutageTests {
-    @Test func `Requests that began before an outage keep no other from trying whether the engine is back`() throws {
+    @Test func `Requests that began before an outage do not prevent others from trying the engine`() throws {
         let outage = Outage(after: .zero)
         let long = try (0..<40).map { _ in try #require(outage.begin()) }
         outage.end(try #require(outage.begin()), isFailure: true)
@@ -21,7 +21,7 @@ import Testing
         #expect(outage.begin() != nil)
     }
 
-    @Test func `Only an engine that fails is away, not one that refuses, is full or lacks an operation`() throws {
+    @Test func `Refusals, a full engine and missing operations do not count as an outage`() throws {
         let answers: [(status: Int, isAway: Bool)] = [
             (500, true), (502, true), (503, true), (504, true), (501, false), (507, false), (400, false), (403, false),
             (404, false), (408, false), (412, false), (429, false),
@@ -34,7 +34,7 @@ import Testing
         }
     }
 
-    @Test func `While the engine fails for long, few requests wait for it, and none is sent again`() throws {
+    @Test func `During an outage, few requests wait for the engine, and none is retried`() throws {
         let told = Counter()
         let isOutage = Counter()
         let server = try ScriptedServer { _, _ in
