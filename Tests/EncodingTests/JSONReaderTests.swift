@@ -4,7 +4,7 @@ import Testing
 @testable import Encoding
 
 @Suite(.runLimit) struct JSONReaderTests {
-    /// Reads an object of strings and nulls, loading the text in pieces of `size` bytes, or from memory.
+    /// Parses an object of strings and nulls, from pieces of `size` bytes, or from one array.
     private func parse(_ text: String, pieces size: Int? = nil) throws -> [String: String?] {
         let bytes = Array(text.utf8)
         var reader = JSONReader(bytes)

@@ -30,7 +30,7 @@ import Testing
                 try eventually("some requests were served") { served.value > 20 }
                 pool.stop()
             default:
-                // The listener stays open here, as another process may hold it: clients always get in.
+                // The listener stays open, as it does if another process holds it, so clients can always connect.
                 while ended.value == 0 {
                     guard Date() < patience else {
                         outlasted.add()
@@ -66,7 +66,7 @@ import Testing
         try serving(Self.refusal) { socket in
             let client = try FastCGIClient(socket)
             client.send(FastCGIClient.head([:]))
-            // Up to the end of what the worker sends: the body begins when the request is answered.
+            // This reads the whole answer: the client sends the body only afterwards.
             #expect(client.receiveAnswer() == "Status: 403 Forbidden\r\n\r\n")
             let piece = FastCGIClient.record(.stdin, [UInt8](repeating: 1, count: 60_000))
             for _ in 0..<50 { #expect(client.sendAll(piece)) }
@@ -90,12 +90,11 @@ import Testing
         }
     }
 
-    /// Reads no body.
     private static let refusal = WorkerPool.Handler { request, _ in
         try? Array("Status: 403 Forbidden\r\n\r\n".utf8).withUnsafeBytes { try request.write($0) }
     }
 
-    /// Runs a pool of one thread while `body` runs, with the path of its socket.
+    /// Runs `body` with the socket path of a pool of one thread.
     private func serving(
         _ handler: WorkerPool.Handler,
         lingeringTime: Int = 30,

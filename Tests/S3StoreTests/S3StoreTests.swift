@@ -7,7 +7,7 @@ import Testing
 
 @testable import S3Store
 
-/// A store in a bucket of an engine that answers as a script says: what no real engine does when it is asked to.
+/// A bucket store with a scripted engine, for answers that a real engine does not give on request.
 @Suite(.runLimit) struct S3StoreTests {
     private static let content = Array("hello world".utf8)
     private static let old = "Mon, 02 Nov 2026 00:00:00 GMT"
@@ -17,7 +17,7 @@ import Testing
 
     init() throws { folder = try TemporaryFolder() }
 
-    /// - Parameter condition: what a probe has found of `If-None-Match: *`.
+    /// - Parameter condition: what a probe found about `If-None-Match: *`.
     private func store(
         _ server: ScriptedServer,
         _ condition: EngineCapabilities.Condition = .honoured,
@@ -51,12 +51,12 @@ import Testing
         return try store.commit(upload, as: key(content))
     }
 
-    /// What the engine was asked to do, without the objects.
+    /// The methods of the requests, with COPY for a copy.
     private func methods(_ server: ScriptedServer) -> [String] {
         server.requests.map { $0.headers["x-amz-copy-source"] == nil ? $0.method : "COPY" }
     }
 
-    /// An engine that answers each kind of request in one way; `condition` is for uploads with `If-None-Match`.
+    /// An engine that answers each kind of request in one way. `condition` answers uploads with `If-None-Match`.
     private func engine(
         head: ScriptedServer.Step,
         get: ScriptedServer.Step = .error(404, "NoSuchKey"),
@@ -93,7 +93,7 @@ import Testing
         #expect(methods(server) == ["PUT", "HEAD", "COPY", "PUT"])
     }
 
-    // Ceph stores one more version, with 200.
+    // Ceph stores another version, and answers 200.
     @Test(arguments: [EngineCapabilities.Condition.unknown, .ignored, .refused])
     func `If the engine may overwrite objects, a HEAD precedes each upload`(
         condition: EngineCapabilities.Condition
@@ -106,13 +106,13 @@ import Testing
         #expect(methods(absent) == ["HEAD", "GET", "PUT"])
     }
 
-    // OpenStack Swift's answer to the upload that is overtaken.
+    // OpenStack Swift answers so to the upload that was overtaken.
     @Test func `After an answer without an ETag, the stored object is checked`() throws {
         let overtaken = ScriptedServer.Step.answer(200, [], "<html><p>The server accepted the request.</p></html>")
         let server = try engine(head: .object(11, httpDate(Date())), condition: overtaken)
         #expect(try commit(store(server)) == .existed)
         #expect(methods(server) == ["PUT", "HEAD"])
-        // Something before the engine may answer so.
+        // A proxy in front of the engine may answer so.
         let none = try engine(head: .answer(404), put: overtaken, condition: overtaken)
         #expect(throws: StoreError.self) { try commit(store(none)) }
         #expect(methods(none) == ["PUT", "HEAD", "GET", "PUT"])
@@ -129,7 +129,7 @@ import Testing
         }
     }
 
-    // MARK: The start
+    // MARK: Starting
 
     @Test func `The engine's capabilities are logged in one line`() throws {
         let log = RecordedLog()
@@ -149,7 +149,7 @@ import Testing
         status: Int,
         preventsUse: Bool
     ) throws {
-        // Asked to wait longer than there is time for.
+        // The requested pause is longer than the time left.
         let engine = try ScriptedEngine { request in
             request.method == "PUT" ? .error(status, code, ["Retry-After: 3600"]) : nil
         }
@@ -217,7 +217,7 @@ import Testing
         #expect(!methods(server).contains("DELETE"))
     }
 
-    // MARK: What is remembered
+    // MARK: Caching
 
     @Test func `Cached payloads expire`() throws {
         let cache = ObjectCache(capacity: 2, lifetime: .seconds(60))

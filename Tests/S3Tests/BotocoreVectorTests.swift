@@ -5,7 +5,7 @@ import Testing
 @testable import S3
 
 @Suite(.runLimit) struct BotocoreVectorTests {
-    /// What botocore signs, from botocore_vectors.py.
+    /// A request signed by botocore, from botocore_vectors.py.
     private struct Vector: Decodable {
         let name: String
         let method: String

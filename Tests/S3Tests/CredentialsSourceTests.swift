@@ -4,7 +4,7 @@ import Testing
 
 @testable import S3
 
-/// Where credentials are looked for, as the AWS tools do.
+/// The sources of credentials, as searched by the AWS tools.
 @Suite(.runLimit) struct CredentialsSourceTests {
     private static let written = """
         [default]
@@ -70,7 +70,7 @@ import Testing
         #expect(try aws.key() == "AKICONFIG")
         try aws.writeConfiguration("[tests]\n\(settings)")
         #expect(aws.failure().contains("is not in"))
-        // The credentials file counts before it, and has bare names.
+        // The credentials file takes precedence, and has names without a kind.
         try aws.writeConfiguration("\(section)\n\(settings)")
         try aws.writeCredentials(Self.written)
         #expect(try aws.key() == "AKITESTS")
@@ -238,8 +238,8 @@ import Testing
     }
 }
 
-/// For files, the calling thread alone becomes another user, who may not do what root may (setfsuid(2), which Swift's
-/// Glibc does not show).
+/// Makes the calling thread another user for file access, without root's permissions (setfsuid(2), which Swift's Glibc
+/// does not export).
 private func becomeNobodyForFiles() {
     let call = dlsym(nil, "setfsuid")
     _ = unsafeBitCast(call, to: (@convention(c) (uid_t) -> Int32).self)(65534)

@@ -4,9 +4,9 @@ import Testing
 
 @testable import S3
 
-/// Credentials that endpoints of containers and instances give out.
+/// Credentials from the endpoints of containers and instances.
 @Suite(.runLimit) struct EndpointCredentialsTests {
-    /// What the endpoints answer; ends a quarter of an hour after the fixture's time.
+    /// An endpoint's answer, which expires a quarter of an hour after the fixture's time.
     static func document(_ key: String = "AKIROLE", expiration: String = "1970-01-12T14:01:40Z") -> String {
         """
         {

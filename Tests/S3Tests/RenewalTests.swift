@@ -6,10 +6,10 @@ import Testing
 @testable import S3
 
 @Suite(.runLimit) struct RenewalTests {
-    /// An endpoint that gives out credentials by number, each valid for an hour.
+    /// An endpoint whose credentials are numbered and valid for an hour.
     private final class Endpoint: Sendable {
         let aws: AWSFixture
-        /// Called before the endpoint answers, with the number of answers before.
+        /// Called before each answer, with the number of previous answers.
         private let hook: @Sendable (Int) -> Void
         private let state = Mutex<(count: Int, status: Int)>((0, 200))
 
@@ -73,19 +73,19 @@ import Testing
                     + "[\"error\": the container's credentials endpoint answered status 500]"
             ]
         )
-        // At their end, there are none.
+        // After they expire, there are none.
         aws.pass(500)
         #expect(throws: CredentialsError("the container's credentials endpoint answered status 500", mayPass: true)) {
             try source.credentials()
         }
         #expect(endpoint.count == 4)
-        // Those who come in the next moment need not ask.
+        // Callers in the next moment get the same failure without a request.
         #expect(throws: CredentialsError.self) { try source.credentials() }
         #expect(endpoint.count == 4)
         endpoint.answer(200)
         aws.pass(AWSCredentials.failurePause)
         #expect(try source.credentials().accessKey == "AKI5")
-        // A failure after a success is another one.
+        // A failure after a success is logged again.
         endpoint.answer(503)
         aws.pass(3100)
         #expect(try source.credentials().accessKey == "AKI5")
@@ -111,7 +111,7 @@ import Testing
         }
         .start()
         #expect(isAsked.wait(timeout: .now() + 10) == .success)
-        // However long that takes.
+        // The renewal can take any time.
         endpoint.aws.pass(AWSCredentials.pause)
         for _ in 0..<10 { #expect(try source.credentials().accessKey == "AKI1") }
         mayAnswer.signal()
@@ -144,7 +144,7 @@ import Testing
         #expect(try source.credentials().accessKey == "AKI2")
         endpoint.aws.pass(AWSCredentials.pause)
         #expect(try source.credentials().accessKey == "AKI3")
-        // Another thread may tell late of what is not in use any more.
+        // Another thread may report credentials that are no longer in use.
         endpoint.aws.pass(AWSCredentials.pause)
         source.refusedByEngine(second)
         #expect(try source.credentials().accessKey == "AKI3")
@@ -171,11 +171,11 @@ import Testing
         try aws.writeCredentials(written("AKI1"))
         let source = aws.source()
         #expect(try source.credentials().accessKey == "AKI1")
-        // Longer: a kernel's clock of files may not have ticked.
+        // The new file is longer, because the kernel's file clock may not have advanced.
         try aws.writeCredentials((written("AKI2") + "\n"))
         aws.pass(1)
         #expect(try source.credentials().accessKey == "AKI2")
-        // Another one in its place, and a file that was not there.
+        // The file is replaced, and a missing file appears.
         try write(written("AKI3").utf8, to: aws.home.file("new"))
         #expect(rename(aws.home.file("new"), aws.credentialsFile) == 0)
         aws.pass(1)

@@ -42,7 +42,7 @@ import Testing
         ("s3://payloads?region=eu-central-1", "https://payloads.s3.eu-central-1.amazonaws.com"),
         ("s3://payloads?region=cn-north-1", "https://payloads.s3.cn-north-1.amazonaws.com.cn"),
         ("s3://payloads?region=eu-central-1&path-style=true", "https://s3.eu-central-1.amazonaws.com"),
-        // What no certificate matches, and what is no host's name.
+        // These names match no certificate, or are not host names.
         ("s3://pay.loads?region=eu-central-1", "https://s3.eu-central-1.amazonaws.com"),
         ("s3://pay.loads?region=eu-central-1&path-style=false", "https://pay.loads.s3.eu-central-1.amazonaws.com"),
         ("s3://Payloads?region=eu-central-1", "https://s3.eu-central-1.amazonaws.com"),
@@ -150,7 +150,7 @@ import Testing
 
     // MARK: Errors
 
-    /// Messages with the URLs that they are about, without their scheme, and what stands in the place of the dot.
+    /// Messages, each with the URLs that cause it, without their scheme, and the text that replaces the dot.
     private static let errors: KeyValuePairs<String, [String: String]> = [
         "the bucket's name is '•', expected 3 to 255 letters, digits, '.', '-' and '_'": [
             "pay%20loads": "pay%20loads", "": "", "/prefix": "", "...": "...",

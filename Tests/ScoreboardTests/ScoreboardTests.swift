@@ -4,7 +4,7 @@ import System
 import TestSupport
 import Testing
 
-/// Each scoreboard opened here has an open file of its own, as each process has: that is what the kernel's locks go by.
+/// Each scoreboard has its own open file, like each process: the kernel's locks belong to open files.
 @Suite struct ScoreboardTests {
     private let folder: TemporaryFolder
 

@@ -4,7 +4,7 @@ import Testing
 
 @testable import TarArchive
 
-/// What a test puts into an archive, and finds in one.
+/// A member that a test writes into an archive or reads from one.
 struct Member: Equatable, CustomStringConvertible {
     let entry: TarEntry
     var content: [UInt8] = []
@@ -39,7 +39,7 @@ func archive(_ members: [Member]) throws -> [UInt8] {
     return bytes
 }
 
-/// A reader of an archive that comes in pieces of at most so many bytes.
+/// A reader whose source returns at most a given number of bytes at a time.
 func reader(_ archive: [UInt8], piece: Int = .max) -> TarReader {
     var rest = archive[...]
     return TarReader { buffer in
@@ -125,14 +125,14 @@ func read(_ archive: [UInt8], piece: Int = .max) throws -> [Member] {
     @Test func `Every altered byte of a header is detected`() throws {
         let members = [Member.file("a", [1, 2, 3]), .link("b", to: "a"), .file(Self.names[6], [4])]
         let bytes = try archive(members)
-        // The blocks between them are content, and attributes of the last file, which have no checksum.
+        // The other blocks contain content, or attributes of the last file, and have no checksum.
         for header in [0, 2, 3, 6] {
             for index in (header * 512)..<((header + 1) * 512) {
                 for change in [UInt8(0x01), 0x80] {
                     var altered = bytes
                     altered[index] ^= change
                     let found = try? read(altered)
-                    // The checksum may be written in more than one way.
+                    // The checksum can be written in several ways.
                     #expect(found == nil || found == members, "byte \(index)")
                 }
             }

@@ -3,7 +3,7 @@ import Testing
 
 @testable import S3
 
-/// What an engine may answer to deletions, and what is made of it.
+/// How the client handles an engine's answers to deletions.
 @Suite(.runLimit) struct DeletionFaultTests {
     private let key = Array("/k".utf8)
 

@@ -157,7 +157,7 @@ import Testing
         }
     }
 
-    /// How requests of each kind fail.
+    /// The errors of each kind of request.
     private func failures(of client: S3Client) throws -> [S3Error] {
         try [
             failure { try client.checkBucket(retrying: true) },
@@ -189,7 +189,7 @@ import Testing
             }
         }
         #expect(count == 1)
-        // The connection's handle is as good as before.
+        // The connection's handle remains usable.
         #expect(try client.contents(of: key("/blobs/aborted"), 0..<8_000_000).count == 8_000_000)
         #expect(throws: Stop.self) {
             try client.put(key("/blobs/ended"), randomPayload(4_000_000)) {

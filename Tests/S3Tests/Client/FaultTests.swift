@@ -8,7 +8,7 @@ private let found = ScriptedServer.Step.object(5)
 private let object = S3Object(key: Array("/k".utf8), size: 5, lastModified: 1_795_730_896)
 private let page = ScriptedServer.Step.answer(200, [], "<ListBucketResult></ListBucketResult>")
 
-/// Failures that may pass: requests are sent again, for some time.
+/// Temporary failures, which the client retries for a limited time.
 @Suite(.runLimit) struct FaultTests {
     private let key = Array("/k".utf8)
 
@@ -20,7 +20,7 @@ private let page = ScriptedServer.Step.answer(200, [], "<ListBucketResult></List
         let server = try ScriptedServer { number, _ in number < 2 ? [fault, .close] : [found] }
         #expect(try server.client().status(of: key) == object)
         #expect(server.lines == Array(repeating: "HEAD /bucket//k", count: server.lines.count))
-        // libcurl itself sends again what a kept connection did not answer.
+        // libcurl itself repeats a request that a kept connection did not answer.
         #expect(server.lines.count == 3)
     }
 
@@ -93,7 +93,7 @@ private let page = ScriptedServer.Step.answer(200, [], "<ListBucketResult></List
     }
 
     @Test func `A connection that is not accepted in time fails`() throws {
-        // The kernel takes no more than the backlog, and lets others wait.
+        // The kernel accepts no connections beyond the backlog.
         let (listener, port) = try listenOnLoopback(backlog: 0)
         defer { close(listener) }
         var waiting: [Int32] = []
@@ -112,7 +112,7 @@ private let page = ScriptedServer.Step.answer(200, [], "<ListBucketResult></List
             [.stall], [.send("HTTP/1.1 200 OK\r\n"), .stall],
             [.send("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n<"), .stall], [.send(read), .stall],
         ]
-        // libcurl takes some seconds more, for which it reckons the speed.
+        // libcurl averages the speed over some seconds before it gives up.
         try concurrently(faults.count) { index in
             let isRead = index == 3
             let rest = isRead ? ScriptedServer.Step.answer(206, ["Content-Range: bytes 1-3/4"], "bcd") : page
@@ -130,7 +130,8 @@ private let page = ScriptedServer.Step.answer(200, [], "<ListBucketResult></List
 
     @Test func `No request outlasts the caller's deadline or begins after it`() throws {
         let server = try ScriptedServer { _, _ in [.stall] }
-        // Without a deadline, the stall would be waited for; and the pause is longer than what is left after the first try.
+        // Without the deadline, the client would wait out the stall. The pause is longer than the time left after the
+        // first try.
         let client = try server.client(limits: .with { ($0.stallTime, $0.backoff) = (.seconds(300), .seconds(60)) })
         try concurrently(2) { index in
             let client = client.until(.now + .seconds(1))
@@ -145,12 +146,12 @@ private let page = ScriptedServer.Step.answer(200, [], "<ListBucketResult></List
     }
 
     @Test func `A kept connection that the engine closed causes no failure`() throws {
-        // One that ends before a request, and one that ends when it has taken a body.
+        // One connection ends before a request, and one after it has received a body.
         let server = try ScriptedServer { number, _ in
             [[.stored, .close], [.stored], [.takeBody, .close], [.stored]][number]
         }
         let client = try server.client(limits: .impatient)
-        // Not so large that it would wait for the engine to want it: then something would have come.
+        // The body is small enough to be sent without waiting for 100 Continue.
         let payload = randomPayload(900_000)
         for _ in 0..<3 { #expect(try client.put(key, payload) == .stored) }
         #expect(server.requests.map(\.body) == Array(repeating: payload, count: 4))

@@ -4,9 +4,9 @@ import Testing
 
 @testable import S3
 
-/// What an engine may answer to listings, and what is made of it.
+/// How the client handles an engine's answers to listings.
 @Suite(.runLimit) struct ListingFaultTests {
-    /// A page with an object; with a token, another one follows.
+    /// A page with one object. With a token, another page follows.
     private static func page(_ key: String, _ token: String) -> ScriptedServer.Step {
         .answer(
             200,
@@ -20,7 +20,7 @@ import Testing
     @Test func `A listing fails if a page names no next one, or itself`() throws {
         for token in ["", "<NextContinuationToken>a</NextContinuationToken>"] {
             let body = "<ListBucketResult><IsTruncated>true</IsTruncated>\(token)</ListBucketResult>"
-            // Else a client that believes it would go on for ever.
+            // This ends a client that would otherwise repeat the page endlessly.
             let server = try ScriptedServer { number, _ in [number < 5 ? .answer(200, [], body) : .error(400, "Enough")]
             }
             #expect(try failure { try server.client().list(prefix: key("/k")) { _ in } }.code == .malformedAnswer)

@@ -38,14 +38,14 @@ import Testing
         let told = Counter()
         let isOutage = Counter()
         let server = try ScriptedServer { _, _ in
-            // Those that may try whether it is back wait until the others were told.
+            // The requests that may try the engine wait until all others have failed.
             if isOutage.value > 0 { try? eventually("the others are told") { told.value == 28 } }
             return [.error(503, "SlowDown")]
         }
         let client = try server.client(
             limits: .with { ($0.retryFor, $0.outageAfter) = (.milliseconds(500), .milliseconds(100)) }
         )
-        // All fail for longer than it takes to call it an outage.
+        // All requests fail for longer than the limit for an outage.
         _ = try failure { try client.checkBucket(retrying: true) }
         isOutage.add()
         let before = server.lines.count

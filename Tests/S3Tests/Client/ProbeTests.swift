@@ -5,7 +5,7 @@ import Testing
 
 @testable import S3
 
-/// What a probe finds out about an engine, and how requests are made from then on.
+/// The results of a probe, and their effect on later requests.
 @Suite(.runLimit) struct ProbeTests {
     private let key = Array("/k".utf8)
 
@@ -39,7 +39,7 @@ import Testing
         #expect(engine.server.lines[0] == "PUT /bucket/team/probe/object")
     }
 
-    // Backblaze's words, and R2's.
+    // The answers of Backblaze and R2.
     @Test(arguments: [(400, "InvalidArgument"), (501, "NotImplemented")])
     func `An engine that refuses x-amz-checksum-sha256 gets uploads without it`(status: Int, code: String) throws {
         let (engine, client) = try probed { request in

@@ -4,7 +4,7 @@ import Testing
 
 @testable import S3
 
-/// What an engine may answer to the GET of a range, and what is made of it.
+/// How the client handles an engine's answers to the GET of a range.
 @Suite(.runLimit) struct ReadFaultTests {
     private let key = Array("/k".utf8)
 
@@ -39,7 +39,7 @@ import Testing
     }
 
     @Test func `Progress restarts the time for retries`() throws {
-        // One byte a connection: each is a failure, and progress.
+        // Each connection delivers one byte and fails.
         let server = try ScriptedServer { number, request in
             let first = request.headers["range"].flatMap { Int($0.dropFirst(6).prefix { $0 != "-" }) } ?? 0
             usleep(20_000)
@@ -98,7 +98,7 @@ import Testing
         #expect(server.lines.count == 2)
     }
 
-    /// Content-Length, Content-Range and body of a 206.
+    /// The Content-Length, Content-Range and body of a 206.
     @Test(
         arguments: [
             (4, nil, "abcd"), (4, "bytes 1-4/9", "abcd"), (3, "bytes 1-3/9", "bcd"), (3, "bytes 0-2/9", "abc"),
@@ -111,7 +111,7 @@ import Testing
         range: String?,
         body: String
     ) throws {
-        // An object whose length nobody says is no range either.
+        // A range without the object's length is refused as well.
         let status = length == nil && range == nil ? 200 : 206
         let headers = [
             length.map { "Content-Length: \($0)" } ?? "Connection: close", range.map { "Content-Range: \($0)" },

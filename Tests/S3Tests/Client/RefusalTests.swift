@@ -6,7 +6,7 @@ import Testing
 
 private let dated = ["Last-Modified: Thu, 26 Nov 2026 22:08:16 GMT"]
 
-/// Failures that do not pass: they are said once, with what helps.
+/// Permanent failures, which are reported once, with a remedy.
 @Suite(.runLimit) struct RefusalTests {
     private let key = Array("/k".utf8)
 

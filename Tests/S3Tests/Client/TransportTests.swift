@@ -5,7 +5,7 @@ import Testing
 
 @testable import S3
 
-/// What goes on the wire, and what of it is believed.
+/// What the client sends, and which answers it accepts.
 @Suite(.runLimit) struct TransportTests {
     private func get(_ url: String, limits: S3Limits = S3Limits()) throws -> (status: Int, body: [UInt8]) {
         let body = BodyBuffer(limit: 1 << 20)
@@ -37,7 +37,7 @@ import Testing
         }
         let error = #expect(throws: TransportError.self) { try get("https://localhost:\(port)/") }
         #expect(error?.mayPass == false && error?.description.contains("certificate") == true)
-        // Another name than the certificate's.
+        // The certificate has another name.
         #expect(throws: TransportError.self) { try get("https://127.0.0.1:\(port)/", limits: trusting) }
     }
 
@@ -81,7 +81,7 @@ import Testing
             switch request.line {
             case "PUT /token": [.answer(200, [], request.headers["x-ttl"] ?? "none")]
             case "GET /moved": [.answer(302, ["Location: http://127.0.0.1:1/"])]
-            // It never stalls.
+            // This answer never stalls.
             case "GET /trickle":
                 [.send("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n")]
                     + (0..<100).flatMap { _ in [.send("x"), .wait(100)] }
@@ -96,7 +96,7 @@ import Testing
         #expect(try simpleHTTP("GET", "\(origin)/moved", [], .seconds(5)).status == 302)
         #expect(try simpleHTTP("GET", "\(origin)/none", [], .seconds(5)).status == 404)
         #expect(throws: TransportError.self) { try simpleHTTP("GET", "\(origin)/large", [], .seconds(5)) }
-        // Or it would be whole after ten seconds.
+        // Without the timeout, the answer would be complete after ten seconds.
         #expect(throws: TransportError.self) { try simpleHTTP("GET", "\(origin)/trickle", [], .milliseconds(300)) }
         server.stop()
         #expect(throws: TransportError.self) { try simpleHTTP("GET", "\(origin)/token", [], .seconds(1)) }

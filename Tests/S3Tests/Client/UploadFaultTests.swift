@@ -6,7 +6,7 @@ import Testing
 
 @testable import S3
 
-/// What an engine may answer to an upload or a copy, and what is made of it.
+/// How the client handles an engine's answers to uploads and copies.
 @Suite(.runLimit) struct UploadFaultTests {
     private let key = Array("/k".utf8)
     private static let digest = [UInt8](repeating: 1, count: 32)
@@ -19,13 +19,13 @@ import Testing
         }
         let client = try server.client()
         for _ in 0..<2 { #expect(try client.put(key, [1]) == .stored) }
-        // With a checksum and no condition the third is stored, and so is each one from then on.
+        // The third try, with a checksum but no condition, succeeds, and later uploads are like it.
         #expect(server.requests.map { $0.headers["x-amz-checksum-sha256"] == nil } == [false, true, false, false])
     }
 
     @Test func `Only an answer with an ETag means that an upload is stored`() throws {
         let server = try ScriptedServer(.answer(200, [], "<html>Welcome</html>"))
-        // With a condition, it is Swift's answer to an upload that another one has overtaken.
+        // To an upload with a condition, OpenStack Swift answers so if another upload has overtaken it.
         #expect(try server.client().put(key, [1]) == .existed)
         #expect(try failure { try server.client().put(key, [1], onlyIfAbsent: false) }.code == .malformedAnswer)
     }
@@ -79,7 +79,7 @@ import Testing
         #expect(outcome == .existed)
         #expect(pieces == 0)
         #expect(server.requests[0].headers["expect"] == "100-continue")
-        // What is changed on the way is not signed.
+        // Headers that proxies change are not signed.
         #expect(server.requests[0].headers["authorization"]?.contains("expect") == false)
     }
 

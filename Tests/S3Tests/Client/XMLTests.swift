@@ -56,7 +56,7 @@ import Testing
         #expect(throws: XMLError(description: "XML: <b>, expected <a>")) { try elements("<b><c>") }
     }
 
-    // Ceph 16.2 writes both forms in a listing's token.
+    // Ceph 16.2 writes both forms into a listing's token.
     @Test func `Characters that XML can't represent are read as U+FFFD`() throws {
         let text = "1\u{1}2&#x01;3\u{FFFE}4\u{FFFF}5&#65534;6&#x41;\t\u{FFFD}&#xZ;"
         #expect(throws: XMLError.self) { try elements("<a>\(text)</a>") }
