@@ -55,7 +55,7 @@ import Testing
             var reader = JSONReader(text)
             return try reader.string()
         }
-        #expect(throws: JSONSyntaxError.self, "also where they are passed over") {
+        #expect(throws: JSONSyntaxError.self, "also if they are skipped") {
             var reader = JSONReader(text)
             try reader.skip()
         }

@@ -60,9 +60,7 @@ import Testing
         }
     }
 
-    @Test func `The rest of a refused body is read after the answer, so that its sender does not fail`()
-        throws
-    {
+    @Test func `A refused body is read to its end after the answer, so its sender does not fail`() throws {
         try serving(Self.refusal) { socket in
             let client = try FastCGIClient(socket)
             client.send(FastCGIClient.head([:]))

@@ -84,7 +84,7 @@ import Testing
         #expect(methods(young) == ["PUT", "HEAD"])
         let large = try engine(head: .object(1 << 20, Self.old))
         #expect(try commit(store(large), randomPayload(1 << 20)) == .existed)
-        #expect(methods(large) == ["HEAD", "COPY"], "it is not sent before it is known that it is not there")
+        #expect(methods(large) == ["HEAD", "COPY"], "a HEAD precedes the upload")
     }
 
     @Test func `An object that can't be copied onto itself is stored again`() throws {

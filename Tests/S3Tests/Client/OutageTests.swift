@@ -10,12 +10,12 @@ import Testing
         outage.end(try #require(outage.begin()), isFailure: true)
         try eventually("the outage is on") { outage.isOn }
         let probes = (0..<6).compactMap { _ in outage.begin() }
-        #expect(probes.count == 4, "four at once try")
+        #expect(probes.count == 4, "four requests may try at the same time")
         outage.end(probes[0], isFailure: true)
         #expect(outage.begin() != nil)
         #expect(outage.begin() == nil)
         for turn in long { outage.end(turn, isFailure: true) }
-        #expect(outage.begin() == nil, "those that end leave no room for more")
+        #expect(outage.begin() == nil, "requests from before the outage do not add to the four")
         outage.end(probes[1], isFailure: false)
         #expect(!outage.isOn)
         #expect(outage.begin() != nil)
@@ -53,7 +53,7 @@ import Testing
             let error = try failure { try client.checkBucket(retrying: true) }
             if error.description.contains("the engine has been failing for some time") { told.add() }
         }
-        #expect(told.value == 28, "the others were told at once")
+        #expect(told.value == 28, "the other requests fail immediately")
         #expect(server.lines.count - before == 4)
     }
 }
