@@ -181,7 +181,7 @@ import Testing
         ("{\"Code\": \"Failed\\nhunter\"}", "answered 'Failed\\nhunter' instead of credentials"),
         (document(expiration: "tomorrow"), "answered an Expiration that is not a time in UTC"),
         (document(expiration: "1970-01-12T13:46:40Z"), "the credentials found have expired"),
-        (String(repeating: " ", count: 70000), "answered over 65536 bytes"),
+        (String(repeating: " ", count: 70000), "answered with over 65536 bytes"),
     ])
     func `The error gives the reason for an invalid answer, but not the answer`(_ body: String, _ expected: String)
         throws
