@@ -79,7 +79,7 @@ final class Acceptor: Sendable {
         // Another thread was faster, or the web server has gone.
         if [.wouldBlock, .interrupted, .connectionAbort].contains(error) { return nil }
         // Out of descriptors or memory: others may free some. Without a pause this would spin.
-        logger.error("can't accept a connection", metadata: ["error": "\(error)"])
+        logger.error("cannot accept a connection", metadata: ["error": "\(error)"])
         usleep(100_000)
         return nil
     }

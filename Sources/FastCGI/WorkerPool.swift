@@ -89,7 +89,7 @@ public final class WorkerPool: Sendable {
             handler.answer(request, thread)
             request.finish()
         } catch {
-            logger.notice("a connection brought no FastCGI request", metadata: ["error": "\(error)"])
+            logger.notice("connection without a FastCGI request", metadata: ["error": "\(error)"])
         }
     }
 }

@@ -12,7 +12,7 @@ struct HealthEndpoint {
             try store.checkHealth()
             return ServiceResponse(.ok)
         } catch {
-            logger.error("the store is not healthy", metadata: ["error": "\(error)"])
+            logger.error("store unhealthy", metadata: ["error": "\(error)"])
             throw Refusal(.serviceUnavailable, printable("\(error)".utf8))
         }
     }

@@ -64,7 +64,7 @@ final class Gateway: Sendable {
             // Where the status line is out, the client must see that the rest is missing.
             let isGone = error is FastCGIError
             request.abort(isReading: !isGone)
-            logger.log(level: isGone ? .info : .error, "an answer was cut off", metadata: ["error": "\(error)"])
+            logger.log(level: isGone ? .info : .error, "answer cut off", metadata: ["error": "\(error)"])
         }
         return response
     }

@@ -16,12 +16,12 @@ enum DescriptorLimit {
         if limit.rlim_cur < wanted {
             limit.rlim_cur = min(limit.rlim_max, wanted)
             if setrlimit(resource, &limit) != 0 {
-                logger.warning("can't raise the limit of open files", metadata: ["errno": "\(errno)"])
+                logger.warning("cannot raise the open file limit", metadata: ["errno": "\(errno)"])
             }
         }
         guard getrlimit(resource, &limit) == 0, limit.rlim_cur < needed else { return }
         logger.warning(
-            "the limit of open files is low for so many threads",
+            "open file limit too low for the number of threads",
             metadata: ["limit": "\(limit.rlim_cur)", "needed": "\(needed)", "threads": "\(settings.threads.value)"]
         )
     }

@@ -40,7 +40,7 @@ struct Signals {
                 default:
                     guard !isStopping else {
                         writeLine(
-                            Worker.priority(.warning) + "lps-worker: second signal, requests under way are cut off"
+                            Worker.priority(.warning) + "lps-worker: second signal, cutting off requests in progress"
                         )
                         _exit(128 + signal)
                     }

@@ -28,7 +28,7 @@ extension Worker {
 
     static func warn(of unknown: [String], _ logger: Logger) {
         for name in unknown {
-            logger.warning("the configuration file has an unknown setting", metadata: ["setting": "\(name)"])
+            logger.warning("unknown setting in the configuration file", metadata: ["setting": "\(name)"])
         }
     }
 }

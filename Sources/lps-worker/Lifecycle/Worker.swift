@@ -81,7 +81,7 @@ final class Worker: Sendable {
         }
         statusServer?.stop()
         scoreboard.finish()
-        logger.notice("stopped: every request under way was answered")
+        logger.notice("stopped: all requests answered")
     }
 
     private func closed(_ thread: Int) {
@@ -111,7 +111,7 @@ final class Worker: Sendable {
             do {
                 return try Scoreboard(in: folder, threads: threads)
             } catch {
-                let problem: Logger.Message = "no part in the pool's status page: this process counts for itself"
+                let problem: Logger.Message = "cannot join the pool's status page, counting for this process only"
                 logger.error(problem, metadata: ["error": "\(error)"])
             }
         }

@@ -44,7 +44,7 @@ struct StatusServer: Sendable {
         do {
             try scoreboard.lead()
         } catch {
-            logger.error("no status page by this process", metadata: ["error": "\(error)"])
+            logger.error("cannot serve the status page", metadata: ["error": "\(error)"])
             return
         }
         var isTold = false
@@ -52,7 +52,7 @@ struct StatusServer: Sendable {
             do {
                 try serve()
             } catch {
-                if !isTold { logger.error("no status page yet", metadata: ["error": "\(error)"]) }
+                if !isTold { logger.error("cannot serve the status page yet, retrying", metadata: ["error": "\(error)"]) }
                 isTold = true
                 sleep(1)
             }
@@ -69,7 +69,7 @@ struct StatusServer: Sendable {
             do {
                 try pool.run(WorkerPool.Handler { request, _ in answer(request) })
             } catch {
-                logger.error("no status page by this process", metadata: ["error": "\(error)"])
+                logger.error("cannot serve the status page", metadata: ["error": "\(error)"])
             }
         }.detach()
         serving.value = pool
@@ -87,7 +87,7 @@ struct StatusServer: Sendable {
             try (Array(head.utf8) + content).withUnsafeBytes { try request.write($0) }
         } catch {
             request.abort(isReading: !(error is FastCGIError))
-            logger.notice("the status page was cut off", metadata: ["error": "\(error)"])
+            logger.notice("status page cut off", metadata: ["error": "\(error)"])
         }
     }
 
@@ -111,7 +111,7 @@ struct StatusServer: Sendable {
                     guard let store = store as? any UsageCounting else { return }
                     Measure.record(try store.measureUsage(), of: store.name, at: UInt64(time(nil)), scoreboard)
                 } catch {
-                    logger.warning("the store can't be measured", metadata: ["error": "\(error)"])
+                    logger.warning("cannot measure the store", metadata: ["error": "\(error)"])
                 }
             }
             sleep(UInt32(min(interval, 60)))
