@@ -2,7 +2,7 @@ import Logging
 import Storage
 import StorePolicy
 
-/// What changes a worker that serves: signals, and having served enough.
+/// Handles the events that change a serving worker: signals, and reaching the number of requests.
 extension Worker {
     func handle(_ event: Signals.Event) {
         switch event {
@@ -15,7 +15,7 @@ extension Worker {
         }
     }
 
-    /// Stops for a new process, which the supervisor starts; goes on where that would not start.
+    /// Stops, so that the supervisor starts a new process. Continues if that process would not start.
     func restart(_ reason: Logger.Metadata) {
         guard !isEnding.exchange(true, ordering: .relaxed) else { return }
         do {
@@ -67,7 +67,7 @@ extension Worker {
         logger.notice("logs reopened")
     }
 
-    /// Where that fails, uploads that need a count try again, and tell their clients.
+    /// Prepares the counts that quotas need. If that fails, uploads that need a count try again, and their clients get errors.
     static func keepCounts(of store: any PayloadStorage, _ policy: StorePolicy, _ logger: Logger) {
         guard let store = store as? any UsageCounting else { return }
         do {
