@@ -2,13 +2,13 @@ import Encoding
 import Logging
 import Storage
 
-/// What becomes of a request that failed: its answer, and its line in the log.
+/// A failed request's answer and log line.
 struct Failure {
     let refusal: Refusal
     let level: Logger.Level
     let logged: Logger.Message
 
-    /// - Parameter endpoint: what was asked for.
+    /// - Parameter endpoint: the endpoint that failed.
     init(_ error: any Error, of endpoint: RequestTrace.Endpoint) {
         switch error {
         case is UploadMismatch:
@@ -24,10 +24,10 @@ struct Failure {
     }
 
     private init(_ error: StoreError, of endpoint: RequestTrace.Endpoint) {
-        let told = printable("\(error)".utf8)
+        let text = printable("\(error)".utf8)
         switch error.code {
         case .noSpace:
-            self.init(.error, "no space for upload", .insufficientStorage, told)
+            self.init(.error, "no space for upload", .insufficientStorage, text)
         case .engineFull:
             self.init(
                 .error,
@@ -36,11 +36,11 @@ struct Failure {
                 "the storage engine has no space"
             )
         case .quotaExceeded:
-            self.init(.notice, "namespace quota exceeded", .insufficientStorage, told)
+            self.init(.notice, "namespace quota exceeded", .insufficientStorage, text)
         case .counting:
-            self.init(.notice, "upload refused while its namespace is being counted", .serviceUnavailable, told)
+            self.init(.notice, "upload refused while its namespace is being counted", .serviceUnavailable, text)
         case .uploadGone:
-            // Where this is the rule, the worker sees another incoming/ than the web server.
+            // If this happens to every upload, the worker and the web server use different incoming/ folders.
             let message = "the upload's file is gone"
             self.init(.warning, "upload file gone, client disconnected", .internalServerError, message)
         case .busy:
@@ -60,7 +60,7 @@ struct Failure {
         }
     }
 
-    /// - Parameter isRetried: whether the client is told when to try again.
+    /// - Parameter isRetried: whether to add `Retry-After`.
     private init(
         _ level: Logger.Level,
         _ logged: Logger.Message,

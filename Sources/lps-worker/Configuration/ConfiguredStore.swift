@@ -52,7 +52,7 @@ struct ConfiguredStore {
             )
         }
         guard !settings.policy.value.hasQuotas else {
-            throw ConfigurationError("the policy (LPS_POLICY) has quotas, which a store in a bucket can't keep")
+            throw ConfigurationError("the policy (LPS_POLICY) has quotas, which a store in a bucket does not support")
         }
     }
 

@@ -59,11 +59,11 @@ extension Figure {
         Figure("store reserve", json: "store.reserve_bytes") { .number($0.reserve) }
             .metric("store_reserve_bytes", "Free bytes below which uploads get 507."),
         Figure("store objects", json: "store.objects") { $0.measure.map { .number($0.objects) } }
-            .metric("store_objects", "Objects in the store, when last measured.").unknown("not measured"),
+            .metric("store_objects", "Objects in the store when last measured.").unknown("not measured"),
         Figure("store bytes", json: "store.bytes") { $0.measure.map { .number($0.bytes) } }
-            .metric("store_objects_bytes", "Disk space of the store's objects in bytes, when last measured.").unknown("not measured"),
+            .metric("store_objects_bytes", "Bytes on disk of the store's objects.").unknown("not measured"),
         Figure("store measured", json: "store.measured") { $0.measure.map { .time($0.time) } }
-            .metric("store_measured_time_seconds", "Time the objects were last measured, in seconds since 1970.").unknown("never"),
+            .metric("store_measured_time_seconds", "Time of the last measure, in seconds since 1970.").unknown("never"),
     ]
 
     private static let threadsHelp = "Threads by state; busy threads have a request."

@@ -51,7 +51,9 @@ struct StatusServer: Sendable {
             do {
                 try serve()
             } catch {
-                if !isLogged { logger.error("cannot serve the status page yet, retrying", metadata: ["error": "\(error)"]) }
+                if !isLogged {
+                    logger.error("cannot serve the status page yet, retrying", metadata: ["error": "\(error)"])
+                }
                 isLogged = true
                 sleep(1)
             }
