@@ -2,8 +2,8 @@ import Encoding
 import Glibc
 import System
 
-/// A file of settings, as systemd reads an EnvironmentFile (systemd.exec(5)): a line for each, `NAME=value`, in quotes or
-/// not; lines that begin with `#` or `;` are comments.
+/// A settings file, as systemd reads an EnvironmentFile (systemd.exec(5)): one `NAME=value` per line, with optional quotes;
+/// lines that begin with `#` or `;` are comments.
 package struct EnvironmentFile {
     private var values: [String: String] = [:]
 
@@ -12,7 +12,7 @@ package struct EnvironmentFile {
         try self.init(path: path, text: readFile(path, limit: SettingsLine.sizeLimit, to: "read configuration \(path)"))
     }
 
-    /// - Throws: ``SettingsError`` that names file, line and what is expected.
+    /// - Throws: ``SettingsError``, which names the file, the line and the expected form.
     package init(path: String, text: some Collection<UInt8>) throws(SettingsError) {
         for line in try SettingsLine.lines(of: text, in: path) {
             guard let (name, quoted) = line.text.nameAndValue, !name.isEmpty,
@@ -22,9 +22,9 @@ package struct EnvironmentFile {
         }
     }
 
-    /// The file that `LPS_CONFIG` names: with `-` before its path it may be missing, as in systemd's `EnvironmentFile=`.
+    /// Reads the file that `LPS_CONFIG` names. With `-` before its path it may be missing, as in systemd's `EnvironmentFile=`.
     ///
-    /// - Throws: as ``init(path:)``.
+    /// - Throws: As ``init(path:)``.
     package init?(named setting: String) throws {
         let mayBeMissing = setting.hasPrefix("-")
         let path = mayBeMissing ? String(setting.dropFirst()) : setting
@@ -32,15 +32,15 @@ package struct EnvironmentFile {
         try self.init(path: path)
     }
 
-    /// A setting; an empty one counts as absent.
+    /// The value of a setting; an empty one counts as absent.
     package subscript(name: String) -> String? {
         values[name].flatMap { $0.isEmpty ? nil : $0 }
     }
 
-    /// The names of all settings, in no order.
+    /// The names of all settings, in no particular order.
     package var names: [String] { Array(values.keys) }
 
-    /// `nil` when a quote is not closed.
+    /// Removes quotes; `nil` when a quote is not closed.
     private static func unquoted(_ text: ArraySlice<UInt8>) -> [UInt8]? {
         guard let quote = text.first, quote == UInt8(ascii: "\"") || quote == UInt8(ascii: "'") else {
             return Array(text)
@@ -48,7 +48,7 @@ package struct EnvironmentFile {
         guard text.count >= 2, text.last == quote else { return nil }
         var inner = text.dropFirst().dropLast()
         guard quote == UInt8(ascii: "\"") else { return Array(inner) }
-        // As in systemd's file: a backslash takes the meaning from a quote or another backslash.
+        // As in systemd's file, a backslash escapes a quote or another backslash.
         let backslash = UInt8(ascii: "\\")
         var value: [UInt8] = []
         while let byte = inner.popFirst() {

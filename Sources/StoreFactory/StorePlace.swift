@@ -5,41 +5,41 @@ import S3
 import S3Store
 import Storage
 
-/// Where a store is, as an operator writes it: a folder's path, or `s3://BUCKET[/PREFIX]?endpoint=…&region=…`.
+/// A store's location, as operators write it: a folder's path, or `s3://BUCKET[/PREFIX]?endpoint=…&region=…`.
 public enum StorePlace: Sendable {
-    /// A folder that `lps init` has made.
+    /// A folder created by `lps init`.
     case folder(String)
-    /// A bucket.
+    /// A bucket, and the environment that its credentials come from.
     case bucket(S3Location, environment: @Sendable (String) -> String?)
 
-    /// How a store is opened.
+    /// Options for opening a store.
     public struct Options: Sendable {
-        /// The folder where uploads are taken in for a bucket, and the setting that names it, for errors. A store on disk has
-        /// its own.
+        /// The folder that buffers uploads to a bucket, and the setting that names it, for errors. A store on disk has its
+        /// own.
         public var uploads: (path: String, setting: String)?
-        /// The folder in which the web server keeps what it has read from a bucket; `nil` where its disk is not looked at.
+        /// The folder where the web server caches payloads from a bucket; `nil` to not check its disk.
         public var webCache: String?
-        /// Bytes of free space to keep; `nil` for 1 GiB or 5 % of the file system, whichever is smaller.
+        /// The reserve, in bytes; `nil` for 1 GiB or 5 % of the file system, whichever is smaller.
         public var reserve: UInt64?
-        /// The most bytes that a namespace's keys may have in all; `nil` for any number. A bucket has no quotas.
+        /// Returns a namespace's quota, in bytes; `nil` for no limit. A bucket has no quotas.
         public var quota: @Sendable (Namespace) -> UInt64? = { _ in nil }
-        /// The most files that this process has open at once besides the folders of a store on disk.
+        /// The maximum number of files that this process has open at once, besides the folders of a store on disk.
         public var otherFiles = 256
-        /// Whether it is for an operator's command: a bucket is asked at once, and locks and counts of namespaces are waited
-        /// for as long as a person would.
+        /// Whether an operator's command opens the store: it checks a bucket at once, and waits longer for locks and for counts
+        /// of namespaces than a request does.
         public var isForCommand = false
 
-        /// What requests want.
+        /// Creates the options for serving requests.
         public init() {}
     }
 
-    /// An engine takes no larger object in one request, in bytes (AWS, PutObject).
+    /// The largest object that an engine accepts in one request, in bytes (AWS, PutObject).
     public static let longestObject: UInt64 = 5 << 30
 
-    /// Reads a place.
+    /// Parses a location.
     ///
-    /// - Parameter environment: the value of a variable, for AWS's.
-    /// - Throws: what is wrong with a bucket's URL, in one line.
+    /// - Parameter environment: Returns the value of an environment variable, for those of AWS.
+    /// - Throws: An error that describes in one line why a bucket's URL is invalid.
     public init(parsing text: String, environment: @escaping @Sendable (String) -> String?) throws {
         self =
             S3Location.isMeant(by: text)
@@ -47,14 +47,14 @@ public enum StorePlace: Sendable {
             : .folder(text)
     }
 
-    /// Whether it is a bucket.
+    /// Whether the store is in a bucket.
     public var isBucket: Bool {
         if case .bucket = self { true } else { false }
     }
 
     /// Opens the store.
     ///
-    /// - Throws: ``StoreError``.
+    /// - Throws: ``StoreError`` when the store is missing or unusable.
     public func open(_ options: Options, _ logger: Logger) throws -> any PayloadStorage {
         switch self {
         case .folder(let path):

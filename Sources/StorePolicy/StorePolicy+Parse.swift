@@ -3,18 +3,18 @@ import PayloadKey
 import System
 
 extension StorePolicy {
-    /// Reads a policy's file.
+    /// Reads a policy file.
     ///
     /// - Throws: ``SystemCallError`` when the file can't be read, or ``SettingsError``.
     package init(contentsOfFile path: String) throws {
         try self.init(parsing: readFile(path, limit: SettingsLine.sizeLimit, to: "read policy \(path)"), file: path)
     }
 
-    /// Reads a policy in the form of PHP-FPM's pool files: `[namespace]`, `key = value`, comments from `;` or `#`.
+    /// Parses a policy in the format of PHP-FPM's pool files: `[namespace]`, `key = value`, comments from `;` or `#`.
     ///
-    /// Nothing is guessed: what is unknown, twice, or not as expected is an error, since a policy deletes.
+    /// Unknown, duplicate and malformed lines are errors, because a policy deletes payloads.
     ///
-    /// - Parameter file: what the file is called in an error.
+    /// - Parameter file: The file's name, for errors.
     package init(parsing text: some Collection<UInt8>, file: String) throws(SettingsError) {
         self.init()
         // `nil` stands for [*].
@@ -24,30 +24,30 @@ extension StorePolicy {
         for line in try SettingsLine.lines(of: text, in: "policy \(file)") {
             if line.text.first == UInt8(ascii: "[") {
                 let (name, next) = try Self.section(line)
-                guard sections.insert(next).inserted else { throw line.error("section [\(name)] is there twice") }
+                guard sections.insert(next).inserted else { throw line.error("section [\(name)] is repeated") }
                 section = next
                 keys = []
-                // Also one that says nothing is a section of its own: [*] is not for its namespace.
+                // An empty section counts, too: [*] does not apply to its namespace.
                 change(next) { $0 = Rules() }
             } else {
                 let key = try set(line, in: section, isFirst: sections.isEmpty)
-                guard keys.insert(key).inserted else { throw line.error("\(key) is there twice in its section") }
+                guard keys.insert(key).inserted else { throw line.error("\(key) is repeated in its section") }
             }
         }
     }
 
-    /// Takes `key = value`; a comment may follow.
+    /// Parses `key = value`, with an optional comment, and applies it.
     ///
-    /// - Returns: the key.
+    /// - Returns: The key.
     private mutating func set(
         _ line: SettingsLine,
         in section: Namespace?,
         isFirst: Bool
     ) throws(SettingsError) -> String {
         guard let (name, text) = line.text.prefix(while: { !$0.beginsComment }).nameAndValue else {
-            throw line.error("'\(printable(line.text))' is neither [namespace] nor key = value")
+            throw line.error("'\(printable(line.text))' is invalid, expected [namespace] or key = value")
         }
-        if isFirst { throw line.error("'\(printable(name))' stands before the first [namespace]") }
+        if isFirst { throw line.error("'\(printable(name))' comes before the first [namespace]") }
         let value = String(decoding: text, as: UTF8.self)
         switch String(decoding: name, as: UTF8.self) {
         case "retention":
@@ -71,26 +71,26 @@ extension StorePolicy {
         if let section { change(&namespaces[section, default: Rules()]) } else { change(&others) }
     }
 
-    /// Reads `[name]`; a comment may follow.
+    /// Parses `[name]`, with an optional comment.
     ///
-    /// - Returns: also the name, for errors; no namespace stands for all others.
+    /// - Returns: The name, for errors, and the namespace; `nil` for `[*]`.
     private static func section(_ line: SettingsLine) throws(SettingsError) -> (name: String, section: Namespace?) {
         guard let end = line.text.firstIndex(of: UInt8(ascii: "]")),
             line.text[(end + 1)...].trimmed().first?.beginsComment ?? true
-        else { throw line.error("'\(printable(line.text))' is no section, expected [namespace]") }
+        else { throw line.error("'\(printable(line.text))' is not a section, expected [namespace]") }
         let name = line.text[..<end].dropFirst()
         let shown = printable(name)
         if name.elementsEqual("*".utf8) { return (shown, nil) }
         guard name.trimmed() == name else {
-            throw line.error("section [\(shown)] begins or ends with white space, expected %20 where it is meant")
+            throw line.error("section [\(shown)] begins or ends with white space, write %20 for a space")
         }
         guard let decoded = PercentEncoding.decodeStrictly(name) else {
-            throw line.error("section [\(shown)] has a % without two hex digits, expected %25 where it is meant")
+            throw line.error("section [\(shown)] has a % without two hex digits, write %25 for a %")
         }
         do {
             return (shown, try Namespace(validating: decoded))
         } catch {
-            throw line.error("section [\(shown)] names no namespace: \(error)")
+            throw line.error("section [\(shown)] is not a valid namespace: \(error)")
         }
     }
 }

@@ -1,37 +1,36 @@
 import Encoding
 import PayloadKey
 
-/// What the operator has laid down for each namespace: how long payloads are kept, and how much it may store.
+/// The operator's rules for each namespace: retention and quota.
 ///
-/// A section stands for itself: what it does not say, ``others`` does not say for it. So no age of `[*]` deletes from a
-/// namespace that has a section of its own.
+/// A section inherits nothing from ``others``, so a retention in `[*]` never deletes from a namespace with its own section.
 package struct StorePolicy: Equatable, Sendable {
-    /// What holds for a namespace.
+    /// The rules for a namespace.
     package struct Rules: Equatable, Sendable {
-        /// Keys that were not stored again for so long are garbage; `nil`: none are, for their age.
+        /// Keys whose age exceeds it are expired; `nil` means that keys do not expire.
         package var retention: Age?
-        /// The most bytes that a namespace's keys may have in all; `nil`: any number.
+        /// The maximum total size of the namespace's payloads, in bytes; `nil` means no limit.
         package var quota: UInt64?
     }
 
-    /// Those that have a section.
+    /// The namespaces that have a section.
     package var namespaces: [Namespace: Rules] = [:]
     /// The rules of `[*]`, for all other namespaces.
     package var others = Rules()
 
-    /// Lays down nothing.
+    /// Creates a policy without rules.
     package init() {}
 
-    /// What holds for `namespace`.
+    /// The rules for `namespace`: its section's, or else those of `[*]`.
     package subscript(namespace: Namespace) -> Rules {
         namespaces[namespace] ?? others
     }
 
-    /// Every rule of the policy, in no order.
+    /// The rules of all sections, in no particular order.
     package var allRules: [Rules] {
         [others] + namespaces.values
     }
 
-    /// Whether a namespace has a quota.
+    /// Whether any section sets a quota.
     package var hasQuotas: Bool { allRules.contains { $0.quota != nil } }
 }

@@ -1,17 +1,17 @@
 import Encoding
 
-/// Attributes of an entry that its header has no room for (pax(1), "pax Extended Header"): lines `<length> <name>=<value>`.
+/// Attributes that do not fit an entry's header (pax(1), "pax Extended Header"): lines `<length> <name>=<value>`.
 struct PaxRecords: Equatable {
     var path: [UInt8]?
     var linkPath: [UInt8]?
-    /// Bytes.
+    /// Bytes of the entry's content.
     var size: UInt64?
-    /// Whether the entry's content is not the file's, but GNU tar's map of it and pieces.
+    /// Whether the entry's content is GNU tar's map of a sparse file and its pieces, not the file itself.
     private(set) var isSparse = false
 
     init() {}
 
-    /// Whether it changes what the next entry is.
+    /// Whether the records leave the next entry unchanged.
     var isEmpty: Bool { self == PaxRecords() }
 
     var bytes: [UInt8] {
@@ -22,9 +22,9 @@ struct PaxRecords: Equatable {
         return bytes
     }
 
-    /// Reads all records; those of other attributes are passed over.
+    /// Reads all records and ignores other attributes.
     ///
-    /// - Throws: ``TarError`` `extendedHeader`
+    /// - Throws: ``TarError`` `extendedHeader` when a record is malformed.
     init(_ bytes: [UInt8]) throws {
         var rest = bytes[...]
         while !rest.isEmpty {
@@ -54,7 +54,7 @@ struct PaxRecords: Equatable {
         }
     }
 
-    /// A record's length counts its own digits.
+    /// Writes one record. Its length includes the length's own digits.
     private static func record(_ name: String, _ value: [UInt8]) -> [UInt8] {
         let rest = Array(" \(name)=".utf8) + value + [UInt8(ascii: "\n")]
         var length = rest.count

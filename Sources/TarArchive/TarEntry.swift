@@ -1,15 +1,15 @@
-/// What a tar archive has under a name.
+/// An entry of a tar archive.
 package struct TarEntry: Equatable, Sendable {
-    /// The kinds that carry payloads, or come with those that do.
+    /// The kinds that an archive of payloads can contain.
     package enum Kind: Equatable, Sendable {
-        /// A file of so many bytes, which follow.
+        /// A file with `size` bytes of content, which follow the header.
         case file(size: UInt64)
-        /// Another name of a file that came before.
+        /// Another name of a file earlier in the archive.
         case hardLink(to: [UInt8])
         case folder
     }
 
-    /// The path's bytes, as the archive has them: nothing about them is checked.
+    /// The path's bytes as they are in the archive, unchecked.
     package let name: [UInt8]
     package let kind: Kind
     /// Seconds since 1970.

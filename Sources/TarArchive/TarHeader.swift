@@ -1,11 +1,11 @@
-/// A header block, as POSIX has it (pax(1), "ustar Interchange Format").
+/// A header block in POSIX format (pax(1), "ustar Interchange Format").
 struct TarHeader {
     static let size = 512
 
-    /// What a field holds at most: eleven octal digits.
+    /// The largest number that fits a field: eleven octal digits.
     static let largestNumber: UInt64 = 0o77_777_777_777
 
-    /// An entry's type, by its byte.
+    /// The type bytes of entries.
     enum Kind {
         static let file = UInt8(ascii: "0")
         static let hardLink = UInt8(ascii: "1")
@@ -13,7 +13,7 @@ struct TarHeader {
         /// Attributes of the next entry (pax(1), "pax Extended Header").
         static let extended = UInt8(ascii: "x")
         static let global = UInt8(ascii: "g")
-        /// GNU tar's: the content is the next entry's name, or what it links to.
+        /// GNU tar: the content is the next entry's name or link target.
         static let longName = UInt8(ascii: "L")
         static let longLink = UInt8(ascii: "K")
         static let sparse = UInt8(ascii: "S")
@@ -39,7 +39,7 @@ struct TarHeader {
     var kind: UInt8
     var name: [UInt8]
     var link: [UInt8] = []
-    /// Bytes of the content that follows.
+    /// Bytes of content after the header.
     var contentSize: UInt64 = 0
     /// Seconds since 1970.
     var modified: UInt64 = 0
@@ -51,8 +51,8 @@ struct TarHeader {
 }
 
 extension TarHeader {
-    /// The two fields that a name is split into; `nil` when it does not fit, or is not ASCII, of which POSIX leaves the
-    /// encoding open.
+    /// Splits a name into the two header fields; `nil` when it does not fit, or is not ASCII: POSIX does not define the
+    /// encoding of other names.
     static func fields(ofName name: [UInt8]) -> (prefix: ArraySlice<UInt8>, name: ArraySlice<UInt8>)? {
         guard name.allSatisfy({ $0 < 0x80 }) else { return nil }
         if name.count <= Field.name.count { return ([], name[...]) }
@@ -69,7 +69,7 @@ extension TarHeader {
         link.count <= Field.link.count && link.allSatisfy { $0 < 0x80 }
     }
 
-    /// The block. What does not fit is cut off: an extended header before it has it whole.
+    /// The header as bytes. Values that do not fit are truncated: the extended header before it has them in full.
     var block: [UInt8] {
         var block = [UInt8](repeating: 0, count: Self.size)
         func put(_ bytes: some Collection<UInt8>, _ field: Range<Int>) {
@@ -96,9 +96,9 @@ extension TarHeader {
         return block
     }
 
-    /// Reads a block.
+    /// Reads a header block.
     ///
-    /// - Throws: ``TarError``
+    /// - Throws: ``TarError`` when the block is damaged, or in an unknown format.
     init(_ block: [UInt8]) throws {
         guard try Self.number(block[Field.checksum], "checksum") == Self.checksum(of: block) else {
             throw TarError.checksum
@@ -113,14 +113,14 @@ extension TarHeader {
             let prefix = Self.text(block[Field.prefix])
             if !prefix.isEmpty { name = prefix + [UInt8(ascii: "/")] + name }
         case Self.gnu[...]:
-            // GNU tar has other things where POSIX has the prefix.
+            // GNU tar uses the bytes of POSIX's prefix for other fields.
             break
         default:
             throw TarError.unknownFormat
         }
     }
 
-    /// The sum of all bytes, with spaces in the place of the sum.
+    /// The sum of all bytes, with the checksum field counted as spaces.
     private static func checksum(of block: [UInt8]) -> UInt64 {
         block.indices.reduce(0) { sum, index in
             sum + UInt64(Field.checksum.contains(index) ? UInt8(ascii: " ") : block[index])
@@ -131,7 +131,7 @@ extension TarHeader {
         Array(field.prefix { $0 != 0 })
     }
 
-    /// Octal digits between spaces and NULs, or GNU's binary form for what they can't hold.
+    /// Parses octal digits between spaces and NULs, or GNU's binary form for larger numbers.
     private static func number(_ field: ArraySlice<UInt8>, _ name: String) throws -> UInt64 {
         if field.first == 0x80 {
             guard field.dropFirst().dropLast(8).allSatisfy({ $0 == 0 }) else { throw TarError.number(name) }

@@ -1,32 +1,33 @@
-/// Reads a tar archive from a stream, entry by entry, in bounded memory: POSIX's ustar and pax formats, and GNU's.
+/// Reads a tar archive in ustar, pax or GNU format from a stream, entry by entry, in bounded memory.
 ///
-/// Nothing is believed: every header's checksum is checked, the archive must have its end mark, and what is neither file,
-/// hard link nor folder is refused.
+/// The archive is untrusted: the reader checks every header's checksum, requires the end mark, and refuses entries other
+/// than files, hard links and folders.
 package struct TarReader {
-    /// The most bytes that an extended header may have.
+    /// The maximum size of an extended header, in bytes.
     package static let extensionLimit = 64 << 10
 
     private let source: (UnsafeMutableRawBufferPointer) throws -> Int
-    /// Bytes of the current entry's content, and of the padding behind it, that were not read yet.
+    /// Unread bytes of the current entry's content.
     private var unread: UInt64 = 0
+    /// Unread bytes of the padding after the content.
     private var padding: UInt64 = 0
 
-    /// - Parameter source: puts the stream's next bytes into the buffer and returns their number; zero at its end.
+    /// - Parameter source: Reads the stream's next bytes into the buffer and returns their number; zero at the end.
     package init(_ source: @escaping (UnsafeMutableRawBufferPointer) throws -> Int) {
         self.source = source
     }
 
-    /// The next entry; `nil` behind the last one, when the archive is complete. What is left of the content of the entry
-    /// before is passed over.
+    /// Skips the unread content of the previous entry and returns the next one; `nil` after the last entry of a complete
+    /// archive.
     ///
-    /// - Throws: ``TarError``, or what the source throws.
+    /// - Throws: ``TarError``, or the source's error.
     package mutating func next() throws -> TarEntry? {
         var records = PaxRecords()
         while true {
             try content { _ in }
             let block = try bytes(TarHeader.size)
             if block.allSatisfy({ $0 == 0 }) {
-                // Attributes of an entry that does not come.
+                // The entry that the attributes belong to is missing.
                 guard records.isEmpty else { throw TarError.truncated }
                 try readEnd()
                 return nil
@@ -36,9 +37,9 @@ package struct TarReader {
         }
     }
 
-    /// Hands over the content of the current entry, piece by piece, as far as it was not read yet.
+    /// Passes the unread content of the current entry to `take`, piece by piece.
     ///
-    /// - Throws: ``TarError`` `truncated`, or what the source or `take` throws.
+    /// - Throws: ``TarError`` `truncated`, or the error of the source or of `take`.
     package mutating func content(_ take: (UnsafeRawBufferPointer) throws -> Void) throws {
         let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 64 << 10, alignment: 16)
         defer { buffer.deallocate() }
@@ -69,16 +70,16 @@ package struct TarReader {
         return TarEntry(name: records.path ?? header.name, kind: kind, modified: Int(clamping: header.modified))
     }
 
-    /// Reads a header that tells of the next one.
+    /// Reads a header that extends the next one.
     ///
-    /// - Returns: whether it was such a header.
+    /// - Returns: Whether `header` is one.
     private mutating func takeExtension(_ header: TarHeader, into records: inout PaxRecords) throws -> Bool {
         switch header.kind {
         case TarHeader.Kind.extended:
             guard records.isEmpty else { throw TarError.extendedHeader }
             records = try PaxRecords(extensionContent(header))
         case TarHeader.Kind.global:
-            // What it says of all entries, names and sizes apart, is of no interest here.
+            // Global attributes other than names and sizes don't matter here.
             guard try PaxRecords(extensionContent(header)).isEmpty else { throw TarError.extendedHeader }
         case TarHeader.Kind.longName:
             records.path = try Array(extensionContent(header).prefix { $0 != 0 })
@@ -103,8 +104,8 @@ package struct TarReader {
         padding = (UInt64(TarHeader.size) - size % UInt64(TarHeader.size)) % UInt64(TarHeader.size)
     }
 
-    /// The end mark's second block, and the zeros that fill the last record. To the stream's end, so that who writes it
-    /// can.
+    /// Reads the end mark's second block and the zeros that fill the last record, up to the stream's end: a writer to a
+    /// pipe must not fail.
     private func readEnd() throws {
         guard try bytes(TarHeader.size).allSatisfy({ $0 == 0 }) else { throw TarError.dataAfterEnd }
         let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 64 << 10, alignment: 16)

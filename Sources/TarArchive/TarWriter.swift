@@ -1,12 +1,12 @@
-/// Writes a tar archive in POSIX's pax format: what fits is plain ustar.
+/// Writes a tar archive in pax format; entries that fit are plain ustar.
 package struct TarWriter {
-    /// Blocks come in records of twenty (pax(1)).
+    /// A record is twenty blocks (pax(1)).
     private static let recordSize = 20 * TarHeader.size
 
     private let write: (UnsafeRawBufferPointer) throws -> Void
     private var written = 0
 
-    /// - Parameter write: writes all of its argument at the archive's end.
+    /// - Parameter write: Appends all given bytes to the archive.
     package init(_ write: @escaping (UnsafeRawBufferPointer) throws -> Void) {
         self.write = write
     }
@@ -14,10 +14,10 @@ package struct TarWriter {
     /// Adds a file.
     ///
     /// - Parameters:
-    ///   - size: bytes.
-    ///   - modified: seconds since 1970.
-    ///   - content: hands over all of the content, piece by piece, and exactly `size` bytes.
-    /// - Throws: what writing or `content` throws; the archive is not to be used then.
+    ///   - size: The size of the content, in bytes.
+    ///   - modified: Seconds since 1970.
+    ///   - content: Passes exactly `size` bytes of content to its argument, piece by piece.
+    /// - Throws: The error of writing or of `content`; the archive is unusable then.
     package mutating func add(
         file name: [UInt8],
         size: UInt64,
@@ -38,9 +38,9 @@ package struct TarWriter {
         try pad(to: TarHeader.size)
     }
 
-    /// Adds another name of a file that was added before.
+    /// Adds another name of a file added earlier.
     ///
-    /// - Parameter modified: seconds since 1970.
+    /// - Parameter modified: Seconds since 1970.
     package mutating func add(hardLink name: [UInt8], to target: [UInt8], modified: Int) throws {
         var header = TarHeader(TarHeader.Kind.hardLink, name)
         header.link = target
@@ -48,7 +48,7 @@ package struct TarWriter {
         try add(header)
     }
 
-    /// Ends the archive: two blocks of zeros, and as many more as fill a record.
+    /// Ends the archive with two blocks of zeros, and fills the last record with zeros.
     package mutating func end() throws {
         try put([UInt8](repeating: 0, count: 2 * TarHeader.size))
         try pad(to: Self.recordSize)
@@ -61,7 +61,7 @@ package struct TarWriter {
         if header.contentSize > TarHeader.largestNumber { records.size = header.contentSize }
         if !records.isEmpty {
             let bytes = records.bytes
-            // A name for programs that don't know extended headers, and take this one for a file.
+            // Programs that don't know extended headers extract this one as a file of this name.
             var extended = TarHeader(TarHeader.Kind.extended, Array("pax-header".utf8))
             extended.contentSize = UInt64(bytes.count)
             extended.modified = header.modified
@@ -78,7 +78,7 @@ package struct TarWriter {
 
     private mutating func put(_ bytes: UnsafeRawBufferPointer) throws {
         try write(bytes)
-        // Only its remainder is of interest.
+        // Only the remainder is needed, for padding.
         written = (written + bytes.count) % Self.recordSize
     }
 

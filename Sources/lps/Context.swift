@@ -4,24 +4,23 @@ import Glibc
 import Logging
 import SystemPackage
 
-/// What a command has from its process; a test gives it something else.
+/// A command's environment and streams: those of its process, or a test's.
 struct Context {
-    /// The environment's variables, as they are set.
+    /// Returns an environment variable; `nil` when it is not set.
     var environment: @Sendable (_ name: String) -> String?
-    /// What the store has to tell.
+    /// Receives the store's log messages.
     var logger: Logger
-    /// Standard input.
     var input: FileDescriptor
-    /// Standard output, for bytes; ``print`` is for lines.
+    /// Standard output, for bytes; ``print`` writes lines.
     var output: FileDescriptor
-    /// Writes a line of results.
+    /// Writes a line of results to standard output.
     var print: (String) -> Void
     /// Writes a line to standard error.
     var complain: @Sendable (String) -> Void
-    /// Shows how far the command of this name is; `nil` where nobody watches.
+    /// Creates the progress line of a command; `nil` when standard error is not a terminal.
     var progress: (_ command: String) -> Progress?
 
-    /// That of this process.
+    /// The environment and streams of this process.
     static var process: Context {
         Context(
             environment: { name in getenv(name).map { String(cString: $0) } },
@@ -34,10 +33,10 @@ struct Context {
         )
     }
 
-    /// What options default to: the variables of the file that `LPS_CONFIG` names, or else of the environment, as for
-    /// `lps-worker`. So a command by hand, a timer and a worker agree on what is configured.
+    /// The defaults of options: variables from the file that `LPS_CONFIG` names, or else from the environment, as for
+    /// `lps-worker`. So commands, timers and workers use the same configuration.
     ///
-    /// - Throws: status 78 (EX_CONFIG of sysexits(3)) when the file can't be used, told on standard error.
+    /// - Throws: Status 78 (EX_CONFIG in sysexits(3)) when the file can't be used; the reason is on standard error.
     func settings() throws -> Environment {
         let variables = Environment(environment)
         do {
@@ -47,9 +46,9 @@ struct Context {
         }
     }
 
-    /// A setting's value.
+    /// Parses a setting; `nil` when it is not set.
     ///
-    /// - Throws: status 78, told on standard error, when it is not what is expected.
+    /// - Throws: Status 78 when the value is invalid; the reason is on standard error.
     func setting<Value>(_ name: String, expected: String, _ parse: (String) -> Value?) throws -> Value? {
         guard let text = try settings()[name] else { return nil }
         guard let value = parse(text) else { throw unusable("\(name) is '\(text)', expected \(expected)") }
@@ -69,24 +68,24 @@ struct Context {
         _ = try CommandError.naming("write to standard output") { try output.writeAll(bytes) }
     }
 
-    /// Says why the command has failed.
+    /// Reports why the command failed.
     ///
-    /// - Returns: the status to end with, 1.
+    /// - Returns: The exit status, 1.
     func failed(_ reason: String) -> ExitCode {
         complain(reason)
         return .failure
     }
 
-    /// Says why the configuration can't be used.
+    /// Reports why the configuration can't be used.
     ///
-    /// - Returns: the status to end with, 78 (EX_CONFIG of sysexits(3)).
+    /// - Returns: The exit status, 78 (EX_CONFIG in sysexits(3)).
     func unusable(_ reason: String) -> ExitCode {
         complain(reason)
         return ExitCode(EX_CONFIG)
     }
 }
 
-/// A command of the tool: its options, and what it does in a context.
+/// A command of the tool, which runs in a ``Context``.
 protocol Command: ParsableCommand {
     func run(_ context: Context) throws
 }

@@ -2,20 +2,20 @@ import ArgumentParser
 import Logging
 import Version
 
-/// The operator's tool.
+/// `lps`, the operator's tool.
 @main
 struct LPS: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "lps",
-        abstract: "Operates the stores of the Large Payload Service.",
+        abstract: "Operate the stores of the Large Payload Service.",
         discussion: """
-            Every command is safe while workers run.
+            All commands are safe while workers run.
 
-            Options default to environment variables, as each says; or, so named, to the file of settings that LPS_CONFIG names, \
-            which wins over the environment: /etc/default/lps, say, as for the workers.
+            Options default to environment variables, which each option names. With LPS_CONFIG, a file sets these variables \
+            and overrides the environment: for example /etc/default/lps, the workers' settings.
 
-            Exit status: 0 when all is well, 1 when something is missing or damaged or the system failed, 64 for a wrong command \
-            line, 78 for settings, a policy or a file system that can't be used.
+            Exit status: 0 for success; 1 when something is missing or damaged, or the system failed; 64 for an invalid command \
+            line; 78 when settings, policy or file system can't be used.
             """,
         version: "lps \(version)",
         subcommands: [
@@ -25,7 +25,7 @@ struct LPS: ParsableCommand {
     )
 
     static func main() {
-        // Results go to standard output; what the store has to tell does not.
+        // Standard output is for results only.
         LoggingSystem.bootstrap { StreamLogHandler.standardError(label: $0) }
         main(nil)
         Output.finish()

@@ -1,5 +1,6 @@
 import Foundation
 import Storage
+import TestStores
 import TestSupport
 import Testing
 
@@ -7,31 +8,30 @@ import Testing
 
 /// A link at the place of a folder leads nowhere, whoever has planted it.
 @Suite(.runLimit) struct LinkTests {
-    private let fixture: StoreFixture
+    private let disk: TestStore
     private let content = randomPayload(1000)
 
-    init() throws { fixture = try StoreFixture() }
+    init() throws { disk = try TestStore() }
 
     @Test(arguments: ["keys", "keys/ns", "keys/ns/common", "shard"])
     func `A link at the place of a folder of keys is followed by no operation`(place: String) throws {
-        try fixture.put(content)
+        let key = try disk.put(content)
         // One that has no folder open.
-        let store = try fixture.open()
-        let key = try fixture.key(content)
-        let shard = try (fixture.keyPath(content) as NSString).deletingLastPathComponent
-        let folder = place == "shard" ? shard : fixture.file(place)
+        let store = try disk.open()
+        let shard = (disk.keyFile(key) as NSString).deletingLastPathComponent
+        let folder = place == "shard" ? shard : disk.file(place)
         // There, the same names lead to the keys of others.
-        let outside = fixture.folder.file("outside")
+        let outside = disk.folder.file("outside")
         try FileManager.default.copyItem(atPath: folder, toPath: outside)
         let listing = { try run("find", [outside, "-printf", "%P %i %T@ %m\n"]).output }
-        #expect(rename(folder, fixture.folder.file("moved")) == 0 && symlink(outside, folder) == 0)
+        #expect(rename(folder, disk.folder.file("moved")) == 0 && symlink(outside, folder) == 0)
         let before = try listing()
 
         #expect(throws: StoreError.self) { try store.open(key) }
-        #expect(throws: StoreError.self) { try store.put(content, key) }
+        #expect(throws: StoreError.self) { try store.put(content, as: key) }
         #expect(throws: StoreError.self) { try store.remove(key) }
         #expect(throws: StoreError.self) { try store.moveToTrash(key, now: nil, isDurable: true) { _ in true } }
-        #expect(throws: StoreError.self) { try fixture.sweep() }
+        #expect(throws: StoreError.self) { try disk.sweep() }
         var found: [StoredKey] = []
         try? store.forEachKey(unreadable: { _, _ in }) { found.append($0) }
         #expect(found.isEmpty)

@@ -32,7 +32,7 @@ import Testing
             #expect(try copy.commit(shared, as: key) == .existed)
         }
         let new = try copy.put(randomPayload(100), "new")
-        #expect(try copy.lps(["undelete"]).output.hasPrefix("undeleted 1 keys"))
+        #expect(try copy.lps(["undelete"]).output.hasPrefix("restored 1 keys"))
         #expect(try copy.lps(["gc", "--older-than", "2d"]).status == 0)
         #expect(try copy.keys() == Set(keys + [old, new]))
         #expect(try copy.lps(["scrub"]).status == 0)

@@ -53,7 +53,7 @@ import Testing
         let found = try run(Project.binary("lps"), ["scrub-cache", stack.folder.file("cache")])
         #expect(found.status == 1)
         #expect(found.output.contains("not \(Stack.digest(payload)); removed\n"))
-        #expect(found.output.hasSuffix(": 1 damaged or not readable\n"))
+        #expect(found.output.hasSuffix(": 1 damaged or unreadable\n"))
         try stack.cacheEntries(1)
         #expect(try get() == payload, "nginx has fetched it anew")
 

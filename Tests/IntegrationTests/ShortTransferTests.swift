@@ -71,7 +71,7 @@ import Testing
         #expect(try text(lps(local, "ls")).split(separator: "\n").count == 3)
         _ = try lps(local, "scrub")
         // By its record, which is JSON: nothing is read again.
-        #expect(try text(lps(local, "scrub", "--since-last")).contains("not read again what is unchanged since"))
+        #expect(try text(lps(local, "scrub", "--since-last")).contains("skipped files unchanged since"))
 
         let (archive, copy) = (local.folder.file("archive"), try TestStore(isInMemory: true))
         try write(lps(local, "export"), to: archive)

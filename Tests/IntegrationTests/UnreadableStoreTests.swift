@@ -86,8 +86,8 @@ struct UnreadableStoreTests {
         #expect(chown(local.file(hidden), 0, 0) == 0 && chmod(local.file(hidden), 0o400) == 0)
         let result = try lps(["undelete"])
         #expect(result.status == 1)
-        #expect(result.output.contains("undeleted 3 keys"))
-        #expect(result.output.contains("\(keys[0]) is not undeleted"))
+        #expect(result.output.contains("restored 3 keys"))
+        #expect(result.output.contains("\(keys[0]) is not restored"))
         #expect(result.output.contains("\(trash)/secret: Permission denied"))
         #expect(try local.keys() == Set(keys.dropFirst()))
     }

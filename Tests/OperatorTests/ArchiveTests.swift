@@ -74,7 +74,7 @@ import Testing
         let archive = try export()
         #expect(archive.count >= 73_000 && archive.count < 73_000 + 20_480, "content once, and headers")
         let imported = try target.lps(["import"], input: archive)
-        #expect(imported.status == 0 && imported.output == "imported 10 keys, 10 of them new, 71.3 KiB of content\n")
+        #expect(imported.status == 0 && imported.output == "imported 10 keys (10 new), 71.3 KiB of content\n")
         try expectCopied()
         let again = try target.lps(["import", "--json"], input: archive)
         #expect(again.status == 0 && again.output == "{\"bytes\":73000,\"created\":0,\"keys\":10}\n")
@@ -104,12 +104,12 @@ import Testing
         let archive = try export()
         let end = try #require(archive.lastIndex { $0 != 0 }) / 512 * 512 + 3 * 512
         for length in stride(from: 0, to: end, by: 997) {
-            expectRefused(Array(archive[..<length]), "cut off")
+            expectRefused(Array(archive[..<length]), "truncated")
             for key in try target.keys() { try #require(try target.store.open(key)).check(key.digest) }
         }
         let cut = try target.lps(["import"], input: Array(archive.prefix(3_000)))
         #expect(cut.status == 1 && cut.bytes.isEmpty)
-        #expect(cut.errors.hasSuffix("the archive is cut off\n") && cut.errors.split(separator: "\n").count == 1)
+        #expect(cut.errors.hasSuffix("the archive is truncated\n") && cut.errors.split(separator: "\n").count == 1)
         #expect(try importing(archive).keys == 8)
     }
 
@@ -164,13 +164,13 @@ import Testing
     ])
     func `A name that is no key is refused`(pattern: String) throws {
         let name = pattern.replacingOccurrences(of: "D", with: digest)
-        expectRefused(try archive { try add(name, first, to: &$0) }, "it is no key")
+        expectRefused(try archive { try add(name, first, to: &$0) }, "it is not a key")
         #expect(try tree(target).isEmpty)
         let link = try archive { writer in
             try add(self.name(first), first, to: &writer)
             try writer.add(hardLink: Array(name.utf8), to: Array(self.name(first).utf8), modified: 0)
         }
-        expectRefused(link, "it is no key")
+        expectRefused(link, "it is not a key")
     }
 
     @Test func `Content that does not have its key's digest is refused`() throws {
@@ -194,7 +194,7 @@ import Testing
                     try writer.add(hardLink: Array(name.utf8), to: Array(linked.utf8), modified: 0)
                 }
                 let error = #expect(throws: CommandError.self) { try importing(archive) }
-                #expect(error?.description.contains("is a link to") == true, "\(name) \(linked)")
+                #expect(error?.description.contains("it links to") == true, "\(name) \(linked)")
             }
         }
         #expect(try target.get(second, "mine") == nil && target.get(first, "copy") == nil)
@@ -207,11 +207,11 @@ import Testing
         try FileManager.default.createDirectory(atPath: parent, withIntermediateDirectories: true)
         symlink("/etc/passwd", path)
         try #require(run("tar", ["-cf", tar, "-C", files, "."]).status == 0)
-        expectRefused(try contents(of: tar), "symbolic link is not accepted")
+        expectRefused(try contents(of: tar), "symbolic link are not supported")
         unlink(path)
         mkfifo(path, 0o600)
         try #require(run("tar", ["-cf", tar, "-C", files, "."]).status == 0)
-        expectRefused(try contents(of: tar), "fifo is not accepted")
+        expectRefused(try contents(of: tar), "fifo are not supported")
     }
 
     @Test func `A file that no disk can hold is refused before it is read`() throws {

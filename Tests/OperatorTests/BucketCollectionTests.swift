@@ -72,7 +72,7 @@ import Testing
         let server = try engine(ages, found: ages)
         let dry = try collect(server, "--older-than", "2d", "--dry-run", "--list")
         #expect(dry.status == 0 && dry.lines[0].hasSuffix("Z  \(old)"))
-        #expect(dry.lines[1] == "would delete 1 keys of 7 B")
+        #expect(dry.lines[1] == "would delete 1 keys (7 B)")
         #expect(deletions(server).isEmpty)
         let collected = try jsonLines(collect(server, "--older-than", "2d", "--json", "--list"))
         #expect(collected.count == 2 && collected[0]["key"] as? String == "\(old)")
@@ -85,7 +85,7 @@ import Testing
     @Test func `What was renewed or deleted since it was listed is left`() throws {
         let (renewed, gone, old) = (try key("renewed"), try key("gone"), try key("old"))
         let server = try engine([renewed: 99, gone: 99, old: 99], found: [renewed: 0.1, old: 99])
-        #expect(try collect(server, "--older-than", "2d").output == "deleted 1 keys of 7 B\n")
+        #expect(try collect(server, "--older-than", "2d").output == "deleted 1 keys (7 B)\n")
         #expect(deletions(server).contains(old.digest.hex))
         #expect(!deletions(server).contains(renewed.digest.hex) && !deletions(server).contains(gone.digest.hex))
     }
@@ -94,9 +94,9 @@ import Testing
         let (old, kept) = (try key("old"), try key("kept", "kept"))
         let server = try engine([old: 99, kept: 99], found: [old: 99, kept: 99])
         try write("[kept]\nretention = 9000d\n[ns]\nretention = 2d\n".utf8, to: folder.file("policy"))
-        #expect(try collect(server, "--older-than", "2d", "--namespace", "other").output == "deleted 0 keys of 0 B\n")
-        #expect(try collect(server, "--older-than", "2d", "--prefix", "p").output == "deleted 0 keys of 0 B\n")
-        #expect(try collect(server, "--policy", folder.file("policy")).output == "deleted 1 keys of 7 B\n")
+        #expect(try collect(server, "--older-than", "2d", "--namespace", "other").output == "deleted 0 keys (0 B)\n")
+        #expect(try collect(server, "--older-than", "2d", "--prefix", "p").output == "deleted 0 keys (0 B)\n")
+        #expect(try collect(server, "--policy", folder.file("policy")).output == "deleted 1 keys (7 B)\n")
         #expect(deletions(server).contains(old.digest.hex) && !deletions(server).contains(kept.digest.hex))
     }
 

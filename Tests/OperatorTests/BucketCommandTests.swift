@@ -32,7 +32,7 @@ import Testing
         let found = try store.lps("scrub")
         #expect(found.status == 1)
         #expect(found.output.contains("stray: ") && found.output.contains("blobs/ns/note"), "\(found.output)")
-        #expect(found.output.contains("1 damaged, 1 other findings, 1 mended"), "\(found.output)")
+        #expect(found.output.contains("1 damaged, 1 other findings, 1 repaired"), "\(found.output)")
         #expect(
             try objects(prefix) == [
                 "\(prefix)/blobs/ns/note", "\(prefix)/quarantine/\("\(key)".dropFirst("/blobs/".count))",

@@ -32,14 +32,14 @@ import Testing
         ]
         let sound = try scrub()
         #expect(sound.status == 0, "\(sound.output)")
-        #expect(sound.output == "read 1 entries, 195.5 KiB: 0 damaged or not readable\n")
+        #expect(sound.output == "read 1 entries, 195.5 KiB: 0 damaged or unreadable\n")
         let damaged = try put(name("d"), content.dropLast() + [content[199_999] ^ 1])
         let found = try scrub()
         #expect(found.status == 1 && found.lines.count == 2)
         #expect(
             found.lines[0].hasPrefix("damaged: \(damaged) has digest sha256:") && found.lines[0].hasSuffix("; removed")
         )
-        #expect(found.lines[1] == "read 2 entries, 390.9 KiB: 1 damaged or not readable")
+        #expect(found.lines[1] == "read 2 entries, 390.9 KiB: 1 damaged or unreadable")
         #expect(files(below: folder.path).sorted() == kept.map { String($0.dropFirst(folder.path.count + 1)) }.sorted())
     }
 
@@ -49,7 +49,7 @@ import Testing
         symlink("/etc/hostname", unreadable)
         let found = try scrub()
         #expect(found.status == 1 && found.errors.hasPrefix("lps: open \(unreadable): "))
-        #expect(found.output == "read 1 entries, 195.4 KiB: 1 damaged or not readable\n", "\(found.output)")
+        #expect(found.output == "read 1 entries, 195.4 KiB: 1 damaged or unreadable\n", "\(found.output)")
         #expect(try Tool(settings: [:]).run(["scrub-cache", "/nowhere"]).errors.contains("read folder /nowhere"))
     }
 }

@@ -24,10 +24,10 @@ import Testing
         let command = ["gc", "--older-than", "2d", "--keep-trash", "4d", "--dry-run"]
         let shown = try disk.lps(command)
         #expect(shown.status == 0 && shown.errors.isEmpty)
-        let sum = "3 keys of 2.9 KiB to the trash, 1 keys of the trash, and 1 contents; 4.0 KiB of the disk"
+        let sum = "3 keys (2.9 KiB) to the trash, purge 1 keys, sweep 1 objects, free 4.0 KiB"
         #expect(shown.output.hasPrefix("would delete \(sum)\n"), "\(shown.output)")
         let table = shown.lines.dropFirst().map { $0.split(separator: " ", omittingEmptySubsequences: true) }
-        #expect(table[0] == ["NAMESPACE", "KEYS", "SIZE", "OLDEST", "FROM", "THE", "TRASH"])
+        #expect(table[0] == ["NAMESPACE", "KEYS", "SIZE", "OLDEST", "PURGED"])
         #expect(table[1].starts(with: ["long", "1", "1000", "B"]) && table[1].last == "0")
         #expect(table[2].starts(with: ["short", "2", "2.0", "KiB"]) && table[2].last == "1")
         let oldest = Date(timeIntervalSinceNow: -9 * 86_400).ISO8601Format().prefix(10)
@@ -57,7 +57,7 @@ import Testing
         let old = try disk.put(content, days: 3)
         let collected = try disk.lps("gc", "--older-than", "2d", "--list")
         #expect(collected.lines.count == 2 && collected.lines[0].hasSuffix("Z  \(old)"))
-        #expect(collected.lines[1] == "deleted 1 keys of 1000 B, and 1 contents; 4.0 KiB of the disk")
+        #expect(collected.lines[1] == "deleted 1 keys (1000 B), swept 1 objects, freed 4.0 KiB")
         try disk.put(content, days: 3)
         let json = try jsonLines(disk.lps("gc", "--older-than", "2d", "--json"))
         #expect(json.count == 1 && json[0]["freedBytes"] as? Int == 4_096)
@@ -107,10 +107,10 @@ import Testing
         #expect(collection.errors.split(separator: "\n").count == 1)
         let scrub = try disk.tool.run(["scrub"])
         #expect(scrub.status == 0, "the rest is looked at: \(scrub.output)")
-        #expect(scrub.errors == "lps: unreferenced content is not looked for: \(who)\n")
+        #expect(scrub.errors == "lps: unreferenced content is not searched for: \(who)\n")
         let deletion = try disk.tool.run(["rm", "\(key)"])
         #expect(deletion.status == 0)
-        #expect(deletion.errors == "lps: the keys are deleted, their content goes with the next collection: \(who)\n")
+        #expect(deletion.errors == "lps: the keys are deleted, the next collection deletes their content: \(who)\n")
         #expect(try disk.keys().isEmpty && disk.store.measureUsage().objects == 1)
         withExtendedLifetime(collector) {}
     }

@@ -35,9 +35,9 @@ import Testing
             #expect(isWhole, "\(key)")
         }
         let new = try source.put(randomPayload(10), "n")
-        #expect(try copy("--namespace", "n").output == "copied 1 payloads, 10 B; 0 were there already\n")
+        #expect(try copy("--namespace", "n").output == "copied 1 payloads (10 B), 0 already present\n")
         let third = try copy()
-        #expect(third.status == 1 && third.output == "copied 0 payloads, 0 B; 5 were there already\n")
+        #expect(third.status == 1 && third.output == "copied 0 payloads (0 B), 5 already present\n")
         try destination.replace(new, [1])
         #expect(try copy("--namespace", "n").output.hasPrefix("copied 1 payloads"), "it is not what is there")
         #expect(try destination.keys() == Set((payloads.keys + [new]).map(\.description)))

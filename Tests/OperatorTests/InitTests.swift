@@ -35,20 +35,20 @@ import Testing
 
     @Test func `A store is made where the settings say, and an option says it first`() throws {
         let made = try initialise()
-        #expect(made.status == 0 && made.output == "made an empty store at \(store)\n" && made.errors.isEmpty)
+        #expect(made.status == 0 && made.output == "created an empty store at \(store)\n" && made.errors.isEmpty)
         #expect(mode() == 0o750)
         let other = folder.file("other")
-        #expect(try initialise("--store", other).output == "made an empty store at \(other)\n")
+        #expect(try initialise("--store", other).output == "created an empty store at \(other)\n")
         let again = try initialise()
-        #expect(again.status == 0 && again.output == "there is a store at \(store)\n")
+        #expect(again.status == 0 && again.output == "a store already exists at \(store)\n")
     }
 
     @Test(.enabled(if: geteuid() == 0, "only root may give files away"))
     func `Root makes a store for another user, and may repeat it; another owner, group or mode is told`() throws {
         let user = try #require(getpwnam("www-data")?.pointee)
         let options = ["--owner", "www-data", "--mode", "0710"]
-        #expect(try initialise(options).output == "made an empty store at \(store)\n")
-        #expect(try initialise(options).output == "there is a store at \(store)\n")
+        #expect(try initialise(options).output == "created an empty store at \(store)\n")
+        #expect(try initialise(options).output == "a store already exists at \(store)\n")
         let (uid, gid) = (user.pw_uid, user.pw_gid)
         for (options, reason) in [
             (["--owner", "12346:\(gid)"], "belongs to \(uid):\(gid)"),

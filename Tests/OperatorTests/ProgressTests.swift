@@ -82,8 +82,8 @@ import Testing
 
     @Test func `A line is wiped before another one, and comes back`() {
         let progress = terminal.progress()
-        progress.begin("looking through the folders")
-        #expect(terminal.text == "scrub: looking through the folders")
+        progress.begin("checking folders")
+        #expect(terminal.text == "scrub: checking folders")
         progress.wipe()
         #expect(terminal.text.isEmpty)
         let writes = terminal.writes

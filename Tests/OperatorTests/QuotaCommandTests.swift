@@ -38,7 +38,7 @@ import Testing
         let table = try disk.lps("quota", "--policy", policy).lines.map { $0.split(separator: " ") }
         #expect(
             table == [
-                ["NAMESPACE", "USES", "QUOTA", "LEFT"], ["empty", "0", "B", "1.0", "MiB", "1.0", "MiB"],
+                ["NAMESPACE", "USED", "QUOTA", "LEFT"], ["empty", "0", "B", "1.0", "MiB", "1.0", "MiB"],
                 ["free", "19.5", "KiB", "-", "-"], ["ns", "5.9", "KiB", "9.8", "KiB", "3.9", "KiB"],
             ]
         )
@@ -88,7 +88,7 @@ import Testing
         try FileManager.default.removeItem(atPath: disk.file("keys/ns/custom"))
         #expect(try isRefused(randomPayload(6_000)))
         let recounted = try disk.lps("quota", "--recount")
-        #expect(recounted.status == 0 && recounted.errors == "lps: 'ns' was counted as 7000 bytes, and has 1000\n")
+        #expect(recounted.status == 0 && recounted.errors == "lps: usage of 'ns' corrected from 7000 to 1000 bytes\n")
         #expect(try disk.lps("quota", "--recount").errors.isEmpty)
         let row = try jsonLines(disk.lps("quota", "--recount", "--json")).first
         #expect(row?["used"] as? Int == 1_000 && row?["usedBefore"] as? Int == 1_000)

@@ -20,7 +20,7 @@ import Testing
         let kept = try [put("short", days: 1), put("long", days: 29), put("quota", days: 9), put("any", days: 9)]
         let collected = try disk.lps("gc", "--policy", policy, "--older-than", "10d")
         #expect(collected.status == 0 && collected.errors.isEmpty)
-        #expect(collected.output.hasPrefix("deleted \(gone.count) keys of 3.9 KiB, and 4 contents; "))
+        #expect(collected.output.hasPrefix("deleted \(gone.count) keys (3.9 KiB), swept 4 objects, "))
         #expect(try disk.keys() == Set(kept))
         let forAll = try disk.policy("[*]\nretention = 5d\n[short]\nretention = 2d")
         #expect(try disk.lps("gc", "--policy", forAll).output.hasPrefix("deleted 3 keys"), "but for the youngest")
@@ -31,7 +31,8 @@ import Testing
         let keys = Set(try ["kept", "kept", "other"].map { try put($0, days: 4_000) } + [put("short", days: 1)])
         let collected = try disk.lps("gc", "--policy", policy)
         #expect(collected.status == 0)
-        let leftAlone = "lps: neither the policy nor --older-than gives an age for, so they are left alone: "
+        let leftAlone =
+            "lps: neither the policy nor --older-than sets an age for these namespaces, nothing in them is deleted: "
         #expect(collected.errors == "\(leftAlone)'kept', 'other'\n")
         #expect(try disk.lps("gc", "--policy", policy, "--namespace", "kept").errors == "\(leftAlone)'kept'\n")
         #expect(try disk.keys() == keys)
@@ -41,7 +42,7 @@ import Testing
         try disk.put([], "orders", days: 20)
         let policy = try disk.policy("[odrers]\nretention = 400d\n[none]\n[*]\nretention = 90d")
         let warning =
-            "lps: the policy has sections for namespaces that the store does not have, misspelt? 'none', 'odrers'\n"
+            "lps: the policy has sections for namespaces that the store does not have (misspelt?): 'none', 'odrers'\n"
         let dry = try disk.lps("gc", "--policy", policy, "--dry-run")
         #expect(dry.status == 0 && dry.errors == warning)
         #expect(try disk.lps("gc", "--policy", policy, "--prefix", "p").errors == warning)
@@ -69,8 +70,8 @@ import Testing
         let key = try put("ns", days: 1.0 / 48)
         let hasty = try disk.policy("[elsewhere]\nretention = 23h\n[ns]\nretention = 2d")
         let refused: [([String], String)] = [
-            ([], "--older-than (LPS_GC_OLDER_THAN) is required, or a policy that gives ages"),
-            (["--policy", try disk.policy("[*]\nquota = 1g")], "is required, since the policy gives no age"),
+            ([], "--older-than (LPS_GC_OLDER_THAN) is required, or a policy that sets a retention"),
+            (["--policy", try disk.policy("[*]\nquota = 1g")], "is required, because the policy sets no retention"),
             (["--older-than", "23h"], "--older-than 23h is under a day"),
             (["--policy", hasty], "the policy's retention 23h is under a day"),
             (["--older-than", "2d", "--max-share", "0"], "--max-share is 0"),
@@ -109,7 +110,7 @@ import Testing
         try refuses(["--policy", "/nowhere/policy"], [:], "/nowhere/policy")
         // As of a script's variable that is not set.
         try refuses(["--policy", ""], ["LPS_POLICY": keeping], "--policy is empty, expected a path")
-        try refuses([], ["LPS_POLICY": ""], "LPS_POLICY is empty, expected a path, or to be unset")
+        try refuses([], ["LPS_POLICY": ""], "LPS_POLICY is empty: set it to a path, or unset it")
         try refuses([], ["LPS_CONFIG": "/nowhere/settings"], "/nowhere/settings")
         #expect(try disk.lps([command] + age + ["--policy", keeping], settings: ["LPS_POLICY": ""]).status == 0)
         #expect(try disk.keys().count == 1)
@@ -172,7 +173,7 @@ import Testing
     @Test func `The settings of the timer are those of a command by hand: an age, the trash, and the store`() throws {
         let key = try put("ns", days: 50)
         let collected = try unit("ExecStart", settings: "LPS_GC_OLDER_THAN=45d\n")
-        #expect(collected.output.hasPrefix("deleted 1 keys of 1000 B to the trash, 0 keys of the trash,"))
+        #expect(collected.output.hasPrefix("deleted 1 keys (1000 B) to the trash, purged 0 keys,"))
         #expect(try disk.lps("undelete", "\(key)").status == 0)
         try disk.makeOld(key, days: 50)
         let config = disk.folder.file("by-hand")
@@ -183,6 +184,6 @@ import Testing
         let dry = try disk.lps(["gc", "--older-than", "60d", "--dry-run"], settings: environment)
         #expect(dry.output.hasPrefix("would delete 0 keys"))
         let emptied = try disk.lps(["gc"], settings: environment)
-        #expect(emptied.output.hasPrefix("deleted 1 keys of 1000 B, 0 keys of the trash,"), "\(emptied.output)")
+        #expect(emptied.output.hasPrefix("deleted 1 keys (1000 B), purged 0 keys,"), "\(emptied.output)")
     }
 }

@@ -40,7 +40,7 @@ import Testing
         let rest = try disk.lps("scrub", "--repair")
         #expect(rest.status == 1 && rest.output.contains("stray: no\\nte "), "\(rest.output)")
         #expect(rest.output.contains("key without content: keys/") && rest.lines.count == 3)
-        #expect(rest.lines.last?.contains("0 damaged, 2 other findings, 0 mended") == true)
+        #expect(rest.lines.last?.contains("0 damaged, 2 other findings, 0 repaired") == true)
         unlink(disk.file("no\nte"))
         #expect(try disk.lps("rm", "\(lost)").status == 0)
         #expect(try disk.lps("scrub").status == 0)
@@ -54,7 +54,7 @@ import Testing
         #expect(found.status == 1 && found.output.hasPrefix("missing: quarantine"))
         #expect(found.errors.contains("no folder quarantine/"), "\(found.errors)")
         let mended = try disk.lps("scrub", "--repair")
-        #expect(mended.status == 1 && mended.output.contains("0 damaged, 1 other findings, 1 mended"))
+        #expect(mended.status == 1 && mended.output.contains("0 damaged, 1 other findings, 1 repaired"))
         #expect(try disk.lps("scrub").status == 0)
     }
 
@@ -83,11 +83,11 @@ import Testing
         try disk.put(randomPayload(1_000))
         let first = try disk.lps("scrub", "--since-last")
         #expect(first.output.hasPrefix("read 1 files, 1000 B: "))
-        #expect(first.output.hasSuffix("; everything was read: there is no complete scrub before it to go by\n"))
+        #expect(first.output.hasSuffix("; read everything, because no complete scrub is recorded\n"))
         let second = try disk.lps("scrub", "--since-last")
-        #expect(second.output.contains("; not read again what is unchanged since 20"), "\(second.output)")
-        #expect(second.output.contains("Z, everything was last read 20"), "\(second.output)")
-        #expect(try disk.lps("scrub").output.hasSuffix(" mended\n"))
+        #expect(second.output.contains("; skipped files unchanged since 20"), "\(second.output)")
+        #expect(second.output.contains("Z, last full scrub 20"), "\(second.output)")
+        #expect(try disk.lps("scrub").output.hasSuffix(" repaired\n"))
     }
 
     @Test func `A scrub keeps to its rate, by option or setting`() throws {

@@ -64,11 +64,11 @@ import Testing
     func `undelete restores the selected keys, and no others`(options: [String], selected: Set<String>) throws {
         for key in keys.values { try disk.moveToTrash(key, days: 5) }
         let listed = try disk.lps(["undelete", "--dry-run"] + options)
-        #expect(listed.output.hasSuffix("would undelete \(selected.count) keys of \(size(selected.count))\n"))
+        #expect(listed.output.hasSuffix("would restore \(selected.count) keys (\(size(selected.count)))\n"))
         #expect(try disk.keys().isEmpty)
         let undeleted = try disk.lps(["undelete"] + options)
         #expect(undeleted.status == 0)
-        #expect(undeleted.output == "undeleted \(selected.count) keys of \(size(selected.count))\n")
+        #expect(undeleted.output == "restored \(selected.count) keys (\(size(selected.count)))\n")
         #expect(try names(disk.keys()) == selected)
         #expect(try names(disk.trashed().map(\.stored.key)) == others(selected))
     }

@@ -59,8 +59,8 @@ import Testing
             let refusal = "\(selected) of the \(keys) keys of namespace 'ns' are older than 30d, more than"
             #expect(collected.status == 1 && collected.bytes.isEmpty)
             #expect(collected.errors.contains(refusal) && collected.errors.split(separator: "\n").count == 1)
-            #expect(collected.errors.hasSuffix("%: nothing is deleted; --max-share 100 if you mean it\n"))
-            #expect(dry.errors.contains(refusal) && dry.errors.contains("without --max-share nothing would be deleted"))
+            #expect(collected.errors.hasSuffix("%: nothing is deleted; use --max-share 100 if you mean it\n"))
+            #expect(dry.errors.contains(refusal) && dry.errors.contains("nothing would be deleted without --max-share"))
             #expect(files(below: disk.path) == before)
             return
         }

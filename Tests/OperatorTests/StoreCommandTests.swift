@@ -89,13 +89,13 @@ import Testing
         let key = try store.put(content)
         let whole = try store.put(randomPayload(3_000_000))
         let sound = try store.lps("scrub")
-        #expect(sound.status == 0 && sound.output.contains(": 0 damaged, 0 other findings, 0 mended"))
+        #expect(sound.status == 0 && sound.output.contains(": 0 damaged, 0 other findings, 0 repaired"))
         #expect(sound.output.hasPrefix("read 2 \(kind == .disk ? "files" : "objects"), 2.9 MiB"))
         try store.damage(key, content)
         let found = try store.lps("scrub")
         #expect(found.status == 1)
         #expect(found.output.contains("damaged: ") && found.output.contains("\n  lost: \(key)\n"), "\(found.output)")
-        #expect(found.output.contains("1 damaged, 0 other findings, 1 mended"), "\(found.output)")
+        #expect(found.output.contains("1 damaged, 0 other findings, 1 repaired"), "\(found.output)")
         #expect(try store.get(key) == nil && store.get(whole)?.count == 3_000_000)
         #expect(try store.put(content) == key)
         #expect(try store.get(key) == content)
@@ -112,7 +112,7 @@ import Testing
         ] {
             let answer = try store.tool.run(arguments)
             #expect(answer.status == 64, "\(arguments)")
-            #expect(answer.errors.contains("for a store on a disk"), "\(arguments): \(answer.errors)")
+            #expect(answer.errors.contains("needs a store on a disk"), "\(arguments): \(answer.errors)")
         }
     }
 

@@ -21,7 +21,7 @@ import Testing
         let before = try diskBytes()
         let collected = try disk.lps("gc", "--older-than", "2d", "--keep-trash", "3d")
         #expect(
-            collected.output.hasPrefix("deleted 1 keys of 4.9 KiB to the trash, 0 keys of the trash, and 0 contents;")
+            collected.output.hasPrefix("deleted 1 keys (4.9 KiB) to the trash, purged 0 keys, swept 0 objects,")
         )
         #expect(try disk.lps("get", "\(key)").status == 1)
         #expect(try diskBytes() == before, "the trash takes what the key took")
@@ -33,16 +33,16 @@ import Testing
         let listed = try disk.lps("undelete", "--dry-run")
         #expect(listed.status == 0 && listed.lines.count == 2)
         #expect(listed.lines[0].hasPrefix("   4.9 KiB  20") && listed.lines[0].hasSuffix("Z  \(key)"))
-        #expect(listed.lines[1] == "would undelete 1 keys of 4.9 KiB")
+        #expect(listed.lines[1] == "would restore 1 keys (4.9 KiB)")
         #expect(try disk.lps("get", "\(key)").status == 1)
         let undeleted = try disk.lps("undelete", "\(key)")
-        #expect(undeleted.status == 0 && undeleted.output == "undeleted 1 keys of 4.9 KiB\n")
+        #expect(undeleted.status == 0 && undeleted.output == "restored 1 keys (4.9 KiB)\n")
         #expect(try disk.lps("get", "\(key)").bytes == content)
         let again = try disk.lps("gc", "--older-than", "2d")
         #expect(again.output.hasPrefix("deleted 0 keys"), "its age counts anew")
         let gone = try disk.lps("undelete", "\(key)")
         #expect(gone.status == 1 && gone.errors == "lps: \(key) is not in the trash\n")
-        #expect(gone.output == "undeleted 0 keys of 0 B\n")
+        #expect(gone.output == "restored 0 keys (0 B)\n")
     }
 
     @Test func `JSON has a line for each key, and no other`() throws {
@@ -60,16 +60,23 @@ import Testing
         try disk.moveToTrash(disk.put(content), days: 4)
         try disk.moveToTrash(disk.put(randomPayload(100)), days: 2)
         let gc = ["gc", "--older-than", "2d"]
-        #expect(try disk.lps(gc).output == "deleted 0 keys of 0 B, and 0 contents; 0 B of the disk\n")
+        #expect(try disk.lps(gc).output == "deleted 0 keys (0 B), swept 0 objects, freed 0 B\n")
         let purge = gc + ["--keep-trash", "3d"]
         for options in [["--dry-run"], []] {
             let purged = try disk.lps(purge + options).output
-            #expect(purged.contains(", 1 keys of the trash, and 1 contents; 8.0 KiB"), "\(purged)")
+            #expect(
+                purged.contains(
+                    options.isEmpty
+                        ? ", purged 1 keys, swept 1 objects, freed 8.0 KiB"
+                        : ", purge 1 keys, sweep 1 objects, free 8.0 KiB"
+                ),
+                "\(purged)"
+            )
         }
         #expect(try disk.trashed().count == 1)
         try disk.put([1], days: 3)
         let emptied = try disk.lps(gc + ["--keep-trash", "0d"])
-        #expect(emptied.output.hasPrefix("deleted 1 keys of 1 B, 1 keys of the trash, and 2 contents; "))
+        #expect(emptied.output.hasPrefix("deleted 1 keys (1 B), purged 1 keys, swept 2 objects, "))
         #expect(try FileManager.default.contentsOfDirectory(atPath: disk.file("trash")).isEmpty)
         #expect(try disk.store.measureUsage().objects == 0)
     }
@@ -79,7 +86,7 @@ import Testing
         try disk.moveToTrash(key, days: 2)
         try disk.put(content)
         let result = try disk.lps("gc", "--older-than", "2d", "--keep-trash", "1d")
-        #expect(result.output.hasSuffix(" to the trash, 1 keys of the trash, and 0 contents; 0 B of the disk\n"))
+        #expect(result.output.hasSuffix(" to the trash, purged 1 keys, swept 0 objects, freed 0 B\n"))
         #expect(try disk.get(key) == content)
     }
 
@@ -90,8 +97,8 @@ import Testing
         for key in keys { try disk.moveToTrash(key, days: 0) }
         #expect(try disk.lps("undelete", "--dry-run").output.contains("      lost  20"))
         let result = try disk.lps("undelete")
-        #expect(result.status == 1 && result.output == "undeleted 1 keys of 100 B\n")
-        for key in keys.prefix(2) { #expect(result.errors.contains("lps: \(key) is not undeleted: ")) }
+        #expect(result.status == 1 && result.output == "restored 1 keys (100 B)\n")
+        for key in keys.prefix(2) { #expect(result.errors.contains("lps: \(key) is not restored: ")) }
         #expect(try disk.keys() == [keys[2]])
     }
 

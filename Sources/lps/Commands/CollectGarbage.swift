@@ -4,32 +4,31 @@ import PayloadKey
 import Storage
 import StorePolicy
 
-/// `lps gc`: deletes what was not stored for long enough.
+/// `lps gc`: deletes expired keys and unreferenced content.
 struct CollectGarbage: Command {
     static let configuration = CommandConfiguration(
         commandName: "gc",
         abstract: "Delete expired keys and unreferenced content.",
         discussion: """
-            A payload must outlive every workflow that holds its key, and the history of each: choose the longest workflow run \
-            time plus the namespace's retention period. Where workflows have no run timeout, no age is safe. Storing a payload \
-            again makes its age count anew.
+            A payload must outlive every workflow whose history refers to it: use the longest workflow run time plus the \
+            Temporal namespace's retention period as AGE. If workflows have no run timeout, no age is safe. Storing a \
+            payload again renews its age.
 
-            A policy gives each namespace an age of its own; --older-than is for those to which it gives none. A namespace \
-            with neither is left alone. Look at --dry-run first, which shows what would go of each namespace, and with \
-            --list each key.
+            A policy sets the retention of each namespace; --older-than applies to namespaces without one. Without either, \
+            nothing in a namespace is deleted. Use --dry-run first: it shows what would be deleted from each namespace, and \
+            with --list each key.
 
-            With --keep-trash, what is deleted is kept in the trash for so long, where 'lps undelete' finds it, and what was \
-            in there for longer is deleted for good. That is when space becomes free.
+            With --keep-trash AGE, deleted keys move to the trash, from which 'lps undelete' restores them. Keys in the trash \
+            for longer than AGE are purged; only then does their space become free.
 
-            Safe while workers run: an upload that was answered is there afterwards. What can't be read or deleted is reported and \
-            left, with exit status 1. One collection runs at a time.
+            Safe while workers run: payloads uploaded during a collection are kept. Keys that can't be read or deleted are reported and left \
+            in place, with exit status 1. Only one collection runs at a time.
 
-            Before it deletes anything, it compares the system's clock with the time that workers have recorded in the store, and \
-            refuses when the clock is behind it, or over three days ahead of it. It also refuses to delete over half of a large \
-            namespace (--max-share).
+            A collection deletes nothing if the system's clock is behind the time that workers recorded in the store, or more \
+            than three days ahead of it, or if more than half of a large namespace would be deleted (--max-share).
 
-            In a bucket, ages count a day more, since uploads renew a key's age once a day; there is no trash; and an upload of the \
-            very payload that is deleted for its age at that moment may be lost, since an engine has no locks.
+            In a bucket, keys expire a day later, because uploads renew a key's age at most once a day, and there is no trash. \
+            An upload may be lost if the same key is deleted as expired at that moment, because an engine has no locks.
             """
     )
 
@@ -37,36 +36,36 @@ struct CollectGarbage: Command {
     @OptionGroup var policy: PolicyOption
     @OptionGroup var selection: SelectionOptions
     @Option(
-        "Delete keys last stored more than AGE ago: 45d, 36h, 90m, 30s. Required where no policy gives an age. (default: LPS_GC_OLDER_THAN)",
+        "Delete keys last stored more than AGE ago: 45d, 36h, 90m, 30s. Required without a policy that sets a retention. (default: LPS_GC_OLDER_THAN)",
         value: "age"
     )
     var olderThan: Age?
     @Option(
-        "Keep what is deleted in the trash for so long, and delete what was there for longer; 0d: empty it. (default: LPS_GC_KEEP_TRASH; without that, delete at once, and leave the trash alone)",
+        "Move deleted keys to the trash, and purge those in it for longer than AGE; 0d purges all. (default: LPS_GC_KEEP_TRASH; without that, delete at once, and purge nothing)",
         value: "age"
     )
     var keepTrash: Age?
-    @Flag(help: "Show what would be deleted, by namespace, and delete nothing.")
+    @Flag(help: "Show what would be deleted from each namespace, and delete nothing.")
     var dryRun = false
     @Flag(help: "List each deleted key: size, when last stored, key.")
     var list = false
     @Flag(
         help: ArgumentHelp(
-            "Delete nothing, and say whether an age is configured: exit status 0 if so, 1 if not, 255 if the configuration can't be used.",
-            discussion: "As systemd's ExecCondition= takes it."
+            "Delete nothing, and check whether a retention is configured: exit status 0 if so, 1 if not, 255 if the configuration can't be used.",
+            discussion: "For systemd's ExecCondition=."
         )
     )
     var check = false
     @Option(
         help: ArgumentHelp(
-            "Delete nothing when over this share of the keys of a namespace, or of all contents, would be deleted; up to 1,000 are not guarded. 100: no limit.",
+            "Delete nothing if more than PERCENT of a namespace's keys, or of all objects, would be deleted. 1,000 or fewer are not guarded; 100 means no limit.",
             valueName: "percent"
         )
     )
     var maxShare = 50
-    @Flag(help: "Accept an age under a day, and a system clock that disagrees with the store.")
+    @Flag(help: "Accept an age under a day, and a system clock that does not match the store's.")
     var force = false
-    @Flag(help: "One line of JSON; with --list, before it one for each key.")
+    @Flag(help: "Print one line of JSON; with --list, first one for each key.")
     var json = false
 
     func validate() throws {
@@ -82,7 +81,7 @@ struct CollectGarbage: Command {
         let store = try store.open(context)
         let canKeepTrash = store is any TrashKeeping
         guard canKeepTrash || keepTrash == nil else {
-            throw ValidationError("--keep-trash is for a store on a disk: let the bucket keep old versions instead")
+            throw ValidationError("--keep-trash needs a store on a disk: use the bucket's versioning instead")
         }
         let keepTrash = try canKeepTrash ? self.keepTrash ?? context.age("LPS_GC_KEEP_TRASH") : nil
         let progress = context.progress("gc")
@@ -108,16 +107,17 @@ struct CollectGarbage: Command {
         if collection.failures.count > 0 { throw ExitCode.failure }
     }
 
-    /// The total, and of a dry run the sums by namespace.
+    /// Prints the total, and after a dry run the sums by namespace.
     private func show(_ collection: GarbageCollection, _ keepTrash: Age?, _ context: Context) throws {
         let report = collection.report
         let total = report.total
         if json { return try context.json(total, adding: "namespaces", report.rows) }
-        var text = "\(dryRun ? "would delete" : "deleted") \(total.keys) keys of \(Output.size(total.logicalBytes))"
+        var text = "\(dryRun ? "would delete" : "deleted") \(total.keys) keys (\(Output.size(total.logicalBytes)))"
         if collection.sharesContent {
             text += collection.keepsTrash ? " to the trash" : ""
-            text += keepTrash == nil ? "" : ", \(total.purgedKeys) keys of the trash"
-            text += ", and \(total.contents) contents; \(Output.size(total.freedBytes)) of the disk"
+            text += keepTrash == nil ? "" : ", \(dryRun ? "purge" : "purged") \(total.purgedKeys) keys"
+            text += ", \(dryRun ? "sweep" : "swept") \(total.contents) objects"
+            text += ", \(dryRun ? "free" : "freed") \(Output.size(total.freedBytes))"
         }
         context.print(text)
         if dryRun, !report.rows.isEmpty { context.print(report.table) }
@@ -134,7 +134,9 @@ struct CollectGarbage: Command {
     private func tell(leftAlone: [Namespace], _ context: Context) {
         guard !leftAlone.isEmpty else { return }
         let names = leftAlone.map { "'\($0)'" }.joined(separator: ", ")
-        context.complain("neither the policy nor --older-than gives an age for, so they are left alone: \(names)")
+        context.complain(
+            "neither the policy nor --older-than sets an age for these namespaces, nothing in them is deleted: \(names)"
+        )
     }
 
     // MARK: Configuration
@@ -153,10 +155,10 @@ struct CollectGarbage: Command {
         }
     }
 
-    /// The status of `--check`.
+    /// The exit status of `--check`.
     ///
-    /// systemd skips a service whose `ExecCondition=` ends with a status up to 254, and lets it fail at 255: a
-    /// configuration that is wrong must not look like one that is not there (systemd.service(5)).
+    /// systemd skips a service whose `ExecCondition=` exits with a status up to 254, and marks it failed at 255
+    /// (systemd.service(5)): an invalid configuration must not look like a missing one.
     private func checkConfiguration(_ context: Context) -> ExitCode {
         do {
             _ = try configuredRetention(context)
@@ -166,7 +168,7 @@ struct CollectGarbage: Command {
             context.complain("nothing would be deleted: \(error)")
             return .failure
         } catch {
-            // Other statuses have told why.
+            // An ExitCode's reason was already reported.
             if !(error is ExitCode) { context.complain("\(error)") }
             return ExitCode(255)
         }
@@ -174,7 +176,7 @@ struct CollectGarbage: Command {
 }
 
 extension Context {
-    /// - Throws: status 78, told on standard error, when the variable is no age.
+    /// - Throws: Status 78 when the variable is not an age; the reason is on standard error.
     fileprivate func age(_ name: String) throws -> Age? {
         try setting(name, expected: "an age like 45d, 36h, 90m or 30s", Age.init(parsing:))
     }

@@ -6,15 +6,14 @@ import StoreFactory
 struct Copy: Command {
     static let configuration = CommandConfiguration(
         commandName: "copy",
-        abstract: "Copies payloads from one store to another, of either kind.",
+        abstract: "Copy payloads between stores, on disk or in buckets.",
         discussion: """
-            Each payload is verified on its way, and committed like an upload; its age counts from now. What the other store has \
-            already is left as it is, so that a copy that was interrupted goes on where it was, and one that is run again takes \
-            what is new.
+            Each payload is verified and committed like an upload; its age counts from now. Payloads that the other store \
+            already has are skipped: an interrupted copy continues where it stopped, and a repeated one copies only what is new.
 
-            Workers may go on storing in the first store: copy, let the workers use the second store, and copy once more.
+            Workers can keep storing in the first store: copy, switch the workers to the second store, and copy once more.
 
-            What is damaged, or can't be read, is told and left out, with exit status 1.
+            Damaged and unreadable payloads are reported and skipped, with exit status 1.
             """
     )
 
@@ -26,9 +25,9 @@ struct Copy: Command {
     @Argument(help: ArgumentHelp("The store to write.", valueName: "to"), completion: .directory)
     var destination: String
     @OptionGroup var selection: SelectionOptions
-    @Option(help: ArgumentHelp("How many payloads to copy at once.", valueName: "n"))
+    @Option(help: ArgumentHelp("Copy N payloads at once.", valueName: "n"))
     var parallel = 8
-    @Flag(help: "One line of JSON.")
+    @Flag(help: "Print one line of JSON.")
     var json = false
 
     func validate() throws {
@@ -51,7 +50,7 @@ struct Copy: Command {
             try context.json(result)
         } else {
             context.print(
-                "copied \(result.copied) payloads, \(Output.size(result.bytes)); \(result.present) were there already"
+                "copied \(result.copied) payloads (\(Output.size(result.bytes))), \(result.present) already present"
             )
         }
         if result.failed > 0 { throw ExitCode.failure }

@@ -1,21 +1,21 @@
 import ArgumentParser
 
-/// `lps du`: sums keys up by namespace and prefix.
+/// `lps du`: shows disk usage by namespace and prefix.
 struct DiskUsage: Command {
     static let configuration = CommandConfiguration(
         commandName: "du",
-        abstract: "Sums payloads up, by namespace and prefix.",
+        abstract: "Show disk usage by namespace and prefix.",
         discussion: """
-            What is in the trash has sums of its own, since it takes space until it is purged.
+            The trash is listed separately: its keys use space until they are purged.
 
-            On the disk, content that several of the keys share is counted in equal parts for each of them, so the sums are those \
-            of the disk.
+            ON DISK divides content equally among the selected keys that share it, so the sums add up to the space used. SAVED \
+            is the space that sharing saves.
             """
     )
 
     @OptionGroup var store: StoreOption
     @OptionGroup var selection: SelectionOptions
-    @Flag(help: "A line of JSON for each sum.")
+    @Flag(help: "Print one line of JSON for each sum.")
     var json = false
 
     func run(_ context: Context) throws {

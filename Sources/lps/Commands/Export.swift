@@ -8,12 +8,12 @@ import TarArchive
 struct Export: Command {
     static let configuration = CommandConfiguration(
         commandName: "export",
-        abstract: "Writes payloads with their keys to standard output, as a tar archive.",
+        abstract: "Write payloads and their keys to standard output, as a tar archive.",
         discussion: """
-            Each payload is a file that is named by its key, without the slash at the front, and verified before it is written. Content \
-            that several keys share is in the archive once; the other keys are hard links. tar reads it, 'lps import' stores it.
+            Each payload is verified, and becomes a file named by its key without the leading slash. Content that several keys \
+            share is written once; the other keys are hard links. 'lps import' and tar read the archive.
 
-            Exit status 1 when a payload was damaged, or could not be read; it is left out.
+            Damaged and unreadable payloads are reported and skipped, with exit status 1.
             """
     )
 
@@ -22,7 +22,7 @@ struct Export: Command {
 
     func run(_ context: Context) throws {
         guard isatty(context.output.rawValue) == 0 else {
-            throw ValidationError("standard output is a terminal: redirect it, as 'lps export > payloads.tar'")
+            throw ValidationError("standard output is a terminal: redirect it, for example 'lps export > payloads.tar'")
         }
         let selection = try selection.selection()
         let store = try store.openFolder(context, as: (any ContentSharing).self)
@@ -30,7 +30,9 @@ struct Export: Command {
         if !isComplete { throw ExitCode.failure }
     }
 
-    /// - Returns: whether all payloads of the selection are in the archive.
+    /// Writes the payloads of a selection as a tar archive.
+    ///
+    /// - Returns: Whether the archive has all of them.
     static func export(
         _ selection: KeySelection,
         of store: any ContentSharing,
@@ -52,7 +54,7 @@ struct Export: Command {
         return isComplete
     }
 
-    /// The verified content, and the first of its keys that is still there; `nil` when there is none.
+    /// Opens and verifies content under the first of its keys that still exists; `nil` when none does, or it is damaged.
     private static func open(
         _ content: StoredContent,
         in store: any PayloadStorage,
@@ -62,7 +64,7 @@ struct Export: Command {
         for name in content.keys {
             do {
                 guard let payload = try store.open(name.key) else {
-                    // Deleted since it was found.
+                    // The key was deleted since it was listed.
                     guard try store.find(name.key) != nil else { continue }
                     throw StoreError(.damaged, "its content is lost")
                 }

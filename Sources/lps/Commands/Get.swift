@@ -5,8 +5,8 @@ import Storage
 struct Get: Command {
     static let configuration = CommandConfiguration(
         commandName: "get",
-        abstract: "Writes a payload to standard output, after it was verified.",
-        discussion: "Exit status 1, and nothing written, when it is not stored or damaged."
+        abstract: "Verify a payload, and write it to standard output.",
+        discussion: "Writes nothing, with exit status 1, if the payload is not stored or is damaged."
     )
 
     @OptionGroup var store: StoreOption

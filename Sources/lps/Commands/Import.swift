@@ -9,23 +9,24 @@ import TarArchive
 struct Import: Command {
     static let configuration = CommandConfiguration(
         commandName: "import",
-        abstract: "Stores the payloads of an archive of 'lps export', which it reads from standard input.",
+        abstract: "Store the payloads of an 'lps export' archive from standard input.",
         discussion: """
-            Each payload is verified and committed like an upload. Importing it again changes nothing but the age, which counts from \
-            now: 'lps gc' keeps what was imported as long as what was just uploaded.
+            Each payload is verified and committed like an upload, and its age counts from now. Importing it again only renews \
+            its age.
 
-            What is not a payload under its key is refused, and ends the import with exit status 1. What came before it is stored.
+            The first entry that is not a payload under its key ends the import with exit status 1. The payloads before it stay \
+            stored.
             """
     )
 
     @OptionGroup var store: StoreOption
-    @Flag(help: "One line of JSON.")
+    @Flag(help: "Print one line of JSON.")
     var json = false
 
     func run(_ context: Context) throws {
         let input = context.input
         guard isatty(input.rawValue) == 0 else {
-            throw ValidationError("standard input is a terminal: redirect it, as 'lps import < payloads.tar'")
+            throw ValidationError("standard input is a terminal: redirect it, for example 'lps import < payloads.tar'")
         }
         let result = try ArchiveImport.run(into: store.openFolder(context, as: (any ContentSharing).self)) { buffer in
             try CommandError.naming("read from standard input") { try input.read(into: buffer) }
@@ -34,33 +35,33 @@ struct Import: Command {
             try context.json(result)
         } else {
             context.print(
-                "imported \(result.keys) keys, \(result.created) of them new, \(Output.size(result.bytes)) of content"
+                "imported \(result.keys) keys (\(result.created) new), \(Output.size(result.bytes)) of content"
             )
         }
     }
 }
 
-/// An archive on its way into a store.
+/// The import of one archive into a store.
 struct ArchiveImport {
-    /// What was imported.
+    /// The import's result.
     struct Imported: Encodable, Equatable {
-        /// Keys that are stored now.
+        /// Keys that were stored, new or not.
         var keys = 0
-        /// Those of them that were not there before.
+        /// Keys that did not exist before.
         var created = 0
-        /// Bytes of content that were read and verified.
+        /// Bytes of content read and verified.
         var bytes: UInt64 = 0
     }
 
     private let store: any PayloadStorage
     private var result = Imported()
-    /// The content that came last: the hard links that follow it are other keys of it. Its file is kept until then.
+    /// The last content read, kept because hard links after it are other keys of the same content.
     private var last: VerifiedUpload?
 
     /// Imports a whole archive.
     ///
-    /// - Parameter source: puts the archive's next bytes into the buffer and returns their number; zero at its end.
-    /// - Throws: ``CommandError``, ``StoreError``, or what `source` throws. What came before is stored.
+    /// - Parameter source: Reads the archive's next bytes into the buffer and returns their number; zero at the end.
+    /// - Throws: ``CommandError``, which names the entry. The entries before it are stored.
     static func run(
         into store: any PayloadStorage,
         from source: @escaping (UnsafeMutableRawBufferPointer) throws -> Int
@@ -68,8 +69,7 @@ struct ArchiveImport {
         var archive = TarReader(source)
         var imported = ArchiveImport(store: store)
         var before = "the start of the archive"
-        while let entry = try CommandError.naming("what comes after \(before) is not imported", { try archive.next() })
-        {
+        while let entry = try CommandError.naming("the entry after \(before) is not imported", { try archive.next() }) {
             let name = "'\(printable(entry.name))'"
             try CommandError.naming("\(name) is not imported") { try imported.take(entry, &archive) }
             before = name
@@ -84,7 +84,7 @@ struct ArchiveImport {
     private mutating func take(_ entry: TarEntry, _ archive: inout TarReader) throws {
         switch entry.kind {
         case .folder:
-            // What tar adds for the folders above files. Nothing is made of it.
+            // tar adds entries for folders; payloads don't need them.
             break
         case .file(let size):
             let key = try key(entry.name)
@@ -95,9 +95,9 @@ struct ArchiveImport {
             try commit(upload, as: key)
         case .hardLink(let target):
             let key = try key(entry.name)
-            // Only content that the archive has brought: a link must not get at what others have stored.
+            // A link may only refer to content of the archive, not to payloads that others stored.
             guard let last, last.digest == key.digest, try self.key(target).digest == key.digest else {
-                throw CommandError("it is a link to '\(printable(target))', which is not the payload before it")
+                throw CommandError("it links to '\(printable(target))', which is not the payload before it")
             }
             try commit(last, as: key)
         }
@@ -109,13 +109,13 @@ struct ArchiveImport {
         if outcome != .existed { result.created += 1 }
     }
 
-    /// A key from the name that an export gives it. No other name is one, so none can lead anywhere else.
+    /// Parses the name of an exported key. Other names are refused, so no entry can be written elsewhere.
     private func key(_ name: [UInt8]) throws -> PayloadKey {
         let here = Array("./".utf8)
         let path = name.starts(with: here) ? name.dropFirst(here.count) : name[...]
         guard let key = PayloadKey(parsing: [UInt8(ascii: "/")] + path) else {
             throw CommandError(
-                "it is no key: blobs/<namespace>/common/sha256:<digest>/sha256:<metadata hash>, or custom/<prefix>"
+                "it is not a key: blobs/<namespace>/common/sha256:<digest>/sha256:<metadata hash>, or custom/<prefix>"
             )
         }
         return key

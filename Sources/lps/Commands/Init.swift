@@ -3,28 +3,28 @@ import DiskStore
 import Glibc
 import Storage
 
-/// `lps init`: makes an empty store.
+/// `lps init`: creates an empty store.
 struct Init: Command {
     static let configuration = CommandConfiguration(
         commandName: "init",
-        abstract: "Makes an empty store, unless it is there already.",
+        abstract: "Create an empty store, unless one exists.",
         discussion: """
-            All of a store must belong to the user of nginx's worker processes: run this as that user, or as root with --owner. \
-            The folder must not exist yet, or be empty; the folder that it is in must exist. Without --mode, an empty folder that \
-            exists loses what its mode has over 0750.
+            The store must belong to the user of nginx's worker processes: run this command as that user, or as root with \
+            --owner. The folder must be missing or empty, and its parent folder must exist. Without --mode, an existing empty \
+            folder loses permissions beyond 0750.
 
-            A store that is there already stays as it is. Exit status 1 when it has another owner or mode than asked for, or \
-            when something else is in the folder.
+            An existing store is not changed. Exit status 1 if its owner or mode differs from the requested one, or if the \
+            folder has other files.
             """
     )
 
     @OptionGroup var store: StoreOption
     @Option(
-        "Who owns the store: names or numbers; the group is the user's own by default. (default: who runs this)",
+        "Owner of the store: names or numbers. Without a group, the user's own. (default: the current user)",
         value: "user[:group]"
     )
     var owner: Owner?
-    @Option("The mode of the store's folder, in octal; the owner must have all rights. (default: 0750)", value: "mode")
+    @Option("Mode of the store's folder, in octal. The owner must have all permissions. (default: 0750)", value: "mode")
     var mode: FolderMode?
 
     func run(_ context: Context) throws {
@@ -37,14 +37,14 @@ struct Init: Command {
         }
         if let name = DiskStore.remoteFileSystem(at: path) {
             context.complain(
-                "\(path) is on a network file system, or another program's (\(name)): what is stored may be lost"
+                "\(path) is on a network file system, or another program's (\(name)): stored payloads may be lost"
             )
         }
-        context.print(isNew ? "made an empty store at \(path)" : "there is a store at \(path)")
+        context.print(isNew ? "created an empty store at \(path)" : "a store already exists at \(path)")
     }
 }
 
-/// A user, and perhaps a group, as chown(1) takes them.
+/// A user and optionally a group, in the form of chown(1).
 struct Owner: ExpressibleByArgument {
     let owner: DiskStore.Owner
 
@@ -58,7 +58,7 @@ struct Owner: ExpressibleByArgument {
     }
 }
 
-/// A folder's mode that lets its owner read, write and enter it.
+/// A folder's mode, in which the owner has all permissions.
 struct FolderMode: ExpressibleByArgument {
     let bits: mode_t
 

@@ -5,14 +5,14 @@ import Storage
 struct List: Command {
     static let configuration = CommandConfiguration(
         commandName: "ls",
-        abstract: "Lists keys: size, when last stored, key.",
+        abstract: "List keys: size, when last stored, key.",
         discussion:
-            "In no order. A payload whose content is lost has the size 'lost': upload it again, or delete the key."
+            "Keys are in no particular order. The size 'lost' means that the content is lost: upload the payload again, or delete the key."
     )
 
     @OptionGroup var store: StoreOption
     @OptionGroup var selection: SelectionOptions
-    @Flag(help: "One line of JSON for each key.")
+    @Flag(help: "Print one line of JSON for each key.")
     var json = false
 
     func run(_ context: Context) throws {

@@ -1,9 +1,9 @@
 import ArgumentParser
 
 extension Option {
-    /// An option that may be absent.
+    /// Creates an optional option.
     ///
-    /// - Parameter value: what the help calls its value.
+    /// - Parameter value: The value's name in the help.
     init<Parsed: ExpressibleByArgument>(_ help: String, value: String, completion: CompletionKind? = nil)
     where Value == Parsed? {
         self.init(help: ArgumentHelp("\(help)", valueName: value), completion: completion)

@@ -1,24 +1,24 @@
 import ArgumentParser
 import StorePolicy
 
-/// Where the policy is: `--policy`, or `LPS_POLICY`, as for `lps-worker`.
+/// The policy file: `--policy` or `LPS_POLICY`, as for `lps-worker`.
 struct PolicyOption: ParsableArguments {
     @Option(
-        "The file with each namespace's retention and quota. (default: LPS_POLICY)",
+        "File with each namespace's retention and quota. (default: LPS_POLICY)",
         value: "path",
         completion: .file()
     )
     var policy: String?
 
-    /// Reads the policy; `nil` when none is named.
+    /// Reads the policy; `nil` when none is configured.
     ///
-    /// - Throws: status 78 (EX_CONFIG of sysexits(3)) when the file can't be used, told on standard error.
+    /// - Throws: Status 78 (EX_CONFIG in sysexits(3)) when the file can't be used; the reason is on standard error.
     func load(_ context: Context) throws -> StorePolicy? {
         let settings = try context.settings()
-        // Elsewhere an empty variable counts as absent. Here that would delete what the policy keeps, when a script's
-        // variable was not set.
+        // An empty variable usually counts as absent. Here, a script's unset variable would delete payloads that the policy
+        // keeps.
         if policy == nil, settings.isEmpty("LPS_POLICY") {
-            throw context.unusable("LPS_POLICY is empty, expected a path, or to be unset")
+            throw context.unusable("LPS_POLICY is empty: set it to a path, or unset it")
         }
         guard let path = policy ?? settings["LPS_POLICY"] else { return nil }
         guard !path.isEmpty else { throw context.unusable("--policy is empty, expected a path") }

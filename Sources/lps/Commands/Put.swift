@@ -6,16 +6,16 @@ import Storage
 struct Put: Command {
     static let configuration = CommandConfiguration(
         commandName: "put",
-        abstract: "Stores a file as a payload, as an upload does, and prints its key.",
-        discussion: "Storing it again makes its age count anew."
+        abstract: "Store a file as a payload, and print its key.",
+        discussion: "Storing a payload again renews its age."
     )
 
     @OptionGroup var store: StoreOption
-    @Argument(help: ArgumentHelp("The file.", valueName: "file"), completion: .file())
+    @Argument(help: ArgumentHelp("The file to store.", valueName: "file"), completion: .file())
     var file: String
-    @Option(help: ArgumentHelp("The Temporal namespace.", valueName: "name"))
+    @Option(help: ArgumentHelp("Temporal namespace of the payload.", valueName: "name"))
     var namespace: String
-    @Option("The payload's metadata, as X-Temporal-Metadata has it. (default: none)", value: "base64")
+    @Option("Payload metadata, in the format of the header X-Temporal-Metadata. (default: none)", value: "base64")
     var metadata: String?
 
     func run(_ context: Context) throws {

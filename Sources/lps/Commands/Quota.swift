@@ -3,27 +3,27 @@ import PayloadKey
 import Storage
 import StorePolicy
 
-/// `lps quota`: tells how much the namespaces use of their quotas.
+/// `lps quota`: shows usage and quota per namespace.
 struct Quota: Command {
     static let configuration = CommandConfiguration(
         commandName: "quota",
-        abstract: "Tells how much each namespace uses, of how much.",
+        abstract: "Show usage and quota per namespace.",
         discussion: """
-            What a namespace uses is the sum of its payloads' sizes, as its clients see them: content that two keys share \
-            counts for both, and what is in the trash counts for none.
+            Usage is the sum of a namespace's payload sizes, as its clients see them: content that two keys share counts twice, \
+            and the trash does not count.
 
-            Workers count uploads and deletions; who changes the store by hand, as with rm, makes them count anew with \
-            --recount. New payloads of a namespace are refused with 503 while it is counted.
+            Workers count uploads and deletions. After manual changes to the store, for example with rm, run this command with \
+            --recount. While a namespace is counted, workers refuse its new payloads with 503.
             """
     )
 
     @OptionGroup var store: StoreOption
     @OptionGroup var policy: PolicyOption
-    @Option("Only this Temporal namespace.", value: "name")
+    @Option("Show only this Temporal namespace.", value: "name")
     var namespace: String?
-    @Flag(help: "Count the payloads of the namespaces that have a quota anew.")
+    @Flag(help: "Recount the payloads of namespaces with a quota.")
     var recount = false
-    @Flag(help: "A line of JSON for each namespace.")
+    @Flag(help: "Print one line of JSON for each namespace.")
     var json = false
 
     func run(_ context: Context) throws {

@@ -6,14 +6,14 @@ import Storage
 struct Remove: Command {
     static let configuration = CommandConfiguration(
         commandName: "rm",
-        abstract: "Delete keys, and the content that no other key names.",
+        abstract: "Delete keys, and content that no other key names.",
         discussion: """
-            A workflow whose history holds a deleted key can't be read any more. Exit status 1 when a key was not there.
+            Workflows whose history refers to a deleted key can't read that payload any more. Exit status 1 if a key was not stored.
             """
     )
 
     @OptionGroup var store: StoreOption
-    @Argument(help: ArgumentHelp("The keys, as in Temporal's histories.", valueName: "key"))
+    @Argument(help: ArgumentHelp("Keys to delete, as in Temporal's histories.", valueName: "key"))
     var keys: [String]
 
     func run(_ context: Context) throws {
@@ -40,7 +40,7 @@ struct Remove: Command {
                 found: { _, _ in }
             )
         } catch let error as StoreError where error.code == .busy {
-            context.complain("the keys are deleted, their content goes with the next collection: \(error)")
+            context.complain("the keys are deleted, the next collection deletes their content: \(error)")
         }
     }
 }

@@ -3,34 +3,34 @@ import DiskStore
 import Storage
 import StoreFactory
 
-/// `lps scrub`: reads everything, takes away what is damaged, and finds what crashes and accidents have left.
+/// `lps scrub`: verifies all content, quarantines damaged content, and checks the store's layout.
 struct Scrub: Command {
     static let configuration = CommandConfiguration(
         commandName: "scrub",
-        abstract: "Looks through the whole store, reads all payloads, and moves damaged ones to quarantine.",
+        abstract: "Verify all payloads, quarantine damaged ones, and check the store's layout.",
         discussion: """
-            The keys of a damaged payload answer 404 from then on, never wrong bytes. An upload of the same payload under any key \
-            revives all of them. This needs no --repair.
+            Damaged content moves to quarantine even without --repair. Its keys then answer 404, never wrong bytes, until the \
+            same payload is uploaded again under any key.
 
-            With --repair it also deletes unreferenced content and what uploads have left in incoming/ for over a day, sets \
-            permissions, and makes missing folders. A wrong owner is repaired only in a store of root's, since nobody else may. \
-            What is not the store's is reported, and never touched.
+            --repair also deletes unreferenced content and files older than a day in incoming/, corrects permissions, and \
+            creates missing folders. It corrects owners only in a store that belongs to root. Files that do not belong to the \
+            store are reported, and never touched.
 
-            --since-last reads only what was stored or changed since the last scrub that came to its end began. \
-            It finds no old payload that the disk has changed by itself: scrub everything from time to time, too.
+            --since-last reads only files stored or changed since the last complete scrub began. It misses older payloads that \
+            the disk damaged silently: run a full scrub from time to time, too.
 
-            Safe while workers run. Exit status 1 when something was found, also when it is mended.
+            Safe while workers run. Exit status 1 if anything was found, even if it was repaired.
             """
     )
 
     @OptionGroup var store: StoreOption
     @Option("Limit reads to SIZE per second: 100m. (default: LPS_SCRUB_RATE; without that, no limit)", value: "size")
     var rate: ByteCount?
-    @Flag(help: "Read only what changed since the last complete scrub began.")
+    @Flag(help: "Read only files changed since the last complete scrub began.")
     var sinceLast = false
-    @Flag(help: "Mend what can safely be mended.")
+    @Flag(help: "Repair what can be repaired safely.")
     var repair = false
-    @Flag(help: "A line of JSON for each finding.")
+    @Flag(help: "Print one line of JSON for each finding.")
     var json = false
 
     func run(_ context: Context) throws {
@@ -38,8 +38,8 @@ struct Scrub: Command {
         let place = try store.place(context)
         guard !place.isBucket || !sinceLast && !repair else {
             throw ValidationError(
-                "--\(sinceLast ? "since-last" : "repair") is for a store on a disk: "
-                    + (sinceLast ? "a bucket keeps no record of scrubs" : "a bucket has nothing to mend")
+                "--\(sinceLast ? "since-last" : "repair") needs a store on a disk: "
+                    + (sinceLast ? "a bucket keeps no record of scrubs" : "a bucket has nothing to repair")
             )
         }
         var tally = FindingTally()
@@ -54,7 +54,7 @@ struct Scrub: Command {
         let store = try place.open(context)
         var note = ""
         if let store = store as? any LayoutInspecting {
-            progress?.begin("looking through the folders")
+            progress?.begin("checking folders")
             try inspect(store, isWithoutKeys, report, context)
             note = since(try store.lastScrub())
         }
@@ -84,9 +84,9 @@ struct Scrub: Command {
         return RateLimit(bytesPerSecond: (rate ?? setting)?.bytes)
     }
 
-    /// A store on a disk that lacks a folder can't be opened, so this comes first.
+    /// Checks the layout of a store on disk. This comes first, because a store that lacks a folder can't be opened.
     ///
-    /// - Returns: whether it lacks the folder of keys.
+    /// - Returns: Whether the folder of keys is missing.
     private func inspectLayout(at place: StorePlace, _ report: (Finding) throws -> Void) throws -> Bool {
         guard case .folder(let path) = place else { return false }
         try StorePlace.checkOwner(of: path)
@@ -105,21 +105,21 @@ struct Scrub: Command {
         _ context: Context
     ) throws {
         do {
-            // Without keys, nothing would be referenced: what is there may be half of a backup.
+            // Without keys/, all content would be unreferenced: the store may be an incomplete backup.
             try store.inspect(repair: repair, looksForUnreferencedContent: !isWithoutKeys, report: report)
         } catch let error as StoreError where error.code == .busy {
-            context.complain("unreferenced content is not looked for: \(error)")
+            context.complain("unreferenced content is not searched for: \(error)")
         } catch let error as StoreError where error.code == .tooMuchToDelete {
             context.complain("unreferenced content is not deleted: \(error)")
         }
     }
 
-    /// What a scrub since the last one went by.
+    /// Describes the earlier scrub that `--since-last` relies on.
     private func since(_ last: ScrubRecord?) -> String {
         guard sinceLast else { return "" }
         func time(_ microseconds: Int64) -> String { Output.time(Int(microseconds / 1_000_000)) }
-        guard let last else { return "; everything was read: there is no complete scrub before it to go by" }
-        let full = last.startedFull.map { "everything was last read \(time($0))" } ?? "everything was never read"
-        return "; not read again what is unchanged since \(time(last.started)), \(full)"
+        guard let last else { return "; read everything, because no complete scrub is recorded" }
+        let full = last.startedFull.map { "last full scrub \(time($0))" } ?? "no full scrub yet"
+        return "; skipped files unchanged since \(time(last.started)), \(full)"
     }
 }

@@ -2,12 +2,12 @@ import ArgumentParser
 import PayloadKey
 import Storage
 
-/// Which keys: `--namespace` and `--prefix`.
+/// The selection of keys: `--namespace` and `--prefix`.
 struct SelectionOptions: ParsableArguments {
-    @Option("Only the keys of this Temporal namespace.", value: "name")
+    @Option("Select only keys of this Temporal namespace.", value: "name")
     var namespace: String?
 
-    @Option("Only the keys whose prefix begins with these parts.", value: "prefix")
+    @Option("Select only keys whose prefix begins with these parts.", value: "prefix")
     var prefix: String?
 
     func selection() throws -> KeySelection {

@@ -1,25 +1,25 @@
 import ArgumentParser
 import Storage
 
-/// `lps stat`: tells what is stored under a key.
+/// `lps stat`: shows and verifies a payload.
 struct Stat: Command {
     static let configuration = CommandConfiguration(
         commandName: "stat",
-        abstract: "Tells what is stored under a key, and verifies it.",
-        discussion: "Exit status 1 when it is not stored or damaged."
+        abstract: "Show details of a payload, and verify it.",
+        discussion: "Exit status 1 if the payload is not stored or is damaged."
     )
 
     @OptionGroup var store: StoreOption
     @Argument(help: ArgumentHelp("The key, as in Temporal's histories.", valueName: "key"))
     var key: String
-    @Flag(help: "One line of JSON.")
+    @Flag(help: "Print one line of JSON.")
     var json = false
 
     func run(_ context: Context) throws {
         let key = try parseKey(key)
         let store = try store.open(context)
         guard let stored = try store.find(key) else { throw context.failed("\(key) is not stored") }
-        guard let payload = try store.open(key) else { throw context.failed("\(key) has lost its content") }
+        guard let payload = try store.open(key) else { throw context.failed("\(key): its content is lost") }
         try payload.check(key.digest)
         let sharers = try (store as? any ContentSharing)?.keyCount(of: key.digest) ?? 1
         if json { return try context.json(KeyDescription(stored), adding: "sharers", sharers) }

@@ -2,18 +2,18 @@ import ArgumentParser
 import Storage
 import StoreFactory
 
-/// Where the store is: `--store`, or `LPS_STORE`, as for `lps-worker`.
+/// The store: `--store` or `LPS_STORE`, as for `lps-worker`.
 struct StoreOption: ParsableArguments {
     @Option(
-        "The store's folder, or s3://BUCKET[/PREFIX]?endpoint=...&region=... (default: LPS_STORE)",
+        "Store: a folder, or s3://BUCKET[/PREFIX]?endpoint=...&region=... (default: LPS_STORE)",
         value: "place",
         completion: .directory
     )
     var store: String?
 
-    /// Where the store is, whatever is there.
+    /// The store's location, which may not exist.
     ///
-    /// - Throws: a ``ValidationError`` when no place is named, or a bucket's URL is wrong.
+    /// - Throws: ``ValidationError`` when no store is configured, or a bucket's URL is invalid.
     func place(_ context: Context) throws -> StorePlace {
         try StorePlace(text(context), option: "--store (LPS_STORE)", context)
     }
@@ -25,28 +25,28 @@ struct StoreOption: ParsableArguments {
         return text
     }
 
-    /// The folder that is named, whatever is there.
+    /// The store's folder, which may not exist.
     ///
-    /// - Throws: a ``ValidationError`` when none is.
+    /// - Throws: As ``place(_:)``; ``ValidationError`` for a bucket.
     func folder(_ context: Context) throws -> String {
         guard case .folder(let path) = try place(context) else {
-            throw ValidationError("store \(try text(context)) is a bucket: this command is for a store on a disk")
+            throw ValidationError("store \(try text(context)) is a bucket: this command needs a store on a disk")
         }
         return path
     }
 
     /// Opens the store.
     ///
-    /// - Throws: as ``place(_:)``; ``ValidationError`` when the user is not its owner; ``StoreError``.
+    /// - Throws: As ``place(_:)``; ``ValidationError`` when the user does not own the store; ``StoreError``.
     func open(_ context: Context) throws -> any PayloadStorage { try place(context).open(context) }
 
-    /// Opens a store on a disk, for what a bucket can't do.
+    /// Opens a store on disk, for a command that a bucket does not support.
     ///
-    /// - Throws: as ``folder(_:)`` and ``open(_:)``.
+    /// - Throws: As ``folder(_:)`` and ``open(_:)``.
     func openFolder<Capable>(_ context: Context, as capable: Capable.Type) throws -> Capable {
         let path = try folder(context)
         guard let store = try StorePlace.folder(path).open(context) as? Capable else {
-            throw ValidationError("store \(path) can't do this")
+            throw ValidationError("store \(path) does not support this command")
         }
         return store
     }

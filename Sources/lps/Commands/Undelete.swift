@@ -2,31 +2,31 @@ import ArgumentParser
 import PayloadKey
 import Storage
 
-/// `lps undelete`: gives deleted keys back.
+/// `lps undelete`: restores keys from the trash.
 struct Undelete: Command {
     static let configuration = CommandConfiguration(
         commandName: "undelete",
-        abstract: "Gives back keys that 'lps gc --keep-trash' has deleted.",
+        abstract: "Restore keys that 'lps gc --keep-trash' deleted.",
         discussion: """
-            All that are in the trash, those of a namespace or prefix, or one. Each is verified first, and its age counts anew.
+            Restores all keys in the trash, those of a namespace or prefix, or a single key. Each payload is verified first, and \
+            its age is renewed.
 
-            Exit status 1 when the key is not in the trash, or something of it is damaged or can't be read; the others are given \
-            back all the same.
+            Exit status 1 if the given key is not in the trash, or a payload is damaged or unreadable; all others are restored.
             """
     )
 
     @OptionGroup var store: StoreOption
     @OptionGroup var selection: SelectionOptions
-    @Flag(help: "Only list what is in the trash: size, deleted until when, key.")
+    @Flag(help: "List the keys in the trash, and restore nothing: size, end of the hour of deletion, key.")
     var dryRun = false
-    @Flag(help: "One line of JSON for each key.")
+    @Flag(help: "Print one line of JSON for each key.")
     var json = false
-    @Argument(help: ArgumentHelp("One key, as in Temporal's histories.", valueName: "key"))
+    @Argument(help: ArgumentHelp("Key to restore, as in Temporal's histories.", valueName: "key"))
     var key: String?
 
     func validate() throws {
         guard key == nil || selection.namespace == nil && selection.prefix == nil else {
-            throw ValidationError("a key names its namespace and prefix itself")
+            throw ValidationError("a key already names its namespace and prefix: omit --namespace and --prefix")
         }
     }
 
@@ -43,8 +43,8 @@ struct Undelete: Command {
             try undeletion.run(selection)
         }
         if !json {
-            let verb = dryRun ? "would undelete" : "undeleted"
-            context.print("\(verb) \(undeletion.keys) keys of \(Output.size(undeletion.logicalBytes))")
+            let verb = dryRun ? "would restore" : "restored"
+            context.print("\(verb) \(undeletion.keys) keys (\(Output.size(undeletion.logicalBytes)))")
         }
         if isMissing || undeletion.failures.count > 0 { throw ExitCode.failure }
     }

@@ -3,24 +3,24 @@ import Glibc
 import PayloadKey
 import SystemPackage
 
-/// A scrub of nginx's cache.
+/// Verifies nginx's cache of payloads and removes damaged entries.
 struct CacheScrub {
-    /// Entries of payloads.
+    /// Entries that hold payloads.
     private(set) var entries = 0
-    /// Bytes that were read.
+    /// Bytes read, including nginx's headers.
     private(set) var bytes: UInt64 = 0
-    /// Entries that were damaged, or could not be read.
+    /// Entries that were damaged or unreadable.
     private(set) var found = 0
     private var limit: RateLimit
     private let context: Context
 
-    /// - Parameter context: is told what is damaged, and what can't be read or removed.
+    /// - Parameter context: Receives damaged entries as results, and failures as complaints.
     init(limit: RateLimit, _ context: Context) {
         self.limit = limit
         self.context = context
     }
 
-    /// Scrubs the entries in a folder, and in its levels.
+    /// Scrubs the entries in a folder and in the levels below it.
     mutating func folder(_ path: String) throws {
         let names = try CommandError.naming("read folder \(path)") {
             try FileManager.default.contentsOfDirectory(atPath: path)
@@ -31,13 +31,13 @@ struct CacheScrub {
                 do {
                     try InputFile.reading(inner, options: .noFollow) { try entry(inner, $0) }
                 } catch let error as CommandError {
-                    // What nginx has removed is no entry any more.
+                    // nginx removed the entry meanwhile.
                     guard error.cause as? Errno != .noSuchFileOrDirectory else { continue }
                     context.complain("\(error)")
                     found += 1
                 }
             } else if name.utf8.count <= 2 {
-                // A level (proxy_cache_path levels=); other names are none of nginx's entries.
+                // A level (proxy_cache_path levels=). Other names are not nginx's.
                 try folder(inner)
             }
         }
@@ -60,7 +60,7 @@ struct CacheScrub {
                 isEntry = head.count < NginxCacheEntry.longestHead
             }
         }
-        // Of another cache.
+        // The file is not a cached payload.
         guard let start else { return }
         entries += 1
         let actual = hasher.finalize()

@@ -1,19 +1,18 @@
 import PayloadKey
 import Storage
 
-/// What a collection deletes, or would delete, for an operator to look at before it happens: sums by namespace, and on
-/// request each key.
+/// What a garbage collection deletes, or a dry run would delete: sums by namespace, and on request each key.
 final class CollectionReport {
-    /// What is deleted of a namespace.
+    /// The deletions in one namespace, as in JSON.
     struct Sum: Encodable {
         let namespace: String
-        /// Keys that are deleted for their age.
+        /// Expired keys.
         var keys = 0
-        /// Bytes that they have, as their clients see them.
+        /// The sum of their payloads' sizes, in bytes.
         var logicalBytes: UInt64 = 0
-        /// When the one was stored that is deleted and is the oldest.
+        /// When the oldest of them was last stored.
         var oldest: Output.Time?
-        /// Keys that are deleted from the trash.
+        /// Keys purged from the trash.
         var purgedKeys = 0
 
         fileprivate init(of namespace: Namespace) { self.namespace = "\(namespace)" }
@@ -30,14 +29,14 @@ final class CollectionReport {
         }
     }
 
-    /// What is deleted in all, as JSON has it.
+    /// All deletions, as in JSON.
     struct Total: Encodable {
         var keys = 0
         var logicalBytes: UInt64 = 0
         var purgedKeys = 0
-        /// Contents that no key names any more.
+        /// Unreferenced objects on disk.
         var contents = 0
-        /// Bytes of the disk, or of the bucket.
+        /// Bytes freed on the disk, or in the bucket.
         var freedBytes: UInt64 = 0
     }
 
@@ -45,15 +44,14 @@ final class CollectionReport {
     private var sums: [Namespace: Sum] = [:]
     private let list: ((StoredKey, _ isInTrash: Bool) throws -> Void)?
 
-    /// - Parameter list: called for each key.
+    /// - Parameter list: Called with each deleted key; `nil` to list none.
     init(list: ((StoredKey, _ isInTrash: Bool) throws -> Void)?) { self.list = list }
 
-    /// Whether each key is listed.
     var isListing: Bool { list != nil }
 
-    /// A key is deleted for its age.
+    /// Records the deletion of an expired key.
     ///
-    /// - Parameter isFreed: whether its content is gone with it.
+    /// - Parameter isFreed: Whether its content is deleted with it.
     func deleted(_ stored: StoredKey, isFreed: Bool) throws {
         sums[stored.key.namespace, default: Sum(of: stored.key.namespace)].add(stored)
         total.keys += 1
@@ -62,24 +60,24 @@ final class CollectionReport {
         try list?(stored, false)
     }
 
-    /// A key is deleted from the trash.
+    /// Records that a key was purged.
     func purged(_ stored: StoredKey) throws {
         sums[stored.key.namespace, default: Sum(of: stored.key.namespace)].purgedKeys += 1
         total.purgedKeys += 1
         try list?(stored, true)
     }
 
-    /// Content is deleted.
+    /// Records the result of a sweep.
     func swept(_ swept: Swept) {
         total.contents += swept.contents
         total.freedBytes += swept.diskUsage
     }
 
-    /// In order of their namespaces' bytes.
+    /// The sums by namespace, in byte order of the names.
     var rows: [Sum] { sums.sorted { $0.key < $1.key }.map(\.value) }
 
-    /// A line for each namespace.
+    /// The sums as text, one line per namespace.
     var table: String {
-        Output.table([["NAMESPACE", "KEYS", "SIZE", "OLDEST", "FROM THE TRASH"]] + rows.map(\.cells))
+        Output.table([["NAMESPACE", "KEYS", "SIZE", "OLDEST", "PURGED"]] + rows.map(\.cells))
     }
 }

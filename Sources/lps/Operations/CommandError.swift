@@ -1,12 +1,12 @@
-/// Why a command can't do what it was asked for, in one line.
+/// Why a command failed, in one line.
 struct CommandError: Error, CustomStringConvertible {
     let description: String
-    /// What it comes from.
+    /// The error that ``naming(_:_:)`` caught.
     private(set) var cause: (any Error)?
 
     init(_ description: String) { self.description = description }
 
-    /// Names what is being done, and to which file, in what is thrown.
+    /// Runs `work`, and puts `action` before the description of its error.
     static func naming<Value>(_ action: @autoclosure () -> String, _ work: () throws -> Value) throws -> Value {
         do {
             return try work()

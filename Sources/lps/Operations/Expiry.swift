@@ -2,14 +2,14 @@ import Encoding
 import Glibc
 import PayloadKey
 
-/// When keys are old enough to be deleted.
+/// Decides which keys are expired, at one moment.
 struct Expiry: Sendable {
-    /// Seconds since 1970.
+    /// The current time, in seconds since 1970.
     let now = time(nil)
     private let retention: Retention
     private let lag: Int
 
-    /// - Parameter lag: seconds by which a key may have been stored later than its age says.
+    /// - Parameter lag: The seconds by which the recorded time of a key may be older than its last upload.
     init(_ retention: Retention, lag: Int) {
         self.retention = retention
         self.lag = lag

@@ -1,31 +1,31 @@
 import Storage
 
-/// What has failed with single keys or folders, which is no reason to leave the others alone.
+/// Reports and counts failures of single keys or folders, which must not stop work on the others.
 final class Failures {
-    /// How many there were.
+    /// The number of failures.
     private(set) var count = 0
     private let complain: (String) -> Void
 
-    /// - Parameter complain: tells of each.
+    /// - Parameter complain: Reports each failure.
     init(complain: @escaping (String) -> Void) {
         self.complain = complain
     }
 
-    /// Reports something that is no failure.
+    /// Reports a problem without counting it as a failure.
     func warn(_ message: String) { complain(message) }
 
-    /// Tells of a failure.
+    /// Reports a failure.
     ///
-    /// - Throws: the failure, when others can only fail, too.
+    /// - Throws: `error`, if it concerns the whole store.
     func note(_ error: StoreError) throws {
         try note(nil, error)
     }
 
-    /// Runs `work`; when it fails, tells of it.
+    /// Runs `work`, and reports a ``StoreError``.
     ///
-    /// - Parameter failed: what the failure means.
-    /// - Returns: `nil` when it failed.
-    /// - Throws: what `work` throws, when others can only fail, too.
+    /// - Parameter failed: The consequence, which begins the report.
+    /// - Returns: `nil` if `work` failed.
+    /// - Throws: The error of `work`, if it concerns the whole store or is not a ``StoreError``.
     @discardableResult
     func goingOn<Value>(_ failed: @autoclosure () -> String, _ work: () throws -> Value) throws -> Value? {
         do {

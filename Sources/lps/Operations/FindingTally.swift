@@ -1,6 +1,6 @@
 import Storage
 
-/// How many findings a scrub has.
+/// Counts a scrub's findings.
 struct FindingTally {
     private(set) var found = 0
     private var damaged = 0
@@ -9,7 +9,7 @@ struct FindingTally {
 
     /// Counts a finding.
     ///
-    /// - Returns: whether it is new: the looks through folders and content both meet what can't be read.
+    /// - Returns: Whether it is new: the checks of layout and content both find the same unreadable files.
     mutating func add(_ finding: Finding) -> Bool {
         guard finding.kind != .unreadable || unreadable.insert(Array(finding.path.utf8)).inserted else { return false }
         found += 1
@@ -18,5 +18,5 @@ struct FindingTally {
         return true
     }
 
-    var summary: String { "\(damaged) damaged, \(found - damaged) other findings, \(mended) mended" }
+    var summary: String { "\(damaged) damaged, \(found - damaged) other findings, \(mended) repaired" }
 }

@@ -2,23 +2,24 @@ import Encoding
 import PayloadKey
 import Storage
 
-/// A collection of garbage: deletes expired keys, and where content is shared, the content that no key names any more.
+/// A garbage collection: deletes expired keys and, on disk, sweeps.
 struct GarbageCollection {
     struct Options {
+        /// How long deleted keys stay in the trash; `nil` to not use the trash.
         let keepTrash: Age?
         let isDryRun: Bool
-        /// Percent.
+        /// The maximum share of a namespace's keys, or of all objects, to delete, in percent.
         let maximumShare: Int
+        /// Whether to accept a system clock that does not match the store's.
         let trustsClock: Bool
     }
 
-    /// The fewest keys of a namespace for which a share is looked at: in a small one, any share is ordinary.
+    /// The largest number of keys whose share is not limited: in a small namespace any share can be normal.
     private static let fewKeys = 1000
 
-    /// What was deleted.
     let report: CollectionReport
     let failures: Failures
-    /// The namespaces of the selection.
+    /// The namespaces of the selection, known after ``count()``.
     private(set) var namespaces: Set<Namespace> = []
     private let store: any PayloadStorage
     private let content: (any ContentSharing)?
@@ -29,7 +30,7 @@ struct GarbageCollection {
     private let options: Options
     private let progress: Progress?
 
-    /// - Throws: ``StoreError`` when another process collects, ``CommandError`` when the clock can't be trusted.
+    /// - Throws: ``StoreError`` when another collection is running, ``CommandError`` when the clock can't be trusted.
     init(
         _ store: any PayloadStorage,
         _ selection: KeySelection,
@@ -67,24 +68,25 @@ struct GarbageCollection {
     /// Whether deleted keys go to the trash.
     var keepsTrash: Bool { options.keepTrash.map { $0.seconds > 0 } ?? false }
 
-    /// Whether keys may share content, which goes with the last one.
+    /// Whether keys can share content, which a sweep deletes.
     var sharesContent: Bool { content != nil }
 
-    /// Namespaces that have no age, in order.
+    /// The namespaces without a retention, sorted.
     var leftAlone: [Namespace] {
         namespaces.filter { !expiry.hasAge($0) }.sorted()
     }
 
-    /// Counts the keys, and makes sure that no namespace would lose too large a part of them: a wrong age, or a wrong clock, is
-    /// likelier than that. After it, ``namespaces`` and ``leftAlone`` are known.
+    /// Counts the keys, and checks that no namespace would lose more than the maximum share of them, which suggests a wrong age
+    /// or clock.
     ///
-    /// - Returns: how many keys of the selection may expire.
+    /// - Returns: The number of selected keys that have a retention.
+    /// - Throws: ``CommandError`` when a share is too large; a dry run only warns.
     mutating func count() throws -> UInt64 {
         progress?.begin("counting keys")
         var selected: UInt64 = 0
         var counts: [Namespace: (keys: Int, expired: Int)] = [:]
         var found: Set<Namespace> = []
-        // What can't be read is reported by the deletion.
+        // The deletion reports unreadable keys.
         try store.forEachAge(
             in: KeySelection(namespace: selection.namespace),
             where: {
@@ -115,14 +117,14 @@ struct GarbageCollection {
             "\(expired) of the \(keys) keys of namespace '\(namespace)' are older than \(age), more than "
             + "\(options.maximumShare) %"
         guard options.isDryRun else {
-            throw CommandError("\(message): nothing is deleted; --max-share 100 if you mean it")
+            throw CommandError("\(message): nothing is deleted; use --max-share 100 if you mean it")
         }
-        failures.warn("\(message): without --max-share nothing would be deleted")
+        failures.warn("\(message): nothing would be deleted without --max-share")
     }
 
-    /// Deletes what ``count()`` has found.
+    /// Purges the trash, deletes expired keys, and sweeps.
     ///
-    /// - Parameter keys: how many there are, for the progress.
+    /// - Parameter keys: The result of ``count()``, for the progress.
     func run(keys: UInt64) throws {
         progress?.begin(.keys, total: keys)
         let deletion = Result {
@@ -130,7 +132,7 @@ struct GarbageCollection {
             try deleteExpiredKeys()
         }
         progress?.wipe()
-        // Also when there was no space for the trash: it is the sweep that makes space.
+        // Sweep even if the deletion failed: the trash may lack space, and only the sweep frees it.
         try sweep()
         try deletion.get()
         if !options.isDryRun { try content?.removeUnused(failed: failures.note) }
@@ -151,10 +153,10 @@ struct GarbageCollection {
         try trash.removeEmptyTrash(where: { $0 <= expiry.now && isOver($0) }, failed: failures.note)
     }
 
-    /// Whether a key that was deleted at a time (seconds since 1970) has been in the trash for long enough.
+    /// Whether to purge a key that was deleted at `deleted`, in seconds since 1970.
     private func isOver(_ deleted: Int) -> Bool {
         guard let age = options.keepTrash else { return false }
-        // Of the hour that is not over, too, when the trash is to be emptied.
+        // 0d purges the whole trash, including the current hour.
         return age.seconds == 0 || deleted + age.seconds <= expiry.now
     }
 
@@ -185,7 +187,7 @@ struct GarbageCollection {
         }
     }
 
-    /// A line on standard output must not end up in the one of the progress.
+    /// Runs `report`. If it prints lines, wipes the progress first.
     private func tell(_ report: () throws -> Void) rethrows {
         if self.report.isListing { progress?.wipe() }
         try report()
@@ -207,7 +209,7 @@ struct GarbageCollection {
         if let swept { report.swept(swept) }
     }
 
-    /// Whether a key would be gone by the time of the sweep.
+    /// Whether a dry run's sweep must treat the key as deleted.
     private func isDoomed(_ candidate: SweepCandidate) throws -> Bool {
         guard selection.includes(candidate.key) else { return false }
         if let deleted = candidate.deleted { return isOver(deleted) }

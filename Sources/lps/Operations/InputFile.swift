@@ -2,14 +2,14 @@ import PayloadKey
 import Storage
 import SystemPackage
 
-/// A file that is read from its start, as often as is needed.
+/// An open file that can be read from its start several times.
 struct InputFile {
     private let name: String
     private let descriptor: FileDescriptor
 
-    /// Opens a file for as long as `body` runs.
+    /// Opens a file while `body` runs.
     ///
-    /// - Throws: ``CommandError``, or what `body` throws.
+    /// - Throws: ``CommandError``, or the error of `body`.
     static func reading<Value>(
         _ path: String,
         options: FileDescriptor.OpenOptions = [],
@@ -18,7 +18,7 @@ struct InputFile {
         let descriptor = try CommandError.naming("open \(path)") {
             try FileDescriptor.open(path, .readOnly, options: options)
         }
-        // Nothing was written to it: that it can't be closed says nothing of its content.
+        // Nothing was written, so a failed close loses nothing.
         defer { _ = try? descriptor.close() }
         return try body(InputFile(name: path, descriptor: descriptor))
     }
@@ -28,7 +28,7 @@ struct InputFile {
         self.descriptor = descriptor
     }
 
-    /// Takes the file in as an upload of its own digest.
+    /// Receives the file as an upload, with the digest of its content.
     func received(by uploads: UploadFolder) throws -> VerifiedUpload {
         var hasher = DigestHasher()
         var length: UInt64 = 0
@@ -40,7 +40,9 @@ struct InputFile {
         return try uploads.receive(length: length, digest: hasher.finalize()) { try forEachPiece($0) }
     }
 
-    /// Reads the file from its start.
+    /// Reads the file from its start, piece by piece.
+    ///
+    /// - Throws: ``CommandError``, or the error of `take`.
     func forEachPiece(_ take: (UnsafeRawBufferPointer) throws -> Void) throws {
         let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 64 * 1024, alignment: 16)
         defer { buffer.deallocate() }

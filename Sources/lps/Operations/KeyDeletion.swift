@@ -3,16 +3,16 @@ import Storage
 import Synchronization
 import System
 
-/// The deletion of expired keys, which are looked at again first.
+/// Deletes keys that are still expired, several at a time.
 struct KeyDeletion: Sendable {
-    /// What became of some keys. One that was gone, or was stored again, is in neither list.
+    /// The result for a batch of keys. Keys that no longer exist, or were stored again, are in neither list.
     struct Outcome {
         var deleted: [StoredKey] = []
         var failed: [(key: PayloadKey, error: any Error)] = []
     }
 
     let store: any PayloadStorage
-    /// Where deleted keys go; `nil`: nowhere.
+    /// Where deleted keys are moved; `nil` to delete them at once.
     let trash: (any TrashKeeping)?
     let expiry: Expiry
 
@@ -31,7 +31,7 @@ struct KeyDeletion: Sendable {
 
     private func delete(_ key: PayloadKey) throws -> StoredKey? {
         let isExpired = { (lastStored: Int) in expiry.isOver(key, lastStored) }
-        // The sweep makes all deletions durable.
+        // The sweep syncs all deletions at once.
         guard let trash else { return try store.remove(key, isDurable: false, if: isExpired) }
         let stored = try store.find(key)
         return try trash.moveToTrash(key, now: expiry.now, isDurable: false, if: isExpired) ? stored : nil

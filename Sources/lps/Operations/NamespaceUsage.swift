@@ -2,19 +2,19 @@ import PayloadKey
 import Storage
 import StorePolicy
 
-/// What a namespace uses of its quota, as JSON has it.
+/// A namespace's usage and quota, as in JSON.
 struct NamespaceUsage: Encodable {
     let namespace: String
     /// Bytes.
     let used: UInt64
+    /// Bytes; `nil` without a quota.
     let quota: UInt64?
-    /// As it was counted before a recount.
+    /// The usage before a recount, in bytes; `nil` if the namespace was not recounted.
     let usedBefore: UInt64?
 
-    /// Those of the namespaces that have, or had, a key, and those that the policy names with a quota; in order of their
-    /// bytes.
+    /// The usage of all namespaces that have or had a key, or have a quota in the policy, in byte order of the names.
     ///
-    /// - Parameter recount: count those again that are counted.
+    /// - Parameter recount: Whether to recount the namespaces that workers count.
     static func all(
         in selection: KeySelection,
         of store: any UsageCounting,
@@ -31,15 +31,15 @@ struct NamespaceUsage: Encodable {
         }
     }
 
-    /// A line for each.
+    /// Formats the rows as text, one line per namespace.
     static func table(_ rows: [NamespaceUsage]) -> String {
-        Output.table([["NAMESPACE", "USES", "QUOTA", "LEFT"]] + rows.map(\.cells))
+        Output.table([["NAMESPACE", "USED", "QUOTA", "LEFT"]] + rows.map(\.cells))
     }
 
-    /// What a recount has found to be wrong; `nil` when nothing was.
+    /// A message that a recount changed the usage; `nil` if it did not.
     var correction: String? {
         guard let usedBefore, usedBefore != used else { return nil }
-        return "'\(namespace)' was counted as \(usedBefore) bytes, and has \(used)"
+        return "usage of '\(namespace)' corrected from \(usedBefore) to \(used) bytes"
     }
 
     private var cells: [String] {

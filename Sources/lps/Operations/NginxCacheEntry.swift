@@ -1,19 +1,19 @@
 import PayloadKey
 import SystemPackage
 
-/// A payload in nginx's cache (`proxy_cache_path`): the file has a header of nginx's own, which ends with the line
-/// `KEY: <key>`, then the head of the engine's answer, and then its body. The key is the namespace, a slash, and the digest
-/// (`proxy_cache_key` in nginx/s3.conf).
+/// A payload in nginx's cache (`proxy_cache_path`). The file has nginx's header, which ends with the line `KEY: <key>`, then
+/// the head of the engine's answer, and its body. The key is the namespace, a slash, and the digest (`proxy_cache_key` in
+/// nginx/s3.conf).
 struct NginxCacheEntry {
-    /// What the body must have.
+    /// The digest that the body must have.
     let digest: Digest
-    /// Where the body begins, in bytes.
+    /// The offset of the body in the file, in bytes.
     let bodyStart: Int
 
-    /// More than nginx keeps of a head (`proxy_buffer_size` in nginx/s3.conf), with its own header.
+    /// An upper limit for nginx's header and the answer's head (`proxy_buffer_size` in nginx/s3.conf), in bytes.
     static let longestHead = 64 * 1024
 
-    /// Reads the beginning of a file; `nil` when it is no entry of a payload.
+    /// Parses the beginning of a file; `nil` if it is incomplete, or not a payload's entry.
     init?(head: [UInt8]) {
         let label = Array("\nKEY: ".utf8)
         guard let start = Self.end(of: label, in: head, from: 0),
@@ -26,7 +26,7 @@ struct NginxCacheEntry {
         bodyStart = body
     }
 
-    /// Whether a file is called as nginx calls an entry: by the MD5 of its key. Files that it still writes have more.
+    /// Whether a file has the name of a complete entry: the MD5 of its key. nginx appends a suffix while it writes.
     static func isName(_ name: String) -> Bool {
         name.utf8.count == 32
             && name.utf8.allSatisfy {

@@ -2,42 +2,42 @@ import ArgumentParser
 import Encoding
 import Glibc
 
-/// Slows down to a number of bytes a second.
+/// Limits reads to a number of bytes per second.
 ///
-/// What was late by moments, as after a pause that took too long, is made up for; what a stall of the disk or a suspended
-/// process has cost is not: in no second more than a tenth over the limit passes (and one piece).
+/// It makes up for short delays, such as pauses that took too long, but not for stalls of the disk or a suspended process:
+/// in any second, at most 10 % more than the limit passes, plus one piece.
 struct RateLimit {
-    /// How much of the time that was not used may still be used.
+    /// The longest delay that is made up for.
     private static let grace = Duration.milliseconds(100)
 
     private let bytesPerSecond: UInt64?
     private let clock: PacingClock
-    /// When the next byte may pass.
+    /// The time when the next byte may pass.
     private var due: Duration?
 
-    /// - Parameter bytesPerSecond: `nil` for no limit.
+    /// - Parameter bytesPerSecond: The limit; `nil` for none.
     init(bytesPerSecond: UInt64?, clock: PacingClock = .system) {
         self.bytesPerSecond = bytesPerSecond
         self.clock = clock
     }
 
-    /// Tells that so many bytes have passed, and waits until more may.
+    /// Records that `bytes` have passed, and waits until more may pass.
     mutating func pass(_ bytes: Int) {
         guard let bytesPerSecond else { return }
         let now = clock.now()
         let share = Duration.seconds(Double(bytes) / Double(bytesPerSecond))
-        // At a low limit a piece has a long time of its own, in which it was read.
+        // At a low limit, a piece's own share of time can exceed the grace.
         let due = max(due ?? now, now - max(Self.grace, share)) + share
         self.due = due
         if due > now { clock.pause(due - now) }
     }
 }
 
-/// The clock that a ``RateLimit`` goes by.
+/// The clock of a ``RateLimit``.
 struct PacingClock {
-    /// The time since a moment in the past that is always the same.
+    /// Returns the time since a fixed moment in the past.
     let now: () -> Duration
-    /// Waits so long, or a little longer. A shorter pause costs no more than that.
+    /// Waits for at least the given time. A signal may end it early, which is harmless.
     let pause: (Duration) -> Void
 
     /// The system's monotonic clock.
@@ -54,7 +54,7 @@ struct PacingClock {
     }
 }
 
-/// A size that is not zero.
+/// A size option, which must not be zero.
 struct ByteCount: ExpressibleByArgument {
     let bytes: UInt64
 

@@ -3,13 +3,13 @@ import Encoding
 import PayloadKey
 import StorePolicy
 
-/// From which age on the keys of a namespace are garbage: the policy's, or else that of `--older-than`.
+/// The retention of each namespace: the policy's, or else `--older-than`.
 struct Retention {
     private let policy: StorePolicy
     private let olderThan: Age?
 
-    /// - Parameter allowsAnyAge: not only those of a day and more.
-    /// - Throws: ``NoAge`` when there is no age at all, ``ValidationError`` when one would take uploads of right now.
+    /// - Parameter allowsAnyAge: Whether to accept ages under a day.
+    /// - Throws: ``NoAge`` when no retention is configured, ``ValidationError`` when one is under a day.
     init(policy: StorePolicy?, olderThan: Age?, allowsAnyAge: Bool) throws {
         self.policy = policy ?? StorePolicy()
         self.olderThan = olderThan
@@ -20,31 +20,33 @@ struct Retention {
         for age in ages { try Self.check(age, "the policy's retention") }
     }
 
-    /// `nil`: its keys are left alone.
+    /// The age from which a namespace's keys are expired; `nil` means that they never expire.
     func age(for namespace: Namespace) -> Age? {
         policy[namespace].retention ?? olderThan
     }
 
-    /// Neither an option nor a policy gives an age.
+    /// The error that neither an option nor a policy sets a retention.
     struct NoAge: Error, CustomStringConvertible {
         let hasPolicy: Bool
 
         var description: String {
             "--older-than (LPS_GC_OLDER_THAN) is required, "
-                + (hasPolicy ? "since the policy gives no age" : "or a policy that gives ages: --policy (LPS_POLICY)")
+                + (hasPolicy
+                    ? "because the policy sets no retention"
+                    : "or a policy that sets a retention: --policy (LPS_POLICY)")
         }
     }
 
     private static func check(_ age: Age?, _ name: String) throws {
         guard let age, age.seconds < Age.day else { return }
         throw ValidationError(
-            "\(name) \(age.text) is under a day: uploads of right now count as garbage; --force if you mean it"
+            "\(name) \(age.text) is under a day: recent uploads would be deleted; use --force if you mean it"
         )
     }
 }
 
 extension Age: ExpressibleByArgument {
-    /// Reads an option's value.
+    /// Parses an option's value, such as `45d`.
     package init?(argument: String) {
         self.init(parsing: argument)
     }

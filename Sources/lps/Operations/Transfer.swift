@@ -3,21 +3,21 @@ import Storage
 import Synchronization
 import System
 
-/// Payloads on their way from one store to another.
+/// Copies payloads from one store to another.
 final class Transfer: Sendable {
-    /// What has become of them.
+    /// The result of a copy, as in JSON.
     struct Transferred: Encodable, Equatable {
-        /// Payloads that were copied.
+        /// Payloads that were missing and are stored now.
         var copied = 0
         /// Their bytes.
         var bytes: UInt64 = 0
-        /// Payloads that were there already.
+        /// Payloads that the destination already had.
         var present = 0
         /// Payloads that could not be copied.
         var failed = 0
     }
 
-    /// Keys that are held in memory at a time.
+    /// The maximum number of keys in memory.
     private static let batch = 1024
 
     private let source: any PayloadStorage
@@ -43,7 +43,9 @@ final class Transfer: Sendable {
 
     var result: Transferred { state.withLock { $0.result } }
 
-    /// - Throws: what keeps all payloads from being copied.
+    /// Copies a selection, with up to `threads` payloads at once.
+    ///
+    /// - Throws: The error that keeps all payloads from being copied.
     func run(_ selection: KeySelection, threads: Int) throws {
         defer { state.withLock { $0.progress?.wipe() } }
         try countForProgress(selection)
@@ -74,7 +76,7 @@ final class Transfer: Sendable {
                 return finish(stored) { $0.present += 1 }
             }
             guard let payload = try source.open(stored.key) else {
-                // Deleted since it was listed.
+                // The key was deleted since it was listed.
                 return finish(stored) { _ in }
             }
             try destination.uploads.checkSpace(for: payload.size)
@@ -88,7 +90,7 @@ final class Transfer: Sendable {
             }
         } catch {
             if let error = error as? StoreError, error.concernsWholeStore {
-                // When the engine is well, it is this object that it does not give.
+                // If both stores are healthy, the engine refused only this object.
                 guard error.code == .unavailable else { throw error }
                 try source.checkHealth()
                 try destination.checkHealth()

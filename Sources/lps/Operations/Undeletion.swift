@@ -1,18 +1,18 @@
 import PayloadKey
 import Storage
 
-/// Restores deleted keys from the trash, or tells what it would restore.
+/// Restores keys from the trash, or lists them in a dry run.
 struct Undeletion {
-    /// Keys that were restored.
+    /// The number of restored keys.
     private(set) var keys = 0
-    /// Bytes that they have, as their clients see them.
+    /// The sum of their payloads' sizes, in bytes.
     private(set) var logicalBytes: UInt64 = 0
     let failures: Failures
     private let store: any TrashKeeping
     private let isDryRun: Bool
     private let show: (TrashedKey) throws -> Void
 
-    /// - Parameter show: called with each key that is restored.
+    /// - Parameter show: Called with each restored key.
     init(
         in store: any TrashKeeping,
         isDryRun: Bool,
@@ -25,14 +25,14 @@ struct Undeletion {
         failures = Failures(complain: complain)
     }
 
-    /// Restores the keys of a selection.
+    /// Restores all keys of a selection.
     mutating func run(_ selection: KeySelection) throws {
         try store.forEachTrashedKey(in: selection, unreadable: { try failures.note($1) }) { try restore($0) }
     }
 
-    /// Restores one key.
+    /// Restores a single key.
     ///
-    /// - Returns: whether it was in the trash.
+    /// - Returns: Whether it was in the trash.
     mutating func run(_ key: PayloadKey) throws -> Bool {
         let trashed = try store.trashed(key)
         for trashed in trashed { try restore(trashed) }
@@ -41,8 +41,8 @@ struct Undeletion {
 
     private mutating func restore(_ trashed: TrashedKey) throws {
         if !isDryRun {
-            let outcome = try failures.goingOn("\(trashed.stored.key) is not undeleted") { try store.undelete(trashed) }
-            // What was stored again in the meantime, or is gone, needs nothing.
+            let outcome = try failures.goingOn("\(trashed.stored.key) is not restored") { try store.undelete(trashed) }
+            // The key was stored again meanwhile, or is gone.
             guard outcome == .undeleted else { return }
         }
         keys += 1

@@ -1,11 +1,13 @@
 import PayloadKey
 import Storage
 
-/// What the payloads of a store amount to, by namespace and prefix.
+/// The disk usage of a store's payloads, by namespace and prefix.
 struct UsageSums {
     private var sums: [Group: Sum] = [:]
 
-    /// Sums a selection up, with what is in the trash.
+    /// Sums up a selection, including the trash.
+    ///
+    /// - Throws: ``StoreError``.
     init(_ selection: KeySelection, of store: any PayloadStorage) throws {
         if let store = store as? any ContentSharing {
             try store.forEachContent(in: selection, includesTrash: true) { content in
@@ -22,12 +24,12 @@ struct UsageSums {
         }
     }
 
-    /// Each sum as JSON has it, in order of the groups.
+    /// The sums as in JSON, sorted by group.
     var rows: [Row] { sorted.map(Row.init) }
 
     private var sorted: [(key: Group, value: Sum)] { sums.sorted { $0.key.order < $1.key.order } }
 
-    /// A line for each sum, and one for all.
+    /// The sums as text: one line per group, and one for the total.
     var table: String {
         let header = ["NAMESPACE/PREFIX", "PAYLOADS", "LOGICAL", "ON DISK", "SAVED"]
         let rows = sorted.map { group, sum in [group.text] + sum.cells }
@@ -35,10 +37,10 @@ struct UsageSums {
         return Output.table([header] + rows + [["total"] + total.cells])
     }
 
-    /// The keys of a namespace with a prefix. In order of their bytes; what is in the trash comes last.
+    /// The keys of a namespace with the same prefix. Groups are in byte order, with the trash last.
     fileprivate struct Group: Hashable {
         let namespace: Namespace
-        /// ASCII.
+        /// The prefix, in ASCII; empty for `common`.
         let prefix: String
         let isInTrash: Bool
 
@@ -55,8 +57,9 @@ struct UsageSums {
     fileprivate struct Sum {
         var payloads = 0
         var logical: UInt64 = 0
-        /// Content that keys share is counted in equal parts for each of them.
+        /// Bytes; shared content is divided equally among its keys.
         var onDisk = 0.0
+        /// Bytes that sharing saves.
         var saved = 0.0
 
         static func += (sum: inout Sum, other: Sum) {
@@ -71,7 +74,7 @@ struct UsageSums {
         var cells: [String] { ["\(payloads)"] + [logical, diskBytes, savedBytes].map(Output.size) }
     }
 
-    /// A group's sum, as JSON has it.
+    /// A group's sum, as in JSON.
     struct Row: Encodable {
         let namespace: String
         let prefix: String

@@ -2,22 +2,22 @@ import Encoding
 import Storage
 
 extension Finding {
-    /// One line for people, and for damaged content one more for each key that lost it, or has it in the trash.
+    /// The finding as text: one line, and for damaged content one more for each key that lost it or has it in the trash.
     var line: String {
-        // A stray file may be called anything.
+        // A stray file's name can contain any bytes.
         let fact = "\(printable(path.utf8)) \(reason)"
         let lost = damage?.keys.map { "\n  lost: \($0)" }.joined() ?? ""
         let trashed = damage?.trashed.map { "\n  damaged in the trash: \($0)" }.joined() ?? ""
         return switch remedy {
         case .none: "\(kind.text): \(fact)\(trashed)"
         case .mended(let how): "\(kind.text): \(fact); \(how)\(lost)\(trashed)"
-        case .failed(let error): "\(kind.text): \(fact); can't be mended: \(error)"
+        case .failed(let error): "\(kind.text): \(fact); can't be repaired: \(error)"
         }
     }
 }
 
 extension Finding.Kind {
-    /// `unreferencedContent` in words: unreferenced content.
+    /// The kind as words: `unreferencedContent` becomes "unreferenced content".
     fileprivate var text: String { rawValue.map { $0.isUppercase ? " \($0.lowercased())" : "\($0)" }.joined() }
 }
 
@@ -26,9 +26,9 @@ struct FindingRow: Encodable {
     let kind: String
     let path: String
     let reason: String
-    /// Whether it is as it should be now; damaged content is when it is out of the way.
+    /// Whether the scrub repaired it; for damaged content, whether it is in quarantine.
     let mended: Bool
-    /// How it was mended, or why it could not be.
+    /// How the scrub repaired it, or why it could not.
     let remedy: String?
     let digest: String?
     let quarantine: String?

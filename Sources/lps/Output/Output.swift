@@ -5,16 +5,16 @@ import PayloadKey
 import Storage
 import SystemPackage
 
-/// How results look: to people, or to scripts.
+/// Formats results, for people or as JSON.
 enum Output {
-    /// A value as one line of JSON.
+    /// Encodes a value as one line of JSON with sorted keys.
     static func json(_ value: some Encodable) throws -> String {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
         return String(decoding: try encoder.encode(value), as: UTF8.self)
     }
 
-    /// A value and one more field of it, in one JSON object.
+    /// A value with one additional field, as one JSON object.
     struct Extended<Value: Encodable, Added: Encodable>: Encodable {
         let value: Value
         let field: String
@@ -26,10 +26,11 @@ enum Output {
         }
     }
 
-    /// Makes sure that what was printed has arrived: on a disk that is full it has not, and without its result no command
-    /// has succeeded.
+    /// Checks that all output was written, and exits with status 1 if not: a command whose results are lost, for example on
+    /// a full disk, has failed.
     static func finish() {
-        // print(_:) tells of no failure; the stream remembers it (ferror(3)). A network's file system may say so at the end.
+        // print(_:) does not report failures, but the stream records them (ferror(3)). A network file system may report one
+        // only on close.
         let isFlushed = fflush(stdout) == 0
         let reason = errno
         guard isFlushed, ferror(stdout) == 0 else { fail(isFlushed ? nil : reason) }
@@ -41,7 +42,7 @@ enum Output {
         exit(EXIT_FAILURE)
     }
 
-    /// Bytes as people read them, with one digit behind the point: `1.5 MiB`.
+    /// Formats a size with one decimal: `1.5 MiB`.
     static func size(_ bytes: UInt64) -> String {
         var value = Double(bytes)
         var unit = 0
@@ -55,9 +56,9 @@ enum Output {
         return "\(tenths / 10).\(tenths % 10) \(units[unit])"
     }
 
-    /// A time in JSON.
+    /// A time, in JSON a string like `2026-11-24T18:20:00Z`.
     struct Time: Encodable, Comparable, CustomStringConvertible {
-        /// Since 1970.
+        /// Seconds since 1970.
         let seconds: Int
 
         var description: String { Output.time(seconds) }
@@ -67,12 +68,12 @@ enum Output {
         func encode(to encoder: any Encoder) throws { try description.encode(to: encoder) }
     }
 
-    /// Seconds since 1970 as a time in UTC: `2026-11-24T18:20:00Z`.
+    /// Formats seconds since 1970 as a time in UTC: `2026-11-24T18:20:00Z`.
     static func time(_ seconds: Int) -> String {
         Date(timeIntervalSince1970: Double(seconds)).ISO8601Format()
     }
 
-    /// Columns, each as wide as its widest text; the first is aligned to the left, the others to the right.
+    /// Formats rows as columns: the first is left-aligned, the others right-aligned.
     static func table(_ rows: [[String]]) -> String {
         let widths = (rows.first?.indices ?? 0..<0).map { column in rows.map { $0[column].count }.max() ?? 0 }
         let lines = rows.map { row in
@@ -84,16 +85,16 @@ enum Output {
         return lines.joined(separator: "\n")
     }
 
-    /// What belongs to one thing, a line each.
+    /// Formats fields as lines of name and value, with the values aligned.
     static func fields(_ fields: [(name: String, value: String)]) -> String {
         let width = fields.map(\.name.count).max() ?? 0
         return fields.map { "\($0.name)\(padding(of: $0.name, to: width))  \($0.value)" }.joined(separator: "\n")
     }
 
-    /// A key for people: its size, when it was last stored, and itself.
+    /// Formats a key as text: size, when last stored, key.
     static func row(of stored: StoredKey) -> String { row(size: stored.size, at: stored.lastStored, stored.key) }
 
-    /// A key for people, with a size, `nil` where the content is lost, and a time in seconds since 1970.
+    /// Formats a key as text, with a size (`nil` when the content is lost) and a time in seconds since 1970.
     static func row(size: UInt64?, at seconds: Int, _ key: PayloadKey) -> String {
         let size = size.map(Output.size) ?? "lost"
         return "\(padding(of: size, to: 10))\(size)  \(time(seconds))  \(key)"
@@ -106,6 +107,6 @@ enum Output {
 
 /// Writes a line to standard error.
 func complain(_ message: String) {
-    // Nobody is left to be told that standard error can't be written.
+    // If standard error can't be written, the message can go nowhere else.
     _ = try? FileDescriptor.standardError.writeAll(Array("lps: \(message)\n".utf8))
 }

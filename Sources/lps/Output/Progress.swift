@@ -1,16 +1,15 @@
 import Glibc
 import SystemPackage
 
-/// How far a long command is: one line of a terminal, written over and over, and wiped at the end.
+/// The progress of a long command: one line on a terminal, rewritten in place and wiped at the end.
 ///
-/// Goes to standard error, so that results can be piped or redirected meanwhile.
+/// It is on standard error, so that results can be piped or redirected.
 final class Progress {
-    /// What is counted.
     enum Unit {
         case bytes, keys
     }
 
-    /// The least time between two versions of the line: often enough to look alive, too seldom to cost anything.
+    /// The minimum time between two updates of the line: frequent enough to look alive, rare enough to cost nothing.
     private static let interval = Duration.milliseconds(200)
 
     private let command: String
@@ -18,7 +17,7 @@ final class Progress {
     private let now: () -> Duration
     private let write: (String) -> Void
     private var state: State?
-    /// How many characters of the line are on the terminal.
+    /// The number of characters on the terminal.
     private var shown = 0
     private var shownAt = Duration.zero
 
@@ -30,10 +29,10 @@ final class Progress {
     }
 
     /// - Parameters:
-    ///   - command: what the line begins with.
-    ///   - width: columns of the terminal.
-    ///   - now: the time since some moment.
-    ///   - write: writes to the terminal.
+    ///   - command: The command's name, which begins the line.
+    ///   - width: The terminal's columns.
+    ///   - now: Returns the time since an arbitrary fixed moment.
+    ///   - write: Writes to the terminal.
     init(_ command: String, width: Int, now: @escaping () -> Duration, write: @escaping (String) -> Void) {
         self.command = command
         self.width = width
@@ -41,13 +40,13 @@ final class Progress {
         self.write = write
     }
 
-    /// The progress of a command whose standard error is a terminal; `nil` when it is none.
+    /// Creates the progress line of a command; `nil` when standard error is not a terminal.
     static func onTerminal(_ command: String) -> Progress? {
         let terminal = FileDescriptor.standardError
         guard isatty(terminal.rawValue) == 1 else { return nil }
         let start = ContinuousClock.now
         return Progress(command, width: columns(terminal), now: { ContinuousClock.now - start }) { text in
-            // A terminal that is gone is no reason to stop.
+            // A closed terminal must not stop the command.
             _ = try? terminal.writeAll(Array(text.utf8))
         }
     }
@@ -58,20 +57,20 @@ final class Progress {
         return Int(size.ws_col)
     }
 
-    /// Begins something of which it is not known how much there is.
+    /// Begins a step of unknown length.
     func begin(_ what: String) {
         state = nil
         show("\(command): \(what)")
     }
 
-    /// Begins to count up to a total.
+    /// Begins a step that counts up to a total.
     func begin(_ unit: Unit, total: UInt64) {
         let state = State(unit: unit, total: total, start: now())
         self.state = state
         show(text(state))
     }
 
-    /// Counts, and shows it now and then.
+    /// Adds to the count, and updates the line if it is due.
     func advance(by count: Int) {
         guard var state else { return }
         state.done += UInt64(count)
@@ -79,7 +78,7 @@ final class Progress {
         if now() - shownAt >= Self.interval { show(text(state)) }
     }
 
-    /// Wipes the line, to make room for another one. The next ``advance(by:)`` shows it again.
+    /// Wipes the line, so that another one can be printed. A later ``advance(by:)`` shows it again.
     func wipe() {
         guard shown > 0 else { return }
         write("\r" + String(repeating: " ", count: shown) + "\r")
@@ -87,7 +86,7 @@ final class Progress {
     }
 
     private func show(_ text: String) {
-        // A line that reaches the last column would be broken, and \r lead to its second half only.
+        // A line that reaches the last column would wrap, and \r would return only to its second half.
         let text = text.prefix(max(0, width - 1))
         write("\r" + text + String(repeating: " ", count: max(0, shown - text.count)))
         shown = text.count
@@ -95,7 +94,7 @@ final class Progress {
     }
 
     private func text(_ state: State) -> String {
-        // Uploads may have added to it meanwhile.
+        // Uploads may have added to the total meanwhile.
         let total = max(state.total, state.done)
         let seconds = (now() - state.start) / .seconds(1)
         let rate = seconds > 0 ? Double(state.done) / seconds : 0
@@ -113,7 +112,7 @@ final class Progress {
         }
     }
 
-    /// `0:07`, `12:34`, `1:02:03`.
+    /// Formats a duration: `0:07`, `12:34`, `1:02:03`.
     private static func time(_ seconds: Double) -> String {
         let seconds = Int(min(seconds.rounded(.up), 1e9))
         func two(_ number: Int) -> String { number < 10 ? "0\(number)" : "\(number)" }
