@@ -26,15 +26,15 @@ import Testing
         let worker = try LoneWorker(folder, ["--config", file])
         func reload(_ fault: Fault?) throws -> (isDone: Bool, trace: String) {
             let tracer = Tracer(folder, fault)
-            let (read, kept) = (worker.count("read again"), worker.count("stays as it was"))
+            let (read, kept) = (worker.count("configuration reloaded"), worker.count("configuration unchanged"))
             try tracer.attached(to: worker.process) {
                 worker.process.signal(SIGHUP)
                 try eventually("it has reloaded") {
-                    worker.count("read again") + worker.count("stays as it was") > read + kept
+                    worker.count("configuration reloaded") + worker.count("configuration unchanged") > read + kept
                 }
             }
             try worker.expectServing("\(String(describing: fault))")
-            return (worker.count("read again") > read, tracer.take())
+            return (worker.count("configuration reloaded") > read, tracer.take())
         }
         let traced = try reload(nil)
         #expect(traced.isDone)
