@@ -1,7 +1,7 @@
 import Synchronization
 
-/// Whether the engine answers, asked at most every two seconds and by one thread at a time: others take what is known, so
-/// that no thread waits for an engine that hangs only because load balancers ask often.
+/// Checks whether the engine answers, at most every two seconds and in one thread at a time. Other threads use the last
+/// result, so that frequent health checks do not block all threads on an engine that hangs.
 final class EngineHealth: Sendable {
     private let lifetime: Duration
 
@@ -13,15 +13,17 @@ final class EngineHealth: Sendable {
 
     private let state = Mutex(State())
 
-    /// Begins with an engine that was just found well.
+    /// Starts with a healthy engine.
     ///
-    /// - Parameter lifetime: how long an answer is taken for the next one.
+    /// - Parameter lifetime: how long a result is reused.
     init(lifetime: Duration = .seconds(2)) {
         self.lifetime = lifetime
     }
 
+    /// Throws if the last check of the engine failed.
+    ///
     /// - Parameter ask: asks the engine.
-    /// - Throws: what it has thrown, perhaps to another thread.
+    /// - Throws: the error of `ask`, possibly of a call in another thread.
     func check(_ ask: () throws -> Void) throws {
         let isTurn = state.withLock { state in
             guard !state.isAsking, state.asked.duration(to: .now) > lifetime else { return false }

@@ -2,14 +2,14 @@ import PayloadKey
 import Storage
 import Synchronization
 
-/// Which payloads were stored or found lately: their keys never mean another content, so that for a while, the engine need not
-/// be asked for each download. Other processes may delete them meanwhile.
+/// Remembers the payloads that were recently stored or found. A key always means the same content, so downloads need
+/// not ask the engine for a while. Other processes may delete a payload in the meantime.
 final class ObjectCache: Sendable {
-    /// What is known of a payload's object.
+    /// A payload's object.
     struct Entry: Sendable {
-        /// Bytes.
+        /// The size in bytes.
         let size: UInt64
-        /// The object's key.
+        /// The object's key, as the engine spells it.
         let object: [UInt8]
         fileprivate let learned = ContinuousClock.now
     }

@@ -4,13 +4,14 @@ import S3
 import Storage
 
 extension S3Store {
-    /// Seconds from which on an object's age is renewed when its payload is stored again: lifecycle rules and `lps gc` count
+    /// The age in seconds from which storing a payload again renews its object: lifecycle rules and `lps gc` count
     /// whole days.
     static let renewalAge = 24 * 60 * 60
-    /// Bytes from which on the engine is asked for an object before it is sent one.
+    /// The size in bytes from which a HEAD precedes an upload.
     static let worthAsking: UInt64 = 1 << 20
 
-    /// Sends a verified upload to the engine, unless it is there; then it counts from now, if it is older than a day.
+    /// Sends a verified upload to the engine, unless the object exists. Renews the age of an existing object that is
+    /// older than a day.
     public func commit(
         _ upload: VerifiedUpload,
         as key: PayloadKey,
@@ -39,7 +40,7 @@ extension S3Store {
                 present = try client.status(of: object)
             }
             guard let present else {
-                // Deleted between the two requests.
+                // The object was deleted between the two requests.
                 _ = try put(object, onlyIfAbsent: false)
                 return .created
             }
@@ -52,7 +53,8 @@ extension S3Store {
         return outcome
     }
 
-    /// Whether an object that is there has the upload's size, and an age that counts from now, or as good as.
+    /// Whether an existing object has the upload's size and is younger than a day. Renews an older object if the engine
+    /// can copy it.
     private func isCurrent(
         _ present: S3Object,
         for upload: VerifiedUpload,
@@ -61,7 +63,7 @@ extension S3Store {
     ) throws -> Bool {
         guard present.size == upload.size else {
             logger.error(
-                "an object has the wrong size, and is replaced by a verified upload",
+                "object has the wrong size, replacing it with a verified upload",
                 metadata: ["key": "\(key)", "size": "\(present.size)", "expected": "\(upload.size)"]
             )
             return false
@@ -72,7 +74,7 @@ extension S3Store {
             return try client.renew(present.key)
         } catch let error as S3Error {
             guard !error.mayPass else { throw error }
-            // It is in an archive, or the credentials don't allow a copy.
+            // The object is archived, or the credentials do not permit a copy.
             return false
         }
     }

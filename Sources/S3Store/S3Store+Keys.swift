@@ -3,7 +3,7 @@ import Storage
 import S3
 
 extension S3Store {
-    /// Visits the keys of a selection, page by page as the engine lists them.
+    /// Visits the keys of a selection in the engine's order, page by page.
     public func forEachKey(
         in selection: KeySelection,
         unreadable: (_ path: String, StoreError) throws -> Void,
@@ -12,7 +12,7 @@ extension S3Store {
         try forEachKey(in: selection, stray: { _ in }, visit)
     }
 
-    /// - Parameter stray: called with the name of each object that is no payload's.
+    /// - Parameter stray: called with the name of each object that does not belong to a payload.
     func forEachKey(
         in selection: KeySelection,
         stray: (String) throws -> Void,
@@ -39,18 +39,18 @@ extension S3Store {
         try forEachKey(in: selection) { if isWanted($0.key.namespace) { try visit($0.key, $0.lastStored) } }
     }
 
-    /// An upload of a payload that is there renews its age once a day.
+    /// Storing an existing payload renews its age at most once a day.
     public var ageLag: Int { Self.renewalAge }
-    /// An engine's answers take their time.
+    /// Waiting for the engine takes most of the time of a deletion.
     public var deletionsAtOnce: Int { 16 }
 
-    /// What is stored under a key; `nil` when there is nothing.
+    /// The payload stored under a key; `nil` if there is none.
     public func find(_ key: PayloadKey) throws -> StoredKey? {
         try translating { try client.look(for: key) }.map { StoredKey(key, of: $0) }
     }
 
-    /// Deletes a key. An engine has no lock that an upload could hold: the key is looked at again just before the request
-    /// that deletes it.
+    /// Deletes a key. The S3 API has no lock against uploads, so the key is checked again just before the request that
+    /// deletes it.
     public func remove(
         _ key: PayloadKey,
         isDurable: Bool,
@@ -67,24 +67,24 @@ extension S3Store {
             try client.delete(stored.object)
             known[stored.key] = nil
         } catch let error as S3Error {
-            // The engine may allow it for others.
+            // The engine may permit the deletion of other objects.
             let isDenied = error.code == .accessDenied || error.code == .refused
             throw isDenied ? StoreError(.system, error.description) : StoreError(error)
         }
     }
 
-    /// What every object of a selection begins with.
+    /// The longest prefix that all objects of a selection share.
     private func listed(_ selection: KeySelection) -> [UInt8] {
         var path = Array("/blobs/".utf8)
         if let namespace = selection.namespace {
             path += namespace.utf8 + [UInt8(ascii: "/")]
-            // Between them and the first part there may be empty ones.
+            // Empty parts may stand between `custom/` and the prefix's first part.
             if selection.prefix != nil { path += Array("custom/".utf8) }
         }
         return client.location.objectKey(of: path)
     }
 
-    /// The payload whose object has this key. Engines that know no empty parts list it without the slash at its start.
+    /// The payload that an object key belongs to. Engines that drop empty parts list keys without the leading slash.
     private func payloadKey(of object: [UInt8]) -> PayloadKey? {
         let prefix = client.location.prefix
         guard object.starts(with: prefix) else { return nil }
@@ -94,7 +94,7 @@ extension S3Store {
 }
 
 extension StoredKey {
-    /// The key of its object, as the engine names it.
+    /// The key of the object, as the engine spells it.
     var object: [UInt8] { Array(path.utf8) }
 
     fileprivate init(_ key: PayloadKey, of object: S3Object) {

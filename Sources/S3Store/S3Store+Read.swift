@@ -3,7 +3,8 @@ import Storage
 import S3
 
 extension S3Store {
-    /// The payload that is stored under a key; `nil` when the engine has none. What was found lately is not asked for again.
+    /// The payload stored under a key; `nil` if the engine has none. Does not ask the engine about recently found
+    /// payloads.
     public func open(_ key: PayloadKey, until deadline: ContinuousClock.Instant?) throws -> StoredPayload? {
         let client = client.until(deadline)
         if let known = known[key] { return payload(key, known.object, known.size, client) }
@@ -18,10 +19,10 @@ extension S3Store {
 }
 
 extension S3Client {
-    /// The object of a payload; `nil` when there is none.
+    /// The object of a payload; `nil` if it does not exist.
     ///
-    /// A prefix with empty parts may stand in the bucket without them: stores on disk and some engines don't keep them. The
-    /// metadata's hash covers the prefix as the client wrote it, so that no key leads to another one's payload.
+    /// The bucket may hold a prefix without its empty parts, because disk stores and some engines drop them. The
+    /// metadata's hash covers the prefix as the client wrote it, so no key leads to another key's payload.
     func look(for key: PayloadKey) throws -> S3Object? {
         for key in [key, key.withoutEmptyParts].compactMap(\.self) {
             if let found = try status(of: location.objectKey(of: key.utf8)) { return found }
@@ -31,7 +32,7 @@ extension S3Client {
 }
 
 extension PayloadKey {
-    /// The key as a store keeps it that knows no empty parts of prefixes; `nil` when it has none.
+    /// The key in the form of a store that drops empty parts of prefixes; `nil` if it has none.
     fileprivate var withoutEmptyParts: PayloadKey? {
         guard let prefix, let shorter = KeyPrefix(validating: prefix.folders.joined(separator: "/").utf8),
             shorter != prefix
@@ -42,7 +43,7 @@ extension PayloadKey {
 
 /// The content of a payload's object.
 private struct ObjectContent: PayloadContent {
-    /// Bytes up to which a payload is fetched whole for a range of it: the web server's cache has it then.
+    /// The largest payload, in bytes, that is fetched whole for a range, so that the web server can cache it.
     private static let wholeForRange: UInt64 = 4 << 20
 
     let store: S3Store
@@ -53,7 +54,7 @@ private struct ObjectContent: PayloadContent {
 
     var name: String { key.description }
 
-    /// Of a payload that is read whole, the last piece is given only when it is known to be what was stored.
+    /// When the whole payload is read, the last piece is passed on only after the digest of all bytes is verified.
     func read(_ range: Range<UInt64>, _ take: (UnsafeRawBufferPointer) throws -> Void) throws {
         var hasher = DigestHasher()
         var rest = UInt64(range.count)
@@ -67,7 +68,7 @@ private struct ObjectContent: PayloadContent {
                 try take(piece)
             }
         } catch let error as S3Error {
-            // Deleted since it was last seen, or another one.
+            // The object was deleted or replaced since it was last seen.
             store.known[key] = nil
             throw error.code == .noSuchKey ? StoreError(.vanished, error.description) : StoreError(error)
         }
@@ -78,8 +79,8 @@ private struct ObjectContent: PayloadContent {
         throw StoreError(.damaged, "\(key) is damaged: its content has digest \(actual)")
     }
 
-    /// What the engine answers to a GET of a target (path and query, as they go on the wire) with header fields. Whoever has
-    /// them can read the payload for some minutes. The names are those of nginx's files (`nginx/s3.conf`).
+    /// A redirect to the engine: a target (path and query, percent-encoded) and signed header fields. Anyone who has
+    /// them can read the payload for some minutes. nginx's files (`nginx/s3.conf`) use the same names.
     func redirect(isRange: Bool) throws -> InternalRedirect {
         let request = try translating { try client.signedGet(object) }
         let hasRoom = store.webCache?.hasRoom(for: size) ?? true

@@ -3,15 +3,15 @@ import Storage
 import S3
 
 extension S3Store {
-    /// Reads every payload, and moves what is damaged out of the way, while uploads and downloads go on.
+    /// Reads every payload and quarantines damaged objects, while uploads and downloads continue.
     ///
-    /// A damaged payload's object is copied to `quarantine/` (``quarantineKey(_:)``), and deleted: its key answers 404 from
-    /// then on, and the next upload of the payload heals it.
+    /// A damaged object is copied to `quarantine/` (``quarantineKey(_:)``) and deleted. Its key then answers 404 until
+    /// the payload is uploaded again.
     ///
     /// - Parameters:
-    ///   - pace: called after so many bytes were read; may take its time.
-    ///   - report: called with each finding: damaged payloads, payloads that the engine does not give back, and objects that
-    ///     are no payload's.
+    ///   - pace: called after each read, with the number of bytes; may sleep to limit the rate.
+    ///   - report: called with each finding: damaged payloads, payloads that the engine does not return, and objects
+    ///     that do not belong to a payload.
     public func scrub(
         _ scope: ScrubScope,
         pace: (_ bytes: Int) -> Void,
@@ -29,7 +29,7 @@ extension S3Store {
                 guard let reason else { return }
                 try report(try quarantine(stored, reason))
             } catch let error as StoreError {
-                // When the engine is well, it is this object that it does not give.
+                // If the engine answers otherwise, only this object is unreadable.
                 try checkBucket()
                 try report(Finding(.unreadable, stored.path, error.description))
             }
@@ -37,19 +37,19 @@ extension S3Store {
         return read
     }
 
-    /// The bytes of all payloads: a bucket keeps no record of scrubs.
+    /// The total size of all payloads in bytes: a bucket keeps no record of scrubs.
     public func contentToScrub(_ scope: ScrubScope) throws -> UInt64 {
         var bytes: UInt64 = 0
         try forEachKey { bytes += $0.size ?? 0 }
         return bytes
     }
 
-    /// The key of the object that keeps a damaged payload.
+    /// The key under which quarantine keeps a damaged payload.
     static func quarantineKey(_ key: PayloadKey) -> [UInt8] {
         Array("/quarantine".utf8) + key.utf8.dropFirst("/blobs".utf8.count)
     }
 
-    /// What is wrong with a payload, also at a second look; `nil` when nothing is, or it is gone.
+    /// Why a payload is damaged, confirmed by a second read; `nil` if it is intact or gone.
     private func whatIsWrong(with stored: StoredKey, _ pace: (Int) -> Void) throws -> String? {
         try look(at: stored, pace) == nil ? nil : look(at: stored, pace)
     }
@@ -75,7 +75,7 @@ extension S3Store {
         let target = client.location.objectKey(of: Self.quarantineKey(stored.key))
         let place = String(decoding: target, as: UTF8.self)
         let isCopied = try translating { try client.copy(stored.object, to: target) }
-        // An upload may have healed it meanwhile: copying takes its time.
+        // An upload may have replaced the object in the meantime, because copying takes time.
         guard isCopied, try look(at: stored, { _ in }) != nil else { return Finding(.damaged, stored.path, reason) }
         do {
             try delete(stored)

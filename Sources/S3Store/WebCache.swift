@@ -1,18 +1,19 @@
 import Storage
 import System
 
-/// The web server's cache of payloads that it has read from the engine.
+/// The web server's cache of payloads read from the engine.
 ///
-/// A web server that can't write into it what it reads from the engine gives up, and cuts the download off, though the
-/// engine is well (nginx/nginx#868). So it is told not to keep what may find no room.
+/// If nginx can't write to its cache, it cuts the download off, although the engine works (nginx/nginx#868). So workers
+/// tell it not to cache a payload that might not fit.
 struct WebCache: Sendable {
-    /// Bytes that are left for others who write at the same time.
+    /// The free bytes to leave for concurrent writers.
     private static let margin: UInt64 = 64 << 20
 
     let folder: String
     let kernel: any Kernel
 
-    /// Whether a payload has room in it. A folder that can't be looked at, as one that the web server has not made yet, has.
+    /// Whether a payload fits. True if the folder can't be examined, for example because the web server has not created
+    /// it yet.
     func hasRoom(for bytes: UInt64) -> Bool {
         guard let space = try? Descriptor(folder: folder, kernel).space() else { return true }
         return space.hasFreeInodes && space.free >= bytes &+ Self.margin

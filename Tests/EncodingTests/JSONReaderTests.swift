@@ -4,7 +4,7 @@ import Testing
 @testable import Encoding
 
 @Suite(.runLimit) struct JSONReaderTests {
-    /// Reads an object of strings and nulls, loading the text in pieces of `size` bytes, or from memory.
+    /// Parses an object of strings and nulls, from pieces of `size` bytes, or from one array.
     private func parse(_ text: String, pieces size: Int? = nil) throws -> [String: String?] {
         let bytes = Array(text.utf8)
         var reader = JSONReader(bytes)
@@ -23,7 +23,7 @@ import Testing
     }
 
     @Test(arguments: [nil, 1, 2, 3, 7])
-    func `Members are read with their escapes and white space, in whatever pieces the text comes`(size: Int?) throws {
+    func `Members with escapes and white space are parsed, however the text is split`(size: Int?) throws {
         #expect(try parse("{}", pieces: size) == [:])
         #expect(
             try parse(" \n{ \"a\" :\t\"b\" , \"c\" : null }\r\n", pieces: size) == ["a": "b", "c": nil]
@@ -45,7 +45,7 @@ import Testing
             "null", "nullx",
         ]
     )
-    func `Anything else is refused`(text: String) {
+    func `Malformed objects are refused`(text: String) {
         #expect(throws: JSONSyntaxError.self) { try parse(text) }
     }
 
@@ -55,13 +55,13 @@ import Testing
             var reader = JSONReader(text)
             return try reader.string()
         }
-        #expect(throws: JSONSyntaxError.self, "also where they are passed over") {
+        #expect(throws: JSONSyntaxError.self, "also if they are skipped") {
             var reader = JSONReader(text)
             try reader.skip()
         }
     }
 
-    @Test func `A string may be read only up to a limit`() {
+    @Test func `A string longer than its limit is refused`() {
         #expect(throws: JSONSyntaxError(reason: "string has over 3 bytes", offset: 0)) {
             var reader = JSONReader(Array("\"abcd\"".utf8))
             reader.stringLimit = 3
@@ -75,7 +75,7 @@ import Testing
             "{\"a\":{\"b\":[null , true]}}",
         ]
     )
-    func `A value of any kind can be passed over`(text: String) throws {
+    func `A value of any kind can be skipped`(text: String) throws {
         var reader = JSONReader(Array("\(text) ".utf8))
         try reader.skip()
         try reader.end()
@@ -86,7 +86,7 @@ import Testing
             + [String(repeating: "[", count: 100_000), String(repeating: "{\"a\":", count: 100_000)]
             + [String(repeating: "1", count: 1000)]
     )
-    func `What is no value is refused, and so is one that is nested too deep`(text: String) {
+    func `Malformed or too deeply nested values are refused`(text: String) {
         #expect(throws: JSONSyntaxError.self) {
             var reader = JSONReader(Array(text.utf8))
             try reader.skip()
@@ -95,20 +95,20 @@ import Testing
     }
 
     @Test(arguments: [("0", 0), ("18446744073709551615", UInt64.max), ("7 ", 7)])
-    func `A number without sign is read`(text: String, number: UInt64) throws {
+    func `A number without a sign is parsed`(text: String, number: UInt64) throws {
         var reader = JSONReader(Array(text.utf8))
         #expect(try reader.unsignedInteger() == number)
     }
 
     @Test(arguments: ["-1", "-0", "1.0", "1e2", "18446744073709551616", "\"1\"", "", "00"])
-    func `Any other number is refused where that is expected`(text: String) {
+    func `Other numbers are refused`(text: String) {
         #expect(throws: JSONSyntaxError.self) {
             var reader = JSONReader(Array(text.utf8))
             return try reader.unsignedInteger()
         }
     }
 
-    @Test(arguments: [nil, 4]) func `A reader goes back to what it has passed`(size: Int?) throws {
+    @Test(arguments: [nil, 4]) func `A reader can go back to an earlier offset`(size: Int?) throws {
         let text = Array(#"["first","second"]"#.utf8)
         var reader = JSONReader(text)
         if let size { reader = JSONReader { Array(text.dropFirst($0).prefix(size)) } }

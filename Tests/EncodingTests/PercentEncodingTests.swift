@@ -11,11 +11,11 @@ import Testing
             ("%zz", "%zz"), ("%%41", "%A"), ("", ""),
         ]
     )
-    func `A query value is decoded, and a stray percent sign stands for itself`(text: String, decoded: String) {
+    func `A query value is decoded, and keeps a stray percent sign`(text: String, decoded: String) {
         #expect(String(decoding: PercentEncoding.decodeQueryValue(text.utf8), as: UTF8.self) == decoded)
     }
 
-    @Test func `A path is encoded but for slashes and unreserved characters`() {
+    @Test func `In a path, all but slashes and unreserved characters is encoded`() {
         #expect(PercentEncoding.encodePath("keys/a b/é?%#.-_~".utf8) == "keys/a%20b/%C3%A9%3F%25%23.-_~")
     }
 }

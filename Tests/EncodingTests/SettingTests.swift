@@ -11,7 +11,7 @@ import Testing
             ("17179869184g", nil), ("18446744073709551616", nil),
         ] as [(String, UInt64?)]
     )
-    func `Sizes are bytes, or have nginx's suffixes`(text: String, size: UInt64?) {
+    func `Sizes are in bytes or have nginx's suffixes`(text: String, size: UInt64?) {
         #expect(ByteSize.parse(text) == size)
     }
 

@@ -11,12 +11,12 @@ import Testing
             ("*:9000", .tcp(host: "", port: 9000)), (":9000", .tcp(host: "", port: 9000)),
         ] as [(String, ListenAddress)]
     )
-    func `A path is a unix socket, host and port a TCP socket`(text: String, address: ListenAddress) {
+    func `A path means a unix socket, and host and port a TCP socket`(text: String, address: ListenAddress) {
         #expect(ListenAddress(parsing: text) == address)
     }
 
     @Test(arguments: ["", "lps.sock", "9000", "host:", "host:0", "host:65536", "host:-1", "::1:9000", "unix:"])
-    func `Anything else is no address`(text: String) {
+    func `Other addresses are refused`(text: String) {
         #expect(ListenAddress(parsing: text) == nil)
     }
 }

@@ -19,7 +19,7 @@ import Testing
         return lstat(path, &status) == 0 ? status.st_mode & 0o7777 : 0
     }
 
-    @Test func `A unix socket has the mode that was asked for, and goes with its listener`() throws {
+    @Test func `A unix socket has the requested mode, and is removed with its listener`() throws {
         do {
             let listener = try Listener(binding: .unix(path: path), access: .init(mode: 0o640))
             #expect(mode(path) == 0o640)
@@ -28,21 +28,21 @@ import Testing
         #expect(!FileManager.default.fileExists(atPath: path))
     }
 
-    @Test func `A socket that a dead process left behind is replaced`() throws {
+    @Test func `A socket left behind by a dead process is replaced`() throws {
         close(try listenUnix(path))
         let listener = try Listener(binding: .unix(path: path))
         close(try connectUnix(path))
         withExtendedLifetime(listener) {}
     }
 
-    @Test func `A socket that is served is left to its process`() throws {
+    @Test func `A socket that another process serves is refused`() throws {
         let first = try Listener(binding: .unix(path: path))
         #expect(throws: FastCGIError.self) { try Listener(binding: .unix(path: path)) }
         close(try connectUnix(path))
         withExtendedLifetime(first) {}
     }
 
-    @Test func `The queue of a unix socket has every connection that nobody has taken`() throws {
+    @Test func `The queue length of a unix socket counts all pending connections`() throws {
         let listener = try Listener(binding: .unix(path: path))
         #expect(listener.queue()?.waiting == 0)
         let clients = try (0..<3).map { _ in try FastCGIClient(path) }
@@ -51,7 +51,7 @@ import Testing
         withExtendedLifetime(clients) {}
     }
 
-    @Test func `The queue of a TCP socket has every connection that nobody has taken`() throws {
+    @Test func `The queue length of a TCP socket counts all pending connections`() throws {
         let listener = try Listener(binding: .tcp(host: "127.0.0.1", port: 0))
         var address = sockaddr_in()
         var size = socklen_t(MemoryLayout<sockaddr_in>.size)
@@ -65,14 +65,14 @@ import Testing
         withExtendedLifetime(clients) {}
     }
 
-    @Test func `A file that is no socket is not removed`() throws {
+    @Test func `A file that is not a socket is kept`() throws {
         try write("precious".utf8, to: path)
         let error = #expect(throws: SystemCallError.self) { try Listener(binding: .unix(path: path)) }
         #expect(error?.description == "bind \(path): Address already in use")
         #expect(try contents(of: path) == Array("precious".utf8))
     }
 
-    @Test func `A listener does not remove a socket that took the place of its own`() throws {
+    @Test func `A listener does not remove a socket that replaced its own`() throws {
         do {
             let first = try Listener(binding: .unix(path: path))
             unlink(path)
@@ -82,7 +82,7 @@ import Testing
         #expect(FileManager.default.fileExists(atPath: path))
     }
 
-    @Test func `A path that is too long is refused with its length and the limit`() throws {
+    @Test func `The error for a path that is too long names its length and the limit`() throws {
         let long = folder.file(String(repeating: "x", count: 120))
         let error = try #require(throws: FastCGIError.self) { try Listener(binding: .unix(path: long)) }
         #expect(error.description.contains("has \(long.utf8.count) bytes, the limit is 107"))

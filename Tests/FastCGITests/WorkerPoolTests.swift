@@ -8,7 +8,7 @@ import Testing
 @Suite struct WorkerPoolTests {
     private static let quiet = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
 
-    @Test func `A pool on a port stops while clients go on connecting`() throws {
+    @Test func `A pool on a port stops while clients keep connecting`() throws {
         let port = try freePort()
         let listener = try Listener(binding: .tcp(host: "127.0.0.1", port: port))
         let served = Counter()
@@ -30,7 +30,7 @@ import Testing
                 try eventually("some requests were served") { served.value > 20 }
                 pool.stop()
             default:
-                // The listener stays open here, as another process may hold it: clients always get in.
+                // The listener stays open, as it does if another process holds it, so clients can always connect.
                 while ended.value == 0 {
                     guard Date() < patience else {
                         outlasted.add()
@@ -45,8 +45,7 @@ import Testing
         #expect(outlasted.value == 0, "clients that gave up before the pool stopped")
     }
 
-    @Test func `A pool hands each request to its handler, with its parameters and body, and carries the answer`() throws
-    {
+    @Test func `A pool passes parameters and body to the handler, and returns its answer`() throws {
         let handler = WorkerPool.Handler { request, _ in
             var body = [UInt8](repeating: 0, count: 100)
             let count = (try? body.withUnsafeMutableBytes { try request.readBody(into: $0) }) ?? 0
@@ -61,13 +60,11 @@ import Testing
         }
     }
 
-    @Test func `The rest of a body that is refused is read once the answer is sent, so that its sender does not fail`()
-        throws
-    {
+    @Test func `A refused body is read to its end after the answer, so its sender does not fail`() throws {
         try serving(Self.refusal) { socket in
             let client = try FastCGIClient(socket)
             client.send(FastCGIClient.head([:]))
-            // Up to the end of what the worker sends: the body begins when the request is answered.
+            // This reads the whole answer: the client sends the body only afterwards.
             #expect(client.receiveAnswer() == "Status: 403 Forbidden\r\n\r\n")
             let piece = FastCGIClient.record(.stdin, [UInt8](repeating: 1, count: 60_000))
             for _ in 0..<50 { #expect(client.sendAll(piece)) }
@@ -75,7 +72,7 @@ import Testing
         }
     }
 
-    @Test func `A body without end is read for some time only`() throws {
+    @Test func `An endless body is read for a limited time`() throws {
         try serving(Self.refusal, lingeringTime: 1) { socket in
             let client = try FastCGIClient(socket)
             client.send(FastCGIClient.head([:]))
@@ -91,12 +88,11 @@ import Testing
         }
     }
 
-    /// Reads no body.
     private static let refusal = WorkerPool.Handler { request, _ in
         try? Array("Status: 403 Forbidden\r\n\r\n".utf8).withUnsafeBytes { try request.write($0) }
     }
 
-    /// Runs a pool of one thread while `body` runs, with the path of its socket.
+    /// Runs `body` with the socket path of a pool of one thread.
     private func serving(
         _ handler: WorkerPool.Handler,
         lingeringTime: Int = 30,

@@ -1,9 +1,9 @@
 import Glibc
 
-// libFuzzer (llvm.org/docs/LibFuzzer.html) on one reader of input from outside, which the environment variable
-// FUZZ_TARGET names; see 'make fuzz'.
+// Feeds input from libFuzzer (llvm.org/docs/LibFuzzer.html) to the parser that the environment variable FUZZ_TARGET
+// names; see 'make fuzz'.
 
-/// Reads a text, and traps when what must hold for every text does not. That a text is refused is fine.
+/// Parses a text, and traps if an invariant does not hold. Refusing the text is fine.
 typealias FuzzTarget = @Sendable ([UInt8]) throws -> Void
 
 private let targets: [String: FuzzTarget] = [
@@ -14,13 +14,13 @@ private let targets: [String: FuzzTarget] = [
 
 private let target: FuzzTarget = {
     guard let name = getenv("FUZZ_TARGET"), let target = targets[String(cString: name)] else {
-        print("FUZZ_TARGET is to be one of", targets.keys.sorted().joined(separator: ", "))
+        print("FUZZ_TARGET must be one of", targets.keys.sorted().joined(separator: ", "))
         exit(64)
     }
     return target
 }()
 
-/// What libFuzzer's `main` calls with each input.
+/// Called by libFuzzer's `main` with each input.
 @_cdecl("LLVMFuzzerTestOneInput")
 public func testOneInput(_ bytes: UnsafePointer<UInt8>?, _ size: Int) -> CInt {
     try? target([UInt8](UnsafeBufferPointer(start: bytes, count: size)))

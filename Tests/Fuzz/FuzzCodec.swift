@@ -5,8 +5,8 @@ import Storage
 
 @testable import PayloadService
 
-/// A request to the codec server, whose first byte says what is asked for: what passes through stays byte for byte, what
-/// is stored comes back, and nothing stays in `incoming/`.
+/// Tests the codec server with a request whose first byte selects the operation: payloads that pass through stay the
+/// same byte for byte, encoded payloads decode to themselves, and nothing remains in `incoming/`.
 func fuzzCodec(_ text: [UInt8]) throws {
     guard let choice = text.first else { return }
     let body = Array(text.dropFirst())
@@ -21,7 +21,8 @@ func fuzzCodec(_ text: [UInt8]) throws {
     }
 }
 
-/// A payload is a JSON value of its own, and reads the same twice; what is kept in memory is limited.
+/// Checks that each payload is a complete JSON value and can be read again with the same result, and that memory use is
+/// limited.
 private func checkPayloads(_ body: [UInt8], _ server: CodecServer) {
     guard let read = server.read(body) else { return }
     precondition(read.payloads.count <= CodecBody.maximumPayloads)
@@ -45,7 +46,7 @@ private func checkPayloads(_ body: [UInt8], _ server: CodecServer) {
     precondition(metadataSize <= CodecBody.maximumInMemory)
 }
 
-/// When nothing is large enough to be stored, the answer has the payloads as they came.
+/// Checks that the answer contains the payloads unchanged if none is large enough to store.
 private func checkUnchanged(_ body: [UInt8], _ server: CodecServer) {
     guard let answer = server.ask("encode", body, minimumSize: .max), let read = server.read(body) else { return }
     let payloads = read.payloads.map { body[Int($0.text.lowerBound)..<Int($0.text.upperBound)] }
@@ -53,7 +54,8 @@ private func checkUnchanged(_ body: [UInt8], _ server: CodecServer) {
     precondition(answer.elementsEqual(expected.joined()))
 }
 
-/// What was encoded is decoded to the same payloads; unless one was a reference before, of which decoding makes another.
+/// Checks that encoded payloads decode to the same payloads. Skips bodies that contain references, because decoding
+/// changes those.
 private func checkRoundTrip(_ body: [UInt8], _ server: CodecServer) throws {
     guard let encoded = server.ask("encode", body, minimumSize: 32), let before = server.read(body) else { return }
     guard !before.payloads.contains(where: { $0.metadata[PayloadReference.versionName] != nil }) else { return }
@@ -68,12 +70,12 @@ private func checkRoundTrip(_ body: [UInt8], _ server: CodecServer) throws {
 }
 
 private final class CodecServer {
-    /// What the references of the corpus lead to.
+    /// The content that the corpus's references point to.
     private static let content = Array("hello, world\n".utf8)
     private nonisolated(unsafe) static var shared = CodecServer()
     private var answers = 0
 
-    /// Now and then another one, or the stored payloads would fill the memory.
+    /// The server in use. It is replaced from time to time, so that stored payloads do not fill the memory.
     static var current: CodecServer {
         shared.answers += 1
         if shared.answers > 20_000 { shared = CodecServer() }
@@ -100,7 +102,7 @@ private final class CodecServer {
         }
     }
 
-    /// The payloads of a body; `nil` when it is refused.
+    /// The payloads of a body; `nil` if it is refused.
     func read(_ body: [UInt8]) -> CodecBody? {
         do {
             return try CodecBody(try store.store.uploads.spool(from: source(body), limit: .max))
@@ -112,7 +114,7 @@ private final class CodecServer {
         }
     }
 
-    /// An answer's content; `nil` when the request is refused.
+    /// The content of the answer; `nil` if the request is refused.
     func ask(_ operation: String, _ body: [UInt8], minimumSize: UInt64 = 32) -> [UInt8]? {
         let service = PayloadService(
             store: store.store,
@@ -150,7 +152,7 @@ private final class CodecServer {
         }
     }
 
-    /// A refusal is the client's fault, and one line.
+    /// Checks that a refusal blames the client and is one line.
     private func check(_ message: some Sequence<UInt8>, _ status: Status) {
         precondition(status == .badRequest || status == .contentTooLarge)
         precondition(!message.contains { $0 < 0x20 || $0 == 0x7F })

@@ -1,6 +1,6 @@
 import EnvironmentFile
 
-/// A file of settings: an error is one line that names the file, and what is written in quotes is read as it was.
+/// Tests the configuration file: an error is one line that names the file, and a quoted value is read unchanged.
 func fuzzConfiguration(_ text: [UInt8]) {
     do {
         let file = try EnvironmentFile(path: "worker.conf", text: text)

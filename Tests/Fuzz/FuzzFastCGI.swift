@@ -3,14 +3,14 @@ import Logging
 
 @testable import FastCGI
 
-/// What comes on a connection of a worker, read through libfcgi: the request has no more than was sent, and its
-/// connection is closed. An odd first byte has the web server leave before the answer.
+/// Tests a worker's connection, read through libfcgi: a request is not longer than the bytes sent, and its connection
+/// is closed. With an odd first byte, the web server disconnects before the answer.
 func fuzzFastCGI(_ text: [UInt8]) throws {
     guard let choice = text.first, !meetsHoleOfLibfcgi(Array(text.dropFirst())) else { return }
     _ = libfcgi
     var ends: [Int32] = [-1, -1]
     precondition(socketpair(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0, &ends) == 0)
-    // An input fits into a socket's buffer, so nothing waits here.
+    // An input fits into a socket's buffer, so nothing blocks here.
     let sent = text.dropFirst().withUnsafeBytes { write(ends[0], $0.baseAddress, $0.count) }
     precondition(sent == text.count - 1)
     if choice & 1 == 1 { close(ends[0]) } else { shutdown(ends[0], Int32(SHUT_WR)) }
@@ -35,7 +35,7 @@ func fuzzFastCGI(_ text: [UInt8]) throws {
     try Array("Status: 200 OK\r\n\r\n".utf8).withUnsafeBytes { try request.write($0) }
 }
 
-/// Initialised.
+/// Initializes libfcgi.
 private let libfcgi: WorkerPool = {
     do {
         let logger = Logger(label: "fuzz") { _ in SwiftLogNoOpLogHandler() }

@@ -3,8 +3,8 @@ import PayloadKey
 
 @testable import PayloadService
 
-/// JSON, references and base64: a text reads the same in one piece and byte by byte, and what is written again is read as
-/// the same.
+/// Tests JSON, references and base64: a text gives the same result in one piece and byte by byte, and written values
+/// parse to themselves.
 func fuzzJSON(_ text: [UInt8]) {
     var whole = JSONReader(text)
     var pieces = JSONReader { offset in offset < text.count ? [text[offset]] : [] }

@@ -1,6 +1,6 @@
 import PayloadKey
 
-/// A key: it is written as it was read, and so is each of its parts.
+/// Tests keys: a parsed key and each of its parts are written as they were read.
 func fuzzKey(_ text: [UInt8]) {
     if let digest = try? Digest(parsing: text) {
         precondition("\(digest)".utf8.elementsEqual(text))

@@ -1,7 +1,7 @@
 import Encoding
 import PayloadKey
 
-/// A metadata header, and the JSON in it: what is written again is read as the same, with the same hash.
+/// Tests the metadata header and its JSON: written metadata parses to the same value with the same hash.
 func fuzzMetadata(_ text: [UInt8]) {
     for header in [text, Array(StandardBase64.encode(text).utf8)] {
         guard let metadata = try? TemporalMetadata(header: header) else { continue }

@@ -1,7 +1,7 @@
 import Encoding
 import PayloadKey
 
-/// A namespace and a prefix: they can name folders, and a message about them is one line.
+/// Tests namespaces and prefixes: they are safe as folder names, and a message about them is one line.
 func fuzzNames(_ text: [UInt8]) {
     if let namespace = try? Namespace(validating: text) {
         precondition(namespace.utf8 == text)

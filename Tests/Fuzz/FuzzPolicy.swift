@@ -1,7 +1,7 @@
 import Encoding
 import StorePolicy
 
-/// A policy: its namespaces are valid, and an error is one line that names the file.
+/// Tests policies: namespaces are valid, and an error is one line that names the file.
 func fuzzPolicy(_ text: [UInt8]) {
     do {
         let policy = try StorePolicy(parsing: text, file: "policy.conf")

@@ -2,7 +2,7 @@ import Encoding
 
 @testable import PayloadService
 
-/// A query, and percent-encoding: what was encoded decodes to itself, and no parameter is empty.
+/// Tests queries and percent-encoding: encoded text decodes to itself, and no parameter is empty.
 func fuzzQuery(_ text: [UInt8]) {
     let encoded = Array(PercentEncoding.encodePath(text).utf8)
     precondition(PercentEncoding.decodeQueryValue(encoded) == text)

@@ -2,7 +2,8 @@ import Encoding
 
 @testable import PayloadService
 
-/// Ranges and entity tags: a part is in the payload and not empty. The first eight bytes are the payload's size.
+/// Tests ranges and entity tags: a part is not empty and lies within the payload. The first eight bytes are the
+/// payload's size.
 func fuzzRanges(_ text: [UInt8]) {
     let size = text.prefix(8).reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
     let field = Array(text.dropFirst(8))

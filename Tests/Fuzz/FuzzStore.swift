@@ -3,7 +3,7 @@ import Logging
 import DiskStore
 import Storage
 
-/// A store for a target to work on, in a folder of its own below the one that FUZZ_FOLDER names.
+/// A store in its own folder below the one that FUZZ_FOLDER names.
 final class FuzzStore: Sendable {
     let folder: String
     let path: String
@@ -11,7 +11,7 @@ final class FuzzStore: Sendable {
     let logger = Logger(label: "fuzz") { _ in SwiftLogNoOpLogHandler() }
 
     init(_ name: String) {
-        guard let parent = getenv("FUZZ_FOLDER") else { preconditionFailure("FUZZ_FOLDER is to be a folder") }
+        guard let parent = getenv("FUZZ_FOLDER") else { preconditionFailure("FUZZ_FOLDER must be a folder") }
         folder = "\(String(cString: parent))/\(name)-\(getpid())"
         Self.remove(folder)
         path = "\(folder)/store"
@@ -28,20 +28,20 @@ final class FuzzStore: Sendable {
         Self.remove(folder)
     }
 
-    /// Makes a file below the folder.
+    /// Creates a file below the folder.
     func write(_ text: String, to name: String) {
         let file = open("\(folder)/\(name)", O_WRONLY | O_CREAT | O_EXCL, 0o600)
         precondition(Foundation.write(file, text, text.utf8.count) == text.utf8.count)
         close(file)
     }
 
-    /// Whether something lies in `incoming/`.
+    /// Whether `incoming/` contains anything.
     var hasIncoming: Bool {
         guard let stream = opendir("\(path)/incoming") else { preconditionFailure("incoming is gone") }
         defer { closedir(stream) }
         var count = 0
         while readdir(stream) != nil { count += 1 }
-        // There are always . and ..
+        // The entries . and .. always exist.
         return count > 2
     }
 

@@ -1,7 +1,7 @@
 import TarArchive
 
-/// A tar archive, whose headers get right checksums, since a fuzzer does not guess them: no content is longer than its
-/// entry says, an archive that is read has no more bytes than were there.
+/// Tests tar archives with corrected header checksums, which a fuzzer can't guess: content has the length that its
+/// entry states, and the entries read have no more bytes than the archive.
 func fuzzTar(_ text: [UInt8]) throws {
     let archive = withChecksums(text)
     var rest = archive[...]
@@ -21,7 +21,7 @@ func fuzzTar(_ text: [UInt8]) throws {
     }
 }
 
-/// Writes its checksum (pax(1)) into every block that says that it is a header.
+/// Writes the checksum (pax(1)) into every block that is marked as a header.
 private func withChecksums(_ text: [UInt8]) -> [UInt8] {
     var archive = text
     var start = 0

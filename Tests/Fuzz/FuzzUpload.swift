@@ -2,8 +2,8 @@ import Glibc
 
 @testable import Storage
 
-/// A path that the web server says an upload is at: what is opened is a regular file directly in `incoming/`, of just that
-/// name.
+/// Tests upload paths from the web server: only a regular file directly in `incoming/`, with exactly the given name, is
+/// opened.
 func fuzzUpload(_ text: [UInt8]) {
     let store = UploadStore.shared
     let incoming = Array("\(store.path)/incoming/".utf8)
@@ -24,10 +24,10 @@ func fuzzUpload(_ text: [UInt8]) {
 }
 
 private enum UploadStore {
-    /// Of `incoming/`; each has its name as content.
+    /// The files in `incoming/`. Each contains its own name.
     static let files = ["0000000001", "a name", "\u{FC}", ".hidden", "secret"]
 
-    /// A store in whose `incoming/` is what may be opened, and what may not.
+    /// A store whose `incoming/` contains files that may be opened, and others that may not.
     static let shared: FuzzStore = {
         let store = FuzzStore("upload")
         let incoming = "\(store.path)/incoming"

@@ -28,7 +28,7 @@ import Testing
     @Test func `Workers that start at once find the same of their engine, and one says it in one line`() throws {
         let stack = try Stack(workers: 4, engine: engine)
         let found = stack.workers.map { worker in
-            worker.log.split(separator: "\n").filter { $0.contains("what the engine can do") }
+            worker.log.split(separator: "\n").filter { $0.contains("engine capabilities") }
         }
         let line = try #require(found.first?.first)
         #expect(found == Array(repeating: [line], count: 4))

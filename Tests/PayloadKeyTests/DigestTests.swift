@@ -11,7 +11,7 @@ import Testing
         #expect(Digest(of: "".utf8).hex == "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855")
     }
 
-    @Test func `A written digest reads back as itself`() throws {
+    @Test func `A digest's description parses to the same digest`() throws {
         let digest = Digest(of: "hello".utf8)
         #expect(try Digest(parsing: digest.description.utf8) == digest)
     }
@@ -20,18 +20,18 @@ import Testing
         arguments: ["", "sha256", "sha256:", "a:b:c", "sha256:00", "sha256:\(hello.uppercased())"]
             + [63, 65].map { "sha256:" + String(repeating: "a", count: $0) }
     )
-    func `Not two tokens, or not 64 lower-case digits, is a wrong format`(text: String) {
+    func `Anything but two tokens and 64 lower-case hex digits is a format error`(text: String) {
         #expect(throws: DigestError.format(Array(text.utf8))) { try Digest(parsing: text.utf8) }
     }
 
     @Test(arguments: ["md5", "SHA256", "", "sha256 "])
-    func `Another algorithm is named`(algorithm: String) {
+    func `The error for another algorithm names it`(algorithm: String) {
         #expect(throws: DigestError.algorithm(Array(algorithm.utf8))) {
             try Digest(parsing: "\(algorithm):\(Self.hello)".utf8)
         }
     }
 
-    @Test func `Content in pieces has the digest of the whole`() {
+    @Test func `Hashing in pieces gives the digest of the whole`() {
         var hasher = DigestHasher()
         hasher.update(Array("hel".utf8))
         hasher.update(Array("lo".utf8))

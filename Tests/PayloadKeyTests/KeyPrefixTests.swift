@@ -5,16 +5,16 @@ import Testing
 
 @Suite(.runLimit) struct KeyPrefixTests {
     @Test(arguments: ["1234", "team_a/wf-42", "A", "/", "a//b", "/a/"])
-    func `Letters, digits, underscore, hyphen and slash make a prefix`(prefix: String) {
+    func `A prefix consists of letters, digits, underscores, hyphens and slashes`(prefix: String) {
         #expect(KeyPrefix(validating: prefix.utf8)?.description == prefix)
     }
 
     @Test(arguments: ["", "a b", "a.b", "..", "../x", "ä", "a\0", "a\n", "a%2F", "a:b"])
-    func `Anything else makes none`(prefix: String) {
+    func `A prefix with other characters is refused`(prefix: String) {
         #expect(KeyPrefix(validating: prefix.utf8) == nil)
     }
 
-    @Test func `512 bytes are the limit, and 200 for a part`() {
+    @Test func `A prefix is limited to 512 bytes, and each part to 200`() {
         let part = String(repeating: "x", count: 200)
         #expect(KeyPrefix(validating: part.utf8) != nil)
         #expect(KeyPrefix(validating: (part + "x").utf8) == nil)

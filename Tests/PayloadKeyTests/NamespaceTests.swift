@@ -7,7 +7,7 @@ import Testing
     @Test(arguments: [
         "default", "orders.acct1", "a b", "ä", "日本", "...", ".hidden", "%2F", "\\", "\"", "a:b", "-", "👩‍👩‍👧", "\u{2028}",
     ])
-    func `Any UTF-8 without slash and controls is a namespace`(name: String) throws {
+    func `Any UTF-8 without slashes and control characters is a namespace`(name: String) throws {
         #expect(try Namespace(validating: name.utf8).utf8 == Array(name.utf8))
     }
 
@@ -20,11 +20,11 @@ import Testing
             (String(repeating: "a", count: 199) + "ä", "has 201 bytes, at most 200 are allowed"),
         ]
     )
-    func `What could leave its folder, or hides in a log, is refused`(name: String, reason: String) {
+    func `Names that could leave their folder or corrupt a log are refused`(name: String, reason: String) {
         #expect(throws: NamespaceError(reason)) { try Namespace(validating: name.utf8) }
     }
 
-    @Test func `200 bytes are the limit, not 200 characters`() throws {
+    @Test func `The limit is 200 bytes, not 200 characters`() throws {
         #expect(try Namespace(validating: String(repeating: "a", count: 200).utf8).utf8.count == 200)
     }
 
@@ -33,7 +33,7 @@ import Testing
         #expect(throws: NamespaceError("is not valid UTF-8")) { try Namespace(validating: bytes) }
     }
 
-    @Test func `Names that are equal in Unicode but not in bytes are two namespaces`() throws {
+    @Test func `Names that are equal in Unicode but differ in bytes are different namespaces`() throws {
         let composed = try Namespace(validating: "\u{E9}".utf8)
         let decomposed = try Namespace(validating: "e\u{301}".utf8)
         #expect(composed != decomposed)

@@ -5,7 +5,7 @@ import Testing
 
 @Suite(.runLimit) struct PayloadKeyTests {
     @Test(arguments: PutVector.all)
-    func `A worked example has the key that the contract gives it`(vector: PutVector) throws {
+    func `Each example has the key that the contract states`(vector: PutVector) throws {
         let metadata = try TemporalMetadata(header: Array(vector.xTemporalMetadata.utf8))
         let digest = try Digest(parsing: vector.digest.utf8)
         let key = PayloadKey(
@@ -40,7 +40,7 @@ import Testing
             "/blobs/a/b/common/\(digests)", "/blob/ns/common/\(digests)", String(repeating: "/", count: 1000),
         ]
     )
-    func `A key that is not well formed is none`(text: String) {
+    func `A malformed key is refused`(text: String) {
         #expect(PayloadKey(parsing: text.utf8) == nil)
     }
 }

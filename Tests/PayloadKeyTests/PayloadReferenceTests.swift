@@ -10,7 +10,7 @@ import Testing
     }
 
     @Test(arguments: CodecVector.all)
-    func `A reference is written byte for byte as the existing codec writes it, and read back`(vector: CodecVector)
+    func `A reference is written byte for byte as the existing codec writes it`(vector: CodecVector)
         throws
     {
         let metadata = TemporalMetadata(vector.metadata.map { (Array($0.key.utf8), Array($0.value.utf8)) })
@@ -28,7 +28,7 @@ import Testing
         #expect(try PayloadReference(parsing: vector.encoded) == written)
     }
 
-    @Test func `Names and keys are escaped as Go escapes them`() throws {
+    @Test func `Names and keys are escaped as in Go`() throws {
         let name = "<a>&\"\\\u{2028}\u{2029}é"
         let written = PayloadReference(
             metadata: TemporalMetadata([(Array(name.utf8), [0xFF, 0xFE])]),
@@ -43,13 +43,13 @@ import Testing
         #expect(try PayloadReference(parsing: Array(written.json.utf8)) == written)
     }
 
-    @Test func `Without metadata, null stands for it, as Go's encoder writes it`() throws {
+    @Test func `Missing metadata is written as null, as in Go`() throws {
         let written = PayloadReference(metadata: TemporalMetadata([]), size: 1, digest: Digest(of: []), key: [0x61])
         #expect(written.json.hasPrefix(#"{"metadata":null,"size":1,"#))
         #expect(try reference(written.json) == written)
     }
 
-    @Test func `Members may come in any order, and unknown ones are passed over`() throws {
+    @Test func `Members can have any order, and unknown ones are ignored`() throws {
         let read = try reference(
             #" {"later":[{"a":1}],"key":"/k","digest":"\#(Digest(of: []))","size":7,"metadata":{}} "#
         )
@@ -74,12 +74,12 @@ import Testing
             (#"{"metadata":{},"size":1,"digest":"\#(Digest(of: []))","key":"/k"}x"#, "text after the value"),
         ]
     )
-    func `What is no reference is refused, and the error says why`(json: String, reason: String) {
+    func `An invalid reference is refused with the reason`(json: String, reason: String) {
         let error = #expect(throws: PayloadReferenceError.self) { try reference(json) }
         #expect("\(error.map { "\($0)" } ?? "")".contains(reason))
     }
 
-    @Test func `Whether a payload is a reference shows in its metadata`() throws {
+    @Test func `A payload's metadata shows whether it is a reference`() throws {
         func isCarried(_ version: String?) throws -> Bool {
             let names = version.map { [(Array(PayloadReference.versionName.utf8), Array($0.utf8))] } ?? []
             return try PayloadReference.isCarried(by: TemporalMetadata(names))

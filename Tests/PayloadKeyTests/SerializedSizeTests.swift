@@ -13,7 +13,11 @@ import Testing
             ([("encoding", "json/plain"), ("foo", String(repeating: "x", count: 200))], 5, 242),
         ] as [([(String, String)], UInt64, UInt64)]
     )
-    func `A payload is as large as protobuf serializes it`(metadata: [(String, String)], data: UInt64, size: UInt64) {
+    func `A payload's size is that of its protobuf serialization`(
+        metadata: [(String, String)],
+        data: UInt64,
+        size: UInt64
+    ) {
         let metadata = TemporalMetadata(metadata.map { (Array($0.0.utf8), Array($0.1.utf8)) })
         #expect(SerializedSize.ofPayload(metadata, dataSize: data) == size)
     }

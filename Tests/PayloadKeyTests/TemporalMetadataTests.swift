@@ -9,29 +9,29 @@ import Testing
         try TemporalMetadata(header: Array(Data(json.utf8).base64EncodedString().utf8))
     }
 
-    @Test func `Names are ordered by their bytes, whatever their order in the JSON`() throws {
+    @Test func `Names are sorted by their bytes`() throws {
         let one = try metadata(#"{"b":"Mg==","a":"MQ==","é":"Mw==","B":"NA=="}"#)
         #expect(one.entries.map { String(decoding: $0.name, as: UTF8.self) } == ["B", "a", "b", "é"])
         #expect(try one.hash == metadata(#"{"é":"Mw==","a":"MQ==","B":"NA==","b":"Mg=="}"#).hash)
     }
 
-    @Test func `Names that are equal in Unicode but not in bytes are two names`() throws {
+    @Test func `Names that are equal in Unicode but differ in bytes are different names`() throws {
         let both = try metadata("{\"\u{E9}\":\"MQ==\",\"e\u{301}\":\"Mg==\"}")
         #expect(both.entries.count == 2)
         #expect(try metadata("{\"\u{E9}\":\"MQ==\"}").hash != metadata("{\"e\u{301}\":\"MQ==\"}").hash)
     }
 
-    @Test func `Of a name given twice the last value counts`() throws {
+    @Test func `If a name is given twice, the last value counts`() throws {
         #expect(try metadata(#"{"a":"MQ==","a":"Mg=="}"#) == metadata(#"{"a":"Mg=="}"#))
         #expect(try metadata(#"{"a":"MQ==","\u0061":"Mg=="}"#) == metadata(#"{"a":"Mg=="}"#))
     }
 
-    @Test func `null is no metadata, and a null value an empty one`() throws {
+    @Test func `null means no metadata, and a null value an empty one`() throws {
         #expect(try metadata("null").entries.isEmpty)
         #expect(try metadata(#"{"a":null}"#) == metadata(#"{"a":""}"#))
     }
 
-    @Test func `An empty prefix is no prefix`() throws {
+    @Test func `An empty prefix counts as no prefix`() throws {
         #expect(try metadata(#"{"remote-codec/key-prefix":""}"#).keyPrefix == nil)
         #expect(try metadata(#"{"remote-codec/key-prefix":"MTIzNA=="}"#).keyPrefix == Array("1234".utf8))
         #expect(try metadata("{}").keyPrefix == nil)
@@ -43,7 +43,7 @@ import Testing
     }
 
     @Test(arguments: ["MQ", "M", "MQ==MQ==", "M Q==", "M\\nQ==", "_w==", "====", "AA=A", "MQ======", "MR=="])
-    func `A value that is not standard base64 is refused, and named`(value: String) {
+    func `The error for a value that is not standard base64 names it`(value: String) {
         #expect(throws: TemporalMetadataError.valueNotBase64(name: Array("name".utf8))) {
             try metadata("{\"name\":\"\(value)\"}")
         }

@@ -7,7 +7,7 @@ import Testing
 
 @testable import S3Store
 
-/// A store in a bucket of an engine that answers as a script says: what no real engine does when it is asked to.
+/// A bucket store with a scripted engine, for answers that a real engine does not give on request.
 @Suite(.runLimit) struct S3StoreTests {
     private static let content = Array("hello world".utf8)
     private static let old = "Mon, 02 Nov 2026 00:00:00 GMT"
@@ -17,7 +17,7 @@ import Testing
 
     init() throws { folder = try TemporaryFolder() }
 
-    /// - Parameter condition: what a probe has found of `If-None-Match: *`.
+    /// - Parameter condition: what a probe found about `If-None-Match: *`.
     private func store(
         _ server: ScriptedServer,
         _ condition: EngineCapabilities.Condition = .honoured,
@@ -51,12 +51,12 @@ import Testing
         return try store.commit(upload, as: key(content))
     }
 
-    /// What the engine was asked to do, without the objects.
+    /// The methods of the requests, with COPY for a copy.
     private func methods(_ server: ScriptedServer) -> [String] {
         server.requests.map { $0.headers["x-amz-copy-source"] == nil ? $0.method : "COPY" }
     }
 
-    /// An engine that answers each kind of request in one way; `condition` is for uploads with `If-None-Match`.
+    /// An engine that answers each kind of request in one way. `condition` answers uploads with `If-None-Match`.
     private func engine(
         head: ScriptedServer.Step,
         get: ScriptedServer.Step = .error(404, "NoSuchKey"),
@@ -75,7 +75,7 @@ import Testing
         }
     }
 
-    @Test func `A payload that is stored again after a day has its age renewed, a younger one is left`() throws {
+    @Test func `Storing a payload again renews its age after a day, not before`() throws {
         let server = try engine(head: .object(11, Self.old))
         #expect(try commit(store(server)) == .existed)
         #expect(methods(server) == ["PUT", "HEAD", "COPY"])
@@ -84,18 +84,18 @@ import Testing
         #expect(methods(young) == ["PUT", "HEAD"])
         let large = try engine(head: .object(1 << 20, Self.old))
         #expect(try commit(store(large), randomPayload(1 << 20)) == .existed)
-        #expect(methods(large) == ["HEAD", "COPY"], "it is not sent before it is known that it is not there")
+        #expect(methods(large) == ["HEAD", "COPY"], "a HEAD precedes the upload")
     }
 
-    @Test func `Where an object can't be copied onto itself, it is stored anew`() throws {
+    @Test func `An object that can't be copied onto itself is stored again`() throws {
         let server = try engine(head: .object(11, Self.old), copy: .error(403, "InvalidObjectState"))
         #expect(try commit(store(server)) == .existed)
         #expect(methods(server) == ["PUT", "HEAD", "COPY", "PUT"])
     }
 
-    // Ceph stores one more version, with 200.
+    // Ceph stores another version, and answers 200.
     @Test(arguments: [EngineCapabilities.Condition.unknown, .ignored, .refused])
-    func `Where the engine may not keep what is there, it is asked before each upload`(
+    func `If the engine may overwrite objects, a HEAD precedes each upload`(
         condition: EngineCapabilities.Condition
     ) throws {
         let there = try engine(head: .object(11, Self.old))
@@ -106,19 +106,19 @@ import Testing
         #expect(methods(absent) == ["HEAD", "GET", "PUT"])
     }
 
-    // OpenStack Swift's answer to the upload that is overtaken.
-    @Test func `An upload whose answer does not say that it is stored is compared with what is there`() throws {
+    // OpenStack Swift answers so to the upload that was overtaken.
+    @Test func `After an answer without an ETag, the stored object is checked`() throws {
         let overtaken = ScriptedServer.Step.answer(200, [], "<html><p>The server accepted the request.</p></html>")
         let server = try engine(head: .object(11, httpDate(Date())), condition: overtaken)
         #expect(try commit(store(server)) == .existed)
         #expect(methods(server) == ["PUT", "HEAD"])
-        // Something before the engine may answer so.
+        // A proxy in front of the engine may answer so.
         let none = try engine(head: .answer(404), put: overtaken, condition: overtaken)
         #expect(throws: StoreError.self) { try commit(store(none)) }
         #expect(methods(none) == ["PUT", "HEAD", "GET", "PUT"])
     }
 
-    @Test func `An engine that is full is told from one that fails`() throws {
+    @Test func `A full engine is distinguished from a failing one`() throws {
         for (answer, code) in [
             (ScriptedServer.Step.error(403, "QuotaExceeded"), StoreError.Code.engineFull),
             (.error(403, "AccessDenied"), .unavailable),
@@ -129,14 +129,14 @@ import Testing
         }
     }
 
-    // MARK: The start
+    // MARK: Starting
 
-    @Test func `What the engine can do is logged as one line`() throws {
+    @Test func `The engine's capabilities are logged in one line`() throws {
         let log = RecordedLog()
         let engine = try ScriptedEngine()
         try store(engine.server, .unknown, log).checkStart(waiting: false)
         #expect(log.lines.count == 1)
-        #expect(log.text.contains("what the engine can do"))
+        #expect(log.text.contains("engine capabilities"))
         #expect(log.text.contains("honoured"))
     }
 
@@ -144,12 +144,12 @@ import Testing
         ("AccessDenied", 403, true), ("InvalidStorageClass", 400, true), ("SlowDown", 503, false),
         ("RequestTimeTooSkewed", 403, false),
     ])
-    func `An engine that takes no upload ends a start, unless it may take one later`(
+    func `A start fails if the engine refuses uploads`(
         code: String,
         status: Int,
         preventsUse: Bool
     ) throws {
-        // Asked to wait longer than there is time for.
+        // The requested pause is longer than the time left.
         let engine = try ScriptedEngine { request in
             request.method == "PUT" ? .error(status, code, ["Retry-After: 3600"]) : nil
         }
@@ -158,7 +158,7 @@ import Testing
         #expect(error?.description.contains("PUT of an object: \(status) \(code)") == true)
     }
 
-    @Test func `A full engine does not end a start: what is stored can be read`() throws {
+    @Test func `A start succeeds with a full engine`() throws {
         let engine = try ScriptedEngine { $0.method == "PUT" ? .error(403, "QuotaExceeded") : nil }
         let log = RecordedLog()
         try store(engine.server, .unknown, log).checkStart(waiting: false)
@@ -168,7 +168,7 @@ import Testing
     // MARK: Reading
 
     @Test(arguments: ["orders/", "/a", "a//b"])
-    func `A payload whose prefix has lost its empty parts on the way is found`(prefix: String) throws {
+    func `A payload is found if the engine dropped empty parts of its prefix`(prefix: String) throws {
         let collapsed = prefix.split(separator: "/").joined(separator: "/")
         let server = try ScriptedServer { _, request in
             let isThere = request.line.contains("/custom/\(collapsed)/sha256")
@@ -178,7 +178,7 @@ import Testing
         #expect(try store(server).find(key(prefix: prefix))?.key == key(prefix: prefix))
     }
 
-    @Test func `The last bytes of a payload that is read whole are given only when all are right`() throws {
+    @Test func `The last bytes of a whole payload are passed on only if its digest matches`() throws {
         let server = try engine(
             head: .object(11),
             get: .answer(206, ["Content-Range: bytes 0-10/11"], "hello w0rld")
@@ -192,7 +192,7 @@ import Testing
 
     // MARK: Scrubbing
 
-    @Test func `A damaged object that was healed while it was copied is not deleted`() throws {
+    @Test func `A damaged object that is replaced during its copy is not deleted`() throws {
         let listed = try String(decoding: key().utf8, as: UTF8.self)
         let entry = "<Key>\(listed)</Key><Size>11</Size><LastModified>2026-11-02T00:00:00Z</LastModified>"
         let isCopied = Counter()
@@ -217,9 +217,9 @@ import Testing
         #expect(!methods(server).contains("DELETE"))
     }
 
-    // MARK: What is remembered
+    // MARK: Caching
 
-    @Test func `What was learned of a payload is believed for a while, not for ever`() throws {
+    @Test func `Cached payloads expire`() throws {
         let cache = ObjectCache(capacity: 2, lifetime: .seconds(60))
         let keys = try ["a", "b", "c", "d", "e"].map { try key(prefix: $0) }
         for key in keys { cache[key] = ObjectCache.Entry(size: 1, object: []) }
@@ -232,7 +232,7 @@ import Testing
         try eventually("it is forgotten") { brief[keys[0]] == nil }
     }
 
-    @Test func `However often health is asked for, the engine is asked every other second, by one`() throws {
+    @Test func `Health checks ask the engine at most every two seconds, one at a time`() throws {
         try EngineHealth(lifetime: .seconds(300)).check { Issue.record("the engine was asked at once") }
         let health = EngineHealth(lifetime: .zero)
         let (asked, told) = (Counter(), Counter())

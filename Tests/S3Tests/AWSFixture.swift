@@ -4,7 +4,7 @@ import TestSupport
 
 @testable import S3
 
-/// An environment that changes, a clock that stands still, and the AWS tools' files in a folder of their own.
+/// An environment that tests can change, a clock that stands still, and a folder with the AWS tools' files.
 final class AWSFixture: Sendable {
     let home: TemporaryFolder
     let log = RecordedLog()
@@ -31,7 +31,7 @@ final class AWSFixture: Sendable {
         AWSCredentials(environment: { self[$0] }, http: http, now: { self.now }, logger: log.logger)
     }
 
-    /// The access key of what is found now.
+    /// The access key of the credentials found now.
     func key(_ http: @escaping SimpleHTTP = noHTTP) throws -> String { try source(http).credentials().accessKey }
 
     var credentialsFile: String { home.file(".aws/credentials") }
@@ -40,12 +40,12 @@ final class AWSFixture: Sendable {
     func writeCredentials(_ text: String) throws { try write(text.utf8, to: credentialsFile) }
     func writeConfiguration(_ text: String) throws { try write(text.utf8, to: configurationFile) }
 
-    /// Sets variables; `nil` unsets one.
+    /// Sets variables, or unsets those whose value is `nil`.
     func set(_ variables: KeyValuePairs<String, String?>) {
         for (name, value) in variables { self[name] = value }
     }
 
-    /// Why there are no credentials.
+    /// The error of a search without result.
     func failure(_ http: @escaping SimpleHTTP = noHTTP) -> String {
         do {
             return "no error, but \(try source(http).credentials())"
@@ -55,21 +55,21 @@ final class AWSFixture: Sendable {
     }
 }
 
-/// Where no request is expected.
+/// An HTTP function for tests that expect no request.
 let noHTTP: SimpleHTTP = { _, url, _, _ in throw TransportError(.refused, "\(url) was asked") }
 
-/// Answers in the place of the endpoints that give out credentials.
+/// Replaces the endpoints that provide credentials.
 final class ScriptedHTTP: Sendable {
     private let answer: @Sendable (_ request: String) -> (status: Int, body: String)
     private let asked = Mutex<[(request: String, headers: [String: String])]>([])
 
-    /// - Parameter answer: to `METHOD URL`.
+    /// - Parameter answer: answers `METHOD URL`.
     init(_ answer: @escaping @Sendable (_ request: String) -> (status: Int, body: String)) {
         self.answer = answer
     }
 
     var requests: [String] { asked.withLock { $0.map(\.request) } }
-    /// Of each request. Names are in lower case.
+    /// The headers of each request, with names in lower case.
     var headers: [[String: String]] { asked.withLock { $0.map(\.headers) } }
 
     var http: SimpleHTTP {

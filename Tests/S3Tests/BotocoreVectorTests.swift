@@ -5,7 +5,7 @@ import Testing
 @testable import S3
 
 @Suite(.runLimit) struct BotocoreVectorTests {
-    /// What botocore signs, from botocore_vectors.py.
+    /// A request signed by botocore, from botocore_vectors.py.
     private struct Vector: Decodable {
         let name: String
         let method: String
@@ -28,7 +28,7 @@ import Testing
         }
     }
 
-    @Test func `Signs headers as botocore does`() throws {
+    @Test func `Headers are signed as by botocore`() throws {
         let decoder = JSONDecoder()
         decoder.keyDecodingStrategy = .convertFromSnakeCase
         let text = try Project.text("Tests/S3Tests/botocore_vectors.json")

@@ -4,7 +4,7 @@ import Testing
 
 @testable import S3
 
-/// Where credentials are looked for, as the AWS tools do.
+/// The sources of credentials, as searched by the AWS tools.
 @Suite(.runLimit) struct CredentialsSourceTests {
     private static let written = """
         [default]
@@ -20,7 +20,7 @@ import Testing
 
     // MARK: Environment
 
-    @Test func `The environment counts before the files, and an empty variable as absent`() throws {
+    @Test func `The environment takes precedence over the files, and empty variables are ignored`() throws {
         let aws = try AWSFixture()
         try aws.writeCredentials(Self.written)
         aws.set(["AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": "", "AWS_PROFILE": ""])
@@ -31,7 +31,7 @@ import Testing
         #expect(try aws.source().credentials().sessionToken == "token-env")
     }
 
-    @Test func `Names what is missing of a pair, and what can't be in a header`() throws {
+    @Test func `The error names a missing key, or one that is invalid in a header`() throws {
         let aws = try AWSFixture()
         aws["AWS_ACCESS_KEY_ID"] = "AKIENV"
         #expect(aws.failure() == "AWS_SECRET_ACCESS_KEY is missing")
@@ -45,7 +45,7 @@ import Testing
 
     // MARK: Files
 
-    @Test func `Takes the profile that the environment names`() throws {
+    @Test func `The environment selects the profile`() throws {
         let aws = try AWSFixture()
         try aws.writeCredentials(Self.written)
         #expect(try aws.key() == "AKIDEFAULT")
@@ -62,7 +62,7 @@ import Testing
     }
 
     @Test(arguments: ["[profile tests]", "[profile \"tests\"]", "[profile  'tests' ]", "[\tprofile\ttests]"])
-    func `The configuration has profiles with their kind before their names`(_ section: String) throws {
+    func `Profiles in the configuration have their kind before their name`(_ section: String) throws {
         let aws = try AWSFixture()
         aws["AWS_PROFILE"] = "tests"
         let settings = "aws_access_key_id = AKICONFIG\naws_secret_access_key = s\n"
@@ -70,13 +70,13 @@ import Testing
         #expect(try aws.key() == "AKICONFIG")
         try aws.writeConfiguration("[tests]\n\(settings)")
         #expect(aws.failure().contains("is not in"))
-        // The credentials file counts before it, and has bare names.
+        // The credentials file takes precedence, and has names without a kind.
         try aws.writeConfiguration("\(section)\n\(settings)")
         try aws.writeCredentials(Self.written)
         #expect(try aws.key() == "AKITESTS")
     }
 
-    @Test func `The environment names other files`() throws {
+    @Test func `The environment can name other files`() throws {
         let aws = try AWSFixture()
         try write(Self.written.utf8, to: aws.home.file("a"))
         aws["AWS_SHARED_CREDENTIALS_FILE"] = aws.home.file("a")
@@ -93,7 +93,7 @@ import Testing
         #expect(aws.failure() == "read \(aws.home.path): Is a directory")
     }
 
-    @Test func `Reads settings as the AWS tools do`() throws {
+    @Test func `Settings are parsed as by the AWS tools`() throws {
         let aws = try AWSFixture()
         let text = """
             # A comment; and one with [default]
@@ -124,13 +124,13 @@ import Testing
         ("[default\nhunter2", 1, "[SECTION]"),
         ("[]\n", 1, "[SECTION]"),
     ])
-    func `Names the line that is wrong, not what is in it`(_ text: String, _ line: Int, _ expected: String) throws {
+    func `The error names the line, but not its content`(_ text: String, _ line: Int, _ expected: String) throws {
         let aws = try AWSFixture()
         try aws.writeCredentials(text)
         #expect(aws.failure() == "\(aws.credentialsFile), line \(line): expected \(expected)")
     }
 
-    @Test func `Any text is a file of settings or an error of one line without it`() {
+    @Test func `Any text is valid, or gives a one-line error without its content`() {
         let pieces = [
             "[", "]", "default", "\n", "\r", " ", "\t", "=", "#", ";", "hunter2", "\u{0}", "é", "aws_access_key_id",
         ]
@@ -145,7 +145,7 @@ import Testing
         }
     }
 
-    @Test func `Refuses a file without end, and settings that can't be in a header`() throws {
+    @Test func `An endless file, and settings that are invalid in a header, are refused`() throws {
         let aws = try AWSFixture()
         aws["AWS_SHARED_CREDENTIALS_FILE"] = "/dev/zero"
         #expect(aws.failure() == "read /dev/zero: it has over 1048576 bytes")
@@ -166,13 +166,13 @@ import Testing
         "credential_source = Environment", "role_arn = arn:aws:iam::1:role/a\nsource_profile = tests",
         "role_arn = a\naws_access_key_id = AKI\naws_secret_access_key = s",
     ])
-    func `Names a profile and the way to credentials that it has and that is not known here`(_ setting: String) throws {
+    func `The error names the profile and its unsupported setting`(_ setting: String) throws {
         let aws = try AWSFixture()
         try aws.writeConfiguration("[default]\n\(setting)\n")
         let name = setting.prefix { $0 != " " }
         #expect(
             aws.failure()
-                == "profile 'default' of \(aws.configurationFile) has \(name), which is not supported: expected "
+                == "profile 'default' of \(aws.configurationFile) has \(name), which is not supported: use "
                 + "aws_access_key_id and aws_secret_access_key"
         )
         if name != "role_arn" {
@@ -181,34 +181,34 @@ import Testing
         }
     }
 
-    @Test func `Web identity is not passed over for the machine's role`() throws {
+    @Test func `Web identity is refused instead of using the machine's role`() throws {
         let aws = try AWSFixture(["AWS_WEB_IDENTITY_TOKEN_FILE": "/token"])
         #expect(
             aws.failure()
-                == "AWS_WEB_IDENTITY_TOKEN_FILE is set, which is not supported: expected EKS Pod Identity, or keys"
+                == "AWS_WEB_IDENTITY_TOKEN_FILE is set, which is not supported: use EKS Pod Identity or keys"
         )
         try aws.writeCredentials(Self.written)
         #expect(try aws.key() == "AKIDEFAULT")
     }
 
-    @Test func `Says where it has looked in vain`() throws {
+    @Test func `The error names all places that were searched`() throws {
         let aws = try AWSFixture()
         try aws.writeConfiguration("[default]\nregion = r\n")
         #expect(
             aws.failure() == "no credentials: AWS_ACCESS_KEY_ID is not set, profile 'default' has none in "
                 + "\(aws.credentialsFile) and \(aws.configurationFile), no container's endpoint is set, and the "
-                + "instance's metadata service is not to be asked"
+                + "instance's metadata service is disabled (AWS_EC2_METADATA_DISABLED)"
         )
         aws["AWS_EC2_METADATA_DISABLED"] = nil
         aws["HOME"] = nil
         #expect(
-            aws.failure() == "no credentials: AWS_ACCESS_KEY_ID is not set, profile 'default' has none in no file "
+            aws.failure() == "no credentials: AWS_ACCESS_KEY_ID is not set, profile 'default' has none in any file "
                 + "(HOME is not set), no container's endpoint is set, and the instance's metadata service: "
                 + "http://169.254.169.254/latest/api/token was asked"
         )
     }
 
-    @Test func `A file in another user's home is as good as none, but for one that the environment names`() throws {
+    @Test func `A default file without permission is ignored, a configured one is an error`() throws {
         let aws = try AWSFixture()
         try aws.writeCredentials(Self.written)
         #expect(chmod(aws.credentialsFile, 0) == 0)
@@ -223,7 +223,7 @@ import Testing
 
     // MARK: Secrets
 
-    @Test func `No description of credentials has their secrets`() {
+    @Test func `No description of credentials contains their secrets`() {
         let credentials = Credentials(accessKey: "AKI", secretKey: "hunter2", sessionToken: "swordfish", expiration: 0)
         var dumped = ""
         dump(credentials, to: &dumped)
@@ -238,8 +238,8 @@ import Testing
     }
 }
 
-/// For files, the calling thread alone becomes another user, who may not do what root may (setfsuid(2), which Swift's
-/// Glibc does not show).
+/// Makes the calling thread another user for file access, without root's permissions (setfsuid(2), which Swift's Glibc
+/// does not export).
 private func becomeNobodyForFiles() {
     let call = dlsym(nil, "setfsuid")
     _ = unsafeBitCast(call, to: (@convention(c) (uid_t) -> Int32).self)(65534)

@@ -4,9 +4,9 @@ import Testing
 
 @testable import S3
 
-/// Credentials that endpoints of containers and instances give out.
+/// Credentials from the endpoints of containers and instances.
 @Suite(.runLimit) struct EndpointCredentialsTests {
-    /// What the endpoints answer; ends a quarter of an hour after the fixture's time.
+    /// An endpoint's answer, which expires a quarter of an hour after the fixture's time.
     static func document(_ key: String = "AKIROLE", expiration: String = "1970-01-12T14:01:40Z") -> String {
         """
         {
@@ -41,7 +41,7 @@ import Testing
         #expect(endpoint.requests.count == 1)
     }
 
-    @Test func `A container's token is sent, and read anew from its file each time`() throws {
+    @Test func `A container's token is sent, and read from its file each time`() throws {
         let endpoint = ScriptedHTTP { _ in (200, Self.document()) }
         let http = endpoint.http
         let aws = try AWSFixture()
@@ -76,8 +76,7 @@ import Testing
         "http://[0:0:0:0:0:0:0:1]/", "http://169.254.170.2/a", "http://169.254.170.23/v1/credentials",
         "http://[fd00:ec2::23]/v1/credentials", "https://example.com/a",
     ])
-    func `The container's token goes to this machine, to the engine's own addresses, or encrypted`(_ url: String) throws
-    {
+    func `The container's token is sent to this machine, to AWS's addresses, or encrypted`(_ url: String) throws {
         let endpoint = ScriptedHTTP { _ in (200, Self.document()) }
         let aws = try AWSFixture()
         aws["AWS_CONTAINER_CREDENTIALS_FULL_URI"] = url
@@ -92,7 +91,7 @@ import Testing
         "http://2130706433", "http://127.0.0.1/a b", "http://127.0.0.1/\r\nHost: b", "http://[::ffff:10.0.0.1]",
         "http://",
     ])
-    func `The container's token goes nowhere else`(_ url: String) throws {
+    func `The container's token is not sent elsewhere`(_ url: String) throws {
         let aws = try AWSFixture()
         aws["AWS_CONTAINER_CREDENTIALS_FULL_URI"] = url
         let failure = aws.failure()
@@ -103,7 +102,7 @@ import Testing
 
     // MARK: Instances
 
-    @Test func `An instance's role is asked for with a token`() throws {
+    @Test func `An instance's role is requested with a token`() throws {
         let service = ScriptedHTTP { request in
             if request.hasSuffix("/latest/api/token") { return (200, "the-token") }
             return (200, request.hasSuffix("/") ? "storage+role=1\nother\n" : Self.document())
@@ -124,11 +123,15 @@ import Testing
         try expectAsked("http://[fd00:ec2::254]")
         for endpoint in ["http://127.0.0.1/latest", "127.0.0.1", "http://a:b@127.0.0.1"] {
             aws["AWS_EC2_METADATA_SERVICE_ENDPOINT"] = endpoint
-            let expected = "AWS_EC2_METADATA_SERVICE_ENDPOINT is not as expected: http://HOST[:PORT]"
+            let expected = "AWS_EC2_METADATA_SERVICE_ENDPOINT is invalid, expected http://HOST[:PORT]"
             #expect(aws.failure(service.http).hasSuffix(expected))
         }
         aws.set(["AWS_EC2_METADATA_SERVICE_ENDPOINT": nil, "AWS_EC2_METADATA_DISABLED": "TRUE"])
-        #expect(aws.failure(service.http).hasSuffix("the instance's metadata service is not to be asked"))
+        #expect(
+            aws.failure(service.http).hasSuffix(
+                "the instance's metadata service is disabled (AWS_EC2_METADATA_DISABLED)"
+            )
+        )
         #expect(service.requests.count == 9)
     }
 
@@ -141,7 +144,7 @@ import Testing
         ("/security-credentials/role", 500, "", "answered status 500"),
         ("/security-credentials/role", 302, "", "answered status 302"),
     ])
-    func `Says what an instance's metadata service lacks`(
+    func `The error names what the instance's metadata service lacks`(
         _ target: String,
         _ status: Int,
         _ body: String,
@@ -161,23 +164,28 @@ import Testing
     // MARK: Documents
 
     @Test(arguments: [
-        ("", "did not answer credentials in JSON: expected '{' at byte 0"),
-        ("hunter2", "did not answer credentials in JSON: expected '{' at byte 0"),
-        ("{\"SecretAccessKey\": \"hunter2\n\"}", "did not answer credentials in JSON: control character in a string"),
-        ("{\"SecretAccessKey\": \"hunter2\"} x", "did not answer credentials in JSON: text after the value"),
-        ("{\"SecretAccessKey\": 17}", "did not answer credentials in JSON: expected"),
+        ("", "did not answer with credentials in JSON: expected '{' at byte 0"),
+        ("hunter2", "did not answer with credentials in JSON: expected '{' at byte 0"),
+        (
+            "{\"SecretAccessKey\": \"hunter2\n\"}",
+            "did not answer with credentials in JSON: control character in a string"
+        ),
+        ("{\"SecretAccessKey\": \"hunter2\"} x", "did not answer with credentials in JSON: text after the value"),
+        ("{\"SecretAccessKey\": 17}", "did not answer with credentials in JSON: expected"),
         ("{\"SecretAccessKey\": \"hunter2\"}", "AccessKeyId of the service is missing"),
         ("{\"AccessKeyId\": \"A\", \"SecretAccessKey\": null}", "SecretAccessKey of the service is missing"),
         (
             "{\"AccessKeyId\": \"A\", \"SecretAccessKey\": \"hunter2\\r\\na\"}",
             "SecretAccessKey of the service has white space, a control character or more than 16384 bytes"
         ),
-        ("{\"Code\": \"Failed\\nhunter\"}", "answered 'Failed\\nhunter' in the place of credentials"),
-        (document(expiration: "tomorrow"), "answered an Expiration that is no time in UTC"),
-        (document(expiration: "1970-01-12T13:46:40Z"), "the credentials that were found have expired"),
-        (String(repeating: " ", count: 70000), "answered over 65536 bytes"),
+        ("{\"Code\": \"Failed\\nhunter\"}", "answered 'Failed\\nhunter' instead of credentials"),
+        (document(expiration: "tomorrow"), "answered an Expiration that is not a time in UTC"),
+        (document(expiration: "1970-01-12T13:46:40Z"), "the credentials found have expired"),
+        (String(repeating: " ", count: 70000), "answered with over 65536 bytes"),
     ])
-    func `Says why an answer holds no credentials, without the answer`(_ body: String, _ expected: String) throws {
+    func `The error gives the reason for an invalid answer, but not the answer`(_ body: String, _ expected: String)
+        throws
+    {
         let endpoint = ScriptedHTTP { _ in (200, body) }
         let aws = try AWSFixture()
         aws["AWS_CONTAINER_CREDENTIALS_RELATIVE_URI"] = "/"
@@ -197,7 +205,7 @@ import Testing
         ("2013-05-24T00:00:00.Z5", nil), ("2013-05-24 00:00:00Z", nil), ("20130524T000000Z", nil), ("", nil),
         ("2013-05-00T00:00:00Z", nil), ("2013-05-24T00:00:00Z ", nil), ("٢٠13-05-24T00:00:00Z", nil),
     ])
-    func `Reads the time that credentials end at`(_ text: String, _ seconds: Int?) {
+    func `The expiration of credentials is parsed`(_ text: String, _ seconds: Int?) {
         #expect(unixSeconds(ofTimestamp: text) == seconds)
     }
 }

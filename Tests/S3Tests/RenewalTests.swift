@@ -6,10 +6,10 @@ import Testing
 @testable import S3
 
 @Suite(.runLimit) struct RenewalTests {
-    /// An endpoint that gives out credentials by number, each valid for an hour.
+    /// An endpoint whose credentials are numbered and valid for an hour.
     private final class Endpoint: Sendable {
         let aws: AWSFixture
-        /// Called before the endpoint answers, with the number of answers before.
+        /// Called before each answer, with the number of previous answers.
         private let hook: @Sendable (Int) -> Void
         private let state = Mutex<(count: Int, status: Int)>((0, 200))
 
@@ -42,7 +42,7 @@ import Testing
 
     // MARK: Expiration
 
-    @Test func `Credentials are asked for once, and renewed ten minutes before their end`() throws {
+    @Test func `Credentials are requested once, and renewed ten minutes before they expire`() throws {
         let endpoint = try Endpoint()
         let source = endpoint.source()
         #expect(try source.credentials().accessKey == "AKI1")
@@ -55,8 +55,7 @@ import Testing
         #expect(endpoint.count == 2)
     }
 
-    @Test func `A renewal that fails keeps valid credentials, is tried again after a pause, and is logged once`() throws
-    {
+    @Test func `A failed renewal keeps valid credentials, is retried after a pause and logged once`() throws {
         let endpoint = try Endpoint()
         let aws = endpoint.aws
         let source = endpoint.source()
@@ -70,30 +69,30 @@ import Testing
         #expect(endpoint.count == 3)
         #expect(
             aws.log.lines == [
-                "warning the credentials can't be renewed, the old ones stay in use "
+                "warning credentials not renewed, old ones stay in use "
                     + "[\"error\": the container's credentials endpoint answered status 500]"
             ]
         )
-        // At their end, there are none.
+        // After they expire, there are none.
         aws.pass(500)
         #expect(throws: CredentialsError("the container's credentials endpoint answered status 500", mayPass: true)) {
             try source.credentials()
         }
         #expect(endpoint.count == 4)
-        // Those who come in the next moment need not ask.
+        // Callers in the next moment get the same failure without a request.
         #expect(throws: CredentialsError.self) { try source.credentials() }
         #expect(endpoint.count == 4)
         endpoint.answer(200)
         aws.pass(AWSCredentials.failurePause)
         #expect(try source.credentials().accessKey == "AKI5")
-        // A failure after a success is another one.
+        // A failure after a success is logged again.
         endpoint.answer(503)
         aws.pass(3100)
         #expect(try source.credentials().accessKey == "AKI5")
         #expect(aws.log.lines.count == 2)
     }
 
-    @Test func `One thread renews, while others go on with the old credentials`() throws {
+    @Test func `One thread renews, while others use the old credentials`() throws {
         let isAsked = DispatchSemaphore(value: 0), mayAnswer = DispatchSemaphore(value: 0)
         let endpoint = try Endpoint { count in
             guard count == 1 else { return }
@@ -112,7 +111,7 @@ import Testing
         }
         .start()
         #expect(isAsked.wait(timeout: .now() + 10) == .success)
-        // However long that takes.
+        // The renewal can take any time.
         endpoint.aws.pass(AWSCredentials.pause)
         for _ in 0..<10 { #expect(try source.credentials().accessKey == "AKI1") }
         mayAnswer.signal()
@@ -122,7 +121,7 @@ import Testing
         #expect(endpoint.count == 2)
     }
 
-    @Test func `Threads that have no credentials wait for one that asks`() throws {
+    @Test func `Threads without credentials wait for the thread that searches`() throws {
         let endpoint = try Endpoint()
         let source = endpoint.source()
         try concurrently(8) { _ in
@@ -134,7 +133,7 @@ import Testing
 
     // MARK: Refusal
 
-    @Test func `Credentials that the engine refused are read anew, with a pause between`() throws {
+    @Test func `Refused credentials are read again, after a pause`() throws {
         let endpoint = try Endpoint()
         let source = endpoint.source()
         let first = try source.credentials()
@@ -145,14 +144,14 @@ import Testing
         #expect(try source.credentials().accessKey == "AKI2")
         endpoint.aws.pass(AWSCredentials.pause)
         #expect(try source.credentials().accessKey == "AKI3")
-        // Another thread may tell late of what is not in use any more.
+        // Another thread may report credentials that are no longer in use.
         endpoint.aws.pass(AWSCredentials.pause)
         source.refusedByEngine(second)
         #expect(try source.credentials().accessKey == "AKI3")
         #expect(endpoint.count == 3)
     }
 
-    @Test func `Credentials of a file that the engine refused are read anew, though the file has not changed`() throws {
+    @Test func `Refused credentials are read again from an unchanged file`() throws {
         let aws = try AWSFixture()
         for (file, key) in [("a", "AKI1"), ("b", "AKI2")] { try write(written(key).utf8, to: aws.home.file(file)) }
         aws["AWS_SHARED_CREDENTIALS_FILE"] = aws.home.file("a")
@@ -167,16 +166,16 @@ import Testing
 
     // MARK: Files
 
-    @Test func `Files are read anew when they have changed`() throws {
+    @Test func `Changed files are read again`() throws {
         let aws = try AWSFixture()
         try aws.writeCredentials(written("AKI1"))
         let source = aws.source()
         #expect(try source.credentials().accessKey == "AKI1")
-        // Longer: a kernel's clock of files may not have ticked.
+        // The new file is longer, because the kernel's file clock may not have advanced.
         try aws.writeCredentials((written("AKI2") + "\n"))
         aws.pass(1)
         #expect(try source.credentials().accessKey == "AKI2")
-        // Another one in its place, and a file that was not there.
+        // The file is replaced, and a missing file appears.
         try write(written("AKI3").utf8, to: aws.home.file("new"))
         #expect(rename(aws.home.file("new"), aws.credentialsFile) == 0)
         aws.pass(1)
@@ -187,8 +186,7 @@ import Testing
         #expect(aws.log.text.contains("has role_arn"))
     }
 
-    @Test func `A file that can't be used now keeps the credentials it had, and is read again when it changes`() throws
-    {
+    @Test func `An invalid file keeps the old credentials until it changes`() throws {
         let aws = try AWSFixture()
         try aws.writeCredentials(written("AKI1"))
         let source = aws.source()

@@ -17,7 +17,7 @@ import Testing
         }
     }
 
-    @Test func `Has all that a URL says, percent-decoded, and nothing else`() throws {
+    @Test func `A URL is parsed and percent-decoded`() throws {
         let full = try location(
             "s3://payloads/team%20a/2026?endpoint=https%3A%2F%2Fs3.example.com:9000&region=garage&path-style=false"
                 + "&storage-class=STANDARD_IA&sse=aws:kms&sse-kms-key-id=arn:aws:kms:eu-central-1:1:key%2F2"
@@ -42,7 +42,7 @@ import Testing
         ("s3://payloads?region=eu-central-1", "https://payloads.s3.eu-central-1.amazonaws.com"),
         ("s3://payloads?region=cn-north-1", "https://payloads.s3.cn-north-1.amazonaws.com.cn"),
         ("s3://payloads?region=eu-central-1&path-style=true", "https://s3.eu-central-1.amazonaws.com"),
-        // What no certificate matches, and what is no host's name.
+        // These names match no certificate, or are not host names.
         ("s3://pay.loads?region=eu-central-1", "https://s3.eu-central-1.amazonaws.com"),
         ("s3://pay.loads?region=eu-central-1&path-style=false", "https://pay.loads.s3.eu-central-1.amazonaws.com"),
         ("s3://Payloads?region=eu-central-1", "https://s3.eu-central-1.amazonaws.com"),
@@ -63,13 +63,13 @@ import Testing
         ("s3://payloads?endpoint=http://[::1]:8333", "http://[::1]:8333"),
         ("s3://payloads?endpoint=https://[FD00::1]", "https://[fd00::1]"),
     ])
-    func `Finds the host`(_ url: String, _ origin: String) throws {
+    func `The host follows from the URL`(_ url: String, _ origin: String) throws {
         let location = try location(url)
         #expect(location.origin == origin)
         #expect(location.isPathStyle == !location.host.hasPrefix(location.bucket + "."))
     }
 
-    @Test func `Without an endpoint, takes the one that the AWS tools would take, in their order`() throws {
+    @Test func `Without an endpoint, the one configured for the AWS tools is used`() throws {
         let aws = try AWSFixture()
         func expect(_ origin: String, _ query: String = "", isAWS: Bool = false) throws {
             let location = try S3Location(parsing: "s3://payloads\(query)") { aws[$0] }
@@ -120,7 +120,7 @@ import Testing
         try expect("https://payloads.s3.r.amazonaws.com", "?region=r", isAWS: true)
     }
 
-    @Test func `Encodes each byte of a key but slashes and unreserved characters, and leaves nothing out`() throws {
+    @Test func `In a path, all bytes of a key but slashes and unreserved characters are encoded`() throws {
         let inPath = try location("s3://payloads/team%20a?endpoint=http://minio")
         let key = inPath.objectKey(of: Array("/blobs/ns/sha256:0a".utf8))
         #expect(key == Array("team a/blobs/ns/sha256:0a".utf8))
@@ -132,7 +132,7 @@ import Testing
         #expect(inHost.bucketPath == "/")
     }
 
-    @Test func `Takes the region from the URL, the environment or the profile, in that order`() throws {
+    @Test func `The region comes from the URL, the environment or the profile, in that order`() throws {
         let folder = try TemporaryFolder()
         try write("[default]\nregion = from-profile\n".utf8, to: folder.file("config"))
         var variables = [
@@ -150,7 +150,7 @@ import Testing
 
     // MARK: Errors
 
-    /// Messages with the URLs that they are about, without their scheme, and what stands in the place of the dot.
+    /// Messages, each with the URLs that cause it, without their scheme, and the text that replaces the dot.
     private static let errors: KeyValuePairs<String, [String: String]> = [
         "the bucket's name is '•', expected 3 to 255 letters, digits, '.', '-' and '_'": [
             "pay%20loads": "pay%20loads", "": "", "/prefix": "", "...": "...",
@@ -177,7 +177,7 @@ import Testing
         "sse-kms-key-id is '•', expected a key's name, without white space": [
             "payloads?region=r&sse=aws:kms&sse-kms-key-id=a%0d%0ab": "a\\r\\nb"
         ],
-        "sse is '•', expected aws:kms or aws:kms:dsse beside sse-kms-key-id": [
+        "sse is '•', expected aws:kms or aws:kms:dsse with sse-kms-key-id": [
             "payloads?region=r&sse-kms-key-id=a": "", "payloads?region=r&sse=AES256&sse-kms-key-id=a": "AES256",
         ],
         "the store's URL has a '#', expected %23 where a name has one": ["payloads?region=r#a": ""],
@@ -190,7 +190,7 @@ import Testing
         ],
     ]
 
-    @Test func `Names what is wrong and what is expected`() {
+    @Test func `The error names the wrong value and the expected one`() {
         for (expected, values) in Self.errors {
             for (url, value) in values {
                 #expect(message("s3://" + url) == expected.replacingOccurrences(of: "•", with: value))
@@ -202,7 +202,7 @@ import Testing
         )
     }
 
-    @Test func `Names the variable, the profile or the file with an endpoint or a region that is none`() throws {
+    @Test func `The error names the source of an invalid endpoint or region`() throws {
         let aws = try AWSFixture()
         func expect(_ expected: String) {
             do {
@@ -234,7 +234,7 @@ import Testing
         "http://..", "http://minio..example.com", "http://minio.", "http://::1", "http://[::1", "http://[::1]x",
         "http://[minio]", "http://[127.0.0.1]", "http://[::1%2500]", "http://[fe80::1%25eth0]", "http://m\u{ef}nio",
     ])
-    func `An endpoint is scheme, host and port`(_ endpoint: String) {
+    func `An endpoint that is not scheme, host and port is refused`(_ endpoint: String) {
         let message = message("s3://payloads?endpoint=\(endpoint)")
         #expect(message.hasPrefix("endpoint is '"))
         #expect(message.hasSuffix("', expected http://HOST[:PORT] or https://HOST[:PORT], without a path"))
@@ -249,7 +249,7 @@ import Testing
         "s3://payloads?endpoint=http://a%3Ahunter2%40minio", "s3://payloads?secret-key=hunter2&region=r",
         "s3://payloads?X-Amz-Security-Token=hunter2", "https://a:hunter2@minio/payloads", "s3:/a:hunter2@payloads",
     ])
-    func `Refuses secrets in a URL without printing them`(_ url: String) {
+    func `Secrets in a URL are refused, but not printed`(_ url: String) {
         let message = message(url)
         #expect(!message.contains("hunter2"))
         #expect(message.contains("expected"))
@@ -258,7 +258,7 @@ import Testing
     @Test(arguments: [
         "abc", "a.b-c_D9", String(repeating: "b", count: 255), "192.168.5.4", "xn--payloads", "payloads-s3alias",
     ])
-    func `Takes a bucket's name as AWS allows it now, or did`(_ name: String) throws {
+    func `Bucket names by AWS's current and former rules are accepted`(_ name: String) throws {
         #expect(try location("s3://\(name)?endpoint=http://minio").bucketPath == "/\(name)")
         #expect(
             message("s3://\(name)\(String(repeating: "c", count: 253))?endpoint=http://minio").contains("bucket's name")
@@ -270,19 +270,19 @@ import Testing
         "a%FF",
         "%C3", "%ED%A0%80", String(repeating: "a", count: 513),
     ])
-    func `A prefix has no segment that engines take for another, and is UTF-8`(_ prefix: String) {
+    func `A prefix with ambiguous segments or without UTF-8 is refused`(_ prefix: String) {
         let message = message("s3://payloads/\(prefix)?region=r")
         #expect(message.hasPrefix("the prefix is '"))
         #expect(!message.contains { $0.isNewline })
     }
 
-    @Test func `A prefix may be UTF-8, encoded or not, and have a slash at its end`() throws {
+    @Test func `A prefix can be UTF-8, encoded or not, with a trailing slash`() throws {
         for url in ["s3://payloads/gr%C3%BC%C3%9Fe/a?region=r", "s3://payloads/grüße/a/?region=r"] {
             #expect(try location(url).prefix == Array("grüße/a".utf8))
         }
     }
 
-    @Test func `Any text is a location or an error of one line`() {
+    @Test func `Any text is a location, or gives a one-line error`() {
         let pieces = [
             "s3://", "payloads", "/", "?", "&", "=", "%", "%2F", "%00", "..", ":", "@", "[", "]", "[::1]", "#", "\n",
             "é", "http://",

@@ -4,7 +4,7 @@ import System
 import TestSupport
 import Testing
 
-/// Each scoreboard opened here has an open file of its own, as each process has: that is what the kernel's locks go by.
+/// Each scoreboard has its own open file, like each process: the kernel's locks belong to open files.
 @Suite struct ScoreboardTests {
     private let folder: TemporaryFolder
 
@@ -12,7 +12,7 @@ import Testing
         folder = try TemporaryFolder()
     }
 
-    @Test func `Every process sees what all have counted`() throws {
+    @Test func `Every process sees the counts of all`() throws {
         let one = try Scoreboard(in: folder.path, threads: 2)
         let other = try Scoreboard(in: folder.path, threads: 3)
         one.add(5, to: 7)
@@ -27,14 +27,14 @@ import Testing
         }
     }
 
-    @Test func `A value is common to the pool`() throws {
+    @Test func `A value is shared by the pool`() throws {
         let one = try Scoreboard(in: folder.path, threads: 0)
         let other = try Scoreboard(in: folder.path, threads: 0)
         one[value: 3] = 42
         #expect(other[value: 3] == 42)
     }
 
-    @Test func `Counts by many threads at once are all counted`() async throws {
+    @Test func `Concurrent counts by many threads are all kept`() async throws {
         let scoreboard = try Scoreboard(in: folder.path, threads: 0)
         await withTaskGroup { group in
             for _ in 0..<8 {
@@ -44,7 +44,7 @@ import Testing
         #expect(scoreboard.total(1) == 80_000)
     }
 
-    @Test func `A row tells what a thread does, and cuts what is too long`() throws {
+    @Test func `A row shows a thread's request, shortened if it is too long`() throws {
         let scoreboard = try Scoreboard(in: folder.path, threads: 1)
         var state = ThreadRow.State(code: 3, since: 9, requestSince: 8, requests: 7, text: Array("PUT é".utf8))
         scoreboard.row(0).write(state)
@@ -54,7 +54,7 @@ import Testing
         #expect(scoreboard.processes.first?.threads.first?.text.count == ThreadRow.textLimit)
     }
 
-    @Test func `A row that is read while it changes is never a mixture`() async throws {
+    @Test func `A row read during a change is never mixed`() async throws {
         let scoreboard = try Scoreboard(in: folder.path, threads: 1)
         let row = scoreboard.row(0)
         func state(_ number: UInt64) -> ThreadRow.State {
@@ -79,7 +79,7 @@ import Testing
         }
     }
 
-    @Test func `A file of another kind is refused, and stays as it is`() throws {
+    @Test func `A file of another kind is refused and unchanged`() throws {
         let path = folder.file("scoreboard-1")
         try Data("something else".utf8).write(to: URL(fileURLWithPath: path))
         let error = #expect(throws: ScoreboardError.self) { try Scoreboard(in: folder.path, threads: 1) }
@@ -87,19 +87,19 @@ import Testing
         #expect(try String(contentsOfFile: path, encoding: .utf8) == "something else")
     }
 
-    @Test func `A pool has a limit of processes, and says so`() throws {
+    @Test func `The error for too many processes names the limit`() throws {
         let all = try (0..<Scoreboard.maximumProcesses).map { _ in try Scoreboard(in: folder.path, threads: 0) }
         let error = #expect(throws: ScoreboardError.self) { try Scoreboard(in: folder.path, threads: 0) }
         #expect(error?.description.contains("64 processes") == true)
         #expect(all.last?.processes.count == Scoreboard.maximumProcesses)
     }
 
-    @Test func `A runtime folder that is not there is named`() throws {
+    @Test func `The error for a missing runtime folder names it`() throws {
         let error = #expect(throws: SystemCallError.self) { try Scoreboard(in: folder.file("no"), threads: 0) }
         #expect(error?.description.hasSuffix("/no/scoreboard-1: No such file or directory") == true)
     }
 
-    @Test func `A file whose maker could not finish it is finished`() throws {
+    @Test func `A file left incomplete by its creator is completed`() throws {
         let path = folder.file("scoreboard-1")
         try Data(count: 4096).write(to: URL(fileURLWithPath: path))
         let scoreboard = try Scoreboard(in: folder.path, threads: 1)

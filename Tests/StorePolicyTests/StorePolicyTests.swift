@@ -15,7 +15,7 @@ import Testing
         try Namespace(validating: name.utf8)
     }
 
-    @Test func `Each namespace has the rules of its section, all others those of the star`() throws {
+    @Test func `Namespaces without a section have the rules of the star`() throws {
         let policy = try policy(
             """
             ; payloads of orders are kept for long
@@ -33,13 +33,13 @@ import Testing
         #expect(policy[try namespace("other")].quota == nil)
     }
 
-    @Test func `A section stands for itself, also an empty one`() throws {
+    @Test func `Even an empty section overrides the star`() throws {
         let policy = try policy("[*]\nretention = 45d\nquota = 1g\n[kept]\n[limited]\nquota = 0")
         #expect(policy[try namespace("kept")] == StorePolicy.Rules())
         #expect(policy[try namespace("limited")] == StorePolicy.Rules(retention: nil, quota: 0))
     }
 
-    @Test func `A file without sections lays down nothing`() throws {
+    @Test func `A file without sections sets no rules`() throws {
         #expect(try policy("") == StorePolicy())
         #expect(try policy("\n  \n; comment\n# comment\r\n") == StorePolicy())
     }
@@ -50,12 +50,12 @@ import Testing
             ("a;b#c", "a;b#c"), ("100%25", "100%"), ("a=b", "a=b"), ("[a", "[a"), ("**", "**"),
         ]
     )
-    func `A section names its namespace, percent-encoded where it must be`(section: String, name: String) throws {
+    func `A section names its namespace, percent-encoded if necessary`(section: String, name: String) throws {
         let policy = try policy("[\(section)]\nquota = 7")
         #expect(policy.namespaces == [try namespace(name): StorePolicy.Rules(quota: 7)])
     }
 
-    @Test func `Names that Unicode calls equivalent are two namespaces`() throws {
+    @Test func `Names that are equivalent in Unicode are different namespaces`() throws {
         let policy = try policy("[\u{e9}]\nquota = 1\n[e\u{301}]\nquota = 2")
         #expect(policy.namespaces.count == 2)
         #expect(policy[try namespace("\u{e9}")].quota == 1)
@@ -95,20 +95,19 @@ import Testing
             ("\u{feff}[a]", "line 1: '\u{feff}[a]' is invalid, expected [namespace] or key = value"),
         ]
     )
-    func `What is not as expected is refused, in a line that says where and what`(text: String, message: String) throws
-    {
+    func `The error for an invalid line names the line and the reason`(text: String, message: String) throws {
         let error = #expect(throws: SettingsError.self) { try policy(text) }
         #expect(error?.description == "policy p, \(message)")
     }
 
-    @Test func `Bytes that are no text are refused`() throws {
+    @Test func `Bytes that are not UTF-8 are refused`() throws {
         let error = #expect(throws: SettingsError.self) {
             try StorePolicy(parsing: Array("[a]\n".utf8) + [0xff], file: "p")
         }
         #expect(error?.description == "policy p, line 2: '\u{fffd}' is not UTF-8")
     }
 
-    @Test func `A file is read to its bound, and its errors name it`() throws {
+    @Test func `A file has a maximum size, and its errors name it`() throws {
         let folder = try TemporaryFolder()
         let path = folder.file("policy")
         func error() -> String? {

@@ -4,7 +4,7 @@ import Testing
 
 @testable import TarArchive
 
-/// What a test puts into an archive, and finds in one.
+/// A member that a test writes into an archive or reads from one.
 struct Member: Equatable, CustomStringConvertible {
     let entry: TarEntry
     var content: [UInt8] = []
@@ -39,7 +39,7 @@ func archive(_ members: [Member]) throws -> [UInt8] {
     return bytes
 }
 
-/// A reader of an archive that comes in pieces of at most so many bytes.
+/// A reader whose source returns at most a given number of bytes at a time.
 func reader(_ archive: [UInt8], piece: Int = .max) -> TarReader {
     var rest = archive[...]
     return TarReader { buffer in
@@ -72,7 +72,7 @@ func read(_ archive: [UInt8], piece: Int = .max) throws -> [Member] {
     ]
 
     @Test(arguments: names)
-    func `Whatever the name, the archive gives it back, byte for byte`(name: String) throws {
+    func `The archive keeps every name byte for byte`(name: String) throws {
         let members = [
             Member.file(name, [1, 2, 3], modified: 1_764_038_400), .link("link", to: name), .link(name, to: "file"),
             .file("next"),
@@ -81,27 +81,27 @@ func read(_ archive: [UInt8], piece: Int = .max) throws -> [Member] {
     }
 
     @Test(arguments: [0, 1, 511, 512, 513, 65_536, 200_001])
-    func `Whatever the size, the archive gives it back, and consists of whole records`(size: Int) throws {
+    func `The archive keeps content of every size, and consists of whole records`(size: Int) throws {
         let members = [Member.file("a", randomPayload(size)), .file("b", [7])]
         let bytes = try archive(members)
         #expect(bytes.count % 10_240 == 0)
         #expect(try read(bytes) == members)
     }
 
-    @Test func `An archive may come in pieces of any size`() throws {
+    @Test func `An archive can be read in pieces of any size`() throws {
         let members = [Member.file("a", randomPayload(1_000)), .link(Self.names[6], to: "a"), .file("b", [7])]
         let bytes = try archive(members)
         for piece in [1, 7, 512, 4_096] { #expect(try read(bytes, piece: piece) == members) }
     }
 
-    @Test func `A content that is not read is passed over`() throws {
+    @Test func `Content that is not read is skipped`() throws {
         var reader = try reader(archive([.file("a", randomPayload(100_000)), .file("b", [7])]))
         #expect(try reader.next()?.name == Array("a".utf8))
         #expect(try reader.next()?.name == Array("b".utf8))
         #expect(try reader.next() == nil)
     }
 
-    @Test func `A file of over 8 GiB is announced as it is`() throws {
+    @Test func `A file over 8 GiB has its real size`() throws {
         struct Enough: Error {}
         var bytes: [UInt8] = []
         var writer = TarWriter { bytes += Array($0) }
@@ -113,7 +113,7 @@ func read(_ archive: [UInt8], piece: Int = .max) throws -> [Member] {
         #expect(try reader.next()?.kind == .file(size: size))
     }
 
-    @Test func `An archive that is cut off anywhere is refused`() throws {
+    @Test func `An archive cut off anywhere is refused`() throws {
         let bytes = try archive([.file("a", randomPayload(600)), .link(Self.names[6], to: "a")])
         let end = try #require(bytes.lastIndex { $0 != 0 }) / 512 * 512 + 512 + 2 * 512
         for length in 0..<end {
@@ -122,31 +122,31 @@ func read(_ archive: [UInt8], piece: Int = .max) throws -> [Member] {
         #expect(try read(Array(bytes[..<end])).count == 2)
     }
 
-    @Test func `No altered byte of a header goes unnoticed`() throws {
+    @Test func `Every altered byte of a header is detected`() throws {
         let members = [Member.file("a", [1, 2, 3]), .link("b", to: "a"), .file(Self.names[6], [4])]
         let bytes = try archive(members)
-        // The blocks between them are content, and attributes of the last file, which have no checksum.
+        // The other blocks contain content, or attributes of the last file, and have no checksum.
         for header in [0, 2, 3, 6] {
             for index in (header * 512)..<((header + 1) * 512) {
                 for change in [UInt8(0x01), 0x80] {
                     var altered = bytes
                     altered[index] ^= change
                     let found = try? read(altered)
-                    // The checksum may be written in more than one way.
+                    // The checksum can be written in several ways.
                     #expect(found == nil || found == members, "byte \(index)")
                 }
             }
         }
     }
 
-    @Test func `Something behind the archive's end is refused, zeros are not`() throws {
+    @Test func `Data after the end of the archive is refused, except zeros`() throws {
         let bytes = try archive([.file("a")])
         #expect(try read(bytes + [UInt8](repeating: 0, count: 10_240)).count == 1)
         #expect(throws: TarError.dataAfterEnd) { try read(bytes + bytes) }
         #expect(throws: TarError.dataAfterEnd) { try read(bytes + [1]) }
     }
 
-    @Test func `What is no tar archive is refused`() {
+    @Test func `A file that is not a tar archive is refused`() {
         for bytes in [[], [1], Array(repeating: 0x20, count: 512), randomPayload(2_000)] as [[UInt8]] {
             #expect(throws: TarError.self) { try read(bytes) }
         }
@@ -156,7 +156,7 @@ func read(_ archive: [UInt8], piece: Int = .max) throws -> [Member] {
         "12 path=abc", "11 path=abc\n", "13 path=abc\n", "x path=abc\n", "-5 a=b\n", "5 ab\n", "2\n", " 9 path=\n",
         "99999999999999999999 path=a\n", "12 size=-1234\n", "29 size=99999999999999999999\n",
     ])
-    func `Attributes that are not well formed are refused`(records: String) throws {
+    func `Malformed attributes are refused`(records: String) throws {
         #expect(throws: TarError.extendedHeader) { try PaxRecords(Array(records.utf8)) }
         var header = TarHeader(UInt8(ascii: "x"), [])
         header.contentSize = UInt64(records.utf8.count)
@@ -172,7 +172,7 @@ func read(_ archive: [UInt8], piece: Int = .max) throws -> [Member] {
     }
 
     @Test(arguments: ["2", "3", "4", "6", "V", "M", "S"])
-    func `What is neither file, hard link nor folder is refused`(kind: String) throws {
+    func `Anything but files, hard links and folders is refused`(kind: String) throws {
         let header = TarHeader(try #require(kind.utf8.first), Array("name".utf8))
         #expect(throws: TarError.self) { try read(header.block + archive([])) }
     }
@@ -210,7 +210,7 @@ func read(_ archive: [UInt8], piece: Int = .max) throws -> [Member] {
     @Test(arguments: [
         ["tar", "--format=gnu"], ["tar", "--format=pax"], ["bsdtar", "--format=pax"], ["bsdtar", "--format=gnutar"],
     ])
-    func `Archives of other programs are read`(command: [String]) throws {
+    func `Archives of other programs can be read`(command: [String]) throws {
         let found = try members(command)
         let names = Set(found.map { String(decoding: $0.entry.name, as: UTF8.self) })
         #expect(names.isSuperset(of: ["./", "./short", "./\(long)"]))

@@ -1,13 +1,13 @@
 import Glibc
 
-/// Exponential backoff with full jitter ("Exponential Backoff And Jitter" of the AWS Architecture Blog): clients that
-/// failed together do not come back together.
+/// Exponential backoff with full jitter ("Exponential Backoff And Jitter" in the AWS Architecture Blog), so that
+/// clients that failed together do not retry together.
 struct Backoff {
     private let limits: S3Limits
     private var deadline: ContinuousClock.Instant
     private var window: Duration
 
-    /// - Parameter limit: when the caller gives up.
+    /// - Parameter limit: the caller's deadline.
     init(_ limits: S3Limits, until limit: ContinuousClock.Instant?) {
         self.limits = limits
         deadline = .now + limits.retryFor
@@ -15,15 +15,15 @@ struct Backoff {
         window = limits.backoff
     }
 
-    /// Begins again after something has come; the caller's deadline was for that.
+    /// Restarts the retry time after progress. The caller's deadline no longer applies: it covers the first byte only.
     mutating func restart() {
         deadline = .now + limits.retryFor
         window = limits.backoff
     }
 
-    /// How long to wait before the next try; `nil` when there is no time for one.
+    /// The pause before the next try; `nil` if too little time is left for one.
     ///
-    /// - Parameter least: what the engine asked for.
+    /// - Parameter least: the pause that the engine asked for.
     mutating func next(atLeast least: Duration) -> Duration? {
         let wait = max(window * Double.random(in: 0...1), least)
         window = min(window * 2, limits.longestBackoff)
@@ -32,7 +32,7 @@ struct Backoff {
 }
 
 extension Duration {
-    /// Waits for so long, whatever signals come.
+    /// Sleeps for the whole duration, even if signals interrupt it.
     func sleep() {
         var rest = timespec(
             tv_sec: Int(components.seconds),

@@ -1,9 +1,9 @@
-/// Which bytes of an object an answer has (RFC 9110 section 14.4), with the total known.
+/// The byte range of an answer (RFC 9110 section 14.4), if it states the object's total size.
 struct ContentRange: Equatable {
     let bytes: Range<UInt64>
     let total: UInt64
 
-    /// Reads `bytes FIRST-LAST/TOTAL`.
+    /// Parses `bytes FIRST-LAST/TOTAL`.
     init?(_ text: String?) {
         guard let text, text.hasPrefix("bytes ") else { return nil }
         let numbers = text.utf8.dropFirst("bytes ".utf8.count)

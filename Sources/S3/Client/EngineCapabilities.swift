@@ -1,19 +1,19 @@
-/// What an engine can do, as far as a probe (``S3Client/probe()``) and its own refusals have shown. It decides how uploads,
-/// renewals and deletions are made.
+/// An engine's capabilities, as shown by a probe (``S3Client/probe()``) and by the engine's refusals. They decide how
+/// the client uploads, renews and deletes.
 package struct EngineCapabilities: Sendable, Equatable {
-    /// What becomes of an upload that has `If-None-Match: *` when its object is there.
+    /// What the engine does with an upload that has `If-None-Match: *` if the object exists.
     package enum Condition: Sendable {
-        /// Nobody has tried.
+        /// Not tried yet.
         case unknown
         /// The engine answers 412 and keeps the object.
         case honoured
-        /// The engine stores the upload: in a bucket with versions, one more.
+        /// The engine stores the upload, in a versioned bucket as a new version.
         case ignored
-        /// The engine refuses the header, also when the object is not there.
+        /// The engine refuses the header, even if the object does not exist.
         case refused
     }
 
-    /// What the engine may compare the bytes of an upload with. The raw value is the header's name.
+    /// The checksums that an engine may compare an upload with. The raw value is the header's name.
     package enum Checksum: String, Sendable {
         case sha256 = "x-amz-checksum-sha256"
         case signed = "x-amz-content-sha256"
@@ -21,21 +21,21 @@ package struct EngineCapabilities: Sendable, Equatable {
     }
 
     package var condition = Condition.unknown
-    /// Whether an upload may have `x-amz-checksum-sha256`.
+    /// Whether the engine accepts uploads with `x-amz-checksum-sha256`.
     package var takesChecksum = true
-    /// What the engine has compared an upload with: a wrong one was refused. Empty without a probe.
+    /// The checksums that the engine compares: it refused wrong ones. Empty without a probe.
     package var verified: [Checksum] = []
-    /// Whether an object may be copied onto itself.
+    /// Whether the engine can copy an object onto itself.
     package var copies = true
-    /// Whether the credentials may delete objects; `nil`: nobody has tried.
+    /// Whether the credentials allow deleting objects; `nil` if not tried yet.
     package var deletes: Bool?
 
     package init() {}
 
-    /// Whether an upload must be preceded by the question whether its object is there.
+    /// Whether a HEAD must precede each upload.
     package var mustAskFirst: Bool { condition != .honoured }
 
-    /// The fields of the log's line.
+    /// The fields of the log line.
     package var fields: [(name: String, value: String)] {
         [
             ("if_none_match", "\(condition)"),

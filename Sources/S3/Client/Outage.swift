@@ -1,24 +1,24 @@
 import Synchronization
 
-/// Whether the engine has failed for some time, whoever has asked it: then the threads of this process do not all wait for
-/// it, so that some are left for what needs no engine.
+/// Detects that all requests to the engine have failed for some time. Then only a few threads of this process wait for
+/// the engine, and the others stay free for requests that need no engine.
 final class Outage: Sendable {
-    /// How many requests may then try whether the engine is back.
+    /// The number of requests that may try the engine at the same time during an outage.
     private static let probes = 4
-    /// How long they wait for a connection.
+    /// The connection timeout during an outage.
     static let connectTimeout = Duration.seconds(1)
-    /// How long nothing may come or go then.
+    /// The time without progress after which a request fails during an outage.
     static let stallTime = Duration.seconds(2)
 
     private struct State {
-        /// When the first request failed after the last success.
+        /// The time of the first failure since the last success.
         var failingSince: ContinuousClock.Instant?
-        /// Requests under way that have begun while it was on. Others may still take long, as uploads that it has
-        /// interrupted.
+        /// The number of running requests that began during the outage. Requests that began earlier do not count: they
+        /// may take long, as interrupted uploads do.
         var probing = 0
     }
 
-    /// A request that may begin.
+    /// Permission to send a request.
     struct Turn {
         fileprivate let isProbe: Bool
     }
@@ -26,7 +26,7 @@ final class Outage: Sendable {
     private let state = Mutex(State())
     private let patience: Duration
 
-    /// - Parameter patience: how long all requests must have failed.
+    /// - Parameter patience: the time for which all requests must have failed.
     init(after patience: Duration) {
         self.patience = patience
     }
@@ -37,9 +37,9 @@ final class Outage: Sendable {
         state.failingSince.map { $0.duration(to: .now) > patience } ?? false
     }
 
-    /// A request wants to begin; ``end(_:isFailure:)`` must follow when it may.
+    /// Asks for permission to send a request. Each permission needs a call of ``end(_:isFailure:)``.
     ///
-    /// - Returns: `nil` when enough others try already.
+    /// - Returns: `nil` if enough other requests are already trying the engine.
     func begin() -> Turn? {
         state.withLock { state in
             guard isOn(state) else { return Turn(isProbe: false) }
@@ -49,9 +49,9 @@ final class Outage: Sendable {
         }
     }
 
-    /// A request has ended.
+    /// Records that a request has ended.
     ///
-    /// - Parameter isFailure: whether the engine could not be reached, or has failed itself.
+    /// - Parameter isFailure: whether the engine was unreachable or failed.
     func end(_ turn: Turn, isFailure: Bool) {
         state.withLock { state in
             if turn.isProbe { state.probing -= 1 }

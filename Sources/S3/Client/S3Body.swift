@@ -2,11 +2,12 @@ import Glibc
 import System
 import SystemPackage
 
-/// What a request sends.
+/// The body of a request.
 public enum S3Body: Sendable {
-    /// These bytes.
+    /// Bytes in memory.
     case bytes([UInt8])
-    /// The first `size` bytes of an open file, wherever it is positioned; that does not move (pread(2)). Not closed.
+    /// The first `size` bytes of an open file. Reading neither uses nor moves the file's position (pread(2)), and does
+    /// not close the file.
     case file(Int32, size: UInt64)
 
     var size: UInt64 {
@@ -16,9 +17,9 @@ public enum S3Body: Sendable {
         }
     }
 
-    /// Reads bytes from a position on.
+    /// Reads bytes from a position.
     ///
-    /// - Returns: how many; none at the end.
+    /// - Returns: the number of bytes read; 0 at the end.
     /// - Throws: `Errno`, or ``ShortFile``.
     func read(at position: UInt64, into buffer: UnsafeMutableRawBufferPointer) throws -> Int {
         let wanted = Int(min(UInt64(buffer.count), size - position))
@@ -36,7 +37,7 @@ public enum S3Body: Sendable {
     }
 }
 
-/// A file ended while it was uploaded.
+/// The file was shorter than its stated size.
 struct ShortFile: Error {
     let size: UInt64
     let expected: UInt64

@@ -1,5 +1,5 @@
 extension S3Client {
-    /// Deletes an object (DeleteObject). That there is none is no failure.
+    /// Deletes an object (DeleteObject). Succeeds if it does not exist.
     ///
     /// - Throws: ``S3Error``.
     public func delete(_ key: [UInt8]) throws {

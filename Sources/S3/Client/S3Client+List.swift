@@ -1,10 +1,10 @@
 extension S3Client {
-    /// Lists what begins with a prefix, page by page (ListObjectsV2), as the engine names it: SeaweedFS leaves out a
-    /// slash at a key's start. No page is held while the next is asked for.
+    /// Lists the objects whose keys begin with a prefix, page by page (ListObjectsV2), under the engine's names:
+    /// SeaweedFS omits a leading slash. Releases each page before it requests the next.
     ///
     /// - Parameters:
-    ///   - prefix: of whole keys. SeaweedFS finds nothing for a lone slash.
-    ///   - visit: gets each object. What it throws ends the listing, and is thrown.
+    ///   - prefix: of whole keys. SeaweedFS finds nothing for a single slash.
+    ///   - visit: called for each object. An error it throws ends the listing and is rethrown.
     /// - Throws: ``S3Error``, or what `visit` throws.
     public func list(prefix: [UInt8], _ visit: (S3Object) throws -> Void) throws {
         var request = listRequest(prefix, most: limits.pageSize)
@@ -17,7 +17,7 @@ extension S3Client {
             let before = request.canonicalQuery
             if let next = page.next { request.query = first + [next] }
             guard request.canonicalQuery != before else {
-                throw malformed("listing", "a page that has a next one, and does not say where")
+                throw malformed("listing", "a truncated page that does not name the next one")
             }
         }
     }
@@ -38,15 +38,15 @@ extension S3Client {
         try decoded(send(request, keeping: Self.longestPage), ListPage.init)
     }
 
-    /// Engines that leave out slashes must not be taken for such that ignore the prefix.
+    /// Refuses a page whose keys lack the prefix. Ignores repeated slashes, since some engines merge them.
     private func check(_ page: ListPage, _ prefix: [UInt8]) throws {
         let prefix = Self.withSingleSlashes(prefix)
         for object in page.objects where !Self.withSingleSlashes(object.key).starts(with: prefix) {
-            throw malformed("listing", "a key that does not begin with the prefix that was asked for")
+            throw malformed("listing", "a key without the requested prefix")
         }
     }
 
-    /// A key as SeaweedFS keeps it.
+    /// A key in SeaweedFS's form: without a leading slash and repeated slashes.
     static func withSingleSlashes(_ key: [UInt8]) -> [UInt8] {
         var single: [UInt8] = []
         single.reserveCapacity(key.count)

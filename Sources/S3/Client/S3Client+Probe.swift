@@ -2,21 +2,21 @@ import Crypto
 import Encoding
 
 extension S3Client {
-    /// The keys of the probe, behind the location's prefix. They begin as payloads' keys do, with a slash, and are never
-    /// those of payloads, which begin with `/blobs/`.
+    /// The probe's keys, after the location's prefix. They begin with a slash, as payloads' keys do, but never with
+    /// `/blobs/`, so they are never a payload's.
     static let probePath = "/probe/object"
     static let absentPath = "/probe/absent"
-    /// Always the same, so that processes that start at once do not disturb each other.
+    /// Constant, so that processes that start at the same time do not disturb each other.
     private static let probeContent = Array("Large Payload Service: what this engine can do\n".utf8)
     private static let probeDigest = Array(SHA256.hash(data: probeContent))
 
-    /// Finds out what the engine can do: stores the probe object as an upload is stored, reads and renews it as payloads
-    /// are, and makes the requests whose answers tell engines apart.
+    /// Finds out the engine's capabilities: stores the probe object in the same way as an upload, reads and renews it,
+    /// and sends the requests whose answers differ between engines.
     ///
-    /// The object stays, since workers need no right to delete. The deletion that is tried is that of an object that is
-    /// not there. What can't be found out stays as it is with AWS.
+    /// The object remains, since workers need no right to delete. The tried deletion is of an object that does not
+    /// exist. Capabilities that can't be determined keep their defaults, which match AWS.
     ///
-    /// - Throws: ``S3Error`` when uploads or downloads would fail, too.
+    /// - Throws: ``S3Error`` if uploads or downloads would fail as well.
     public func probe() throws {
         let key = location.objectKey(of: Array(Self.probePath.utf8))
         do {
@@ -44,21 +44,22 @@ extension S3Client {
         try put(key, .bytes(Self.probeContent), digest: Self.probeDigest, onlyIfAbsent: onlyIfAbsent)
     }
 
-    /// Why the first upload may be refused where a listing was not.
+    /// Adds to an error the likely reason why the engine refused an upload after it allowed a listing.
     private func explained(_ error: S3Error) -> S3Error {
         let asked = location.newObject.map { "\($0.name): \($0.value)" }.joined(separator: ", ")
         switch error.code {
         case .refused where !asked.isEmpty:
-            return S3Error(error.code, "\(error.description) (asked for \(asked))")
-        // The path has two slashes then, which some engines and proxies make one.
+            return S3Error(error.code, "\(error.description) (requested \(asked))")
+        // The path then has two slashes in a row, which some engines and proxies merge.
         case .credentials where !error.mayPass && location.prefix.isEmpty:
-            let hint = " (a listing was not refused; the key begins with '/', which a PREFIX in the store's URL avoids)"
+            let hint = " (a listing succeeded; the key begins with '/', which a PREFIX in the store's URL avoids)"
             return S3Error(error.code, error.description + hint)
         default: return error
         }
     }
 
-    /// Whether the engine refuses the probe's content with a wrong checksum. One that does not stores what was there.
+    /// Whether the engine refuses the probe's content with a wrong checksum. An engine that accepts it stores the same
+    /// content again.
     private func refusesWrong(_ checksum: EngineCapabilities.Checksum, _ key: [UInt8]) -> Bool {
         let wrong = Array(SHA256.hash(data: [] as [UInt8]))
         var request = upload(key, .bytes(Self.probeContent), digest: Self.probeDigest)
@@ -73,18 +74,18 @@ extension S3Client {
 
     private func checkProbe(_ key: [UInt8]) throws {
         let size = UInt64(Self.probeContent.count)
-        // Some engines need a moment until all their parts know an object.
+        // Some engines take a moment to make an object visible on all nodes.
         guard let found = try status(of: key) else {
-            throw failure(.unavailable, "probe", "an object that was stored is not there", mayPass: true)
+            throw failure(.unavailable, "probe", "a stored object is missing", mayPass: true)
         }
         guard found.size == size else {
-            throw failure(.badDigest, "probe", "an object of \(size) bytes has \(found.size)")
+            throw failure(.badDigest, "probe", "an object of \(size) bytes is reported with \(found.size)")
         }
         let range = UInt64(6)..<13
         var read: [UInt8] = []
         try self.read(key, range) { read += $0 }
         guard read == Array(Self.probeContent[6..<13]) else {
-            throw failure(.badDigest, "probe", "a range of an object is not what was stored")
+            throw failure(.badDigest, "probe", "a range of an object differs from the stored bytes")
         }
     }
 }

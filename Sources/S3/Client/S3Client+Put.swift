@@ -2,23 +2,23 @@ import Crypto
 import Encoding
 
 extension S3Client {
-    /// What came of an upload.
+    /// The outcome of an upload.
     public enum PutOutcome: Sendable, Equatable {
-        /// The object is the one of this upload.
+        /// The engine stored this upload.
         case stored
-        /// There was one of this key, or another upload of this key, or a try of this one whose answer was lost, has come
-        /// first. What is there is for the caller to compare.
+        /// An object with this key exists: an earlier one, a concurrent upload's, or this upload's own, if the answer
+        /// to a previous try was lost. The caller must compare it.
         case existed
     }
 
-    /// Uploads an object (PutObject). The engine refuses what does not have the digest, where it compares one
-    /// (``EngineCapabilities/verified``). Another try reads the body anew.
+    /// Uploads an object (PutObject). The engine refuses content that does not match the digest, if it compares one
+    /// (``EngineCapabilities/verified``). Each retry reads the body from its start.
     ///
     /// - Parameters:
     ///   - digest: the 32 bytes of the content's SHA-256.
-    ///   - onlyIfAbsent: whether an object of this key is left as it is (`If-None-Match: *`).
-    ///   - onPiece: called before each piece that is sent. What it throws ends the upload, and is thrown.
-    /// - Throws: ``S3Error``, `Errno` when the file can't be read, or what `onPiece` throws.
+    ///   - onlyIfAbsent: whether to keep an existing object (`If-None-Match: *`).
+    ///   - onPiece: called before each piece is sent. An error it throws ends the upload and is rethrown.
+    /// - Throws: ``S3Error``, `Errno` if the file can't be read, or the error of `onPiece`.
     public func put(
         _ key: [UInt8],
         _ body: S3Body,
@@ -41,7 +41,7 @@ extension S3Client {
 
     private static let upload = "PUT of an object"
 
-    /// An upload without the headers that not every engine knows.
+    /// An upload without the headers that some engines refuse.
     func upload(_ key: [UInt8], _ body: S3Body, digest: [UInt8]) -> S3Request {
         S3Request(
             operation: Self.upload,
@@ -50,13 +50,13 @@ extension S3Client {
             headers: [("content-type", "application/octet-stream")] + location.newObject,
             body: body,
             payloadHash: hexDigits(digest),
-            // It has to be on the engine's disks before the answer.
+            // The engine writes the object to its disks before it answers.
             stallTime: .seconds(30)
         )
     }
 
-    /// Sends an upload with the headers that the engine knows. When it may have refused one, with fewer, and remembers which
-    /// it was.
+    /// Sends an upload with the headers that the engine accepts. If it may have refused one of them, tries again with
+    /// fewer and remembers which one was refused.
     private func send(
         _ upload: S3Request,
         checksum: String,
@@ -72,7 +72,7 @@ extension S3Client {
         let all = (checksum: engine.takesChecksum, condition: onlyIfAbsent && engine.condition != .refused)
         let first = try answer(all)
         guard Self.mayNotKnowHeader(first) else { return first }
-        // Without a condition, what is replaced has the same content.
+        // Without the condition, an existing object is replaced by the same content.
         for fewer in [(false, all.condition), (all.checksum, false), (false, false)] where fewer != all {
             let next = try answer(fewer)
             guard (200...299).contains(next.status) || next.status == 412 else { continue }
@@ -85,7 +85,7 @@ extension S3Client {
         return first
     }
 
-    /// Whether a refusal may be that of a header: 501 of R2, 400 InvalidArgument of Backblaze.
+    /// Whether the engine may have refused a header: R2 answers 501, Backblaze 400 InvalidArgument.
     private static func mayNotKnowHeader(_ answer: S3Answer) -> Bool {
         if answer.status == 501 { return true }
         guard answer.status == 400, let error = answer.error else { return false }
@@ -96,18 +96,18 @@ extension S3Client {
         if answer.status == 412, onlyIfAbsent { return .existed }
         guard answer.status == 200, answer.error == nil else { throw refusal(answer) }
         guard answer.head["etag"] != nil else {
-            // OpenStack Swift's answer to an upload that another one of this key has overtaken. Something before the engine
-            // may answer so, too.
+            // OpenStack Swift answers so to an upload that a concurrent upload of this key has overtaken. A proxy in
+            // front of the engine may answer so as well.
             if onlyIfAbsent { return .existed }
             throw malformed(Self.upload, "200 without an ETag")
         }
         if let stored = answer.head["x-amz-checksum-sha256"], stored != StandardBase64.encode(digest) {
-            throw failure(.badDigest, Self.upload, "the engine stored something else")
+            throw failure(.badDigest, Self.upload, "the engine stored other content")
         }
         return .stored
     }
 
-    /// The Content-MD5 of a body, for engines that compare nothing else.
+    /// The Content-MD5 of a body, for engines that compare no other checksum.
     private func md5(of body: S3Body, _ onPiece: () throws -> Void) throws -> String {
         let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 256 * 1024, alignment: 16)
         defer { buffer.deallocate() }

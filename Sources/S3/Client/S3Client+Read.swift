@@ -1,11 +1,11 @@
 extension S3Client {
-    /// Streams a part of an object (GetObject). A byte is never given twice: where an answer broke off, the next goes
-    /// on.
+    /// Streams a range of an object (GetObject). If an answer breaks off, another request continues after the last byte
+    /// received, so no byte is passed on twice.
     ///
-    /// When the object was changed meanwhile (`If-Match`), it ends with ``S3Error/Code/cutOff``. A deadline is for the first
-    /// byte.
+    /// If the object changes in the meantime (`If-Match`), throws ``S3Error/Code/cutOff``. The client's deadline
+    /// applies to the first byte only.
     ///
-    /// - Parameter take: gets the bytes in order. What it throws ends the transfer, and is thrown.
+    /// - Parameter take: called with the bytes in order. An error it throws ends the transfer and is rethrown.
     /// - Throws: ``S3Error``, or what `take` throws.
     public func read(
         _ key: [UInt8],
@@ -17,10 +17,10 @@ extension S3Client {
         try retrying(progress: { reading.rest.lowerBound }) { try goOn(key, &reading, take) }
     }
 
-    /// How far a read has come.
+    /// The progress of a read.
     private struct Reading {
         var rest: Range<UInt64>
-        /// Of the first answer.
+        /// The ETag of the first answer.
         var entityTag: String?
         var hasBegun = false
 
@@ -65,7 +65,7 @@ extension S3Client {
             let text = "the answer ended at byte \(reading.rest.lowerBound)"
             throw failure(.cutOff, operation, text, mayPass: true)
         case 412 where reading.entityTag != nil:
-            throw failure(.cutOff, operation, "412: the object has changed meanwhile", mayPass: true, .giveUp)
+            throw failure(.cutOff, operation, "412: the object changed in the meantime", mayPass: true, .giveUp)
         default: throw refusal(answer)
         }
     }

@@ -1,5 +1,5 @@
 extension S3Client {
-    /// What an answer says that is no success.
+    /// The error for an unsuccessful answer.
     func refusal(_ answer: S3Answer) -> S3Error {
         let error = answer.error
         let code = Self.code(answer.status, error)
@@ -16,9 +16,9 @@ extension S3Client {
         case .refused, .accessDenied, .malformedAnswer:
             let region = answer.head["x-amz-bucket-region"] ?? error?.region ?? ""
             if !region.isEmpty, region != location.region {
-                text += " (the bucket's region is \(region), requests are for \(location.region))"
+                text += " (the bucket's region is \(region), requests are signed for \(location.region))"
             }
-            // A wrong endpoint, or a proxy before the right one; nothing is known of the object.
+            // A wrong endpoint, or a proxy in front of the right one: the answer says nothing about the object.
             if code == .malformedAnswer { text += " without an S3 error: is this an S3 endpoint?" }
         default: break
         }
@@ -34,11 +34,11 @@ extension S3Client {
         return status == 401 || status == 403 ? .accessDenied : .malformedAnswer
     }
 
-    /// What engines call their refusals.
+    /// The error codes that engines use.
     private static let names: [(code: S3Error.Code, names: Set<String>)] = [
-        // A quota, or the engine's own disks: Ceph, Ozone and Versity; MinIO.
+        // A quota is used up, or the engine's disks are full: codes of Ceph, Ozone, Versity and MinIO.
         (.full, ["QuotaExceeded", "XMinioAdminBucketQuotaExceeded", "XMinioStorageFull"]),
-        // What passes by itself, whatever the status.
+        // Temporary errors, whatever the status.
         (
             .unavailable,
             [
@@ -62,7 +62,7 @@ extension S3Client {
         (.accessDenied, ["AccessDenied", "AllAccessDisabled", "AccountProblem"]),
     ]
     static let busyStatuses: Set = [408, 425, 429, 500, 502, 503, 504]
-    /// An engine that can't do what it should: not one that has no such operation, or no room.
+    /// Statuses that count as a failing engine. 501 (unsupported operation) and 507 (no space) do not.
     static let failureStatuses: Set = [500, 502, 503, 504]
 
     private func skew(_ answer: S3Answer, _ error: ErrorAnswer?) -> String {
@@ -75,7 +75,7 @@ extension S3Client {
 }
 
 extension S3Answer {
-    /// What the engine asked to wait: seconds or a date (RFC 9110 section 10.2.3).
+    /// The pause that the engine asked for: seconds or a date (RFC 9110 section 10.2.3).
     func retryAfter(_ now: Int) -> Duration {
         let longest = 24 * 60 * 60
         if let seconds = head.number("retry-after") { return .seconds(min(seconds, UInt64(longest))) }

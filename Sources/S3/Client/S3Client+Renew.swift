@@ -1,12 +1,12 @@
 extension S3Client {
-    /// Copies an object onto itself, so that its age counts from now (CopyObject). Its content type becomes
-    /// `application/octet-stream`, its storage class and encryption those of the location.
+    /// Renews an object's age by copying the object onto itself (CopyObject). Its content type becomes
+    /// `application/octet-stream`, and its storage class and encryption those of the location.
     ///
     /// - Returns: false when the bucket has none of this key.
     /// - Throws: ``S3Error``.
     public func renew(_ key: [UInt8]) throws -> Bool { try copy(key, to: key) }
 
-    /// Copies an object within the bucket (CopyObject), as ``renew(_:)`` does.
+    /// Copies an object within the bucket (CopyObject), with the same headers as ``renew(_:)``.
     ///
     /// - Returns: false when the bucket has none of this key.
     /// - Throws: ``S3Error``.
@@ -19,10 +19,10 @@ extension S3Client {
             headers: [
                 ("content-type", "application/octet-stream"),
                 ("x-amz-copy-source", location.isPathStyle ? path : "/\(location.bucket)\(path)"),
-                // A copy onto itself must change something.
+                // S3 refuses a copy onto itself that changes nothing.
                 ("x-amz-metadata-directive", "REPLACE"),
             ] + location.newObject,
-            // Engines copy all bytes before they answer.
+            // Some engines copy all bytes before they answer.
             stallTime: .seconds(55)
         )
         return try unlessAbsent {

@@ -5,8 +5,8 @@ extension S3Client {
     /// Signs a request and sends it once.
     ///
     /// - Parameters:
-    ///   - limit: how many bytes of the answer's body are kept.
-    ///   - take: takes a piece of the answer's body; `nil` leaves it to be kept.
+    ///   - limit: the most bytes of the answer's body to keep.
+    ///   - take: receives each piece of the answer's body, or returns `nil` to keep it.
     ///   - onPiece: called before each piece of the request's body.
     func send(
         _ request: S3Request,
@@ -20,7 +20,7 @@ extension S3Client {
             throw failure(
                 .unavailable,
                 request.operation,
-                "the engine has failed for some time",
+                "the engine has been failing for some time",
                 mayPass: true,
                 .giveUp
             )
@@ -45,14 +45,15 @@ extension S3Client {
                 try take(head, piece) ?? body.take(piece)
             }
         } catch let error as TransportError {
-            // An engine may refuse a body without reading it to its end.
+            // An engine may refuse an upload before it has read the whole body.
             guard error.head.status == 412 else {
                 throw failure(error.code, request.operation, error.description, mayPass: error.mayPass)
             }
             head = error.head
         } catch {
             isEngineFailing = false
-            // The caller's own: a failure of another request of its is not one of this.
+            // The caller's closure failed. Its error may come from another request, whose remedy does not apply to this
+            // one.
             guard var other = error as? S3Error else { throw error }
             other.remedy = .giveUp
             throw other
@@ -79,12 +80,12 @@ extension S3Client {
         guard let deadline, request.deadline != .nothing else { return limits }
         let left = ContinuousClock.now.duration(to: deadline)
         guard left > .zero else {
-            throw failure(.unavailable, request.operation, "the time for it is over", mayPass: true, .giveUp)
+            throw failure(.unavailable, request.operation, "the deadline has passed", mayPass: true, .giveUp)
         }
         if request.deadline == .firstByte {
             limits.stallTime = min(left, limits.stallTime)
         } else {
-            // Rounded down, none would be no limit.
+            // libcurl takes 0 ms as no limit.
             limits.total = max(min(left, limits.total ?? left), .milliseconds(1))
         }
         return limits

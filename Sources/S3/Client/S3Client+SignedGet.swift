@@ -1,14 +1,14 @@
-/// A request that someone else is to send just so.
+/// A signed request for another program to send unchanged.
 public struct SignedRequest: Sendable {
-    /// The path with the query, as it goes on the wire.
+    /// The path and query, percent-encoded.
     public let target: String
-    /// Header fields, `host` among them, with names in lower case. Any others may be sent with them.
+    /// The signed header fields, including `host`, with names in lower case. The sender may add others.
     public let headers: [(name: String, value: String)]
 }
 
 extension S3Client {
-    /// A GET of an object, signed. Whoever has it may get the object for a quarter of an hour, or as long as the engine lets
-    /// clocks differ.
+    /// A signed GET of an object. Anyone who has it can read the object for a quarter of an hour, or for the clock
+    /// difference that the engine allows.
     ///
     /// - Throws: ``S3Error`` with code `credentials`.
     public func signedGet(_ key: [UInt8]) throws -> SignedRequest {

@@ -1,7 +1,8 @@
 extension S3Client {
-    /// Makes one request that shows that endpoint, region, bucket and credentials are right: it lists one key.
+    /// Checks endpoint, region, bucket and credentials by listing one key.
     ///
-    /// - Parameter retrying: whether what may pass is waited for. Otherwise it takes five seconds at most.
+    /// - Parameter retrying: whether to retry temporary failures. Without retries, the check takes at most five
+    ///   seconds.
     /// - Throws: ``S3Error``.
     public func checkBucket(retrying isRetrying: Bool) throws {
         var request = listRequest(location.prefix, most: 1)
@@ -9,11 +10,11 @@ extension S3Client {
         _ = try isRetrying ? retrying { [request] in try page(request) } : page(request)
     }
 
-    /// The size and age of an object (HeadObject); `nil` only when the engine says that the bucket has none of this
-    /// key.
+    /// The size and age of an object (HeadObject); `nil` only if the engine states that the bucket has no object with
+    /// this key.
     ///
-    /// The answer to a HEAD has no body that tells why it is no success, so that the same is asked again as a GET of
-    /// the first byte: a 404 may be the bucket's, or that of a proxy or of a wrong endpoint.
+    /// An unsuccessful answer to a HEAD has no body that explains it. So the client then requests the first byte with a
+    /// GET: a 404 may concern the bucket, or come from a proxy or a wrong endpoint.
     ///
     /// - Throws: ``S3Error``.
     public func status(of key: [UInt8]) throws -> S3Object? {
@@ -23,7 +24,7 @@ extension S3Client {
             try retrying {
                 let answer = try send(request)
                 if answer.status == 200 { return try object(key, answer, size: answer.head.number("content-length")) }
-                // Nothing that a body could tell would change these.
+                // A body would not change how the client handles these.
                 if Self.busyStatuses.contains(answer.status) { throw refusal(answer) }
                 return try firstByte(key)
             }
@@ -38,13 +39,13 @@ extension S3Client {
             headers: [("range", "bytes=0-0")],
             total: .seconds(10)
         )
-        // A body of 200 is the whole object.
+        // With 200, the body is the whole object.
         let answer = try send(request) { head, _ in (200...299).contains(head.status) ? .enough : nil }
         let range = answer.head["content-range"]
         switch answer.status {
         case 200: return try object(key, answer, size: answer.head.number("content-length"))
         case 206: return try object(key, answer, size: ContentRange(range)?.total)
-        // No byte is the first of an empty object.
+        // An empty object has no first byte.
         case 416 where range == "bytes */0":
             return S3Object(key: key, size: 0, lastModified: answer.head.date("last-modified") ?? now())
         default: throw refusal(answer)
@@ -53,7 +54,7 @@ extension S3Client {
 
     private func object(_ key: [UInt8], _ answer: S3Answer, size: UInt64?) throws -> S3Object {
         guard let size, size <= S3Object.largest, let lastModified = answer.head.date("last-modified") else {
-            throw malformed(answer.operation, "no size of an object, or no Last-Modified")
+            throw malformed(answer.operation, "an object without a size or Last-Modified")
         }
         return S3Object(key: key, size: size, lastModified: lastModified)
     }

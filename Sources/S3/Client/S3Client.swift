@@ -3,10 +3,10 @@ import Glibc
 import Logging
 import Synchronization
 
-/// A client of one bucket, for threads that wait.
+/// A blocking client of one bucket.
 ///
-/// Safe to use from many threads. Requests that fail for what may pass are sent again, as ``S3Limits`` says. Copies share
-/// their connections, and what they learn of the engine.
+/// Safe to use from many threads. Retries temporary failures within ``S3Limits``. Copies of a client share connections
+/// and what they have learned about the engine.
 public struct S3Client: Sendable {
     /// Where the bucket is.
     public let location: S3Location
@@ -19,12 +19,12 @@ public struct S3Client: Sendable {
     /// Unix seconds.
     let now: @Sendable () -> Int
     private let capabilities = SharedCapabilities()
-    /// ``until(_:)``
+    /// The caller's deadline (``until(_:)``).
     private(set) var deadline: ContinuousClock.Instant?
 
-    /// Makes a client; connects to nothing yet.
+    /// Makes a client without connecting.
     ///
-    /// - Parameter now: Unix seconds.
+    /// - Parameter now: returns the current time in Unix seconds.
     public init(
         _ location: S3Location,
         credentials: any CredentialsSource,
@@ -41,9 +41,10 @@ public struct S3Client: Sendable {
         self.now = now
     }
 
-    /// Makes a client with credentials, and trusted authorities (`AWS_CA_BUNDLE`), from where the AWS tools have them.
+    /// Makes a client whose credentials and trusted certificate authorities (`AWS_CA_BUNDLE`) come from where the AWS
+    /// tools look.
     ///
-    /// - Parameter environment: the value of an environment variable.
+    /// - Parameter environment: returns the value of an environment variable.
     public init(_ location: S3Location, environment: @escaping AWSEnvironment, logger: Logger) {
         var limits = S3Limits()
         limits.authorities = HTTPHandle.authorities(environment)
@@ -51,25 +52,25 @@ public struct S3Client: Sendable {
         self.init(location, credentials: credentials, limits: limits, logger: logger)
     }
 
-    /// This client, for a caller that waits until a deadline: no request begins after it, and none outlasts it but
-    /// the content that ``read(_:_:_:)`` streams. `nil`: only ``S3Limits`` hold, as for a client that was just made.
+    /// A copy of this client with a deadline: no request begins after it, and only the content that ``read(_:_:_:)``
+    /// streams may arrive later. With `nil`, only ``S3Limits`` apply, as for a new client.
     public func until(_ deadline: ContinuousClock.Instant?) -> S3Client {
         var client = self
         client.deadline = deadline
         return client
     }
 
-    /// What the engine can do, as far as is known by now.
+    /// The engine's capabilities known so far.
     package var engine: EngineCapabilities { capabilities.known.withLock { $0 } }
 
     package func learn(_ change: (inout EngineCapabilities) -> Void) { capabilities.known.withLock { change(&$0) } }
 
-    /// Does something again until it succeeds, its failure is not the engine's or does not pass, or the time for it has
-    /// passed.
+    /// Repeats an operation until it succeeds, fails permanently or for a reason other than the engine, or runs out of
+    /// time.
     ///
-    /// - Parameter progress: how far it has come: when further than before, the time begins again.
+    /// - Parameter progress: returns the operation's progress. If it has grown, the time for retries restarts.
     func retrying<Value>(progress: () -> UInt64 = { 0 }, _ attempt: () throws -> Value) throws -> Value {
-        // While the engine is away, others will ask again.
+        // During an outage, later requests will try the engine.
         let isOnce = outage.isOn
         var backoff = Backoff(limits, until: deadline)
         var hasOtherCredentials = false
@@ -83,12 +84,13 @@ public struct S3Client: Sendable {
                 case .giveUp: throw error
                 case .again(let least):
                     guard !isOnce, let wait = backoff.next(atLeast: least) else { throw error }
-                    logger.debug("\(error); again in \(wait.milliseconds) ms")
+                    let fields: Logger.Metadata = ["error": "\(error)", "wait_ms": "\(wait.milliseconds)"]
+                    logger.debug("request to the engine failed, retrying", metadata: fields)
                     wait.sleep()
                 case .otherCredentials(let refused):
                     guard !hasOtherCredentials, try areOther(than: refused) else { throw error }
                     hasOtherCredentials = true
-                    logger.info("\(error); again with other credentials")
+                    logger.info("credentials refused, retrying with others", metadata: ["error": "\(error)"])
                 }
             }
         }
@@ -109,9 +111,9 @@ public struct S3Client: Sendable {
         }
     }
 
-    /// An error of an operation, with the bucket and its host.
+    /// An error of an operation, with the bucket and the host in its description.
     ///
-    /// - Parameter remedy: `nil`: another try, when it may pass.
+    /// - Parameter remedy: `nil` means: try again if `mayPass`, otherwise give up.
     func failure(
         _ code: S3Error.Code,
         _ operation: String,
@@ -128,7 +130,7 @@ public struct S3Client: Sendable {
     }
 }
 
-/// What all copies of a client know of their engine.
+/// The engine's capabilities, shared by all copies of a client.
 private final class SharedCapabilities: Sendable {
     let known = Mutex(EngineCapabilities())
 }

@@ -1,48 +1,49 @@
 import PayloadKey
 
-/// A request that the engine refused, or that got no answer.
+/// A request that the engine refused or did not answer.
 public struct S3Error: Error, Sendable, CustomStringConvertible {
-    /// What callers tell apart.
+    /// The kinds of failures that callers distinguish.
     public enum Code: Sendable, Equatable {
-        /// There is no bucket of this name.
+        /// The bucket does not exist.
         case noSuchBucket
-        /// There is no object of this name.
+        /// The object does not exist.
         case noSuchKey
-        /// The credentials don't allow it.
+        /// The credentials do not permit the request.
         case accessDenied
-        /// There are no credentials, or the engine does not know or believe them.
+        /// There are no credentials, or the engine does not know or accept them.
         case credentials
         /// This machine's clock differs too much from the engine's.
         case clockSkew
-        /// What may pass: no connection, no answer in time, an engine that is busy or fails; after all tries.
+        /// A temporary failure that outlasted all retries: no connection, no answer in time, or an engine that is busy
+        /// or fails.
         case unavailable
-        /// An answer ended before its end; after all tries.
+        /// An answer broke off, and all retries failed.
         case cutOff
-        /// The content is not what its digest says.
+        /// The content does not match its digest.
         case badDigest
         /// A quota of the bucket or its owner is used up, or the engine's disks are full.
         case full
         /// Any other refusal.
         case refused
-        /// Not an answer of an S3 engine.
+        /// The answer does not come from an S3 engine.
         case malformedAnswer
     }
 
-    /// What the client does about a failed try.
+    /// How the client handles a failed try.
     enum Remedy {
         case giveUp
-        /// Try again, and not before this time has passed.
+        /// Try again after at least this pause.
         case again(after: Duration = .zero)
-        /// Try again at once with other credentials than these, when there are any.
+        /// Try again immediately with credentials other than these, if there are any.
         case otherCredentials(than: Credentials)
     }
 
-    /// What kind of failure it is.
+    /// The kind of failure.
     public let code: Code
-    /// One line: the bucket and its host, the operation, and what the engine or the system says. Never has a secret, a
-    /// signature or a key.
+    /// One line: the bucket and its host, the operation, and the message of the engine or the system. Never contains a
+    /// secret, a signature or a key.
     public let description: String
-    /// Whether it may be otherwise a moment later, with the same configuration.
+    /// Whether a later try may succeed with the same configuration.
     public let mayPass: Bool
     var remedy: Remedy
 
@@ -54,9 +55,9 @@ public struct S3Error: Error, Sendable, CustomStringConvertible {
     }
 }
 
-/// Runs an operation.
+/// Runs an operation, and treats a missing object as an expected result.
 ///
-/// - Returns: `nil` when the engine says that it has no object of the key.
+/// - Returns: `nil` if the engine states that it has no object with the key.
 func unlessAbsent<Value>(_ operation: () throws -> Value) throws -> Value? {
     do {
         return try operation()

@@ -1,26 +1,26 @@
-/// How long a client waits for its engine.
+/// The time limits of a client.
 public struct S3Limits: Sendable {
-    /// For a connection, with the look-up of the host's name and TLS.
+    /// The limit for connecting, including name resolution and TLS.
     public var connectTimeout: Duration = .seconds(5)
-    /// How long nothing may come or go before a request is given up, in whole seconds. Where the engine has much to do
-    /// before it answers, more.
+    /// The time without progress after which a request fails, in whole seconds. Requests that make the engine work
+    /// before it answers get more.
     public var stallTime: Duration = .seconds(10)
-    /// How long after an operation's begin its requests are sent again. A read counts from the last byte that came.
-    /// What was begun by then goes on.
+    /// The time from the start of an operation, or from the last byte that a read received, during which the client
+    /// sends requests again. A request that began within it may end later.
     public var retryFor: Duration = .seconds(20)
-    /// Each wait is a random part of this, doubled for each try.
+    /// The upper limit of the first pause; it doubles with each try. Each pause is a random part of its limit.
     public var backoff: Duration = .milliseconds(100)
-    /// The longest wait that an engine has not asked for.
+    /// The upper limit of a pause, unless the engine asks for a longer one.
     public var longestBackoff: Duration = .seconds(5)
-    /// How long all requests must have failed, for those that come then to be few, and not sent again.
+    /// The time for which all requests must fail before the client limits their number and stops retrying.
     var outageAfter: Duration = .seconds(5)
-    /// How long any request may take.
+    /// The limit for a whole request.
     var total: Duration?
-    /// A file of trusted authorities in place of the environment's.
+    /// A file of trusted certificate authorities, instead of the one that the environment names.
     var authorities: String?
-    /// How many objects a page of a listing may have; `nil`: as the engine likes it.
+    /// The most objects on a page of a listing; `nil` leaves it to the engine.
     var pageSize: Int?
 
-    /// The defaults.
+    /// Sets the defaults.
     public init() {}
 }

@@ -1,13 +1,13 @@
-/// An object of the bucket.
+/// An object in the bucket.
 public struct S3Object: Sendable, Equatable {
-    /// More bytes than any engine takes: what says so is wrong.
+    /// A size above the limit of any engine: an answer that states a larger one is malformed.
     static let largest: UInt64 = 1 << 50
 
-    /// The whole key, with the location's prefix; as the engine names it, where it was listed.
+    /// The whole key, including the location's prefix; in a listing, as the engine spells it.
     public let key: [UInt8]
-    /// In bytes.
+    /// The size in bytes.
     public let size: UInt64
-    /// Unix seconds: when it was stored or renewed.
+    /// When the object was stored or renewed, in Unix seconds.
     public let lastModified: Int
 
     /// Describes an object.

@@ -5,34 +5,34 @@ import PayloadKey
 struct S3Request: Sendable {
     typealias Fields = [(name: String, value: String)]
 
-    /// What is being done, for messages: `PUT of an object`.
+    /// The operation, for messages: `PUT of an object`.
     let operation: String
     let method: String
-    /// As on the wire: percent-encoded.
+    /// Percent-encoded, as sent.
     let path: String
     /// Not encoded.
     var query: Fields = []
-    /// All are signed but those that are changed on the way.
+    /// All are signed, except those that clients and proxies change on the way.
     var headers: Fields = []
     var body = S3Body.bytes([])
-    /// SHA-256 of the body, in hex.
+    /// The SHA-256 of the body, in hex.
     var payloadHash = SigV4Signer.emptyPayloadHash
-    /// In place of the limits' own, for answers that take longer.
+    /// Replaces the client's limit, for answers that take longer.
     var stallTime: Duration?
-    /// How long it may take in all, where the answer is short.
+    /// The limit for the whole request, if the answer is short.
     var total: Duration?
-    /// What the client's deadline is for.
+    /// The part of the answer that the client's deadline applies to.
     var deadline = Deadline.wholeAnswer
 
     enum Deadline {
         case wholeAnswer
-        /// The answer takes as long as whoever reads it.
+        /// The reader of the answer determines how long the rest takes.
         case firstByte
-        /// The caller already has the first byte.
+        /// Nothing, because the caller already has the first byte.
         case nothing
     }
 
-    /// The query as it is signed, which may go on the wire, too: percent-encoded, sorted by names, then values.
+    /// The query as it is signed and sent: percent-encoded, sorted by names, then values.
     var canonicalQuery: String {
         query.map { (name: uriEncoded($0.name), value: uriEncoded($0.value)) }
             .sorted { ($0.name, $0.value) < ($1.name, $1.value) }
@@ -41,7 +41,7 @@ struct S3Request: Sendable {
     }
 }
 
-/// A name or value of a query, with all bytes but the unreserved characters of RFC 3986 encoded ("UriEncode" of AWS's
+/// Encodes a name or value of a query: all bytes except the unreserved characters of RFC 3986 ("UriEncode" in AWS's
 /// documentation).
 private func uriEncoded(_ text: String) -> String {
     text.utf8.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false)

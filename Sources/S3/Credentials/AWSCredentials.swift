@@ -2,42 +2,41 @@ import Glibc
 import Logging
 import Synchronization
 
-/// Credentials from where the AWS tools look for them (``CredentialsChain``), remembered.
+/// Caches credentials from where the AWS tools look for them (``CredentialsChain``).
 ///
-/// They are read again some minutes before they end, when a file that they are from has changed, and when the engine has
-/// refused them: by one thread, while others go on with what there is. Where that fails, what there is stays, as long
-/// as it is valid.
+/// One thread reads them again ten minutes before they expire, when their file changes, and when the engine refuses
+/// them; meanwhile, other threads use the current ones. If that fails, the current ones stay in use until they expire.
 final class AWSCredentials: CredentialsSource {
-    /// Seconds before their end from which on credentials are renewed. Endpoints have new ones five minutes before.
+    /// How many seconds before their expiration credentials are renewed. Endpoints have new ones five minutes before.
     static let margin = 600
-    /// Seconds between two tries to renew.
+    /// The minimum number of seconds between two renewals.
     static let pause = 30
-    /// Seconds that other threads take the failure of one for their own, when there are no valid credentials.
+    /// For how many seconds a failed search answers other threads, if there are no valid credentials.
     static let failurePause = 2
 
     private let chain: CredentialsChain
     private let now: @Sendable () -> Int
     private let logger: Logger
     private let state = Mutex(State())
-    /// Held while credentials are looked for that everybody waits for. Before `state`.
+    /// Held during a search that all threads wait for. Lock it before `state`.
     private let search = Mutex(())
 
     fileprivate struct State {
         var found: CredentialsChain.Found?
         var isRenewing = false
         var isRefused = false
-        /// How the files were when they were looked at last, and when that was.
+        /// The files' stamp at the last check, and the time of that check.
         var look: (stamp: [[Int]?], time: Int)?
-        /// No renewal before.
+        /// The earliest time of the next renewal.
         var pausedUntil = Int.min
-        /// Why the last look for credentials has failed, and until when that is the answer to whoever has none.
+        /// Why the last search failed, and until when that failure answers threads without credentials.
         var failure: (error: any Error, until: Int)?
     }
 
     /// - Parameters:
-    ///   - environment: the value of an environment variable.
-    ///   - http: makes requests to the endpoints of containers and instances.
-    ///   - now: Unix seconds.
+    ///   - environment: returns the value of an environment variable.
+    ///   - http: sends requests to the endpoints of containers and instances.
+    ///   - now: returns the current time in Unix seconds.
     init(
         environment: @escaping AWSEnvironment,
         http: @escaping SimpleHTTP = simpleHTTP,
@@ -49,13 +48,13 @@ final class AWSCredentials: CredentialsSource {
         self.logger = logger
     }
 
-    /// The credentials that are valid now.
+    /// The credentials that are currently valid.
     ///
-    /// - Throws: ``CredentialsError`` when there are none, not even old ones.
+    /// - Throws: ``CredentialsError`` if there are no valid credentials.
     func credentials() throws -> Credentials {
         if let credentials = known() { return credentials }
         return try search.withLock { _ in
-            // Another thread may have found them meanwhile, or not.
+            // Another thread may have searched in the meantime, with or without success.
             let time = now()
             if let credentials = known() { return credentials }
             if let failure = state.withLock({ $0.failure }), time < failure.until { throw failure.error }
@@ -63,14 +62,14 @@ final class AWSCredentials: CredentialsSource {
         }
     }
 
-    /// Has them read again, when they are still those that it has.
+    /// Reads the credentials again before their next use, unless they have been replaced since.
     func refusedByEngine(_ credentials: Credentials) {
         state.withLock { state in
             if state.found?.credentials == credentials { state.isRefused = true }
         }
     }
 
-    /// What is valid, renewed where this caller is to do so.
+    /// The valid credentials, renewed if it is this caller's turn.
     private func known() -> Credentials? {
         let time = now()
         guard let (credentials, isDue) = state.withLock({ $0.valid(at: time) }) else { return nil }
@@ -80,7 +79,7 @@ final class AWSCredentials: CredentialsSource {
             return try find()
         } catch {
             if isFirstFailure {
-                let message: Logger.Message = "the credentials can't be renewed, the old ones stay in use"
+                let message: Logger.Message = "credentials not renewed, old ones stay in use"
                 logger.warning(message, metadata: ["error": "\(error)"])
             }
             return credentials
@@ -92,7 +91,7 @@ final class AWSCredentials: CredentialsSource {
             let found = try chain.find()
             let time = now()
             guard found.credentials.isValid(at: time) else {
-                throw CredentialsError("the credentials that were found have expired", mayPass: true)
+                throw CredentialsError("the credentials found have expired", mayPass: true)
             }
             state.withLock { state in
                 state.found = found
@@ -113,7 +112,7 @@ final class AWSCredentials: CredentialsSource {
 }
 
 extension AWSCredentials.State {
-    /// What is in use, and whether this caller is to renew it.
+    /// The valid credentials, and whether this caller must renew them.
     fileprivate mutating func valid(at time: Int) -> (Credentials, isDue: Bool)? {
         guard let found, found.credentials.isValid(at: time) else { return nil }
         let haveFilesChanged = haveFilesChanged(at: time)
@@ -126,7 +125,7 @@ extension AWSCredentials.State {
         return (found.credentials, true)
     }
 
-    /// Looks at most once a second, and tells of each change once.
+    /// Checks the files at most once a second, and reports each change once.
     private mutating func haveFilesChanged(at time: Int) -> Bool {
         guard let (files, _) = found?.files, let last = look, time != last.time, !isRenewing else { return false }
         let stamp = files.stamp

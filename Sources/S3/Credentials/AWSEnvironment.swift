@@ -1,7 +1,7 @@
-/// Gives the value of an environment variable.
+/// Returns the value of an environment variable.
 public typealias AWSEnvironment = @Sendable (_ name: String) -> String?
 
-/// The variables that the AWS tools know; an empty one counts as absent.
+/// The environment variables of the AWS tools. An empty variable counts as unset.
 struct Variables: Sendable {
     private let value: AWSEnvironment
 

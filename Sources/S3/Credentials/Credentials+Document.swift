@@ -1,18 +1,18 @@
 import Encoding
 
 extension Credentials {
-    /// Bytes that an endpoint's answer may have.
+    /// The most bytes accepted in an endpoint's answer.
     static let documentLimit = 64 * 1024
     private static let documentNames = ["AccessKeyId", "SecretAccessKey", "Token", "Expiration", "Code"]
 
-    /// Reads what the endpoints of containers and instances answer: a JSON object with `AccessKeyId`, `SecretAccessKey`,
-    /// `Token` and `Expiration`.
+    /// Parses the answer of a container's or an instance's endpoint: a JSON object with `AccessKeyId`,
+    /// `SecretAccessKey`, `Token` and `Expiration`.
     ///
-    /// - Parameter source: for messages, which never hold what was answered.
+    /// - Parameter source: names the endpoint in messages, which never contain the answer's credentials.
     init(document: [UInt8], from source: String) throws {
         var values: [String: [UInt8]] = [:]
         guard document.count <= Self.documentLimit else {
-            throw CredentialsError("\(source) answered over \(Self.documentLimit) bytes", mayPass: true)
+            throw CredentialsError("\(source) answered with over \(Self.documentLimit) bytes", mayPass: true)
         }
         do {
             var reader = JSONReader(document)
@@ -24,14 +24,14 @@ extension Credentials {
             }
             try reader.end()
         } catch {
-            throw CredentialsError("\(source) did not answer credentials in JSON: \(error)", mayPass: true)
+            throw CredentialsError("\(source) did not answer with credentials in JSON: \(error)", mayPass: true)
         }
         if let code = values["Code"], !code.elementsEqual("Success".utf8) {
-            throw CredentialsError("\(source) answered '\(printable(code))' in the place of credentials", mayPass: true)
+            throw CredentialsError("\(source) answered '\(printable(code))' instead of credentials", mayPass: true)
         }
         let expiration = try values["Expiration"].map { text in
             guard let seconds = unixSeconds(ofTimestamp: String(decoding: text, as: UTF8.self)) else {
-                throw CredentialsError("\(source) answered an Expiration that is no time in UTC", mayPass: true)
+                throw CredentialsError("\(source) answered an Expiration that is not a time in UTC", mayPass: true)
             }
             return seconds
         }

@@ -1,12 +1,12 @@
 extension Credentials {
-    /// The names under which credentials are written somewhere.
+    /// The names of the three values in a source of credentials.
     typealias Names = (key: String, secret: String, token: String)
 
-    /// Checks what comes from outside. An empty text counts as absent.
+    /// Validates credentials from outside. An empty value counts as missing.
     ///
     /// - Parameters:
-    ///   - place: follows a name in messages.
-    ///   - text: what is written under a name.
+    ///   - place: follows the name in messages.
+    ///   - text: returns the value of a name.
     /// - Throws: ``CredentialsError``.
     init(_ names: Names, _ place: String = "", expiration: Int? = nil, _ text: (String) -> [UInt8]?) throws {
         func checked(_ name: String) throws -> String? {
@@ -24,7 +24,7 @@ extension Credentials {
         self.init(accessKey: key, secretKey: secret, sessionToken: token, expiration: expiration)
     }
 
-    /// Credentials from a place that may have none: `nil` when it has neither key.
+    /// Reads credentials from a source that may have none: `nil` if neither key is set.
     static func written(_ names: Names, _ place: String = "", _ text: (String) -> [UInt8]?) throws -> Credentials? {
         if text(names.key) == nil, text(names.secret) == nil { return nil }
         return try Credentials(names, place, text)

@@ -1,15 +1,15 @@
-/// What requests are signed with. Its secrets are in no description.
+/// The credentials that sign requests. Their descriptions contain no secrets.
 public struct Credentials: Sendable, Equatable {
-    /// Names the account; part of every request.
+    /// Identifies the account; part of every request.
     public let accessKey: String
     /// Never part of a request.
     public let secretKey: String
-    /// For credentials that expire; part of every request, and as good as a secret.
+    /// The token of temporary credentials; part of every request, and as sensitive as a secret.
     public let sessionToken: String?
-    /// Unix seconds from which on the engine refuses them; `nil`: not known, or never.
+    /// When the engine stops accepting them, in Unix seconds; `nil` if never or unknown.
     public let expiration: Int?
 
-    /// Makes credentials of texts that are known to be fit for a header: ASCII without white space.
+    /// Makes credentials from values that are valid in a header: ASCII without white space.
     public init(accessKey: String, secretKey: String, sessionToken: String? = nil, expiration: Int? = nil) {
         self.accessKey = accessKey
         self.secretKey = secretKey
@@ -23,43 +23,43 @@ public struct Credentials: Sendable, Equatable {
 }
 
 extension Credentials: CustomStringConvertible, CustomDebugStringConvertible, CustomReflectable {
-    /// The access key, and when they expire.
+    /// The access key and the expiration.
     public var description: String {
         "credentials \(accessKey)" + (expiration.map { ", which expire at \(timestamp($0))" } ?? "")
     }
 
-    /// The same.
+    /// The same as `description`.
     public var debugDescription: String { description }
 
-    /// Without the secrets, for `dump` and debuggers.
+    /// Omits the secrets, for `dump` and debuggers.
     public var customMirror: Mirror { Mirror(self, children: ["accessKey": accessKey]) }
 }
 
-/// Where credentials come from. Safe to use from many threads.
+/// A source of credentials. Safe to use from many threads.
 public protocol CredentialsSource: Sendable {
-    /// What to sign a request with now. Returns at once but when they must be read again.
+    /// The credentials to sign a request with. Returns immediately, unless they must be read again.
     ///
     /// - Throws: ``CredentialsError``.
     func credentials() throws -> Credentials
 
-    /// Tells that the engine has refused a request, and for its credentials: they are read anew before they are given out
-    /// again. When they are still the same then, another try is useless.
+    /// Reports that the engine refused a request because of its credentials. The source reads them again before the
+    /// next use. If they are still the same then, retrying is pointless.
     func refusedByEngine(_ credentials: Credentials)
 }
 
 extension Credentials: CredentialsSource {
-    /// Itself.
+    /// Returns itself.
     public func credentials() -> Credentials { self }
 
-    /// Changes nothing.
+    /// Does nothing: fixed credentials have no source to read again.
     public func refusedByEngine(_ credentials: Credentials) {}
 }
 
-/// Why there are no credentials, in one line without any secret.
+/// Why there are no credentials, in one line without secrets.
 public struct CredentialsError: Error, Sendable, Equatable, CustomStringConvertible {
-    /// The line.
+    /// The reason, in one line.
     public let description: String
-    /// Whether it may be otherwise a moment later, with the same configuration.
+    /// Whether a later try may succeed with the same configuration.
     public let mayPass: Bool
 
     init(_ description: String, mayPass: Bool = false) {

@@ -1,5 +1,5 @@
-/// Makes one HTTP request without a body to an endpoint that gives out credentials. Follows no redirects, uses no proxy,
-/// and throws for an answer of over 1 MiB.
+/// Sends one HTTP request without a body to an endpoint that provides credentials. Follows no redirects, uses no proxy,
+/// and throws if the answer exceeds 1 MiB.
 typealias SimpleHTTP =
     @Sendable (
         _ method: String, _ url: String, _ headers: S3Request.Fields, _ timeout: Duration
@@ -13,14 +13,14 @@ let simpleHTTP: SimpleHTTP = { method, url, headers, timeout in
     limits.total = timeout
     let request = HTTPRequest(method: method, url: url, headers: headers, usesProxies: false)
     let head = try HTTPConnections().perform(request, limits) { _, piece in body.take(piece) }
-    guard !body.isCut else { throw TransportError(.malformedAnswer, "an answer of over 1 MiB") }
+    guard !body.isCut else { throw TransportError(.malformedAnswer, "the answer exceeds 1 MiB") }
     return (head.status, body.bytes)
 }
 
 extension CredentialsChain {
-    /// What an endpoint on this machine or beside it answers with 200.
+    /// The body of an endpoint's answer, which must have status 200.
     ///
-    /// - Parameter service: what it is, for messages.
+    /// - Parameter service: names the endpoint in messages.
     func answer(
         of service: String,
         _ method: String,

@@ -3,13 +3,14 @@ import System
 import SystemPackage
 
 extension CredentialsChain {
-    /// Where a container's unencrypted requests may go besides to this machine: ECS's and EKS's addresses.
+    /// The hosts besides this machine that may receive a container's token unencrypted: the addresses of ECS and EKS.
     private static let plainHosts = ["169.254.170.2", "169.254.170.23", "fd00:ec2::23"]
 
-    /// What the endpoint gives a container that Amazon ECS, EKS Pod Identity, or what acts as one, has named to it.
+    /// The credentials from the endpoint that Amazon ECS, EKS Pod Identity or a compatible service has set in the
+    /// container's environment.
     ///
-    /// - Returns: `nil` when the environment names no such endpoint.
-    /// - Throws: ``CredentialsError``, also for an endpoint that must not get the container's token.
+    /// - Returns: `nil` if the environment names no such endpoint.
+    /// - Throws: ``CredentialsError``, also if the endpoint must not receive the container's token.
     func ofContainer(_ variables: Variables) throws -> Credentials? {
         guard let url = try Self.containerURL(variables) else { return nil }
         var headers = [(name: "Accept", value: "application/json")]
@@ -30,7 +31,7 @@ extension CredentialsChain {
         let expected =
             "expected https://… or http:// with this machine or one of \(plainHosts.joined(separator: ", "))"
         guard let endpoint = Endpoint.split(url)?.endpoint else {
-            throw CredentialsError("\(full) is not a URL as it is known here, \(expected)")
+            throw CredentialsError("\(full) is not a valid URL, \(expected)")
         }
         guard endpoint.isTLS || endpoint.isLoopback || plainHosts.contains(endpoint.host) else {
             throw CredentialsError("\(full) has the host '\(endpoint.host)', \(expected)")
@@ -38,7 +39,7 @@ extension CredentialsChain {
         return url
     }
 
-    /// Read again each time: it is replaced while the container runs.
+    /// Reads the token each time, because it is replaced while the container runs.
     private static func containerToken(_ variables: Variables) throws -> String? {
         var setting = "AWS_CONTAINER_AUTHORIZATION_TOKEN"
         var token = variables[setting].map { Array($0.utf8) }
@@ -53,7 +54,7 @@ extension CredentialsChain {
             while token?.last == 0x0A || token?.last == 0x0D { token?.removeLast() }
         }
         guard let token else { return nil }
-        // "Basic …", for one, has a space.
+        // Spaces are allowed, as in "Basic …".
         guard !token.isEmpty, token.count <= Credentials.documentLimit, token.allSatisfy({ (0x20...0x7E).contains($0) })
         else { throw CredentialsError("\(setting) holds no token: expected one line of ASCII") }
         return String(decoding: token, as: UTF8.self)

@@ -1,13 +1,13 @@
-/// Looks for credentials where the AWS tools look, in their order: environment, shared files, a container's endpoint, an
+/// Searches for credentials in the order of the AWS tools: environment, shared files, a container's endpoint, an
 /// instance's metadata service.
 struct CredentialsChain: Sendable {
     let environment: AWSEnvironment
     let http: SimpleHTTP
 
-    /// What was found, and what tells that it may have changed.
+    /// Credentials, and how to detect that they may have changed.
     struct Found: Sendable {
         let credentials: Credentials
-        /// The files that they are from, and how these were before they were read; `nil` when they are from elsewhere.
+        /// The files they came from, and the files' stamp before they were read; `nil` for other sources.
         var files: (SharedFiles, stamp: [[Int]?])?
     }
 
@@ -22,10 +22,10 @@ struct CredentialsChain: Sendable {
         if let credentials = try files.profile()?.credentials() {
             return Found(credentials: credentials, files: (files, stamp))
         }
-        // The tools would take this role before that of the machine.
+        // The AWS tools prefer this role to the machine's.
         if variables["AWS_WEB_IDENTITY_TOKEN_FILE"] != nil {
             throw CredentialsError(
-                "AWS_WEB_IDENTITY_TOKEN_FILE is set, which is not supported: expected EKS Pod Identity, or keys"
+                "AWS_WEB_IDENTITY_TOKEN_FILE is set, which is not supported: use EKS Pod Identity or keys"
             )
         }
         if let credentials = try ofContainer(variables) { return Found(credentials: credentials) }

@@ -1,16 +1,16 @@
 import Encoding
 
-/// A file of settings as the AWS tools read theirs: `[section]` and `name = value` lines, comments in lines of their own
-/// or behind white space. What is deeper than a setting goes on with it: settings of its own, where it has no value (`s3 =`),
-/// and otherwise what is left out.
+/// A settings file in the syntax of the AWS tools: `[section]` and `name = value` lines, and comments on their own
+/// lines or after white space. A line indented deeper than a setting continues it: with nested settings if the setting
+/// has no value (`s3 =`), otherwise with text that is ignored.
 struct INIFile {
-    /// Names are in lower case; those of `s3 =` are named `s3.endpoint_url` and so on.
+    /// Names are in lower case. Nested settings are named `s3.endpoint_url` and so on.
     typealias Settings = [String: [UInt8]]
 
-    /// By their names: with one space behind a kind (`profile tests`), and without the quotes around what is behind it.
+    /// The sections by name. After a kind, names have one space and no quotes (`profile tests`).
     private(set) var sections: [[UInt8]: Settings] = [:]
 
-    /// - Throws: ``CredentialsError`` that names the line, not what is in it: it may be a secret.
+    /// - Throws: ``CredentialsError``, which names the line but not its content, which may be a secret.
     init(_ text: [UInt8], path: String) throws {
         var section: [UInt8]?
         var setting: (name: String, indent: Int)?
@@ -24,7 +24,7 @@ struct INIFile {
             if first == UInt8(ascii: "["), indent == 0 {
                 guard content.last == UInt8(ascii: "]"), content.count > 2 else { throw malformed("[SECTION]") }
                 let name = Self.sectionName(content.dropFirst().dropLast().trimmed())
-                // A section may come in several pieces.
+                // A section may appear more than once.
                 sections[name] = sections[name] ?? [:]
                 section = name
                 setting = nil

@@ -1,14 +1,14 @@
 import Encoding
 
-/// A profile's settings, from the credentials file and from the configuration.
+/// A profile's settings, from the credentials and the configuration file.
 struct Profile {
     let name: String
-    /// The first counts before the second.
+    /// The first takes precedence.
     let parts: [(path: String, settings: INIFile.Settings)]
-    /// Those of the section `[services NAME]` that the profile names.
+    /// The settings of the section `[services NAME]` that the profile names.
     let services: INIFile.Settings
 
-    /// Ways to credentials that need another tool or service.
+    /// Settings that obtain credentials from another tool or service.
     private static let otherWays = [
         "credential_process", "sso_session", "sso_start_url", "sso_account_id", "web_identity_token_file",
         "credential_source", "source_profile", "login_session",
@@ -17,8 +17,8 @@ struct Profile {
     /// The region, if the profile has one.
     var region: String? { text("region") }
 
-    /// The endpoint for S3, or for all services, if the profile has one ("Service-specific endpoints" of the AWS SDKs and
-    /// Tools Reference Guide).
+    /// The endpoint for S3, or else for all services, if the profile has one ("Service-specific endpoints" in the AWS
+    /// SDKs and Tools Reference Guide).
     var endpoint: String? {
         if text("ignore_configured_endpoint_urls")?.lowercased() == "true" { return nil }
         return Self.text(services["s3.endpoint_url"]) ?? text("endpoint_url")
@@ -32,12 +32,12 @@ struct Profile {
         value.flatMap { $0.isEmpty ? nil : String(decoding: $0, as: UTF8.self) }
     }
 
-    /// The credentials that are written down in the profile; `nil` when it has nothing to do with credentials.
+    /// The credentials stored in the profile; `nil` if it has none and no setting to obtain them.
     ///
-    /// - Throws: ``CredentialsError`` for half of a pair, and for a profile that the AWS tools would get credentials for
-    ///   in a way that is not known here.
+    /// - Throws: ``CredentialsError`` if one of the two keys is missing, or if the profile obtains credentials in an
+    ///   unsupported way.
     func credentials() throws -> Credentials? {
-        // With a role, the tools would not sign with keys that stand beside it.
+        // If a profile has a role, the AWS tools do not sign with its keys.
         try refuse("role_arn")
         for (path, settings) in parts {
             let names = (key: "aws_access_key_id", secret: "aws_secret_access_key", token: "aws_session_token")
@@ -51,7 +51,7 @@ struct Profile {
     private func refuse(_ setting: String) throws {
         guard let path = parts.first(where: { $0.settings[setting] != nil })?.path else { return }
         throw CredentialsError(
-            "profile '\(printable(name.utf8))' of \(path) has \(setting), which is not supported: expected "
+            "profile '\(printable(name.utf8))' of \(path) has \(setting), which is not supported: use "
                 + "aws_access_key_id and aws_secret_access_key"
         )
     }

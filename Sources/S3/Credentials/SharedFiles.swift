@@ -3,10 +3,10 @@ import Glibc
 import System
 import SystemPackage
 
-/// The files that the AWS tools share: credentials (`~/.aws/credentials`) and configuration (`~/.aws/config`), each with
-/// profiles.
+/// The shared files of the AWS tools, which contain profiles: credentials (`~/.aws/credentials`) and configuration
+/// (`~/.aws/config`).
 struct SharedFiles: Sendable {
-    /// The profile's name.
+    /// The profile that the environment selects, or `default`.
     let profileName: String
     private let credentials: File?
     private let configuration: File?
@@ -25,22 +25,22 @@ struct SharedFiles: Sendable {
         configuration = file("AWS_CONFIG_FILE", "config")
     }
 
-    /// Where a profile was looked for.
+    /// The files that were searched for the profile, for messages.
     var description: String {
         let places = [credentials, configuration].compactMap { $0?.description }
-        return places.isEmpty ? "no file (HOME is not set)" : places.joined(separator: " and ")
+        return places.isEmpty ? "any file (HOME is not set)" : places.joined(separator: " and ")
     }
 
-    /// What changes when a file does, or who may read it.
+    /// Changes whenever a file's content or permissions change.
     var stamp: [[Int]?] { [credentials, configuration].map { $0?.stamp } }
 
-    /// The profile; `nil` when no file has it, and the environment does not name it.
+    /// The profile; `nil` if no file contains it and the environment does not name it.
     func profile() throws -> Profile? {
         let name = Array(profileName.utf8)
         let isDefault = profileName == "default"
         let written = try credentials?.read()
         let configured = try configuration?.read()
-        // In the configuration, `[profile NAME]`; and for the default one `[default]`.
+        // In the configuration, sections are named `[profile NAME]`, or `[default]`.
         let section = configured?.sections["profile ".utf8 + name] ?? (isDefault ? configured?.sections[name] : nil)
         let parts = [(credentials?.path, written?.sections[name]), (configuration?.path, section)].compactMap {
             if let path = $0.0, let settings = $0.1 { (path: path, settings: settings) } else { nil }
@@ -55,9 +55,9 @@ struct SharedFiles: Sendable {
     }
 }
 
-/// One of the files.
+/// One of the two files.
 private struct File: Sendable, CustomStringConvertible {
-    /// Bytes that a file may have.
+    /// The most bytes accepted in a file.
     private static let limit = 1 << 20
 
     let path: String
@@ -73,8 +73,8 @@ private struct File: Sendable, CustomStringConvertible {
         return path
     }
 
-    /// `nil` when there is no such file. One that nobody named and that can't be opened is as good as none: it may be in
-    /// the home of another user.
+    /// The file's settings; `nil` if the file does not exist. A default file without permission counts as missing,
+    /// because it may be in another user's home.
     func read() throws -> INIFile? {
         let bytes: [UInt8]
         do {
@@ -90,7 +90,7 @@ private struct File: Sendable, CustomStringConvertible {
         return try INIFile(bytes, path: path)
     }
 
-    /// What of its status changes when its content does, or who may read it.
+    /// The parts of the file's status that change with its content or permissions.
     var stamp: [Int]? {
         var status = stat()
         guard stat(path, &status) == 0 else { return nil }

@@ -5,37 +5,37 @@ struct Endpoint: Equatable {
     let isTLS: Bool
     /// A name in lower case, an IPv4 address, or an IPv6 address without brackets.
     let host: String
-    /// `nil`: the scheme's own.
+    /// `nil` for the scheme's default port.
     let port: Int?
 
     /// Scheme and host, without a slash at the end.
     var origin: String { (isTLS ? "https://" : "http://") + authority }
 
-    /// As in the `Host` header.
+    /// Host and port in the form of the `Host` header.
     var authority: String {
         let host = host.contains(":") ? "[\(host)]" : host
         return port.map { "\(host):\($0)" } ?? host
     }
 
-    /// Whether no name can stand before the host's.
+    /// Whether the host is an IP address, which has no subdomains.
     var isAddress: Bool { address(AF_INET) != nil || address(AF_INET6) != nil }
 
-    /// Whether the host is this machine's own, whatever a name server says.
+    /// Whether the host is this machine, without asking a name server.
     var isLoopback: Bool {
         host == "localhost" || address(AF_INET)?[0] == 127
             || address(AF_INET6) == [UInt8](repeating: 0, count: 15) + [1]
     }
 
-    /// Reads `http://HOST[:PORT]` or `https://HOST[:PORT]`, with at most one slash behind it. An IPv6 address is in
+    /// Parses `http://HOST[:PORT]` or `https://HOST[:PORT]`, with at most one trailing slash. An IPv6 address needs
     /// brackets.
     init?(parsing text: String) {
         guard let (endpoint, rest) = Self.split(text), rest.isEmpty || rest == "/" else { return nil }
         self = endpoint
     }
 
-    /// The endpoint of a URL, and what stands behind it.
+    /// Splits a URL into its endpoint and the rest.
     static func split(_ url: String) -> (endpoint: Endpoint, rest: Substring)? {
-        // In ASCII, each character is a byte.
+        // In ASCII, each character is one byte.
         guard isVisible(url.utf8), let scheme = ["http://", "https://"].first(where: url.hasPrefix) else { return nil }
         let authority = url.dropFirst(scheme.count).prefix { !"/?#".contains($0) }
         guard let endpoint = Endpoint(isTLS: scheme == "https://", authority: authority) else { return nil }
@@ -47,7 +47,7 @@ struct Endpoint: Equatable {
         let end = close ?? authority.firstIndex(of: ":") ?? authority.endIndex
         let (host, rest) = (authority[..<end], authority[end...])
         guard rest.isEmpty || rest.hasPrefix(":") else { return nil }
-        // An empty port is the scheme's own (RFC 3986 section 3.2.3).
+        // An empty port is the scheme's default (RFC 3986 section 3.2.3).
         let usual: UInt64 = isTLS ? 443 : 80
         guard let port = rest.count < 2 ? usual : decimal(rest.utf8.dropFirst()), (1...65535).contains(port) else {
             return nil
@@ -63,14 +63,14 @@ struct Endpoint: Equatable {
         return inet_pton(family, host, &address) == 1 ? address : nil
     }
 
-    /// Labels of letters, digits, `-` and `_` (as container networks name hosts), parted by dots.
+    /// Whether a name consists of dot-separated labels of letters, digits, `-` and `_`, which container networks use.
     static func isHostName(_ name: String) -> Bool {
         let labels = name.utf8.split(separator: UInt8(ascii: "."), omittingEmptySubsequences: false)
         return name.utf8.count <= 253 && labels.allSatisfy { (1...63).contains($0.count) && isMade($0, with: "-_") }
     }
 }
 
-/// Whether a text is made of ASCII letters, digits and some other characters.
+/// Whether a text consists of ASCII letters, digits and the characters in `others`.
 func isMade(_ text: some Sequence<UInt8>, with others: String = "") -> Bool {
     text.allSatisfy { byte in
         switch byte {
@@ -82,7 +82,7 @@ func isMade(_ text: some Sequence<UInt8>, with others: String = "") -> Bool {
     }
 }
 
-/// Whether a text is ASCII that can be seen: no white space, no control characters.
+/// Whether a text is visible ASCII, without white space and control characters.
 func isVisible(_ text: some Sequence<UInt8>) -> Bool {
     text.allSatisfy { (0x21...0x7E).contains($0) }
 }

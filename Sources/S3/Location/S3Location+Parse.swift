@@ -1,14 +1,14 @@
 import Encoding
 
 extension S3Location {
-    /// Whether a store's place is meant as a bucket, well formed or not, and not as a folder.
+    /// Whether a store's location means a bucket, well-formed or not, rather than a folder.
     public static func isMeant(by place: String) -> Bool { place.utf8.starts(with: "s3:".utf8) }
 
-    /// Reads `s3://BUCKET[/PREFIX]?NAME=VALUE&…`.
+    /// Parses `s3://BUCKET[/PREFIX]?NAME=VALUE&…`.
     ///
-    /// - Parameter environment: the value of an environment variable. Without `endpoint=`, the endpoint is that of
-    ///   `AWS_ENDPOINT_URL_S3`, `AWS_ENDPOINT_URL` or the profile, or else AWS's. Without `region=`, the region is that of
-    ///   `AWS_REGION`, `AWS_DEFAULT_REGION` or the profile, or else, with an endpoint, `us-east-1`.
+    /// - Parameter environment: returns the value of an environment variable. Without `endpoint=`, the endpoint is that
+    ///   of `AWS_ENDPOINT_URL_S3`, `AWS_ENDPOINT_URL` or the profile, or else AWS's. Without `region=`, the region is
+    ///   that of `AWS_REGION`, `AWS_DEFAULT_REGION` or the profile, or else, with an endpoint, `us-east-1`.
     /// - Throws: ``S3LocationError``.
     public init(parsing url: String, environment: @escaping AWSEnvironment) throws {
         let url = Array(url.utf8)
@@ -46,10 +46,10 @@ extension S3Location {
         newObject = try Self.newObject(parameters)
     }
 
-    /// By AWS's rules, and those that older buckets were named by: up to 255 letters of either case, digits, `.`, `-`
-    /// and `_`.
+    /// Accepts names by AWS's current rules and by those for older buckets: up to 255 letters of either case, digits,
+    /// `.`, `-` and `_`.
     private static func bucket(_ name: ArraySlice<UInt8>) throws -> String {
-        // Who writes so means a user and a password.
+        // These characters suggest a user and a password.
         guard !name.contains(UInt8(ascii: "@")), !name.contains(UInt8(ascii: ":")) else {
             throw S3LocationError(
                 "the store's URL has ':' or '@' before or in the bucket's name: expected s3://BUCKET, with credentials "
@@ -83,8 +83,7 @@ extension S3Location {
         return prefix
     }
 
-    /// What the AWS tools are configured for: what the first of a parameter's variables that is set says, or else the
-    /// profile.
+    /// The AWS tools' configured value: that of the first variable that is set, or else of the profile.
     private static func configured(_ parameter: S3Parameter, _ variables: Variables) throws -> String? {
         let isEndpoint = parameter == .endpoint
         for name in isEndpoint ? ["AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"] : ["AWS_REGION", "AWS_DEFAULT_REGION"] {
@@ -117,13 +116,14 @@ extension S3Location {
         }
     }
 
-    /// Whether a bucket's name can stand before the endpoint's, and a certificate, whose wildcard stands for one label,
-    /// is good for it.
+    /// Whether a bucket's name can be a subdomain of the endpoint, and the endpoint's wildcard certificate, which
+    /// covers one label, matches it.
     private static func isInCertificate(_ bucket: String, _ endpoint: Endpoint) -> Bool {
         isLabel(bucket) && !(endpoint.isTLS && bucket.contains("."))
     }
 
-    /// Whether a bucket's name can stand before a host's: lower case, since browsers and servers make it so.
+    /// Whether a bucket's name can be a subdomain. It must be lower case, because browsers and servers convert host
+    /// names.
     private static func isLabel(_ bucket: String) -> Bool {
         bucket == bucket.lowercased() && isMade(bucket.utf8, with: ".-") && bucket.utf8.count <= 63
             && Endpoint.isHostName(bucket) && isMade(bucket.utf8.prefix(1)) && isMade(bucket.utf8.suffix(1))
@@ -132,7 +132,7 @@ extension S3Location {
     private static func newObject(_ parameters: [S3Parameter: String]) throws -> S3Request.Fields {
         let encryption = parameters[.encryption] ?? ""
         guard parameters[.encryptionKey] == nil || encryption.hasPrefix("aws:kms") else {
-            throw S3LocationError("sse is '\(encryption)', expected aws:kms or aws:kms:dsse beside sse-kms-key-id")
+            throw S3LocationError("sse is '\(encryption)', expected aws:kms or aws:kms:dsse with sse-kms-key-id")
         }
         return S3Parameter.allCases.compactMap { parameter in
             guard let header = parameter.header, let value = parameters[parameter] else { return nil }

@@ -1,6 +1,6 @@
 import Encoding
 
-/// A parameter of a location's URL: the raw value is its name.
+/// A parameter of a location's URL. The raw value is its name.
 enum S3Parameter: String, CaseIterable {
     case endpoint, region
     case pathStyle = "path-style"
@@ -8,7 +8,7 @@ enum S3Parameter: String, CaseIterable {
     case encryption = "sse"
     case encryptionKey = "sse-kms-key-id"
 
-    /// The header of uploads and copies that has its value.
+    /// The header that carries its value in uploads and copies.
     var header: String? {
         switch self {
         case .storageClass: "x-amz-storage-class"
@@ -41,9 +41,9 @@ enum S3Parameter: String, CaseIterable {
         }
     }
 
-    /// The text, when it is fit.
+    /// Validates a value.
     ///
-    /// - Parameter place: what says it, when it is not the URL.
+    /// - Parameter place: the source of the value, if it is not the URL.
     /// - Throws: ``S3LocationError``.
     func checked(_ text: String, of place: String? = nil) throws -> String {
         let name = place ?? rawValue
@@ -57,14 +57,14 @@ enum S3Parameter: String, CaseIterable {
         return text
     }
 
-    /// The values of a query, decoded.
+    /// Parses the parameters of a query.
     ///
     /// - Throws: ``S3LocationError``.
     static func values(query: ArraySlice<UInt8>) throws -> [S3Parameter: String] {
         var values: [S3Parameter: String] = [:]
         for pair in query.split(separator: UInt8(ascii: "&")) {
             let name = pair.prefix { $0 != UInt8(ascii: "=") }
-            // A value that belongs to no known name may be a secret.
+            // The value of an unknown name may be a secret, so the message omits it.
             guard let parameter = allCases.first(where: { $0.rawValue.utf8.elementsEqual(name) }) else {
                 throw S3LocationError(
                     "the store's URL has a parameter '\(printable(name))', expected one of "

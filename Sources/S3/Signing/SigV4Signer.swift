@@ -2,21 +2,21 @@ import Crypto
 import Encoding
 import PayloadKey
 
-/// Signs requests as S3 wants it: "Authenticating Requests (AWS Signature Version 4)" of the Amazon S3 API Reference.
+/// Signs requests as S3 requires: "Authenticating Requests (AWS Signature Version 4)" in the Amazon S3 API Reference.
 struct SigV4Signer: Sendable {
-    /// The hash of no content.
+    /// The SHA-256 of an empty body.
     static let emptyPayloadHash = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 
     private static let algorithm = "AWS4-HMAC-SHA256"
-    /// What clients and proxies add or change on the way; AWS's own tools leave them out, too.
+    /// Headers that clients and proxies add or change on the way. AWS's own tools do not sign them either.
     private static let unsignedHeaders: Set = ["expect", "transfer-encoding", "user-agent", "x-amzn-trace-id"]
 
     let region: String
 
     /// Adds `x-amz-date`, `x-amz-content-sha256`, `x-amz-security-token` and `authorization`.
     ///
-    /// - Parameter request: has `Host` among its headers.
-    /// - Returns: the signature, which no message may have.
+    /// - Parameter request: must have the header `Host`.
+    /// - Returns: the signature, which must not appear in any message.
     @discardableResult
     func sign(_ request: inout S3Request, _ credentials: Credentials, at unixSeconds: Int) -> String {
         let time = timestamp(unixSeconds)
@@ -36,8 +36,8 @@ struct SigV4Signer: Sendable {
         return signature
     }
 
-    /// Names in lower case, sorted; values without white space around them and with one space for several; those of one
-    /// name joined by commas.
+    /// Names in lower case, sorted. Values without surrounding white space, with single spaces inside, and joined by
+    /// commas if they share a name.
     private static func canonicalHeaders(_ headers: S3Request.Fields) -> S3Request.Fields {
         var canonical: S3Request.Fields = []
         for (name, value) in headers {
@@ -58,7 +58,7 @@ struct SigV4Signer: Sendable {
         "\(time.prefix(8))/\(region)/s3/aws4_request"
     }
 
-    /// Not remembered for a day: it takes 6 µs, where a request takes milliseconds.
+    /// Not cached for the day: deriving it takes 6 µs, a request milliseconds.
     private func key(_ secret: String, _ day: String) -> SymmetricKey {
         var key = SymmetricKey(data: Array("AWS4\(secret)".utf8))
         for part in [day, region, "s3", "aws4_request"] { key = SymmetricKey(data: code(part, key)) }

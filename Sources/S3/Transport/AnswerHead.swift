@@ -1,33 +1,33 @@
 import CCurl
 import Encoding
 
-/// Status and headers of an answer.
+/// The status and headers of an answer.
 struct AnswerHead {
     private(set) var status = 0
-    /// Whether its end has come.
+    /// Whether the whole head has arrived.
     private(set) var isComplete = false
     /// Names in lower case.
     private var headers: S3Request.Fields = []
     private var size = 0
 
-    /// The value of a header, given in lower case; of several the first.
+    /// The value of a header, by its name in lower case. If the header is repeated, the first one.
     subscript(name: String) -> String? { headers.first { $0.name == name }?.value }
 
-    /// The value of a header that is a decimal number.
+    /// The value of a header that contains a decimal number.
     func number(_ name: String) -> UInt64? { self[name].flatMap { decimal($0.utf8) } }
 
-    /// The unix time of a header that is a date (RFC 9110 section 5.6.7).
+    /// The Unix time of a header that contains a date (RFC 9110 section 5.6.7).
     func date(_ name: String) -> Int? {
         guard let text = self[name] else { return nil }
-        // -1 for what is no date (curl_getdate(3)).
+        // curl_getdate(3) returns -1 for an invalid date.
         let time = curl_getdate(text, nil)
         return time < 0 ? nil : time
     }
 
-    /// Takes one line of the head, as libcurl gives it: with its end, and with the status line of each answer that came
-    /// (`100 Continue` before the last).
+    /// Adds one line of the head, with its line end, as libcurl passes it. A status line starts a new head: `100
+    /// Continue` may precede the final answer.
     ///
-    /// - Returns: false when it has more than any answer of an S3 engine.
+    /// - Returns: false if the head exceeds the limits, which no S3 engine's answer does.
     mutating func take(_ line: UnsafeRawBufferPointer) -> Bool {
         if line.starts(with: "HTTP/".utf8) {
             let code = line.split(separator: UInt8(ascii: " "), maxSplits: 2).dropFirst().first?.prefix { $0 > 0x20 }
@@ -50,5 +50,5 @@ struct AnswerHead {
     private init(status: Int) { self.status = status }
 }
 
-/// The value of decimal digits, and of nothing else; `nil` past 64 bits.
+/// The value of decimal digits; `nil` if there is any other character, or if it exceeds 64 bits.
 func decimal(_ digits: some Collection<UInt8>) -> UInt64? { try? DecimalNumber.parse(digits) }

@@ -1,8 +1,8 @@
-/// An answer's body in memory, up to a limit.
+/// Collects an answer's body in memory, up to a limit.
 final class BodyBuffer {
     private let limit: Int
     private(set) var bytes: [UInt8] = []
-    /// Whether there was more.
+    /// Whether the body exceeded the limit.
     private(set) var isCut = false
 
     init(limit: Int) { self.limit = limit }

@@ -1,21 +1,21 @@
 import CCurl
 
-/// What libcurl's callbacks work on during one request. None of them outlives it.
+/// The state that libcurl's callbacks share during one request. No callback outlives it.
 final class Exchange {
-    /// Whether more of a body is wanted.
+    /// Whether the receiver wants more of the body.
     enum Reception {
         case goOn
-        /// The rest is left; the connection is closed for it.
+        /// Ignores the rest and closes the connection.
         case enough
     }
 
     let body: S3Body
-    /// Called for each piece of the body that is sent.
+    /// Called before each piece of the body is sent.
     let onPiece: () throws -> Void
-    /// Takes each piece of the answer's body.
+    /// Receives each piece of the answer's body.
     let receive: (AnswerHead, UnsafeRawBufferPointer) throws -> Reception
     private(set) var head = AnswerHead()
-    /// Why a callback has ended the request.
+    /// The error with which a callback ended the request.
     private(set) var failure: (any Error)?
     private(set) var hasEnough = false
     private var position: UInt64 = 0
@@ -31,23 +31,23 @@ final class Exchange {
         self.receive = receive
     }
 
-    /// The exchange that a callback was given.
+    /// The exchange in a callback's context.
     static func of(_ context: UnsafeMutableRawPointer?) -> Exchange? {
         context.map { Unmanaged<Exchange>.fromOpaque($0).takeUnretainedValue() }
     }
 
-    /// Takes a line of the answer's head. Another count than the line's ends the request.
+    /// Adds a line of the answer's head. Returning another count than the line's makes libcurl end the request.
     func takeLine(_ line: UnsafeRawBufferPointer) -> Int {
-        // Trailers come after the body; what is decided is decided by then.
+        // Lines after the body are trailers, which are ignored.
         if hasBody { return line.count }
         guard head.take(line) else {
-            failure = TransportError(.malformedAnswer, "an answer with over 64 KiB or 256 headers")
+            failure = TransportError(.malformedAnswer, "the answer's headers exceed 64 KiB, or number over 256")
             return 0
         }
         return line.count
     }
 
-    /// Takes a piece of the answer's body. Another count than the piece's ends the request.
+    /// Passes a piece of the answer's body on. Returning another count than the piece's makes libcurl end the request.
     func takePiece(_ piece: UnsafeRawBufferPointer) -> Int {
         hasBody = true
         do {
@@ -59,7 +59,7 @@ final class Exchange {
         return 0
     }
 
-    /// Gives the next piece of the request's body.
+    /// Copies the next piece of the request's body into libcurl's buffer.
     func give(_ buffer: UnsafeMutableRawBufferPointer) -> Int {
         do {
             try onPiece()
@@ -72,7 +72,7 @@ final class Exchange {
         }
     }
 
-    /// Goes back, for libcurl to send the body again when a connection that was kept has ended, or for `417`.
+    /// Moves to a position, so that libcurl can send the body again after a kept connection has ended, or after `417`.
     func seek(_ offset: curl_off_t) -> Bool {
         guard offset >= 0, UInt64(offset) <= body.size else { return false }
         position = UInt64(offset)

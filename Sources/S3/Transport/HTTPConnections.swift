@@ -1,23 +1,23 @@
 import Synchronization
 
-/// Makes requests, for many threads at once, on connections that are kept for the next ones.
+/// Sends requests from many threads, and keeps connections for later requests.
 final class HTTPConnections: Sendable {
     private let idle = Mutex<[HTTPHandle]>([])
 
-    /// Makes a request.
+    /// Sends a request, and waits for the whole answer.
     ///
     /// - Parameters:
     ///   - onPiece: called before each piece of the request's body.
-    ///   - receive: takes each piece of the answer's body.
+    ///   - receive: receives each piece of the answer's body.
     /// - Returns: the head of the answer.
-    /// - Throws: what a closure threw, unchanged, or `TransportError`.
+    /// - Throws: the error of a closure, unchanged, or `TransportError`.
     func perform(
         _ request: HTTPRequest,
         _ limits: S3Limits,
         onPiece: () throws -> Void = {},
         _ receive: (AnswerHead, UnsafeRawBufferPointer) throws -> Exchange.Reception
     ) throws -> AnswerHead {
-        // The last one that was given back: its connection is the least likely to have ended.
+        // Reuses the handle returned last: its connection is the least likely to have ended.
         let handle = try idle.withLock { $0.popLast() } ?? HTTPHandle()
         defer { idle.withLock { $0.append(handle) } }
         return try withoutActuallyEscaping(onPiece) { onPiece in

@@ -1,10 +1,10 @@
 import CCurl
 import Glibc
 
-/// One easy handle of libcurl, with the connections that it keeps.
+/// One easy handle of libcurl, with its kept connections.
 ///
-/// "You must never share the same handle in multiple threads" (libcurl-thread(3)), that is, use it in two at once: a request
-/// has a handle for itself (``HTTPConnections``).
+/// "You must never share the same handle in multiple threads" (libcurl-thread(3)), which means at the same time. So
+/// each request has a handle to itself (``HTTPConnections``).
 final class HTTPHandle: @unchecked Sendable {
     private let handle: UnsafeMutableRawPointer
     private let message = UnsafeMutablePointer<CChar>.allocate(capacity: Int(CURL_ERROR_SIZE))
@@ -14,7 +14,7 @@ final class HTTPHandle: @unchecked Sendable {
     init() throws {
         guard Self.started == CURLE_OK, let handle = curl_easy_init() else {
             message.deallocate()
-            throw TransportError(.unavailable, "libcurl does not start")
+            throw TransportError(.unavailable, "libcurl failed to start")
         }
         self.handle = handle
     }
@@ -24,13 +24,13 @@ final class HTTPHandle: @unchecked Sendable {
         message.deallocate()
     }
 
-    /// Makes a request.
+    /// Sends a request, and waits for the whole answer.
     ///
-    /// - Throws: what a callback threw, unchanged, or `TransportError`.
+    /// - Throws: the error of a callback, unchanged, or `TransportError`.
     func perform(_ request: HTTPRequest, _ limits: S3Limits, _ exchange: Exchange) throws {
         var headers: UnsafeMutablePointer<curl_slist>?
         defer { curl_slist_free_all(headers) }
-        // Before the headers are freed; connections are kept.
+        // This runs before the headers are freed, and keeps the connections.
         defer { curl_easy_reset(handle) }
         for line in try lines(request) {
             guard let longer = curl_slist_append(headers, line) else { throw TransportError(CURLE_OUT_OF_MEMORY) }
@@ -46,9 +46,9 @@ final class HTTPHandle: @unchecked Sendable {
         }
         if let failure = exchange.failure { throw failure }
         if code == CURLE_OK || exchange.hasEnough {
-            // libcurl takes the end of a connection for that of the head.
+            // libcurl treats the end of a connection as the end of the head.
             guard exchange.head.isComplete else {
-                throw TransportError(.cutOff, "the answer ended within its head", mayPass: true)
+                throw TransportError(.cutOff, "the answer ended before the end of its headers", mayPass: true)
             }
             return
         }
@@ -57,28 +57,28 @@ final class HTTPHandle: @unchecked Sendable {
         throw error
     }
 
-    /// Bodies up to this are sent without waiting for the server to want them.
+    /// The largest body, in bytes, that is sent without waiting for the server's `100 Continue`.
     static let longestUnasked: UInt64 = 1024 * 1024
 
     private func lines(_ request: HTTPRequest) throws -> [String] {
         var lines: [String] = []
         for (name, value) in request.headers {
-            // Also keeps a value from becoming a header of its own.
+            // This also prevents a value from adding another header.
             guard value.utf8.allSatisfy({ $0 >= 0x20 && $0 != 0x7F }) else {
-                throw TransportError(.unavailable, "the header \(name) would have a control character")
+                throw TransportError(.unavailable, "the header \(name) contains a control character")
             }
             lines.append("\(name): \(value)")
         }
-        // libcurl would send `Expect: 100-continue` with any, and wait a second where that is not known.
+        // By default, libcurl sends `Expect: 100-continue`, and waits a second for servers that ignore it.
         if request.body.size <= Self.longestUnasked { lines.append("Expect:") }
         return lines
     }
 
     private func configure(_ limits: S3Limits) throws {
         try set(CURLOPT_ERRORBUFFER, message)
-        // Signals would go to any thread (libcurl-thread(3)).
+        // A signal could interrupt any thread (libcurl-thread(3)).
         try set(CURLOPT_NOSIGNAL, 1)
-        // Signed as they are: neither "." and ".." nor double slashes may be touched.
+        // The path is signed as it is: libcurl must keep ".", ".." and double slashes.
         try set(CURLOPT_PATH_AS_IS, 1)
         try set(CURLOPT_FOLLOWLOCATION, 0)
         try set(CURLOPT_PROTOCOLS_STR, "http,https")
@@ -91,7 +91,7 @@ final class HTTPHandle: @unchecked Sendable {
         try set(CURLOPT_LOW_SPEED_TIME, max(1, limits.stallTime.milliseconds / 1000))
         if let total = limits.total { try set(CURLOPT_TIMEOUT_MS, total.milliseconds) }
         try set(CURLOPT_UPLOAD_BUFFERSIZE, 512 * 1024)
-        // Refused where a failed request has left its buffer, which is of this size.
+        // libcurl refuses this while it keeps a failed request's buffer, which already has this size.
         curl_set_number(handle, CURLOPT_BUFFERSIZE, 128 * 1024)
         try set(CURLOPT_USERAGENT, "large-payload-service")
         if let authorities = limits.authorities ?? Self.authorities {
@@ -101,7 +101,8 @@ final class HTTPHandle: @unchecked Sendable {
 
     private static let authorities = authorities { getenv($0).map { String(cString: $0) } }
 
-    /// A file of trusted authorities in place of the system's. libcurl itself reads none of these variables.
+    /// A file of trusted certificate authorities that replaces the system's. libcurl itself reads none of these
+    /// variables.
     static func authorities(_ environment: (String) -> String?) -> String? {
         for variable in ["AWS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE"] {
             if let file = environment(variable), !file.isEmpty { return file }
@@ -117,7 +118,7 @@ final class HTTPHandle: @unchecked Sendable {
         case "HEAD": try set(CURLOPT_NOBODY, 1)
         case "DELETE": try set(CURLOPT_CUSTOMREQUEST, request.method)
         default:
-            // With a length also where there is nothing to send.
+            // This sends a length even for an empty body.
             try set(CURLOPT_UPLOAD, 1)
             try set(CURLOPT_CUSTOMREQUEST, request.method)
             try check(curl_set_size(handle, CURLOPT_INFILESIZE_LARGE, curl_off_t(clamping: request.body.size)))

@@ -1,11 +1,11 @@
-/// A request as it goes on the wire.
+/// An HTTP request, as it is sent.
 struct HTTPRequest {
     var method: String
     /// Scheme, host, path and query, percent-encoded.
     var url: String
-    /// `Host` among them. Their values have no control characters.
+    /// All headers, including `Host`. The values must not contain control characters.
     var headers: S3Request.Fields
     var body = S3Body.bytes([])
-    /// Whether the environment's proxies are used.
+    /// Whether to use the proxies that the environment names.
     var usesProxies = true
 }

@@ -1,14 +1,14 @@
 import CCurl
 
-/// Why a request got no whole answer.
+/// Why a request got no complete answer.
 struct TransportError: Error, CustomStringConvertible {
-    /// What callers of the client are told.
+    /// The code of the resulting ``S3Error``.
     let code: S3Error.Code
-    /// Whether another try may help: not against a certificate that is not trusted, or an option that libcurl lacks.
+    /// Whether a retry may help. It does not help against an untrusted certificate, or an option that libcurl lacks.
     let mayPass: Bool
-    /// One line, without headers, query and bodies.
+    /// The reason, in one line without headers, query and bodies.
     let description: String
-    /// What came before.
+    /// The part of the answer's head that arrived before the failure.
     var head = AnswerHead()
 
     init(_ code: S3Error.Code, _ description: String, mayPass: Bool = false) {
@@ -17,7 +17,7 @@ struct TransportError: Error, CustomStringConvertible {
         self.mayPass = mayPass
     }
 
-    /// - Parameter detail: what libcurl says of this case; may be empty.
+    /// - Parameter detail: libcurl's message for this case; may be empty.
     init(_ result: CURLcode, _ detail: String = "") {
         let description = detail.isEmpty ? String(cString: curl_easy_strerror(result)) : detail
         switch result {

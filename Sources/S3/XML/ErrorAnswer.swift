@@ -1,13 +1,13 @@
-/// The body of an answer that is an error ("Error Responses" of the Amazon S3 API Reference).
+/// The body of an error answer ("Error Responses" in the Amazon S3 API Reference).
 struct ErrorAnswer: Equatable {
     private(set) var code = ""
     private(set) var message = ""
-    /// The region where the bucket is, for requests that were signed for another.
+    /// The bucket's region, in answers to requests signed for another region.
     private(set) var region = ""
-    /// The engine's time, where the clocks differ.
+    /// The engine's time, if the clocks differ.
     private(set) var serverTime = ""
 
-    /// `nil` for a body that is no error of an S3 engine.
+    /// Parses a body; `nil` if it is not an S3 error.
     init?(_ body: [UInt8]) {
         do {
             try readXML(body, root: "Error") { path, text in

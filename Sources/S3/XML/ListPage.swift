@@ -26,13 +26,14 @@ struct ListPage {
             default: break
             }
         }
-        // Whether keys are encoded may be said behind them.
+        // The element that states whether keys are encoded may follow them.
         objects = try entries.map { try $0.object(isEncoded: isEncoded) }
     }
 
-    /// What of a query asks for the page behind this one; `nil` when it does not say.
+    /// The query parameter that requests the next page; `nil` if the page does not determine it.
     var next: (name: String, value: String)? {
-        // SeaweedFS's and Ceph's tokens are keys, in which U+FFFD is in place of what XML can't name: it would skip others.
+        // The tokens of SeaweedFS and Ceph are keys. U+FFFD replaces the characters that XML can't represent, so such a
+        // token would skip keys.
         if !nextToken.isEmpty, !nextToken.unicodeScalars.contains("\u{FFFD}") {
             return ("continuation-token", nextToken)
         }

@@ -1,5 +1,5 @@
-/// Which characters XML 1.0 has (its section 2.2): no control characters but tab and the two of line ends, neither U+FFFE nor
-/// U+FFFF.
+/// The characters of XML 1.0 (section 2.2): no control characters except tab, line feed and carriage return, and
+/// neither U+FFFE nor U+FFFF.
 enum XMLCharacters {
     static func has(_ scalar: UInt32) -> Bool {
         switch scalar {
@@ -8,10 +8,11 @@ enum XMLCharacters {
         }
     }
 
-    /// A document with U+FFFD in place of what XML does not have, be it a byte or a reference (`&#1;`). Object keys may have
-    /// it, and engines repeat them where `encoding-type=url` does not hold: Ceph 16.2 in a listing's token.
+    /// A document in which U+FFFD replaces the characters that XML can't represent, whether they are bytes or
+    /// references (`&#1;`). Object keys may contain them, and engines repeat them where `encoding-type=url` does not
+    /// apply: Ceph 16.2 in a listing's token.
     static func replaced(in document: [UInt8]) -> [UInt8] {
-        // UTF-16 is not what engines write.
+        // The document may be UTF-16, which engines do not write.
         guard !document.contains(0) else { return document }
         var replaced: [UInt8] = []
         replaced.reserveCapacity(document.count)
@@ -29,7 +30,7 @@ enum XMLCharacters {
         return replaced
     }
 
-    /// How many bytes of a text's start are a character that XML does not have, or a reference to one.
+    /// The number of leading bytes that form a forbidden character or a reference to one; 0 if there is none.
     private static func lengthOfForbidden(_ text: ArraySlice<UInt8>) -> Int {
         switch text[text.startIndex] {
         case 0x09, 0x0A, 0x0D: 0

@@ -1,18 +1,18 @@
 import CExpat
 
-/// Why a text is not the XML that an S3 engine writes.
+/// Why a document is not the XML that an S3 engine writes.
 struct XMLError: Error, Equatable {
     let description: String
 }
 
-/// Reads a small XML document, and calls `ended` at the end of each element within the root, with the names of those
-/// around it, without the root's, and its own, and with the text behind its last child.
+/// Reads a small XML document. Calls `ended` at the end of each element inside the root, with the names of its
+/// ancestors below the root and its own name, and with the text after its last child.
 ///
-/// A document type, and with it any entity of the document's own, is refused; so are more levels and longer texts than
-/// answers have. The document itself is bounded by who received it. What engines write though XML can't have it is read as
-/// U+FFFD (``XMLCharacters``).
+/// Refuses a document type, and with it any entities that a document defines, and also more levels and longer texts
+/// than answers have. The caller limits the document's size. Characters that XML can't represent are read as U+FFFD
+/// (``XMLCharacters``).
 ///
-/// - Throws: `XMLError`, also for a document with another root.
+/// - Throws: `XMLError`, also if the root has another name.
 func readXML(
     _ document: [UInt8],
     root: String,
@@ -24,7 +24,7 @@ func readXML(
     }
 }
 
-/// What expat's callbacks work on.
+/// The state that expat's callbacks share.
 private final class XMLReader {
     static let deepest = 16
     static let longestText = 64 * 1024
@@ -37,7 +37,7 @@ private final class XMLReader {
     var failure: XMLError?
 
     init(_ root: String, _ ended: @escaping (ArraySlice<String>, [UInt8]) -> Void) throws {
-        // `nil`: the encoding that the document names; expat gives UTF-8 for each that it knows.
+        // `nil` selects the encoding that the document names. expat converts each one it knows to UTF-8.
         guard let parser = XML_ParserCreate(nil) else { throw XMLError(description: "no memory for a parser") }
         self.parser = parser
         self.root = root
@@ -57,7 +57,7 @@ private final class XMLReader {
         throw XMLError(description: "XML: \(message)")
     }
 
-    /// Callbacks may still come after it (XML_StopParser in expat.h).
+    /// Stops the parser. Some callbacks may still follow (XML_StopParser in expat.h).
     func stop(_ reason: String) {
         guard failure == nil else { return }
         failure = XMLError(description: "XML: \(reason)")

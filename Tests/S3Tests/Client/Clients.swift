@@ -5,7 +5,7 @@ import TestSupport
 
 @testable import S3
 
-/// A client of a store's URL, with short pauses between many tries.
+/// A client of a store's URL, with short pauses and many retries.
 func client(
     _ url: String,
     credentials: any CredentialsSource = Credentials(accessKey: "AKEXAMPLE", secretKey: "secret-of-the-test"),
@@ -48,10 +48,10 @@ extension ScriptedServer {
 }
 
 extension S3Limits {
-    /// Short pauses between many tries.
+    /// Many retries with short pauses.
     static var quick: S3Limits { with { _ in } }
 
-    /// No second try but at once.
+    /// No retries, except immediate ones.
     static var impatient: S3Limits { with { $0.retryFor = .zero } }
 
     static func with(_ change: (inout S3Limits) -> Void) -> S3Limits {
@@ -64,7 +64,7 @@ extension S3Limits {
 }
 
 extension S3Client {
-    /// Uploads bytes under their digest.
+    /// Uploads bytes with their digest.
     @discardableResult
     func put(_ key: [UInt8], _ bytes: [UInt8], onlyIfAbsent: Bool = true, onPiece: () throws -> Void = {}) throws
         -> PutOutcome
@@ -95,7 +95,7 @@ func withFile<Value>(_ bytes: [UInt8], _ body: (Int32) throws -> Value) throws -
     return try body(file)
 }
 
-/// The failure that something ends with.
+/// The ``S3Error`` that a closure throws.
 func failure(_ body: () throws -> Void) throws -> S3Error {
     do {
         try body()
@@ -107,7 +107,7 @@ func failure(_ body: () throws -> Void) throws -> S3Error {
 
 func key(_ text: String) -> [UInt8] { Array(text.utf8) }
 
-/// Gives out the next credentials for those that were refused.
+/// Replaces refused credentials by the next ones.
 final class ChangingCredentials: CredentialsSource {
     private let state: Mutex<(rest: ArraySlice<Credentials>, refused: [String])>
 

@@ -13,7 +13,7 @@ import Testing
 
     init() throws { engine = try TestEngine.shared }
 
-    @Test func `An object is stored, described, read and deleted under a key that begins with a slash`() throws {
+    @Test func `An object whose key begins with a slash is stored, read and deleted`() throws {
         let client = try engine.client()
         let payload = randomPayload(300_000)
         let key = key("/blobs/ns/common/life:sha256+a=b c%2Fé")
@@ -30,7 +30,7 @@ import Testing
         #expect(error.code == .noSuchKey)
     }
 
-    @Test func `Of many uploads of an absent key at once, one stores it`() throws {
+    @Test func `Of concurrent uploads of a new key, one stores it`() throws {
         let client = try engine.client()
         let outcomes = Mutex<[S3Client.PutOutcome]>([])
         let key = key("/blobs/race")
@@ -44,7 +44,7 @@ import Testing
         #expect(try client.contents(of: key, 0..<5) == Array("other".utf8))
     }
 
-    @Test func `Content that does not have its digest is refused, and nothing is stored`() throws {
+    @Test func `Content that does not match its digest is refused and not stored`() throws {
         let client = try engine.client()
         let key = key("/blobs/wrong")
         let error = try failure {
@@ -60,7 +60,7 @@ import Testing
         #expect(try client.status(of: key) == nil)
     }
 
-    @Test func `A missing bucket is told from a missing object, by each operation`() throws {
+    @Test func `Each operation distinguishes a missing bucket from a missing object`() throws {
         let client = try engine.client(bucket: "nobody-made-it")
         let key = key("/blobs/a")
         let codes = try [
@@ -90,7 +90,7 @@ import Testing
         #expect(headers.contains("content-type: application/octet-stream"))
     }
 
-    @Test func `A listing goes through all pages, and ends with what its visitor throws`() throws {
+    @Test func `A listing visits all pages, and ends if its visitor throws`() throws {
         try engine.createBucket("pages")
         let client = try engine.client(bucket: "pages", limits: .with { $0.pageSize = 7 })
         let names = (0..<40).map { "/blobs/a/\($0 + 100)" }
@@ -126,7 +126,7 @@ import Testing
         #expect(try client.keys(prefix: key("/blobs/")).isEmpty)
     }
 
-    @Test func `A signed GET is good for whoever sends it, with any range, and for no other object`() throws {
+    @Test func `A signed GET works from any client and with any range, for one object only`() throws {
         let client = try engine.client(prefix: "tenant a")
         let key = client.location.objectKey(of: key("/blobs/pre:signed+ é"))
         try client.put(key, Array("content".utf8))
@@ -144,7 +144,7 @@ import Testing
     }
 
     @Test(arguments: ["unknown", nil])
-    func `Wrong credentials are named, and never shown`(accessKey: String?) throws {
+    func `An error for wrong credentials contains no secret`(accessKey: String?) throws {
         let wrong = Credentials(accessKey: accessKey ?? engine.accessKey, secretKey: "a-secret-of-mine")
         let log = RecordedLog()
         let client = try engine.client(credentials: wrong, log: log)
@@ -157,7 +157,7 @@ import Testing
         }
     }
 
-    /// How requests of each kind fail.
+    /// The errors of each kind of request.
     private func failures(of client: S3Client) throws -> [S3Error] {
         try [
             failure { try client.checkBucket(retrying: true) },
@@ -167,7 +167,7 @@ import Testing
     }
 
     @Test(arguments: [-3600, 3600])
-    func `A clock that differs too much is named, with the seconds`(offset: Int) throws {
+    func `The error for a wrong clock names the difference in seconds`(offset: Int) throws {
         let client = try engine.client(now: { time(nil) + offset })
         for error in try failures(of: client) {
             #expect(error.code == .clockSkew)
@@ -177,7 +177,7 @@ import Testing
         }
     }
 
-    @Test func `What is called for the pieces of a read or an upload may end it, and its error comes out`() throws {
+    @Test func `An error thrown by a closure ends a read or an upload, and is rethrown`() throws {
         let client = try engine.client()
         struct Stop: Error {}
         try client.put(key("/blobs/aborted"), randomPayload(8_000_000))
@@ -189,7 +189,7 @@ import Testing
             }
         }
         #expect(count == 1)
-        // The connection's handle is as good as before.
+        // The connection's handle remains usable.
         #expect(try client.contents(of: key("/blobs/aborted"), 0..<8_000_000).count == 8_000_000)
         #expect(throws: Stop.self) {
             try client.put(key("/blobs/ended"), randomPayload(4_000_000)) {

@@ -8,7 +8,7 @@ private let found = ScriptedServer.Step.object(5)
 private let object = S3Object(key: Array("/k".utf8), size: 5, lastModified: 1_795_730_896)
 private let page = ScriptedServer.Step.answer(200, [], "<ListBucketResult></ListBucketResult>")
 
-/// Failures that may pass: requests are sent again, for some time.
+/// Temporary failures, which the client retries for a limited time.
 @Suite(.runLimit) struct FaultTests {
     private let key = Array("/k".utf8)
 
@@ -16,11 +16,11 @@ private let page = ScriptedServer.Step.answer(200, [], "<ListBucketResult></List
         ScriptedServer.Step.answer(500), .answer(502, [], "<html>"), .answer(503), .answer(504), .answer(429),
         .close, .reset, .send("HTTP/1.1 200 OK\r\nContent-Le"), .answer(408),
     ])
-    func `A HEAD is sent again after what passes`(fault: ScriptedServer.Step) throws {
+    func `A HEAD is retried after a temporary failure`(fault: ScriptedServer.Step) throws {
         let server = try ScriptedServer { number, _ in number < 2 ? [fault, .close] : [found] }
         #expect(try server.client().status(of: key) == object)
         #expect(server.lines == Array(repeating: "HEAD /bucket//k", count: server.lines.count))
-        // libcurl itself sends again what a kept connection did not answer.
+        // libcurl itself repeats a request that a kept connection did not answer.
         #expect(server.lines.count == 3)
     }
 
@@ -29,7 +29,7 @@ private let page = ScriptedServer.Step.answer(200, [], "<ListBucketResult></List
         .error(409, "ConditionalRequestConflict"), .error(409, "OperationAborted"), .error(400, "IncompleteBody"),
         .answer(200, [], "<Error><Code>InternalError</Code></Error>"), .answer(429), .reset,
     ])
-    func `An upload is sent again after what passes, from the file's start`(fault: ScriptedServer.Step) throws {
+    func `An upload is retried after a temporary failure, from the file's start`(fault: ScriptedServer.Step) throws {
         let server = try ScriptedServer { number, _ in number < 2 ? [fault, .close] : [.stored] }
         #expect(try server.client().put(key, Array("payload".utf8)) == .stored)
         let requests = server.requests
@@ -43,7 +43,7 @@ private let page = ScriptedServer.Step.answer(200, [], "<ListBucketResult></List
         #expect(requests.last?.body == Array("payload".utf8))
     }
 
-    @Test func `When the time for it has passed, what failed is said`() throws {
+    @Test func `When retries run out, the last failure is reported`() throws {
         let server = try ScriptedServer(.error(503, "SlowDown"))
         let log = RecordedLog()
         let client = try server.client(limits: .with { $0.retryFor = .milliseconds(300) }, log: log)
@@ -58,7 +58,7 @@ private let page = ScriptedServer.Step.answer(200, [], "<ListBucketResult></List
         #expect(log.lines.count == server.requests.count - 1)
     }
 
-    @Test func `A check that is not to wait makes one request`() throws {
+    @Test func `A check without retries sends one request`() throws {
         let server = try ScriptedServer(.answer(503), page)
         let error = try failure { try server.client().checkBucket(retrying: false) }
         #expect(error.code == .unavailable)
@@ -67,20 +67,20 @@ private let page = ScriptedServer.Step.answer(200, [], "<ListBucketResult></List
         #expect(server.lines[1].contains("max-keys=1"))
     }
 
-    @Test func `What the engine asks to wait is waited for`() throws {
+    @Test func `A retry waits as long as the engine asks`() throws {
         let server = try ScriptedServer(.answer(503, ["Retry-After: 1"]), found)
         let begin = ContinuousClock.now
         #expect(try server.client().status(of: key) == object)
         #expect(begin.duration(to: .now) >= .seconds(1))
     }
 
-    @Test func `A longer wait than there is time for ends the operation at once`() throws {
+    @Test func `An operation fails immediately if the engine asks for a longer wait than is left`() throws {
         let server = try ScriptedServer(.answer(503, ["Retry-After: 3600"]), found)
         #expect(try failure { _ = try server.client().status(of: key) }.code == .unavailable)
         #expect(server.lines.count == 1)
     }
 
-    @Test func `An engine that takes no connection, or whose name no server knows, is unavailable`() throws {
+    @Test func `An engine with a closed port or an unknown host name is unavailable`() throws {
         let (listener, port) = try listenOnLoopback()
         close(listener)
         for (host, text) in [("127.0.0.1:\(port)", "listing: Failed to connect"), ("engine.invalid", "listing: ")] {
@@ -92,8 +92,8 @@ private let page = ScriptedServer.Step.answer(200, [], "<ListBucketResult></List
         }
     }
 
-    @Test func `A connection that is not taken in time is given up`() throws {
-        // The kernel takes no more than the backlog, and lets others wait.
+    @Test func `A connection that is not accepted in time fails`() throws {
+        // The kernel accepts no connections beyond the backlog.
         let (listener, port) = try listenOnLoopback(backlog: 0)
         defer { close(listener) }
         var waiting: [Int32] = []
@@ -106,13 +106,13 @@ private let page = ScriptedServer.Step.answer(200, [], "<ListBucketResult></List
         #expect(error.mayPass)
     }
 
-    @Test func `An answer that stalls is given up, and asked for again from where it came to`() throws {
+    @Test func `After a stalled answer, the read continues with another request`() throws {
         let read = "HTTP/1.1 206 -\r\nContent-Length: 4\r\nContent-Range: bytes 0-3/4\r\n\r\na"
         let faults: [[ScriptedServer.Step]] = [
             [.stall], [.send("HTTP/1.1 200 OK\r\n"), .stall],
             [.send("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n<"), .stall], [.send(read), .stall],
         ]
-        // libcurl takes some seconds more, for which it reckons the speed.
+        // libcurl averages the speed over some seconds before it gives up.
         try concurrently(faults.count) { index in
             let isRead = index == 3
             let rest = isRead ? ScriptedServer.Step.answer(206, ["Content-Range: bytes 1-3/4"], "bcd") : page
@@ -128,9 +128,10 @@ private let page = ScriptedServer.Step.answer(200, [], "<ListBucketResult></List
         }
     }
 
-    @Test func `Nothing outlasts the deadline of whoever waits, nor begins after it`() throws {
+    @Test func `No request outlasts the caller's deadline or begins after it`() throws {
         let server = try ScriptedServer { _, _ in [.stall] }
-        // Without a deadline, the stall would be waited for; and the pause is longer than what is left after the first try.
+        // Without the deadline, the client would wait out the stall. The pause is longer than the time left after the
+        // first try.
         let client = try server.client(limits: .with { ($0.stallTime, $0.backoff) = (.seconds(300), .seconds(60)) })
         try concurrently(2) { index in
             let client = client.until(.now + .seconds(1))
@@ -144,19 +145,19 @@ private let page = ScriptedServer.Step.answer(200, [], "<ListBucketResult></List
         #expect(server.requests.count == 2)
     }
 
-    @Test func `A kept connection that the engine has ended costs no failure`() throws {
-        // One that ends before a request, and one that ends when it has taken a body.
+    @Test func `A kept connection that the engine closed causes no failure`() throws {
+        // One connection ends before a request, and one after it has received a body.
         let server = try ScriptedServer { number, _ in
             [[.stored, .close], [.stored], [.takeBody, .close], [.stored]][number]
         }
         let client = try server.client(limits: .impatient)
-        // Not so large that it would wait for the engine to want it: then something would have come.
+        // The body is small enough to be sent without waiting for 100 Continue.
         let payload = randomPayload(900_000)
         for _ in 0..<3 { #expect(try client.put(key, payload) == .stored) }
         #expect(server.requests.map(\.body) == Array(repeating: payload, count: 4))
     }
 
-    @Test func `Requests that follow each other share a connection, of whichever thread`() throws {
+    @Test func `Consecutive requests share a connection across threads`() throws {
         let server = try ScriptedServer(found)
         let client = try server.client()
         let key = key

@@ -4,9 +4,9 @@ import Testing
 
 @testable import S3
 
-/// What an engine may answer to listings, and what is made of it.
+/// How the client handles an engine's answers to listings.
 @Suite(.runLimit) struct ListingFaultTests {
-    /// A page with an object; with a token, another one follows.
+    /// A page with one object. With a token, another page follows.
     private static func page(_ key: String, _ token: String) -> ScriptedServer.Step {
         .answer(
             200,
@@ -17,10 +17,10 @@ import Testing
         )
     }
 
-    @Test func `A page that names no next one, or itself, ends the listing with an error`() throws {
+    @Test func `A listing fails if a page names no next one, or itself`() throws {
         for token in ["", "<NextContinuationToken>a</NextContinuationToken>"] {
             let body = "<ListBucketResult><IsTruncated>true</IsTruncated>\(token)</ListBucketResult>"
-            // Else a client that believes it would go on for ever.
+            // This ends a client that would otherwise repeat the page endlessly.
             let server = try ScriptedServer { number, _ in [number < 5 ? .answer(200, [], body) : .error(400, "Enough")]
             }
             #expect(try failure { try server.client().list(prefix: key("/k")) { _ in } }.code == .malformedAnswer)
@@ -28,12 +28,12 @@ import Testing
         }
     }
 
-    @Test func `An engine that ignores the prefix is not believed`() throws {
+    @Test func `A listing fails if the engine ignores the prefix`() throws {
         let server = try ScriptedServer(Self.page("other", ""))
         #expect(try failure { try server.client().list(prefix: key("/k")) { _ in } }.code == .malformedAnswer)
     }
 
-    @Test func `A token that XML can't have is not used: the listing goes on behind the last key`() throws {
+    @Test func `A listing continues after the last key if XML can't represent the token`() throws {
         for (name, token, encoded) in [("\u{FFFE}", "\u{FFFE}", "%EF%BF%BE"), ("\u{1}", "&#x01;", "%01")] {
             let server = try ScriptedServer(Self.page("%2Fk\(encoded)", "/k\(token)"), Self.page("%2Fkz", ""))
             #expect(try server.client().keys(prefix: key("/k")) == ["/k\(name)", "/kz"].map(key))
@@ -41,7 +41,7 @@ import Testing
         }
     }
 
-    @Test func `A page that fails is asked for again, and no object is visited twice`() throws {
+    @Test func `A failed page is retried, and no object is visited twice`() throws {
         let server = try ScriptedServer(
             Self.page("/k1", "a+b"),
             .error(500, "InternalError"),

@@ -4,9 +4,9 @@ import Testing
 
 @testable import S3
 
-/// A second engine, which checks neither signatures nor checksums: only that the requests are understood.
+/// Tests that a second engine understands the requests. It checks neither signatures nor checksums.
 @Suite(.runLimit) struct MotoTests {
-    @Test func `Objects are stored, read, renewed, listed and deleted in another engine, too`() throws {
+    @Test func `Objects are stored, read, renewed, listed and deleted in moto`() throws {
         let binary = try #require(
             ProcessInfo.processInfo.environment["LPS_MOTO"],
             "LPS_MOTO names moto_server; 'make test' installs it"
@@ -31,7 +31,7 @@ import Testing
         #expect(try payloads.status(of: names[0])?.size == 2_000_000)
         #expect(try payloads.contents(of: names[0], 7..<1_500_000) == Array(payload[7..<1_500_000]))
         #expect(try payloads.renew(names[0]))
-        // Keys keep their first slash, as on AWS.
+        // Keys keep their leading slash, as on AWS.
         #expect(try payloads.keys(prefix: key("/blobs/")) == names)
         for name in names.dropFirst() { try payloads.delete(name) }
         #expect(try payloads.status(of: names[1]) == nil)

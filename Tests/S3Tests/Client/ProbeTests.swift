@@ -5,7 +5,7 @@ import Testing
 
 @testable import S3
 
-/// What a probe finds out about an engine, and how requests are made from then on.
+/// The results of a probe, and their effect on later requests.
 @Suite(.runLimit) struct ProbeTests {
     private let key = Array("/k".utf8)
 
@@ -16,7 +16,7 @@ import Testing
         return (engine, client)
     }
 
-    @Test func `A probe makes the requests that payloads make, under a key that begins as theirs`() throws {
+    @Test func `A probe sends the same requests as payloads, with a key that also begins with a slash`() throws {
         let (engine, client) = try probed { _ in nil }
         let requests = engine.server.requests.map { request in
             request.headers["x-amz-copy-source"] == nil ? request.method : "COPY"
@@ -33,13 +33,13 @@ import Testing
         )
     }
 
-    @Test func `The prefix of the location comes before the probe's keys`() throws {
+    @Test func `The probe's keys have the location's prefix`() throws {
         let engine = try ScriptedEngine()
         try engine.server.client(bucket: "bucket/team").probe()
         #expect(engine.server.lines[0] == "PUT /bucket/team/probe/object")
     }
 
-    // Backblaze's words, and R2's.
+    // The answers of Backblaze and R2.
     @Test(arguments: [(400, "InvalidArgument"), (501, "NotImplemented")])
     func `An engine that refuses x-amz-checksum-sha256 gets uploads without it`(status: Int, code: String) throws {
         let (engine, client) = try probed { request in
@@ -56,7 +56,7 @@ import Testing
         #expect(upload.headers["x-amz-content-sha256"]?.hasPrefix("4bf5122f344554c5") == true, "of the byte 1")
     }
 
-    @Test func `Without a probe, a refused x-amz-checksum-sha256 is left out from the second upload on`() throws {
+    @Test func `Without a probe, a refused x-amz-checksum-sha256 is omitted after the first upload`() throws {
         let engine = try ScriptedEngine { request in
             request.headers["x-amz-checksum-sha256"] == nil ? nil : .error(501, "NotImplemented")
         }
@@ -65,7 +65,7 @@ import Testing
         #expect(engine.server.requests.count == 4)
     }
 
-    @Test func `An engine that compares neither SHA-256 gets a Content-MD5, where it compares that`() throws {
+    @Test func `An engine that compares only Content-MD5 gets that`() throws {
         let (engine, client) = try probed { request in
             request.method == "PUT" && request.headers["x-amz-copy-source"] == nil && request.wrongChecksum != nil
                 && request.wrongChecksum != "content-md5" ? .stored : nil
@@ -77,7 +77,7 @@ import Testing
         #expect(engine.server.requests.last?.headers["content-md5"] == md5)
     }
 
-    @Test func `Nothing is said to be compared where no wrong checksum is refused, or the engine fails on it`() throws {
+    @Test func `A checksum counts as compared only if the engine refuses a wrong one`() throws {
         for answer in [ScriptedServer.Step.stored, .error(500, "InternalError"), .error(429, "SlowDown")] {
             let (_, client) = try probed { request in
                 request.method == "PUT" && request.headers["x-amz-copy-source"] == nil && request.wrongChecksum != nil
@@ -88,7 +88,7 @@ import Testing
         }
     }
 
-    @Test func `An engine that ignores conditions is told from one that refuses them`() throws {
+    @Test func `An engine that ignores conditions is distinguished from one that refuses them`() throws {
         let (_, ignoring) = try probed { request in
             request.headers["if-none-match"] == nil ? nil : .stored
         }
@@ -102,14 +102,14 @@ import Testing
         #expect(engine.server.requests.last?.headers["if-none-match"] == nil)
     }
 
-    @Test func `Credentials that may not delete are no reason to fail`() throws {
+    @Test func `A probe succeeds with credentials that can't delete`() throws {
         let (_, client) = try probed { request in
             request.method == "DELETE" ? .error(403, "AccessDenied") : nil
         }
         #expect(client.engine.deletes == false)
     }
 
-    @Test func `An engine that can't copy is known`() throws {
+    @Test func `A probe detects an engine that can't copy`() throws {
         let (_, client) = try probed { request in
             request.headers["x-amz-copy-source"] == nil ? nil : .error(501, "NotImplemented")
         }
@@ -121,7 +121,7 @@ import Testing
         ("InvalidArgument", 400, .refused), ("SignatureDoesNotMatch", 403, .credentials),
         ("QuotaExceeded", 403, .full), ("XMinioStorageFull", 507, .full),
     ])
-    func `A probe that can't store fails as an upload would`(code: String, status: Int, expected: S3Error.Code) throws {
+    func `A probe that can't store fails like an upload`(code: String, status: Int, expected: S3Error.Code) throws {
         let engine = try ScriptedEngine { $0.method == "PUT" ? .error(status, code) : nil }
         let error = try failure { try engine.server.client().probe() }
         #expect(error.code == expected)
@@ -129,17 +129,17 @@ import Testing
         #expect(error.description.contains("PUT of an object: \(status) \(code)"))
     }
 
-    @Test func `A refused upload is told with what was asked for, and a signature with what may help`() throws {
+    @Test func `The error for a refused upload names the requested options or a remedy`() throws {
         let engine = try ScriptedEngine { $0.method == "PUT" ? .error(400, "InvalidRequest") : nil }
         let asking = try failure { try engine.server.client(options: "&storage-class=COLD&sse=AES256").probe() }
-        let asked = "(asked for x-amz-storage-class: COLD, x-amz-server-side-encryption: AES256)"
+        let asked = "(requested x-amz-storage-class: COLD, x-amz-server-side-encryption: AES256)"
         #expect(asking.description.hasSuffix("400 InvalidRequest: of the test \(asked)"))
         let merging = try ScriptedEngine { $0.target.contains("//") ? .error(403, "SignatureDoesNotMatch") : nil }
         #expect(try failure { try merging.server.client().probe() }.description.contains("a PREFIX in the store's URL"))
         try merging.server.client(bucket: "bucket/prefix").probe()
     }
 
-    @Test func `A probe that does not read what it has stored fails`() throws {
+    @Test func `A probe fails if it reads other bytes than it stored`() throws {
         let others = try ScriptedEngine { request in
             request.method == "GET" ? .answer(206, ["Content-Range: bytes 6-12/47"], "payload") : nil
         }

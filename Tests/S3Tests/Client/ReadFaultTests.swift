@@ -4,7 +4,7 @@ import Testing
 
 @testable import S3
 
-/// What an engine may answer to the GET of a range, and what is made of it.
+/// How the client handles an engine's answers to the GET of a range.
 @Suite(.runLimit) struct ReadFaultTests {
     private let key = Array("/k".utf8)
 
@@ -21,7 +21,7 @@ import Testing
         String(decoding: try server.client(limits: limits).contents(of: key, range), as: UTF8.self)
     }
 
-    @Test func `A read goes on where an answer broke off, for the same object`() throws {
+    @Test func `A read of the same object continues where an answer broke off`() throws {
         let server = try ScriptedServer { number, _ in
             switch number {
             case 0: [partial("2-9/12", "cdef", length: 8), .close]
@@ -38,8 +38,8 @@ import Testing
         #expect(server.requests.dropFirst().allSatisfy { $0.headers["if-match"] == "\"tag\"" })
     }
 
-    @Test func `What came gives the time for tries anew`() throws {
-        // One byte a connection: each is a failure, and progress.
+    @Test func `Progress restarts the time for retries`() throws {
+        // Each connection delivers one byte and fails.
         let server = try ScriptedServer { number, request in
             let first = request.headers["range"].flatMap { Int($0.dropFirst(6).prefix { $0 != "-" }) } ?? 0
             usleep(20_000)
@@ -49,7 +49,7 @@ import Testing
         #expect(try read(server, 0..<20, limits: limits) == String(repeating: "x", count: 20))
     }
 
-    @Test func `A content that comes by the deadline of whoever waits is read to its end`() throws {
+    @Test func `Content that begins before the deadline is read to its end`() throws {
         let server = try ScriptedServer { number, _ in
             number == 0 ? [partial("0-3/4", "ab", length: 4), .close] : [partial("2-3/4", "cd")]
         }
@@ -63,7 +63,7 @@ import Testing
         #expect(bytes == Array("abcd".utf8))
     }
 
-    @Test func `When the tries end, what failed is a cut answer`() throws {
+    @Test func `When retries run out, an incomplete answer is reported as cut off`() throws {
         let server = try ScriptedServer { _, _ in [partial("0-3/4", "ab", length: 4), .close] }
         let client = try server.client(limits: .impatient)
         var bytes: [UInt8] = []
@@ -73,7 +73,7 @@ import Testing
         #expect(bytes == Array("ab".utf8))
     }
 
-    @Test func `An answer without a length that ends early is gone on with`() throws {
+    @Test func `A read continues after an incomplete answer without a length`() throws {
         let server = try ScriptedServer { number, _ in
             number == 0
                 ? [.send("HTTP/1.1 206 -\r\nContent-Range: bytes 0-3/4\r\nConnection: close\r\n\r\nab"), .close]
@@ -82,14 +82,14 @@ import Testing
         #expect(try read(server, 0..<4) == "abcd")
     }
 
-    @Test func `The whole object in place of a range is cut to it`() throws {
+    @Test func `From a whole object sent instead of a range, the range is taken`() throws {
         let server = try ScriptedServer(.answer(200, [], "abcdefghij"))
         #expect(try read(server, 2..<5) == "cde")
         #expect(try read(server, 0..<10) == "abcdefghij")
         #expect(try read(server, 9..<10) == "j")
     }
 
-    @Test func `An object that was changed while it was read ends the read`() throws {
+    @Test func `A read fails if its object changes`() throws {
         let server = try ScriptedServer { number, _ in
             number == 0 ? [partial("0-3/4", "ab", length: 4), .close] : [.error(412, "PreconditionFailed")]
         }
@@ -98,7 +98,7 @@ import Testing
         #expect(server.lines.count == 2)
     }
 
-    /// Content-Length, Content-Range and body of a 206.
+    /// The Content-Length, Content-Range and body of a 206.
     @Test(
         arguments: [
             (4, nil, "abcd"), (4, "bytes 1-4/9", "abcd"), (3, "bytes 1-3/9", "bcd"), (3, "bytes 0-2/9", "abc"),
@@ -106,12 +106,12 @@ import Testing
             (nil, "bytes 0-3/9", "abcde"), (4, "items 0-3/9", "abcd"), (0, "bytes 3-0/9", ""), (nil, nil, "abcd"),
         ] as [(Int?, String?, String)]
     )
-    func `An answer that is not the range that was asked for is refused, and no byte of it is given`(
+    func `An answer with another range is refused, and none of its bytes are passed on`(
         length: Int?,
         range: String?,
         body: String
     ) throws {
-        // An object whose length nobody says is no range either.
+        // A range without the object's length is refused as well.
         let status = length == nil && range == nil ? 200 : 206
         let headers = [
             length.map { "Content-Length: \($0)" } ?? "Connection: close", range.map { "Content-Range: \($0)" },
@@ -124,19 +124,19 @@ import Testing
         #expect(bytes.isEmpty)
     }
 
-    @Test func `An object that is shorter than the range is refused`() throws {
+    @Test func `An object shorter than the range is refused`() throws {
         for answer in [partial("0-2/3", "abc"), .answer(200, [], "abc"), .error(416, "InvalidRange")] {
             #expect(try failure { _ = try read(ScriptedServer(answer), 0..<4) }.code == .refused)
         }
     }
 
-    @Test func `No range asks for nothing`() throws {
+    @Test func `An empty range sends no request`() throws {
         let server = try ScriptedServer(.answer(500))
         #expect(try read(server, 3..<3) == "")
         #expect(server.lines.isEmpty)
     }
 
-    @Test func `A taker may make requests of its own`() throws {
+    @Test func `The closure of a read can send requests`() throws {
         let server = try ScriptedServer { _, request in
             request.line.hasPrefix("GET") ? [partial("0-3/4", "abcd")] : [.stored]
         }

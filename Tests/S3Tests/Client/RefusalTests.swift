@@ -6,11 +6,11 @@ import Testing
 
 private let dated = ["Last-Modified: Thu, 26 Nov 2026 22:08:16 GMT"]
 
-/// Failures that do not pass: they are said once, with what helps.
+/// Permanent failures, which are reported once, with a remedy.
 @Suite(.runLimit) struct RefusalTests {
     private let key = Array("/k".utf8)
 
-    @Test func `A HEAD's refusal is told by a GET of the first byte`() throws {
+    @Test func `A failed HEAD is explained by a GET of the first byte`() throws {
         let cases: [(answer: ScriptedServer.Step, code: S3Error.Code)] = [
             (.error(404, "NoSuchBucket"), .noSuchBucket), (.error(403, "AccessDenied"), .accessDenied),
             (.answer(403), .accessDenied), (.answer(404), .malformedAnswer),
@@ -29,12 +29,12 @@ private let dated = ["Last-Modified: Thu, 26 Nov 2026 22:08:16 GMT"]
         }
     }
 
-    @Test func `Only NoSuchKey says that an object is not there`() throws {
+    @Test func `Only NoSuchKey means that an object is missing`() throws {
         let server = try ScriptedServer(.answer(404), .error(404, "NoSuchKey"))
         #expect(try server.client().status(of: key) == nil)
     }
 
-    @Test func `An object that came between HEAD and GET is described`() throws {
+    @Test func `An object stored between HEAD and GET is found`() throws {
         let answers: [(ScriptedServer.Step, size: UInt64)] = [
             (.answer(206, dated + ["Content-Range: bytes 0-0/5"], "x"), 5), (.answer(200, dated, "12345"), 5),
             (.answer(416, dated + ["Content-Range: bytes */0"]), 0),
@@ -59,7 +59,7 @@ private let dated = ["Last-Modified: Thu, 26 Nov 2026 22:08:16 GMT"]
         ("XMinioAdminBucketQuotaExceeded", 400, .full), ("XMinioStorageFull", 507, .full),
         ("SignatureDoesNotMatch", 403, .credentials), ("InvalidAccessKeyId", 403, .credentials),
     ])
-    func `A refusal is said once, and not asked for again`(code: String, status: Int, expected: S3Error.Code) throws {
+    func `A refusal is not retried`(code: String, status: Int, expected: S3Error.Code) throws {
         let server = try ScriptedServer(.error(status, code))
         let error = try failure { try server.client().put(key, [1]) }
         #expect(error.code == expected)
@@ -68,7 +68,7 @@ private let dated = ["Last-Modified: Thu, 26 Nov 2026 22:08:16 GMT"]
         #expect(server.lines.count == 1)
     }
 
-    @Test func `A bucket of another region is named`() throws {
+    @Test func `The error for a wrong region names the bucket's region`() throws {
         let server = try ScriptedServer(
             .error(400, "AuthorizationHeaderMalformed", rest: "<Region>eu-west-1</Region>"),
             .error(301, "PermanentRedirect", ["x-amz-bucket-region: eu-west-2", "Location: http://127.0.0.1:1/"])
@@ -76,11 +76,11 @@ private let dated = ["Last-Modified: Thu, 26 Nov 2026 22:08:16 GMT"]
         for region in ["eu-west-1", "eu-west-2"] {
             let error = try failure { try server.client().checkBucket(retrying: true) }
             #expect(error.code == .refused)
-            #expect(error.description.contains("(the bucket's region is \(region), requests are for us-east-1)"))
+            #expect(error.description.contains("(the bucket's region is \(region), requests are signed for us-east-1)"))
         }
     }
 
-    @Test(arguments: [1, 2]) func `Expired credentials are replaced once, and no more`(expired: Int) throws {
+    @Test(arguments: [1, 2]) func `Expired credentials are replaced once`(expired: Int) throws {
         let server = try ScriptedServer { number, _ in [number < expired ? .error(400, "ExpiredToken") : .stored] }
         let all = (1...3).map { Credentials(accessKey: "key\($0)", secretKey: "s", sessionToken: "token") }
         let source = ChangingCredentials(all)
@@ -95,7 +95,7 @@ private let dated = ["Last-Modified: Thu, 26 Nov 2026 22:08:16 GMT"]
         #expect(server.requests[1].headers["authorization"]?.contains("Credential=key2/") == true)
     }
 
-    @Test func `A skew is told from the engine's own time, or else from its Date`() throws {
+    @Test func `The clock difference comes from the error's time, or else from Date`() throws {
         let server = try ScriptedServer(
             .error(403, "RequestTimeTooSkewed", rest: "<ServerTime>2026-11-26T22:00:00Z</ServerTime>"),
             .error(403, "RequestTimeTooSkewed", ["Date: Thu, 26 Nov 2026 22:30:00 GMT"]),
@@ -113,7 +113,7 @@ private let dated = ["Last-Modified: Thu, 26 Nov 2026 22:08:16 GMT"]
         #expect(server.lines.count == 3)
     }
 
-    @Test func `No message has a secret, a token or a signature, whatever the engine says`() throws {
+    @Test func `No message contains a secret, a token or a signature`() throws {
         let server = try ScriptedServer { _, request in
             let said = request.headers["authorization"] ?? ""
             return [.error(403, "AccessDenied", rest: "<Message>\(said)\n\u{85}</Message>")]
@@ -135,7 +135,7 @@ private let dated = ["Last-Modified: Thu, 26 Nov 2026 22:08:16 GMT"]
         #expect(!error.description.contains("\n"))
     }
 
-    @Test func `What does not answer as an S3 engine is no engine`() throws {
+    @Test func `Answers that are not from an S3 engine are malformed`() throws {
         let answers: [ScriptedServer.Step] = [
             .send("HTTP/0.9\r\n\r\n"), .send("SSH-2.0-OpenSSH_9.2\r\n"), .answer(200, [], "hello"),
             .answer(200, [], "<html></html>"), .answer(200), .answer(204),

@@ -5,7 +5,7 @@ import Testing
 
 @testable import S3
 
-/// What goes on the wire, and what of it is believed.
+/// What the client sends, and which answers it accepts.
 @Suite(.runLimit) struct TransportTests {
     private func get(_ url: String, limits: S3Limits = S3Limits()) throws -> (status: Int, body: [UInt8]) {
         let body = BodyBuffer(limit: 1 << 20)
@@ -14,7 +14,7 @@ import Testing
         return (head.status, body.bytes)
     }
 
-    @Test func `A certificate that nobody vouches for is refused, unless its authority is given`() throws {
+    @Test func `An untrusted certificate is refused, unless its authority is configured`() throws {
         let folder = try TemporaryFolder()
         let (certificate, key) = (folder.file("certificate.pem"), folder.file("key.pem"))
         let made = try run(
@@ -37,11 +37,11 @@ import Testing
         }
         let error = #expect(throws: TransportError.self) { try get("https://localhost:\(port)/") }
         #expect(error?.mayPass == false && error?.description.contains("certificate") == true)
-        // Another name than the certificate's.
+        // The certificate has another name.
         #expect(throws: TransportError.self) { try get("https://127.0.0.1:\(port)/", limits: trusting) }
     }
 
-    @Test func `The file of trusted authorities is that of the AWS tools, or curl's, or OpenSSL's`() {
+    @Test func `The file of trusted authorities is from the variable of the AWS tools, curl or OpenSSL`() {
         func file(_ variables: [String: String]) -> String? { HTTPHandle.authorities { variables[$0] } }
         var variables: [String: String] = [:]
         #expect(file(variables) == nil)
@@ -53,7 +53,7 @@ import Testing
         }
     }
 
-    @Test func `Redirects are not followed, and other protocols are not spoken`() throws {
+    @Test func `Redirects and other protocols are not followed`() throws {
         let server = try ScriptedServer(.answer(307, ["Location: http://127.0.0.1:1/"], "there"))
         #expect(try get("http://127.0.0.1:\(server.port)/") == (307, Array("there".utf8)))
         #expect(throws: TransportError.self) { try get("file:///etc/passwd") }
@@ -61,14 +61,14 @@ import Testing
         #expect(server.lines == ["GET /"])
     }
 
-    @Test func `A path goes on the wire as it is`() throws {
+    @Test func `A path is sent unchanged`() throws {
         let server = try ScriptedServer(.answer(200))
         _ = try get("http://127.0.0.1:\(server.port)//a/../b/./c%2F%2e?x=%2B&y=")
         #expect(server.lines == ["GET //a/../b/./c%2F%2e?x=%2B&y="])
     }
 
     @Test(arguments: ["a\r\nx-other: b", "a\nb", "\u{0}", "\u{7F}"])
-    func `A value that would be a header of its own is refused`(value: String) throws {
+    func `A header value with control characters is refused`(value: String) throws {
         let server = try ScriptedServer(.answer(200))
         let url = "http://127.0.0.1:\(server.port)/"
         let request = HTTPRequest(method: "GET", url: url, headers: [("authorization", value)])
@@ -76,13 +76,12 @@ import Testing
         #expect(server.lines.isEmpty)
     }
 
-    @Test func `Endpoints of credentials are asked with their headers, within their time and without following`() throws
-    {
+    @Test func `Requests to credentials endpoints have headers and a timeout, and follow no redirect`() throws {
         let server = try ScriptedServer { _, request in
             switch request.line {
             case "PUT /token": [.answer(200, [], request.headers["x-ttl"] ?? "none")]
             case "GET /moved": [.answer(302, ["Location: http://127.0.0.1:1/"])]
-            // It never stalls.
+            // This answer never stalls.
             case "GET /trickle":
                 [.send("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n")]
                     + (0..<100).flatMap { _ in [.send("x"), .wait(100)] }
@@ -97,13 +96,13 @@ import Testing
         #expect(try simpleHTTP("GET", "\(origin)/moved", [], .seconds(5)).status == 302)
         #expect(try simpleHTTP("GET", "\(origin)/none", [], .seconds(5)).status == 404)
         #expect(throws: TransportError.self) { try simpleHTTP("GET", "\(origin)/large", [], .seconds(5)) }
-        // Or it would be whole after ten seconds.
+        // Without the timeout, the answer would be complete after ten seconds.
         #expect(throws: TransportError.self) { try simpleHTTP("GET", "\(origin)/trickle", [], .milliseconds(300)) }
         server.stop()
         #expect(throws: TransportError.self) { try simpleHTTP("GET", "\(origin)/token", [], .seconds(1)) }
     }
 
-    @Test func `Connections end with the client that has them`() throws {
+    @Test func `Connections close with their client`() throws {
         let server = try ScriptedServer(.answer(200))
         let url = "http://127.0.0.1:\(server.port)/"
         for _ in 0..<4 { _ = try get(url) }
@@ -117,7 +116,7 @@ import Testing
             ("bytes 0-17179869183/17179869184", 0..<(1 << 34), 1 << 34),
         ] as [(String, Range<UInt64>, UInt64)]
     )
-    func `A content range is read`(text: String, bytes: Range<UInt64>, total: UInt64) {
+    func `A content range is parsed`(text: String, bytes: Range<UInt64>, total: UInt64) {
         #expect(ContentRange(text)?.bytes == bytes)
         #expect(ContentRange(text)?.total == total)
     }
@@ -127,7 +126,7 @@ import Testing
         "bytes 0-1/2/3", "bytes -1/2", "bytes 0--1/2", "bytes 0-1/ 2", "items 0-1/2", "bytes 0-18446744073709551615/1",
         "bytes 0-18446744073709551616/18446744073709551617",
     ])
-    func `What is no content range is none`(text: String?) {
+    func `A malformed content range is refused`(text: String?) {
         #expect(ContentRange(text) == nil)
     }
 }

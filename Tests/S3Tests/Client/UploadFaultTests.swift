@@ -6,31 +6,31 @@ import Testing
 
 @testable import S3
 
-/// What an engine may answer to an upload or a copy, and what is made of it.
+/// How the client handles an engine's answers to uploads and copies.
 @Suite(.runLimit) struct UploadFaultTests {
     private let key = Array("/k".utf8)
     private static let digest = [UInt8](repeating: 1, count: 32)
 
     // MARK: Answers
 
-    @Test func `An engine without conditions gets the upload without one`() throws {
+    @Test func `An engine that refuses conditions gets uploads without one`() throws {
         let server = try ScriptedServer { _, request in
             request.headers["if-none-match"] == nil ? [.stored] : [.error(501, "NotImplemented")]
         }
         let client = try server.client()
         for _ in 0..<2 { #expect(try client.put(key, [1]) == .stored) }
-        // With a checksum and no condition the third is stored, and so is each one from then on.
+        // The third try, with a checksum but no condition, succeeds, and later uploads are like it.
         #expect(server.requests.map { $0.headers["x-amz-checksum-sha256"] == nil } == [false, true, false, false])
     }
 
-    @Test func `Only an answer with an ETag says that an upload is stored`() throws {
+    @Test func `Only an answer with an ETag means that an upload is stored`() throws {
         let server = try ScriptedServer(.answer(200, [], "<html>Welcome</html>"))
-        // With a condition, it is Swift's answer to an upload that another one has overtaken.
+        // To an upload with a condition, OpenStack Swift answers so if another upload has overtaken it.
         #expect(try server.client().put(key, [1]) == .existed)
         #expect(try failure { try server.client().put(key, [1], onlyIfAbsent: false) }.code == .malformedAnswer)
     }
 
-    @Test func `When an answer is lost and the next is 412, the object exists`() throws {
+    @Test func `412 after a lost answer means that the object exists`() throws {
         let server = try ScriptedServer { number, _ in
             number == 0 ? [.takeBody, .reset] : [.error(412, "PreconditionFailed")]
         }
@@ -38,7 +38,7 @@ import Testing
         #expect(server.lines.count == 2)
     }
 
-    @Test func `412 says that the object exists, also when the rest of the answer is cut`() throws {
+    @Test func `412 means that the object exists, even if the answer is cut off`() throws {
         let server = try ScriptedServer { _, _ in [.send("HTTP/1.1 412 -\r\nContent-Length: 100\r\n\r\n<Err"), .close] }
         #expect(try server.client().put(key, Array("payload".utf8)) == .existed)
         #expect(server.lines.count == 1)
@@ -50,12 +50,12 @@ import Testing
         #expect(server.requests.first?.headers["if-none-match"] == nil)
     }
 
-    @Test func `An engine that says that it stored something else is not believed`() throws {
+    @Test func `An upload fails if the engine reports another checksum`() throws {
         let server = try ScriptedServer(.answer(200, ["ETag: x", "x-amz-checksum-sha256: AAAA"]))
         #expect(try failure { try server.client().put(key, [1]) }.code == .badDigest)
     }
 
-    @Test func `A copy that fails behind its 200 is made again`() throws {
+    @Test func `A copy that fails after its 200 is retried`() throws {
         let server = try ScriptedServer(
             .answer(200, [], "<Error><Code>InternalError</Code></Error>"),
             .answer(200, [], "  <CopyObjectResult><ETag>x</ETag></CopyObjectResult>")
@@ -70,7 +70,7 @@ import Testing
 
     // MARK: Requests
 
-    @Test func `A large body waits for the engine to want it`() throws {
+    @Test func `A large body waits for 100 Continue`() throws {
         let server = try ScriptedServer { _, _ in
             [.send("HTTP/1.1 412 -\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"), .close, .takeBody]
         }
@@ -79,11 +79,11 @@ import Testing
         #expect(outcome == .existed)
         #expect(pieces == 0)
         #expect(server.requests[0].headers["expect"] == "100-continue")
-        // What is changed on the way is not signed.
+        // Headers that proxies change are not signed.
         #expect(server.requests[0].headers["authorization"]?.contains("expect") == false)
     }
 
-    @Test func `Only for a body of over a MiB is the engine asked whether it wants it`() throws {
+    @Test func `Only bodies over 1 MiB wait for 100 Continue`() throws {
         let server = try ScriptedServer(.stored)
         let client = try server.client()
         for size in [0, 1, 1 << 20, 1 << 20 + 1] { try client.put(key, [UInt8](repeating: 1, count: size)) }
@@ -91,7 +91,7 @@ import Testing
         #expect(server.requests.map { $0.headers["content-length"] } == ["0", "1", "1048576", "1048577"])
     }
 
-    @Test func `Storage class and encryption are asked for, of uploads and of copies`() throws {
+    @Test func `Uploads and copies request storage class and encryption`() throws {
         let server = try ScriptedServer { _, request in
             [request.headers["x-amz-copy-source"] == nil ? .stored : .answer(200, [], "<CopyObjectResult/>")]
         }
@@ -111,7 +111,7 @@ import Testing
 
     // MARK: Files
 
-    @Test func `A file that ends before its size is no upload`() throws {
+    @Test func `A file shorter than its size is not uploaded`() throws {
         let server = try ScriptedServer(.stored)
         let error = try failure {
             _ = try withFile([1, 2, 3]) { file in
@@ -122,7 +122,7 @@ import Testing
         #expect(error.description.hasSuffix("the file ended after 3 of 4 bytes"))
     }
 
-    @Test func `A file that can't be read is the system's failure`() throws {
+    @Test func `A file that can't be read throws the system's error`() throws {
         let server = try ScriptedServer(.stored)
         let folder = open("/tmp", O_RDONLY | O_DIRECTORY)
         defer { close(folder) }
@@ -131,7 +131,7 @@ import Testing
         }
     }
 
-    @Test func `A file's own position is neither used nor moved`() throws {
+    @Test func `An upload neither uses nor moves the file's position`() throws {
         let server = try ScriptedServer(.stored)
         try withFile(Array("0123456789".utf8)) { file in
             lseek(file, 4, SEEK_SET)

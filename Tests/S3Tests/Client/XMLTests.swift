@@ -12,7 +12,7 @@ import Testing
         return found
     }
 
-    @Test func `Elements come at their ends, with their paths and texts`() throws {
+    @Test func `Elements are reported at their ends, with paths and texts`() throws {
         let found = try elements(
             "<?xml version=\"1.0\"?>\n<a xmlns=\"urn:x\"><b c=\"d\">1 &lt;&#50;</b><b><![CDATA[<3>]]></b><e/>rest</a>"
         )
@@ -23,7 +23,7 @@ import Testing
         "", " ", "text", "<a>", "<a></b>", "<a/><b/>", "<a b></a>", "<a>&unknown;</a>",
         "<html><br></html>", "<a xmlns:b='x'><b:c/></a", "{\"Error\":1}",
     ])
-    func `What is not XML is refused`(document: String) {
+    func `Malformed XML is refused`(document: String) {
         #expect(throws: XMLError.self) { try elements(document) }
     }
 
@@ -33,7 +33,7 @@ import Testing
         "<!DOCTYPE a SYSTEM \"file:///etc/passwd\"><a/>",
         "<!DOCTYPE a [<!ENTITY x SYSTEM \"file:///etc/passwd\">]><a>&x;</a>",
     ])
-    func `A document type is refused, and with it every entity`(document: String) {
+    func `A document type is refused, and thus any entity`(document: String) {
         #expect(throws: XMLError(description: "XML: a document type")) { try elements(document) }
     }
 
@@ -52,19 +52,19 @@ import Testing
         #expect(throws: XMLError(description: "XML: a text of over 64 KiB")) { try elements("<a>\(text)x</a>") }
     }
 
-    @Test func `Another root is refused at once`() {
+    @Test func `Another root is refused`() {
         #expect(throws: XMLError(description: "XML: <b>, expected <a>")) { try elements("<b><c>") }
     }
 
-    // Ceph 16.2 writes both forms in a listing's token.
-    @Test func `What XML can't have is read as U+FFFD`() throws {
+    // Ceph 16.2 writes both forms into a listing's token.
+    @Test func `Characters that XML can't represent are read as U+FFFD`() throws {
         let text = "1\u{1}2&#x01;3\u{FFFE}4\u{FFFF}5&#65534;6&#x41;\t\u{FFFD}&#xZ;"
         #expect(throws: XMLError.self) { try elements("<a>\(text)</a>") }
         let read = "1\u{FFFD}2\u{FFFD}3\u{FFFD}4\u{FFFD}5\u{FFFD}6A\t\u{FFFD}"
         #expect(try elements("<a><b>\(text.dropLast(5))</b></a>") == ["b=\(read)"])
     }
 
-    @Test func `A document in UTF-16 is read as one in UTF-8`() throws {
+    @Test func `A document in UTF-16 is parsed`() throws {
         var bytes: [UInt8] = [0xFF, 0xFE]
         for unit in "<a><b>é</b></a>".utf16 { bytes += [UInt8(unit & 255), UInt8(unit >> 8)] }
         var text: [UInt8] = []
@@ -72,7 +72,7 @@ import Testing
         #expect(text == Array("é".utf8))
     }
 
-    @Test func `An error's code, message, region and time are read`() {
+    @Test func `An error's code, message, region and time are parsed`() {
         let error = ErrorAnswer(
             Array(
                 """
@@ -93,14 +93,14 @@ import Testing
         "<Error><Code>NoSuchKey</Code>",
         "<a><Error><Code>NoSuchKey</Code></Error></a>",
     ])
-    func `What is no whole error of S3 is none`(body: String) {
+    func `An incomplete S3 error is refused`(body: String) {
         #expect(ErrorAnswer(Array(body.utf8)) == nil)
     }
 
     private let entry =
         "<Contents><Key>a%2Bb+c</Key><Size>7</Size><LastModified>2026-11-26T22:08:46.123Z</LastModified></Contents>"
 
-    @Test func `A page names its objects, decoded where it says that they are encoded`() throws {
+    @Test func `The keys of a page are decoded if the page declares them encoded`() throws {
         let plain = "<ListBucketResult>\(entry)<IsTruncated>false</IsTruncated></ListBucketResult>"
         let page = try ListPage(Array(plain.utf8))
         #expect(page.objects == [S3Object(key: Array("a%2Bb+c".utf8), size: 7, lastModified: 1_795_730_926)])
