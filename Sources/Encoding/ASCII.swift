@@ -1,11 +1,11 @@
 extension UInt8 {
-    /// Whether it is a decimal digit.
+    /// Whether the byte is an ASCII digit.
     package var isDigit: Bool { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(self) }
 
-    /// Whether it is a letter of ASCII.
+    /// Whether the byte is an ASCII letter.
     package var isLetter: Bool { (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(self | 0x20) }
 
-    /// Whether it is a letter of ASCII, a digit, or one of a few others.
+    /// Whether the byte is an ASCII letter, a digit, or one of `others`.
     package func isLetterOrDigit(or others: StaticString) -> Bool {
         isLetter || isDigit || others.withUTF8Buffer { $0.contains(self) }
     }

@@ -1,15 +1,15 @@
-/// A time span as operators write it: a number with `d`, `h`, `m` or `s`.
+/// A time span as operators write it: a number followed by `d`, `h`, `m` or `s`.
 package struct Age: Equatable, Sendable {
-    /// Seconds.
+    /// The seconds of a day.
     package static let day = 86_400
 
     package let seconds: Int
-    /// As it was written.
+    /// The span as the operator wrote it, for messages.
     package let text: String
 
-    /// Reads a span; `nil` when it is none, or too long for any clock.
+    /// Parses a span; `nil` if it is invalid, or its number exceeds 2^31 - 1.
     package init?(parsing text: String) {
-        // So that it can be subtracted from any time.
+        // Keeps the difference between any time and a span in range.
         let limit = UInt64(Int32.max)
         let units: [String: UInt64] = ["d": UInt64(Self.day), "h": 3600, "m": 60, "s": 1]
         guard let seconds = DecimalNumber.parse(text, units: units, limit: limit) else { return nil }

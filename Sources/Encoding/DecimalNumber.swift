@@ -1,6 +1,6 @@
-/// A decimal number without sign.
+/// Parses decimal numbers without sign.
 package enum DecimalNumber {
-    /// Why a text is not such a number.
+    /// The reason why a text is not such a number, for error messages.
     package enum ParseError: String, Error {
         case notDecimal = "not a decimal number without sign"
         case tooLarge = "does not fit 64 bits"
@@ -12,12 +12,12 @@ package enum DecimalNumber {
         return number
     }
 
-    /// Reads a number with a unit behind it.
+    /// Parses a number followed by a unit.
     ///
     /// - Parameters:
-    ///   - units: what the number is multiplied with, by unit; `""` where it may have none.
-    ///   - limit: the largest number.
-    /// - Returns: the product; `nil` when the text is none, or does not fit.
+    ///   - units: the factor of each unit; the key `""` allows a number without unit.
+    ///   - limit: the largest number, before it is multiplied.
+    /// - Returns: the product; `nil` if the text is invalid, or the product does not fit 64 bits.
     package static func parse(_ text: String, units: [String: UInt64], limit: UInt64 = .max) -> UInt64? {
         let digits = text.utf8.prefix(while: \.isDigit)
         guard let unit = units[String(text[digits.endIndex...])], let number = try? parse(digits), number <= limit

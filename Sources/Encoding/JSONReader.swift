@@ -1,41 +1,41 @@
-/// Reads a JSON text (RFC 8259) from its start to its end, a value at a time, in bounded memory.
+/// Reads a JSON text (RFC 8259) value by value, in bounded memory.
 ///
-/// Names and strings stay bytes, as they came: `JSONDecoder` gathers names in a dictionary of `String`s, where two names
-/// that Unicode calls equivalent become one. And a text may be longer than memory is to hold: it is loaded in pieces,
-/// and ``seek(_:)`` goes back to a value that was passed.
+/// Names and strings stay bytes: `JSONDecoder` collects names in a dictionary of `String`s, where two names that Unicode
+/// considers equivalent become one. The text may be larger than memory: it is loaded in pieces, and ``seek(_:)`` returns to
+/// an earlier value.
 public struct JSONReader {
-    /// Gives the next bytes from this offset on, of any number; none when the text has ended.
+    /// Returns any number of bytes from an offset on; none at the text's end.
     public typealias Load = (_ offset: Int) throws -> [UInt8]
 
-    /// How deep arrays and objects may be nested in a value that is passed over.
+    /// The maximum depth of arrays and objects in a skipped value.
     public static let maximumDepth = 64
 
-    /// The most bytes that a name, or a string that is read into memory, may have.
+    /// The maximum bytes of a name, and of a string that is read into memory.
     public var stringLimit = Int.max
 
     private let load: Load
     private var window: [UInt8]
-    /// The offset of the window's first byte.
+    /// The offset of the window's first byte in the text.
     private var windowOffset = 0
-    /// Where in the window the next byte is.
+    /// The index of the next byte in the window.
     private var position = 0
 
-    /// Reads a text that is in memory.
+    /// Makes a reader of a text in memory.
     public init(_ text: [UInt8]) {
         window = text
         load = { _ in [] }
     }
 
-    /// Reads a text that comes in pieces.
+    /// Makes a reader that loads the text in pieces.
     public init(_ load: @escaping Load) {
         window = []
         self.load = load
     }
 
-    /// Bytes from the text's start to what is read next.
+    /// The offset of the next byte from the text's start.
     public var offset: Int { windowOffset + position }
 
-    /// Goes on at another place of the text, which an ``offset`` told.
+    /// Continues reading at an earlier value of ``offset``.
     public mutating func seek(_ offset: Int) {
         if (windowOffset..<(windowOffset + window.count)).contains(offset) {
             position = offset - windowOffset
@@ -48,7 +48,7 @@ public struct JSONReader {
 
     // MARK: Values
 
-    /// Reads an object. `member` gets each name and must read its value.
+    /// Reads an object. `member` receives each name and must read its value.
     ///
     /// - Throws: ``JSONSyntaxError``, or what loading or `member` throws.
     public mutating func object(_ member: (inout JSONReader, _ name: [UInt8]) throws -> Void) throws {
@@ -88,7 +88,7 @@ public struct JSONReader {
         return bytes
     }
 
-    /// Reads a string of any length, with escapes resolved, piece by piece. Whether it is UTF-8 is the taker's to check.
+    /// Reads a string of any length in pieces, with escapes resolved. Does not check that it is UTF-8.
     ///
     /// - Throws: ``JSONSyntaxError``, or what loading or `take` throws.
     public mutating func string(_ take: (ArraySlice<UInt8>) throws -> Void) throws {
@@ -112,9 +112,9 @@ public struct JSONReader {
         throw error("unfinished string")
     }
 
-    /// Reads a number without sign, fraction and exponent.
+    /// Reads a number without sign, fraction or exponent.
     ///
-    /// - Throws: ``JSONSyntaxError`` also when it does not fit 64 bits, or what loading throws.
+    /// - Throws: ``JSONSyntaxError``, also for a number that does not fit 64 bits; or what loading throws.
     public mutating func unsignedInteger() throws -> UInt64 {
         let start = offset
         let digits = try number()
@@ -124,16 +124,16 @@ public struct JSONReader {
         return number
     }
 
-    /// Passes over `null`, when that comes next.
+    /// Skips `null` and returns true, or returns false if the next value is another one.
     public mutating func null() throws -> Bool {
         guard try peek() == UInt8(ascii: "n") else { return false }
         try literal("null")
         return true
     }
 
-    /// Passes over a value of any kind.
+    /// Skips a value of any type.
     ///
-    /// - Throws: ``JSONSyntaxError``, also for one that is nested too deep, or what loading throws.
+    /// - Throws: ``JSONSyntaxError``, also for a value nested deeper than ``maximumDepth``; or what loading throws.
     public mutating func skip() throws {
         try skip(depth: Self.maximumDepth)
     }
@@ -151,18 +151,18 @@ public struct JSONReader {
         }
     }
 
-    /// Passes over white space.
+    /// Skips white space before the next value.
     public mutating func skipWhitespace() throws {
         while let byte = try peek(), [0x20, 0x09, 0x0A, 0x0D].contains(byte) { position += 1 }
     }
 
-    /// Makes sure that nothing but white space is left.
+    /// Checks that only white space follows.
     public mutating func end() throws {
         try skipWhitespace()
         guard try peek() == nil else { throw error("text after the value") }
     }
 
-    /// An error at what is read next.
+    /// Makes an error at the current ``offset``.
     public func error(_ reason: String) -> JSONSyntaxError {
         JSONSyntaxError(reason: reason, offset: offset)
     }
@@ -205,7 +205,7 @@ public struct JSONReader {
         }
     }
 
-    /// The scalar of one `\u` escape, or of two that are a surrogate pair; a lone surrogate stands for no text.
+    /// Reads one `\u` escape, or two that form a surrogate pair. Rejects a lone surrogate, which encodes no character.
     private mutating func scalar() throws -> Unicode.Scalar {
         let first = try fourHexDigits()
         if let scalar = Unicode.Scalar(first) { return scalar }
@@ -226,7 +226,7 @@ public struct JSONReader {
         return value
     }
 
-    /// A number's text (RFC 8259 section 6).
+    /// Reads a number's text (RFC 8259 section 6).
     private mutating func number() throws -> [UInt8] {
         var text: [UInt8] = []
         if try take("-") { text.append(UInt8(ascii: "-")) }
@@ -261,7 +261,7 @@ public struct JSONReader {
 
     // MARK: Bytes
 
-    /// The next byte, loaded if need be; `nil` at the text's end.
+    /// Returns the next byte, after loading more text if necessary; `nil` at the text's end.
     private mutating func peek() throws -> UInt8? {
         if position == window.count {
             let next = try load(offset)
@@ -290,14 +290,14 @@ public struct JSONReader {
     }
 }
 
-/// A text that is not the JSON that was expected: what is wrong, and where.
+/// A text is not valid JSON, or not of the expected form.
 public struct JSONSyntaxError: Error, Equatable {
-    /// What is wrong.
+    /// The fault, for messages.
     public let reason: String
-    /// Bytes from the start of the text.
+    /// The fault's offset in bytes from the start of the text.
     public let offset: Int
 
-    /// Makes an error.
+    /// Makes an error with a reason and an offset.
     public init(reason: String, offset: Int) {
         self.reason = reason
         self.offset = offset
@@ -305,6 +305,6 @@ public struct JSONSyntaxError: Error, Equatable {
 }
 
 extension JSONSyntaxError: CustomStringConvertible {
-    /// One line for the client.
+    /// The reason and the offset, in one line for the client.
     public var description: String { "\(reason) at byte \(offset)" }
 }

@@ -1,7 +1,7 @@
-/// Writes JSON as Go's `encoding/json` does, byte for byte, since that is what existing clients and tests compare with.
+/// Writes JSON byte for byte like Go's `encoding/json`, because existing clients and tests compare the bytes.
 public enum JSONText {
-    /// A JSON string with its quotes. Escapes quote, backslash and controls, and, as Go does for HTML's sake, `<`, `>`,
-    /// `&`, U+2028 and U+2029.
+    /// Returns a JSON string with its quotes. Escapes quotes, backslashes and control characters; also `<`, `>`, `&`, U+2028 and
+    /// U+2029, as Go does to make JSON safe in HTML.
     public static func string(_ text: some Sequence<Unicode.Scalar>) -> String {
         var json = "\""
         for scalar in text {

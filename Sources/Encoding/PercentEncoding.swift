@@ -1,11 +1,11 @@
-/// Percent-encoding (RFC 3986 section 2.1), with `+` as space where a query is decoded, as HTML forms write it.
+/// Percent-encoding (RFC 3986 section 2.1). In queries, `+` means a space, as in HTML forms.
 public enum PercentEncoding {
-    /// Decodes a value of a query. A `%` without two hex digits stands for itself (URL Standard, percent-decode).
+    /// Decodes a value of a query. Keeps a `%` that two hex digits do not follow (URL Standard, percent-decode).
     public static func decodeQueryValue(_ text: some Collection<UInt8>) -> [UInt8] {
         decode(text, isStrict: false, plus: UInt8(ascii: " ")) ?? []
     }
 
-    /// Decodes what a person wrote; `nil` when a `%` is not followed by two hex digits.
+    /// Decodes text that an operator wrote, keeping `+`; `nil` if two hex digits do not follow a `%`.
     package static func decodeStrictly(_ text: some Collection<UInt8>) -> [UInt8]? {
         decode(text, isStrict: true, plus: UInt8(ascii: "+"))
     }
@@ -33,7 +33,7 @@ public enum PercentEncoding {
         return bytes
     }
 
-    /// Encodes a path, or a value of a query: all but slashes and the unreserved characters.
+    /// Encodes a path or a query value: all bytes except slashes and unreserved characters.
     public static func encodePath(_ path: some Sequence<UInt8>) -> String {
         let digits = Array("0123456789ABCDEF".utf8)
         var bytes: [UInt8] = []

@@ -1,5 +1,5 @@
-/// Text from outside made fit for a one-line message: bytes that are not UTF-8 become U+FFFD, control characters and
-/// line separators are escaped, and what is longer than any valid value is cut.
+/// Makes untrusted text safe for a one-line message: replaces invalid UTF-8 by U+FFFD, escapes control characters and line
+/// separators, and truncates text after 1024 bytes, which no valid value exceeds.
 package func printable(_ bytes: some Collection<UInt8>) -> String {
     let longest = 1024
     var line = ""

@@ -1,14 +1,14 @@
-/// A line of a settings file, without the white space around it.
+/// A line of a settings file, without surrounding white space.
 package struct SettingsLine {
-    /// UTF-8, not empty and no comment.
+    /// The line's text: UTF-8, neither empty nor a comment.
     package let text: ArraySlice<UInt8>
-    /// The file and the line's number, for errors.
+    /// The file and line number, for errors.
     private let place: String
 
-    /// The lines of a file that say something: blank ones, and comments that begin with `#` or `;`, are left out.
+    /// Splits a file into lines, omitting blank lines and comments, which begin with `#` or `;`.
     ///
-    /// - Parameter file: what the file is called in an error.
-    /// - Throws: ``SettingsError`` when the text has over 1 MiB, or a line is not UTF-8.
+    /// - Parameter file: the file's name in errors.
+    /// - Throws: ``SettingsError`` if the text is larger than 1 MiB, or a line is not UTF-8.
     package static func lines(of text: some Collection<UInt8>, in file: String) throws(SettingsError) -> [SettingsLine]
     {
         guard text.count <= sizeLimit else { throw SettingsError("\(file) has over \(sizeLimit) bytes") }
@@ -24,28 +24,28 @@ package struct SettingsLine {
         return lines
     }
 
-    /// Bytes that a file may have: enough for thousands of settings.
+    /// The maximum bytes of a file: enough for thousands of settings.
     package static let sizeLimit = 1 << 20
 
-    /// An error of this line.
+    /// Makes an error that names the file and this line.
     package func error(_ what: String) -> SettingsError {
         SettingsError("\(place): \(what)")
     }
 }
 
 extension UInt8 {
-    /// Whether it is `#` or `;`.
+    /// Whether the byte is `#` or `;`, which begin comments.
     package var beginsComment: Bool { self == UInt8(ascii: "#") || self == UInt8(ascii: ";") }
 }
 
 extension ArraySlice<UInt8> {
-    /// The two sides of the first `=`, without the white space around them; `nil` when there is none.
+    /// The two sides of the first `=`, without surrounding white space; `nil` if there is no `=`.
     package var nameAndValue: (name: ArraySlice<UInt8>, value: ArraySlice<UInt8>)? {
         firstIndex(of: UInt8(ascii: "=")).map { (self[..<$0].trimmed(), self[($0 + 1)...].trimmed()) }
     }
 }
 
-/// Why a settings file can't be used: file, line, value and what was expected, in one line.
+/// A settings file can't be used. The description is one line with the file, the line, the value and the expected form.
 package struct SettingsError: Error, Equatable, CustomStringConvertible {
     package let description: String
 

@@ -5,12 +5,12 @@ import Synchronization
 import System
 import SystemPackage
 
-/// Gives each connection of a set of listening sockets to one thread, until it is told to stop.
+/// Accepts the connections of several listening sockets, each for one of several threads, until ``stop()``.
 ///
-/// libfcgi's own accept can't serve here: blocked threads wake neither on SIGTERM nor on `FCGX_ShutdownPending`, and
-/// shutdown(2) would close the socket for every process that shares it. So each thread waits in an epoll(7) set of its
-/// own for a connection or an eventfd(2). `EPOLLEXCLUSIVE` has the kernel wake one of the sets for a
-/// connection; threads that shared one set would all be woken, one by the other, until a connection is accepted.
+/// libfcgi's accept is not suitable: neither SIGTERM nor `FCGX_ShutdownPending` wakes blocked threads, and shutdown(2)
+/// would close the socket for every process that shares it. So each thread waits in its own epoll(7) set for a connection or
+/// an eventfd(2). `EPOLLEXCLUSIVE` makes the kernel wake one set per connection; threads that shared a set would wake each
+/// other until one of them accepts the connection.
 final class Acceptor: Sendable {
     private let listeners: [Listener]
     private let stopEvent: OwnedDescriptor
@@ -23,7 +23,7 @@ final class Acceptor: Sendable {
         stopEvent = try OwnedDescriptor("create an eventfd") { eventfd(0, Int32(EFD_CLOEXEC)) }
     }
 
-    /// Makes the epoll set that a thread is to wait in.
+    /// Makes a thread's epoll set.
     func makeWaiter() throws -> OwnedDescriptor {
         let waiter = try OwnedDescriptor("create an epoll set") { epoll_create1(Int32(EPOLL_CLOEXEC)) }
         func watch(_ descriptor: Int32, _ events: UInt32) throws {
@@ -37,12 +37,12 @@ final class Acceptor: Sendable {
         return waiter
     }
 
-    /// Lets every ``next(_:)`` that waits return `nil`, and every later one. Unix sockets of this process's own lose
-    /// their names first, so that no client comes too late, and a new process can bind the same path at once.
+    /// Makes all current and later calls of ``next(_:)`` return `nil`. First removes the files of this process's own unix
+    /// sockets, so that no client connects too late, and a new process can bind the same path at once.
     func stop() {
         listeners.forEach { $0.removeSocketFile() }
         isStopping.store(true, ordering: .sequentiallyConsistent)
-        // The event is never read: it stays ready, and wakes every thread.
+        // Nobody reads the event, so it stays ready and wakes every thread.
         eventfd_write(stopEvent.number, 1)
     }
 
@@ -58,11 +58,10 @@ final class Acceptor: Sendable {
         return nil
     }
 
-    /// Takes what a thread still has to serve after ``stop()``, before it ends.
+    /// Serves the remaining connections of a thread after ``stop()``.
     ///
-    /// A unix socket that only this process serves is emptied: its name is gone, so its queue can't grow. Of every
-    /// other socket one more connection is taken, if there is one: the kernel may have woken this thread for it, and no
-    /// other.
+    /// Empties the queues of unix sockets that this process made: their files are gone, so no connection can be added. From
+    /// every other socket, accepts one more connection if there is one: the kernel may have woken only this thread for it.
     func drain(_ serve: (_ connection: Int32) -> Void) {
         for listener in listeners {
             while let connection = accept(listener.descriptor) {
@@ -76,10 +75,10 @@ final class Acceptor: Sendable {
         let connection = accept_closed_on_exec(listener)
         guard connection < 0 else { return connection }
         let error = Errno(rawValue: errno)
-        // Another thread was faster, or the web server has gone.
+        // Another thread was faster, or the web server disconnected.
         if [.wouldBlock, .interrupted, .connectionAbort].contains(error) { return nil }
-        // Out of descriptors or memory: others may free some. Without a pause this would spin.
-        logger.error("can't accept a connection", metadata: ["error": "\(error)"])
+        // Out of descriptors or memory. Pause until other threads free some, instead of spinning.
+        logger.error("cannot accept a connection", metadata: ["error": "\(error)"])
         usleep(100_000)
         return nil
     }

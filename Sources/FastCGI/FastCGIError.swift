@@ -1,5 +1,5 @@
-/// A connection to the web server that failed, or a listening socket that can't be used. What fails in the system itself is
-/// a ``SystemCallError``, but for a connection.
+/// A failed connection to the web server, or a listening socket that can't be used. Failed system calls outside of
+/// connections throw `SystemCallError` instead.
 public struct FastCGIError: Error, CustomStringConvertible, Sendable {
     /// One line for the log.
     public let description: String

@@ -1,12 +1,12 @@
-/// Where a pool listens.
+/// An address that a pool listens on.
 public enum ListenAddress: Equatable, Sendable {
     /// A unix socket at this path.
     case unix(path: String)
-    /// A TCP socket; an empty host stands for every address of the machine.
+    /// A TCP socket; an empty host means all addresses of the machine.
     case tcp(host: String, port: UInt16)
 
-    /// Reads what an operator writes: a path with a `/` in it (`unix:` before it is allowed, as in nginx), or
-    /// `host:port`, with IPv6 addresses in brackets. Anything else is `nil`.
+    /// Parses a path that contains a `/`, a path after `unix:` (as in nginx), or `host:port`, with IPv6 addresses in
+    /// brackets. Returns `nil` for anything else.
     public init?(parsing text: String) {
         let scheme = "unix:"
         if text.hasPrefix(scheme) || text.utf8.contains(UInt8(ascii: "/")) {
@@ -29,7 +29,7 @@ public enum ListenAddress: Equatable, Sendable {
 }
 
 extension ListenAddress: CustomStringConvertible {
-    /// The address as an operator writes it.
+    /// The address in the form that ``init(parsing:)`` reads.
     public var description: String {
         switch self {
         case .unix(let path): path

@@ -1,12 +1,11 @@
 import Glibc
 
 extension Listener {
-    /// The sockets that the process was started with: those of systemd (`LISTEN_FDS`, sd_listen_fds(3)), or else file
-    /// descriptor 0 when it is a listening socket, as the FastCGI specification (section 2.2) has it and spawn-fcgi
-    /// does.
+    /// Finds the sockets that the process was started with: systemd's (`LISTEN_FDS`, sd_listen_fds(3)), or else file
+    /// descriptor 0 if it is a listening socket, as spawn-fcgi and the FastCGI specification (section 2.2) pass it.
     ///
-    /// - Returns: none when there is neither.
-    /// - Throws: ``FastCGIError`` when systemd's variables make no sense, or a socket can't be used.
+    /// - Returns: an empty list if there are none.
+    /// - Throws: ``FastCGIError`` if systemd's variables are invalid; `SystemCallError` if a socket can't be used.
     public static func inherited() throws -> [Listener] {
         guard let count = try systemdSockets() else {
             return isListening(0) ? [try Listener(inherited: 0, name: "inherited descriptor 0")] : []
@@ -19,11 +18,10 @@ extension Listener {
         }
     }
 
-    /// The number of sockets that systemd passed to this process, the first one as descriptor 3; `nil` when it passed
-    /// none.
+    /// The number of sockets that systemd passed to this process, from descriptor 3 on; `nil` if it passed none.
     private static func systemdSockets() throws -> Int32? {
         guard let pid = getenv("LISTEN_PID"), let count = getenv("LISTEN_FDS"),
-            // The variables may be meant for a parent that handed them on.
+            // The variables may be inherited from a parent that they were meant for.
             pid_t(String(cString: pid)) == getpid()
         else { return nil }
         guard let count = Int32(String(cString: count)), (1...64).contains(count) else {

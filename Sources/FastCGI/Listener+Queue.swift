@@ -2,16 +2,16 @@ import CLinux
 import Glibc
 
 extension Listener {
-    /// How many connections wait in the kernel until a thread takes them, and how many may.
+    /// The queue of connections that the kernel has accepted and no thread has.
     public struct Queue: Sendable {
-        /// Connections that wait.
+        /// The number of waiting connections.
         public let waiting: UInt32
-        /// Connections that may wait; the next one is refused.
+        /// The number of connections that can wait; the kernel refuses more.
         public let limit: UInt32
     }
 
-    /// The queue as it is now; `nil` when the kernel does not tell: for a unix socket it does by netlink only
-    /// (sock_diag(7)), which a sandbox may forbid, and to a process in the socket's own network namespace.
+    /// Reads the current queue; `nil` if the kernel does not report it. For a unix socket, it does so only by netlink
+    /// (sock_diag(7)), which a sandbox can forbid, and only in the socket's own network namespace.
     public func queue() -> Queue? {
         tcpQueue() ?? unixQueue()
     }
@@ -20,7 +20,7 @@ extension Listener {
         var info = tcp_info()
         var size = socklen_t(MemoryLayout.size(ofValue: info))
         guard getsockopt(descriptor, Int32(IPPROTO_TCP), TCP_INFO, &info, &size) == 0 else { return nil }
-        // Of a socket that listens, these are the queue and its limit (net/ipv4/tcp.c, tcp_get_info).
+        // For a listening socket, these are the queue's length and limit (net/ipv4/tcp.c, tcp_get_info).
         return Queue(waiting: info.tcpi_unacked, limit: info.tcpi_sacked)
     }
 
@@ -39,7 +39,7 @@ extension Listener {
         return answer.prefix(count).withUnsafeBytes(Self.queue(in:))
     }
 
-    /// A question for one unix socket's queue: `struct nlmsghdr` (netlink(7)) and `struct unix_diag_req`.
+    /// A netlink request for one unix socket's queue: `struct nlmsghdr` (netlink(7)) and `struct unix_diag_req`.
     private struct Question {
         private var header = nlmsghdr()
         private var request = unix_diag_req()
@@ -52,12 +52,12 @@ extension Listener {
             request.udiag_states = .max
             request.udiag_ino = inode
             request.udiag_show = UInt32(UDIAG_SHOW_RQLEN)
-            // No cookie: the inode's number says which socket.
+            // No cookie: the inode number identifies the socket.
             request.udiag_cookie = (.max, .max)
         }
     }
 
-    /// Reads the attribute `UNIX_DIAG_RQLEN` of an answer: `struct nlmsghdr`, `struct unix_diag_msg`, attributes.
+    /// Finds the attribute `UNIX_DIAG_RQLEN` in an answer: `struct nlmsghdr`, `struct unix_diag_msg`, attributes.
     private static func queue(in answer: UnsafeRawBufferPointer) -> Queue? {
         var offset = MemoryLayout<nlmsghdr>.size + MemoryLayout<unix_diag_msg>.size
         guard answer.count >= offset,

@@ -2,25 +2,23 @@ import Glibc
 import System
 import SystemPackage
 
-/// A listening socket.
-///
-/// It is set to not block, since a connection that wakes two processes is accepted by one of them. Processes that share
-/// an inherited socket share this setting.
+/// A listening socket, in non-blocking mode: if a connection wakes two processes, one of them accepts it, and the other
+/// must not block. Processes that share an inherited socket share its mode.
 public final class Listener: Sendable {
-    /// Connections that the kernel holds until a thread is free. A full queue makes nginx answer an error at once; the
-    /// kernel lowers it to net.core.somaxconn (listen(2)).
+    /// The number of connections that the kernel queues until a thread is free; it is limited to net.core.somaxconn
+    /// (listen(2)). When the queue is full, nginx answers an error at once.
     public static let backlog: Int32 = 4096
 
-    /// Who may connect to a unix socket; a value that is `nil` stays as the system makes it.
+    /// Mode and owner of a unix socket's file, which decide who can connect; `nil` keeps the system's value.
     public struct Access: Sendable {
-        /// The mode of the socket's file.
+        /// The mode; connecting requires write permission.
         public var mode: mode_t
-        /// The owner of the socket's file.
+        /// The owner, by default the process's user.
         public var owner: uid_t?
-        /// The group of the socket's file.
+        /// The group, by default the process's group.
         public var group: gid_t?
 
-        /// Makes access rights; reading and writing for owner and group is what PHP-FPM's pools have.
+        /// Makes access rights. The default mode, 0660, is also the default of PHP-FPM's pools.
         public init(mode: mode_t = 0o660, owner: uid_t? = nil, group: gid_t? = nil) {
             self.mode = mode
             self.owner = owner
@@ -28,7 +26,7 @@ public final class Listener: Sendable {
         }
     }
 
-    /// Where it listens, for messages.
+    /// The address or descriptor, for messages.
     public let name: String
     private let socket: OwnedDescriptor
     private let socketFile: SocketFile?
@@ -37,9 +35,9 @@ public final class Listener: Sendable {
 
     /// Binds an address and listens on it.
     ///
-    /// A unix socket that a process which died has left behind is replaced; one that is served is not.
+    /// Replaces a unix socket that a dead process has left behind, but none that another process serves.
     ///
-    /// - Throws: ``FastCGIError``, or `SystemCallError`, that names the address and what failed.
+    /// - Throws: ``FastCGIError`` or `SystemCallError` that names the address and the failed step.
     public init(binding address: ListenAddress, access: Access = Access()) throws {
         name = address.description
         switch address {
@@ -61,21 +59,20 @@ public final class Listener: Sendable {
         try prepare()
     }
 
-    /// Whether no one can connect any more once ``removeSocketFile()`` was called: a unix socket that this process
-    /// made. Other processes may serve an inherited one, and a TCP port stays reachable while it is open.
+    /// Whether ``removeSocketFile()`` prevents new connections: only for a unix socket that this process made. An inherited
+    /// one may be served by other processes, and a TCP port stays reachable while it is open.
     var hasFinalQueue: Bool { socketFile != nil }
 
     deinit {
         removeSocketFile()
     }
 
-    /// Takes away the file of a unix socket that this listener made, if it is still there. Clients that have connected
-    /// stay.
+    /// Removes the file of a unix socket that this listener made, if it still exists. Connected clients stay connected.
     func removeSocketFile() {
         socketFile?.remove()
     }
 
-    /// Makes sure that a path is not too long for a unix socket.
+    /// Checks that a path is short enough for a unix socket.
     ///
     /// - Throws: ``FastCGIError`` that names the path.
     public static func check(path: String) throws { _ = try address(path) }
@@ -83,7 +80,7 @@ public final class Listener: Sendable {
     private static func address(_ path: String) throws -> UnixAddress {
         guard let address = UnixAddress(path) else {
             let limit = UnixAddress.longestPath
-            throw FastCGIError("socket path \(path) has \(path.utf8.count) bytes, at most \(limit) are possible")
+            throw FastCGIError("socket path \(path) has \(path.utf8.count) bytes, the limit is \(limit)")
         }
         return address
     }
@@ -104,11 +101,11 @@ public final class Listener: Sendable {
         let address = try address(path)
         try removeStaleSocket(path, address)
         let socket = try open(AF_UNIX, for: path)
-        // No one may connect before mode and owner are right. Linux gives the file the socket's own mode, less the umask.
+        // Nobody may connect before mode and owner are set. Linux creates the file with the socket's mode, minus the umask.
         try systemCall("change the mode of the socket for \(path)") { fchmod(socket.number, 0o600) }
         try systemCall("bind \(path)") { address.withPointer { bind(socket.number, $0, $1) } }
         if access.owner != nil || access.group != nil {
-            // -1 leaves a value as it is (chown(2)).
+            // -1 keeps a value (chown(2)).
             try systemCall("change the owner of \(path)") { chown(path, access.owner ?? .max, access.group ?? .max) }
         }
         try systemCall("change the mode of \(path)") { chmod(path, access.mode) }
@@ -146,14 +143,13 @@ public final class Listener: Sendable {
     }
 }
 
-/// The file of a unix socket that this process made, told from one that another process has made at the same path
-/// since.
+/// The file of a unix socket that this process made, identified by its inode: another process may have replaced it since.
 private struct SocketFile: Sendable, Equatable {
     private let path: String
     private let device: dev_t
     private let inode: ino_t
 
-    /// `nil` when there is no socket at the path.
+    /// Returns `nil` if there is no socket at the path.
     init?(path: String) {
         var status = stat()
         guard lstat(path, &status) == 0, status.st_mode & S_IFMT == S_IFSOCK else { return nil }

@@ -2,25 +2,25 @@ import CFastCGI
 import Logging
 import System
 
-/// Threads that each take one request after the other from the listening sockets.
+/// Threads that each serve one connection at a time from the listening sockets.
 ///
-/// Threads of our own, not Swift's cooperative ones: everything that a request does blocks.
+/// They are not Swift's cooperative threads, because all of a request's work blocks.
 public final class WorkerPool: Sendable {
     private let acceptor: Acceptor
     private let threads: Int
     private let lingeringTime: Int
     private let logger: Logger
 
-    /// What a pool's threads call; they have the numbers from 0, and call at the same time.
+    /// The functions that a pool's threads call concurrently, with the thread's number, from 0.
     public struct Handler: Sendable {
         fileprivate let accepted: @Sendable (_ thread: Int) -> Void
         fileprivate let answer: @Sendable (_ request: Request, _ thread: Int) -> Void
         fileprivate let closed: @Sendable (_ thread: Int) -> Void
 
         /// - Parameters:
-        ///   - accepted: The thread has a connection, of which nothing is read yet.
-        ///   - closed: The connection is closed; the thread waits for the next one.
-        ///   - answer: Answers a request.
+        ///   - accepted: called when the thread has accepted a connection, before it reads.
+        ///   - closed: called when the connection is closed, before the thread waits for the next one.
+        ///   - answer: answers a request.
         public init(
             accepted: @escaping @Sendable (_ thread: Int) -> Void = { _ in },
             closed: @escaping @Sendable (_ thread: Int) -> Void = { _ in },
@@ -32,17 +32,17 @@ public final class WorkerPool: Sendable {
         }
     }
 
-    /// Makes a pool that does not run yet.
+    /// Makes a pool; ``run(_:started:)`` starts it.
     ///
     /// - Parameters:
     ///   - listeners: the sockets to serve.
-    ///   - threads: how many requests to serve at once.
-    ///   - lingeringTime: how long a thread goes on to read the body of a request that is answered, in seconds.
-    ///   - logger: where failures that no request is told of are logged.
-    /// - Throws: ``FastCGIError`` when libfcgi or the system refuses.
+    ///   - threads: the number of requests to serve at once.
+    ///   - lingeringTime: how long a thread continues to read the body of an answered request, in seconds.
+    ///   - logger: logs failures of connections that bring no request.
+    /// - Throws: ``FastCGIError`` or `SystemCallError` if libfcgi or the system fails.
     public init(listeners: [Listener], threads: Int, lingeringTime: Int = Request.lingeringTime, logger: Logger) throws
     {
-        // Installs handlers for SIGPIPE, SIGUSR1 and SIGTERM where the program has none (os_unix.c).
+        // Installs handlers for SIGPIPE, SIGUSR1 and SIGTERM if the program has none (os_unix.c).
         let status = FCGX_Init()
         guard status == 0 else { throw FastCGIError("initialise libfcgi: code \(status)") }
         acceptor = try Acceptor(listeners: listeners, logger: logger)
@@ -51,10 +51,10 @@ public final class WorkerPool: Sendable {
         self.logger = logger
     }
 
-    /// Serves until ``stop()`` is called and every request under way is answered.
+    /// Serves until ``stop()`` is called and all requests in progress are answered.
     ///
-    /// - Parameter started: called when all threads run.
-    /// - Throws: an error when a thread can't be started; the others are stopped then.
+    /// - Parameter started: called when all threads are running.
+    /// - Throws: an error if a thread can't be started, after stopping the others.
     public func run(_ handler: Handler, started: () -> Void = {}) throws {
         var running: [WorkerThread] = []
         do {
@@ -71,7 +71,7 @@ public final class WorkerPool: Sendable {
         running.forEach { $0.join() }
     }
 
-    /// Accepts no more, and lets ``run(_:started:)`` return when what is under way is done. May be called from any thread.
+    /// Stops accepting connections; ``run(_:started:)`` returns after the requests in progress. Any thread may call this.
     public func stop() {
         acceptor.stop()
     }
@@ -89,7 +89,7 @@ public final class WorkerPool: Sendable {
             handler.answer(request, thread)
             request.finish()
         } catch {
-            logger.notice("a connection brought no FastCGI request", metadata: ["error": "\(error)"])
+            logger.notice("connection without a FastCGI request", metadata: ["error": "\(error)"])
         }
     }
 }

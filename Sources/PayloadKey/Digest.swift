@@ -2,18 +2,18 @@ import Crypto
 
 /// A SHA-256 digest (FIPS 180-4), written `sha256:<64 lower-case hex digits>`.
 public struct Digest: Hashable, Sendable {
-    /// The name of the only algorithm of the wire contract, as it stands before the colon.
+    /// The name of the wire contract's only algorithm, before the colon.
     public static let algorithm = "sha256"
 
-    /// The digest as four big-endian numbers: 32 bytes in place, so that millions of digests fit into little memory.
+    /// The digest as four big-endian numbers: 32 bytes without an allocation, to hold millions of digests in memory.
     private let words: SIMD4<UInt64>
 
-    /// The 32 bytes of the digest.
+    /// The digest's 32 bytes.
     public var bytes: [UInt8] {
         (0..<4).flatMap { word in (0..<8).map { UInt8(truncatingIfNeeded: words[word] >> (56 - 8 * UInt64($0))) } }
     }
 
-    /// The first byte, by which stores spread digests.
+    /// The first byte, which selects the shard.
     public var firstByte: UInt8 { UInt8(truncatingIfNeeded: words[0] >> 56) }
 
     /// The 64 lower-case hex digits, without the algorithm's name.
@@ -27,7 +27,7 @@ public struct Digest: Hashable, Sendable {
         }
     }
 
-    /// Computes the digest of bytes that are in memory.
+    /// Computes the digest of bytes in memory.
     public init(of content: some Sequence<UInt8>) {
         var hasher = DigestHasher()
         hasher.update(Array(content))
@@ -36,7 +36,7 @@ public struct Digest: Hashable, Sendable {
 
     /// Parses `sha256:<hex>`.
     ///
-    /// - Throws: ``DigestError``, in the order of the checks 10 to 12 of the wire contract.
+    /// - Throws: ``DigestError``, in the order of checks 10 to 12 of the wire contract.
     public init(parsing text: some Collection<UInt8>) throws(DigestError) {
         let tokens = text.split(separator: UInt8(ascii: ":"), omittingEmptySubsequences: false)
         guard tokens.count == 2 else { throw .format(Array(text)) }
@@ -45,7 +45,7 @@ public struct Digest: Hashable, Sendable {
         self = digest
     }
 
-    /// Reads 64 lower-case hex digits; anything else is `nil`.
+    /// Parses 64 lower-case hex digits; `nil` for anything else.
     public init?(hex: some Collection<UInt8>) {
         guard hex.count == 64 else { return nil }
         var words = SIMD4<UInt64>()
@@ -63,7 +63,7 @@ public struct Digest: Hashable, Sendable {
         self.words = words
     }
 
-    /// - Parameter bytes: 32 of them.
+    /// - Parameter bytes: exactly 32 bytes.
     init(bytes: some Sequence<UInt8>) {
         var words = SIMD4<UInt64>()
         for (index, byte) in bytes.prefix(32).enumerated() {
@@ -74,7 +74,7 @@ public struct Digest: Hashable, Sendable {
 }
 
 extension Digest: Comparable {
-    /// Orders digests by their bytes, as their hex digits are ordered.
+    /// Orders digests by their bytes, which is the order of their hex digits.
     public static func < (one: Digest, other: Digest) -> Bool {
         for word in 0..<4 where one.words[word] != other.words[word] { return one.words[word] < other.words[word] }
         return false
@@ -82,36 +82,36 @@ extension Digest: Comparable {
 }
 
 extension Digest: CustomStringConvertible {
-    /// `sha256:<hex>`, as it stands in keys.
+    /// The digest as in keys, `sha256:<hex>`.
     public var description: String { "\(Self.algorithm):\(hex)" }
 }
 
-/// Why a text is not a digest.
+/// A text is not a digest.
 public enum DigestError: Error, Equatable {
-    /// Not two tokens around one colon, or not 64 lower-case hex digits; holds the whole text.
+    /// The text is not two tokens around a colon, or has not 64 lower-case hex digits. Contains the whole text.
     case format([UInt8])
-    /// Another algorithm than `sha256`; holds its name.
+    /// The algorithm is not `sha256`. Contains its name.
     case algorithm([UInt8])
 }
 
-/// Computes a ``Digest`` of content that comes in pieces.
+/// Computes the ``Digest`` of content that arrives in pieces.
 public struct DigestHasher {
     private var sha256 = SHA256()
 
-    /// Starts with no content.
+    /// Makes a hasher of empty content.
     public init() {}
 
-    /// Takes in the next piece of the content.
+    /// Adds the next piece of the content.
     public mutating func update(_ piece: UnsafeRawBufferPointer) {
         sha256.update(bufferPointer: piece)
     }
 
-    /// Takes in the next piece of the content.
+    /// Adds the next piece of the content.
     public mutating func update(_ piece: [UInt8]) {
         piece.withUnsafeBytes { sha256.update(bufferPointer: $0) }
     }
 
-    /// The digest of all that was taken in.
+    /// Returns the digest of all pieces.
     public func finalize() -> Digest {
         Digest(bytes: sha256.finalize())
     }

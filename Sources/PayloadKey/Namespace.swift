@@ -1,17 +1,17 @@
-/// A Temporal namespace that can safely name a folder: 1 to 200 bytes of UTF-8, no `/`, no control character, not `.`
-/// or `..`.
+/// A Temporal namespace that can safely name a folder: 1 to 200 bytes of UTF-8 without `/` and control characters, and
+/// neither `.` nor `..`.
 ///
-/// Two namespaces are one only when their bytes are equal, also where Unicode calls them equivalent.
+/// Namespaces that differ in any byte are different, even if Unicode considers them equivalent.
 public struct Namespace: Hashable, Sendable {
-    /// The longest name, in bytes: what a folder's name (255 bytes, NAME_MAX) can hold, with room to spare.
+    /// The maximum length of a name in bytes. A folder's name can have 255 (NAME_MAX).
     public static let maximumLength = 200
 
     /// The name's UTF-8 bytes.
     public let utf8: [UInt8]
 
-    /// Takes a name as it came over the wire.
+    /// Validates a client's name.
     ///
-    /// - Throws: ``NamespaceError`` that says what is wrong with it.
+    /// - Throws: ``NamespaceError`` that names the broken rule.
     public init(validating name: some Collection<UInt8>) throws {
         let limit = Self.maximumLength
         guard !name.isEmpty else { throw NamespaceError("is empty") }
@@ -32,18 +32,18 @@ public struct Namespace: Hashable, Sendable {
 }
 
 extension Namespace: CustomStringConvertible {
-    /// The name as text, for messages and logs; compare ``utf8`` instead.
+    /// The name as text, for messages and logs. Compare ``utf8``, not this.
     public var description: String { String(decoding: utf8, as: UTF8.self) }
 }
 
 extension Namespace: Comparable {
-    /// In the order of their bytes.
+    /// Orders namespaces by their bytes.
     public static func < (one: Namespace, other: Namespace) -> Bool { one.utf8.lexicographicallyPrecedes(other.utf8) }
 }
 
-/// Why a name cannot be a namespace.
+/// A name is not a valid namespace.
 public struct NamespaceError: Error, Equatable, CustomStringConvertible {
-    /// One line that names the value or the limit.
+    /// The broken rule, in one line.
     public let description: String
 
     init(_ description: String) { self.description = "namespace \(description)" }

@@ -1,16 +1,16 @@
-/// The name under which a payload is stored and fetched: `/blobs/<namespace>/common/<digest>/<metadata hash>` or
+/// The key under which a payload is stored: `/blobs/<namespace>/common/<digest>/<metadata hash>`, or with a prefix
 /// `/blobs/<namespace>/custom/<prefix>/<digest>/<metadata hash>`.
 public struct PayloadKey: Hashable, Sendable {
     /// The Temporal namespace that the payload belongs to.
     public let namespace: Namespace
-    /// The client's prefix, where it sent one.
+    /// The client's prefix; `nil` if it sent none.
     public let prefix: KeyPrefix?
     /// The digest of the payload's bytes.
     public let digest: Digest
-    /// The hash of the payload's metadata, see ``TemporalMetadata/hash``.
+    /// The hash of the payload's metadata, ``TemporalMetadata/hash``.
     public let metadataHash: Digest
 
-    /// Makes the key of a payload.
+    /// Makes a key from its validated parts.
     public init(namespace: Namespace, prefix: KeyPrefix?, digest: Digest, metadataHash: Digest) {
         self.namespace = namespace
         self.prefix = prefix
@@ -18,7 +18,7 @@ public struct PayloadKey: Hashable, Sendable {
         self.metadataHash = metadataHash
     }
 
-    /// The key's bytes as they go over the wire.
+    /// The key's bytes, as in requests and answers.
     public var utf8: [UInt8] {
         var bytes = Array("/blobs/".utf8) + namespace.utf8
         if let prefix {
@@ -29,9 +29,9 @@ public struct PayloadKey: Hashable, Sendable {
         return bytes + Array("/\(digest)/\(metadataHash)".utf8)
     }
 
-    /// Parses a key; `nil` when it is not well formed.
+    /// Parses a key; `nil` if it is malformed.
     ///
-    /// The last two parts are digest and hash, and no prefix holds a `:`, so a key has one reading only.
+    /// Keys are unambiguous: the last two parts are digest and hash, and a prefix can't contain a `:`.
     public init?(parsing text: some Collection<UInt8>) {
         let parts = text.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false)
         guard parts.count >= 6, parts[0].isEmpty, parts[1].elementsEqual("blobs".utf8),
@@ -53,6 +53,6 @@ public struct PayloadKey: Hashable, Sendable {
 }
 
 extension PayloadKey: CustomStringConvertible {
-    /// The key as text, for messages and logs; compare ``utf8`` instead.
+    /// The key as text, for messages and logs. Compare ``utf8``, not this.
     public var description: String { String(decoding: utf8, as: UTF8.self) }
 }

@@ -1,27 +1,27 @@
 import Encoding
 
-/// What stands in a workflow's history in the place of a payload that was uploaded: its metadata, size, digest and key.
+/// The reference that replaces an uploaded payload in a workflow's history: the payload's metadata, size, digest and key.
 ///
-/// The one implementation of the codec's rules (docs/wire-contract.md), for the client library and the codec server.
+/// The client library and the codec server share this implementation of the codec's rules (docs/wire-contract.md).
 public struct PayloadReference: Equatable, Sendable {
-    /// The metadata name that makes a payload a reference; its value is the API's version.
+    /// The name of the metadata entry that marks a payload as a reference; its value is the API's version.
     public static let versionName = "temporal.io/remote-codec"
-    /// The API's version that references are written with.
+    /// The API's version that new references have.
     public static let version = "v2"
-    /// A payload is uploaded when its serialized size in bytes is over this, unless another one is configured.
+    /// The default threshold: payloads are uploaded if their serialized size in bytes exceeds it.
     public static let defaultMinimumSize = 128_000
     /// The metadata of the payload that carries a reference.
     public static let carrierMetadata = TemporalMetadata([
         (Array("encoding".utf8), Array("json/plain".utf8)), (Array(versionName.utf8), Array(version.utf8)),
     ])
 
-    /// The metadata of the payload that was uploaded.
+    /// The uploaded payload's metadata.
     public let metadata: TemporalMetadata
-    /// Bytes of the payload that was uploaded.
+    /// The bytes of the uploaded payload's data.
     public let size: UInt64
-    /// The digest of these bytes.
+    /// The digest of the uploaded payload's data.
     public let digest: Digest
-    /// The key that the service answered, UTF-8, never empty.
+    /// The key that the service answered: UTF-8, not empty.
     public let key: [UInt8]
 
     /// Makes the reference to an uploaded payload.
@@ -32,9 +32,9 @@ public struct PayloadReference: Equatable, Sendable {
         self.key = key
     }
 
-    /// Whether a payload is a reference, by its metadata.
+    /// Whether a payload with this metadata is a reference.
     ///
-    /// - Throws: ``PayloadReferenceError`` when it is one of another version.
+    /// - Throws: ``PayloadReferenceError`` if it is a reference of another version.
     public static func isCarried(by metadata: TemporalMetadata) throws(PayloadReferenceError) -> Bool {
         guard let value = metadata[versionName] else { return false }
         if value.elementsEqual("v1".utf8) {
@@ -49,15 +49,15 @@ public struct PayloadReference: Equatable, Sendable {
         return true
     }
 
-    /// The carrying payload's data, byte for byte as Go's encoder writes it.
+    /// The data of the payload that carries the reference, byte for byte as Go's encoder writes it.
     public var json: String {
         let key = JSONText.string(String(decoding: key, as: UTF8.self).unicodeScalars)
         return "{\"metadata\":\(metadata.json),\"size\":\(size),\"digest\":\"\(digest)\",\"key\":\(key)}"
     }
 
-    /// Reads the data of a payload that carries a reference. Unknown members are passed over.
+    /// Parses the data of a payload that carries a reference. Ignores unknown members.
     ///
-    /// - Throws: ``PayloadReferenceError`` that says what is missing or wrong.
+    /// - Throws: ``PayloadReferenceError`` that names the missing or invalid member.
     public init(parsing json: [UInt8]) throws(PayloadReferenceError) {
         var reader = JSONReader(json)
         do {
@@ -102,9 +102,9 @@ extension JSONReader {
     }
 }
 
-/// Why a payload that says that it is a reference is none that can be followed.
+/// A payload is marked as a reference, but is invalid or of an unsupported version.
 public struct PayloadReferenceError: Error, Equatable, CustomStringConvertible {
-    /// One line that names the value. What comes from outside in it is not escaped.
+    /// One line with the invalid value, which is not escaped.
     public let description: String
 
     fileprivate init(_ description: String) { self.description = description }

@@ -2,34 +2,34 @@ import Encoding
 
 /// The metadata of a Temporal payload: names and values, both byte strings.
 ///
-/// Two names that differ in any byte are two names, also where Unicode calls them equivalent; hence no `Dictionary` of
-/// `String`s here.
+/// Names that differ in any byte are different, even if Unicode considers them equivalent. So this does not use a
+/// `Dictionary` of `String`s.
 public struct TemporalMetadata: Equatable, Sendable {
-    /// The metadata name whose value becomes the key's prefix.
+    /// The name of the entry whose value becomes the key's prefix.
     public static let keyPrefixName = "remote-codec/key-prefix"
 
-    /// One name with its value.
+    /// A name and its value.
     public struct Entry: Equatable, Sendable {
-        /// UTF-8.
+        /// The name's UTF-8 bytes.
         public let name: [UInt8]
-        /// Any bytes.
+        /// The value's bytes, of any kind.
         public let value: [UInt8]
     }
 
-    /// The entries in order of their names' bytes, each name once.
+    /// The entries, sorted by their names' bytes; each name occurs once.
     public let entries: [Entry]
 
-    /// Takes entries in any order; of a name given twice the last one counts.
+    /// Makes metadata from entries in any order. If a name occurs twice, the last entry counts.
     public init(_ entries: some Sequence<(name: [UInt8], value: [UInt8])>) {
         let byName = Dictionary(entries.map { ($0.name, $0.value) }, uniquingKeysWith: { $1 })
         self.entries = byName.map(Entry.init(name:value:))
             .sorted { $0.name.lexicographicallyPrecedes($1.name) }
     }
 
-    /// Decodes the value of an `X-Temporal-Metadata` header: standard base64 (RFC 4648 section 4) of a JSON object that
-    /// maps each name to the base64 of its value. JSON `null` counts as no metadata, a `null` value as an empty one.
+    /// Decodes an `X-Temporal-Metadata` header: standard base64 (RFC 4648 section 4) of a JSON object that maps each name to the
+    /// base64 of its value. JSON `null` means no metadata, and a `null` value is an empty one.
     ///
-    /// - Throws: ``TemporalMetadataError`` that says which layer does not decode.
+    /// - Throws: ``TemporalMetadataError``, with a case for each layer of the encoding.
     public init(header: [UInt8]) throws {
         guard let json = StandardBase64.decode(header) else { throw TemporalMetadataError.headerNotBase64 }
         var reader = JSONReader(json)
@@ -42,8 +42,8 @@ public struct TemporalMetadata: Equatable, Sendable {
         }
     }
 
-    /// The JSON object that maps each name to the base64 of its value, as Go's encoder writes it: `null` when there is
-    /// no metadata.
+    /// The JSON object that maps each name to the base64 of its value, as Go's encoder writes it; `null` if there are no
+    /// entries.
     public var json: String {
         guard !entries.isEmpty else { return "null" }
         let members = entries.map { entry in
@@ -53,10 +53,10 @@ public struct TemporalMetadata: Equatable, Sendable {
         return "{\(members.joined(separator: ","))}"
     }
 
-    /// The value of an `X-Temporal-Metadata` header.
+    /// The metadata as the value of an `X-Temporal-Metadata` header.
     public var header: String { StandardBase64.encode(Array(json.utf8)) }
 
-    /// The hash that ends a payload's key: SHA-256 over name, value, name, value, … in order of the names, without
+    /// The hash at the end of a payload's key: SHA-256 of name, value, name, value, … in the order of ``entries``, without
     /// separators.
     public var hash: Digest {
         var hasher = DigestHasher()
@@ -67,18 +67,18 @@ public struct TemporalMetadata: Equatable, Sendable {
         return hasher.finalize()
     }
 
-    /// The value of `remote-codec/key-prefix`, not yet validated; `nil` when it is absent or empty.
+    /// The value of `remote-codec/key-prefix`, not validated; `nil` if it is absent or empty.
     public var keyPrefix: [UInt8]? {
         self[Self.keyPrefixName].flatMap { $0.isEmpty ? nil : $0 }
     }
 
-    /// The value of a name; `nil` when there is none.
+    /// The value of a name; `nil` if there is no such entry.
     public subscript(name: String) -> [UInt8]? {
         entries.first { $0.name.elementsEqual(name.utf8) }?.value
     }
 }
 
-/// Why a metadata header does not decode.
+/// A metadata header can't be decoded.
 public enum TemporalMetadataError: Error, Equatable, CustomStringConvertible {
     case headerNotBase64
     case notJSON(JSONSyntaxError)
@@ -98,12 +98,12 @@ public enum TemporalMetadataError: Error, Equatable, CustomStringConvertible {
 }
 
 extension JSONReader {
-    /// Reads an object that maps each name to the base64 of its value. `null` is no metadata, and a `null` value an empty
+    /// Reads an object that maps each name to the base64 of its value. `null` means no metadata, and a `null` value is an empty
     /// one.
     ///
     /// - Parameters:
-    ///   - decode: decodes base64; `nil` for what is none.
-    ///   - take: called with each entry, before it is kept; what it throws ends the reading.
+    ///   - decode: decodes base64; returns `nil` if the text is not base64.
+    ///   - take: called with each entry before it is kept; an error it throws ends the reading.
     /// - Throws: ``TemporalMetadataError/valueNotBase64(name:)``, ``JSONSyntaxError``, or what loading or `take` throws.
     public mutating func temporalMetadata(
         decodingValues decode: ([UInt8]) -> [UInt8]?,

@@ -2,12 +2,11 @@ import Encoding
 
 /// A `Range` header field with one range of bytes (RFC 9110 section 14.2).
 enum ByteRange: Equatable {
-    /// The whole payload is to be sent: no field, one that is not understood, or several ranges, which a server may
-    /// ignore.
+    /// Send the whole payload: there is no field, it is not understood, or it has several ranges, which a server may ignore.
     case whole
-    /// These bytes.
+    /// Send these bytes.
     case part(Range<UInt64>)
-    /// No byte of the payload is in the range: 416.
+    /// The range contains no byte of the payload: answer 416.
     case unsatisfiable
 
     init(_ field: [UInt8]?, size: UInt64) {

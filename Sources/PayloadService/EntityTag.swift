@@ -2,10 +2,9 @@ import Encoding
 
 /// Entity tags (RFC 9110 section 8.8.3).
 enum EntityTag {
-    /// Whether an `If-Match` or `If-None-Match` field names a tag: in a list, or by `*`.
+    /// Whether an `If-Match` or `If-None-Match` field names a tag, in a list or by `*`.
     ///
-    /// - Parameter weakly: whether `W/` before a tag of the list is ignored, as it is in `If-None-Match` only (section
-    ///   13.1).
+    /// - Parameter weakly: whether to ignore `W/` before a tag in the list; only `If-None-Match` does (section 13.1).
     static func list(_ field: [UInt8], names etag: String, weakly: Bool) -> Bool {
         if field.elementsEqual("*".utf8) { return true }
         return field.split(separator: UInt8(ascii: ",")).contains { element in

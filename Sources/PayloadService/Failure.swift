@@ -2,65 +2,65 @@ import Encoding
 import Logging
 import Storage
 
-/// What becomes of a request that failed: its answer, and its line in the log.
+/// A failed request's answer and log line.
 struct Failure {
     let refusal: Refusal
     let level: Logger.Level
     let logged: Logger.Message
 
-    /// - Parameter endpoint: what was asked for.
+    /// - Parameter endpoint: the endpoint that failed.
     init(_ error: any Error, of endpoint: RequestTrace.Endpoint) {
         switch error {
         case is UploadMismatch:
-            self.init(.notice, "an upload is not what was announced", .badRequest, "checksum mismatch")
+            self.init(.notice, "upload does not match its digest or length", .badRequest, "checksum mismatch")
         case is RequestTimeout:
-            self.init(.warning, "a request was given up", .serviceUnavailable, "\(error)", isRetried: true)
+            self.init(.warning, "request timed out", .serviceUnavailable, "\(error)", isRetried: true)
         case let error as StoreError:
             self.init(error, of: endpoint)
         default:
             let message = "upload was cut off: \(printable("\(error)".utf8))"
-            self.init(.notice, "an upload was cut off", .badRequest, message)
+            self.init(.notice, "upload cut off", .badRequest, message)
         }
     }
 
     private init(_ error: StoreError, of endpoint: RequestTrace.Endpoint) {
-        let told = printable("\(error)".utf8)
+        let text = printable("\(error)".utf8)
         switch error.code {
         case .noSpace:
-            self.init(.error, "no space for an upload", .insufficientStorage, told)
+            self.init(.error, "no space for upload", .insufficientStorage, text)
         case .engineFull:
             self.init(
                 .error,
-                "the engine of the store is full",
+                "storage engine full",
                 .insufficientStorage,
                 "the storage engine has no space"
             )
         case .quotaExceeded:
-            self.init(.notice, "no room in a namespace's quota for an upload", .insufficientStorage, told)
+            self.init(.notice, "namespace quota exceeded", .insufficientStorage, text)
         case .counting:
-            self.init(.notice, "an upload is refused while its namespace is counted", .serviceUnavailable, told)
+            self.init(.notice, "upload refused while its namespace is being counted", .serviceUnavailable, text)
         case .uploadGone:
-            // Where this is the rule, the worker sees another incoming/ than the web server.
+            // If this happens to every upload, the worker and the web server use different incoming/ folders.
             let message = "the upload's file is gone"
-            self.init(.warning, "an upload's file is gone, its client has left", .internalServerError, message)
+            self.init(.warning, "upload file gone, client disconnected", .internalServerError, message)
         case .busy:
             let message = "the store is busy, try again"
-            self.init(.error, "a lock of the store is held for too long", .serviceUnavailable, message, isRetried: true)
+            self.init(.error, "store lock held too long", .serviceUnavailable, message, isRetried: true)
         case _ where error.isShortOfFiles:
-            self.init(.error, "the store failed", .serviceUnavailable, "too many files are open, try again")
+            self.init(.error, "store failed", .serviceUnavailable, "too many files are open, try again")
         case .vanished:
             let status = endpoint == .get ? Status.notFound : .badRequest
-            self.init(.info, "a payload was deleted while it was asked for", status, "blob not found")
+            self.init(.info, "payload deleted during the request", status, "blob not found")
         case .unavailable:
             let message = "the storage engine can't be used now, try again"
-            self.init(.error, "the engine of the store can't be used", .serviceUnavailable, message, isRetried: true)
+            self.init(.error, "storage engine unavailable", .serviceUnavailable, message, isRetried: true)
         default:
             let message = "the store failed, the worker's log says how"
-            self.init(.error, "the store failed", .internalServerError, message)
+            self.init(.error, "store failed", .internalServerError, message)
         }
     }
 
-    /// - Parameter isRetried: whether the client is told when to try again.
+    /// - Parameter isRetried: whether to add `Retry-After`.
     private init(
         _ level: Logger.Level,
         _ logged: Logger.Message,

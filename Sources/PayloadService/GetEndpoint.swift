@@ -3,7 +3,7 @@ import FoundationEssentials
 import PayloadKey
 import Storage
 
-/// `GET /v2/blobs/get`: gives a stored payload. The checks run in the order of the wire contract.
+/// `GET /v2/blobs/get`: answers a stored payload. The checks run in the order of the wire contract.
 struct GetEndpoint {
     let store: any PayloadStorage
 
@@ -79,8 +79,8 @@ struct GetEndpoint {
         trace.bytesOut += part.map { UInt64($0.count) } ?? payload.size
         switch request.delivery {
         case .redirect(let prefix):
-            // The web server sends the payload, answers Range and writes Content-Length. By its own name, it would also
-            // send Cache-Control with an error that it meets on the way.
+            // The web server sends the payload, handles Range and sets Content-Length. Cache-Control has another name
+            // here, because the web server would also send it with its own errors.
             let redirect = try payload.redirect(isRange: part != nil)
             let path = "\(String(decoding: prefix, as: UTF8.self))/\(PercentEncoding.encodePath(redirect.path.utf8))"
             return ServiceResponse(

@@ -2,7 +2,7 @@ import Encoding
 import Logging
 import Storage
 
-/// `HEAD /v2/health/head`: whether the store can take a payload and give it back.
+/// `HEAD /v2/health/head`: checks that the store can store and return a payload.
 struct HealthEndpoint {
     let store: any PayloadStorage
     let logger: Logger
@@ -12,7 +12,7 @@ struct HealthEndpoint {
             try store.checkHealth()
             return ServiceResponse(.ok)
         } catch {
-            logger.error("the store is not healthy", metadata: ["error": "\(error)"])
+            logger.error("store unhealthy", metadata: ["error": "\(error)"])
             throw Refusal(.serviceUnavailable, printable("\(error)".utf8))
         }
     }

@@ -2,10 +2,10 @@ import Encoding
 import Logging
 import Storage
 
-/// The three endpoints of the wire contract, the codec server, and two probes (whether the service answers, and whether
-/// its store is usable, too), over a store. Knows nothing of the protocol that brings the requests.
+/// The service: the three endpoints of the wire contract, the codec server, and two probes (`/lps/ping`, and `/lps/ready`,
+/// which checks the store). Independent of the protocol that transports the requests.
 public struct PayloadService: Sendable {
-    /// The largest payload that the wire contract knows, in bytes: 1 GiB.
+    /// The largest payload of the wire contract in bytes: 1 GiB.
     public static let defaultMaximumPayload: UInt64 = 1 << 30
 
     private static let put = "/v2/blobs/put"
@@ -18,11 +18,10 @@ public struct PayloadService: Sendable {
     /// Makes the service.
     ///
     /// - Parameters:
-    ///   - store: where payloads are kept.
-    ///   - maximumPayload: the largest payload to take, and the largest body of a request to the codec server, in
-    ///     bytes.
+    ///   - store: the store of the payloads.
+    ///   - maximumPayload: the largest payload, and the largest body of a request to the codec server, in bytes.
     ///   - codec: the codec server's limits.
-    ///   - logger: where each failure is told of once.
+    ///   - logger: logs each failure once.
     public init(
         store: any PayloadStorage,
         maximumPayload: UInt64 = Self.defaultMaximumPayload,
@@ -37,8 +36,7 @@ public struct PayloadService: Sendable {
 
     /// Answers a request; every failure becomes an answer, too.
     ///
-    /// - Parameter trace: what is to be told of the request as it is served. The answer is not sent yet when this
-    ///   returns.
+    /// - Parameter trace: records the request's progress. The answer has not been sent when this returns.
     public func respond(to request: ServiceRequest, _ trace: RequestTrace = RequestTrace()) -> ServiceResponse {
         let response: ServiceResponse
         do {
@@ -52,7 +50,7 @@ public struct PayloadService: Sendable {
         return complete(response, trace)
     }
 
-    /// Answers a request whose answer's content failed before anything of the answer was sent.
+    /// Answers a request again, after reading the first answer's content failed before any byte was sent.
     public func respond(
         to request: ServiceRequest,
         failedWith error: any Error,
@@ -106,13 +104,13 @@ public struct PayloadService: Sendable {
         }
     }
 
-    /// What a request that nginx could not hand over has asked for.
+    /// The endpoint of a request that nginx could not pass on.
     private func endpoint(of path: [UInt8], _ codecPrefix: [UInt8]?) -> RequestTrace.Endpoint {
         if path.elementsEqual(Self.put.utf8) { return .put }
         return codecPrefix.flatMap { CodecPath(path, below: $0) }?.operation.endpoint ?? .unknown
     }
 
-    /// The one place where failures are logged.
+    /// Logs a failure, and makes its answer. No other place logs failures of requests.
     private func refusal(for error: any Error, _ trace: RequestTrace, _ request: ServiceRequest) -> Refusal {
         if error is UploadMismatch { trace.mismatches += 1 }
         let failure = Failure(error, of: trace.endpoint)
@@ -125,8 +123,7 @@ public struct PayloadService: Sendable {
 }
 
 extension ServiceRequest {
-    /// The answer to a probe, which may ask with GET or HEAD; a web server leaves out the content for HEAD (RFC 3875,
-    /// section 4.3.3).
+    /// The answer to a probe by GET or HEAD; the web server omits the content for HEAD (RFC 3875 section 4.3.3).
     fileprivate func probe(_ text: String) throws -> ServiceResponse {
         if !method.elementsEqual("HEAD".utf8) { try checkMethod("GET") }
         return ServiceResponse(

@@ -75,7 +75,7 @@ struct PutEndpoint {
 
     private func checkSpace(for length: UInt64, _ body: ServiceRequest.Body) throws {
         switch body {
-        // The web server has written the payload already: what is free now is what stays free.
+        // The web server has already written the payload, so it takes no more space.
         case .file: try store.uploads.checkSpace(for: 0)
         case .stream: try store.uploads.checkSpace(for: length)
         }
@@ -97,7 +97,7 @@ struct PutEndpoint {
 }
 
 extension ServiceRequest {
-    /// The check of `Content-Type` that both endpoints make.
+    /// Checks `Content-Type`, for uploads and downloads.
     func checkContentType() throws {
         guard headers.contentType?.elementsEqual("application/octet-stream".utf8) == true else {
             throw Refusal.badRequest("missing or incorrect Content-Type header")
@@ -106,7 +106,7 @@ extension ServiceRequest {
 }
 
 extension Namespace {
-    /// The namespace that a request names.
+    /// Validates the namespace that a request names.
     init(named text: [UInt8]) throws {
         do {
             try self.init(validating: text)
@@ -117,7 +117,7 @@ extension Namespace {
 }
 
 extension PayloadKey {
-    /// The key of a payload with this metadata, below the prefix that the metadata asks for.
+    /// Makes the key of a payload, with the prefix that its metadata names.
     init(of metadata: TemporalMetadata, _ digest: Digest, in namespace: Namespace) throws {
         let prefix = try metadata.keyPrefix.map { text in
             guard let prefix = KeyPrefix(validating: text) else {
@@ -130,7 +130,7 @@ extension PayloadKey {
 }
 
 extension PayloadStorage {
-    /// Commits a verified upload, and counts it.
+    /// Commits a verified upload, and counts it in the trace.
     @discardableResult
     func commit(_ upload: VerifiedUpload, as key: PayloadKey, _ trace: RequestTrace) throws -> CommitOutcome {
         trace.bytesIn += upload.size

@@ -1,6 +1,6 @@
 import Encoding
 
-/// The parameters of a query. Of a parameter given twice the first value counts; an empty one counts as absent.
+/// The parameters of a query. If a parameter appears twice, the first value counts. An empty value counts as absent.
 struct Query {
     private let parameters: [(name: [UInt8], value: [UInt8])]
 

@@ -1,53 +1,53 @@
 import PayloadKey
 import Storage
 
-/// What is known of one request while it is served, and of what became of it: for the log, the web server's access log,
-/// and whoever watches the service. Belongs to the thread that serves the request.
+/// Records one request's progress and outcome, for the logs and the status page. Only the thread that serves the request
+/// uses it.
 public final class RequestTrace {
-    /// What a request asks for.
+    /// The operation that a request names.
     public enum Endpoint: String, CaseIterable, Sendable {
         case ping, health, put, get, encode, decode, download
-        /// None of the paths that the service has.
+        /// The path is none of the service's.
         case unknown
     }
 
-    /// What takes a request's time, in this order; a request to the codec server hashes and commits payload by payload.
+    /// The phases of a request, in this order. A request to the codec server hashes and commits payload by payload.
     public enum Phase: String, CaseIterable, Sendable {
-        /// Reading header fields, opening files.
+        /// Reading header fields and opening files.
         case checking
         /// Reading the body of a request to the codec server.
         case parsing
-        /// Reading an upload for its digest, and where the web server has not written it, writing it.
+        /// Reading an upload to compute its digest, and writing it if the web server has not.
         case hashing
-        /// Waiting until content and names are on disk.
+        /// Making the content durable under its key.
         case committing
         /// Making and sending the answer.
         case answering
     }
 
-    /// The web server's name for the request; `nil` when it gave none.
+    /// The web server's id for the request; `nil` if it sent none.
     public let id: String?
-    /// What the request asks for.
+    /// The endpoint, once the path is known.
     public internal(set) var endpoint = Endpoint.unknown
-    /// The phase that it is in.
+    /// The current phase.
     public private(set) var phase = Phase.checking
-    /// How long each phase has taken so far.
+    /// The time that each completed phase has taken.
     public private(set) var durations: [Phase: Duration] = [:]
-    /// Bytes of payloads that were taken in and verified.
+    /// Bytes of verified payloads that were received.
     public internal(set) var bytesIn: UInt64 = 0
-    /// Bytes of payloads that the answer has, or that the web server was told to send.
+    /// Bytes of payloads in the answer, or that the web server was told to send.
     public internal(set) var bytesOut: UInt64 = 0
-    /// Payloads that were stored, new or not.
+    /// The number of payloads stored, new or not.
     public private(set) var stored = 0
-    /// Payloads that were stored, of which the store had the content already.
+    /// The number of payloads stored whose content was already in the store.
     public private(set) var deduplicated = 0
-    /// Uploads that were not what was announced.
+    /// The number of uploads that did not match their digest or length.
     public internal(set) var mismatches = 0
-    /// Whether the request was given up since it took too long.
+    /// Whether the request exceeded its timeout.
     public private(set) var isTimedOut = false
-    /// Called when a phase has ended, with the time that it took; ``phase`` is the next one.
+    /// Called when a phase ends, with the time it took; ``phase`` is the next one by then.
     public var onPhase: (_ ended: Phase, _ took: Duration) -> Void = { _, _ in }
-    /// Called with each piece of long work.
+    /// Called after each piece of long work.
     public var onPiece: () -> Void = {}
 
     var subject = Subject()
@@ -55,27 +55,27 @@ public final class RequestTrace {
     private var phaseStart: ContinuousClock.Instant
     private let timeout: Duration?
 
-    /// Begins now.
+    /// Starts the request's time.
     ///
     /// - Parameters:
-    ///   - id: the web server's name for the request, printable ASCII.
-    ///   - timeout: the time after which the request is given up, at the next piece of an upload, before a commit.
+    ///   - id: the web server's id for the request, printable ASCII.
+    ///   - timeout: the time after which the request fails, at its next piece of work before the commit.
     public init(id: String? = nil, timeout: Duration? = nil) {
         self.id = id
         self.timeout = timeout
         phaseStart = start
     }
 
-    /// The namespace that the request names, when it is a valid one.
+    /// The request's namespace, if it is valid.
     public var namespace: Namespace? { subject.namespace }
-    /// The digest that the request names, when it is a valid one.
+    /// The request's digest, if it is valid.
     public var digest: Digest? { subject.digest }
-    /// When the request is given up, unless its answer is being sent by then; `nil`: never.
+    /// When the request fails, unless its answer is already being sent; `nil` means never.
     public var deadline: ContinuousClock.Instant? { timeout.map { start + $0 } }
     /// The time since the request began.
     public var age: Duration { start.duration(to: .now) }
 
-    /// Turns to work that a request whose time is over is not worth.
+    /// Enters a phase, unless the request's time is over.
     func enter(_ next: Phase) throws {
         try checkTime()
         turn(to: next)
@@ -91,19 +91,21 @@ public final class RequestTrace {
         onPhase(ended, took)
     }
 
-    /// The answer is sent.
+    /// Ends the last phase, when the answer has been sent.
     public func finish() {
         durations[phase, default: .zero] += phaseStart.duration(to: .now)
         phaseStart = .now
     }
 
-    /// A piece of long work is done. Makes sure that the request has not taken longer than it may.
+    /// Reports a piece of long work.
+    ///
+    /// - Throws: ``RequestTimeout`` if the request's time is over.
     func advance() throws {
         onPiece()
         try checkTime()
     }
 
-    /// The source of a body, each piece of which is a piece of long work.
+    /// Wraps the source of a body, so that reading each piece calls ``advance()``.
     func watching(_ source: @escaping ServiceRequest.BodySource) -> ServiceRequest.BodySource {
         { buffer in
             try self.advance()
@@ -123,7 +125,7 @@ public final class RequestTrace {
     }
 }
 
-/// A request took longer than it may.
+/// A request exceeded its timeout.
 struct RequestTimeout: Error, CustomStringConvertible {
     let limit: Duration
     let phase: RequestTrace.Phase

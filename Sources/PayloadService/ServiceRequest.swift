@@ -1,36 +1,35 @@
-/// A request as the endpoints see it: plain values, whatever protocol brought them. Text from outside is bytes until
-/// validated.
+/// A request to the endpoints, independent of the protocol. Values from clients stay bytes until they are validated.
 public struct ServiceRequest {
-    /// Puts the next bytes of a body into the buffer and returns their number; zero means that the body has ended.
+    /// Reads the next bytes of a body into the buffer, and returns their number; zero at the body's end.
     public typealias BodySource = (UnsafeMutableRawBufferPointer) throws -> Int
 
-    /// How the body of an upload gets here.
+    /// How the service gets a request's body.
     public enum Body {
-        /// The web server has put it into a file, at this path.
+        /// The web server has buffered it in the file at this path.
         case file(path: [UInt8])
-        /// It comes with the request.
+        /// It is read from the connection.
         case stream(BodySource)
     }
 
-    /// How a payload gets to the client.
+    /// How the client gets a payload.
     public enum Delivery {
-        /// The web server sends the file itself: it is told the file's path behind this prefix, in `X-Accel-Redirect`.
+        /// The web server sends the file: `X-Accel-Redirect` names its path below this prefix.
         case redirect(prefix: [UInt8])
-        /// It goes with the response.
+        /// The response contains it.
         case stream
     }
 
-    /// The header fields that the endpoints read; `nil` where the client sent none.
+    /// The header fields that the endpoints read; `nil` for fields that the client did not send.
     public struct Headers {
         /// `Content-Type`
         public var contentType: [UInt8]?
-        /// `Content-Length`, as it was sent; a chunked body has none.
+        /// `Content-Length`, not validated; a chunked body has none.
         public var contentLength: [UInt8]?
         /// `X-Temporal-Metadata`
         public var temporalMetadata: [UInt8]?
         /// `X-Payload-Expected-Content-Length`
         public var expectedContentLength: [UInt8]?
-        /// `X-Namespace`, of a request to the codec server
+        /// `X-Namespace`, for the codec server
         public var namespace: [UInt8]?
         /// `If-Match`
         public var ifMatch: [UInt8]?
@@ -41,26 +40,26 @@ public struct ServiceRequest {
         /// `Range`
         public var range: [UInt8]?
 
-        /// No header fields.
+        /// Makes header fields that are all absent.
         public init() {}
     }
 
-    /// The method, as it was sent.
+    /// The method, not validated.
     public var method: [UInt8]
     /// The path, percent-decoded by the web server.
     public var path: [UInt8]
     /// The query as the client sent it, without `?`.
     public var query: [UInt8]
-    /// The header fields.
+    /// The header fields that the endpoints use.
     public var headers: Headers
-    /// Where an upload's body is.
+    /// The body, in a file or on the connection.
     public var body: Body
-    /// How a payload is to be given.
+    /// How to send a payload to the client.
     public var delivery: Delivery
-    /// The namespaces that this caller may use, separated by commas, or `*`; `nil` means `*`. From the web server's
-    /// configuration, never from the client.
+    /// The namespaces that this caller may use, separated by commas, or `*`; `nil` means `*`. The web server's configuration
+    /// sets it, never the client.
     public var allowedNamespaces: [UInt8]?
-    /// The path below which the codec server is, when the web server's configuration has one there.
+    /// The path prefix of the codec server; `nil` if the web server's configuration has none for this request.
     public var codecPrefix: [UInt8]?
 
     /// Makes a request.

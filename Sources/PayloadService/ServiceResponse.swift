@@ -1,10 +1,11 @@
-/// An answer as the endpoints give it: plain values, whatever protocol carries them.
+/// An answer of the endpoints, independent of the protocol.
 public struct ServiceResponse {
-    /// What follows the header fields.
+    /// The content after the header fields.
     public enum Body {
         case empty
         case bytes([UInt8])
-        /// So many bytes, handed over piece by piece. When that fails, the client must see that the rest is missing.
+        /// A number of bytes, and a function that produces them in pieces. If it fails, the client must notice that the rest
+        /// is missing.
         case produced(UInt64, (_ take: (UnsafeRawBufferPointer) throws -> Void) throws -> Void)
     }
 
@@ -16,11 +17,11 @@ public struct ServiceResponse {
         public let value: String
     }
 
-    /// The status.
+    /// The HTTP status of the answer.
     public var status: Status
     /// The header fields, without `Content-Length`.
     public var headers: [Header]
-    /// The content.
+    /// The content, if any.
     public var body: Body
 
     init(_ status: Status, headers: [(String, String)] = [], body: Body = .empty) {
@@ -29,7 +30,7 @@ public struct ServiceResponse {
         self.body = body
     }
 
-    /// An error's answer: one line of text, without a line break, as the clients of this API know it.
+    /// Makes an error's answer: one line of text without a line break, which existing clients expect.
     init(_ refusal: Refusal) {
         self.init(
             refusal.status,
@@ -45,9 +46,9 @@ public struct ServiceResponse {
 
 /// An HTTP status (RFC 9110 section 15).
 public struct Status: Equatable, Sendable {
-    /// The three digits.
+    /// The three-digit code.
     public let code: Int
-    /// The words behind them.
+    /// The reason phrase, such as `Not Found`.
     public let reason: String
 
     static let ok = Status(code: 200, reason: "OK")
@@ -66,7 +67,7 @@ public struct Status: Equatable, Sendable {
     static let serviceUnavailable = Status(code: 503, reason: "Service Unavailable")
     static let insufficientStorage = Status(code: 507, reason: "Insufficient Storage")
 
-    /// Every code that an answer may have.
+    /// The codes of all statuses that the service answers.
     public static let codes = [
         ok, created, partialContent, notModified, badRequest, forbidden, notFound, methodNotAllowed, lengthRequired,
         preconditionFailed, contentTooLarge, rangeNotSatisfiable, internalServerError, serviceUnavailable,
@@ -74,7 +75,7 @@ public struct Status: Equatable, Sendable {
     ].map(\.code)
 }
 
-/// Why a request is not served, as the client is told.
+/// The answer to a request that the service rejects or can't serve.
 struct Refusal: Error {
     let status: Status
     let message: String
@@ -86,7 +87,7 @@ struct Refusal: Error {
         self.headers = headers
     }
 
-    /// A check of the wire contract that answers 400.
+    /// Makes a refusal with status 400.
     static func badRequest(_ message: String) -> Refusal {
         Refusal(.badRequest, message)
     }

@@ -2,7 +2,7 @@ import Encoding
 import Logging
 import PayloadKey
 
-/// What a request is about, as far as it is known: for the log, and for the web server's access log.
+/// The namespace and digest of a request, as far as they are known, for the log and the web server's access log.
 struct Subject {
     var namespace: Namespace?
     var digest: Digest?

@@ -1,12 +1,12 @@
 import Encoding
 import PayloadKey
 
-/// Which namespaces a caller may use, as the web server's configuration says (`LPS_ALLOWED_NAMESPACES`).
+/// The namespaces that a caller may use, as configured in the web server (`LPS_ALLOWED_NAMESPACES`).
 struct Tenancy {
     private let allowed: [ArraySlice<UInt8>]?
 
-    /// - Parameter list: names separated by commas, spaces around them ignored, or `*`; `nil` means `*`. An empty list
-    ///   allows nothing, so that an nginx `map` without a match denies.
+    /// - Parameter list: names separated by commas, ignoring spaces around them, or `*`; `nil` means `*`. An empty list
+    ///   allows no namespace, so that an nginx `map` without a match denies access.
     init(_ list: [UInt8]?) {
         let names = list.map { $0.split(separator: UInt8(ascii: ",")).map { $0.trimmed() } }
         allowed = names == [[UInt8(ascii: "*")]] ? nil : names

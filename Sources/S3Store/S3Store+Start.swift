@@ -14,7 +14,7 @@ extension S3Store {
         } catch let error as S3Error {
             guard error.code == .full else { throw StoreError(atStart: error) }
             // Stored payloads can still be read.
-            return logger.error("the engine of the store is full", metadata: ["error": "\(error)"])
+            return logger.error("storage engine full", metadata: ["error": "\(error)"])
         }
         let fields = client.engine.fields.map { ($0.name, Logger.MetadataValue.string($0.value)) }
         logger.notice("engine capabilities", metadata: Dictionary(fields) { $1 })

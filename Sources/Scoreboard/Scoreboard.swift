@@ -1,59 +1,59 @@
 import Glibc
 import Synchronization
 
-/// Memory that the processes of a pool share: what each has counted, and what each of its threads is doing.
+/// Memory that the processes of a pool share: their counters and the states of their threads.
 ///
-/// A file in the pool's runtime folder, mapped by every process. Each process has a slot, which it holds by a lock on
-/// one byte of the file (fcntl(2), open file description locks): the kernel drops it however the process ends. The
-/// counters of a slot outlive its process, and the next one in the slot counts on: what a killed process has counted
-/// stays counted, and no sum goes backwards.
+/// It is a file in the pool's runtime folder that every process maps. Each process has a slot, which it holds by locking one
+/// byte of the file (fcntl(2), open file description locks); the kernel drops the lock however the process ends. A slot's
+/// counters outlive its process, and the next process in the slot adds to them. So the counts of a killed process are kept,
+/// and sums never decrease.
 public final class Scoreboard: Sendable {
-    /// How many processes may share a scoreboard.
+    /// The maximum number of processes.
     public static let maximumProcesses = 64
-    /// How many threads a process may have.
+    /// The maximum number of threads of a process.
     public static let maximumThreads = 1024
-    /// How many counters each process has.
+    /// The number of counters of each process.
     public static let counters = 1000
-    /// How many values the pool has in common.
+    /// The number of values that the pool shares.
     public static let values = 16
 
     private static let slotHead = 24
     private static let slotWords = slotHead + counters + maximumThreads * ThreadRow.words
     private static let headWords = 8 + values
     private static let words = headWords + maximumProcesses * slotWords
-    /// The magic number and the time.
+    /// The file's head: the magic number and the time of creation.
     private static let head = 0..<2
-    /// "lpspool1": another layout gets another number, and a file name of its own.
+    /// "lpspool1". Another layout needs another number and another file name.
     private static let magic: UInt64 = 0x6C70_7370_6F6F_6C31
     private static let name = "scoreboard-1"
 
-    /// The words of a slot's head.
+    /// The indices of the words in a slot's head.
     private enum Head {
         static let pid = 0
         static let started = 1
         static let threads = 2
-        /// 1 while a process is in the slot that has not ended as it should.
+        /// 1 from a process's start until it stops normally.
         static let running = 3
         static let starts = 4
         static let deaths = 5
     }
 
-    /// Whether other processes may have it, too.
+    /// Whether other processes can share the scoreboard.
     public let isShared: Bool
     private let file: SharedFile
     private let words: Words
     private let own: Int
-    /// One reader of this process at a time: they share the descriptor, and with it the lock.
+    /// Admits one reader of this process at a time, because readers share the descriptor and so its lock.
     private let reading = Mutex(())
 
-    // The memory stays mapped, and the slot taken, until the process ends: rows and counters are in use until then.
+    // The memory stays mapped and the slot locked until the process ends: rows and counters are in use until then.
 
-    /// Opens the pool's scoreboard, makes it when there is none, and takes a slot.
+    /// Opens or creates the pool's scoreboard, and takes a slot.
     ///
     /// - Parameters:
-    ///   - folder: the pool's runtime folder; `nil` for memory that this process has alone.
-    ///   - threads: how many threads this process has, at most ``maximumThreads``.
-    /// - Throws: ``SystemCallError``, or ``ScoreboardError`` when the file can't be used, or every slot is taken.
+    ///   - folder: the pool's runtime folder; `nil` for memory that is not shared.
+    ///   - threads: the number of this process's threads, at most ``maximumThreads``.
+    /// - Throws: `SystemCallError`, or ``ScoreboardError`` if the file can't be used or every slot is taken.
     public init(in folder: String?, threads: Int) throws {
         precondition((0...Self.maximumThreads).contains(threads), "a process has a row for each thread")
         isShared = folder != nil
@@ -65,7 +65,7 @@ public final class Scoreboard: Sendable {
             try Self.prepare(words, file)
             own = try Self.takeSlot(threads, file)
         } catch {
-            // A file that is mapped stays open, and its locks stay with it.
+            // A mapped file stays open and keeps its locks.
             words.unmap()
             throw error
         }
@@ -76,22 +76,22 @@ public final class Scoreboard: Sendable {
     private static func takeSlot(_ threads: Int, _ file: SharedFile) throws -> Int {
         guard let slot = (0..<maximumProcesses).first(where: file.tryLock) else {
             let limit = maximumProcesses
-            throw ScoreboardError("\(file.path) has all of its \(limit) processes, one more can't join the pool")
+            throw ScoreboardError("\(file.path) already has \(limit) processes, the limit of a pool")
         }
         let start = headWords + slot * slotWords
         try file.reserve(start..<start + slotHead + counters + threads * ThreadRow.words)
         return slot
     }
 
-    /// Gives a file that is new its length and its head, and reserves what is read of every slot.
+    /// Checks the file's head, or initializes a new file. Reserves disk space for the heads and counters of all slots.
     private static func prepare(_ words: Words, _ file: SharedFile) throws {
         let size = try file.size()
         let hasHead = size >= head.count * 8
         if hasHead { try file.reserve(head) }
-        // One without a head is new, or its maker could not finish it.
+        // A file without a head is new, or its creator died before writing it.
         let isNew = size == 0 || hasHead && words[0] == 0
         guard isNew || hasHead && words[0] == magic && size == words.count * 8 else {
-            throw ScoreboardError("\(file.path) is no scoreboard of this version, stop the pool and remove it")
+            throw ScoreboardError("\(file.path) is not a scoreboard of this version: stop the pool and delete the file")
         }
         if isNew { try file.lengthen(to: words.count) }
         try file.reserve(0..<headWords)
@@ -105,8 +105,8 @@ public final class Scoreboard: Sendable {
         }
     }
 
-    /// Makes the slot's head this process's. Under the maker's lock: whoever reads heads must not see a new process in
-    /// the slot beside the old one's head.
+    /// Writes this process's data into its slot's head. The caller holds the maker's lock, so that no reader sees the slot
+    /// taken with the previous process's head.
     private func begin(threads: Int) {
         let head = head(own)
         if head[Head.running] != 0 { head.add(1, to: Head.deaths) }
@@ -121,52 +121,52 @@ public final class Scoreboard: Sendable {
 
     // MARK: This process
 
-    /// Adds to a counter of this process.
+    /// Adds a value to a counter of this process.
     public func add(_ value: UInt64 = 1, to counter: Int) {
         words.add(value, to: word(of: counter, in: own))
     }
 
-    /// The row of one of this process's threads.
+    /// The row of a thread of this process, to write its state to.
     public func row(_ thread: Int) -> ThreadRow {
         row(thread, of: own)
     }
 
-    /// What this process's threads are doing; without one that changed every time it was looked at.
+    /// The states of this process's threads, except of a thread whose row changed during every attempt to read it.
     public var ownThreads: [ThreadRow.State] { threads(of: own) }
 
-    /// Says that this process ends as it should; one that has not said so counts as a death.
+    /// Records that this process stops normally. A process that ends without this call counts as a death.
     public func finish() {
         head(own)[Head.running] = 0
     }
 
-    /// Waits until no other process of the pool leads it, and leads it until this process ends.
+    /// Waits until this process becomes the pool's leader, which it remains until it ends.
     public func lead() throws {
         try file.lock(Self.leaderByte, F_WRLCK, "lead the pool")
     }
 
     // MARK: The pool
 
-    /// A value that the pool has in common, zero at first.
+    /// A value that the pool shares; initially zero.
     public subscript(value index: Int) -> UInt64 {
         get { words[word(ofValue: index)] }
         set { words[word(ofValue: index)] = newValue }
     }
 
-    /// What every process of the pool, also those that are gone, has counted.
+    /// The sum of a counter over all processes of the pool, including ended ones.
     public func total(_ counter: Int) -> UInt64 {
         (0..<Self.maximumProcesses).reduce(0) { $0 &+ words[word(of: counter, in: $1)] }
     }
 
-    /// When the pool's first process made the scoreboard, in seconds since 1970.
+    /// When the pool's first process created the scoreboard, in seconds since 1970.
     public var created: UInt64 { words[1] }
 
-    /// How many processes were ever started, and how many of them took the place of another.
+    /// The number of processes ever started, and of those that replaced an earlier one.
     public var starts: (all: UInt64, again: UInt64) {
         let starts = (0..<Self.maximumProcesses).map { head($0)[Head.starts] }
         return (starts.reduce(0, &+), starts.reduce(0) { $0 &+ ($1 > 0 ? $1 - 1 : 0) })
     }
 
-    /// How many processes ended otherwise than by stopping: killed, or crashed.
+    /// The number of processes that were killed or crashed.
     public var deaths: UInt64 {
         whileNoneBegins {
             (0..<Self.maximumProcesses).reduce(0) { deaths, slot in
@@ -177,17 +177,17 @@ public final class Scoreboard: Sendable {
         }
     }
 
-    /// A process that is running.
+    /// A running process.
     public struct PoolProcess: Sendable {
-        /// Its id.
+        /// The process id.
         public let pid: UInt64
-        /// When it started, in seconds since 1970.
+        /// When the process started, in seconds since 1970.
         public let started: UInt64
-        /// What its threads are doing; without one that changed every time it was looked at.
+        /// The states of its threads, except of a thread whose row changed during every attempt to read it.
         public let threads: [ThreadRow.State]
     }
 
-    /// The processes that are running.
+    /// The running processes of the pool.
     public var processes: [PoolProcess] {
         whileNoneBegins {
             (0..<Self.maximumProcesses).compactMap { slot in
@@ -200,7 +200,7 @@ public final class Scoreboard: Sendable {
 
     /// Reads heads while no process takes a slot.
     private func whileNoneBegins<Output>(_ read: () -> Output) -> Output {
-        // Without the lock, what is read may be a moment's mixture, which is better than nothing.
+        // If locking fails, read anyway: heads may be inconsistent for a moment, which is better than no figures.
         reading.withLock { _ in
             try? file.lock(Self.makerByte, F_RDLCK, "lock the scoreboard")
             defer { try? file.lock(Self.makerByte, F_UNLCK, "unlock the scoreboard") }
@@ -213,18 +213,18 @@ public final class Scoreboard: Sendable {
     private static let makerByte = maximumProcesses
     private static let leaderByte = maximumProcesses + 1
 
-    /// Whether a process, this one or another, is in the slot.
+    /// Whether this or another process holds the slot.
     private func isTaken(_ slot: Int) -> Bool { slot == own || file.isLocked(slot) }
 
     private func start(_ slot: Int) -> Int { Self.headWords + slot * Self.slotWords }
 
     private func word(ofValue index: Int) -> Int {
-        precondition((0..<Self.values).contains(index), "there are so many values")
+        precondition((0..<Self.values).contains(index), "a value's index is in range")
         return 8 + index
     }
 
     private func word(of counter: Int, in slot: Int) -> Int {
-        precondition((0..<Self.counters).contains(counter), "there are so many counters")
+        precondition((0..<Self.counters).contains(counter), "a counter's index is in range")
         return start(slot) + Self.slotHead + counter
     }
 
@@ -241,9 +241,9 @@ public final class Scoreboard: Sendable {
     }
 }
 
-/// Why a pool's shared memory can't be used, where no system call failed.
+/// The scoreboard's file can't be used, although no system call failed.
 public struct ScoreboardError: Error, CustomStringConvertible, Sendable {
-    /// One line.
+    /// One line for the log.
     public let description: String
 
     init(_ description: String) { self.description = description }

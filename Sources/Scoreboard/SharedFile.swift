@@ -3,13 +3,13 @@ import Glibc
 import System
 import SystemPackage
 
-/// A file that several processes map into their memory, and lock bytes of: by locks of open file descriptions (fcntl(2)),
-/// which the kernel drops however a process ends.
+/// A file that several processes map into memory, and whose bytes they lock with open file description locks (fcntl(2)). The
+/// kernel drops these locks however a process ends.
 struct SharedFile: Sendable {
     let path: String
     private let descriptor: OwnedDescriptor
 
-    /// Opens a file, or makes an empty one.
+    /// Opens a file, or creates an empty one.
     init(at path: String) throws {
         self.path = path
         descriptor = try OwnedDescriptor("open \(path)") {
@@ -17,20 +17,22 @@ struct SharedFile: Sendable {
         }
     }
 
-    /// Makes a file in memory, which this process has alone.
+    /// Creates a file in memory, which no other process shares.
     init(inMemory name: String) throws {
         path = "memory"
-        descriptor = try OwnedDescriptor("make memory for the scoreboard") { memory_file(name) }
+        descriptor = try OwnedDescriptor("create memory for the scoreboard") { memory_file(name) }
     }
 
-    /// Maps so many words, also where the file is shorter, until the process ends.
+    /// Maps a number of words until the process ends, even if the file is shorter.
     func map(words: Int) throws -> Words {
         let memory = mmap(nil, words * 8, PROT_READ | PROT_WRITE, MAP_SHARED, descriptor.number, 0)
         guard let memory, memory != MAP_FAILED else { throw SystemCallError("map \(path)", Errno(rawValue: errno)) }
         return Words(memory, count: words)
     }
 
-    /// Bytes.
+    /// The file's size in bytes.
+    ///
+    /// - Throws: ``ScoreboardError`` if it is not a regular file.
     func size() throws -> Int {
         var status = stat()
         try systemCall("stat \(path)") { fstat(descriptor.number, &status) }
@@ -38,15 +40,15 @@ struct SharedFile: Sendable {
         return status.st_size
     }
 
-    /// Gives the file its length, and to all users of the pool.
+    /// Extends the file, and makes it accessible to its owner and group.
     func lengthen(to words: Int) throws {
         try systemCall("lengthen \(path)") { ftruncate(descriptor.number, off_t(words * 8)) }
-        // Nobody but the users of one pool gets into its folder: the umask is not needed.
+        // Overrides the umask: only the pool's users can enter its folder.
         try systemCall("change the mode of \(path)") { fchmod(descriptor.number, 0o660) }
     }
 
-    /// Reserves disk space for words: a page that is touched first when the file system is full would end the process
-    /// (SIGBUS), also by a read.
+    /// Reserves disk space for words. Otherwise the first read or write of a page on a full file system would kill the process
+    /// with SIGBUS.
     func reserve(_ words: Range<Int>) throws {
         let count = words.count * 8
         var status: Int32
@@ -58,14 +60,14 @@ struct SharedFile: Sendable {
 
     // MARK: Locks
 
-    /// The commands, which Swift's Glibc leaves out (asm-generic/fcntl.h).
+    /// The fcntl(2) commands of these locks, which Swift's Glibc lacks (asm-generic/fcntl.h).
     private enum Command {
         static let get: Int32 = 36
         static let set: Int32 = 37
         static let setOrWait: Int32 = 38
     }
 
-    /// Waits for a lock, or drops it.
+    /// Waits for a lock on a byte, or drops it.
     ///
     /// - Parameter type: `F_RDLCK`, `F_WRLCK` or `F_UNLCK`.
     func lock(_ byte: Int, _ type: Int32, _ action: String) throws {
@@ -78,7 +80,7 @@ struct SharedFile: Sendable {
         return fcntl(descriptor.number, Command.set, &range) == 0
     }
 
-    /// Whether another process has a lock: none sees those of its own descriptor.
+    /// Whether another process has locked a byte; locks of this descriptor are not seen.
     func isLocked(_ byte: Int) -> Bool {
         var range = range(byte, F_WRLCK)
         return fcntl(descriptor.number, Command.get, &range) == 0 && range.l_type != Int16(F_UNLCK)

@@ -1,15 +1,15 @@
 import Glibc
 import Synchronization
 
-/// What one thread is doing, as every process of the pool can see it.
+/// A thread's row in the scoreboard: its state, which every process of the pool can read.
 ///
-/// One thread writes, anyone reads: the first word is odd while a change is under way, and differs after it (a
-/// "seqlock"), so that a reader notices a change and reads again.
+/// Only the thread itself writes. The first word is odd during a change, and has a new value after it (a "seqlock"), so that
+/// readers notice a change and read again.
 public struct ThreadRow: Sendable {
     static let words = 64
     private static let progress = 6
     private static let textStart = 7
-    /// Bytes that the text may have; what is longer is cut.
+    /// The maximum bytes of the text; longer text is truncated.
     public static let textLimit = (words - textStart) * 8
 
     private let words: Words
@@ -18,22 +18,22 @@ public struct ThreadRow: Sendable {
         self.words = words
     }
 
-    /// What a thread is doing.
+    /// A thread's state.
     public struct State: Equatable, Sendable {
-        /// A number that the pool gives a meaning; zero is idle.
+        /// The activity's number, which the pool defines; zero is idle.
         public var code: UInt64
-        /// Since when, in nanoseconds of ``monotonicNow()``.
+        /// When the activity started, in nanoseconds of ``monotonicNow()``.
         public var since: UInt64
-        /// Since when it has its request; zero while it has none.
+        /// When the thread's request started, in the same unit; zero if it has none.
         public var requestSince: UInt64
-        /// When it has last got on with its work; a change of state is one, too.
+        /// When the thread last made progress or changed its state, in the same unit.
         public var progress: UInt64
-        /// How many requests it has ended.
+        /// The number of requests that the thread has finished.
         public var requests: UInt64
-        /// What the request is about.
+        /// A description of the request, in a form that the pool defines.
         public var text: [UInt8]
 
-        /// Makes a state.
+        /// Makes a state, with progress at `since`.
         public init(code: UInt64, since: UInt64, requestSince: UInt64, requests: UInt64, text: [UInt8]) {
             progress = since
             self.code = code
@@ -44,7 +44,7 @@ public struct ThreadRow: Sendable {
         }
     }
 
-    /// Writes the state. Only the thread that the row belongs to may.
+    /// Writes the state. Only the row's own thread may call this.
     public func write(_ state: State) {
         let sequence = words[0] & ~1
         words[0] = sequence &+ 1
@@ -64,12 +64,12 @@ public struct ThreadRow: Sendable {
         words[0] = sequence &+ 2
     }
 
-    /// Says that the thread gets on with its work.
+    /// Records that the thread has made progress. Only the row's own thread may call this.
     public func touch() {
         words[Self.progress] = monotonicNow()
     }
 
-    /// Reads the state. `nil` when it changed every time that it was looked at.
+    /// Reads the state; `nil` if it changed during each of 100 attempts.
     public func read() -> State? {
         for _ in 0..<100 {
             let before = words[0]
@@ -77,7 +77,7 @@ public struct ThreadRow: Sendable {
             let copy = (0..<Self.words).map { words[$0] }
             atomicMemoryFence(ordering: .acquiring)
             if before & 1 == 0, words[0] == before { return Self.state(copy) }
-            // The writer may wait for this processor.
+            // The writer may be waiting for this processor.
             sched_yield()
         }
         return nil
@@ -92,7 +92,7 @@ public struct ThreadRow: Sendable {
     }
 }
 
-/// Nanoseconds of the clock that every process of the machine shares and nobody sets (clock_gettime(2),
+/// Nanoseconds of the machine's monotonic clock, which all processes share and nobody can set (clock_gettime(2),
 /// CLOCK_MONOTONIC).
 public func monotonicNow() -> UInt64 {
     var time = timespec()

@@ -1,15 +1,15 @@
 import Glibc
 import Synchronization
 
-/// Words of memory that several processes change at once.
+/// Words of memory that several processes use concurrently.
 ///
-/// Each is read and written in one piece; nothing else is promised between two of them.
+/// Access to each word is atomic. The order of accesses to different words is not guaranteed.
 struct Words: @unchecked Sendable {
-    // Sendable: the memory stays mapped as long as the process lives, and every access to it is atomic.
+    // Sendable: the memory stays mapped until the process ends, and every access to it is atomic.
     private let start: UnsafeMutablePointer<Atomic<UInt64>>
     let count: Int
 
-    /// - Parameter start: memory that stays mapped for the life of the process.
+    /// - Parameter start: memory that stays mapped until the process ends.
     init(_ start: UnsafeMutableRawPointer, count: Int) {
         self.start = start.bindMemory(to: Atomic<UInt64>.self, capacity: count)
         self.count = count
@@ -29,7 +29,7 @@ struct Words: @unchecked Sendable {
         start[checked(index)].wrappingAdd(value, ordering: .relaxed)
     }
 
-    /// Gives the memory back; none of it may be used any more.
+    /// Unmaps the memory; nothing may use it afterwards.
     func unmap() { munmap(start, count * MemoryLayout<UInt64>.size) }
 
     private func checked(_ index: Int) -> Int {

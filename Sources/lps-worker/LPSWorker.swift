@@ -41,7 +41,7 @@ struct LPSWorker: ParsableCommand {
     @OptionGroup var settings: Settings
 
     func run() throws {
-        // Before anything can start a thread: each inherits the mask, and one waits for the signals.
+        // Block signals before any thread starts: threads inherit the mask, and one thread waits for the signals.
         let signals = check ? nil : Signals()
         do {
             let configuration = try Configuration(settings, environment: .process)
@@ -56,12 +56,12 @@ struct LPSWorker: ParsableCommand {
         }
     }
 
-    /// The same command line, with what file and environment have now.
+    /// Reads the configuration file and the environment again, with the same command line.
     private static func reread() throws -> Configuration {
         try Configuration(parse().settings, environment: .process)
     }
 
-    /// EX_CONFIG of sysexits(3) tells a supervisor that another start will not help.
+    /// EX_CONFIG, sysexits(3), for errors that starting again does not fix.
     static func exitCode(for error: any Error) -> ExitCode {
         let isLasting =
             switch error {

@@ -85,6 +85,6 @@ import Testing
     @Test func `The error for a path that is too long names its length and the limit`() throws {
         let long = folder.file(String(repeating: "x", count: 120))
         let error = try #require(throws: FastCGIError.self) { try Listener(binding: .unix(path: long)) }
-        #expect(error.description.contains("has \(long.utf8.count) bytes, at most 107"))
+        #expect(error.description.contains("has \(long.utf8.count) bytes, the limit is 107"))
     }
 }

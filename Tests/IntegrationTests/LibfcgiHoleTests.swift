@@ -22,7 +22,7 @@ import Testing
         let isAnswered = client.receiveAnswer().hasPrefix("Status: ")
         try eventually("the worker ends, or goes on") {
             isAnswered || stack.workers.contains { !$0.isRunning }
-                || stack.workerLog.contains("brought no FastCGI request")
+                || stack.workerLog.contains("without a FastCGI request")
         }
         // Until libfcgi is mended, an assertion and the stack protector that it is built with end the process.
         for worker in stack.workers where !worker.isRunning {

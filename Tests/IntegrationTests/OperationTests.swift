@@ -16,7 +16,7 @@ import Testing
         #expect(answer.status == 400)
         let id = try #require(answer.headers["x-request-id"])
         #expect(id.count == 32)
-        let mismatch = try #require(lines(stack, with: "an upload is not what was announced").first)
+        let mismatch = try #require(lines(stack, with: "upload does not match its digest or length").first)
         #expect(mismatch.hasPrefix("level=notice "))
         #expect(mismatch.contains(" request_id=\(id)"))
         try eventually("nginx has written its line") { stack.accessLog.contains("request_id=\(id)") }
@@ -131,7 +131,7 @@ import Testing
                 rename(access, access + ".\(number)")
                 rename(error, error + ".\(number)")
                 worker.process.signal(SIGUSR1)
-                try eventually("it writes to the new file") { text(error).contains("logs are open anew") }
+                try eventually("it writes to the new file") { text(error).contains("logs reopened") }
             }
             isDone.add()
         }
@@ -153,7 +153,7 @@ import Testing
         let answer = client.receiveAnswer()
         #expect(answer.contains("Status: 503"))
         #expect(answer.contains("the request took over 3.0 seconds, and was given up while hashing"))
-        #expect(lines(stack, with: #"msg="a request was given up""#).count == 1)
+        #expect(lines(stack, with: #"msg="request timed out""#).count == 1)
         #expect(stack.tree.isEmpty)
         #expect(try stack.put(payload).status == 201)
         let page = try stack.request("GET", "/lps/status")

@@ -70,8 +70,8 @@ import Testing
         func epochs() -> Int { worker.openFiles.filter { $0 == "\(stack.store)/usage/epoch" }.count }
         #expect(epochs() == 0)
         for (quota, log, kept) in [
-            ("1000", "the configuration was read again", 1_000), ("lots", "the configuration stays as it was", 1_000),
-            ("2000", "the configuration was read again", 2_000),
+            ("1000", "configuration reloaded", 1_000), ("lots", "reload failed, configuration unchanged", 1_000),
+            ("2000", "configuration reloaded", 2_000),
         ] {
             let before = worker.log.components(separatedBy: log).count
             try write("[ns]\nquota = \(quota)\n".utf8, to: policy)

@@ -29,10 +29,10 @@ import Testing
         let worker = try #require(stack.workers.first)
         worker.signal(SIGHUP)
         try eventually("it is taken up") { try stack.put(payload).status == 201 }
-        #expect(stack.workerLog.contains(#"msg="a changed setting needs a restart" setting=LPS_THREADS"#))
+        #expect(stack.workerLog.contains(#"msg="changed setting needs a restart" setting=LPS_THREADS"#))
         // Notices are logged no more.
         #expect(try stack.put(payload, digest: Stack.digest([0])).status == 400)
-        #expect(!stack.workerLog.contains("an upload is not what was announced"))
+        #expect(!stack.workerLog.contains("upload does not match its digest or length"))
     }
 
     @Test func `A configuration with an error changes nothing`() throws {
@@ -40,7 +40,7 @@ import Testing
         let stack = try Stack(options: ["--config", file])
         try write("LPS_MAX_PAYLOAD=many\n")
         try #require(stack.workers.first).signal(SIGHUP)
-        try eventually("it is told") { stack.workerLog.contains("the configuration stays as it was") }
+        try eventually("it is told") { stack.workerLog.contains("reload failed, configuration unchanged") }
         #expect(stack.workerLog.contains("LPS_MAX_PAYLOAD) is 'many', expected a size"))
         #expect(try stack.put(randomPayload(2000)).status == 413)
         #expect(try stack.put(randomPayload(1000)).status == 201)
@@ -58,7 +58,7 @@ import Testing
                     for worker in stack.workers {
                         worker.signal(SIGHUP)
                         try eventually("it has read it again") {
-                            worker.count("the configuration was read again") == number
+                            worker.count("configuration reloaded") == number
                         }
                     }
                 }

@@ -64,7 +64,7 @@ import Testing
                 #expect(try stack.put(randomPayload(1000)).status == 201)
                 answered.add()
             } else {
-                try eventually("the worker can't accept") { worker.log.contains("can't accept a connection") }
+                try eventually("the worker can't accept") { worker.log.contains("cannot accept a connection") }
                 #expect(answered.value == 0)
                 try limitFiles(of: worker, to: limit)
             }
@@ -100,12 +100,12 @@ import Testing
 
     @Test func `A worker whose limit of open files is low for its threads says so`() throws {
         let stack = try Stack(options: ["--threads", "2"])
-        #expect(!stack.workerLog.contains("the limit of open files is low"))
+        #expect(!stack.workerLog.contains("open file limit too low"))
         let socket = stack.folder.file("low.sock")
         let command = [Project.binary("lps-worker"), "--store", stack.store, "--listen", socket]
         let worker = try ChildProcess("prlimit", ["--nofile=256:256"] + command, log: stack.folder.file("low.log"))
         try worker.waitUntilServing()
-        #expect(worker.log.contains("msg=\"the limit of open files is low for so many threads\" limit=256 needed=424"))
+        #expect(worker.log.contains("msg=\"open file limit too low for the number of threads\" limit=256 needed=424"))
         worker.stop()
     }
 
@@ -158,7 +158,7 @@ import Testing
         }
         // Payloads are served without a status page, too.
         let errors = worker.log.split(separator: "\n").filter { $0.contains("level=error") }
-        #expect(errors.allSatisfy { $0.contains("no status page ") }, "\(errors)")
+        #expect(errors.allSatisfy { $0.contains("cannot serve the status page") }, "\(errors)")
         worker.stop()
     }
 }

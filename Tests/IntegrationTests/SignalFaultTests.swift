@@ -26,15 +26,15 @@ import Testing
         let worker = try LoneWorker(folder, ["--config", file])
         func reload(_ fault: Fault?) throws -> (isDone: Bool, trace: String) {
             let tracer = Tracer(folder, fault)
-            let (read, kept) = (worker.count("read again"), worker.count("stays as it was"))
+            let (read, kept) = (worker.count("configuration reloaded"), worker.count("configuration unchanged"))
             try tracer.attached(to: worker.process) {
                 worker.process.signal(SIGHUP)
                 try eventually("it has reloaded") {
-                    worker.count("read again") + worker.count("stays as it was") > read + kept
+                    worker.count("configuration reloaded") + worker.count("configuration unchanged") > read + kept
                 }
             }
             try worker.expectServing("\(String(describing: fault))")
-            return (worker.count("read again") > read, tracer.take())
+            return (worker.count("configuration reloaded") > read, tracer.take())
         }
         let traced = try reload(nil)
         #expect(traced.isDone)
@@ -58,7 +58,7 @@ import Testing
         try write("no scoreboard at all".utf8, to: "\(runtime)/scoreboard-1")
         let worker = try LoneWorker(folder, ["--config", file, "--runtime-dir", runtime])
         try worker.expectServing()
-        #expect(worker.log.contains("scoreboard-1 is no scoreboard of this version, stop the pool and remove it"))
+        #expect(worker.log.contains("scoreboard-1 is not a scoreboard of this version: stop the pool"))
         // What was there is left for whoever put it there.
         #expect(try contents(of: "\(runtime)/scoreboard-1") == Array("no scoreboard at all".utf8))
         worker.stop()

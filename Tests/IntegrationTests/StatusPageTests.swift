@@ -291,7 +291,7 @@ import Testing
         try FileManager.default.createDirectory(atPath: runtime, withIntermediateDirectories: false)
         let other = try listenUnix("\(runtime)/status.sock")
         let worker = try LoneWorker(folder, ["--runtime-dir", runtime])
-        try eventually("it says so: \(worker.log)") { worker.log.contains("no status page yet") }
+        try eventually("it says so: \(worker.log)") { worker.log.contains("cannot serve the status page yet") }
         close(other)
         try eventually("it serves the page: \(worker.log)") { worker.log.contains("serving the pool's status page") }
     }

@@ -118,7 +118,7 @@ import Testing
     @Test func `Processes that have served enough are replaced again and again, and no request fails`() throws {
         let pool = try Pool(self, ["LPS_MAX_REQUESTS": "50"])
         try underLoad { try pool.eventuallyServing(6) }
-        #expect(pool.supervisor.log.contains("restarting: finishing the requests under way\" requests="))
+        #expect(pool.supervisor.log.contains("restarting: finishing requests in progress\" requests="))
         pool.stop()
     }
 
@@ -173,7 +173,7 @@ import Testing
         }
         try configure("2")
         let worker = try LoneWorker(folder, ["--config", file])
-        func refusals() -> Int { worker.count("not restarting: the next process would not start") }
+        func refusals() -> Int { worker.count("not restarting, the next process would not start") }
         try configure("many")
         worker.process.signal(SIGUSR2)
         try eventually("SIGUSR2 is refused: \(worker.log)") { refusals() == 1 }
@@ -184,7 +184,7 @@ import Testing
         try configure("2")
         worker.process.signal(SIGUSR2)
         #expect(worker.process.wait() == 0)
-        #expect(worker.log.contains("restarting: finishing the requests under way\" signal=SIGUSR2"))
-        #expect(worker.log.contains("stopped: every request under way was answered"))
+        #expect(worker.log.contains("restarting: finishing requests in progress\" signal=SIGUSR2"))
+        #expect(worker.log.contains("stopped: all requests answered"))
     }
 }

@@ -162,7 +162,7 @@ import Testing
         let engine = try ScriptedEngine { $0.method == "PUT" ? .error(403, "QuotaExceeded") : nil }
         let log = RecordedLog()
         try store(engine.server, .unknown, log).checkStart(waiting: false)
-        #expect(log.text.contains("the engine of the store is full"))
+        #expect(log.text.contains("storage engine full"))
     }
 
     // MARK: Reading

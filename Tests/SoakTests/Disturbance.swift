@@ -6,7 +6,7 @@ import TestSupport
 ///
 /// Sendable, since one thread at a time has it.
 final class Disturbance: @unchecked Sendable {
-    private static let isRead = "the configuration was read again"
+    private static let isRead = "configuration reloaded"
 
     private let load: Load
     private let configuration: String

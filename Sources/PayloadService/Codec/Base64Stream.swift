@@ -1,22 +1,23 @@
 import Encoding
 
-/// Decodes base64 that comes in pieces. Takes what protobuf's JSON mapping takes (protobuf.dev/programming-guides/json):
-/// both alphabets of RFC 4648, with or without padding; and white space anywhere, as MIME's encoders break lines (RFC 2045
-/// section 6.8), those of Ruby, Python and Java among them. But no bits that an encoder leaves zero.
+/// Decodes base64 that arrives in pieces. Accepts the same text as protobuf's JSON mapping
+/// (protobuf.dev/programming-guides/json): both alphabets of RFC 4648, with or without padding. Also accepts white space
+/// anywhere, because MIME encoders break lines (RFC 2045 section 6.8), including those of Ruby, Python and Java. Rejects
+/// text whose unused bits are not zero.
 struct Base64Decoder {
     /// The text is not base64.
     struct Failure: Error {}
 
-    /// Characters that are decoded at a time: a text may come in as many pieces as it has characters.
+    /// Characters to decode at a time. Pieces can be as short as one character.
     private static let pieceSize = 16384
 
-    /// Text that is not decoded yet, in the standard alphabet.
+    /// Text not decoded yet, in the standard alphabet.
     private var rest: [UInt8] = []
     private var hasEnded = false
 
-    /// Takes the next piece of the text.
+    /// Adds the next piece of the text.
     ///
-    /// - Returns: bytes that are complete, none until there are enough of them.
+    /// - Returns: the decoded bytes; none until enough text has arrived.
     mutating func decode(_ piece: some Sequence<UInt8>) throws(Failure) -> [UInt8] {
         for character in piece {
             switch character {
@@ -29,7 +30,7 @@ struct Base64Decoder {
         return rest.count < Self.pieceSize ? [] : try takeWhole()
     }
 
-    /// The bytes of what is left at the end, where the padding may be left out.
+    /// Decodes the end of the text, with or without padding.
     mutating func finish() throws(Failure) -> [UInt8] {
         let missing = (4 - rest.count % 4) % 4
         if missing > 0 {
@@ -49,23 +50,23 @@ struct Base64Decoder {
         return bytes
     }
 
-    /// Decodes a text that is in memory; `nil` for what is no base64.
+    /// Decodes a whole text; `nil` if it is not base64.
     static func decode(_ text: [UInt8]) -> [UInt8]? {
         var decoder = Base64Decoder()
         return try? decoder.decode(text) + decoder.finish()
     }
 }
 
-/// Encodes standard base64 (RFC 4648 section 4) of bytes that come in pieces.
+/// Encodes bytes that arrive in pieces as standard base64 (RFC 4648 section 4).
 struct Base64Encoder {
     private var rest: [UInt8] = []
 
-    /// Characters for this many bytes.
+    /// The number of characters that encode `size` bytes.
     static func length(of size: UInt64) -> UInt64 {
         (size + 2) / 3 * 4
     }
 
-    /// The text that is complete with this piece.
+    /// Adds a piece, and returns the text of all complete groups of three bytes.
     mutating func encode(_ piece: UnsafeRawBufferPointer) -> [UInt8] {
         rest += piece
         let whole = rest.count / 3 * 3
@@ -73,7 +74,7 @@ struct Base64Encoder {
         return Array(StandardBase64.encode(rest.prefix(whole)).utf8)
     }
 
-    /// The text of what is left at the end.
+    /// Returns the text of the last one or two bytes, with padding.
     func finish() -> [UInt8] {
         Array(StandardBase64.encode(rest).utf8)
     }

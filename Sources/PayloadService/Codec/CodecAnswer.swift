@@ -2,35 +2,35 @@ import Encoding
 import PayloadKey
 import Storage
 
-/// The answer of the codec server: as many payloads as were asked about. What is large stays in its file until it is
-/// written.
+/// The codec server's answer, with one payload for each of the request's. Large payloads stay in their files until they
+/// are sent.
 struct CodecAnswer {
     fileprivate enum Part {
         case text([UInt8])
-        /// A payload as it stands in the request's body.
+        /// A payload copied from this range of the request's body.
         case unchanged(Range<UInt64>)
-        /// The base64 of a stored payload of this many bytes.
+        /// The base64 of a stored payload, and the payload's size in bytes.
         case stored(PayloadKey, UInt64)
     }
 
     private var parts: [Part] = [.text(Array("{\"payloads\":[".utf8))]
     private var isFirst = true
-    /// Bytes, without the end that is still to come.
+    /// The length of the complete answer in bytes.
     private(set) var length = UInt64("{\"payloads\":[]}".utf8.count)
-    /// Bytes of the references that payloads of the answer carry.
+    /// Total bytes of the references in the answer.
     private var referenceSize = 0
-    /// The indices of the payloads that are shown as placeholders.
+    /// The indices of the payloads that placeholders replace.
     private(set) var placeholders: [Int] = []
 
-    /// The keys of the payloads that are answered from the store.
+    /// The keys of the payloads that the answer reads from the store.
     private(set) var stored: Set<PayloadKey> = []
 
-    /// How many bytes a stored payload would take of the answer.
+    /// The bytes that a stored payload takes in an answer.
     static func length(of reference: PayloadReference) -> UInt64 {
         UInt64(Self.head(reference.metadata).utf8.count) + Base64Encoder.length(of: reference.size) + 4
     }
 
-    /// Adds a payload that is answered as it came.
+    /// Adds a payload of the request without changing it.
     mutating func addUnchanged(_ payload: CodecBody.Payload) {
         begin()
         add(.unchanged(payload.text), UInt64(payload.text.count))
@@ -38,7 +38,7 @@ struct CodecAnswer {
 
     /// Adds a payload whose data is in memory.
     ///
-    /// - Parameter more: further members of the payload's JSON, with a comma before each.
+    /// - Parameter more: more members of the payload's JSON, each after a comma.
     private mutating func add(_ metadata: TemporalMetadata, data: String, more: String = "") {
         begin()
         add("\(Self.head(metadata))\(StandardBase64.encode(data.utf8))\"\(more)}")
@@ -46,7 +46,7 @@ struct CodecAnswer {
 
     /// Adds a payload that carries a reference.
     ///
-    /// - Returns: false when the references are too many to be decoded in one request; nothing is added then.
+    /// - Returns: false, adding nothing, if the references would be too large to decode in one request.
     mutating func addReference(_ json: String) -> Bool {
         guard json.utf8.count <= CodecBody.maximumInMemory - referenceSize else { return false }
         referenceSize += json.utf8.count
@@ -54,7 +54,7 @@ struct CodecAnswer {
         return true
     }
 
-    /// Adds a payload that is stored.
+    /// Adds a payload from the store.
     mutating func addStored(_ reference: PayloadReference, _ key: PayloadKey) {
         begin()
         stored.insert(key)
@@ -63,7 +63,7 @@ struct CodecAnswer {
         add("\"}")
     }
 
-    /// Adds what stands for a stored payload that is too large for the answer.
+    /// Adds a placeholder for a stored payload that is too large for the answer.
     mutating func addPlaceholder(_ reference: PayloadReference, at index: Int, limit: UInt64) {
         let key = JSONText.string(String(decoding: reference.key, as: UTF8.self).unicodeScalars)
         add(
@@ -74,8 +74,8 @@ struct CodecAnswer {
         placeholders.append(index)
     }
 
-    /// Adds a reference in the shape of Temporal's own external storage (`temporal.api.sdk.v1.ExternalStorageReference`),
-    /// beside which the Web UI offers a download. It then asks for the payload as it stands in the history.
+    /// Adds a reference in the form of Temporal's external storage (`temporal.api.sdk.v1.ExternalStorageReference`). The Web UI
+    /// offers a download for it, which requests the payload as it is in the history.
     mutating func addStorageReference(_ reference: PayloadReference) {
         let key = JSONText.string(String(decoding: reference.key, as: UTF8.self).unicodeScalars)
         add(
@@ -89,12 +89,12 @@ struct CodecAnswer {
         )
     }
 
-    /// The answer's response.
+    /// Makes the response that sends the answer.
     ///
     /// - Parameters:
     ///   - upload: the request's body.
-    ///   - store: where the stored payloads are.
-    ///   - deadline: when to give up waiting for the store.
+    ///   - store: the store to read payloads from.
+    ///   - deadline: when to stop waiting for the store.
     func response(
         _ upload: Upload,
         _ store: any PayloadStorage,
@@ -147,7 +147,7 @@ extension CodecAnswer.Part {
         case .unchanged(let range):
             try upload.read(range, take)
         case .stored(let key, let size):
-            // Opened again, since an answer may have more payloads than the process may have open files.
+            // Opened again: an answer can have more payloads than the process may have open files.
             guard let payload = try store.open(key, until: deadline), payload.size == size else {
                 throw StoreError(.vanished, "\(key) was deleted while it was answered")
             }

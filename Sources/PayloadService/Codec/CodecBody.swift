@@ -2,26 +2,26 @@ import Encoding
 import PayloadKey
 import Storage
 
-/// The body of a codec server's request, `{"payloads":[{"metadata":{name: base64},"data": base64}]}` (protobuf's JSON
-/// mapping of `temporal.api.common.v1.Payloads`). It stays in its file: only metadata and places are in memory.
+/// The body of a request to the codec server, `{"payloads":[{"metadata":{name: base64},"data": base64}]}` (protobuf's JSON
+/// mapping of `temporal.api.common.v1.Payloads`). The data stays in its file; memory holds only metadata and offsets.
 struct CodecBody {
-    /// The most payloads of one request.
+    /// The maximum number of payloads in a request.
     static let maximumPayloads = 1024
-    /// The most bytes of metadata, and as many of references, of one request.
+    /// The maximum bytes of metadata in a request, and also of references.
     static let maximumInMemory = 1 << 20
-    /// Bytes that a metadata entry is counted with beside its name and value.
+    /// Bytes that each metadata entry counts in addition to its name and value.
     static let entryOverhead = 256
 
     /// One payload of the body.
     struct Payload {
         let metadata: TemporalMetadata
-        /// Of the data, once decoded.
+        /// The digest of the decoded data.
         let digest: Digest
-        /// Bytes of the data, once decoded.
+        /// Bytes of the decoded data.
         let size: UInt64
-        /// Where the payload's JSON is.
+        /// The range of the payload's JSON in the body.
         let text: Range<UInt64>
-        /// Where the string of its data begins.
+        /// The offset of the data's string; `nil` if there is no data.
         fileprivate let dataOffset: Int?
     }
 
@@ -29,7 +29,7 @@ struct CodecBody {
     let payloads: [Payload]
     private let reader: JSONReader
 
-    /// Reads a body to its end.
+    /// Reads the whole body, and computes each payload's digest.
     ///
     /// - Throws: ``Refusal`` that names the payload's index, or ``StoreError``.
     init(_ upload: Upload) throws {
@@ -52,7 +52,7 @@ struct CodecBody {
         }
     }
 
-    /// Makes sure that the references of a request fit into memory.
+    /// Checks that the request's references fit into memory.
     func checkReferences() throws(Refusal) {
         let size = payloads.filter { $0.metadata[PayloadReference.versionName] != nil }.map(\.size).reduce(0, +)
         guard size <= Self.maximumInMemory else {
@@ -60,7 +60,7 @@ struct CodecBody {
         }
     }
 
-    /// Hands the data of a payload to `take`, decoded, piece by piece.
+    /// Passes a payload's decoded data to `take`, piece by piece.
     func read(_ payload: Payload, _ take: (UnsafeRawBufferPointer) throws -> Void) throws {
         guard let offset = payload.dataOffset else { return }
         var reader = self.reader
@@ -92,7 +92,7 @@ extension JSONReader {
         return payloads ?? []
     }
 
-    /// - Parameter room: the bytes of metadata that are left for this payload and the next ones.
+    /// - Parameter room: the bytes of metadata that this payload and the following ones may still have.
     private mutating func payload(_ room: inout Int) throws -> CodecBody.Payload {
         let start = offset
         var metadata: TemporalMetadata?
@@ -132,7 +132,7 @@ extension JSONReader {
         )
     }
 
-    /// Reads a string of base64 of any length, and hands what it decodes to, to `take`.
+    /// Reads a base64 string of any length, and passes the decoded bytes to `take`.
     fileprivate mutating func base64(_ take: (UnsafeRawBufferPointer) throws -> Void) throws {
         var decoder = Base64Decoder()
         try string { piece in
@@ -142,7 +142,7 @@ extension JSONReader {
     }
 }
 
-/// Runs `body`; what is wrong with a payload becomes a refusal that names the payload's index.
+/// Runs `body`, and turns its errors into refusals that name the payload's index.
 func namingPayload<Result>(_ index: Int, _ body: () throws -> Result) throws -> Result {
     func refusal(_ message: String, _ status: Status = .badRequest) -> Refusal {
         Refusal(status, "payload \(index): \(message)")

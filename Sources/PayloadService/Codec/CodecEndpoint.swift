@@ -2,8 +2,8 @@ import Encoding
 import PayloadKey
 import Storage
 
-/// Temporal's codec server (docs.temporal.io/codec-server): turns large payloads into references and back, for the
-/// `temporal` command line and the Web UI. Applies the rules of the codec (``PayloadReference``) to the store directly.
+/// A codec server (docs.temporal.io/codec-server) for the `temporal` command line and the Web UI: replaces large payloads
+/// by references and back. Follows the same rules as the codecs (``PayloadReference``), but uses the store directly.
 struct CodecEndpoint {
     let store: any PayloadStorage
     /// Bytes.
@@ -42,7 +42,7 @@ struct CodecEndpoint {
         return work.answer.response(body.upload, store, until: trace.deadline)
     }
 
-    /// The namespace of the path, or else of the header.
+    /// The namespace in the path, or else in the header `X-Namespace`.
     private func namespace(_ request: ServiceRequest, _ path: CodecPath) throws -> Namespace? {
         guard let text = path.namespace ?? request.headers.namespace else {
             guard path.operation != .encode else {
@@ -70,7 +70,7 @@ struct CodecEndpoint {
 }
 
 extension Query {
-    /// Whether the client can show a reference and download what it leads to; the Web UI can.
+    /// Whether the client shows references and can download their payloads, as the Web UI does.
     fileprivate var preservesStorageReferences: Bool {
         self["preserveStorageRefs"].map { String(decoding: $0, as: UTF8.self).lowercased() } == "true"
     }

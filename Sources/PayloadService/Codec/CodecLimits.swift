@@ -1,15 +1,15 @@
 import PayloadKey
 
-/// What the codec server stores, and how much of it it shows; all in bytes.
+/// The sizes above which the codec server stores and shows payloads differently, in bytes.
 public struct CodecLimits: Sendable {
-    /// A payload is stored when its serialized size is over this.
+    /// The codec server stores payloads whose serialized size exceeds this.
     public var minimumSize: UInt64
-    /// A payload over this is shown as a reference to a client that offers to download it (`preserveStorageRefs`).
+    /// Clients that can download payloads (`preserveStorageRefs`) get references for payloads larger than this.
     public var displayLimit: UInt64
-    /// A payload that would take the answer of a decode over this is shown as a placeholder.
+    /// A placeholder replaces each payload that would make the answer of a decode larger than this.
     public var answerLimit: UInt64
 
-    /// Makes limits; 1 MiB is what a page shows well, 64 MiB what a browser or a terminal takes.
+    /// Makes limits. A page shows 1 MiB well; a browser or a terminal can handle 64 MiB.
     public init(
         minimumSize: UInt64 = UInt64(PayloadReference.defaultMinimumSize),
         displayLimit: UInt64 = 1 << 20,

@@ -1,4 +1,4 @@
-/// A path of the codec server: its prefix, a namespace where the caller puts one there, and what to do.
+/// A path of the codec server: `PREFIX/OPERATION` or `PREFIX/NAMESPACE/OPERATION`.
 struct CodecPath: Equatable {
     enum Operation: String {
         case encode, decode, download
@@ -15,7 +15,7 @@ struct CodecPath: Equatable {
     let namespace: [UInt8]?
     let operation: Operation
 
-    /// `nil` when it is no path of the codec server.
+    /// Returns `nil` if the path does not belong to the codec server.
     init?(_ path: [UInt8], below prefix: [UInt8]) {
         guard path.starts(with: prefix) else { return nil }
         let parts = path.dropFirst(prefix.count)

@@ -2,20 +2,20 @@ import Encoding
 import PayloadKey
 import Storage
 
-/// What one request to the codec server makes of its payloads.
+/// Encodes, decodes or downloads the payloads of one request to the codec server.
 struct CodecWork {
     let store: any PayloadStorage
     let limits: CodecLimits
     let body: CodecBody
-    /// Where payloads are stored; `nil` where the request stores none.
+    /// The namespace to store payloads in; `nil` if the request names none.
     let namespace: Namespace?
     let tenancy: Tenancy
-    /// Whether large payloads are shown as references.
+    /// Whether the client gets references for large payloads.
     let showsReferences: Bool
     let trace: RequestTrace
     private(set) var answer = CodecAnswer()
 
-    /// Stores a payload that is large, and answers its reference.
+    /// Stores a large payload and answers its reference; answers a small one unchanged.
     mutating func encode(_ payload: CodecBody.Payload) throws {
         let isLarge = SerializedSize.ofPayload(payload.metadata, dataSize: payload.size) > limits.minimumSize
         guard isLarge, let namespace else { return answer.addUnchanged(payload) }
@@ -38,7 +38,7 @@ struct CodecWork {
         try store.commit(upload, as: key, trace)
     }
 
-    /// Answers the payload that a reference leads to, or what is shown in its place.
+    /// Answers a reference's payload, or what replaces a payload that is too large.
     mutating func decode(_ payload: CodecBody.Payload, at index: Int) throws {
         guard let reference = try reference(payload) else { return answer.addUnchanged(payload) }
         let (key, stored) = try find(reference)
@@ -52,7 +52,8 @@ struct CodecWork {
         }
     }
 
-    /// Answers the payload that a reference leads to: one of any size, since many must not hold a thread for minutes.
+    /// Answers a reference's payload. One payload may be any size, but several only up to the answer's limit, so that they
+    /// do not occupy a thread for minutes.
     mutating func download(_ payload: CodecBody.Payload) throws {
         guard let reference = try reference(payload) else {
             throw Refusal.badRequest("it is no reference to a large payload, so there is nothing to download")
@@ -71,7 +72,9 @@ struct CodecWork {
         return try PayloadReference(parsing: json)
     }
 
-    /// The stored payload that a reference leads to, when the caller may have it and it is what the reference says.
+    /// Opens a reference's payload.
+    ///
+    /// - Throws: ``Refusal`` if it is missing, the caller may not use its namespace, or digest or size differ.
     private func find(_ reference: PayloadReference) throws -> (PayloadKey, StoredPayload) {
         guard let key = PayloadKey(parsing: reference.key) else { throw Refusal.badRequest("blob not found") }
         try tenancy.check(key.namespace)
@@ -88,7 +91,7 @@ struct CodecWork {
     }
 
     private mutating func add(_ reference: PayloadReference, _ key: PayloadKey, _ stored: StoredPayload) throws {
-        // A request may have many references to one large payload, which is read for its digest only once.
+        // A request can have many references to one large payload: verify its digest only once.
         if !answer.stored.contains(key) { try stored.check(key.digest, onPiece: trace.advance) }
         answer.addStored(reference, key)
     }

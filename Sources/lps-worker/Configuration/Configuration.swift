@@ -1,14 +1,14 @@
 import EnvironmentFile
 import FastCGI
 
-/// What a worker is told to do, validated.
+/// A worker's configuration, validated.
 struct Configuration: Sendable {
     let settings: Settings
     let store: ConfiguredStore
-    /// Names in the configuration file that mean nothing.
+    /// Unknown `LPS_` names in the configuration file.
     let unknown: [String]
 
-    /// The rights of a unix socket that the worker makes.
+    /// Mode, owner and group of a unix socket that the worker makes.
     var access: Listener.Access {
         Listener.Access(
             mode: settings.listenMode.value,
@@ -17,10 +17,10 @@ struct Configuration: Sendable {
         )
     }
 
-    /// Finds the value of each setting, and checks that they go together.
+    /// Resolves every setting, and checks that the settings fit together.
     ///
-    /// - Parameter settings: as the command line has them, and nothing else so far.
-    /// - Throws: ``ConfigurationError``, `SettingsError`, or `SystemCallError` when a file can't be read.
+    /// - Parameter settings: the parsed command line.
+    /// - Throws: ``ConfigurationError``, `SettingsError`, or `SystemCallError` if a file can't be read.
     init(_ settings: Settings, environment: Environment) throws {
         try settings.config.resolve("LPS_CONFIG", environment)
         let variables = try Environment(environment, file: settings.config.value)
@@ -31,19 +31,19 @@ struct Configuration: Sendable {
         store = try ConfiguredStore(settings, variables)
     }
 
-    /// The sockets to serve: the worker's own, or those that it was started with.
+    /// Opens the sockets to serve: the one of `--listen`, or those that the worker was started with.
     func listeners() throws -> [Listener] {
         let own = try settings.listen.value.map { try Listener(binding: $0, access: access) }
         let listeners = try own.map { [$0] } ?? Listener.inherited()
         guard !listeners.isEmpty else {
             throw ConfigurationError(
-                "nothing to listen on: give --listen (LPS_LISTEN), or start with a systemd or spawn-fcgi socket"
+                "nothing to listen on: set --listen (LPS_LISTEN), or start the worker with a systemd or spawn-fcgi socket"
             )
         }
         return listeners
     }
 
-    /// The names of the settings that differ, and that a worker can't change while it runs.
+    /// The names of the settings that differ and need a restart.
     func fixed(unlike other: Configuration) -> [String] {
         zip(settings.all, other.settings.all)
             .filter { old, new in
@@ -53,9 +53,9 @@ struct Configuration: Sendable {
             + zip(store.ofAWS, other.store.ofAWS).filter { $0.value != $1.value }.map(\.0.name)
     }
 
-    /// Most likely they are misspelt.
+    /// The `LPS_` names that no setting has, probably misspelt ones.
     private static func unknown(_ names: [String], known: Set<String>) -> [String] {
-        // The timers of lps gc and lps scrub have theirs in the same file.
+        // The timers of lps gc and lps scrub read their settings from the same file.
         names.filter { name in
             name.hasPrefix("LPS_") && !known.contains(name) && !name.hasPrefix("LPS_GC_")
                 && !name.hasPrefix("LPS_SCRUB_")

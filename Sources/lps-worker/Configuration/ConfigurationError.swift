@@ -1,4 +1,4 @@
-/// A setting that makes no sense: which, its value, and what is expected.
+/// An invalid setting. The description names the setting, its value and the expected form.
 struct ConfigurationError: Error, CustomStringConvertible {
     let description: String
 

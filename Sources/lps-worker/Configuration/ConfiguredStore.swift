@@ -4,14 +4,14 @@ import PayloadKey
 import Storage
 import StoreFactory
 
-/// The store that a worker's configuration names.
+/// The store in a worker's configuration, not yet opened.
 struct ConfiguredStore {
     private let place: StorePlace
     private let variables: Environment
     private var options = StorePlace.Options()
 
-    /// - Parameter variables: for AWS's.
-    /// - Throws: ``ConfigurationError`` when the other settings do not go with the store.
+    /// - Parameter variables: environment and configuration file, for the AWS variables.
+    /// - Throws: ``ConfigurationError`` if another setting conflicts with the kind of store.
     init(_ settings: Settings, _ variables: Environment) throws {
         guard let text = settings.store.value else { throw ConfigurationError("--store (LPS_STORE) is required") }
         self.variables = variables
@@ -30,7 +30,7 @@ struct ConfiguredStore {
     private func checkFolder(_ text: String) throws {
         guard options.uploads == nil else {
             throw ConfigurationError(
-                "--incoming (LPS_INCOMING) is for a store in a bucket; store \(text) has its own folder of uploads"
+                "--incoming (LPS_INCOMING) is for a store in a bucket; store \(text) has its own folder for uploads"
             )
         }
         guard options.webCache == nil else {
@@ -41,31 +41,31 @@ struct ConfiguredStore {
     private func checkBucket(_ settings: Settings) throws {
         guard options.uploads != nil else {
             throw ConfigurationError(
-                "--incoming (LPS_INCOMING) is required with a store in a bucket: the folder of uploads, the web server's "
+                "--incoming (LPS_INCOMING) is required with a store in a bucket: the folder for uploads, the web server's "
                     + "client_body_temp_path"
             )
         }
         let (longest, limit) = (settings.maxPayload.value, StorePlace.longestObject)
         guard longest <= limit else {
             throw ConfigurationError(
-                "--max-payload (LPS_MAX_PAYLOAD) is \(longest) bytes, a store in a bucket takes up to \(limit)"
+                "--max-payload (LPS_MAX_PAYLOAD) is \(longest) bytes, a store in a bucket accepts at most \(limit)"
             )
         }
         guard !settings.policy.value.hasQuotas else {
-            throw ConfigurationError("the policy (LPS_POLICY) has quotas, which a store in a bucket can't keep")
+            throw ConfigurationError("the policy (LPS_POLICY) has quotas, which a store in a bucket does not support")
         }
     }
 
-    /// Opens the store; a bucket is not asked yet.
+    /// Opens the store. Sends no request to a bucket yet.
     ///
-    /// - Parameter quota: the most bytes that a namespace may have; `nil` for any number.
+    /// - Parameter quota: returns a namespace's quota in bytes; `nil` for no quota.
     func open(quota: @escaping @Sendable (Namespace) -> UInt64?, _ logger: Logger) throws -> any PayloadStorage {
         var options = options
         options.quota = quota
         return try place.open(options, logger)
     }
 
-    /// The settings of a bucket's that are the AWS tools', with their values.
+    /// The AWS tools' variables that a bucket's store reads, with their values; none for a store on disk.
     var ofAWS: [(name: String, value: String?)] {
         guard place.isBucket else { return [] }
         return [

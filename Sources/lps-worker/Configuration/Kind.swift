@@ -5,7 +5,7 @@ import Glibc
 import Logging
 import StorePolicy
 
-/// The kinds of settings.
+/// The value types of settings: how each is parsed and described.
 enum Kind {
     static let file = SettingKind<String>("path", "a path", completion: .file()) { $0 }
     static let folder = SettingKind<String>("path", "a path", completion: .directory) { $0 }
@@ -15,12 +15,12 @@ enum Kind {
     }
     /// Bytes.
     static let size = SettingKind<UInt64>("size", "a size like 1073741824 or 1g", ByteSize.parse)
-    /// `nil` for none, written as 0.
-    static let requests = SettingKind<UInt64?>("n", "a number of requests up to 10^12, or 0 for no end") { text in
+    /// `nil` for no limit, written as 0.
+    static let requests = SettingKind<UInt64?>("n", "a number of requests up to 10^12, or 0 for no limit") { text in
         guard let number = UInt64(text), number <= 1_000_000_000_000 else { return nil }
         return .some(number == 0 ? nil : number)
     }
-    /// `nil` for none, written as 0.
+    /// `nil` for 0, which turns the setting off.
     static let time = SettingKind<Duration?>("time", "a time like 500ms, 30s, 5m or 1h, or 0") { text in
         let milliseconds: [String: UInt64] = ["ms": 1, "": 1000, "s": 1000, "m": 60_000, "h": 3_600_000]
         guard let time = DecimalNumber.parse(text, units: milliseconds, limit: 1_000_000_000) else { return nil }

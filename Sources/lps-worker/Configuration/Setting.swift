@@ -1,15 +1,15 @@
 import ArgumentParser
 import EnvironmentFile
 
-/// A setting, with its value as ``Configuration`` found it: on the command line, or else in the configuration file, or else
-/// in the environment, or else the standard one.
+/// A setting. ``Configuration`` resolves its value from the command line, the configuration file, the environment, or the
+/// default, in this order.
 final class Setting<Value: Equatable & Sendable>: @unchecked Sendable {
-    // Sendable: `value` changes only in `resolve`, before the configuration is anyone's.
+    // Sendable: `value` changes only in `resolve`, before the configuration is shared.
     private(set) var value: Value
     private let kind: SettingKind<Value>
     private let given: String?
 
-    /// - Parameter given: its text on the command line.
+    /// - Parameter given: the setting's text on the command line.
     fileprivate init(_ standard: Value, _ kind: SettingKind<Value>, given: String?) {
         value = standard
         self.kind = kind
@@ -17,15 +17,15 @@ final class Setting<Value: Equatable & Sendable>: @unchecked Sendable {
     }
 }
 
-/// A setting of any type.
+/// A setting of any value type.
 protocol AnySetting: AnyObject {
-    /// Whether SIGHUP is enough for another value, and no restart is needed.
+    /// Whether SIGHUP applies a new value; otherwise a restart is needed.
     var isReloadable: Bool { get }
 
-    /// Takes the value.
+    /// Finds and parses the value.
     ///
-    /// - Parameter name: the name of its environment variable.
-    /// - Throws: ``ConfigurationError`` that has the value, and what is expected; or what its kind throws.
+    /// - Parameter name: the setting's environment variable.
+    /// - Throws: ``ConfigurationError`` with the value and the expected form, or an error of the kind's parser.
     func resolve(_ name: String, _ variables: Environment) throws
 
     func hasValue(of other: any AnySetting) -> Bool
@@ -48,14 +48,14 @@ extension Setting: AnySetting {
     }
 }
 
-/// How a setting is written.
+/// How a setting's value is parsed, and described in help and errors.
 struct SettingKind<Value>: Sendable {
-    /// What the help calls the value.
+    /// The value's name in the help.
     let name: String
-    /// What an error says was expected.
+    /// The expected form, for error messages.
     let expected: String
     let completion: CompletionKind?
-    /// `nil` for what makes no sense.
+    /// Returns `nil` for an invalid text.
     let parse: @Sendable (String) throws -> Value?
     fileprivate private(set) var isReloadable = false
 
@@ -71,7 +71,7 @@ struct SettingKind<Value>: Sendable {
         self.parse = parse
     }
 
-    /// The same kind, of a setting that SIGHUP changes, too.
+    /// The same kind, for a setting that SIGHUP can change.
     var reloadable: SettingKind {
         var kind = self
         kind.isReloadable = true
@@ -81,7 +81,7 @@ struct SettingKind<Value>: Sendable {
 }
 
 extension Option {
-    /// Declares a setting that always has a value.
+    /// Declares a setting with a default.
     init<Parsed>(_ help: String, _ kind: SettingKind<Parsed>, else standard: Parsed) where Value == Setting<Parsed> {
         self.init(
             wrappedValue: Setting(standard, kind, given: nil),
@@ -91,7 +91,7 @@ extension Option {
         )
     }
 
-    /// Declares a setting that may be absent.
+    /// Declares a setting without a default; `nil` if it is not set.
     init<Parsed>(_ help: String, _ kind: SettingKind<Parsed>) where Value == Setting<Parsed?> {
         let optional = SettingKind<Parsed?>(kind.name, kind.expected, completion: kind.completion) {
             try kind.parse($0).map { $0 }
@@ -100,7 +100,7 @@ extension Option {
     }
 }
 
-/// What the options of a command have in common, whatever their types.
+/// An option that is a setting, of any value type.
 protocol SettingOption {
     var setting: any AnySetting { get }
 }

@@ -5,7 +5,7 @@ import Logging
 import PayloadService
 import StorePolicy
 
-/// Every setting, as an option `--max-payload`. Its variable's name follows from it: `LPS_MAX_PAYLOAD`.
+/// All settings, as options. An option's name gives its variable's: `--max-payload` is `LPS_MAX_PAYLOAD`.
 struct Settings: ParsableArguments {
     @Option(
         "Read settings from this file (LPS_NAME=value), and again on SIGHUP. With - before the path, the file may be missing.",
@@ -144,10 +144,10 @@ struct Settings: ParsableArguments {
     )
     var accessFormat: Setting<AccessFormat>
 
-    /// The most files that its threads have open at once: a request has at most 16, with the folders that it makes.
+    /// The most files that the threads have open at once: a request opens at most 16, including new folders.
     var mostOpenFiles: Int { threads.value * 16 + 64 }
 
-    /// All of them, with the names of their variables.
+    /// All settings, with the names of their variables.
     var all: [(name: String, setting: any AnySetting)] {
         Mirror(reflecting: self).children.compactMap { label, option in
             guard let label, let option = option as? any SettingOption else { return nil }

@@ -3,7 +3,7 @@ import Logging
 import PayloadService
 import Storage
 
-/// Translates FastCGI requests for the service, and its responses for the web server.
+/// Translates FastCGI requests into the service's requests, and the service's responses into FastCGI answers.
 final class Gateway: Sendable {
     private let service: @Sendable (Settings) -> PayloadService
     private let recorder: RequestRecorder
@@ -28,7 +28,7 @@ final class Gateway: Sendable {
         current = Current((service(settings), settings))
     }
 
-    /// Takes other settings for the requests that come from now on.
+    /// Uses other settings for all requests that start from now on.
     func use(_ settings: Settings) {
         current.value = (service(settings), settings)
     }
@@ -61,15 +61,15 @@ final class Gateway: Sendable {
                 try write(response, to: request, trace)
             }
         } catch {
-            // Where the status line is out, the client must see that the rest is missing.
+            // The status line is sent: the client must notice that the rest is missing.
             let isGone = error is FastCGIError
             request.abort(isReading: !isGone)
-            logger.log(level: isGone ? .info : .error, "an answer was cut off", metadata: ["error": "\(error)"])
+            logger.log(level: isGone ? .info : .error, "answer cut off", metadata: ["error": "\(error)"])
         }
         return response
     }
 
-    /// - Throws: ``NothingSent`` when there is still time for another answer.
+    /// - Throws: ``NothingSent`` if another answer can still be sent.
     private func write(_ response: ServiceResponse, to request: Request, _ trace: RequestTrace) throws {
         var head = "Status: \(response.status.code) \(response.status.reason)\r\n"
         for header in response.headers {
@@ -83,7 +83,7 @@ final class Gateway: Sendable {
             try bytes.withUnsafeBytes { try request.write($0) }
         case .produced(let length, let produce):
             head += "Content-Length: \(length)\r\n\r\n"
-            // Held back until the first piece is there: whether that can be read, the status has to tell.
+            // Held back until the first piece has been read: if that fails, the status must say so.
             var isHeldBack = true
             do {
                 try produce { piece in
@@ -102,7 +102,7 @@ final class Gateway: Sendable {
     }
 }
 
-/// The content of an answer failed before anything of the answer was sent.
+/// Reading an answer's content failed before any byte of the answer was sent.
 private struct NothingSent: Error {
     let error: any Error
 }
@@ -112,12 +112,12 @@ extension Request {
         try Array(text.utf8).withUnsafeBytes { try write($0) }
     }
 
-    /// A parameter that counts as absent when it is empty: nginx passes those of absent header fields so.
+    /// A parameter's value; `nil` if it is empty, because nginx passes an absent header field as an empty parameter.
     fileprivate func presentParameter(_ name: String) -> [UInt8]? {
         parameter(name).flatMap { $0.isEmpty ? nil : $0 }
     }
 
-    /// The web server's name for the request; anything but a short word counts as none.
+    /// The web server's id for the request; `nil` unless it is up to 64 printable ASCII characters without spaces.
     fileprivate var requestID: String? {
         guard let id = presentParameter("LPS_REQUEST_ID"), id.count <= 64, id.allSatisfy({ (0x21...0x7E).contains($0) })
         else { return nil }
@@ -126,8 +126,8 @@ extension Request {
 }
 
 extension ServiceRequest {
-    /// Reads the parameters of RFC 3875 section 4.1, and those of our own nginx files (`REQUEST_BODY_FILE`, `LPS_…`). A
-    /// client's header fields come as `HTTP_…`, so no client can pass one of these.
+    /// Reads the parameters of RFC 3875 section 4.1, and those that our nginx files set (`REQUEST_BODY_FILE`, `LPS_…`).
+    /// Clients can't set these: their header fields arrive as `HTTP_…`.
     fileprivate init(_ request: Request) {
         var headers = Headers()
         headers.contentType = request.presentParameter("CONTENT_TYPE")
@@ -147,7 +147,7 @@ extension ServiceRequest {
             body: request.presentParameter("REQUEST_BODY_FILE").map(Body.file)
                 ?? .stream { try request.readBody(into: $0) },
             delivery: request.presentParameter("LPS_ACCEL_PREFIX").map(Delivery.redirect) ?? .stream,
-            // Empty is not absent: it allows nothing.
+            // An empty list differs from an absent one: it allows no namespace.
             allowedNamespaces: request.parameter("LPS_ALLOWED_NAMESPACES"),
             codecPrefix: request.presentParameter("LPS_CODEC_PREFIX")
         )

@@ -2,7 +2,7 @@ import Logging
 import PayloadService
 import Scoreboard
 
-/// Records what requests do: on the scoreboard, in the access log, and the slow ones in the log.
+/// Records requests on the scoreboard and in the access log, and logs slow ones.
 final class RequestRecorder: Sendable {
     private let scoreboard: Scoreboard
     private let threads: [ThreadActivity]
@@ -19,7 +19,7 @@ final class RequestRecorder: Sendable {
     func accepted(_ thread: Int) { threads[thread].accepted() }
     func closed(_ thread: Int) { threads[thread].closed() }
 
-    /// Has the thread's row follow the request from now on.
+    /// Makes the thread's row follow the request's phases.
     func begin(_ call: ServiceRequest, _ trace: RequestTrace, _ thread: Int) {
         let thread = threads[thread]
         var subject = RequestSubject(
@@ -40,7 +40,7 @@ final class RequestRecorder: Sendable {
         }
     }
 
-    /// Counts and logs a request that is answered.
+    /// Counts and logs an answered request.
     func end(_ call: ServiceRequest, _ trace: RequestTrace, status: Int, _ settings: Settings) {
         scoreboard.count(trace, status: status)
         if trace.isTimedOut { scoreboard.add(to: .timeouts) }

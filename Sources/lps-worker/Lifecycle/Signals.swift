@@ -2,8 +2,8 @@ import FastCGI
 import Glibc
 import System
 
-/// The signals that a worker knows, as nginx and PHP-FPM have them: SIGTERM, SIGINT and SIGQUIT stop it, a second one
-/// ends it at once; SIGHUP reloads its configuration, SIGUSR1 reopens its logs, SIGUSR2 restarts it.
+/// The signals that a worker handles, similar to nginx and PHP-FPM: SIGTERM, SIGINT and SIGQUIT stop it, and a second one
+/// ends it at once; SIGHUP reloads the configuration, SIGUSR1 reopens the logs, SIGUSR2 restarts the worker.
 struct Signals {
     enum Event: Sendable {
         case stop(signal: String)
@@ -15,7 +15,7 @@ struct Signals {
     private static let stopNames = [SIGTERM: "SIGTERM", SIGINT: "SIGINT", SIGQUIT: "SIGQUIT"]
     private let signals: sigset_t
 
-    /// Blocks the signals, for this thread and all that it starts; one that comes is kept until ``watch(_:)``.
+    /// Blocks the signals for this thread and all threads that it starts. They stay pending until ``watch(_:)``.
     init() {
         var signals = sigset_t()
         sigemptyset(&signals)
@@ -26,7 +26,7 @@ struct Signals {
 
     /// Starts a thread that waits for the signals until the process ends.
     ///
-    /// - Parameter handle: called on it; only once to stop.
+    /// - Parameter handle: called on that thread, at most once with ``Event/stop(signal:)``.
     func watch(_ handle: @escaping @Sendable (Event) -> Void) throws {
         let signals = self.signals
         try WorkerThread {
@@ -40,7 +40,7 @@ struct Signals {
                 default:
                     guard !isStopping else {
                         writeLine(
-                            Worker.priority(.warning) + "lps-worker: second signal, requests under way are cut off"
+                            Worker.priority(.warning) + "lps-worker: second signal, cutting off requests in progress"
                         )
                         _exit(128 + signal)
                     }

@@ -1,9 +1,9 @@
 import Glibc
 import System
 
-/// Tells systemd of this process's state, as sd_notify(3) does; nothing happens when systemd did not ask for it.
+/// Notifies systemd of this process's state, as sd_notify(3) does. Does nothing if `NOTIFY_SOCKET` is not set.
 ///
-/// A message that can't be sent is of no consequence for requests; systemd then acts on its own timeouts.
+/// Ignores failures: systemd then acts on its own timeouts.
 func notifySystemd(_ state: String) {
     guard let path = getenv("NOTIFY_SOCKET").map({ String(cString: $0) }), path.utf8.count > 1,
         let address = UnixAddress(path)
@@ -15,7 +15,7 @@ func notifySystemd(_ state: String) {
     _ = address.withPointer { sendto(descriptor, message, message.count, Int32(MSG_NOSIGNAL), $0, $1) }
 }
 
-/// Whether a file is the journal's: `JOURNAL_STREAM` has its device and its inode then (systemd.exec(5)).
+/// Whether a descriptor leads to the journal: `JOURNAL_STREAM` has its device and inode (systemd.exec(5)).
 func isJournal(_ descriptor: Int32) -> Bool {
     guard let stream = getenv("JOURNAL_STREAM").map({ String(cString: $0) }) else { return false }
     var status = stat()

@@ -3,20 +3,20 @@ import Glibc
 import Scoreboard
 import System
 
-/// Tells systemd that the process is of use (`WatchdogSec=`, sd_watchdog_enabled(3)): not when none of its threads has
-/// got on with its request for longer than any web server waits for the next byte.
+/// Notifies systemd's watchdog (`WatchdogSec=`, sd_watchdog_enabled(3)) that the process works. Stops doing so when every
+/// thread has made no progress with its request for longer than web servers wait for the next byte.
 struct Watchdog {
     private let interval: UInt64
     private let scoreboard: Scoreboard
-    /// nginx's fastcgi_read_timeout in our files.
+    /// `fastcgi_read_timeout` of our nginx files, in nanoseconds.
     private static let patience: UInt64 = 300_000_000_000
 
-    /// `nil` when systemd does not ask for it.
+    /// Returns `nil` if systemd expects no notifications from this process.
     init?(_ environment: Environment, _ scoreboard: Scoreboard) {
         guard let microseconds = environment["WATCHDOG_USEC"].flatMap({ UInt64($0) }), microseconds > 0,
             environment["WATCHDOG_PID"].map({ $0 == "\(getpid())" }) ?? true
         else { return nil }
-        // Half of the time is what sd_watchdog_enabled(3) recommends.
+        // sd_watchdog_enabled(3) recommends half of the time.
         interval = microseconds / 2
         self.scoreboard = scoreboard
     }
@@ -25,7 +25,7 @@ struct Watchdog {
         try WorkerThread {
             while true {
                 if !Self.isStuck(scoreboard.ownThreads, now: monotonicNow()) { notifySystemd("WATCHDOG=1") }
-                // usleep(3) may refuse a second or more.
+                // usleep(3) may reject a second or more.
                 sleep(UInt32(clamping: interval / 1_000_000))
                 usleep(UInt32(interval % 1_000_000))
             }

@@ -2,15 +2,15 @@ import Glibc
 import Logging
 
 extension Worker {
-    /// Only the journal reads priorities, and it says so to whomever it reads (sd-daemon(3)).
+    /// Whether standard error is the journal, which reads priorities (sd-daemon(3)).
     static var hasPriority: Bool { isJournal(STDERR_FILENO) }
 
-    /// What a line on standard error begins with that does not come from a logger.
+    /// The start of a line that is written to standard error without a logger; empty outside the journal.
     static func priority(_ level: Logger.Level) -> String {
         hasPriority ? LogfmtHandler.priority(level) : ""
     }
 
-    /// Makes sure that a worker would start, as far as that can be known without its socket.
+    /// Checks whether a worker would start, except for its socket.
     ///
     /// - Throws: an error whose description is one line.
     static func check(_ configuration: Configuration) throws {
@@ -28,7 +28,7 @@ extension Worker {
 
     static func warn(of unknown: [String], _ logger: Logger) {
         for name in unknown {
-            logger.warning("the configuration file has an unknown setting", metadata: ["setting": "\(name)"])
+            logger.warning("unknown setting in the configuration file", metadata: ["setting": "\(name)"])
         }
     }
 }

@@ -8,7 +8,7 @@ import StorePolicy
 import Synchronization
 import Version
 
-/// A worker process, from its start to the end of its last request.
+/// A worker process, from its start to its last answer.
 final class Worker: Sendable {
     let configuration: Configuration
     let reread: @Sendable () throws -> Configuration
@@ -24,18 +24,18 @@ final class Worker: Sendable {
     let gateway: Gateway
     let pool: WorkerPool
     let retirement = Retirement()
-    /// Whether the pool stops, or is about to.
+    /// Whether the pool is stopping, or checks if it can restart.
     let isEnding = Atomic(false)
 
-    /// Opens all that the worker needs.
+    /// Opens the logs, the store, the sockets and the scoreboard.
     ///
     /// - Parameter reread: reads the configuration again.
-    /// - Throws: an error whose description is one line, when the worker can't start.
+    /// - Throws: an error whose description is one line, if the worker can't start.
     init(_ configuration: Configuration, reread: @escaping @Sendable () throws -> Configuration) throws {
         let settings = configuration.settings
         self.configuration = configuration
         self.reread = reread
-        // First, since its standard error may be what the error log takes the place of.
+        // The access log comes first: it may be the standard error that the error log replaces.
         accessLog = try settings.accessLog.value.map { try LogFile(path: $0) }
         let hasPriority = settings.errorLog.value == LogFile.standardError && Self.hasPriority
         errorLog = try LogFile(path: settings.errorLog.value, as: STDERR_FILENO)
@@ -60,7 +60,7 @@ final class Worker: Sendable {
         retirement.set(settings.maxRequests.value)
     }
 
-    /// Serves until a signal or enough requests end it, and every request under way is answered.
+    /// Serves until a signal or the number of requests stops it; returns when all requests are answered.
     func run(_ signals: Signals) throws {
         try signals.watch(handle)
         try store.tidyUp()
@@ -81,7 +81,7 @@ final class Worker: Sendable {
         }
         statusServer?.stop()
         scoreboard.finish()
-        logger.notice("stopped: every request under way was answered")
+        logger.notice("stopped: all requests answered")
     }
 
     private func closed(_ thread: Int) {
@@ -89,7 +89,7 @@ final class Worker: Sendable {
         if retirement.isDue() { restart(["requests": "\(retirement.served)"]) }
     }
 
-    /// - Returns: `nil` where there is no runtime folder, or its scoreboard can't be used.
+    /// - Returns: `nil` if there is no runtime folder, or its scoreboard can't be used.
     private func startStatusServer() throws -> StatusServer? {
         guard scoreboard.isShared, let folder = configuration.settings.runtimeDir.value else { return nil }
         let server = StatusServer(
@@ -104,14 +104,14 @@ final class Worker: Sendable {
         return server
     }
 
-    /// The pool's scoreboard, or one of this process alone where that can't be used: counters are no reason not to serve.
+    /// Opens the pool's scoreboard. If that fails, makes one for this process: a worker must serve without counters, too.
     private static func scoreboard(_ settings: Settings, _ logger: Logger) throws -> Scoreboard {
         let threads = settings.threads.value
         if let folder = settings.runtimeDir.value {
             do {
                 return try Scoreboard(in: folder, threads: threads)
             } catch {
-                let problem: Logger.Message = "no part in the pool's status page: this process counts for itself"
+                let problem: Logger.Message = "cannot join the pool's status page, counting for this process only"
                 logger.error(problem, metadata: ["error": "\(error)"])
             }
         }

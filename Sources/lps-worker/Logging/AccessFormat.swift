@@ -3,7 +3,7 @@ import FoundationEssentials
 import Glibc
 import PayloadService
 
-/// How a line of the access log looks: text with `$names`, as in nginx's log_format.
+/// The format of an access log line: text with `$names`, as in nginx's `log_format`.
 struct AccessFormat: Equatable, Sendable {
     /// `$time "$method $path" status=$status duration=$duration …`
     static let standard: AccessFormat = {
@@ -27,7 +27,7 @@ struct AccessFormat: Equatable, Sendable {
         case requestID = "request_id"
         case pid
 
-        /// All of them, as a format has them.
+        /// All variables with their `$`, for help and errors.
         static let list = allCases.map { "$" + $0.rawValue }.joined(separator: ", ")
     }
 
@@ -42,7 +42,7 @@ struct AccessFormat: Equatable, Sendable {
         self.parts = parts
     }
 
-    /// - Throws: ``ConfigurationError`` that names a variable that does not exist.
+    /// - Throws: ``ConfigurationError`` that names an unknown variable.
     init(parsing text: String) throws {
         var parts: [Part] = []
         var rest = Substring(text)
@@ -91,15 +91,15 @@ struct AccessFormat: Equatable, Sendable {
         }
     }
 
-    /// Seconds with three digits behind the point, as nginx writes times.
+    /// Formats seconds with three decimals, as nginx does.
     static func seconds(_ duration: Duration) -> String {
         let milliseconds = max(0, Int((duration.seconds * 1000).rounded()))
         let fraction = "\(milliseconds % 1000)"
         return "\(milliseconds / 1000)." + String(repeating: "0", count: 3 - fraction.count) + fraction
     }
 
-    /// Nothing from outside breaks a line or a quoted field: `"`, `\`, controls and what is not ASCII become `\xHH`, as
-    /// nginx has it.
+    /// Escapes `"`, `\`, control characters and non-ASCII bytes as `\xHH`, as nginx does, so that a client can't break a line
+    /// or a quoted field.
     private static func escaped(_ bytes: [UInt8]) -> String {
         bytes.map { byte in
             switch byte {

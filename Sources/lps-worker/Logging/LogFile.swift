@@ -1,23 +1,23 @@
 import Glibc
 import System
 
-/// A file that lines are appended to, and that is opened anew after a rotation. Any number of threads may write: each
-/// line is one write(2), unless that takes less, and its number stays the same when it is opened anew.
+/// A log file that can be reopened after a rotation. Any number of threads may write: each line is one write(2) unless
+/// the kernel accepts less, and the descriptor's number stays the same when the file is reopened.
 struct LogFile: Sendable {
-    /// The path that stands for standard error, as nginx has it.
+    /// The path that means standard error, as in nginx.
     static let standardError = "stderr"
 
     let path: String
     private let descriptor: Int32
 
-    /// Opens the file, makes it when there is none.
+    /// Opens the file, or creates it.
     ///
-    /// - Parameter descriptor: the number that it is to have, in place of what that is now; `nil` for a new one.
+    /// - Parameter descriptor: the descriptor to replace with the file; `nil` for a new one.
     /// - Throws: ``SystemCallError`` that names the path.
     init(path: String, as descriptor: Int32? = nil) throws {
         self.path = path
         if path == Self.standardError {
-            // A number of its own, since standard error may become the error log's file.
+            // A copy, because the error log may replace standard error.
             self.descriptor = descriptor ?? fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3)
         } else {
             let opened = try Self.open(path)
@@ -26,15 +26,15 @@ struct LogFile: Sendable {
         }
     }
 
-    /// Opens the path again; lines go there from now on.
+    /// Opens the path again, and writes later lines there.
     ///
-    /// - Throws: ``SystemCallError``; lines go on to go where they went then.
+    /// - Throws: ``SystemCallError``; lines then still go to the old file.
     func reopen() throws {
         guard path != Self.standardError else { return }
         try Self.move(try Self.open(path), to: descriptor, path)
     }
 
-    /// Makes sure that a path can be a log, and makes none.
+    /// Checks that a log can be written at a path, without creating it.
     ///
     /// - Throws: ``SystemCallError`` that names the path.
     static func check(_ path: String) throws {
@@ -47,13 +47,13 @@ struct LogFile: Sendable {
     func write(_ line: String) { writeLine(line, to: descriptor) }
 
     private static func open(_ path: String) throws -> Int32 {
-        // O_NONBLOCK: a fifo that nobody reads must not hold the thread. It means nothing for regular files (open(2)).
+        // O_NONBLOCK: a fifo without a reader must not block the thread. Regular files ignore it (open(2)).
         try systemCall("open log \(path)") {
             Glibc.open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NONBLOCK, 0o640)
         }
     }
 
-    /// dup2(2) puts one file in the place of another in one step: no line is written in between.
+    /// Replaces a descriptor's file in one step with dup2(2), so that no line is lost in between.
     private static func move(_ opened: Int32, to descriptor: Int32, _ path: String) throws {
         defer { close(opened) }
         try systemCall("open log \(path)") { dup2(opened, descriptor) }

@@ -1,12 +1,12 @@
 import Logging
 
-/// Logs to standard error, one line an event: `level=notice msg="…" key=value …`. Standard error goes to journald under
-/// systemd, which adds time and process.
+/// Logs one line per event to standard error: `level=notice msg="…" key=value …`. Under systemd, journald adds time and
+/// process.
 ///
-/// Values from outside can't break a line or fake a field: what is not plain is quoted, and controls are escaped.
+/// Clients can't break a line or forge a field: values that are not plain are quoted, and control characters escaped.
 struct LogfmtHandler: LogHandler {
     var metadata: Logger.Metadata = [:]
-    /// Whether a line begins with its priority, as journald reads it (sd-daemon(3)): `<5>`.
+    /// Whether each line begins with a priority for journald (sd-daemon(3)), such as `<5>`.
     let hasPriority: Bool
     private let level: Current<Logger.Level>
 
@@ -15,7 +15,7 @@ struct LogfmtHandler: LogHandler {
         self.hasPriority = hasPriority
     }
 
-    /// The same for every logger of the process.
+    /// All loggers of the process share this level.
     var logLevel: Logger.Level {
         get { level.value }
         set { level.value = newValue }
@@ -34,7 +34,7 @@ struct LogfmtHandler: LogHandler {
         writeLine((hasPriority ? Self.priority(event.level) : "") + line.joined(separator: " "))
     }
 
-    /// syslog(3)'s numbers.
+    /// The level's number in syslog(3), in angle brackets.
     static func priority(_ level: Logger.Level) -> String {
         switch level {
         case .trace, .debug: "<7>"

@@ -1,5 +1,5 @@
-/// What every line that is logged while a request is served has of it.
+/// The request's values that every line logged for it contains.
 enum RequestContext {
-    /// The web server's name for the request that this thread serves.
+    /// The web server's id for the request that this thread serves.
     @TaskLocal static var requestID: String?
 }

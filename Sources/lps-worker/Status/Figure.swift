@@ -1,9 +1,9 @@
-/// A figure of the status page, and what it is called in each form of the page.
+/// A figure of the status page, and its name in each form of the page.
 struct Figure: Sendable {
     enum Value {
         case count(UInt64)
         case number(UInt64)
-        /// Since 1970, in seconds.
+        /// Seconds since 1970.
         case time(UInt64)
         case seconds(Double)
         case text(String)
@@ -11,51 +11,51 @@ struct Figure: Sendable {
     }
 
     typealias Labels = [(name: String, value: String)]
-    /// One of a figure's values, and what tells it from the others: the endpoint, say.
+    /// One of a figure's values, and the labels that distinguish it from the others, such as the endpoint.
     typealias Sample = (labels: Labels, value: Value)
 
-    /// Its name on the page for people, with `*` for the values of a sample's labels; `nil` where it is not shown.
+    /// The name on the text page, with `*` for the values of a sample's labels; `nil` if the page omits the figure.
     let text: String?
-    /// Its path in the JSON, `store.free_bytes`; with labels, the last part is the name of a sample's value.
+    /// The path in the JSON, such as `store.free_bytes`; with labels, the last part names a sample's value.
     let json: String?
     let samples: @Sendable (PoolSnapshot) -> [Sample]
-    /// What the page for people has when there is no value.
+    /// The text page's words for a missing value.
     private(set) var unknown = "unknown"
     private(set) var metric: Metric?
 
     struct Metric {
-        /// Without `lps_`. Figures that follow each other may share one.
+        /// The name without `lps_`. Consecutive figures may share one.
         let name: String
         let help: String
-        /// Its labels, where they are the same for every sample.
+        /// Labels that all samples have.
         let labels: Labels
     }
 
-    /// A figure with a value for each endpoint, or endpoint and status.
+    /// Makes a figure with a value per endpoint, or per endpoint and status.
     init(each text: String?, json: String?, samples: @escaping @Sendable (PoolSnapshot) -> [Sample]) {
         self.text = text
         self.json = json
         self.samples = samples
     }
 
-    /// A figure with one value; `nil` when nobody knows it.
+    /// Makes a figure with one value; `nil` if it is unknown.
     init(_ text: String?, json: String?, _ value: @escaping @Sendable (PoolSnapshot) -> Value?) {
         self.init(each: text, json: json) { pool in value(pool).map { [([], $0)] } ?? [] }
     }
 
-    /// A figure that is counted in one counter.
+    /// Makes a figure that shows one counter.
     init(_ text: String, json: String, _ counter: PoolCounter) {
         self.init(text, json: json) { .count($0.scoreboard.total(counter.rawValue)) }
     }
 
-    /// The figure, with a metric.
+    /// Returns the figure with a metric.
     func metric(_ name: String, _ help: String, _ labels: Labels = []) -> Figure {
         var figure = self
         figure.metric = Metric(name: name, help: help, labels: labels)
         return figure
     }
 
-    /// The figure, with other words for a value that nobody knows.
+    /// Returns the figure with other words for a missing value.
     func unknown(_ text: String) -> Figure {
         var figure = self
         figure.unknown = text

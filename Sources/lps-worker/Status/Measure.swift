@@ -1,16 +1,16 @@
 import Storage
 import Scoreboard
 
-/// What a pool's store had when it was last measured, as the pool's processes have it in common.
+/// The number and size of a store's objects when a process of the pool last measured them.
 ///
-/// The scoreboard outlives a move to another store, whose figures these are not.
+/// The scoreboard holds the store's name as well, because it outlives a move to another store.
 struct Measure {
     let objects: UInt64
     let bytes: UInt64
     /// Seconds since 1970.
     let time: UInt64
 
-    /// The last measure of the store with this name; `nil` when there is none.
+    /// Reads the last measure of the store with this name; `nil` if nobody measured that store.
     init?(of store: String, _ scoreboard: Scoreboard) {
         time = scoreboard[value: PoolValue.storeMeasured.rawValue]
         guard time != 0, scoreboard[value: PoolValue.storeMeasuredName.rawValue] == Self.hash(store) else { return nil }
@@ -18,9 +18,9 @@ struct Measure {
         bytes = scoreboard[value: PoolValue.storeBytes.rawValue]
     }
 
-    /// Records what the store with this name has.
+    /// Replaces the pool's measure.
     static func record(_ usage: StoreUsage, of store: String, at time: UInt64, _ scoreboard: Scoreboard) {
-        // Another process may read meanwhile: what it reads then is none.
+        // Until the last line, other processes read no measure rather than a mixture of two.
         scoreboard[value: PoolValue.storeMeasured.rawValue] = 0
         scoreboard[value: PoolValue.storeMeasuredName.rawValue] = hash(store)
         scoreboard[value: PoolValue.storeObjects.rawValue] = usage.objects
@@ -28,7 +28,7 @@ struct Measure {
         scoreboard[value: PoolValue.storeMeasured.rawValue] = time
     }
 
-    /// FNV-1a of 64 bits (RFC 9923): the same in every process, other than `Hasher`'s.
+    /// 64-bit FNV-1a (RFC 9923). Unlike `Hasher`, it gives every process the same value.
     private static func hash(_ name: String) -> UInt64 {
         name.utf8.reduce(0xCBF2_9CE4_8422_2325) { ($0 ^ UInt64($1)) &* 0x0000_0100_0000_01B3 }
     }

@@ -1,10 +1,10 @@
 import PayloadService
 import Scoreboard
 
-/// Which counter of the scoreboard counts what.
+/// The scoreboard's counters.
 ///
-/// A pool's processes must agree on it, also old and new ones during an upgrade: a counter that is there keeps its
-/// number, a new one gets the next.
+/// All processes of a pool must agree on the numbers, including old and new ones during an upgrade: existing counters
+/// keep their numbers, and a new counter gets the next one.
 enum PoolCounter: Int, CaseIterable {
     case bytesIn, bytesOut, stored, deduplicated, mismatches, slow, timeouts, retirements
 
@@ -16,7 +16,7 @@ enum PoolCounter: Int, CaseIterable {
         firstRequest + number(endpoint) * 32 + (statuses[status] ?? 0)
     }
 
-    /// 0 is every other one; below 32.
+    /// The statuses with their own counter, by number: 1 to 31. 0 counts all others.
     private static let statuses = [
         200: 1, 201: 2, 206: 3, 304: 4, 400: 5, 403: 6, 404: 7, 405: 8, 411: 9, 412: 10, 413: 11, 416: 12, 500: 13,
         503: 14, 507: 15,
@@ -40,11 +40,11 @@ enum PoolCounter: Int, CaseIterable {
     }
 }
 
-/// Values that a pool has in common.
+/// Values that a pool's processes share.
 enum PoolValue: Int {
-    /// The store's objects, their bytes on disk, and when they were measured, in seconds since 1970.
+    /// The number of objects, their bytes on disk, and the time of the measure in seconds since 1970.
     case storeObjects, storeBytes, storeMeasured
-    /// Which store that was, see ``Measure``.
+    /// The hash of the measured store's name, see ``Measure``.
     case storeMeasuredName
 }
 
@@ -57,7 +57,7 @@ extension Scoreboard {
         for (counter, value) in histogram.counts(duration) { add(value, to: counter) }
     }
 
-    /// Counts a request that is answered.
+    /// Counts an answered request.
     func count(_ trace: RequestTrace, status: Int) {
         add(to: PoolCounter.requests(trace.endpoint, status))
         add(trace.age, to: PoolCounter.whole(trace.endpoint))

@@ -2,9 +2,9 @@ import FoundationEssentials
 import Scoreboard
 
 extension PoolSnapshot {
-    /// For programs: an object with every figure.
+    /// The page as JSON: one object with every figure.
     ///
-    /// - Parameter full: whether processes have their threads.
+    /// - Parameter full: whether to list each process's threads.
     func json(full: Bool) throws -> [UInt8] {
         var page: [String: JSON] = [:]
         var objects: [String: [String: JSON]] = [:]

@@ -1,7 +1,7 @@
 extension PoolSnapshot {
     static let openMetricsType = "application/openmetrics-text; version=1.0.0; charset=utf-8"
 
-    /// For Prometheus, in the OpenMetrics text format 1.0.0.
+    /// The figures for Prometheus, in the OpenMetrics text format 1.0.0.
     var openMetrics: String {
         var text = ""
         var family = ""
@@ -19,7 +19,7 @@ extension PoolSnapshot {
             family = name
             for (labels, value) in samples {
                 for (suffix, more, number) in value.metricSamples {
-                    // Values of labels have none of `"`, `\` and line breaks.
+                    // Label values contain no `"`, no `\` and no line break, so they need no escapes.
                     let all = (metric.labels + labels + more).map { "\($0.name)=\"\($0.value)\"" }
                     let list = all.isEmpty ? "" : "{\(all.joined(separator: ","))}"
                     text += "\(name)\(suffix)\(list) \(number)\n"

@@ -2,9 +2,9 @@ import FoundationEssentials
 import Scoreboard
 
 extension PoolSnapshot {
-    /// For people: a line for each figure, as PHP-FPM's status page has them.
+    /// The page as text: one line per figure, as on PHP-FPM's status page.
     ///
-    /// - Parameter full: whether a row for each thread follows.
+    /// - Parameter full: whether to append a row per thread.
     func text(full: Bool) -> String {
         let lines = Figure.all.flatMap(lines) + (full ? [""] + rows : [])
         return lines.joined(separator: "\n") + "\n"
@@ -22,7 +22,7 @@ extension PoolSnapshot {
 
     private static func line(_ name: String, _ value: String) -> String { padded(name + ":", 29) + value }
 
-    /// A table; its first row has the names of the columns.
+    /// A table of the threads, below a row of column names.
     private var rows: [String] {
         let now = monotonicNow()
         let names = ["pid", "thread"] + ThreadColumn.all.map(\.name)
@@ -41,7 +41,7 @@ extension PoolSnapshot {
 }
 
 extension Figure.Value {
-    /// Whether nothing was counted.
+    /// Whether the value is a count of zero, which the text page omits.
     fileprivate var isZero: Bool {
         switch self {
         case .count(0): true
@@ -61,7 +61,7 @@ extension Figure.Value {
         }
     }
 
-    /// Seconds with six digits behind the point.
+    /// Formats seconds with six decimals.
     private static func microseconds(_ seconds: Double) -> String {
         let number = UInt64(max(0, seconds) * 1e6)
         return "\(number / 1_000_000)." + "\(number % 1_000_000 + 1_000_000)".dropFirst()

@@ -2,24 +2,23 @@ import FastCGI
 import Scoreboard
 import Storage
 
-/// What a pool has done and is doing, at one moment, over all of its processes.
+/// The figures of all processes of a pool at one moment.
 struct PoolSnapshot {
     let scoreboard: Scoreboard
-    /// When the pool's first process started, and now, in seconds since 1970.
+    /// The start of the pool's first process, and the snapshot's own time, in seconds since 1970.
     let started: UInt64
     let now: UInt64
     let processes: [Scoreboard.PoolProcess]
-    /// Connections that wait, and that may, over all sockets; `nil` when the kernel does not tell.
+    /// Waiting connections and their limit, summed over all sockets; `nil` if the kernel does not report them.
     let queue: (waiting: UInt64, limit: UInt64)?
-    /// The store's name.
     let store: String
-    /// `nil` for a store that can't be asked, which is the health check's to report.
+    /// `nil` if the store's file system can't be read; the health check reports that.
     let space: (total: UInt64, free: UInt64)?
     /// Bytes.
     let reserve: UInt64
     let measure: Measure?
 
-    /// Threads that have a request, and that have none.
+    /// Threads with a request, and threads without one.
     var busy: UInt64 { UInt64(processes.flatMap(\.threads).filter { $0.code != Activity.idle.code }.count) }
     var idle: UInt64 { UInt64(processes.flatMap(\.threads).count) - busy }
 

@@ -5,27 +5,26 @@ import Scoreboard
 import Storage
 import System
 
-/// Serves the pool's status page on a socket and threads of its own, so that it answers also when every thread of the
-/// pool is busy; and measures the store.
+/// Serves the pool's status page and measures the store. The page has its own socket and threads, so it answers even
+/// when every thread of the pool is busy.
 ///
-/// One process of the pool does it, its leader; when that ends, however it ends, the next one takes over.
+/// One process of the pool, the leader, does this. When it ends or dies, another one takes over.
 struct StatusServer: Sendable {
-    /// The pool's runtime folder.
     let folder: String
     let configuration: Configuration
     let scoreboard: Scoreboard
     let store: any PayloadStorage
-    /// The pool's sockets, whose queues the page tells.
+    /// The pool's sockets; the page shows the lengths of their queues.
     let listeners: [Listener]
     let logger: Logger
     private let serving = Current<WorkerPool?>(nil)
 
-    /// Starts a thread that waits for its turn.
+    /// Starts a thread that waits to become the leader.
     func start() throws {
         try WorkerThread(lead).detach()
     }
 
-    /// Makes sure that a runtime folder can have the page's socket.
+    /// Checks that the page's socket can be made in a runtime folder.
     ///
     /// - Throws: an error that names the folder.
     static func check(_ folder: String) throws {
@@ -35,7 +34,7 @@ struct StatusServer: Sendable {
 
     private static func socket(_ folder: String) -> String { "\(folder)/status.sock" }
 
-    /// Takes away the page's socket, for the next process. Requests for the page that are under way are not waited for.
+    /// Removes the page's socket, so that the next process can bind it. Does not wait for requests in progress.
     func stop() {
         serving.value?.stop()
     }
@@ -44,23 +43,25 @@ struct StatusServer: Sendable {
         do {
             try scoreboard.lead()
         } catch {
-            logger.error("no status page by this process", metadata: ["error": "\(error)"])
+            logger.error("cannot serve the status page", metadata: ["error": "\(error)"])
             return
         }
-        var isTold = false
+        var isLogged = false
         while serving.value == nil {
             do {
                 try serve()
             } catch {
-                if !isTold { logger.error("no status page yet", metadata: ["error": "\(error)"]) }
-                isTold = true
+                if !isLogged {
+                    logger.error("cannot serve the status page yet, retrying", metadata: ["error": "\(error)"])
+                }
+                isLogged = true
                 sleep(1)
             }
         }
         measure()
     }
 
-    /// Begins to serve the page.
+    /// Binds the page's socket and starts the threads that serve it.
     private func serve() throws {
         let path = Self.socket(folder)
         let listener = try Listener(binding: .unix(path: path), access: configuration.access)
@@ -69,7 +70,7 @@ struct StatusServer: Sendable {
             do {
                 try pool.run(WorkerPool.Handler { request, _ in answer(request) })
             } catch {
-                logger.error("no status page by this process", metadata: ["error": "\(error)"])
+                logger.error("cannot serve the status page", metadata: ["error": "\(error)"])
             }
         }.detach()
         serving.value = pool
@@ -87,7 +88,7 @@ struct StatusServer: Sendable {
             try (Array(head.utf8) + content).withUnsafeBytes { try request.write($0) }
         } catch {
             request.abort(isReading: !(error is FastCGIError))
-            logger.notice("the status page was cut off", metadata: ["error": "\(error)"])
+            logger.notice("status page cut off", metadata: ["error": "\(error)"])
         }
     }
 
@@ -98,7 +99,8 @@ struct StatusServer: Sendable {
         return ("text/plain; charset=utf-8", Array(pool.text(full: full).utf8))
     }
 
-    /// Measures the store whenever the last time, by whichever process, is long enough ago. Never returns.
+    /// Measures the store whenever the last measure by any process is older than the interval. Returns only if measuring is
+    /// off, or the store does not support it.
     private func measure() {
         var attempt: UInt64 = 0
         while let measureInterval = configuration.settings.measureInterval.value {
@@ -111,7 +113,7 @@ struct StatusServer: Sendable {
                     guard let store = store as? any UsageCounting else { return }
                     Measure.record(try store.measureUsage(), of: store.name, at: UInt64(time(nil)), scoreboard)
                 } catch {
-                    logger.warning("the store can't be measured", metadata: ["error": "\(error)"])
+                    logger.warning("cannot measure the store", metadata: ["error": "\(error)"])
                 }
             }
             sleep(UInt32(min(interval, 60)))

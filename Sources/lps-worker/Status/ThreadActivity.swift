@@ -3,13 +3,13 @@ import FastCGI
 import PayloadService
 import Scoreboard
 
-/// What a thread of the pool is doing, as the status page tells it.
+/// A thread's state on the status page.
 enum Activity: String, CaseIterable {
     case idle
-    /// A connection is there, its request is being read.
+    /// The thread has accepted a connection and reads the request.
     case reading
     case checking, hashing, committing, answering
-    /// The body of a request to the codec server.
+    /// The thread reads the body of a request to the codec server.
     case parsing
 
     var code: UInt64 { UInt64(Self.allCases.firstIndex(of: self) ?? 0) }
@@ -18,13 +18,13 @@ enum Activity: String, CaseIterable {
         self = Int(exactly: code).flatMap { Self.allCases.indices.contains($0) ? Self.allCases[$0] : nil } ?? .idle
     }
 
-    /// Each phase has an activity of its name.
+    /// The activity with the phase's name.
     init(_ phase: RequestTrace.Phase) { self = Activity(rawValue: phase.rawValue) ?? .idle }
 }
 
-/// Keeps the scoreboard's row of one thread.
+/// Updates one thread's row on the scoreboard.
 final class ThreadActivity: @unchecked Sendable {
-    // Sendable: only the pool's thread of that number uses it.
+    // Sendable: only one thread of the pool uses it.
     private let row: ThreadRow
     private var state: ThreadRow.State
 
@@ -40,7 +40,7 @@ final class ThreadActivity: @unchecked Sendable {
 
     func turn(to activity: Activity, _ subject: RequestSubject) { turn(to: activity, subject.text) }
 
-    /// A piece of the request's work is done.
+    /// Records that the thread has made progress with its request.
     func advanced() { row.touch() }
 
     func closed() {
@@ -58,17 +58,17 @@ final class ThreadActivity: @unchecked Sendable {
     }
 }
 
-/// What a row says of its request: a few words, in a form that fits into shared memory.
+/// The text of a thread's row: the request in a few words that fit into shared memory.
 struct RequestSubject: Equatable {
     var method: String
     var path: String
     var id: String
-    /// Percent-encoded; empty when there is none, or none is known yet.
+    /// Percent-encoded; empty if the request has none, or it is not known yet.
     var namespace: String
     var digest: String
 
-    /// The fields, none of which has a control character, with tabs between them. The namespace, which may be long,
-    /// comes last and loses its end.
+    /// The fields, separated by tabs; no field contains a control character. The namespace can be long, so it comes last,
+    /// where the row truncates it.
     var text: [UInt8] { Array([method, path, id, digest, namespace].joined(separator: "\t").utf8) }
 
     init(method: String, path: String, id: String, namespace: String = "", digest: String = "") {
@@ -79,7 +79,7 @@ struct RequestSubject: Equatable {
         self.digest = digest
     }
 
-    /// What a thread's row says of its request; `nil` when it has none.
+    /// Parses a thread's row; `nil` if the thread has no request.
     init?(_ thread: ThreadRow.State) {
         let fields = String(decoding: thread.text, as: UTF8.self)
             .split(separator: "\t", omittingEmptySubsequences: false).map(String.init)

@@ -1,11 +1,11 @@
 import Scoreboard
 
-/// What the page tells of each thread: a column of the table, and a member in the JSON.
+/// One value of each thread: a column of the text page's table, and a member in the JSON.
 struct ThreadColumn: Sendable {
     let name: String
     let width: Int
     let json: String
-    /// `nil` for none.
+    /// `nil` if the thread has no such value.
     let value: @Sendable (_ thread: ThreadRow.State, _ now: UInt64) -> Figure.Value?
 
     static let all = [
@@ -34,7 +34,7 @@ struct ThreadColumn: Sendable {
         self.value = value
     }
 
-    /// A column of what the thread's request has.
+    /// Makes a column that shows a value of the thread's request.
     private init(_ name: String, _ width: Int, _ json: String, _ text: @escaping @Sendable (RequestSubject) -> String) {
         self.init(name, width, json) { thread, _ in
             RequestSubject(thread).map(text).flatMap { $0.isEmpty ? nil : .text($0) }

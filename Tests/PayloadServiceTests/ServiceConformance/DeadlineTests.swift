@@ -25,7 +25,7 @@ import Testing
         let trace = RequestTrace(timeout: timeout)
         waitUntilLate(trace)
         expectGivenUp(try fixture.ask(.put(helloWorld), trace), trace, "checking")
-        #expect(fixture.log.text.contains("warning a request was given up"))
+        #expect(fixture.log.text.contains("warning request timed out"))
         #expect(try fixture.store.contents().isEmpty)
         #expect(try fixture.ask(.put(helloWorld), RequestTrace(timeout: .seconds(3600))).status == 201)
     }

@@ -38,19 +38,19 @@ import Testing
     private static let tooManyFiles = "too many files are open, try again"
     private static let engineAway = "the storage engine can't be used now, try again"
     private static let failures = [
-        Failure(.noSpace, 507, "what was done", "error no space for an upload"),
-        Failure(.engineFull, 507, "the storage engine has no space", "error the engine of the store is full"),
-        Failure(.quotaExceeded, 507, "what was done", "notice no room in a namespace's quota for an upload"),
-        Failure(.counting, 503, "what was done", "notice an upload is refused while its namespace is counted"),
-        Failure(.uploadGone, 500, "the upload's file is gone", "warning an upload's file is gone"),
-        Failure(.busy, 503, "the store is busy, try again", retried: true, "error a lock of the store is held"),
-        Failure(.unavailable, 503, engineAway, retried: true, "error the engine of the store can't be used"),
-        Failure(.system, errno: .tooManyOpenFiles, 503, tooManyFiles, "error the store failed"),
-        Failure(.missing, errno: .tooManyOpenFilesInSystem, 503, tooManyFiles, "error the store failed"),
-        Failure(.system, errno: .ioError, 500, storeFailed, "error the store failed"),
-        Failure(.damaged, 500, storeFailed, "error the store failed"),
-        Failure(.unreadable, 500, storeFailed, "error the store failed"),
-        Failure(.uploadNotAcceptable, 500, storeFailed, "error the store failed"),
+        Failure(.noSpace, 507, "what was done", "error no space for upload"),
+        Failure(.engineFull, 507, "the storage engine has no space", "error storage engine full"),
+        Failure(.quotaExceeded, 507, "what was done", "notice namespace quota exceeded"),
+        Failure(.counting, 503, "what was done", "notice upload refused while its namespace is being counted"),
+        Failure(.uploadGone, 500, "the upload's file is gone", "warning upload file gone"),
+        Failure(.busy, 503, "the store is busy, try again", retried: true, "error store lock held too long"),
+        Failure(.unavailable, 503, engineAway, retried: true, "error storage engine unavailable"),
+        Failure(.system, errno: .tooManyOpenFiles, 503, tooManyFiles, "error store failed"),
+        Failure(.missing, errno: .tooManyOpenFilesInSystem, 503, tooManyFiles, "error store failed"),
+        Failure(.system, errno: .ioError, 500, storeFailed, "error store failed"),
+        Failure(.damaged, 500, storeFailed, "error store failed"),
+        Failure(.unreadable, 500, storeFailed, "error store failed"),
+        Failure(.uploadNotAcceptable, 500, storeFailed, "error store failed"),
     ]
 
     @Test func `Each failure of the store has its status, its words and its line in the log`() throws {
@@ -96,7 +96,7 @@ import Testing
             }
             expectRefusal(try fixture.ask(asked), 400, "upload was cut off: the peer\\nhas left", "after \(length)")
         }
-        #expect(fixture.log.text.contains("notice an upload was cut off"))
+        #expect(fixture.log.text.contains("notice upload cut off"))
         #expect(try fixture.store.contents().isEmpty)
     }
 
