@@ -19,6 +19,7 @@ CEPH_PACKAGES := ceph-mon ceph-osd radosgw
 E2E_PACKAGES := chromium chromium-driver prometheus python3 python3-venv
 DEB_PACKAGES := binutils debhelper python3
 TEST_DEB_PACKAGES := debootstrap devscripts lintian python3 python3-venv systemd-container
+LINT_PACKAGES := codespell
 BENCH_PACKAGES := wrk stunnel4 apache2-utils strace python3 python3-venv
 # Where 'make e2e' puts screenshots and logs.
 E2E_ARTIFACTS ?= .e2e
@@ -217,8 +218,14 @@ sanitize-thread sanitize-address: sanitize-%:
 		--filter '$(SANITIZED_TESTS)' || status=$$?;) \
 	if grep -r '' .build-$*/found; then status=1; fi; exit $$status
 
+# Formatting, spelling, and the phrases of .ci/prose.txt, which the documentation avoids. Names of tests may have them.
+PROSE := README.md CHANGELOG.md CONTRIBUTING.md SECURITY.md docs nginx systemd debian Makefile Sources
 lint:
+	@$(call install,$(LINT_PACKAGES))
 	swift format lint --strict --recursive --parallel Package.swift Sources Tests
+	git ls-files $(PROSE) | grep -v '[.]\(json\|svg\|png\)$$' | \
+		xargs codespell --ignore-words-list inout,atleast,otherways,nd
+	! git grep -nEiw -f .ci/prose.txt -- $(PROSE) ':!*.json' | grep -v 'Tests`'
 
 format:
 	swift format --in-place --recursive --parallel Package.swift Sources Tests

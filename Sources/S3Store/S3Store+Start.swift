@@ -32,7 +32,7 @@ extension S3Store {
         }
     }
 
-    /// Checks that the folder of uploads is writable and has space, and that the engine answers or did so within two
+    /// Checks that the folder for uploads is writable and has space, and that the engine answers or did so within two
     /// seconds.
     public func checkHealth() throws {
         try uploads.checkWritable()
@@ -40,7 +40,7 @@ extension S3Store {
         try health.check { try translating { try client.checkBucket(retrying: false) } }
     }
 
-    /// Deletes the files that crashed uploads left in the folder of uploads.
+    /// Deletes the files that crashed uploads left in the folder for uploads.
     public func tidyUp() throws { try uploads.sweep() }
 }
 

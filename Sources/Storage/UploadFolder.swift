@@ -42,7 +42,7 @@ public final class UploadFolder: Sendable {
     /// - Parameter setting: `nil` for the folder of a store on disk.
     package init(_ folder: Descriptor, path: String, setting: String?, reserve: UInt64?, logger: Logger) throws {
         self.path = path
-        name = setting == nil ? "store" : "folder of uploads \(path)"
+        name = setting == nil ? "store" : "folder for uploads \(path)"
         self.setting = setting ?? "--store"
         descriptor = folder
         isLinked = setting == nil

@@ -69,7 +69,7 @@ public enum StorePlace: Sendable {
             )
         case .bucket(let location, let environment):
             guard let uploads = options.uploads else {
-                throw StoreError(.missing, "a store in a bucket needs a folder of uploads")
+                throw StoreError(.missing, "a store in a bucket needs a folder for uploads")
             }
             let folder = try UploadFolder(
                 path: uploads.path,

@@ -160,7 +160,7 @@ import Testing
     }
 }
 
-/// The folder of uploads of a store that is in a bucket.
+/// The folder for uploads of a store that is in a bucket.
 @Suite(.timeLimit(.minutes(5))) struct UploadFolderTests {
     private let folder: TemporaryFolder
 
@@ -190,7 +190,7 @@ import Testing
         let path = folder.file("store")
         try DiskStore.create(at: path)
         let error = #expect(throws: StoreError.self) { try open(path) }
-        #expect(error?.description == "folder of uploads \(path) is a store on disk, expected its folder incoming/")
+        #expect(error?.description == "folder for uploads \(path) is a store on disk, expected its folder incoming/")
         #expect(error?.preventsUse == true)
         _ = try open("\(path)/incoming")
         #expect(throws: StoreError.self) { try open(folder.file("none")) }
