@@ -115,10 +115,11 @@ public final class Listener: Sendable {
     private static func removeStaleSocket(_ path: String, _ address: UnixAddress) throws {
         guard SocketFile(path: path) != nil else { return }
         let probe = try open(AF_UNIX, for: path)
-        guard uninterrupted({ address.withPointer { connect(probe.number, $0, $1) } }) < 0 else {
-            throw FastCGIError("\(path) is served by another process")
+        // errno is read before the probe can close.
+        let failure = address.withPointer { target, size in
+            uninterrupted { connect(probe.number, target, size) } < 0 ? Errno(rawValue: errno) : nil
         }
-        let error = Errno(rawValue: errno)
+        guard let error = failure else { throw FastCGIError("\(path) is served by another process") }
         guard error == .connectionRefused else { throw SystemCallError("connect \(path)", error) }
         try systemCall("remove the stale socket \(path)") { unlink(path) }
     }

@@ -9,16 +9,18 @@ package struct UnixAddress {
     private var address = sockaddr_un()
     private let size: socklen_t
 
-    /// - Parameter path: the socket's path; with a leading `@`, a name in the abstract namespace.
+    /// - Parameters:
+    ///   - path: the socket's path.
+    ///   - canBeAbstract: whether a leading `@` means a name in the abstract namespace, as in `NOTIFY_SOCKET` (sd_notify(3)).
     /// - Returns: `nil` if the path is longer than ``longestPath``.
-    package init?(_ path: String) {
+    package init?(_ path: String, canBeAbstract: Bool = false) {
         let bytes = Array(path.utf8)
         guard bytes.count <= Self.longestPath else { return nil }
         address.sun_family = sa_family_t(AF_UNIX)
         size = socklen_t(Self.pathOffset + bytes.count)
         withUnsafeMutableBytes(of: &address.sun_path) { name in
             name.copyBytes(from: bytes)
-            if bytes.first == UInt8(ascii: "@") { name[0] = 0 }
+            if canBeAbstract, bytes.first == UInt8(ascii: "@") { name[0] = 0 }
         }
     }
 

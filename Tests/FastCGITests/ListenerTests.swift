@@ -28,6 +28,16 @@ import Testing
         #expect(!FileManager.default.fileExists(atPath: path))
     }
 
+    @Test func `A path with a leading @ is a file's, except for systemd's notifications`() throws {
+        func firstByte(_ address: UnixAddress?) throws -> UInt8 {
+            try #require(address).withPointer { pointer, _ in
+                UnsafeRawPointer(pointer).load(fromByteOffset: MemoryLayout<sa_family_t>.size, as: UInt8.self)
+            }
+        }
+        #expect(try firstByte(UnixAddress("@lps")) == UInt8(ascii: "@"))
+        #expect(try firstByte(UnixAddress("@lps", canBeAbstract: true)) == 0)
+    }
+
     @Test func `A socket left behind by a dead process is replaced`() throws {
         close(try listenUnix(path))
         let listener = try Listener(binding: .unix(path: path))

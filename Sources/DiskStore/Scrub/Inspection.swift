@@ -127,7 +127,7 @@ private struct Inspection {
         for file in StoreLayout.files + StoreLayout.lockFiles { try expect(file, .file) }
         // Strays in keys/ are found with its namespaces.
         for folder in StoreLayout.upperFolders where folder != StoreLayout.keys {
-            for name in try names(folder) {
+            for name in try names(folder).sorted() {
                 let path = StoreLayout.path(of: name, in: folder)
                 let isStray = try store.readable(path, unreadable) { try store.isStray(name, in: folder) }
                 if isStray == true { try stray(path) }

@@ -20,7 +20,8 @@ func readXML(
 ) throws {
     try withoutActuallyEscaping(ended) { ended in
         let reader = try XMLReader(root, ended)
-        try reader.read(XMLCharacters.replaced(in: document))
+        // expat holds an unretained reference.
+        try withExtendedLifetime(reader) { try reader.read(XMLCharacters.replaced(in: document)) }
     }
 }
 

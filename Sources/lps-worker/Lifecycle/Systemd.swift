@@ -6,7 +6,7 @@ import System
 /// Ignores failures: systemd then acts on its own timeouts.
 func notifySystemd(_ state: String) {
     guard let path = getenv("NOTIFY_SOCKET").map({ String(cString: $0) }), path.utf8.count > 1,
-        let address = UnixAddress(path)
+        let address = UnixAddress(path, canBeAbstract: true)
     else { return }
     let descriptor = socket(AF_UNIX, Int32(SOCK_DGRAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
     guard descriptor >= 0 else { return }
