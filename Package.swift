@@ -209,8 +209,8 @@ let package = Package(
         .testTarget(
             name: "OperatorTests",
             dependencies: [
-                "DiskStore", "Encoding", "PayloadKey", "Storage", "TarArchive", "StorePolicy", "TestStores",
-                "TestSupport", "lps",
+                "DiskStore", "Encoding", "EnvironmentFile", "PayloadKey", "Storage", "TarArchive", "StorePolicy",
+                "TestStores", "TestSupport", "lps",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "SystemPackage", package: "swift-system"),

@@ -6,8 +6,8 @@ import SystemPackage
 
 /// A command's environment and streams: those of its process, or a test's.
 struct Context {
-    /// Returns an environment variable; `nil` when it is not set.
-    var environment: @Sendable (_ name: String) -> String?
+    /// The defaults of options, as ``load(_:)`` found them: read once, so that a command sees one configuration.
+    var variables: Result<Environment, any Error>
     /// Receives the store's log messages.
     var logger: Logger
     var input: FileDescriptor
@@ -23,7 +23,7 @@ struct Context {
     /// The environment and streams of this process.
     static var process: Context {
         Context(
-            environment: { name in getenv(name).map { String(cString: $0) } },
+            variables: load(.process),
             logger: Logger(label: "lps"),
             input: .standardInput,
             output: .standardOutput,
@@ -33,14 +33,18 @@ struct Context {
         )
     }
 
-    /// The defaults of options: variables from the file that `LPS_CONFIG` names, or else from the environment, as for
+    /// Reads the defaults of options: variables from the file that `LPS_CONFIG` names, or else from the environment, as for
     /// `lps-worker`. So commands, timers and workers use the same configuration.
+    static func load(_ environment: Environment) -> Result<Environment, any Error> {
+        Result { try Environment(environment, file: environment["LPS_CONFIG"]) }
+    }
+
+    /// The defaults of options.
     ///
     /// - Throws: Status 78 (EX_CONFIG in sysexits(3)) when the file can't be used; the reason is on standard error.
     func settings() throws -> Environment {
-        let variables = Environment(environment)
         do {
-            return try Environment(variables, file: variables["LPS_CONFIG"])
+            return try variables.get()
         } catch {
             throw unusable("\(error)")
         }

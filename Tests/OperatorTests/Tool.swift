@@ -1,5 +1,6 @@
 import ArgumentParser
 import DiskStore
+import EnvironmentFile
 import Foundation
 import PayloadKey
 import TestStores
@@ -39,7 +40,7 @@ struct Tool: Sendable {
         defer { for stream in [input, output, errors] { _ = try? stream.close() } }
         let settings = settings.merging(more) { $1 }
         let context = Context(
-            environment: { settings[$0] },
+            variables: Context.load(Environment { settings[$0] }),
             logger: RecordedLog().logger,
             input: input,
             output: output,

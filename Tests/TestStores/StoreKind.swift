@@ -2,8 +2,6 @@ import DiskStore
 import Foundation
 import Logging
 import PayloadKey
-import S3
-import S3Store
 import Storage
 import TestSupport
 import Testing
@@ -49,12 +47,11 @@ package enum StoreKind: String, CaseIterable, CustomTestStringConvertible {
         quota: @escaping @Sendable (Namespace) -> UInt64? = { _ in nil },
         logger: Logger = RecordedLog().logger
     ) throws -> StoreUnderTest {
-        func uploads() throws -> UploadFolder {
-            try UploadFolder(path: folder.path, reserve: reserve, setting: "--incoming", logger: logger)
-        }
         switch self {
         case .memory:
-            let store = MemoryStore(uploads: try uploads())
+            let store = MemoryStore(
+                uploads: try UploadFolder(path: folder.path, reserve: reserve, setting: "--incoming", logger: logger)
+            )
             return StoreUnderTest(
                 storage: store,
                 replace: { store.replace($0, with: $1) },
@@ -83,28 +80,13 @@ package enum StoreKind: String, CaseIterable, CustomTestStringConvertible {
                 another: open
             )
         case .s3:
-            let engine = try TestEngine.shared
-            let url = engine.storeURL(prefix: UUID().uuidString)
-            let environment: @Sendable (String) -> String? = { engine.environment[$0] }
-            let location = try S3Location(parsing: url, environment: environment)
-            let client = S3Client(location, environment: environment, logger: logger)
-            let start = {
-                let store = S3Store(client, uploads: try uploads(), logger: logger)
-                try store.checkStart(waiting: true)
-                return store
-            }
+            let bucket = try TestBucket()
+            let start = { try bucket.open(incoming: folder.path, reserve: reserve, logger: logger) }
             return StoreUnderTest(
                 storage: try start(),
-                replace: { key, content in
-                    _ = try client.put(
-                        location.objectKey(of: key.utf8),
-                        .bytes(content),
-                        digest: Array(Digest(of: content).bytes),
-                        onlyIfAbsent: false
-                    )
-                },
+                replace: { try bucket.replace($0, with: $1) },
                 makeOld: nil,
-                fetch: { _, headers in try engine.fetch(signed: headers) },
+                fetch: { _, headers in try TestEngine.shared.fetch(signed: headers) },
                 another: start
             )
         }

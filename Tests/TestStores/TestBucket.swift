@@ -1,4 +1,5 @@
 import Foundation
+import Logging
 import PayloadKey
 import S3
 import S3Store
@@ -26,9 +27,12 @@ package struct TestBucket {
     /// Opens the store, as a process does at its start.
     ///
     /// - Parameter incoming: where it takes uploads in.
-    package func open(incoming: String) throws -> S3Store {
-        let logger = RecordedLog().logger
-        let uploads = try UploadFolder(path: incoming, reserve: 0, setting: "--incoming", logger: logger)
+    package func open(
+        incoming: String,
+        reserve: UInt64 = 0,
+        logger: Logger = RecordedLog().logger
+    ) throws -> S3Store {
+        let uploads = try UploadFolder(path: incoming, reserve: reserve, setting: "--incoming", logger: logger)
         let store = S3Store(client, uploads: uploads, logger: logger)
         try store.checkStart(waiting: true)
         return store

@@ -1,3 +1,4 @@
+import Encoding
 import Glibc
 
 /// Scheme, host and port of an HTTP server.
@@ -8,8 +9,11 @@ struct Endpoint: Equatable {
     /// `nil` for the scheme's default port.
     let port: Int?
 
+    /// The scheme, with the slashes before the host.
+    var scheme: String { isTLS ? "https://" : "http://" }
+
     /// Scheme and host, without a slash at the end.
-    var origin: String { (isTLS ? "https://" : "http://") + authority }
+    var origin: String { scheme + authority }
 
     /// Host and port in the form of the `Host` header.
     var authority: String {
@@ -71,15 +75,8 @@ struct Endpoint: Equatable {
 }
 
 /// Whether a text consists of ASCII letters, digits and the characters in `others`.
-func isMade(_ text: some Sequence<UInt8>, with others: String = "") -> Bool {
-    text.allSatisfy { byte in
-        switch byte {
-        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
-            UInt8(ascii: "0")...UInt8(ascii: "9"):
-            true
-        default: others.utf8.contains(byte)
-        }
-    }
+func isMade(_ text: some Sequence<UInt8>, with others: StaticString = "") -> Bool {
+    text.allSatisfy { $0.isLetterOrDigit(or: others) }
 }
 
 /// Whether a text is visible ASCII, without white space and control characters.

@@ -42,7 +42,7 @@ extension S3Location {
         if pathStyle == "false" { try Self.checkSubdomain(bucket, server) }
         isPathStyle = pathStyle.map { $0 == "true" } ?? (endpoint != nil || !Self.isInCertificate(bucket, server))
         host = isPathStyle ? server.authority : "\(bucket).\(server.authority)"
-        origin = (server.isTLS ? "https://" : "http://") + host
+        origin = server.scheme + host
         newObject = try Self.newObject(parameters)
     }
 

@@ -77,7 +77,6 @@ struct SettingKind<Value>: Sendable {
         kind.isReloadable = true
         return kind
     }
-
 }
 
 extension Option {
