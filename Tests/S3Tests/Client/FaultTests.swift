@@ -146,15 +146,16 @@ private let page = ScriptedServer.Step.answer(200, [], "<ListBucketResult></List
     }
 
     @Test func `A kept connection that the engine closed causes no failure`() throws {
-        // One connection ends before a request, and one after it has received a body.
+        // One connection ends before a request, one while it sends a body, and one after that. libcurl itself repeats
+        // the first and the last, but not a request that failed while it was sent.
         let server = try ScriptedServer { number, _ in
-            [[.stored, .close], [.stored], [.takeBody, .close], [.stored]][number]
+            [[.stored, .close], [.stored, .wait(100), .close], [.stored], [.takeBody, .close], [.stored]][number]
         }
-        let client = try server.client(limits: .impatient)
+        let client = try server.client()
         // The body is small enough to be sent without waiting for 100 Continue.
         let payload = randomPayload(900_000)
-        for _ in 0..<3 { #expect(try client.put(key, payload) == .stored) }
-        #expect(server.requests.map(\.body) == Array(repeating: payload, count: 4))
+        for _ in 0..<4 { #expect(try client.put(key, payload) == .stored) }
+        #expect(server.requests.map(\.body) == Array(repeating: payload, count: 5))
     }
 
     @Test func `Consecutive requests share a connection across threads`() throws {
