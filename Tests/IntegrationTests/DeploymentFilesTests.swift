@@ -143,7 +143,7 @@ import Testing
         }
     }
 
-    /// After twenty starts in ten seconds systemd would stop the unit, and with it lps.socket, where requests wait for a worker.
+    /// After twenty starts in ten seconds systemd stops the unit, and lps.socket, where requests wait for a worker.
     @Test(arguments: [
         ("exited", "0", false), ("exited", "1", true), ("exited", "78", true), ("exited", "203", true),
         ("killed", "KILL", false),

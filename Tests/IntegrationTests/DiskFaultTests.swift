@@ -49,7 +49,7 @@ import Testing
             try victim.request(parameters).status
         }
         #expect(try stack.get(key, length: payload.count).status == 404)
-        // As if the first worker had died. The kernel considers the file clean: another sync would succeed without effect.
+        // As if the first worker had died. To the kernel the file is clean: another sync would succeed without effect.
         let next = try Victim(stack)
         let synced = try synced(stack, by: next.process, expects: 201) { try next.request(parameters).status }
         #expect(!synced.hasSuffix("/0000000001"))

@@ -2,8 +2,8 @@ import Foundation
 import TestSupport
 import Testing
 
-/// nginx's configuration for buckets. Servers of the same nginx stand in for the worker and the engine, to produce answers
-/// that a real engine can't be made to send.
+/// nginx's configuration for buckets. Servers of the same nginx stand in for the worker and the engine, to produce
+/// answers that a real engine can't be made to send.
 @Suite(.serialized, .runLimit) struct EngineHandoverTests {
     private static let payload = Array("hello, engine".utf8)
     private static let digest = String(Stack.digest(payload).dropFirst("sha256:".count))

@@ -13,9 +13,9 @@ struct Fault: CustomStringConvertible {
     /// The program must repeat an interrupted call without visible effect.
     var mustBeInvisible: Bool { errno == "EINTR" }
 
-    /// File calls, and the documented errors that a correct program can meet: a full, failing or read-only disk, too many
-    /// open files, another owner, a signal. Not fcntl(2), most of whose calls get and set flags and can't fail so; not
-    /// close(2), because a skipped close leaks the descriptor.
+    /// File calls, and the documented errors that a correct program can meet: a full, failing or read-only disk, too
+    /// many open files, another owner, a signal. Not fcntl(2), most of whose calls get and set flags and can't fail
+    /// this way; not close(2), because a skipped close leaks the descriptor.
     static let errors: KeyValuePairs = [
         "openat": ["EIO", "EMFILE", "ENFILE", "EACCES", "ENOSPC", "EDQUOT", "EROFS", "EINTR", "ENOENT"],
         "openat2": ["EIO", "EMFILE", "ENFILE", "EACCES", "ENOSPC", "EDQUOT", "EROFS", "EINTR", "ENOENT"],
@@ -40,8 +40,8 @@ struct Fault: CustomStringConvertible {
     }
 }
 
-/// A process is killed as one of its threads enters a system call. Earlier calls have taken effect, and the kernel does not
-/// make this one.
+/// A process is killed as one of its threads enters a system call. Earlier calls have taken effect; the kernel does
+/// not make this one.
 struct KillPoint: CustomStringConvertible {
     let call: String
     /// The number of the call among the thread's calls of this kind, from 1.
