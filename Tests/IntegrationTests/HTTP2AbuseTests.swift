@@ -2,8 +2,8 @@ import Foundation
 import TestSupport
 import Testing
 
-/// Abuse of HTTP/2: nginx ends the request or the connection, nothing invalid is stored, nothing is left behind, and other
-/// clients are served.
+/// Abuse of HTTP/2: nginx ends the request or the connection, nothing invalid is stored, nothing is left behind, and
+/// other clients are served.
 @Suite(.serialized, .runLimit) struct HTTP2AbuseTests {
     private typealias H2 = HTTP2Connection
 

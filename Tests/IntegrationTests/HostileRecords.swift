@@ -28,7 +28,7 @@ struct HostileRecords {
         self.payload = payload
     }
 
-    /// The pieces that a peer sends on one connection, and how it ends. Input that triggers a known bug of libfcgi is skipped.
+    /// The pieces that a peer sends on one connection, and how it ends. Skips input that triggers bugs of libfcgi.
     mutating func next() -> (pieces: [[UInt8]], end: End) {
         while true {
             var bytes = conversation()
