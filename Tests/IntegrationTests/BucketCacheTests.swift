@@ -75,7 +75,7 @@ import Testing
 
     /// nginx aborts a download when it can't write the engine's answer to disk (nginx/nginx#868).
     @Test(.enabled(if: geteuid() == 0, "only root can mount"))
-    func `A payload too large for the cache's disk bypasses the cache`() throws {
+    func `Payloads bypass the cache if its disk has too little space`() throws {
         let disk = try SmallDisk(.tmpfs, mebibytes: 8)
         let cache = disk.file("cache")
         let stack = try Stack(options: ["--cache", cache], engine: front.engine) { text in

@@ -170,7 +170,7 @@ import Testing
                 #expect(answer.headers["retry-after"].flatMap { Int($0) } != nil)
             }
         }
-        try eventually("the engine has logged a request") { engineLog(stack).count >= 2 * statuses.count }
+        try eventually("the engine has logged every request") { engineLog(stack).count >= 2 * statuses.count }
     }
 
     @Test func `No log contains a signature, even if the engine closes the connection`() throws {

@@ -41,7 +41,7 @@ import Testing
     @Test(
         arguments: [(0x6969, "nfs"), (0xFF53_4D42, "cifs"), (0x6573_5546, "fuse"), (0xEF53, nil)] as [(UInt64, String?)]
     )
-    func `A worker warns at start of a network or FUSE file system only`(
+    func `A worker warns about a network or FUSE file system, not about a local one`(
         magic: UInt64,
         name: String?
     ) throws {
@@ -53,7 +53,7 @@ import Testing
     }
 
     @Test(arguments: [(0x6969, true), (0xEF53, false)] as [(UInt64, Bool)])
-    func `lps init warns of a network file system only`(magic: UInt64, isTold: Bool) throws {
+    func `lps init warns about a network file system, not about a local one`(magic: UInt64, isTold: Bool) throws {
         let command = strace(pretends(magic)) + [Project.binary("lps"), "init", "--store", local.folder.file("new")]
         let made = try run(command[0], Array(command.dropFirst()))
         #expect(made.status == 0)
@@ -77,9 +77,7 @@ import Testing
     }
 
     @Test(.enabled(if: getuid() == 0, "only root may mount"), arguments: SmallDisk.Folding.mountable)
-    func `A case-insensitive file system is refused for new and existing stores`(
-        kind: SmallDisk.Folding
-    ) throws {
+    func `A case-insensitive file system is refused for new and existing stores`(kind: SmallDisk.Folding) throws {
         let (disk, folder) = try SmallDisk.folding(kind)
         defer { withExtendedLifetime(disk) {} }
         func refusal(of store: String) -> String {

@@ -2,7 +2,7 @@ import Foundation
 import TestSupport
 import Testing
 
-/// A service whose store is on a full disk refuses uploads with 507, and does everything else.
+/// A service whose store is on a full disk refuses uploads with 507, and serves all other requests.
 @Suite(.serialized, .runLimit, .enabled(if: geteuid() == 0, "only root can mount"))
 struct FullDiskTests {
     private static let mebibyte = 1 << 20

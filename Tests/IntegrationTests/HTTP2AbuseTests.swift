@@ -42,7 +42,7 @@ import Testing
         #expect(try stack.get(try stack.store(content, namespace: "after"), length: content.count).body == content)
     }
 
-    @Test func `A rapid reset attack delays no other client, and leaves nothing`() throws {
+    @Test func `A rapid reset attack blocks no other client, and leaves nothing`() throws {
         let key = try stack.store(content, namespace: "mine")
         let fields = Stack.getHeaders(length: content.count).map { ($0.key.lowercased(), $0.value) }
         let get = H2.head("GET", Stack.getTarget(key), fields)
@@ -105,7 +105,7 @@ import Testing
         try connection.send(H2.frame(.goAway, [0, 0, 0, 0, 0, 0, 0, 0]))
     }
 
-    @Test func `Endless frames use no memory, and delay no other client`() throws {
+    @Test func `Endless frames use no memory, and block no other client`() throws {
         let head = H2.head("GET", "/v2/blobs/get?key=k")
         let filler = H2.field("x", String(repeating: "y", count: 1000))
         func many(_ frame: [UInt8], _ count: Int) -> [UInt8] { (0..<count).flatMap { _ in frame } }

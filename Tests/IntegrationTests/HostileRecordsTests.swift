@@ -17,7 +17,7 @@ import Testing
         ProcessInfo.processInfo.environment[variable].flatMap { UInt64($0) }
     }
 
-    @Test func `Under any records a worker keeps serving, leaks nothing, and stores only verified content`() throws {
+    @Test func `On any input a worker keeps serving, leaks nothing, and stores only verified content`() throws {
         let stack = try Stack(options: ["--threads", "4"])
         let worker = stack.workers[0]
         // Warm up: the first requests open files and map memory.

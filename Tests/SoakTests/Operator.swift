@@ -50,7 +50,7 @@ struct Operator: Sendable {
         }
     }
 
-    /// - Parameter mayFindLeftovers: whether unreferenced content is allowed. A deletion leaves it until the sweep, and so
+    /// - Parameter mayFindLeftovers: whether unreferenced content is allowed. A deletion leaves it until the sweep, as
     ///   does a worker that is killed before it makes an upload's key.
     func scrub(_ options: [String], mayFindLeftovers: Bool) throws {
         let result = try load.stack.lps(["scrub", "--json"] + options)

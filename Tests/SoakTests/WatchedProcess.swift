@@ -46,8 +46,8 @@ final class WatchedProcess: @unchecked Sendable {
         return usage
     }
 
-    /// Whether this is `objects/ab`, `keys/…/ab` or a folder above them, perhaps deleted. An object's file is named by a
-    /// digest, and a key's file has a longer name.
+    /// Whether this is `objects/ab`, `keys/…/ab` or a folder above them, perhaps deleted. An object's file has a digest
+    /// as its name, a key's file a longer one.
     private func isFolderOfStore(_ target: String) -> Bool {
         let path = target.replacingOccurrences(of: " (deleted)", with: "")
         let isInStore = ["objects", "keys", "trash"].contains { "\(path)/".hasPrefix("\(store)/\($0)/") }
