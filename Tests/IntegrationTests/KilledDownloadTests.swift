@@ -30,7 +30,7 @@ import Testing
     }
 
     @Test(arguments: Stack.Mode.allCases)
-    func `A worker killed before or after any system call of a download spoils none`(mode: Stack.Mode) throws {
+    func `A worker killed around any system call of a download corrupts no download`(mode: Stack.Mode) throws {
         let stack = try Stack(mode, options: ["--threads", "1"])
         let payload = randomPayload(200_000)
         let key = try Stack.key(stack.put(payload))
@@ -80,7 +80,7 @@ import Testing
         try stack.expectNothingIncoming()
     }
 
-    @Test func `A client whose download can't be read to its end does not wait for the rest`() throws {
+    @Test func `A download that fails midway closes the connection at once`() throws {
         // As long as nginx keeps the connection, it says that the answer is whole.
         let stack = try Stack(.plain, options: ["--threads", "1"]) {
             $0.replacingOccurrences(of: "    access_log off;", with: "    access_log off; keepalive_timeout 1h;")

@@ -63,7 +63,7 @@ import Testing
         return (try #require(Int(text.trimmingCharacters(in: .whitespacesAndNewlines))), result.output)
     }
 
-    @Test func `Looking through sixty thousand payloads takes no more memory than through a hundred`() throws {
+    @Test func `lps du, gc and ls need no more memory for 60,000 keys than for 100`() throws {
         let (small, large) = (try makeStore(keys: 100), try makeStore(keys: 60_000))
         let commands: [(arguments: [String], expected: (String, Int) -> Bool)] = [
             (["du"], { $0.contains("\($1)") }),
@@ -103,7 +103,7 @@ import Testing
         }
     }
 
-    @Test func `Listing ten thousand payloads of a bucket takes no more memory than a hundred`() throws {
+    @Test func `lps ls needs no more memory for 10,000 payloads of a bucket than for 100`() throws {
         func peak(_ keys: Int) throws -> Int {
             let server = try engine(keys: keys)
             let (kibibytes, output) = try peakMemory(
@@ -120,7 +120,7 @@ import Testing
         #expect(many - few < 4 << 10, "\(few), \(many) KiB")
     }
 
-    @Test func `A large payload goes from store to store in little memory`() throws {
+    @Test func `Exporting and importing a 64 MiB payload takes less than 32 MiB of memory`() throws {
         let (source, target) = (try TestStore(isInMemory: true), try TestStore(isInMemory: true))
         let content = randomPayload(64 << 20)
         let key = try source.put(content)

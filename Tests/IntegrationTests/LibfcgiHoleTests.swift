@@ -13,7 +13,7 @@ import Testing
     ]
 
     @Test(arguments: holes)
-    func `A hole of libfcgi ends one worker at most, and the pool serves on`(records: [UInt8]) throws {
+    func `A bug of libfcgi ends at most one worker, and the pool keeps serving`(records: [UInt8]) throws {
         #expect(meetsHoleOfLibfcgi(records))
         let stack = try Stack(workers: 2)
         let client = try FastCGIClient(stack.workerSocket)

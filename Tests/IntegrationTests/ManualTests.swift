@@ -15,7 +15,7 @@ import Testing
     }
 
     @Test(arguments: ["lps", "lps-worker"])
-    func `Help is ASCII, since the generator of the manual drops all else`(tool: String) throws {
+    func `Help is ASCII, because the manual generator drops other characters`(tool: String) throws {
         let help = try run(Project.binary(tool), ["--experimental-dump-help"])
         #expect(help.status == 0 && help.output.utf8.count > 1000)
         let lost = help.output.unicodeScalars.filter { !$0.isASCII }
@@ -40,7 +40,7 @@ import Testing
         return places.reduce(example) { $0.replacingOccurrences(of: $1.0, with: $1.1) }
     }
 
-    @Test func `The examples of lps work as they stand there`() throws {
+    @Test func `The examples of the lps manual page work as printed`() throws {
         #expect(try run(Project.binary("lps"), ["init", "--store", local.folder.file("other")]).status == 0)
         let blocks = try examples("lps.1")
         #expect(blocks.count == 5)
@@ -51,7 +51,7 @@ import Testing
         #expect(try copy == Data(contentsOf: URL(fileURLWithPath: "/etc/hostname")))
     }
 
-    @Test func `The examples of lps-worker work as they stand there`() throws {
+    @Test func `The examples of the lps-worker manual page work as printed`() throws {
         let blocks = try examples("lps-worker.8").map(here)
         #expect(blocks.count == 2)
         let path = "export PATH=\(Project.binaries):$PATH\n"

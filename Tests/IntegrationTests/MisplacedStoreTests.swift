@@ -4,7 +4,7 @@ import Testing
 
 /// An nginx that does not see the workers' store where its configuration says that it is.
 @Suite(.serialized, .runLimit) struct MisplacedStoreTests {
-    @Test func `What nginx does not find where the worker has found it, a worker sends`() throws {
+    @Test func `A worker sends a payload whose object nginx cannot find`() throws {
         let stack = try Stack(nginx: { text in
             text.replacingOccurrences(of: "/store/objects/;", with: "/elsewhere/objects/;")
         })

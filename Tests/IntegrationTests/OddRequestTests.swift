@@ -18,7 +18,7 @@ import Testing
         return try answer(stack, head.joined(separator: "\r\n"), "hello world")
     }
 
-    @Test func `Of a field that is sent twice the first counts, every time`() throws {
+    @Test func `When a header field is sent twice, the first one always counts`() throws {
         let stack = try Stack(workers: 2)
         let type = "Content-Type: application/octet-stream"
         let plain = try Stack.key(upload(stack, type, "X-Temporal-Metadata: \(Self.metadata[0])"))
@@ -54,7 +54,7 @@ import Testing
         try stack.expectNothingIncoming()
     }
 
-    @Test func `A name with underscores is not the one with hyphens`() throws {
+    @Test func `A header name with underscores is not taken for the one with hyphens`() throws {
         let stack = try Stack()
         let type = "Content-Type: application/octet-stream"
         let plain = try Stack.key(upload(stack, type, "X-Temporal-Metadata: e30="))
@@ -76,7 +76,7 @@ import Testing
         #expect(stack.keys.count == 1)
     }
 
-    @Test func `Fields without end are refused, and many pass`() throws {
+    @Test func `500 header fields pass, and too many or too large ones are refused`() throws {
         let stack = try Stack()
         let usual = "Content-Type: application/octet-stream\r\nX-Temporal-Metadata: e30="
         let many = (0..<500).map { "X\($0): y" }.joined(separator: "\r\n")
@@ -93,7 +93,7 @@ import Testing
     }
 
     @Test(arguments: Stack.Mode.allCases)
-    func `A path is what it means, not how it is written, and leads nowhere else`(mode: Stack.Mode) throws {
+    func `Equivalent paths reach the same endpoint, and none reaches the store's files`(mode: Stack.Mode) throws {
         let stack = try Stack(mode)
         let key = try stack.store(helloWorld)
         let query = "key=\(Stack.escape(key))"
@@ -125,7 +125,7 @@ import Testing
         ] { #expect(try status(target) == expected, "\(target.prefix(80))") }
     }
 
-    @Test func `No method but those of the endpoints does anything`() throws {
+    @Test func `Methods other than those of an endpoint are refused`() throws {
         let stack = try Stack()
         let usual = "Host: localhost\r\nContent-Type: application/octet-stream\r\nX-Temporal-Metadata: e30="
         for (method, statuses) in [

@@ -17,7 +17,7 @@ import Testing
         return found.compactMap { Range($0.range(at: 1), in: text).map { String(text[$0]) } }
     }
 
-    @Test func `Every warning and error that a worker logs has a row`() throws {
+    @Test func `Every warning and error that a worker logs has a row in the guide`() throws {
         let sources = files(below: "\(Project.root)/Sources").filter { $0.hasSuffix(".swift") && !$0.hasPrefix("lps/") }
         let messages = try sources.flatMap {
             try matches(#"logger\.(?:warning|error|log)\(\s*(?:level: [^"]*, )?"([^"]+)""#, in: "Sources/\($0)")
@@ -29,7 +29,7 @@ import Testing
         }
     }
 
-    @Test func `Every text that nginx answers by itself is explained`() throws {
+    @Test func `The guide explains every text that nginx answers by itself`() throws {
         let http = try matches(#"(?m)^ +(?:\d{3}|default|"~\^5") "([^"]+ [^"]+)";"#, in: "nginx/http.conf")
         let locations = try ["server.conf", "codec.conf", "s3.conf", "probes.conf"].flatMap {
             try matches(#"return [45]\d\d "([^"]+)";"#, in: "nginx/\($0)")

@@ -6,7 +6,7 @@ import Testing
 
 /// `lps` as a process: beside a service, on a terminal, in little memory. What its commands do, OperatorTests show.
 @Suite(.serialized, .runLimit) struct OperatorToolTests {
-    @Test func `What the service has stored lps gives, deletes and restores, and what lps stores the service gives`()
+    @Test func `lps and the service share payloads: each serves what the other stored`()
         throws
     {
         let stack = try Stack()
@@ -40,7 +40,7 @@ import Testing
     @Test(arguments: [
         ("scrub", "of 4.9 KiB"), ("gc --older-than 30d", "of 1 keys"), ("gc --older-than 30d --dry-run", "of 1 keys"),
     ])
-    func `Progress is shown on a terminal, and nowhere else`(command: String, progress: String) throws {
+    func `Progress is shown on a terminal only`(command: String, progress: String) throws {
         let local = try TestStore()
         try local.put(randomPayload(5_000), "ns")
         let lps = "'\(Project.binary("lps"))' \(command) --store '\(local.path)'"
@@ -58,7 +58,7 @@ import Testing
     }
 
     @Test(arguments: ["export", "import"])
-    func `An archive is neither written to a terminal nor read from one`(command: String) throws {
+    func `lps refuses to write an archive to a terminal or read one from it`(command: String) throws {
         let local = try TestStore()
         let answer = try onTerminal("'\(Project.binary("lps"))' \(command) --store '\(local.path)'")
         #expect(answer.status == 64)

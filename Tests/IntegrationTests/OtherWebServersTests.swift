@@ -7,7 +7,7 @@ import Testing
     private typealias Kind = OtherWebServer.Kind
 
     @Test(arguments: OtherWebServer.Kind.others)
-    func `Payloads of several megabytes go in and out, whole, in part, and by their tag`(kind: OtherWebServer.Kind)
+    func `Payloads of several megabytes are served whole, by range and by tag`(kind: OtherWebServer.Kind)
         throws
     {
         let server = try OtherWebServer(kind)
@@ -55,7 +55,7 @@ import Testing
     }
 
     @Test(arguments: OtherWebServer.Kind.others)
-    func `Any namespace goes in and out, also in a key that is escaped once, twice or not at all`(
+    func `Any namespace works, in keys escaped once, twice or not at all`(
         kind: OtherWebServer.Kind
     ) throws {
         let server = try OtherWebServer(kind)
@@ -82,8 +82,7 @@ import Testing
     }
 
     @Test(arguments: OtherWebServer.Kind.others)
-    func `Large metadata, empty payloads and chunked uploads are what the table says`(kind: OtherWebServer.Kind) throws
-    {
+    func `Large metadata, empty payloads and chunked uploads behave as documented`(kind: OtherWebServer.Kind) throws {
         let server = try OtherWebServer(kind)
         func put(header: Int) throws -> HTTPAnswer {
             // Base64 of base64 in JSON: so many bytes that the header has its length.
@@ -119,7 +118,7 @@ import Testing
     }
 
     @Test(arguments: OtherWebServer.Kind.others)
-    func `Over TLS, curl stores and fetches with either HTTP`(kind: OtherWebServer.Kind) throws {
+    func `curl stores and fetches over TLS with both versions of HTTP`(kind: OtherWebServer.Kind) throws {
         let server = try OtherWebServer(kind)
         for version in ["--http1.1", "--http2"] {
             let payload = randomPayload(3_000_000)
@@ -142,7 +141,7 @@ import Testing
     }
 
     @Test(arguments: OtherWebServer.Kind.others)
-    func `The codec server answers programs, and pages of the origin that is allowed where the table says so`(
+    func `The codec server answers programs, and pages only where the table allows them`(
         kind: OtherWebServer.Kind
     ) throws {
         let server = try OtherWebServer(kind)
@@ -188,7 +187,7 @@ import Testing
     }
 
     @Test(arguments: OtherWebServer.Kind.others)
-    func `Only the addresses that are listed get in`(kind: OtherWebServer.Kind) throws {
+    func `Only listed addresses are served`(kind: OtherWebServer.Kind) throws {
         // 127.0.0.3 stands for 10.0.0.0/8, and 127.0.0.4 for this machine.
         let server = try OtherWebServer(
             kind,
@@ -215,7 +214,7 @@ import Testing
     }
 
     @Test(arguments: OtherWebServer.Kind.others)
-    func `A caller uses the namespaces that the configuration gives it, and who is not listed uses none`(
+    func `A caller can use only the namespaces that the configuration gives it`(
         kind: OtherWebServer.Kind
     ) throws {
         func certificate(_ name: String) throws -> String { try Tenants.certificates.file(name) }
@@ -255,7 +254,7 @@ import Testing
     }
 
     @Test(arguments: OtherWebServer.Kind.others)
-    func `While no worker is there, clients are told to come again, and then they are served at once`(
+    func `Without a worker, clients get 503, and are served as soon as one starts`(
         kind: OtherWebServer.Kind
     ) throws {
         let server = try OtherWebServer(kind)
@@ -268,7 +267,7 @@ import Testing
     }
 
     @Test(arguments: OtherWebServer.Kind.allCases)
-    func `Each refusal of an upload of 3 MB that passes through FastCGI has its own status`(kind: OtherWebServer.Kind)
+    func `Each reason to refuse a 3 MB upload has its own status`(kind: OtherWebServer.Kind)
         throws
     {
         let limit = 4_000_000
@@ -306,7 +305,7 @@ import Testing
     }
 
     @Test(arguments: OtherWebServer.Kind.allCases)
-    func `An upload of 3 MB that finds no space gets 507`(kind: OtherWebServer.Kind) throws {
+    func `A 3 MB upload that finds no space gets 507`(kind: OtherWebServer.Kind) throws {
         let server = try OtherWebServer(kind)
         server.stopWorker()
         let full = try ChildProcess(

@@ -81,7 +81,7 @@ import Testing
     private static let pool = ["--threads", "2"]
 
     @Test(arguments: Stack.Mode.allCases)
-    func `500 clients at once are all answered, by two workers with two threads each`(mode: Stack.Mode) throws {
+    func `Two workers with two threads each answer 500 clients at once`(mode: Stack.Mode) throws {
         let crowd = try Crowd(Stack(mode, workers: 2, options: Self.pool))
         try crowd.besiege(until: { try crowd.eventuallyWaiting(Self.clients) }) { client in
             let answer = try crowd.ask(client)
@@ -90,7 +90,7 @@ import Testing
         try crowd.expectStored((0..<Self.clients).filter { Request($0) == .upload })
     }
 
-    @Test func `Nobody waits for those who came later, and a health check waits as every request does`() throws {
+    @Test func `Requests are served in order of arrival, and health checks wait like any other`() throws {
         let folder = try TemporaryFolder()
         let log = folder.file("access.log")
         let stack = try Stack(options: [
@@ -130,7 +130,7 @@ import Testing
     }
 
     @Test(arguments: Stack.Mode.allCases)
-    func `Hundreds of clients that send and read slowly keep no thread from the others`(mode: Stack.Mode) throws {
+    func `Hundreds of slow clients keep no thread from the others`(mode: Stack.Mode) throws {
         // They stand still until all the others are served.
         let slow = "    access_log off; client_body_timeout 300s; send_timeout 300s;"
         let stack = try Stack(mode, options: Self.pool) {
@@ -174,7 +174,7 @@ import Testing
     }
 
     @Test(arguments: Stack.Mode.allCases)
-    func `Whom the socket's queue has no room for gets 503 at once, and all goes on by itself when workers do`(
+    func `Requests beyond the socket's queue get 503 at once, and service resumes with the workers`(
         mode: Stack.Mode
     ) throws {
         let room = 100
@@ -205,7 +205,7 @@ import Testing
     }
 
     @Test(arguments: Stack.Mode.allCases)
-    func `Who waits for workers that hang gets 504 in the end, and what was given up does no harm`(mode: Stack.Mode)
+    func `Requests to hung workers get 504, and abandoned requests do no harm`(mode: Stack.Mode)
         throws
     {
         let stack = try Stack(mode, workers: 2, options: Self.pool) {

@@ -15,7 +15,7 @@ import Testing
         #expect(try run(Project.binary("lps"), ["init", "--store", store]).status == 0)
     }
 
-    @Test func `Two processes that share a socket both serve`() throws {
+    @Test func `Two workers that share a socket both serve`() throws {
         let stack = try Stack(workers: 2, options: ["--threads", "1"])
         // A stopped process serves nothing: while one is stopped, the other must answer, and the other way round.
         for stopped in stack.workers {
@@ -26,7 +26,7 @@ import Testing
     }
 
     @Test(arguments: Stack.Mode.allCases)
-    func `Processes that are stopped one after the other under load fail no request`(mode: Stack.Mode) throws {
+    func `Stopping workers one by one under load fails no request`(mode: Stack.Mode) throws {
         let stack = try Stack(mode, workers: 2)
         let done = Counter()
         let served = Counter()
@@ -54,7 +54,7 @@ import Testing
         #expect(served.value > 10, "the load was a load")
     }
 
-    @Test func `A stopped worker finishes the upload under way and what its own socket has let in`() throws {
+    @Test func `A stopping worker finishes its upload and the requests queued on its own socket`() throws {
         let socket = folder.file("lps.sock")
         let worker = try LoneWorker(folder, ["--threads", "1"])
         let payload = randomPayload(60_000)
@@ -88,7 +88,7 @@ import Testing
         #expect(worker.process.wait() == 128 + SIGTERM)
     }
 
-    @Test func `A unix socket gets the mode and owner that were asked for`() throws {
+    @Test func `A Unix socket gets the configured mode and owner`() throws {
         let socket = folder.file("lps.sock")
         let options = ["--listen-mode", "0606", "--listen-owner", "\(geteuid())", "--listen-group", "\(getegid())"]
         let worker = try LoneWorker(folder, options)
@@ -114,7 +114,7 @@ import Testing
         #expect(pool.count("msg=\"stopped: ") == 2)
     }
 
-    @Test func `systemd's sockets are served, and readiness and stop are told`() throws {
+    @Test func `A worker serves systemd's sockets, and notifies systemd of readiness and stop`() throws {
         let socket = folder.file("lps.sock")
         let notify = try NotifySocket(folder.file("notify.sock"))
         let activate = try ChildProcess(
@@ -142,7 +142,7 @@ import Testing
         #expect(ended.output.split(separator: "\n").count == 1, "\(ended.output)")
     }
 
-    @Test func `A worker does not start without a store or a socket, nor on a socket that is served`() throws {
+    @Test func `A worker refuses to start without a store, without a socket, or on a socket in use`() throws {
         try expectRefusal(Self.worker, ["--store", "/", "--listen", "/tmp/x.sock"], "has no readable layout.json")
         try expectRefusal(Self.worker, ["--store", store], "nothing to listen on")
         let first = try LoneWorker(folder)
@@ -152,7 +152,7 @@ import Testing
     }
 
     @Test(.enabled(if: geteuid() == 0, "only root can start a worker as another user, and mount"))
-    func `A worker does not start on a store that it can't write, or that is shared between file systems`() throws {
+    func `A worker refuses to start on a store that it can't write or that spans file systems`() throws {
         chmod(folder.path, 0o755)
         try requireDone("chmod", ["-R", "a+rX", store])
         let nobody = ["--reuid=nobody", "--clear-groups", Self.worker, "--store", store, "--listen", "/tmp/x.sock"]
@@ -165,7 +165,7 @@ import Testing
     }
 
     @Test(.enabled(if: geteuid() == 0, "only root can mount"))
-    func `A worker starts on a full disk, so that downloads go on`() throws {
+    func `A worker starts on a full disk, so that downloads continue`() throws {
         let disk = folder.file("disk")
         #expect(mkdir(disk, 0o700) == 0)
         // In a mount namespace of its own, gone with the process: a file system that has no room for one more file.
@@ -180,7 +180,7 @@ import Testing
         worker.stop()
     }
 
-    @Test func `Help and version are for a person`() throws {
+    @Test func `The worker prints its help and its version`() throws {
         let help = try run(Self.worker, ["--help"])
         #expect(help.status == 0)
         for text in [

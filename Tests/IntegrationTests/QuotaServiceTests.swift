@@ -28,7 +28,7 @@ import Testing
         try stack.lpsJSON("quota", "--namespace", "ns")["used"] as? Int
     }
 
-    @Test func `Workers killed again and again under load never take more than the quota, and count right`() throws {
+    @Test func `Workers killed repeatedly under load keep to the quota and count correctly`() throws {
         let quota: UInt64 = 1_000_000
         let stack = try stack("quota = \(quota)", workers: 3)
         // Lives through it, so that no count is made anew: what is counted at the end is what was counted meanwhile.
@@ -63,7 +63,7 @@ import Testing
         #expect(walked.now <= quota && walked.now > quota - 20_000, "\(walked)")
     }
 
-    @Test func `A policy that is read again counts at once, and one that can't be used changes nothing`() throws {
+    @Test func `A reloaded policy applies at once, and an invalid one changes nothing`() throws {
         let stack = try stack("retention = 45d")
         let worker = stack.workers[0]
         // Who has it open keeps counts.
@@ -83,7 +83,7 @@ import Testing
         #expect(try stack.put(randomPayload(2_000), namespace: "ns").status == 201)
     }
 
-    @Test func `What is counted is known as long as one worker is there, also one without quotas`() throws {
+    @Test func `Counts are kept while any worker runs, even one without quotas`() throws {
         let stack = try stack("quota = 100000")
         let key = try stack.store(randomPayload(1_000), namespace: "ns")
         // A key that only a count anew could find.

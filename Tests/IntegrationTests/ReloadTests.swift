@@ -19,7 +19,7 @@ import Testing
         try text.write(toFile: file, atomically: true, encoding: .utf8)
     }
 
-    @Test func `SIGHUP takes up what has changed, and names what needs a restart`() throws {
+    @Test func `SIGHUP applies changed settings, and logs those that need a restart`() throws {
         try write("LPS_MAX_PAYLOAD=1k\n")
         let stack = try Stack(options: ["--config", file])
         let payload = randomPayload(2000)
@@ -35,7 +35,7 @@ import Testing
         #expect(!stack.workerLog.contains("upload does not match its digest or length"))
     }
 
-    @Test func `A configuration with an error changes nothing`() throws {
+    @Test func `An invalid configuration changes nothing`() throws {
         try write("LPS_MAX_PAYLOAD=1k\n")
         let stack = try Stack(options: ["--config", file])
         try write("LPS_MAX_PAYLOAD=many\n")
@@ -75,7 +75,7 @@ import Testing
 
     // MARK: systemd
 
-    @Test func `systemd's watchdog is served while threads are free, and hears of a reload`() throws {
+    @Test func `The worker pings systemd's watchdog while threads are free, and announces a reload`() throws {
         try write("")
         let notify = try NotifySocket(folder.file("notify.sock"))
         let worker = try LoneWorker(

@@ -15,7 +15,7 @@ import Testing
     }
 
     @Test(arguments: Stack.Mode.allCases)
-    func `A worker that runs out of descriptors under load refuses, loses nothing, and goes on when there are some`(
+    func `A worker out of descriptors under load refuses requests, loses nothing and recovers`(
         mode: Stack.Mode
     ) throws {
         // Enough for its sixteen threads, and for one request, not for sixteen.
@@ -89,7 +89,7 @@ import Testing
         return stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
     }
 
-    @Test func `The longest prefix needs no more descriptors than another one`() throws {
+    @Test func `The longest prefix needs no more descriptors than any other`() throws {
         let usual = try Stack()
         let limit = try withExtendedLifetime(usual) { try openFiles(of: usual.workers[0]) + 20 }
         let stack = try Stack(launcher: ["prlimit", "--nofile=\(limit):\(limit)"])
@@ -98,7 +98,7 @@ import Testing
         #expect(try stack.get(key, length: payload.count).body == payload)
     }
 
-    @Test func `A worker whose limit of open files is low for its threads says so`() throws {
+    @Test func `A worker warns if its open file limit is too low for its threads`() throws {
         let stack = try Stack(options: ["--threads", "2"])
         #expect(!stack.workerLog.contains("open file limit too low"))
         let socket = stack.folder.file("low.sock")
@@ -110,8 +110,7 @@ import Testing
     }
 
     @Test(.enabled(if: geteuid() == 0, "only root can start a worker as another user"))
-    func `A worker that gets too few threads does not start and says why, and one that gets them needs no more`() throws
-    {
+    func `A worker refuses to start with too few threads, and needs no more once it serves`() throws {
         let stack = try Stack()
         let payload = randomPayload(1000)
         let key = try stack.store(payload)

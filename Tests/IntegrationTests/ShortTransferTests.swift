@@ -8,7 +8,7 @@ import Testing
 /// Reads and writes of one byte, as the kernel may give at any time: each loop of a program has to go on. Those of the store
 /// itself the simulation shows, too.
 @Suite(.serialized, .runLimit) struct ShortTransferTests {
-    @Test func `A worker whose transfers are short stores and serves whole payloads`() throws {
+    @Test func `A worker with short transfers stores and serves whole payloads`() throws {
         let stack = try Stack(.plain)
         func file(_ name: String) -> String { stack.folder.file(name) }
         let policy = try stack.policy("[a]\nquota = 100000\n")
@@ -46,7 +46,7 @@ import Testing
         #expect(try Victim(stack, options: ["--runtime-dir", file("short-pool")]).put(payload, "a").status == 200)
     }
 
-    @Test func `Commands whose transfers are short do the same as ever`() throws {
+    @Test func `lps commands with short transfers give the same results`() throws {
         let local = try TestStore(isInMemory: true)
         let count = local.folder.file("count")
         let environment = try Preload.environment(["SHORT": "1"], count: count)

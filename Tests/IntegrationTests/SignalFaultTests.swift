@@ -22,7 +22,7 @@ import Testing
         return calls.filter { $0.thread == reader && $0.name != "write" }
     }
 
-    @Test func `A reload of which any system call fails takes the new settings, or keeps the old ones`() throws {
+    @Test func `A reload with a failed system call applies the new settings or keeps the old ones`() throws {
         let worker = try LoneWorker(folder, ["--config", file])
         func reload(_ fault: Fault?) throws -> (isDone: Bool, trace: String) {
             let tracer = Tracer(folder, fault)
@@ -52,7 +52,7 @@ import Testing
         #expect(tried >= 20 && kept >= 8, "\(tried) faults, \(kept) kept")
     }
 
-    @Test func `A pool's scoreboard that can't be used stops no worker`() throws {
+    @Test func `An unusable scoreboard stops no worker`() throws {
         let runtime = folder.file("pool")
         try FileManager.default.createDirectory(atPath: runtime, withIntermediateDirectories: true)
         try write("no scoreboard at all".utf8, to: "\(runtime)/scoreboard-1")

@@ -57,7 +57,7 @@ import Testing
     ]
 
     @Test(arguments: Stack.Mode.allCases)
-    func `A body whose end is in doubt is refused with all that follows, and nothing is stored`(mode: Stack.Mode) throws
+    func `A body with an ambiguous end is refused with all that follows, and nothing is stored`(mode: Stack.Mode) throws
     {
         let stack = try Stack(mode)
         for (name, framing, status) in Self.doubtful {
@@ -72,7 +72,7 @@ import Testing
     }
 
     @Test(arguments: Stack.Mode.allCases)
-    func `What follows a whole body is a request of its own, with its own answer`(mode: Stack.Mode) throws {
+    func `A request after a complete body gets its own answer`(mode: Stack.Mode) throws {
         let stack = try Stack(mode)
         let body = "Content-Length: 11\r\n\r\nhello world"
         #expect(try statuses(stack, Self.head + body + Self.hidden) == [201, 201])
@@ -104,8 +104,7 @@ import Testing
     }
 
     @Test(arguments: Stack.Mode.allCases)
-    func `A chunked upload has no length, whatever its chunks and trailers say, and is refused`(mode: Stack.Mode) throws
-    {
+    func `A chunked upload is refused, whatever length its chunks and trailers give`(mode: Stack.Mode) throws {
         let stack = try Stack(mode)
         let codings = ["chunked", "Chunked", " chunked "]
         let bodies = [
@@ -124,7 +123,7 @@ import Testing
         try stack.expectNothingIncoming()
     }
 
-    @Test func `What a client expects beforehand decides nothing`() throws {
+    @Test func `Expect and Upgrade headers change no decision`() throws {
         let stack = try Stack()
         let body = "Content-Length: 11\r\n\r\nhello world"
         for (value, taken) in [("100-continue", 201), ("200-ok", 200), ("100-continue, 100-continue", 200), ("", 200)] {

@@ -46,7 +46,7 @@ import Testing
 
     // MARK: Counting
 
-    @Test func `The counters equal what a load run over three processes did, one of which was killed`() throws {
+    @Test func `The counters equal the load on three processes, even after one is killed`() throws {
         let stack = try serving(Stack(workers: 3, options: ["--threads", "4"]))
         let payloads = (0..<20).map { _ in randomPayload(10_000) }
         @Sendable func load() throws {
@@ -119,7 +119,7 @@ import Testing
         }
     }
 
-    @Test func `What was counted outlives every process of the pool`() throws {
+    @Test func `Counters outlive every process of the pool`() throws {
         let stack = try serving(Stack(workers: 2))
         #expect(try stack.put([1, 2, 3]).status == 201)
         for worker in stack.workers { stack.stop(worker, SIGKILL) }
@@ -132,7 +132,7 @@ import Testing
 
     // MARK: Answering
 
-    @Test func `The page answers when every thread is busy, and says what each is doing`() throws {
+    @Test func `The page answers while every thread is busy, and shows what each is doing`() throws {
         let stack = try serving(Stack(.plain, workers: 2, options: ["--threads", "2"]))
         let payload = randomPayload(1000)
         let digest = Stack.digest(payload)
@@ -172,7 +172,7 @@ import Testing
         withExtendedLifetime(waiting) {}
     }
 
-    @Test func `When the process that serves the page is gone, the next one does, however it went`() throws {
+    @Test func `When the process that serves the page stops or dies, another takes over`() throws {
         let stack = try serving(Stack(workers: 3))
         for signal in [SIGKILL, SIGTERM] {
             var leader: ChildProcess?
@@ -186,7 +186,7 @@ import Testing
         #expect(try status(stack).list("processes").count == 1)
     }
 
-    @Test func `The store is measured, and what was deleted is not counted the next time`() throws {
+    @Test func `The store is measured, and the next measurement omits deleted objects`() throws {
         let stack = try serving(Stack(options: ["--measure-interval", "1s"]))
         let payload = randomPayload(100_000)
         let key = try Stack.key(stack.put(payload))
@@ -198,7 +198,7 @@ import Testing
 
     /// A bucket is never measured, as with the first of these; a disk at once, however short ago another one was.
     @Test(arguments: [("0", nil), ("1h", 0)] as [(String, Int?)])
-    func `After a move to another store the page does not show what the first one had`(
+    func `After a move to another store, the page does not show the first one's figures`(
         interval: String,
         objects: Int?
     ) throws {
@@ -222,7 +222,7 @@ import Testing
         #expect(try status(stack)["store.bytes"] == objects.map { _ in 0 })
     }
 
-    @Test func `The site for the status page listens to this machine only, and no other site shows the page`() throws {
+    @Test func `Only the site for the status page shows it, and only to this machine`() throws {
         let site = try Project.text("nginx/status-site.conf").split(separator: "\n").filter { !$0.hasPrefix("#") }
         #expect(site.filter { $0.contains("listen") } == ["    listen 127.0.0.1:8579;"])
         for file in ["site", "server", "codec", "s3"] {
@@ -232,7 +232,7 @@ import Testing
     }
 
     @Test(arguments: ["GET", "HEAD"])
-    func `Load balancers ask whether the pool answers, and whether it is ready`(method: String) throws {
+    func `Load balancers can probe whether the pool answers and whether it is ready`(method: String) throws {
         let stack = try serving(Stack())
         for (path, text) in [("/lps/ping", "pong\n"), ("/lps/ready", "ready\n")] {
             let answer = try stack.request(method, path)
@@ -244,7 +244,7 @@ import Testing
         #expect(try status(stack).requests["ping 200"] == 1)
     }
 
-    @Test func `A pool whose store is gone answers a ping, and is not ready`() throws {
+    @Test func `A pool without its store answers pings, but is not ready`() throws {
         let stack = try serving(Stack())
         try FileManager.default.moveItem(atPath: "\(stack.store)/objects", toPath: "\(stack.store)/elsewhere")
         #expect(try stack.request("GET", "/lps/ping").status == 200)
@@ -252,7 +252,7 @@ import Testing
         #expect(try stack.request("HEAD", "/v2/health/head").status == 503)
     }
 
-    @Test func `Without a worker, probes and status page are one line of text`() throws {
+    @Test func `Without a worker, probes and the status page answer one line of text`() throws {
         let stack = try Stack()
         for worker in stack.workers { stack.stop(worker) }
         try FileManager.default.removeItem(atPath: stack.workerSocket)
@@ -263,7 +263,7 @@ import Testing
     }
 
     @Test(.enabled(if: geteuid() == 0, "only root can mount"))
-    func `A full file system ends no process that reads the page`() throws {
+    func `A full runtime file system stops neither workers nor the status page`() throws {
         let folder = try TemporaryFolder()
         let runtime = folder.file("run")
         try FileManager.default.createDirectory(atPath: runtime, withIntermediateDirectories: false)
@@ -285,7 +285,7 @@ import Testing
         #expect(worker.process.isRunning)
     }
 
-    @Test func `A page whose socket someone else has comes when they are gone`() throws {
+    @Test func `A page whose socket is in use is served once the socket is free`() throws {
         let folder = try TemporaryFolder()
         let runtime = folder.file("run")
         try FileManager.default.createDirectory(atPath: runtime, withIntermediateDirectories: false)

@@ -20,7 +20,7 @@ struct StrangerTests {
     }
 
     @Test(arguments: Stack.Mode.allCases)
-    func `Another user of the machine reads, writes and reaches nothing of the service`(mode: Stack.Mode) throws {
+    func `Another user of the machine can't read, write or reach any part of the service`(mode: Stack.Mode) throws {
         let stack = try Stack(mode)
         chmod(stack.folder.path, 0o755)
         let pool = stack.folder.file("pool")
@@ -53,7 +53,7 @@ struct StrangerTests {
         #expect(worker.wait() == 0)
     }
 
-    @Test func `A link at the place of a key or an object gives nobody what it leads to`() throws {
+    @Test func `A symbolic link in place of a key or an object never reveals its target`() throws {
         let stack = try Stack()
         let secret = stack.folder.file("secret")
         let hidden = [UInt8](repeating: UInt8(ascii: "s"), count: content.count)

@@ -12,7 +12,7 @@ import Testing
         stack = try Stack()
     }
 
-    @Test func `A worker makes no system call in its whole life that its unit forbids`() throws {
+    @Test func `A worker makes no system call that its unit forbids`() throws {
         let policy = try stack.policy("[default]\nquota = 1g\n")
         let made = try callsOfWorker("LPS_STORE=\(stack.store)\nLPS_POLICY=\(policy)\n")
         // It was seen at work: without these, it would not have stored, synced, served or watched anything.
@@ -24,7 +24,7 @@ import Testing
     }
 
     @Test(.enabled(if: SeaweedFS.isInstalled, "make test installs it"))
-    func `With a store in a bucket, no service makes a system call that its unit forbids`() throws {
+    func `With a bucket store, no service makes a system call that its unit forbids`() throws {
         let engine = try TestEngine.shared
         // By its name, which is looked up.
         let bucket = engine.storeURL(prefix: "calls").replacingOccurrences(of: "//127.0.0.1", with: "//localhost")
@@ -118,7 +118,7 @@ import Testing
         #expect(forbidden.isEmpty, "\(unit): \(forbidden.sorted())")
     }
 
-    @Test func `The units allow none of the calls that break-ins begin with`() throws {
+    @Test func `The units allow no system call that attackers typically need`() throws {
         for unit in ["lps-worker@.service", "lps-gc.service", "lps-scrub.service"] {
             let allowed = try allowedSystemCalls(unit)
             let known: Set = [

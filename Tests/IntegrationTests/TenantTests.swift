@@ -18,7 +18,7 @@ import Testing
         expectError(answer, 403, message, "\(who ?? "nobody"): \(namespace)", sourceLocation: sourceLocation)
     }
 
-    @Test func `A certificate opens the namespaces that are listed for its subject, to nobody else`() throws {
+    @Test func `Only a certificate gives access to namespaces, and only to those listed for its subject`() throws {
         let tenants = try Tenants()
         for (tenant, namespace) in [("orders", "orders"), ("orders", "orders-test"), ("billing", "billing")] {
             let put = try tenants.put(content, namespace: namespace, as: tenant)
@@ -77,7 +77,7 @@ import Testing
         #expect(stack.tree == files)
     }
 
-    @Test func `No header of a client becomes a parameter of the web server`() throws {
+    @Test func `No client header can set a parameter of the web server`() throws {
         let tenants = try Tenants()
         let stack = tenants.stack
         let key = try Stack.key(tenants.put(content, namespace: "orders", as: "orders"))
@@ -113,7 +113,8 @@ import Testing
 
     /// Also where nginx was configured for something else: a cache, say, would let everyone in who asks after the first one.
     @Test(arguments: [false, true])
-    func `A token opens the namespaces that its service names, and no others`(isUnfriendly: Bool) throws {
+    func `A token gives access only to the namespaces that the authentication service names`(isUnfriendly: Bool) throws
+    {
         let tokens = try Tokens(isUnfriendly: isUnfriendly)
         let stack = tokens.stack
         let origin = "https://temporal.example.com"

@@ -37,7 +37,7 @@ struct UnreadableStoreTests {
     }
 
     @Test(arguments: [0o700, 0o744] as [mode_t])
-    func `A scrub reads all that can be read, and tells of the rest`(mode: mode_t) throws {
+    func `A scrub verifies all readable content and reports the rest`(mode: mode_t) throws {
         let contents = contents(3)
         let keys = try contents.map { try local.put($0) }
         try local.put(contents[0], "secret")
@@ -64,7 +64,7 @@ struct UnreadableStoreTests {
         #expect(!FileManager.default.fileExists(atPath: local.file("last-scrub.json")), "it was not complete")
     }
 
-    @Test func `What another user has put into the store is told, when it can be neither read nor mended`() throws {
+    @Test func `A scrub reports another user's file that it can neither read nor repair`() throws {
         try local.put(content)
         try giveAway(except: ["objects/\(shard(content))/\(Digest(of: content).hex)"], mode: 0o400)
         let result = try lps(["scrub", "--repair", "--json"])
@@ -75,7 +75,7 @@ struct UnreadableStoreTests {
         #expect(!FileManager.default.fileExists(atPath: local.file("last-scrub.json")), "it was not complete")
     }
 
-    @Test func `An undeletion gives back what it can, and tells of the rest`() throws {
+    @Test func `lps undelete restores what it can and reports the rest`() throws {
         let contents = contents(4)
         let keys = try contents.map { try local.put($0) }
         for key in keys { try local.store.moveToTrash(key, now: 0) }
@@ -93,7 +93,7 @@ struct UnreadableStoreTests {
     }
 
     @Test(arguments: [[], ["--keep-trash", "1d"]])
-    func `A collection deletes what it can, and tells of the rest`(options: [String]) throws {
+    func `lps gc deletes what it can and reports the rest`(options: [String]) throws {
         let contents = contents(3)
         let keys = try zip(contents, ["a", "b", "c"]).map { try local.put($0, $1, days: 3) }
         // Of one, the name can't be taken; the folder of another one can't be read.

@@ -99,8 +99,7 @@ import Testing
     }
 
     @Test(arguments: [SIGTERM, SIGUSR2])
-    func `Under spawn-fcgi and multiwatch, new programs take over one by one and no request fails`(signal: Int32) throws
-    {
+    func `Under spawn-fcgi and multiwatch, an upgrade worker by worker fails no request`(signal: Int32) throws {
         let pool = try Pool(self)
         try underLoad {
             try self.install()
@@ -115,14 +114,14 @@ import Testing
         pool.stop()
     }
 
-    @Test func `Processes that have served enough are replaced again and again, and no request fails`() throws {
+    @Test func `Workers that restart after a number of requests fail no request`() throws {
         let pool = try Pool(self, ["LPS_MAX_REQUESTS": "50"])
         try underLoad { try pool.eventuallyServing(6) }
         #expect(pool.supervisor.log.contains("restarting: finishing requests in progress\" requests="))
         pool.stop()
     }
 
-    @Test func `Behind nginx, what was stored before its worker was replaced is served after`() throws {
+    @Test func `Behind nginx, no upload or download fails while workers are replaced`() throws {
         let multiwatch = ["multiwatch", "--forks=2", "--retry=1000000", "--timeout=1000", "--signal=TERM", "--"]
         let stack = try Stack(options: ["--max-requests", "50"], launcher: multiwatch)
         defer { stack.stop(stack.workers[0]) }
@@ -155,7 +154,7 @@ import Testing
         )
     }
 
-    @Test func `While all workers are replaced at once, requests wait for the next ones`() throws {
+    @Test func `While all workers restart at once, requests wait for the next ones`() throws {
         let pool = try Pool(self)
         try underLoad {
             for round in 1...3 {
@@ -166,7 +165,7 @@ import Testing
         pool.stop()
     }
 
-    @Test func `Where the next process would not start, a worker goes on, however it was to restart`() throws {
+    @Test func `A worker does not restart if the next process would not start`() throws {
         let file = folder.file("lps.conf")
         func configure(_ threads: String) throws {
             try write("LPS_MAX_REQUESTS=3\nLPS_THREADS=\(threads)\n".utf8, to: file)

@@ -6,7 +6,7 @@ import Testing
 /// What is answered when is shown in process (`PutRefusalTests`, `GetTests` and others of `Tests/PayloadServiceTests`).
 @Suite(.serialized, .runLimit) struct WireContractTests {
     @Test(arguments: Stack.Variant.allCases)
-    func `Each kind of request and answer is carried through as the contract has it`(variant: Stack.Variant) throws {
+    func `Each kind of request and answer follows the wire contract`(variant: Stack.Variant) throws {
         // A caller with the header X-Test-Tenant has the namespaces that it names.
         let stack = try Stack(variant, options: ["--max-payload", "1000"]) {
             $0.replacingOccurrences(

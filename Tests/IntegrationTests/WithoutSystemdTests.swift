@@ -60,7 +60,7 @@ import Testing
         #expect(multiwatch.isRunning)
     }
 
-    @Test func `Every multiwatch that is printed outlives its workers`() throws {
+    @Test func `Every documented multiwatch command outlives its workers`() throws {
         let documents = try FileManager.default.contentsOfDirectory(atPath: "\(Project.root)/docs")
             .filter { $0.hasSuffix(".md") }.map { "docs/\($0)" }
         var lines = 0
@@ -75,7 +75,7 @@ import Testing
     }
 
     @Test(.enabled(if: geteuid() == 0, "only root can become another user"))
-    func `A pool of multiwatch outlives sixteen deaths, and SIGTERM ends all of it`() throws {
+    func `A multiwatch pool survives sixteen killed workers, and SIGTERM ends all of it`() throws {
         let block = try #require(try section("A pool").first)
         let server = try OtherWebServer(
             .nginx,
@@ -97,7 +97,7 @@ import Testing
     }
 
     @Test(.enabled(if: geteuid() == 0, "only root can become another user"))
-    func `Workers of another user serve an nginx of www-data, and no one else reaches their socket`() throws {
+    func `Workers serve an nginx of another user, and no one else can reach their socket`() throws {
         let block = try #require(try section("Workers as another user than the web server's").first)
         let server = try OtherWebServer(.nginx, pool: { try start(block, $0) })
         try expectPayloads(server)
@@ -158,7 +158,7 @@ import Testing
     }
 
     @Test(.enabled(if: geteuid() == 0, "only root can become another user"))
-    func `Lines of the crontab say nothing while all is well, and else what is wrong`() throws {
+    func `The crontab's commands print nothing unless something is wrong`() throws {
         let folder = try TemporaryFolder()
         try requireDone("chmod", ["0711", folder.path])
         let crontab = try local(#require(try section("Collection and scrubs by cron", "cron").first), folder)
@@ -196,7 +196,7 @@ import Testing
         #expect(collection.contains("the system clock says "), "\(collection)")
     }
 
-    @Test func `The status page answers the other machine that is allowed, and refuses others`() throws {
+    @Test func `The status page answers the allowed machine and refuses others`() throws {
         let block = try #require(try section("The status page for another machine", "nginx").first)
         let port = try freePort()
         let text = block.replacingOccurrences(of: "192.0.2.10:8579", with: "127.0.0.2:\(port)")
