@@ -2,12 +2,12 @@ import Foundation
 import TestSupport
 import Testing
 
-/// What libfcgi gets wrong, and a worker can't prevent (docs/security.md). Sanitizers end a process in other ways.
+/// Bugs of libfcgi that a worker can't prevent (docs/security.md). Sanitizers end a process in other ways.
 @Suite(.runLimit) struct LibfcgiHoleTests {
     private static let holes: [[UInt8]] = [
-        // libfcgi's answer has room for three.
+        // libfcgi's answer has room for three values.
         FastCGIClient.getValues([String](repeating: "FCGI_MPXS_CONNS", count: 100)),
-        // Each fits into an int, their sum does not.
+        // Each length fits into an int, their sum does not.
         FastCGIClient.record(.beginRequest, [0, 1, 0, 0, 0, 0, 0, 0])
             + FastCGIClient.record(.params, [0xC0, 0, 0, 0, 0xC0, 0, 0, 0]),
     ]
@@ -20,11 +20,11 @@ import Testing
         client.send(records + FastCGIClient.head(["REQUEST_METHOD": "HEAD"]))
         shutdown(client.descriptor, Int32(SHUT_WR))
         let isAnswered = client.receiveAnswer().hasPrefix("Status: ")
-        try eventually("the worker ends, or goes on") {
+        try eventually("the worker ends or keeps serving") {
             isAnswered || stack.workers.contains { !$0.isRunning }
                 || stack.workerLog.contains("without a FastCGI request")
         }
-        // Until libfcgi is mended, an assertion and the stack protector that it is built with end the process.
+        // Until libfcgi is fixed, an assertion and its stack protector end the process.
         for worker in stack.workers where !worker.isRunning {
             #expect(stack.stop(worker) == -SIGABRT)
         }

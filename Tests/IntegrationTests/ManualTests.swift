@@ -3,7 +3,7 @@ import TestStores
 import TestSupport
 import Testing
 
-/// The manual pages: what the generator takes from the commands' help, and what is added to it.
+/// The manual pages: the text generated from the commands' help, and the examples added to it.
 @Suite(.serialized, .runLimit) struct ManualTests {
     private let local: TestStore
     private let settings: String
@@ -22,13 +22,13 @@ import Testing
         #expect(lost.isEmpty, "\(String(String.UnicodeScalarView(lost)))")
     }
 
-    /// The blocks of commands of a page.
+    /// A page's blocks of commands.
     private func examples(_ page: String) throws -> [String] {
         try Project.text("debian/manual/\(page)").components(separatedBy: ".Bd -literal -offset indent\n").dropFirst()
             .compactMap { $0.components(separatedBy: "\n.Ed").first }
     }
 
-    /// On other folders, as whoever runs the tests.
+    /// The example with this test's folders, for the current user.
     private func here(_ example: String) -> String {
         let places = [
             ("runuser -u www-data -- ", ""), (" --owner www-data", ""), ("/var/lib/lps", local.path),
@@ -60,6 +60,8 @@ import Testing
         // The worker is the last command.
         let worker = try ChildProcess("bash", ["-ec", path + blocks[1]], log: local.folder.file("log"))
         try worker.waitUntilServing()
-        try eventually("and has a page: \(worker.log)") { worker.log.contains("serving the pool's status page") }
+        try eventually("the worker serves the status page: \(worker.log)") {
+            worker.log.contains("serving the pool's status page")
+        }
     }
 }

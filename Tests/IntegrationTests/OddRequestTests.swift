@@ -2,7 +2,7 @@ import Foundation
 import TestSupport
 import Testing
 
-/// Requests that are well-formed, and odd: each is read in one way only, every time.
+/// Well-formed but odd requests: each is always interpreted in the same way.
 @Suite(.serialized, .runLimit) struct OddRequestTests {
     private static let target = Stack.putTarget(namespace: "mine", digest: helloWorldDigest)
     private static let metadata = ["e30=", Data(#"{"a":"Yg=="}"#.utf8).base64EncodedString()]
@@ -28,7 +28,7 @@ import Testing
             for (fields, key) in [(Self.metadata, plain), (Self.metadata.reversed(), named)] {
                 let twice = fields.map { "X-Temporal-Metadata: \($0)" }.joined(separator: "\r\nX-Other: y\r\n")
                 let stored = try upload(stack, type, twice)
-                // Later versions of nginx join the two, which is no base64.
+                // Later versions of nginx join the two values, which is not valid base64.
                 #expect(stored.status == 400 || (stored.status == 200 && (try? Stack.key(stored)) == key))
             }
             let types = "\(type)\r\nContent-Type: text/plain"
@@ -42,8 +42,8 @@ import Testing
                 #expect(fetched.status == expected || fetched.status == 400)
             }
         }
-        // Joined by whoever comes before the worker, they are nothing.
-        expectError(try upload(stack, type, "X-Temporal-Metadata: e30=, e30="), 400, nil, "two in one")
+        // Values that a server in front of the worker joins are invalid.
+        expectError(try upload(stack, type, "X-Temporal-Metadata: e30=, e30="), 400, nil, "two values in one")
         expectError(
             try stack.get(plain, length: 11, ["X-Payload-Expected-Content-Length": "11, 11"]),
             400,
@@ -68,7 +68,7 @@ import Testing
             #expect(try upload(stack, type, forged).status == 400, "no metadata at all: \(name)")
         }
         #expect(try upload(stack, "Content_Type: application/octet-stream", "X-Temporal-Metadata: e30=").status == 400)
-        // The case of letters is nobody's business.
+        // Header names are case-insensitive.
         #expect(
             try Stack.key(upload(stack, type.replacing("Content", with: "CONTENT"), "x-temporal-metadata: e30="))
                 == plain

@@ -2,7 +2,7 @@ import Foundation
 import TestSupport
 import Testing
 
-/// What an operator sets, and sees in the logs.
+/// An operator's settings and logs.
 @Suite(.serialized, .runLimit) struct OperationTests {
     private func lines(_ stack: Stack, with text: String) -> [String] {
         stack.workerLog.split(separator: "\n").map(String.init).filter { $0.contains(text) }
@@ -19,13 +19,13 @@ import Testing
         let mismatch = try #require(lines(stack, with: "upload does not match its digest or length").first)
         #expect(mismatch.hasPrefix("level=notice "))
         #expect(mismatch.contains(" request_id=\(id)"))
-        try eventually("nginx has written its line") { stack.accessLog.contains("request_id=\(id)") }
+        try eventually("nginx has written its log line") { stack.accessLog.contains("request_id=\(id)") }
         for line in stack.workerLog.split(separator: "\n") {
             #expect(line.hasPrefix("level="), "\(line)")
         }
     }
 
-    /// `ssh host lps-worker --check` and `docker exec` show a pipe to a person.
+    /// With `ssh host lps-worker --check` and `docker exec`, standard error is a pipe that a person reads.
     @Test(arguments: [true, false])
     func `Log lines have priorities only if standard error is the journal`(isJournal: Bool) throws {
         let folder = try TemporaryFolder()
@@ -38,7 +38,7 @@ import Testing
         let worker = try ChildProcess(
             Project.binary("lps-worker"),
             ["--check", "--config", config, "--store", folder.file("none")],
-            // systemd.exec(5): what was the journal's may not be any more.
+            // systemd.exec(5): standard error may have been redirected since systemd set the variable.
             environment: ["JOURNAL_STREAM": "\(status.st_dev):\(status.st_ino + (isJournal ? 0 : 1))"],
             log: log
         )
@@ -83,7 +83,7 @@ import Testing
         client.send(FastCGIClient.record(.stdin, payload) + FastCGIClient.record(.stdin, []))
         #expect(client.receiveAnswer().contains("Status: 201"))
         #expect(try stack.put(payload).status == 200)
-        // On a busy machine the other one may have been slow, too.
+        // On a busy machine the other request may be slow, too.
         let slow = lines(stack, with: #"msg="slow request""#)
         #expect(slow.count <= 2)
         #expect(slow.allSatisfy { !$0.contains("duration=0.0") })
@@ -131,7 +131,7 @@ import Testing
                 rename(access, access + ".\(number)")
                 rename(error, error + ".\(number)")
                 worker.process.signal(SIGUSR1)
-                try eventually("it writes to the new file") { text(error).contains("logs reopened") }
+                try eventually("the worker writes to the new file") { text(error).contains("logs reopened") }
             }
             isDone.add()
         }

@@ -2,7 +2,7 @@ import Foundation
 import TestSupport
 import Testing
 
-/// `docs/operations.md` against what the service says.
+/// Compares `docs/operations.md` with the service's messages.
 @Suite(.runLimit) struct OperationsGuideTests {
     private let guide: String
 
@@ -36,7 +36,7 @@ import Testing
         }
         #expect(http.count == 12 && locations.count > 8)
         for text in http + locations {
-            // The guide has no figures.
+            // The guide omits figures.
             let isExplained = guide.contains(text.prefix { !$0.isNumber && $0 != "$" })
             #expect(isExplained, "\(text)")
         }

@@ -4,7 +4,7 @@ import TestStores
 import TestSupport
 import Testing
 
-/// `lps` as a process: beside a service, on a terminal, in little memory. What its commands do, OperatorTests show.
+/// `lps` as a process: next to a service and on a terminal. `OperatorTests` covers what its commands do.
 @Suite(.serialized, .runLimit) struct OperatorToolTests {
     @Test func `lps and the service share payloads: each serves what the other stored`()
         throws
@@ -20,7 +20,7 @@ import Testing
         #expect(try stack.lps("gc", "--older-than", "2d", "--keep-trash", "3d").status == 0)
         #expect(try stack.get(key, length: content.count).status == 404)
         try stack.startWorkers(1)
-        #expect(!stack.workerLog.contains("ignored"), "a worker takes the trash for what it is")
+        #expect(!stack.workerLog.contains("ignored"), "a worker recognizes the trash")
         #expect(try stack.lps("undelete", key).status == 0)
         #expect(try stack.get(key, length: content.count).body == content)
 
@@ -49,7 +49,10 @@ import Testing
         let shown = try onTerminal("\(lps) > '\(results)'")
         #expect(shown.status == 0)
         #expect(shown.output.contains("\r\(name): 0") && shown.output.contains(progress), "\(shown.output)")
-        #expect(shown.output.split(separator: "\r").last?.allSatisfy { $0 == " " } == true, "it is wiped")
+        #expect(
+            shown.output.split(separator: "\r").last?.allSatisfy { $0 == " " } == true,
+            "the progress line is erased"
+        )
         let without = try onTerminal("\(lps) > '\(results)-2' 2> '\(results)-errors'")
         #expect(without.status == 0 && without.output.isEmpty)
         #expect(try contents(of: "\(results)-errors").isEmpty)

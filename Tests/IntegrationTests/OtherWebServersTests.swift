@@ -2,7 +2,7 @@ import Foundation
 import TestSupport
 import Testing
 
-/// `docs/other-web-servers.md` as it stands there, with a real Apache and a real lighttpd.
+/// `docs/other-web-servers.md` as printed, with a real Apache and a real lighttpd.
 @Suite(.serialized, .runLimit) struct OtherWebServersTests {
     private typealias Kind = OtherWebServer.Kind
 
@@ -85,7 +85,7 @@ import Testing
     func `Large metadata, empty payloads and chunked uploads behave as documented`(kind: OtherWebServer.Kind) throws {
         let server = try OtherWebServer(kind)
         func put(header: Int) throws -> HTTPAnswer {
-            // Base64 of base64 in JSON: so many bytes that the header has its length.
+            // Base64 of JSON that contains base64, padded to exactly the header's length.
             let json = #"{"x":""}"#
             let value = String(repeating: "A", count: (header / 4 * 3 - json.count) / 4 * 4)
             let text = #"{"x":"\#(value)"}"#
@@ -291,14 +291,14 @@ import Testing
             ("an unknown path", 404, { try put("/v2/blobs/unknown", good) }),
             ("no content type", 400, { try put(target, good.filter { $0.key != "Content-Type" }) }),
             ("no namespace", 400, { try put("/v2/blobs/put", good) }),
-            ("another's namespace", 403, { try server.put(payload, namespace: "other") }),
+            ("a forbidden namespace", 403, { try server.put(payload, namespace: "other") }),
             ("a bad digest", 400, { try server.put(payload, digest: "sha256:x") }),
             ("a wrong digest", 400, { try server.put(payload, digest: helloWorldDigest) }),
             ("bad metadata", 400, { try put(target, good.merging(["X-Temporal-Metadata": "!"]) { $1 }) }),
             ("over the limit", 413, { try server.put(randomPayload(limit + 1)) }),
         ]
         for refusal in refusals {
-            // What is lost in a race is lost sometimes.
+            // Repeated, because a race does not lose every answer.
             for _ in 0..<10 { expectError(try refusal.request(), refusal.status, nil, refusal.what) }
         }
         #expect(try server.put(payload).status == 201, "the pool still serves")
@@ -317,7 +317,9 @@ import Testing
             log: server.folder.file("full.log")
         )
         try full.waitUntilServing()
-        try eventually("the web server has noticed") { try server.request("HEAD", "/v2/blobs/put").status == 405 }
+        try eventually("the web server uses the new worker") {
+            try server.request("HEAD", "/v2/blobs/put").status == 405
+        }
         for _ in 0..<10 { expectError(try server.put(randomPayload(3_000_000)), 507, nil, "no space") }
     }
 }

@@ -17,7 +17,7 @@ import Testing
 
     @Test func `Two workers that share a socket both serve`() throws {
         let stack = try Stack(workers: 2, options: ["--threads", "1"])
-        // A stopped process serves nothing: while one is stopped, the other must answer, and the other way round.
+        // While one worker is frozen, the other must answer.
         for stopped in stack.workers {
             try stopped.freeze()
             for _ in 0..<5 { #expect(try stack.request("HEAD", "/v2/health/head").status == 200) }
@@ -51,7 +51,7 @@ import Testing
                 served.add()
             }
         }
-        #expect(served.value > 10, "the load was a load")
+        #expect(served.value > 10, "enough requests were served")
     }
 
     @Test func `A stopping worker finishes its upload and the requests queued on its own socket`() throws {
@@ -59,8 +59,8 @@ import Testing
         let worker = try LoneWorker(folder, ["--threads", "1"])
         let payload = randomPayload(60_000)
         let upload = try FastCGIClient(uploading: payload, to: socket)
-        try eventually("the upload is under way") { !files(below: "\(store)/incoming").isEmpty }
-        // Let in by the kernel, waiting for the only thread.
+        try eventually("the upload is in progress") { !files(below: "\(store)/incoming").isEmpty }
+        // Accepted by the kernel, and waiting for the only thread.
         let waiting = try FastCGIClient(socket)
         waiting.send(FastCGIClient.head(["REQUEST_METHOD": "HEAD", "SCRIPT_NAME": "/v2/health/head"]))
         waiting.send(FastCGIClient.record(.stdin, []))
@@ -126,7 +126,7 @@ import Testing
             log: folder.file("log")
         )
         // systemd-socket-activate becomes the worker at the first connection.
-        try eventually("it listens: \(activate.log)") { activate.log.contains("Listening on") }
+        try eventually("systemd-socket-activate listens: \(activate.log)") { activate.log.contains("Listening on") }
         #expect(try LoneWorker.ask(socket, "HEAD", "/v2/health/head").hasPrefix("Status: 200 "))
         #expect(notify.receive() == "READY=1")
         #expect(activate.log.contains("systemd socket 3"))
@@ -134,7 +134,7 @@ import Testing
         #expect(notify.receive() == "STOPPING=1")
     }
 
-    /// A worker that does not start says why in one line.
+    /// A worker that refuses to start gives the reason in one line.
     private func expectRefusal(_ program: String, _ arguments: [String], _ reason: String) throws {
         let ended = try run(program, arguments)
         #expect(ended.status == 78)
@@ -158,7 +158,7 @@ import Testing
         let nobody = ["--reuid=nobody", "--clear-groups", Self.worker, "--store", store, "--listen", "/tmp/x.sock"]
         let reason = "write to folder incoming/ of store \(store): Permission denied"
         try expectRefusal("setpriv", nobody, reason)
-        // In a mount namespace of its own, gone with the process.
+        // In a mount namespace that ends with the process.
         let script = #"mount -t tmpfs none "$2/incoming" && exec "$1" --store "$2" --listen "$2/x.sock""#
         let shared = ["--mount", "sh", "-c", script, "sh", Self.worker, store]
         try expectRefusal("unshare", shared, "spans file systems: incoming/ cannot link into objects/")
@@ -168,7 +168,7 @@ import Testing
     func `A worker starts on a full disk, so that downloads continue`() throws {
         let disk = folder.file("disk")
         #expect(mkdir(disk, 0o700) == 0)
-        // In a mount namespace of its own, gone with the process: a file system that has no room for one more file.
+        // A file system without a free inode, in a mount namespace that ends with the process.
         let script = """
             mount -t tmpfs -o nr_inodes=600 none '\(disk)' && '\(Project.binary("lps"))' init --store '\(disk)/s' &&
             { i=0; while mkdir "\(disk)/f$i" 2>/dev/null; do i=$((i+1)); done; } &&

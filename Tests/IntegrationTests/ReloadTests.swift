@@ -2,7 +2,7 @@ import Foundation
 import TestSupport
 import Testing
 
-/// The configuration file: checked before it is used, read again on SIGHUP.
+/// The configuration file: checked before use, and reloaded on SIGHUP.
 @Suite(.serialized, .runLimit) struct ReloadTests {
     private let folder: TemporaryFolder
     private let store: String
@@ -28,9 +28,9 @@ import Testing
         try write("LPS_MAX_PAYLOAD=4k\nLPS_THREADS=3\nLPS_LOG_LEVEL=error\n")
         let worker = try #require(stack.workers.first)
         worker.signal(SIGHUP)
-        try eventually("it is taken up") { try stack.put(payload).status == 201 }
+        try eventually("the new limit applies") { try stack.put(payload).status == 201 }
         #expect(stack.workerLog.contains(#"msg="changed setting needs a restart" setting=LPS_THREADS"#))
-        // Notices are logged no more.
+        // The new log level drops notices.
         #expect(try stack.put(payload, digest: Stack.digest([0])).status == 400)
         #expect(!stack.workerLog.contains("upload does not match its digest or length"))
     }
@@ -40,7 +40,9 @@ import Testing
         let stack = try Stack(options: ["--config", file])
         try write("LPS_MAX_PAYLOAD=many\n")
         try #require(stack.workers.first).signal(SIGHUP)
-        try eventually("it is told") { stack.workerLog.contains("reload failed, configuration unchanged") }
+        try eventually("the worker logs the failure") {
+            stack.workerLog.contains("reload failed, configuration unchanged")
+        }
         #expect(stack.workerLog.contains("LPS_MAX_PAYLOAD) is 'many', expected a size"))
         #expect(try stack.put(randomPayload(2000)).status == 413)
         #expect(try stack.put(randomPayload(1000)).status == 201)
@@ -57,7 +59,7 @@ import Testing
                     try self.write("LPS_SLOW_LOG_AFTER=\(number)s\n")
                     for worker in stack.workers {
                         worker.signal(SIGHUP)
-                        try eventually("it has read it again") {
+                        try eventually("the worker has reloaded") {
                             worker.count("configuration reloaded") == number
                         }
                     }
@@ -84,13 +86,13 @@ import Testing
             environment: ["NOTIFY_SOCKET": notify.path, "WATCHDOG_USEC": "200000"]
         )
         var heard: [String] = []
-        try eventually("it is ready, and alive: \(heard)") {
+        try eventually("the worker is ready and alive: \(heard)") {
             heard.append(notify.receive())
             return heard.contains("READY=1") && heard.count { $0 == "WATCHDOG=1" } >= 3
         }
         worker.process.signal(SIGHUP)
         heard = []
-        try eventually("it tells of the reload") {
+        try eventually("the worker announces the reload") {
             heard.append(notify.receive())
             return heard.contains("READY=1")
         }

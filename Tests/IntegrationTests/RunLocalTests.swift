@@ -2,7 +2,7 @@ import Foundation
 import TestSupport
 import Testing
 
-/// `make run`, without the building: the script that it starts.
+/// The script that `make run` starts after the build.
 @Suite(.serialized, .runLimit) struct RunLocalTests {
     private final class Running {
         let folder: TemporaryFolder
@@ -29,7 +29,7 @@ import Testing
             }
         }
 
-        /// What the script started is in sessions of its own: also after a test that failed, the script must stop it.
+        /// The script's children run in sessions of their own, so the script must stop them, even after a failed test.
         deinit {
             let end = Date().addingTimeInterval(30)
             while process.isRunning, Date() < end {
@@ -40,11 +40,11 @@ import Testing
 
         func expectNothingLeft() throws {
             for name in ["nginx", "lps-worker", "multiwatch", "weed"] {
-                #expect(try processes(name).isEmpty, "\(name) is left")
+                #expect(try processes(name).isEmpty, "\(name) still runs")
             }
         }
 
-        /// Processes whose command line names this folder: nginx's master, workers, supervisors.
+        /// Processes whose environment or command line names this folder: nginx's master, workers, supervisors.
         func processes(_ name: String) throws -> [pid_t] {
             try FileManager.default.contentsOfDirectory(atPath: "/proc").compactMap { pid_t($0) }.filter { pid in
                 let text = { (file: String) in
@@ -61,7 +61,7 @@ import Testing
     }
 
     private func storeAndFetch(_ running: Running) throws {
-        // The commands that the script tells a person to type.
+        // The commands that the script suggests.
         let text = try #require(running.process.log.components(separatedBy: "In another terminal:\n").last)
         var script = text.components(separatedBy: "\nCtrl-C").first ?? ""
         script = script.replacingOccurrences(of: "curl -i -T", with: "curl -sS -T").replacingOccurrences(
@@ -158,11 +158,11 @@ import Testing
             ],
             log: running.folder.file("client.log")
         )
-        try eventually("the upload has begun") { !files(below: running.folder.file("lps/store/incoming")).isEmpty }
+        try eventually("the upload is in progress") { !files(below: running.folder.file("lps/store/incoming")).isEmpty }
         running.process.signal(SIGTERM)
         usleep(300_000)
         #expect(running.process.isRunning)
-        try eventually("it has stopped") {
+        try eventually("the service has stopped") {
             running.process.signal(SIGTERM)
             return !running.process.isRunning
         }
@@ -186,10 +186,10 @@ import Testing
 
     @Test(.enabled(if: geteuid() == 0, "only root can become another user"))
     func `The service runs without root`() throws {
-        // The project may lie where only root can read.
+        // The project may be in a folder that only root can read.
         let copies = try TemporaryFolder()
         let folder = try TemporaryFolder()
-        // Else they go after their last mention here.
+        // Otherwise they are deleted after their last use here.
         defer { withExtendedLifetime((copies, folder)) {} }
         #expect(chmod(copies.path, 0o755) == 0)
         #expect(try run("cp", ["-R", "\(Project.root)/nginx", copies.path]).status == 0)

@@ -2,7 +2,7 @@ import Foundation
 import TestSupport
 import Testing
 
-/// Whatever system call fails while a worker reads its configuration again: it serves on, with the old or the new one.
+/// Whichever system call of a reload fails, the worker keeps serving, with the old or the new configuration.
 @Suite(.serialized, .runLimit) struct SignalFaultTests {
     private let folder: TemporaryFolder
     private let file: String
@@ -15,7 +15,7 @@ import Testing
         try write("LPS_THREADS=1\nLPS_POLICY=\(policy)\n".utf8, to: file)
     }
 
-    /// The calls of the thread that has read the configuration, but what it tells of them.
+    /// The calls of the thread that reads the configuration, except its log writes.
     private func callsOfReader(_ trace: String) throws -> [TracedCall] {
         let calls = TracedCall.parse(trace)
         let reader = try #require(calls.first { $0.line.contains("\"\(file)\"") }).thread
@@ -29,7 +29,7 @@ import Testing
             let (read, kept) = (worker.count("configuration reloaded"), worker.count("configuration unchanged"))
             try tracer.attached(to: worker.process) {
                 worker.process.signal(SIGHUP)
-                try eventually("it has reloaded") {
+                try eventually("the reload has ended") {
                     worker.count("configuration reloaded") + worker.count("configuration unchanged") > read + kept
                 }
             }
@@ -59,7 +59,7 @@ import Testing
         let worker = try LoneWorker(folder, ["--config", file, "--runtime-dir", runtime])
         try worker.expectServing()
         #expect(worker.log.contains("scoreboard-1 is not a scoreboard of this version: stop the pool"))
-        // What was there is left for whoever put it there.
+        // The file stays as it was.
         #expect(try contents(of: "\(runtime)/scoreboard-1") == Array("no scoreboard at all".utf8))
         worker.stop()
     }

@@ -2,7 +2,7 @@ import Foundation
 import TestSupport
 import Testing
 
-/// What the status page says, and that it says it for all processes of the pool.
+/// The status page, which covers all processes of the pool.
 @Suite(.serialized, .runLimit) struct StatusPageTests {
     /// The page's JSON.
     private struct Status {
@@ -18,7 +18,7 @@ import Testing
 
         var threads: [[String: Any]] { list("processes").flatMap { $0["threads"] as? [[String: Any]] ?? [] } }
 
-        /// The requests by endpoint and status, as in `put 201`.
+        /// Request counts by endpoint and status, such as `put 201`.
         var requests: [String: Int] {
             let counts = list("requests").map {
                 ("\($0["endpoint"] ?? "") \($0["status"] ?? "")", $0["count"] as? Int ?? -1)
@@ -27,7 +27,7 @@ import Testing
         }
     }
 
-    /// A worker's thread takes the page over a moment after the worker serves.
+    /// Waits for the page: a worker's thread takes it over a moment after the worker serves.
     private func serving(_ stack: Stack) throws -> Stack {
         try eventually("the page is served") { try stack.request("GET", "/lps/status").status == 200 }
         return stack
@@ -77,14 +77,14 @@ import Testing
         let killed = try #require(stack.workers.first)
         try concurrently(2) { part in
             if part == 0 { return try load() }
-            try eventually("the load is under way") { try self.status(stack).requests["get 200"] ?? 0 > 200 }
+            try eventually("the load is running") { try self.status(stack).requests["get 200"] ?? 0 > 200 }
             stack.stop(killed, SIGKILL)
         }
         try stack.startWorkers(1)
         let after = try status(stack)
 
-        // What a process has counted but not answered when it dies, nginx gives to another, which counts it again: at
-        // most a request for each of its threads.
+        // When a process dies, nginx retries the requests that it counted but did not answer, at most one per thread,
+        // and another process counts them again.
         func expect(_ counted: Int?, _ expected: Int, each: Int = 1, _ what: String) {
             let isRight = (expected...expected + 4 * each).contains(counted ?? -1)
             #expect(isRight, "\(what): \(counted ?? -1), expected \(expected)")
@@ -101,7 +101,7 @@ import Testing
         ] {
             expect(after[count], expected, each: each, count)
         }
-        // Twenty contents are new once; of several uploads of a new one at once each may be the first.
+        // Each of the twenty contents is new once, but of several simultaneous uploads each may count as the first.
         let stored = try #require(after["payloads_stored"])
         #expect((stored - 164...stored - 20).contains(try #require(after["payloads_deduplicated"])))
         let puts = after.requests.filter { $0.key.hasPrefix("put ") }.values.reduce(0, +)
@@ -145,7 +145,7 @@ import Testing
             )
         }
         let waiting = try FastCGIClient(stack.workerSocket)
-        try eventually("all four are hashed") {
+        try eventually("all four threads are hashing") {
             try self.status(stack, "?json&full").threads.allSatisfy { $0["state"] as? String == "hashing" }
         }
         let status = try self.status(stack, "?full&json")
@@ -176,12 +176,12 @@ import Testing
         let stack = try serving(Stack(workers: 3))
         for signal in [SIGKILL, SIGTERM] {
             var leader: ChildProcess?
-            try eventually("one tells that it serves it") {
+            try eventually("one process logs that it serves the page") {
                 leader = stack.workers.first { $0.log.contains("serving the pool's status page") }
                 return leader != nil
             }
             stack.stop(try #require(leader), signal)
-            try eventually("another process serves it") { try stack.request("GET", "/lps/status").status == 200 }
+            try eventually("another process serves the page") { try stack.request("GET", "/lps/status").status == 200 }
         }
         #expect(try status(stack).list("processes").count == 1)
     }
@@ -190,13 +190,14 @@ import Testing
         let stack = try serving(Stack(options: ["--measure-interval", "1s"]))
         let payload = randomPayload(100_000)
         let key = try Stack.key(stack.put(payload))
-        try eventually("it is measured") { try status(stack)["store.objects"] == 1 }
+        try eventually("the store is measured") { try status(stack)["store.objects"] == 1 }
         #expect(try #require(status(stack)["store.bytes"]) >= 100_000)
         #expect(try run(Project.binary("lps"), ["rm", "--store", stack.store, key]).status == 0)
-        try eventually("it is measured again") { try status(stack)["store.objects"] == 0 }
+        try eventually("the store is measured again") { try status(stack)["store.objects"] == 0 }
     }
 
-    /// A bucket is never measured, as with the first of these; a disk at once, however short ago another one was.
+    /// An interval of `0` stands for a bucket, which is never measured. A disk is measured at once, however recently
+    /// another one was.
     @Test(arguments: [("0", nil), ("1h", 0)] as [(String, Int?)])
     func `After a move to another store, the page does not show the first one's figures`(
         interval: String,
@@ -204,7 +205,7 @@ import Testing
     ) throws {
         let stack = try serving(Stack(options: ["--measure-interval", "1h"]))
         #expect(try stack.put(randomPayload(100_000)).status == 201)
-        try eventually("it is measured") { try status(stack)["store.objects"] != nil }
+        try eventually("the store is measured") { try status(stack)["store.objects"] != nil }
         let other = stack.folder.file("other")
         #expect(try run(Project.binary("lps"), ["init", "--store", other]).status == 0)
         stack.stop(stack.workers[0])
@@ -217,7 +218,7 @@ import Testing
             log: stack.folder.file("other.log")
         )
         try eventually("the page is served: \(worker.log)") { try stack.request("GET", "/lps/status").status == 200 }
-        if objects != nil { try eventually("it is measured") { try status(stack)["store.objects"] != nil } }
+        if objects != nil { try eventually("the store is measured") { try status(stack)["store.objects"] != nil } }
         #expect(try status(stack)["store.objects"] == objects)
         #expect(try status(stack)["store.bytes"] == objects.map { _ in 0 })
     }
@@ -270,13 +271,18 @@ import Testing
         #expect(try run("mount", ["-t", "tmpfs", "-o", "size=2m", "tmpfs", runtime]).status == 0)
         defer { _ = try? run("umount", ["-l", runtime]) }
         let worker = try LoneWorker(folder, ["--runtime-dir", runtime])
-        try eventually("it serves the page: \(worker.log)") { worker.log.contains("serving the pool's status page") }
-        #expect(try run("dd", ["if=/dev/zero", "of=\(runtime)/ballast", "bs=4k"]).status != 0, "it is full")
+        try eventually("the worker serves the page: \(worker.log)") {
+            worker.log.contains("serving the pool's status page")
+        }
+        #expect(
+            try run("dd", ["if=/dev/zero", "of=\(runtime)/ballast", "bs=4k"]).status != 0,
+            "the file system is full"
+        )
         for query in ["", "full", "json", "openmetrics"] {
             let answer = try LoneWorker.ask("\(runtime)/status.sock", "GET", "/lps/status", ["QUERY_STRING": query])
             #expect(answer.contains("Status: 200"))
         }
-        // Without a part in the page.
+        // It serves, but is missing from the page.
         let second = try LoneWorker(folder, name: "two", ["--runtime-dir", runtime])
         #expect(second.log.contains("level=error") && second.log.contains("No space left on device"))
         second.stop()
@@ -291,8 +297,10 @@ import Testing
         try FileManager.default.createDirectory(atPath: runtime, withIntermediateDirectories: false)
         let other = try listenUnix("\(runtime)/status.sock")
         let worker = try LoneWorker(folder, ["--runtime-dir", runtime])
-        try eventually("it says so: \(worker.log)") { worker.log.contains("cannot serve the status page yet") }
+        try eventually("the worker logs it: \(worker.log)") { worker.log.contains("cannot serve the status page yet") }
         close(other)
-        try eventually("it serves the page: \(worker.log)") { worker.log.contains("serving the pool's status page") }
+        try eventually("the worker serves the page: \(worker.log)") {
+            worker.log.contains("serving the pool's status page")
+        }
     }
 }

@@ -2,14 +2,14 @@ import Foundation
 import TestSupport
 import Testing
 
-/// Payloads go in and out whole, in every size, many at once, and in bounded memory.
+/// Payloads of every size, many at once, are stored and served whole in bounded memory.
 @Suite(.serialized, .runLimit) struct TransferTests {
     @Test(arguments: Stack.Mode.allCases)
     func `Sixteen concurrent payloads are stored and served whole`(mode: Stack.Mode) throws {
         let stack = try Stack(mode, workers: 2)
         for size in [0, 1, 128 << 10, 5_000_000] {
             try concurrently(16) { index in
-                // The last byte tells them apart, also where it is the only one.
+                // The last byte distinguishes the payloads, even if it is the only one.
                 let payload = size == 0 ? [] : randomPayload(size - 1) + [UInt8(index)]
                 let isWhole = try Data(stack.get(stack.store(payload), length: size).body) == Data(payload)
                 #expect(isWhole, "\(size) bytes")

@@ -2,12 +2,12 @@ import Foundation
 import TestSupport
 import Testing
 
-/// Restarts and upgrades. The load speaks FastCGI itself, without nginx, which would try again.
+/// Restarts and upgrades. The load speaks FastCGI itself, because nginx would retry.
 @Suite(.serialized, .runLimit) struct UpgradeTests {
     private let folder: TemporaryFolder
     private let store: String
     private let socket: String
-    /// A program in a place of its own, which an upgrade replaces.
+    /// A copy of the program, which an upgrade replaces.
     private let worker: String
 
     init() throws {
@@ -19,21 +19,22 @@ import Testing
         try install()
     }
 
-    /// Puts the program there, as dpkg does: a new file in the place of the old one.
+    /// Installs the program as dpkg does: a new file replaces the old one.
     private func install() throws {
-        // By a process of its own: what this one writes, its children have open for a moment, and could not run it.
+        // Copied by another process: children briefly inherit the files that this one writes, and such a file can't be
+        // executed.
         #expect(try run("cp", [Project.binary("lps-worker"), worker + ".new"]).status == 0)
         #expect(rename(worker + ".new", worker) == 0)
     }
 
-    /// Whether a process runs the program that is installed now.
+    /// Whether a process runs the installed program, rather than a replaced one.
     private func runsInstalled(_ pid: pid_t) -> Bool {
         var (running, installed) = (stat(), stat())
         return stat("/proc/\(pid)/exe", &running) == 0 && stat(worker, &installed) == 0
             && running.st_ino == installed.st_ino
     }
 
-    /// Uploads from four clients, one after the other each, until `body` is done; every upload must succeed.
+    /// Uploads one payload after the other from each of four clients until `body` is done. Every upload must succeed.
     private func underLoad(_ body: @escaping @Sendable () throws -> Void) throws {
         let done = Counter()
         let stored = Counter()
@@ -41,10 +42,10 @@ import Testing
         try concurrently(5) { client in
             if client == 4 {
                 defer { done.add() }
-                // A process that ended would be told of by the load first.
+                // Recorded here, because the load would fail first if a process ended.
                 do { try body() } catch { Issue.record(error) }
                 let before = stored.value
-                try eventually("the load goes on") { stored.value > before + 20 }
+                try eventually("the load continues") { stored.value > before + 20 }
                 return
             }
             var number = 0
@@ -60,11 +61,11 @@ import Testing
         }
     }
 
-    /// A pool of two workers, and how many have begun to serve so far.
+    /// A pool of two workers under spawn-fcgi and multiwatch.
     private struct Pool {
         let supervisor: ChildProcess
 
-        /// - Parameter environment: beside the store and the runtime folder.
+        /// - Parameter environment: variables in addition to the store and the runtime folder.
         init(_ tests: UpgradeTests, _ environment: [String: String] = [:]) throws {
             let runtime = tests.folder.file("run")
             try FileManager.default.createDirectory(atPath: runtime, withIntermediateDirectories: false)
@@ -129,7 +130,7 @@ import Testing
         try concurrently(5) { client in
             if client == 4 {
                 defer { done.add() }
-                return try eventually("two have served enough") {
+                return try eventually("two workers have restarted") {
                     stack.workerLog.components(separatedBy: "restarting: ").count > 2
                 }
             }
@@ -143,7 +144,7 @@ import Testing
             }
         }
         var page = ""
-        try eventually("both serve") {
+        try eventually("both workers serve") {
             page = try stack.request("GET", "/lps/status").text
             return page.range(of: "(?m)^processes: +2$", options: .regularExpression) != nil
         }
@@ -176,7 +177,7 @@ import Testing
         try configure("many")
         worker.process.signal(SIGUSR2)
         try eventually("SIGUSR2 is refused: \(worker.log)") { refusals() == 1 }
-        try eventually("so is the end after three requests: \(worker.log)") {
+        try eventually("so is the restart after three requests: \(worker.log)") {
             try worker.expectServing()
             return refusals() > 1
         }
