@@ -6,9 +6,7 @@ import Testing
 
 /// `lps` as a process: next to a service and on a terminal. `OperatorTests` covers what its commands do.
 @Suite(.serialized, .runLimit) struct OperatorToolTests {
-    @Test func `lps and the service share payloads: each serves what the other stored`()
-        throws
-    {
+    @Test func `lps fetches, deletes and restores payloads of the service, which serves those of lps`() throws {
         let stack = try Stack()
         let content = randomPayload(5_000)
         let key = try stack.store(content)

@@ -7,9 +7,7 @@ import Testing
     private typealias Kind = OtherWebServer.Kind
 
     @Test(arguments: OtherWebServer.Kind.others)
-    func `Payloads of several megabytes are served whole, by range and by tag`(kind: OtherWebServer.Kind)
-        throws
-    {
+    func `Payloads of several megabytes are served whole, by range and by tag`(kind: OtherWebServer.Kind) throws {
         let server = try OtherWebServer(kind)
         let payload = randomPayload(5_000_000)
         let key = try Stack.key(server.put(payload))
@@ -55,9 +53,7 @@ import Testing
     }
 
     @Test(arguments: OtherWebServer.Kind.others)
-    func `Any namespace works, in keys escaped once, twice or not at all`(
-        kind: OtherWebServer.Kind
-    ) throws {
+    func `Any namespace works, in keys escaped once, twice or not at all`(kind: OtherWebServer.Kind) throws {
         let server = try OtherWebServer(kind)
         let namespaces = [
             "...", "a b+c", "é", "e\u{301}", "日本", "%2F", "\"<&>'\\", "?#;=", "\u{2028}", "\u{FFFE}",
@@ -214,9 +210,7 @@ import Testing
     }
 
     @Test(arguments: OtherWebServer.Kind.others)
-    func `A caller can use only the namespaces that the configuration gives it`(
-        kind: OtherWebServer.Kind
-    ) throws {
+    func `A caller can use only the namespaces that the configuration gives it`(kind: OtherWebServer.Kind) throws {
         func certificate(_ name: String) throws -> String { try Tenants.certificates.file(name) }
         let authority = try certificate("tenants-ca.pem")
         let examples = try Project.blocks("conf", in: "docs/other-web-servers.md")
@@ -254,9 +248,7 @@ import Testing
     }
 
     @Test(arguments: OtherWebServer.Kind.others)
-    func `Without a worker, clients get 503, and are served as soon as one starts`(
-        kind: OtherWebServer.Kind
-    ) throws {
+    func `Without a worker, clients get 503, and are served as soon as one starts`(kind: OtherWebServer.Kind) throws {
         let server = try OtherWebServer(kind)
         for _ in 0..<3 {
             server.stopWorker()
@@ -267,9 +259,7 @@ import Testing
     }
 
     @Test(arguments: OtherWebServer.Kind.allCases)
-    func `Each reason to refuse a 3 MB upload has its own status`(kind: OtherWebServer.Kind)
-        throws
-    {
+    func `Each reason to refuse a 3 MB upload has its own status`(kind: OtherWebServer.Kind) throws {
         let limit = 4_000_000
         let server = try OtherWebServer(
             kind,

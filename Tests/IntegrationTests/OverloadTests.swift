@@ -205,9 +205,7 @@ import Testing
     }
 
     @Test(arguments: Stack.Mode.allCases)
-    func `Requests to hung workers get 504, and abandoned requests do no harm`(mode: Stack.Mode)
-        throws
-    {
+    func `Requests to hung workers get 504, and abandoned requests do no harm`(mode: Stack.Mode) throws {
         let stack = try Stack(mode, workers: 2, options: Self.pool) {
             $0.replacingOccurrences(of: "fastcgi_read_timeout 300s", with: "fastcgi_read_timeout 10s")
         }

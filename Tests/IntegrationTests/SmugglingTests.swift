@@ -58,8 +58,7 @@ import Testing
     ]
 
     @Test(arguments: Stack.Mode.allCases)
-    func `A body with an ambiguous end is refused with all that follows, and nothing is stored`(mode: Stack.Mode) throws
-    {
+    func `A body with an ambiguous end is refused with all that follows, and stores nothing`(mode: Stack.Mode) throws {
         let stack = try Stack(mode)
         for (name, framing, status) in Self.doubtful {
             #expect(try statuses(stack, Self.head + framing + Self.hidden) == [status], "\(name)")

@@ -23,7 +23,7 @@ import Testing
         try expectAllowed(made, "lps-worker@.service")
     }
 
-    @Test(.enabled(if: SeaweedFS.isInstalled, "make test installs it"))
+    @Test(.enabled(if: SeaweedFS.isInstalled, "make test installs the engine"))
     func `With a bucket store, no service makes a system call that its unit forbids`() throws {
         let engine = try TestEngine.shared
         // A host name, which has to be looked up.

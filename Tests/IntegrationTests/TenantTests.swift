@@ -116,8 +116,7 @@ import Testing
 
     /// Also in an nginx configured for other purposes: a cache, for example, would admit every caller after the first.
     @Test(arguments: [false, true])
-    func `A token gives access only to the namespaces that the authentication service names`(isUnfriendly: Bool) throws
-    {
+    func `A token gives access only to namespaces that the authentication service names`(isUnfriendly: Bool) throws {
         let tokens = try Tokens(isUnfriendly: isUnfriendly)
         let stack = tokens.stack
         let origin = "https://temporal.example.com"
