@@ -17,7 +17,7 @@ import Testing
     }
 
     @Test(arguments: Harm.allCases, [false, true])
-    func `An upload over damaged content quarantines the damaged copy, and every key reads the right bytes`(
+    func `An upload quarantines damaged content and replaces it for every key`(
         harm: Harm,
         hasQuota: Bool
     ) throws {
@@ -45,7 +45,7 @@ import Testing
     }
 
     @Test(arguments: [false, true])
-    func `An upload under a key that is there already replaces damaged content of the same size, too`(hasQuota: Bool)
+    func `An upload under an existing key replaces damaged content of the same size`(hasQuota: Bool)
         throws
     {
         let disk = try makeDisk(hasQuota: hasQuota)
@@ -60,7 +60,7 @@ import Testing
     }
 
     @Test(arguments: ["link", "folder", "socket"])
-    func `What is no regular file goes to quarantine, with what is in it, and an upload takes its place`(what: String)
+    func `An upload replaces an object that is not a regular file, and quarantines it whole`(what: String)
         throws
     {
         let disk = try makeDisk()
@@ -80,7 +80,7 @@ import Testing
         if what == "folder" { #expect(disk.status(disk.file("quarantine/\(quarantined[0])/folder")) != nil) }
     }
 
-    @Test func `A key whose content is lost is there, has no size, and is logged when it is asked for`() throws {
+    @Test func `A key with lost content exists without a size, and reading it logs the loss`() throws {
         let disk = try makeDisk()
         let key = try disk.put(content)
         try disk.harm(content)

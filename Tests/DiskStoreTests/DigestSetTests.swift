@@ -12,7 +12,7 @@ import Testing
     }
 
     @Test(arguments: 0..<40)
-    func `What was added is contained, of the shards that are left, and nothing else is`(seed: UInt64) throws {
+    func `A set contains exactly the added digests of its remaining shards`(seed: UInt64) throws {
         var random = SplitMix64(state: seed)
         let first = Int.random(in: 0...255, using: &random)
         let shards = first..<Int.random(in: first + 1...256, using: &random)
@@ -37,7 +37,7 @@ import Testing
         }
     }
 
-    @Test func `What does not fit halves the shards, as often as it takes`() throws {
+    @Test func `A full set halves its shards until the digests fit`() throws {
         var set = DigestSet(shards: 0..<256, capacity: 100)
         for number in 0..<4 { for shard in UInt8.min...UInt8.max { set.insert(try digest(shard, number)) } }
         #expect(set.shards == 0..<16)
@@ -45,7 +45,7 @@ import Testing
         #expect(try !set.contains(digest(16, 0)))
     }
 
-    @Test func `One shard with more digests than should be in memory is held all the same`() throws {
+    @Test func `A single shard may exceed the memory limit`() throws {
         var set = DigestSet(shards: 0..<256, capacity: 10)
         for number in 0..<5_000 { set.insert(try digest(0, number)) }
         #expect(set.shards == 0..<1)

@@ -29,7 +29,7 @@ import Testing
     }
 
     @Test(arguments: ["ns"] + namespacesThatMeltIntoSlashes)
-    func `All folders that lead to a key are synced, whatever the namespace begins or ends with`(namespace: String)
+    func `Every folder above a key is synced, whatever the namespace begins or ends with`(namespace: String)
         throws
     {
         let synced = try synced { try disk.put(content, namespace) }
@@ -41,7 +41,7 @@ import Testing
         }
     }
 
-    @Test func `Each thing is synced before the next one leads to it, and nothing that is on disk already`() throws {
+    @Test func `Files and folders are synced before anything refers to them, and only if necessary`() throws {
         let (first, other) = (content, payload(inShard: Digest(of: content).shard))
         try disk.put(first, prefix: "team/one")
         let (objects, team) = ("objects/\(Digest(of: first).shard)", "keys/ns/custom/team")
@@ -58,7 +58,7 @@ import Testing
     }
 
     /// Not found by the simulation in a hundred seeds, as a deletion or a move to the trash that is not synced is.
-    @Test func `A restoration is on disk when it is answered`() throws {
+    @Test func `A restored key is on disk before the restoration returns`() throws {
         try disk.store.moveToTrash(disk.put(content))
         let trashed = try #require(disk.trashed().first)
         let folder = "keys/ns/common/\(Digest(of: content).shard)"

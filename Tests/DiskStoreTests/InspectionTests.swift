@@ -66,7 +66,7 @@ import Testing
         return (folder, "\(folder)/\(StoreLayout.keyName(key))")
     }
 
-    @Test func `Nothing is found in a sound store, nor in its record of a scrub, its trash and its counters`() throws {
+    @Test func `An inspection finds nothing in a sound store, its trash, counters or scrub record`() throws {
         #expect(try inspect() == [])
         _ = try disk.store.scrub { Issue.record("\($0)") }
         #expect(try inspect(repair: true) == [])
@@ -74,7 +74,7 @@ import Testing
         #expect(try inspect() == [])
     }
 
-    @Test func `Nothing is found in a store that was made with a strict umask`() throws {
+    @Test func `An inspection finds nothing in a store that was created with a strict umask`() throws {
         for path in files(below: disk.path) where path.hasPrefix("locks/") || path.hasSuffix(".json") {
             chmod(disk.file(path), 0o600)
         }
@@ -82,7 +82,7 @@ import Testing
         #expect(try inspect() == [])
     }
 
-    @Test func `Unreferenced content is found with the bytes that it takes, and deleted`() throws {
+    @Test func `Unreferenced content is reported with its disk usage, and deleted`() throws {
         for key in keys.prefix(2) { unlink(disk.keyFile(key)) }
         let object = disk.objectFile(content)
         var status = stat()
@@ -94,7 +94,7 @@ import Testing
         #expect(!disk.hasObject(content))
     }
 
-    @Test func `While garbage is collected, everything but unreferenced content is looked at`() throws {
+    @Test func `During a garbage collection, an inspection checks everything except unreferenced content`() throws {
         unlink(disk.keyFile(keys[2]))
         try write([1], to: disk.file("README"))
         let collector = try disk.collector()
@@ -105,7 +105,7 @@ import Testing
         withExtendedLifetime(collector) {}
     }
 
-    @Test func `Keys whose content is lost are found, also in the trash, until the payload is uploaded again`() throws {
+    @Test func `Keys with lost content are reported, even in the trash, until the payload is uploaded again`() throws {
         try disk.store.moveToTrash(keys[0], now: 0)
         unlink(disk.objectFile(content))
         let paths = [disk.relative(disk.keyFile(keys[1])), StoreLayout.key(keys[0], in: "trash/3600")]
@@ -115,7 +115,7 @@ import Testing
         #expect(try inspect() == [])
     }
 
-    @Test func `An upload that was left for over a day is found, and deleted, a younger one is not`() throws {
+    @Test func `Leftover uploads are reported and deleted once they are over a day old`() throws {
         for path in ["incoming/old", "incoming/young", "objects/.probe-young", "objects/.probe-old"] {
             try write([], to: disk.file(path))
             if path.hasSuffix("old") { disk.setAge(disk.file(path), seconds: 86_400 + 60) }
@@ -136,7 +136,7 @@ import Testing
         ("usage/epoch", 0o666, 0o640), ("usage/namespaces/ns", 0o666, 0o640), ("usage/counting/ns", 0o666, 0o640),
         ("barriers", 0o777, 0o750),
     ])
-    func `Wrong permissions are found, and set; none are given to others`(what: String, wrong: Int, right: Int) throws {
+    func `Wrong permissions are reported and corrected, and other users get none`(what: String, wrong: Int, right: Int) throws {
         let used = try useAll()
         let path =
             switch what {
@@ -157,7 +157,7 @@ import Testing
     }
 
     @Test(.enabled(if: geteuid() == 0, "only root can give files away"))
-    func `Files and folders of another user are found, and given back`() throws {
+    func `Files and folders with another owner are reported and corrected`() throws {
         _ = try useAll()
         let object = StoreLayout.object(keys[0].digest)
         let paths = [
@@ -171,14 +171,14 @@ import Testing
     }
 
     @Test(arguments: ["trash", "usage"])
-    func `What is no folder, where one is made on demand, is found`(name: String) throws {
+    func `A file in place of a folder that is created on demand is reported`(name: String) throws {
         try write([1], to: disk.file(name))
         #expect(try inspect() == ["stray \(name)"])
         try disk.store.reportStrayFiles()
         #expect(disk.log.text.contains("\"file\": \(name)"))
     }
 
-    @Test func `Names that are not UTF-8 are found everywhere`() throws {
+    @Test func `Names that are not UTF-8 are reported in every folder`() throws {
         _ = try useAll()
         let folders = [
             ".", "objects", "objects/\(shard)", "locks", "incoming", "keys", "keys/ns", "keys/ns/common",
@@ -194,7 +194,7 @@ import Testing
         #expect(throws: StoreError.self) { try DiskStore.create(at: disk.file("keys")) }
     }
 
-    @Test func `What is not the store's is found everywhere, and never touched`() throws {
+    @Test func `Stray files and folders are reported in every folder and never touched`() throws {
         let (trash, _) = try useAll()
         let hex = keys[0].digest.hex
         let wrongShard = try #require(StoreLayout.shards.first { $0 != shard && $0 != keys[2].digest.shard })
@@ -220,7 +220,7 @@ import Testing
         for folder in folders { #expect(disk.status(disk.file(folder)) != nil) }
     }
 
-    @Test func `A link in the place of a folder of keys is not followed, and no content is taken for unreferenced`()
+    @Test func `A link in place of a folder of keys is not followed, and no content counts as unreferenced`()
         throws
     {
         unlink(disk.keyFile(keys[2]))
@@ -232,7 +232,7 @@ import Testing
         #expect(disk.status("/etc")?.mode == 0o755)
     }
 
-    @Test func `Something else at the place of an object or a key is reported, never followed, and a scrub goes on`()
+    @Test func `A link or folder in place of an object or key is reported, not followed, and stops no scrub`()
         throws
     {
         let outside = disk.folder.file("outside")
@@ -263,7 +263,7 @@ import Testing
     }
 
     @Test(arguments: StoreLayout.folders)
-    func `A folder that is missing is found, and made as a new store has it`(folder: String) throws {
+    func `A missing folder is reported and recreated as in a new store`(folder: String) throws {
         try FileManager.default.removeItem(atPath: disk.file(folder))
         #expect(try inspectLayout().first == "missing \(folder)")
         #expect(disk.status(disk.file(folder)) == nil)
@@ -280,7 +280,7 @@ import Testing
         #expect(try store.get(keys[0]) == (isLost ? nil : content))
     }
 
-    @Test func `A lock file that is missing is found, and made`() throws {
+    @Test func `A missing lock file is reported and recreated`() throws {
         unlink(disk.file("locks/7f"))
         #expect(try inspectLayout(repair: true) == ["missing locks/7f"])
         #expect(disk.status(disk.file("locks/7f"))?.mode == 0o640)

@@ -14,7 +14,7 @@ import Testing
     init() throws { disk = try TestStore() }
 
     @Test(arguments: ["keys", "keys/ns", "keys/ns/common", "shard"])
-    func `A link at the place of a folder of keys is followed by no operation`(place: String) throws {
+    func `No operation follows a link in place of a folder of keys`(place: String) throws {
         let key = try disk.put(content)
         // One that has no folder open.
         let store = try disk.open()

@@ -27,7 +27,7 @@ import Testing
         return FileStatus.Identity(device: device, inode: inode)
     }
 
-    @Test func `Those that hold a file's lock are found, none that waits, nor one of another kind, file or namespace`()
+    @Test func `Only holders of flock(2) locks on the file itself are found, not waiting processes`()
     {
         #expect(LockTable.holders(of: file(8, 2, 131), in: table) == [1234, 77])
         #expect(LockTable.holders(of: file(8, 2, 132), in: table) == [55])
@@ -39,7 +39,7 @@ import Testing
         #expect(LockTable.holders(of: file(0xFE, 0, 7), in: table).isEmpty)
     }
 
-    @Test func `The kernel tells of a lock that this process holds`() throws {
+    @Test func `The kernel lists a lock that this process holds`() throws {
         let folder = try TemporaryFolder()
         let path = folder.file("lock")
         let file = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)

@@ -33,7 +33,7 @@ import Testing
         return lock
     }
 
-    @Test func `A namespace without a quota has no counter, and a store without quotas no folder for them`() throws {
+    @Test func `A namespace without a quota has no counter, and a store without quotas no folder of counters`() throws {
         try disk.put(randomPayload(20_000), "free")
         #expect(disk.status(disk.file("usage")) == nil)
         try disk.put(randomPayload(1000))
@@ -42,7 +42,7 @@ import Testing
         #expect(try disk.strayFiles().isEmpty)
     }
 
-    @Test func `A payload that touches the quota is taken, one byte more is refused and leaves no key`() throws {
+    @Test func `A payload that fills the quota exactly is stored, one byte more is refused and leaves no key`() throws {
         try disk.put(randomPayload(9_000))
         let error = try refusal(randomPayload(1_001))
         #expect(error.code == .quotaExceeded)
@@ -55,7 +55,7 @@ import Testing
         try disk.put([])
     }
 
-    @Test func `An upload to a namespace without payloads leaves nothing, until it is verified`() throws {
+    @Test func `A quota check for a namespace without payloads creates no counter`() throws {
         let content = randomPayload(9_000)
         let key = try payloadKey(content)
         try disk.store.checkQuota(for: 9_000, as: key)
@@ -68,7 +68,7 @@ import Testing
         #expect(try used() == 9_000)
     }
 
-    @Test func `What was there before the quota counts, and is taken again and read, however much it is`() throws {
+    @Test func `Payloads from before the quota count toward it, and stay usable even if they exceed it`() throws {
         let before = randomPayload(11_000)
         try disk.open().put(before, as: payloadKey(before))
         #expect(try disk.commit(before) == .existed)
@@ -77,7 +77,7 @@ import Testing
         #expect(try disk.commit(before) == .existed)
     }
 
-    @Test func `A long key is followed by a short one without a trace`() throws {
+    @Test func `A short key overwrites a long one in the counter completely`() throws {
         let prefix = Array(repeating: String(repeating: "p", count: 120), count: 4).joined(separator: "/")
         try disk.put(randomPayload(100), prefix: prefix)
         try disk.put(randomPayload(10))
@@ -86,7 +86,7 @@ import Testing
         #expect(try used() == 111)
     }
 
-    @Test func `A process joins the epoch at its start where there is one, or it has quotas`() throws {
+    @Test func `A process joins the epoch at its start if one exists, or if it has quotas`() throws {
         let disk = try TestStore()
         func epoch() -> String? { try? String(contentsOfFile: disk.file("usage/epoch"), encoding: .utf8) }
         try disk.store.keepCounts(hasQuotas: false)
@@ -100,7 +100,7 @@ import Testing
         withExtendedLifetime(first) {}
     }
 
-    @Test func `Counts of a time of which nobody is left are made anew`() throws {
+    @Test func `Counts of an epoch that has no process left are discarded`() throws {
         let disk = try TestStore()
         /// Whether a process that begins now refuses 9000 bytes.
         func isRefused() throws -> Bool {
@@ -131,7 +131,7 @@ import Testing
 
     // MARK: While a namespace is counted
 
-    @Test func `While a namespace is counted new payloads wait outside, those that are there are taken, others go on`()
+    @Test func `While a namespace is counted, only existing payloads can be stored and read`()
         throws
     {
         let content = randomPayload(1_000)
@@ -154,7 +154,7 @@ import Testing
         #expect(try used() == 1_011)
     }
 
-    @Test func `One thread of a process counts, and those that need another namespace's count do not wait for it`()
+    @Test func `A process counts one namespace at a time, and uploads that need another count do not wait`()
         throws
     {
         let (store, content) = (disk.store, randomPayload(20))
@@ -178,7 +178,7 @@ import Testing
         for namespace in ["one", "other"] { #expect(try used(namespace) == 21) }
     }
 
-    @Test func `Deletions wait for a count`() throws {
+    @Test func `A deletion waits for a count`() throws {
         let key = try disk.put(randomPayload(1_000))
         let lock = try count()
         let ended = Counter()
@@ -198,7 +198,7 @@ import Testing
     }
 
     /// Processes with the quota, of which one deletes: the namespace never has more than it may, and the count is right.
-    @Test func `Uploads and deletions at once never exceed the quota, and are counted`() throws {
+    @Test func `Concurrent uploads and deletions never exceed the quota, and the count stays exact`() throws {
         let stores = try (0..<3).map { _ in try disk.open(quota: Self.quotas) }
         let (taken, refused) = (Counter(), Counter())
         try concurrently(7) { index in
@@ -228,7 +228,7 @@ import Testing
         #expect(try walked <= Self.quota && used() == walked)
     }
 
-    @Test func `An upload is stored where a power loss has left a counter without the folder of counts`() throws {
+    @Test func `An upload succeeds after a power loss left a counter without the folder of counts`() throws {
         try disk.put(randomPayload(100))
         try write([], to: disk.file("usage/namespaces/ns"))
         try FileManager.default.removeItem(atPath: disk.file("usage/counting"))
@@ -240,7 +240,7 @@ import Testing
 
     private var counters: [String] { files(below: disk.file("usage")).filter { $0 != "epoch" }.sorted() }
 
-    @Test func `Counters go with the folders of their namespaces, others stay`() throws {
+    @Test func `A counter is removed with the folder of its namespace`() throws {
         try disk.store.removeUnusedCounters()
         #expect(disk.status(disk.file("usage")) == nil, "where nothing was counted nothing is there to go")
         let content = randomPayload(100)

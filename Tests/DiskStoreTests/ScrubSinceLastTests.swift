@@ -34,7 +34,7 @@ import Testing
         try disk.store.scrub(.sinceLast) { Issue.record("\($0)") }.bytes
     }
 
-    @Test func `Without a complete scrub before it, everything is read`() throws {
+    @Test func `Without a previous complete scrub, everything is read`() throws {
         #expect(try disk.store.lastScrub() == nil)
         #expect(try bytesSinceLast() == 1_000)
         let record = try #require(try disk.store.lastScrub())
@@ -43,7 +43,7 @@ import Testing
         #expect(try disk.strayFiles().isEmpty && files(below: disk.file("incoming")).isEmpty)
     }
 
-    @Test func `What was stored since the last complete scrub is read, what was before is not`() throws {
+    @Test func `Only content stored since the last complete scrub is read`() throws {
         try completeScrub()
         let full = try #require(try disk.store.lastScrub())
         #expect(try bytesSinceLast() == 0)
@@ -55,7 +55,7 @@ import Testing
         #expect(record.started > full.started && record.startedFull == full.started, "not one of everything")
     }
 
-    @Test func `What was stored while a scrub ran is read by the next one`() throws {
+    @Test func `Content stored during a scrub is read by the next one`() throws {
         try tick()
         var isStored = false
         _ = try disk.store.scrub(pace: { _ in
@@ -66,7 +66,7 @@ import Testing
         #expect(try bytesSinceLast() == 20_000)
     }
 
-    @Test func `Old content that was written to, or has new permissions, is read again, not one that got a key`() throws
+    @Test func `Old content is read again if its file changed, but not if it only got a key`() throws
     {
         try completeScrub()
         try disk.put(old)
@@ -79,7 +79,7 @@ import Testing
         #expect(try bytesSinceLast() == 1_000)
     }
 
-    @Test func `Content that an upload has revived since the last complete scrub is read`() throws {
+    @Test func `Content that an upload replaced since the last complete scrub is read`() throws {
         try disk.put(new)
         try disk.harm(new)
         _ = try disk.store.scrub { _ in }
@@ -89,7 +89,7 @@ import Testing
         #expect(try bytesSinceLast() == 20_000)
     }
 
-    @Test func `A program that writes into an old payload is found, also when it puts the age back`() throws {
+    @Test func `A change to an old object is detected, even if its modification time is set back`() throws {
         try completeScrub()
         try disk.harm(old)
         disk.setAge(disk.objectFile(old), seconds: 1_000_000)
@@ -99,7 +99,7 @@ import Testing
     }
 
     @Test(arguments: [ScrubScope.everything, .sinceLast])
-    func `A scrub that is interrupted, or fails, does not count`(scope: ScrubScope) throws {
+    func `An interrupted scrub does not count`(scope: ScrubScope) throws {
         try completeScrub()
         let before = try disk.store.lastScrub()
         try disk.harm(old)
@@ -109,7 +109,7 @@ import Testing
     }
 
     @Test(arguments: ["", "{", "{}", "null", "{\"started\":\"x\"}", "{\"started\":32503680000000000}"])
-    func `A record that can't be read, or of a clock that was ahead, lets everything be read`(record: String) throws {
+    func `If the scrub record is unreadable or in the future, everything is read`(record: String) throws {
         try completeScrub()
         try write(record.utf8, to: disk.file("last-scrub.json"))
         #expect(try disk.store.lastScrub() == nil, "lps scrub must not say that it goes by it")
