@@ -7,7 +7,7 @@ import Testing
 
 @testable import DiskStore
 
-/// What is stored while a collector is at work.
+/// Keys stored during a garbage collection, and the barrier that protects their content.
 @Suite(.timeLimit(.minutes(5))) struct BarrierTests {
     private let disk: TestStore
     private let content = payload(inShard: "ab")
@@ -29,8 +29,8 @@ import Testing
             #expect(try barrier.digests().isSuperset(of: [Digest(of: other), Digest(of: content)]))
             #expect(try !barrier.digests().contains(Digest(of: elsewhere)))
         }
-        // A lock is held as long as a child that another test started meanwhile has not executed its program.
-        try eventually("nobody holds the barrier") { try Barrier(of: 0xAB, disk.store.root) == nil }
+        // A child process that another test started holds the lock until it calls execve(2).
+        try eventually("the barrier is lowered") { try Barrier(of: 0xAB, disk.store.root) == nil }
         let before = text
         try disk.put(payload(inShard: "ab"))
         #expect(text == before)

@@ -30,7 +30,7 @@ import Testing
         #expect(files(below: disk.file("objects")).count == 1)
         let keys = files(below: disk.file("keys"))
         #expect(keys.count == 4)
-        for key in keys { #expect(disk.status(disk.file("keys/\(key)"))?.size == 0, "its name is the record") }
+        for key in keys { #expect(disk.status(disk.file("keys/\(key)"))?.size == 0, "a key file is empty") }
     }
 
     @Test func `Every valid namespace has its own folder, even if Unicode considers two equal`() throws {
@@ -92,7 +92,7 @@ import Testing
     }
 
     @Test func `More namespaces than cached open folders are served`() throws {
-        // The rest of the process may need all the files that it may open.
+        // As if the rest of the process needed every file descriptor.
         let disk = try TestStore(otherFiles: .max)
         #expect(disk.store.folders.capacity == 1)
         for index in 0..<50 { #expect(try disk.commit(content, "n\(index)") != .existed) }

@@ -7,11 +7,11 @@ import Testing
 
 @testable import DiskStore
 
-/// What an upload does with content that is damaged, or in quarantine.
+/// Uploads of content that is damaged or in quarantine.
 @Suite(.timeLimit(.minutes(5))) struct DamagedContentTests {
     private let content = randomPayload(200_000)
 
-    /// - Parameter hasQuota: whether the namespaces have one, and are counted.
+    /// - Parameter hasQuota: whether namespaces have a quota and are counted.
     private func makeDisk(hasQuota: Bool = false) throws -> TestStore {
         try TestStore(quota: { _ in hasQuota ? 10_000_000 : nil })
     }
@@ -26,7 +26,7 @@ import Testing
         try disk.harm(content, harm)
         let damaged = try contents(of: disk.objectFile(content))
         let third = try payloadKey(content, "third")
-        #expect(try disk.commit(content, as: third) == .linked, "its content has taken the place of the damaged one")
+        #expect(try disk.commit(content, as: third) == .linked, "the content existed, damaged")
         for key in keys + [third] {
             #expect(try disk.get(key) == content)
             #expect(try disk.store.usage(of: key.namespace) == 200_000)
@@ -55,7 +55,7 @@ import Testing
         for _ in 0..<2 {
             #expect(try disk.commit(content) == .existed)
             #expect(try disk.get(content) == content)
-            #expect(try disk.quarantined().count == 1, "what is right is left alone")
+            #expect(try disk.quarantined().count == 1, "sound content is not replaced")
         }
     }
 

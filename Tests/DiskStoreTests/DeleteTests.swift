@@ -19,10 +19,10 @@ import Testing
         let other = shard == "00" ? "01" : "00"
         let strays = [
             "objects/README", "objects/\(shard)/.nfs0001", "objects/\(shard)/\(hex).tmp",
-            // An object's name, but not one of this shard.
+            // An object's name in the wrong shard.
             "objects/\(shard)/\(other)\(hex.dropFirst(2))", "keys/README", "keys/ns/README", "keys/ns/custom/README",
             "keys/ns/common/\(shard)/\(hex)", "keys/ns/common/\(other)/README",
-            // A key's name, but not one of this shard.
+            // A key's name in the wrong shard.
             "keys/ns/common/\(other)/\(hex).\(hex)", "objects/\(shard)/link",
         ]
         for folder in ["keys/ns/common/\(other)", "keys/ns/custom"] { try disk.makeFolder(disk.file(folder)) }
@@ -67,7 +67,7 @@ import Testing
             #expect(stored.value == 0)
             return true
         }
-        try eventually("the upload is taken") { stored.value == 1 }
+        try eventually("the upload succeeds") { stored.value == 1 }
         #expect(try disk.get(content) == content)
     }
 }

@@ -20,13 +20,13 @@ import Testing
         var set = DigestSet(shards: shards, capacity: capacity)
         var model: Set<Digest> = []
         for _ in 0..<Int.random(in: 0...600, using: &random) {
-            // Few numbers: many digests come again.
+            // Few numbers, so that many digests repeat.
             let digest = try digest(.random(in: 0...255, using: &random), .random(in: 0..<8, using: &random))
             set.insert(digest)
             model.insert(digest)
         }
-        #expect(set.shards.lowerBound == shards.lowerBound, "the first shard is always done")
-        #expect(set.shards == shards || model.count > capacity / 2, "what fits, and is added again, takes no room")
+        #expect(set.shards.lowerBound == shards.lowerBound, "the first shard always remains")
+        #expect(set.shards == shards || model.count > capacity / 2, "a repeated digest takes no space")
         #expect(!set.shards.isEmpty && set.shards.upperBound <= shards.upperBound)
         for shard in UInt8.min...UInt8.max {
             for number in 0..<8 {

@@ -17,7 +17,7 @@ import Testing
         _ = kernel.takeSynchronized()
     }
 
-    /// What a change syncs, relative to the store's root; as bytes, since some namespaces are equal as text.
+    /// The paths that a change syncs, relative to the store's root; as bytes, because some namespaces are equal as text.
     private func synced(by change: () throws -> Void) rethrows -> [[UInt8]] {
         _ = kernel.takeSynchronized()
         try change()
@@ -34,7 +34,7 @@ import Testing
     {
         let synced = try synced { try disk.put(content, namespace) }
         let shard = Digest(of: content).shard
-        // The root, too, above objects and keys.
+        // The empty path is the store's root.
         let folders = ["", "objects", "objects/\(shard)", "keys", "keys/\(namespace)", "keys/\(namespace)/common"]
         for folder in folders + ["keys/\(namespace)/common/\(shard)"] {
             #expect(synced.contains(Array(folder.utf8)), "\(folder)")
@@ -50,14 +50,14 @@ import Testing
         let (keyFile, newFile) = (disk.relative(disk.keyFile(key)), disk.relative(disk.keyFile(new)))
         #expect(
             try paths { _ = try disk.commit(first, as: key) } == [objects, team, "\(team)/two", keyFile, shard],
-            "a prefix below one that is known to be on disk"
+            "the parent prefix is known to be on disk"
         )
         #expect(try Set(paths { _ = try disk.commit(first, as: key) }) == [objects, keyFile, shard], "again")
         let order = try paths { _ = try disk.commit(other, as: new) }
         #expect(order.first?.hasPrefix("incoming/") == true && order.dropFirst() == [objects, newFile, shard])
     }
 
-    /// Not found by the simulation in a hundred seeds, as a deletion or a move to the trash that is not synced is.
+    /// A hundred seeds of the simulation do not detect a missing sync here; they do after a deletion or a move to the trash.
     @Test func `A restored key is on disk before the restoration returns`() throws {
         try disk.store.moveToTrash(disk.put(content))
         let trashed = try #require(disk.trashed().first)

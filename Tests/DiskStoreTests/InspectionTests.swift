@@ -11,7 +11,7 @@ import Testing
     private let disk: TestStore
     private let content = randomPayload(5_000)
     private let other = Array("another".utf8)
-    /// Those of `content`, without and with a prefix, and that of `other`.
+    /// The keys of `content`, without and with a prefix, and the key of `other`.
     private let keys: [PayloadKey]
     private var shard: String { Digest(of: content).shard }
 
@@ -20,7 +20,7 @@ import Testing
         keys = try [disk.put(content), disk.put(content, "other", prefix: "p/q"), disk.put(other)]
     }
 
-    /// What an inspection finds, as `kind path`.
+    /// The findings of an inspection, as `kind path`.
     private func inspect(repair: Bool = false) throws -> [String] {
         var found: [String] = []
         try disk.store.inspect(repair: repair) { finding in
@@ -34,8 +34,8 @@ import Testing
         return found.sorted()
     }
 
-    /// Finds just this, changes nothing without being asked to, mends it, and then finds nothing.
-    private func expectMended(_ expected: [String]) throws {
+    /// Expects exactly these findings, no change without `repair`, and no finding after a repair.
+    private func expectRepaired(_ expected: [String]) throws {
         let before = files(below: disk.path)
         for _ in 0..<2 { #expect(try inspect() == expected.sorted()) }
         #expect(files(below: disk.path) == before)
@@ -44,16 +44,16 @@ import Testing
         #expect(try disk.get(other) == other)
     }
 
-    /// Finds just these, and never touches them.
+    /// Expects exactly these findings, and that even a repair leaves the files.
     private func expectLeft(_ expected: [String]) throws {
-        // What is known of lost content that no key names goes.
+        // A repair removes the record of lost content that no key names.
         func all() -> [String] { files(below: disk.path).filter { !$0.hasPrefix("usage/lost/") } }
         let before = all()
         for repair in [true, false] { #expect(try inspect(repair: repair) == expected.sorted()) }
         #expect(all() == before)
     }
 
-    /// Lets the store have what is made on demand: a part of the trash, and counters.
+    /// Uses everything that the store creates on demand: the trash, counters and the record of lost content.
     private func useAll() throws -> (trash: String, key: String) {
         let key = try disk.put(content, "\u{301}x")
         try disk.store.moveToTrash(key, now: 0)
@@ -90,7 +90,7 @@ import Testing
         var reasons: [String] = []
         try disk.store.inspect { reasons.append($0.reason) }
         #expect(reasons == ["is unreferenced, and uses \(Int(status.st_blocks) * 512) bytes on disk"])
-        try expectMended(["unreferencedContent \(disk.relative(object))"])
+        try expectRepaired(["unreferencedContent \(disk.relative(object))"])
         #expect(!disk.hasObject(content))
     }
 
@@ -109,7 +109,7 @@ import Testing
         try disk.store.moveToTrash(keys[0], now: 0)
         unlink(disk.objectFile(content))
         let paths = [disk.relative(disk.keyFile(keys[1])), StoreLayout.key(keys[0], in: "trash/3600")]
-        // There is nothing to repair them with.
+        // Nothing can repair them.
         try expectLeft(paths.map { "keyWithoutContent \($0)" })
         try disk.put(content, "third")
         #expect(try inspect() == [])
@@ -120,7 +120,7 @@ import Testing
             try write([], to: disk.file(path))
             if path.hasSuffix("old") { disk.setAge(disk.file(path), seconds: 86_400 + 60) }
         }
-        try expectMended(["staleUpload incoming/old", "staleUpload objects/.probe-old"])
+        try expectRepaired(["staleUpload incoming/old", "staleUpload objects/.probe-old"])
         for path in ["incoming/young", "objects/.probe-young"] { #expect(disk.status(disk.file(path)) != nil) }
     }
 
@@ -151,8 +151,8 @@ import Testing
             default: what
             }
         #expect(chmod(disk.file(path), mode_t(wrong)) == 0)
-        try expectMended(["wrongMode \(path)"])
-        // What is known of lost content that no key names goes.
+        try expectRepaired(["wrongMode \(path)"])
+        // A repair removes the record of lost content that no key names.
         #expect(what == "lost" || disk.status(disk.file(path))?.mode == UInt32(right))
     }
 
@@ -165,7 +165,7 @@ import Testing
             "usage/counting/ns", "usage/epoch", "trash/3600/\u{301}x",
         ]
         for path in paths { #expect(chown(disk.file(path), 65_534, 65_534) == 0) }
-        try expectMended(paths.map { "wrongOwner \($0)" })
+        try expectRepaired(paths.map { "wrongOwner \($0)" })
         var status = stat()
         #expect(stat(disk.file(object), &status) == 0 && status.st_uid == 0)
     }
@@ -272,7 +272,7 @@ import Testing
         #expect(try inspectLayout() == [])
         let store = try disk.open()
         try store.inspect(repair: true) { finding in
-            // With its folder, its content or its key is lost.
+            // The missing folder held the key or its content.
             #expect([.keyWithoutContent, .unreferencedContent].contains(finding.kind), "\(finding)")
         }
         try store.inspect { #expect($0.kind == .keyWithoutContent && folder == "objects", "\($0)") }

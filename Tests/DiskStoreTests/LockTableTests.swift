@@ -4,7 +4,7 @@ import Testing
 
 @testable import System
 
-/// What the kernel tells of locks (`/proc/locks`, proc(5)).
+/// The kernel's list of locks (`/proc/locks`, proc(5)).
 @Suite(.timeLimit(.minutes(5))) struct LockTableTests {
     private let table = """
         1: FLOCK  ADVISORY  WRITE 1234 08:02:131 0 EOF
@@ -21,7 +21,7 @@ import Testing
 
         """
 
-    /// As makedev(3) packs a device's numbers.
+    /// Packs a device's numbers as makedev(3) does.
     private func file(_ major: UInt64, _ minor: UInt64, _ inode: UInt64) -> FileStatus.Identity {
         let device = minor & 0xFF | (major & 0xFFF) << 8 | (minor & ~0xFF) << 12 | (major & ~0xFFF) << 32
         return FileStatus.Identity(device: device, inode: inode)
@@ -34,7 +34,7 @@ import Testing
         #expect(LockTable.holders(of: file(8, 3, 131), in: table) == [56])
         #expect(LockTable.holders(of: file(8, 2, 999), in: table).isEmpty)
         #expect(LockTable.holders(of: file(8, 2, 131), in: "").isEmpty)
-        // Devices with large numbers.
+        // A device with large numbers.
         #expect(LockTable.holders(of: file(0xFE, 0x1000, 7), in: table) == [57])
         #expect(LockTable.holders(of: file(0xFE, 0, 7), in: table).isEmpty)
     }

@@ -17,13 +17,13 @@ import Testing
         try disk.put(old)
     }
 
-    /// Lets the file system's clock, by which files are stamped, go on: it ticks every few milliseconds.
+    /// Waits for the next tick of the clock that stamps files; it ticks every few milliseconds.
     private func tick() throws {
         let now = try disk.store.fileSystemTime()
-        try eventually("the file system's clock goes on") { try disk.store.fileSystemTime() > now }
+        try eventually("the file system's clock advances") { try disk.store.fileSystemTime() > now }
     }
 
-    /// A scrub of everything that has come to its end, and is over.
+    /// Scrubs everything; nothing else happens in the same tick.
     private func completeScrub() throws {
         try tick()
         _ = try disk.store.scrub { Issue.record("\($0)") }
@@ -38,7 +38,7 @@ import Testing
         #expect(try disk.store.lastScrub() == nil)
         #expect(try bytesSinceLast() == 1_000)
         let record = try #require(try disk.store.lastScrub())
-        #expect(record.startedFull == record.started, "it has read everything")
+        #expect(record.startedFull == record.started, "everything was read")
         #expect(disk.status(disk.file("last-scrub.json"))?.mode == 0o640)
         #expect(try disk.strayFiles().isEmpty && files(below: disk.file("incoming")).isEmpty)
     }
@@ -52,7 +52,7 @@ import Testing
         #expect(try bytesSinceLast() == 20_000)
         #expect(try bytesSinceLast() == 0)
         let record = try #require(try disk.store.lastScrub())
-        #expect(record.started > full.started && record.startedFull == full.started, "not one of everything")
+        #expect(record.started > full.started && record.startedFull == full.started, "not everything was read")
     }
 
     @Test func `Content stored during a scrub is read by the next one`() throws {
@@ -112,9 +112,9 @@ import Testing
     func `If the scrub record is unreadable or in the future, everything is read`(record: String) throws {
         try completeScrub()
         try write(record.utf8, to: disk.file("last-scrub.json"))
-        #expect(try disk.store.lastScrub() == nil, "lps scrub must not say that it goes by it")
+        #expect(try disk.store.lastScrub() == nil, "lps scrub does not report an invalid record")
         #expect(try bytesSinceLast() == 1_000)
         try tick()
-        #expect(try bytesSinceLast() == 0, "and it is written anew")
+        #expect(try bytesSinceLast() == 0, "the record was replaced")
     }
 }

@@ -33,7 +33,7 @@ import Testing
         #expect(try disk.store.contentToScrub(.everything) == 301_000)
     }
 
-    /// One shard that is left out would not show among few digests.
+    /// With few random digests, a skipped shard would go unnoticed.
     @Test func `All 256 shards are scrubbed and swept`() throws {
         let disk = try TestStore()
         let digests = try StoreLayout.shards.map { shard in
@@ -71,7 +71,7 @@ import Testing
         #expect(try scrub().isEmpty && disk.sweep().contents == 0)
         #expect(
             try found.map(\.quarantine) == disk.quarantined().map { "quarantine/\($0)" },
-            "for an operator to look at"
+            "the report names the quarantined files"
         )
     }
 
@@ -90,7 +90,7 @@ import Testing
         _ = try disk.store.scrub { found.append($0.damage?.digest) }
         #expect(found == [key.digest])
         #expect(try disk.get(key) == nil)
-        #expect(try disk.store.find(key) != nil, "its key stays, for an upload to revive")
+        #expect(try disk.store.find(key) != nil, "the key stays, and an upload can revive it")
     }
 
     @Test func `Damaged content without keys goes to quarantine`() throws {

@@ -7,10 +7,10 @@ import Testing
 
 @testable import DiskStore
 
-/// What a process does whose shard another one has locked.
+/// Operations on a shard that another process has locked.
 @Suite(.timeLimit(.minutes(5))) struct ShardLockTests {
     private let disk: TestStore
-    /// The store as a process has it that does not wait for long.
+    /// The same store in a process that waits only briefly.
     private let impatient: DiskStore
     private let content = payload(inShard: "ab")
     private let key: PayloadKey
@@ -21,7 +21,7 @@ import Testing
         key = try payloadKey(content)
     }
 
-    /// Locks a shard until it is closed.
+    /// Locks a shard until the returned file is closed.
     private func hold(_ kind: Int32) -> Int32 {
         let file = open(disk.file("locks/ab"), O_RDWR | O_CLOEXEC)
         #expect(flock(file, kind | LOCK_NB) == 0)

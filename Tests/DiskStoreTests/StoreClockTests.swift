@@ -7,7 +7,7 @@ import Testing
 
 @testable import DiskStore
 
-/// Whether ages can be trusted.
+/// The recorded time, and the clocks that it rules out.
 @Suite(.timeLimit(.minutes(5))) struct StoreClockTests {
     private let kernel = TestKernel()
     private let disk: TestStore
@@ -54,10 +54,10 @@ import Testing
         #expect(try lastStored(key) == before && recorded() == before)
         try disk.makeOld(key, days: 1)
         #expect(try disk.commit(content) == .existed)
-        #expect(try lastStored(key) == before, "what is renewed, too")
+        #expect(try lastStored(key) == before, "after a renewal, too")
         try disk.store.moveToTrash(key)
         _ = try disk.store.undelete(disk.trashed()[0])
-        #expect(try lastStored(key) == before, "and what is restored")
+        #expect(try lastStored(key) == before, "after a restoration, too")
     }
 
     @Test func `A machine that starts with a clock years behind stores nothing that looks old`() throws {

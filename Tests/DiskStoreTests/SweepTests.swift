@@ -19,7 +19,7 @@ import Testing
         for content in contents { try disk.store.remove(disk.put(content)) }
     }
 
-    /// Lays so many contents into a shard, one of all shards by default, as they are without keys.
+    /// Writes `count` unreferenced objects to a shard, or by default to random ones.
     private func lay(_ count: Int, inShard shard: String = "") throws {
         for _ in 0..<count {
             let content = payload(inShard: shard, size: 8)
@@ -35,8 +35,7 @@ import Testing
         expectNoBarrier()
     }
 
-    /// No barrier stays raised. A lock is held as long as a child that another test started meanwhile has not executed its
-    /// program.
+    /// Expects that no barrier stays raised. A child process that another test started holds a lock until it calls execve(2).
     private func expectNoBarrier() {
         #expect(throws: Never.self) {
             try eventually("no barrier is raised") {
@@ -74,7 +73,7 @@ import Testing
 
     @Test(arguments: ["upload", "restoration", "move to the trash"])
     func `Content that gets a key during a sweep is kept`(by what: String) throws {
-        // The mark phase meets the first one, so that something is done in between.
+        // The mark phase visits this key, and the closure below then changes the other one.
         try disk.put([1], "a")
         let key = try disk.put(content, "b")
         if what == "restoration" { try disk.store.moveToTrash(key) }
@@ -91,7 +90,7 @@ import Testing
                 default: #expect(try disk.store.moveToTrash(key))
                 }
             }
-            // As if the walk had not met the content's names before.
+            // As if the walk had missed the content's keys.
             return candidate.key.digest == key.digest
         })
         #expect(isNamed && swept.contents == 1 && !disk.hasObject(gone))

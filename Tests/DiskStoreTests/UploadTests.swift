@@ -7,7 +7,7 @@ import Testing
 
 @testable import DiskStore
 
-/// What a store takes in, handed over as a file or as a stream.
+/// Uploads, received as a file or as a stream.
 @Suite(.timeLimit(.minutes(5))) struct UploadTests {
     private let disk: TestStore
     private let content = Array("a payload".utf8)
@@ -114,7 +114,7 @@ import Testing
         #expect(try disk.get(content) == nil)
     }
 
-    // MARK: What a web server that could not write an upload is told
+    // MARK: Why the web server could not write an upload
 
     private func reason(_ path: [UInt8], _ length: UInt64?, _ store: DiskStore? = nil) -> StoreError? {
         do {
@@ -137,14 +137,14 @@ import Testing
 
     @Test func `A complete or missing upload did not fail for lack of space while space is free`() throws {
         #expect(try reason(disk.upload([1, 2, 3]), 3) == nil)
-        #expect(try reason(disk.upload([1, 2, 3]), nil) == nil, "a chunked one announces nothing")
+        #expect(try reason(disk.upload([1, 2, 3]), nil) == nil, "a chunked upload announces no length")
         #expect(reason(none, 10) == nil)
     }
 
     @Test func `If only the reserve is free, every upload failed for lack of space`() throws {
         let full = try disk.open(reserve: 1 << 62)
         for path in [try disk.upload([1, 2, 3]), none] { #expect(reason(path, 3, full)?.code == .noSpace) }
-        // What is missing counts, not what is written already.
+        // Only the missing bytes count, not the written ones.
         let free = try disk.store.uploads.space().free
         let nearlyFull = try disk.open(reserve: free / 2)
         #expect(
@@ -160,7 +160,7 @@ import Testing
     }
 }
 
-/// The folder for uploads of a store that is in a bucket.
+/// The folder for uploads to a bucket.
 @Suite(.timeLimit(.minutes(5))) struct UploadFolderTests {
     private let folder: TemporaryFolder
 

@@ -12,7 +12,7 @@ import Testing
         arguments: [
             (" A=1", "1"), ("A=0\nA=2", "2"), ("A = \" two \" \r\n", " two "), ("A='it''s'", "it''s"), ("A=", nil),
             (#"A="a \"b\" \\ \c""#, #"a "b" \ \c"#), ("# A=1\n; A=1\n\n", nil),
-            // A quote, an equals sign or a # stays one beside what joins with it to one character.
+            // A quote, an equals sign or a # keeps its meaning if a combining character follows it.
             ("A=\"\u{301}x\"", "\u{301}x"), ("A='\u{200D}'", "\u{200D}"), ("#\u{301}\nA =\u{301}", "\u{301}"),
         ] as [(String, String?)]
     )

@@ -1,8 +1,8 @@
 import Simulation
 import Testing
 
-/// Sequences of all operations of a store on a disk, interleaved at each system call, with kills, power losses, failing
-/// calls, damage and wrong clocks, checked against a model (Tests/Simulation, docs/faults.md).
+/// Runs random operations on a disk store, interleaved at each system call, with kills, power losses, failing calls,
+/// damage and wrong clocks, and checks the results against a model (Tests/Simulation, docs/faults.md).
 @Suite(.timeLimit(.minutes(5))) struct SimulationTests {
     private static let seedsInABatch: UInt64 = 25
 
@@ -19,8 +19,8 @@ import Testing
         }
     }
 
-    /// 28588: the clock is set back while its time is recorded. 40251: a store whose making was cut off at its very end is
-    /// made again.
+    /// 28588: the clock is set back while its time is recorded. 40251: creating a store, interrupted at its very end, is
+    /// repeated.
     @Test(arguments: [28588, 40251] as [UInt64])
     func `Seeds that once found a bug pass`(seed: UInt64) throws {
         try Simulation.run(seed: seed)

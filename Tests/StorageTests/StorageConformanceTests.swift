@@ -5,7 +5,7 @@ import TestStores
 import TestSupport
 import Testing
 
-/// What every store does, whatever it keeps payloads in (``PayloadStorage``).
+/// The contract of every store (``PayloadStorage``).
 @Suite(.runLimit) struct StorageConformanceTests {
     private let folder: TemporaryFolder
     private let content = randomPayload(70_000)
@@ -207,7 +207,7 @@ import Testing
         #expect(try store.remove(key)?.key == key)
         #expect(try store.open(key) == nil && store.find(key) == nil)
         #expect(try store.get(other) == content)
-        #expect(try store.remove(key) == nil, "it is gone already")
+        #expect(try store.remove(key) == nil, "it is already deleted")
         #expect(try store.put(content, as: key) != .existed)
         #expect(try store.get(key) == content)
     }
