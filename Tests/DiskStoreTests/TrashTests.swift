@@ -31,7 +31,7 @@ import Testing
         #expect(found.map(\.deleted) == [1_764_075_600], "the end of the hour")
         #expect(found.first?.stored.size == 10_000)
         #expect(try disk.sweep().contents == 0)
-        #expect(try !disk.store.moveToTrash(key), "it is gone")
+        #expect(try !disk.store.moveToTrash(key), "it is already in the trash")
         #expect(try disk.strayFiles().isEmpty)
         _ = try disk.open()
     }
@@ -101,7 +101,7 @@ import Testing
         for index in 0..<3 { try disk.store.moveToTrash(disk.put([UInt8(index)]), now: noon + index * 3600) }
         for trashed in try disk.trashed().dropFirst() { try disk.store.purge(trashed) }
         try disk.store.removeEmptyTrash { $0 > 1_764_075_600 }
-        #expect(try trashFolders() == ["1764075600", "1764082800"], "one is not over, the other not empty")
+        #expect(try trashFolders() == ["1764075600", "1764082800"], "one has not expired, the other is not empty")
     }
 
     @Test func `Stray files in the trash are ignored`() throws {
