@@ -5,7 +5,7 @@ import Testing
 @testable import DiskStore
 
 @Suite(.timeLimit(.minutes(5))) struct DigestSetTests {
-    /// A digest whose first byte is the shard's; others are small numbers, so that some digests are equal.
+    /// A digest in a shard with a small number, so that some digests are equal.
     private func digest(_ shard: UInt8, _ number: Int) throws -> Digest {
         let digits = StoreLayout.shard(shard) + String(number + 0x1_0000, radix: 16).suffix(4)
         return try #require(Digest(hex: Array((digits + String(repeating: "0", count: 58)).utf8)))

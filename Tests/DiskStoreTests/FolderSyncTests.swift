@@ -6,7 +6,7 @@ import Testing
 
 @testable import DiskStore
 
-/// What is synced, and in which order: no more than it takes. That it suffices, the simulation's power losses show.
+/// Which paths are synced, and in which order. The simulation's power losses show that these syncs suffice.
 @Suite(.timeLimit(.minutes(5))) struct FolderSyncTests {
     private let kernel = TestKernel()
     private let disk: TestStore
@@ -17,7 +17,7 @@ import Testing
         _ = kernel.takeSynchronized()
     }
 
-    /// The paths that a change syncs, relative to the store's root; as bytes, because some namespaces are equal as text.
+    /// The paths that a change syncs, relative to the store's root, as bytes: some namespaces are equal as text.
     private func synced(by change: () throws -> Void) rethrows -> [[UInt8]] {
         _ = kernel.takeSynchronized()
         try change()
@@ -57,7 +57,7 @@ import Testing
         #expect(order.first?.hasPrefix("incoming/") == true && order.dropFirst() == [objects, newFile, shard])
     }
 
-    /// A hundred seeds of the simulation do not detect a missing sync here; they do after a deletion or a move to the trash.
+    /// A hundred seeds of the simulation detect a missing sync after a deletion or a move to the trash, but not here.
     @Test func `A restored key is on disk before the restoration returns`() throws {
         try disk.store.moveToTrash(disk.put(content))
         let trashed = try #require(disk.trashed().first)

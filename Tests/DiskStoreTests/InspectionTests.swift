@@ -136,7 +136,9 @@ import Testing
         ("usage/epoch", 0o666, 0o640), ("usage/namespaces/ns", 0o666, 0o640), ("usage/counting/ns", 0o666, 0o640),
         ("barriers", 0o777, 0o750),
     ])
-    func `Wrong permissions are reported and corrected, and other users get none`(what: String, wrong: Int, right: Int) throws {
+    func `Wrong permissions are reported and corrected, and other users get none`(what: String, wrong: Int, right: Int)
+        throws
+    {
         let used = try useAll()
         let path =
             switch what {

@@ -27,8 +27,7 @@ import Testing
         return FileStatus.Identity(device: device, inode: inode)
     }
 
-    @Test func `Only holders of flock(2) locks on the file itself are found, not waiting processes`()
-    {
+    @Test func `Only holders of flock(2) locks on the file itself are found, not waiting processes`() {
         #expect(LockTable.holders(of: file(8, 2, 131), in: table) == [1234, 77])
         #expect(LockTable.holders(of: file(8, 2, 132), in: table) == [55])
         #expect(LockTable.holders(of: file(8, 3, 131), in: table) == [56])

@@ -66,8 +66,7 @@ import Testing
         #expect(try bytesSinceLast() == 20_000)
     }
 
-    @Test func `Old content is read again if its file changed, but not if it only got a key`() throws
-    {
+    @Test func `Old content is read again if its file changed, but not if it only got a key`() throws {
         try completeScrub()
         try disk.put(old)
         try disk.put(old, "other")

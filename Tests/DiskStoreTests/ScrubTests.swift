@@ -76,8 +76,7 @@ import Testing
     }
 
     @Test(arguments: [.ioError, nil] as [Errno?])
-    func `Only content that a second read confirms as damaged goes to quarantine`(error: Errno?) throws
-    {
+    func `Only content that a second read confirms as damaged goes to quarantine`(error: Errno?) throws {
         let kernel = TestKernel()
         let disk = try TestStore(kernel: kernel)
         let key = try disk.put(sound)

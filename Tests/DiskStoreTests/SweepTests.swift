@@ -35,7 +35,7 @@ import Testing
         expectNoBarrier()
     }
 
-    /// Expects that no barrier stays raised. A child process that another test started holds a lock until it calls execve(2).
+    /// Expects that no barrier stays raised. A child process that another test started holds its lock until execve(2).
     private func expectNoBarrier() {
         #expect(throws: Never.self) {
             try eventually("no barrier is raised") {

@@ -79,8 +79,7 @@ import Testing
         #expect(try disk.trashed().count == 1)
     }
 
-    @Test func `A key with quarantined content is reported, and stays in the trash until an upload`() throws
-    {
+    @Test func `A key with quarantined content is reported, and stays in the trash until an upload`() throws {
         let (key, other) = (try disk.put(content), try disk.put(content, "other"))
         try disk.store.moveToTrash(key)
         try disk.harm(content)

@@ -16,8 +16,7 @@ import Testing
             ("A=\"\u{301}x\"", "\u{301}x"), ("A='\u{200D}'", "\u{200D}"), ("#\u{301}\nA =\u{301}", "\u{301}"),
         ] as [(String, String?)]
     )
-    func `A line is a name and a value, quoted or not, and comments are ignored`(text: String, value: String?) throws
-    {
+    func `A line is a name and a value, quoted or not, and comments are ignored`(text: String, value: String?) throws {
         let found = try file(text)["A"]
         #expect(found.map { Array($0.utf8) } == value.map { Array($0.utf8) })
     }

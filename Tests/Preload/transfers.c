@@ -1,7 +1,7 @@
 // Interposes on the C library (LD_PRELOAD) and makes transfers behave as the kernel allows but rarely does.
 //
-// LPS_SHORT=n     read(2), pread(2), write(2) and pwrite(2) of files, pipes and sockets, except standard error, transfer
-//                 at most 1 to n bytes, one more at each call.
+// LPS_SHORT=n     read(2), pread(2), write(2) and pwrite(2) of files, pipes and sockets, except standard error,
+//                 transfer at most 1 to n bytes, one more at each call.
 // LPS_CLOSE=errno close(2) of a file closes it and then fails with errno.
 // LPS_FLIP=n      The n-th pread(2) of a file returns one flipped bit.
 // LPS_COUNT=path  The number of changed calls is written to this file.

@@ -1,7 +1,7 @@
 // Makes the waiting of Swift's Synchronization.Mutex on Linux visible to the thread sanitizer.
 //
-// The caller takes a free lock with an atomic operation, which the sanitizer sees. A contended lock is taken by the kernel,
-// in functions of libswiftSynchronization.so that are not instrumented (stdlib/public/Synchronization/Mutex/
+// The caller takes a free lock with an atomic operation, which the sanitizer sees. The kernel takes a contended lock in
+// functions of libswiftSynchronization.so that are not instrumented (stdlib/public/Synchronization/Mutex/
 // LinuxImpl.swift), so the sanitizer reports threads that contend for a Mutex as a race. 'make sanitize' links these
 // functions instead. If Swift renames its functions, the false alarms return, but no race goes unnoticed.
 #include <errno.h>

@@ -2,8 +2,8 @@
 import Simulation
 
 // simulate SEED [STEPS]: runs one seed and prints every operation and system call.
-// simulate --minutes MINUTES [--first SEED] [--seeds SEEDS] [--steps STEPS]: runs consecutive seeds until one fails, all
-// are done, or the time is up.
+// simulate --minutes MINUTES [--first SEED] [--seeds SEEDS] [--steps STEPS]: runs consecutive seeds until one fails,
+// all are done, or the time is up.
 
 // A seed must determine the order of sets and dictionaries.
 if getenv("SWIFT_DETERMINISTIC_HASHING") == nil {

@@ -2,8 +2,8 @@ import DiskStore
 import PayloadKey
 import Storage
 
-/// The effects of operations on the model. Whatever an unfinished operation may change is `maybe`; at its end its answer
-/// decides, unless it overlapped with another operation that changes the same.
+/// The effects of operations on the model. Whatever an unfinished operation may change is `maybe`; at its end its
+/// answer decides, unless it overlapped with another operation that changes the same.
 extension Model {
     private var universe: Universe { Simulation.universe }
 
@@ -57,7 +57,7 @@ extension Model {
         switch (running.operation, answer) {
         case (.put(let key), .stored):
             store(key, running)
-            // Damage from before it began is repaired now, unless another operation that saw the damage still acts on it.
+            // Damage from before it began is repaired now, unless another operation that saw it still acts on it.
             if let content = universe.content(of: universe.keys[key].digest), let damaged = damagedAt[content],
                 damaged < running.started, !running.overlaps.contains(where: { $0.started <= damaged })
             {
@@ -167,7 +167,9 @@ extension Model {
         guard case .collect(let selection, let age, let keepTrash, _) = running.operation else { return nil }
         if !running.hasClockChanged {
             if running.clock < running.recorded.lowerBound { return "it deletes although the clock is behind" }
-            if running.clock > recorded.upperBound + 3 * 24 * 3600 { return "it deletes although the clock is far ahead" }
+            if running.clock > recorded.upperBound + 3 * 24 * 3600 {
+                return "it deletes although the clock is far ahead"
+            }
         }
         for key in running.candidates {
             let before = running.keysBefore[key]

@@ -3,8 +3,8 @@ import System
 
 /// Runs one thread at a time, and decides at each system call which one is next.
 ///
-/// The turn passes from the coordinator to an actor and back. Only the thread whose turn it is accesses the simulation's
-/// state, so the state needs no locks.
+/// The turn passes from the coordinator to an actor and back. Only the thread whose turn it is accesses the
+/// simulation's state, so the state needs no locks.
 final class Scheduler: @unchecked Sendable {
     // Safe to share: only the thread whose turn it is accesses mutable state, and a semaphore passes the turn on.
 

@@ -4,8 +4,8 @@ import SystemPackage
 
 /// A file system in memory that tracks which of its state would survive a power loss.
 ///
-/// A change of names is pending until one of its folders is synced; a change of content or times is pending until the file
-/// is synced. A rename is one change. Only the thread whose turn it is (``Scheduler``) uses it.
+/// A change of names is pending until one of its folders is synced; a change of content or times is pending until the
+/// file is synced. A rename is one change. Only the thread whose turn it is (``Scheduler``) uses it.
 final class SimulatedDisk {
     final class Node {
         var inode: UInt64

@@ -2,7 +2,8 @@ import Glibc
 import System
 import SystemPackage
 
-/// The kernel for one process. At each call, another process may be next; a call by a killed process fails without effect.
+/// The kernel for one process. Each call may switch to another process; a call by a killed process has no effect and
+/// fails.
 final class SimulatedKernel: Kernel, @unchecked Sendable {
     // Safe to share: only the thread whose turn it is accesses it.
 

@@ -7,8 +7,8 @@ import System
 
 /// Operates a store with several concurrent processes, as a seed decides, and compares it with a model.
 ///
-/// It checks the invariants of docs/faults.md ("Simulation") after every operation and every power loss. A seed determines
-/// the run.
+/// It checks the invariants of docs/faults.md ("Simulation") after every operation and every power loss. A seed
+/// determines the run.
 package final class Simulation {
     /// The reason why a run failed, and the operations before.
     package struct Failure: Error, CustomStringConvertible {

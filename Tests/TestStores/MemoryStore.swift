@@ -3,7 +3,7 @@ import PayloadKey
 import Storage
 import Synchronization
 
-/// A store in memory: the simplest implementation of the contract. If it fails a test of the contract, the test is wrong.
+/// The simplest store that keeps the contract, in memory. If it fails a test of the contract, the test is wrong.
 package final class MemoryStore: PayloadStorage {
     private struct Entry {
         var content: [UInt8]

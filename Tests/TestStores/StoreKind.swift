@@ -13,7 +13,7 @@ package struct StoreUnderTest {
     package let replace: (PayloadKey, [UInt8]) throws -> Void
     /// Makes a key `seconds` older; `nil` if the kind of store does not allow it.
     package let makeOld: ((PayloadKey, _ seconds: Int) throws -> Void)?
-    /// Fetches the response that a web server sends for a redirect: the path below the internal location, and the headers.
+    /// Fetches what a web server sends for a redirect, given by the path below the internal location and the headers.
     package let fetch: (_ path: String, _ headers: [String: String]) throws -> [UInt8]
     /// Opens the same store as another process does.
     package let another: () throws -> any PayloadStorage
