@@ -130,7 +130,7 @@ extension Operation: CustomStringConvertible {
         case .scrub: return "scrub"
         case .repair: return "repair"
         case .export: return "export"
-        case .checkUsage(let namespace): return "check the use of \(universe.namespaces[namespace])"
+        case .checkUsage(let namespace): return "check the usage of \(universe.namespaces[namespace])"
         case .recount(let namespace): return "recount \(universe.namespaces[namespace])"
         case .setQuota(let namespace, let quota):
             return "set quota of \(universe.namespaces[namespace]) to \(quota.map { "\($0)" } ?? "none")"

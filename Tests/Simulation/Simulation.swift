@@ -134,7 +134,7 @@ package final class Simulation {
             process.operation = nil
             process.actor.end()
         }
-        // Running operations refer to each other: break the cycles.
+        // Operations refer to each other: break the cycles.
         for running in all { running.overlaps = [] }
     }
 

@@ -19,7 +19,7 @@ import Testing
         }
     }
 
-    /// 28588: the clock is set back while its time is recorded. 40251: an interrupted creation of the store is repeated.
+    /// 28588: the clock is set back while its time is recorded. 40251: an interrupted creation is repeated.
     @Test(arguments: [28588, 40251] as [UInt64])
     func `Seeds that once found a bug pass`(seed: UInt64) throws {
         try Simulation.run(seed: seed)
