@@ -65,8 +65,8 @@ package final class Ceph: S3Engine {
         try setQuota(objects, ["--quota-scope=bucket", "--bucket=\(bucket)"])
     }
 
-    /// Limits the buckets' owner to this many objects; `nil` removes the limit. Objects count only minutes after they are
-    /// stored, so only 0 takes effect immediately.
+    /// Limits the buckets' owner to this many objects; `nil` removes the limit. Objects count minutes after they are
+    /// stored: only 0 takes effect immediately.
     package func setQuota(objects: Int?) throws {
         try setQuota(objects, ["--quota-scope=user", "--uid=\(Self.owner)"])
     }

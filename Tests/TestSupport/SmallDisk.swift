@@ -11,7 +11,7 @@ package final class SmallDisk: Sendable {
 
     /// A file system that treats names as equal that differ in case.
     package enum Folding: String, CaseIterable, Sendable {
-        /// A folder of an ext4 (chattr(1), `F`), if the kernel supports it. All normalizations of a name are also equal.
+        /// A folder of an ext4 (chattr(1), `F`), if the kernel can. All normalizations of a name are also equal.
         case ext4
         /// A whole NTFS (ntfs-3g(8), `ignore_case`).
         case ntfs
