@@ -146,7 +146,7 @@ package final class HTTPConnection {
 
     private func fill() throws -> Bool {
         let count = recv(descriptor, &buffer, buffer.count, 0)
-        // A unix socket ends so, after its last bytes, if the server closed it before reading everything.
+        // A unix socket ends with this error, after its last bytes, if the server closed it before reading everything.
         if count < 0, errno == ECONNRESET { return false }
         guard count >= 0 else { throw Broken(reason: "receive: errno \(errno)") }
         received += buffer[..<count]
