@@ -21,8 +21,8 @@ import Testing
         chmod(modified, 0o666)
         try write([1], to: disk.file("no\nte"))
 
-        for isMended in [false, true] {
-            let rows = try jsonLines(disk.lps("scrub", "--json", isMended ? "--repair" : "--since-last"))
+        for isRepairing in [false, true] {
+            let rows = try jsonLines(disk.lps("scrub", "--json", isRepairing ? "--repair" : "--since-last"))
             #expect(
                 rows.compactMap { $0["kind"] as? String }.sorted()
                     == ["keyWithoutContent", "stray", "unreferencedContent", "wrongMode"]
@@ -31,8 +31,8 @@ import Testing
             for row in rows {
                 let kind = try #require(row["kind"] as? String)
                 let isLasting = ["keyWithoutContent", "stray"].contains(kind)
-                #expect(row["mended"] as? Bool == (isMended && !isLasting), "\(row)")
-                #expect((row["remedy"] != nil) == (isMended && !isLasting), "\(row)")
+                #expect(row["mended"] as? Bool == (isRepairing && !isLasting), "\(row)")
+                #expect((row["remedy"] != nil) == (isRepairing && !isLasting), "\(row)")
                 #expect(row["path"] is String && row["reason"] is String && row["digest"] == nil, "\(row)")
             }
         }
@@ -53,16 +53,16 @@ import Testing
         let found = try disk.lps("scrub")
         #expect(found.status == 1 && found.output.hasPrefix("missing: quarantine"))
         #expect(found.errors.contains("no folder quarantine/"), "\(found.errors)")
-        let mended = try disk.lps("scrub", "--repair")
-        #expect(mended.status == 1 && mended.output.contains("0 damaged, 1 other findings, 1 repaired"))
+        let repaired = try disk.lps("scrub", "--repair")
+        #expect(repaired.status == 1 && repaired.output.contains("0 damaged, 1 other findings, 1 repaired"))
         #expect(try disk.lps("scrub").status == 0)
     }
 
     @Test func `Without the folder of keys, content is not swept as unreferenced`() throws {
         let key = try disk.put([1])
         try FileManager.default.removeItem(atPath: disk.file("keys"))
-        let mended = try disk.lps("scrub", "--repair")
-        #expect(mended.status == 1 && mended.output.hasPrefix("missing: keys"), "\(mended.output)")
+        let repaired = try disk.lps("scrub", "--repair")
+        #expect(repaired.status == 1 && repaired.output.hasPrefix("missing: keys"), "\(repaired.output)")
         #expect(FileManager.default.fileExists(atPath: disk.objectFile(key.digest)))
     }
 

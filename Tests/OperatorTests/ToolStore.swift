@@ -4,7 +4,7 @@ import TestStores
 import TestSupport
 import Testing
 
-/// A store of either kind, with `lps` and what a test does to it behind its back.
+/// A store of either kind, with `lps` and the changes that a test makes to it directly.
 struct ToolStore {
     /// The kinds that can be tested here: a bucket needs an installed engine.
     static let kinds = StoreKind.all.filter { $0 != .memory }
