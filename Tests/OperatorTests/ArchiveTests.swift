@@ -127,7 +127,7 @@ import Testing
         try target.store.inspect { Issue.record("\($0)") }
         let keys = try target.keys()
         #expect(keys.allSatisfy { $0.digest == Digest(of: first) })
-        #expect(keys.count >= 2, "an altered byte without meaning was refused")
+        #expect(keys.count >= 2, "changes without meaning are accepted")
     }
 
     // MARK: Archives from other programs
@@ -231,7 +231,7 @@ import Testing
         let (files, copies, archive) = (source.folder.file("x"), source.folder.file("y"), source.folder.file("tar"))
         func tar(_ arguments: String...) throws {
             let ended = try run(command[0], command.dropFirst() + arguments, environment: ["LC_ALL": "C.UTF-8"])
-            #expect(ended.status == 0 && ended.output.isEmpty, "no warning:  \(ended.output)")
+            #expect(ended.status == 0 && ended.output.isEmpty, "no warning: \(ended.output)")
         }
         try write(export(), to: archive)
         mkdir(files, 0o700)

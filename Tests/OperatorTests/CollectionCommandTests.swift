@@ -106,7 +106,7 @@ import Testing
         #expect(collection.status == 1 && collection.errors.hasSuffix("\(who)\n"), "\(collection.errors)")
         #expect(collection.errors.split(separator: "\n").count == 1)
         let scrub = try disk.tool.run(["scrub"])
-        #expect(scrub.status == 0, "the rest is checked:  \(scrub.output)")
+        #expect(scrub.status == 0, "the rest is checked: \(scrub.output)")
         #expect(scrub.errors == "lps: unreferenced content is not searched for: \(who)\n")
         let deletion = try disk.tool.run(["rm", "\(key)"])
         #expect(deletion.status == 0)

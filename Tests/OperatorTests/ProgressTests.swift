@@ -57,7 +57,7 @@ import Testing
             terminal.time += .microseconds(10)
             progress.advance(by: 1)
         }
-        #expect(terminal.writes - before == 5, "one second")
+        #expect(terminal.writes - before == 5, "five times in this second")
         #expect(terminal.text == "scrub: 100000 keys of 100000 keys (100 %), 100000 keys/s, 0:00 left")
     }
 

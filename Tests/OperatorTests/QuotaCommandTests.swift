@@ -68,7 +68,7 @@ import Testing
         #expect(try disk.lps("put", file, "--namespace", "ns").status == 0)
         #expect(try used() == 11_000 && isRefused([1]))
         let scrub = try disk.lps("scrub")
-        #expect(scrub.status == 0, "counters are not strays:  \(scrub.output)")
+        #expect(scrub.status == 0, "counters are not strays: \(scrub.output)")
     }
 
     @Test func `A collection deletes the counters of namespaces that it emptied`() throws {

@@ -40,7 +40,7 @@ package final class Ceph: S3Engine {
         if !processes.isRunning(Self.gateway) {
             try startProcess(Self.gateway, ["-f", "-n", "client.rgw.a"] + Self.withoutBootstrap)
         }
-        try eventually("Ceph's gateway answers:  \(log)") {
+        try eventually("Ceph's gateway answers: \(log)") {
             if let ended = processes.ended { throw NeverHappened(what: "Ceph: \(ended.log)") }
             return try TestSupport.run("curl", ["-s", "--max-time", "5", "-o", "/dev/null", endpoint]).status == 0
         }

@@ -98,7 +98,7 @@ extension S3Engine {
     package func createBucket(_ name: String) throws {
         var made: (status: Int, body: [UInt8]) = (0, [])
         // An engine that just started may fail. 409: an attempt that failed did create the bucket.
-        try eventually("bucket \(name) is created:  \(made)") {
+        try eventually("bucket \(name) is created: \(made)") {
             made = try curl("PUT", "/\(name)")
             return made.status == 200 || made.status == 409
         }

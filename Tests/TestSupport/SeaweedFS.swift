@@ -43,7 +43,7 @@ package final class SeaweedFS: S3Engine {
 
     package func start() throws {
         for (name, arguments) in commands { try start(name, arguments) }
-        try eventually("SeaweedFS accepts objects:  \(log)") {
+        try eventually("SeaweedFS accepts objects: \(log)") {
             if let ended = processes.ended { throw NeverHappened(what: "SeaweedFS: \(ended.log)") }
             return try self.isReady()
         }

@@ -82,7 +82,7 @@ final class ServiceFixture {
         let answer = try answer(to: asked, upload, trace)
         trace.finish()
         let left = files(below: incoming).filter { $0.hasPrefix(IncomingFile.prefix) }
-        #expect(left.isEmpty, "a file of the service is left")
+        #expect(left.isEmpty, "no file of the service is left")
         return answer
     }
 
@@ -147,7 +147,7 @@ final class ServiceFixture {
             } catch {
                 throw CutOff(body: body)
             }
-            #expect(body.count == length, "the body's length differs from its Content-Length")
+            #expect(body.count == length, "the body is as long as its Content-Length")
         }
         return Answer(status: response.status.code, headers: headers, body: body)
     }
