@@ -21,8 +21,12 @@ struct Operator: Sendable {
     }
 
     func collect(_ retention: Retention, keepingTrash age: String? = nil) throws {
+        // Emptying the trash can free more than half of the contents, which lps gc would take for a loss of keys.
         let result = try load.stack.lps(
-            ["gc", "--namespace", retention.namespace, "--older-than", "\(Int(Retention.age))s", "--force", "--json"]
+            [
+                "gc", "--namespace", retention.namespace, "--older-than", "\(Int(Retention.age))s", "--force",
+                "--max-share", "100", "--json",
+            ]
                 + (age.map { ["--keep-trash", $0] } ?? [])
         )
         // Only one collection runs at a time. A scrub that searches for unreferenced content counts as one.
