@@ -2,7 +2,7 @@ import Foundation
 import TestSupport
 import Testing
 
-/// `docs/operations.md` against what the service says.
+/// Compares `docs/operations.md` with the service's messages.
 @Suite(.runLimit) struct OperationsGuideTests {
     private let guide: String
 
@@ -17,7 +17,7 @@ import Testing
         return found.compactMap { Range($0.range(at: 1), in: text).map { String(text[$0]) } }
     }
 
-    @Test func `Every warning and error that a worker logs has a row`() throws {
+    @Test func `Every warning and error that a worker logs has a row in the guide`() throws {
         let sources = files(below: "\(Project.root)/Sources").filter { $0.hasSuffix(".swift") && !$0.hasPrefix("lps/") }
         let messages = try sources.flatMap {
             try matches(#"logger\.(?:warning|error|log)\(\s*(?:level: [^"]*, )?"([^"]+)""#, in: "Sources/\($0)")
@@ -29,8 +29,8 @@ import Testing
         }
     }
 
-    /// What an error or a line of `lps` says: of its literal, the first words that the guide can quote. `nil` if it has
-    /// none: a single word, or an operation on a file, such as "read folder …", to which the system's reason is added.
+    /// The first words of a message's literal that the guide can quote. `nil` if there are none: the literal is a single
+    /// word, or an operation such as "read folder …", to which the code adds the system's reason.
     private func quotable(_ literal: String) -> String? {
         let interpolation = #"\\\((?:[^()]|\((?:[^()]|\([^()]*\))*\))*\)"#
         return literal.replacingOccurrences(of: interpolation, with: "\n", options: .regularExpression)
@@ -39,7 +39,7 @@ import Testing
             .first { $0.contains(" ") && !["open ", "read ", "write "].contains(where: $0.hasPrefix) }
     }
 
-    @Test func `Every error of a store and every line of lps is explained`() throws {
+    @Test func `The guide explains every error of a store and every line of lps`() throws {
         let sources = files(below: "\(Project.root)/Sources").filter { path in
             path.hasSuffix(".swift") && ["lps/", "DiskStore/", "Storage/"].contains(where: path.hasPrefix)
         }
@@ -56,14 +56,14 @@ import Testing
         }
     }
 
-    @Test func `Every text that nginx answers by itself is explained`() throws {
+    @Test func `The guide explains every text that nginx answers by itself`() throws {
         let http = try matches(#"(?m)^ +(?:\d{3}|default|"~\^5") "([^"]+ [^"]+)";"#, in: "nginx/http.conf")
         let locations = try ["server.conf", "codec.conf", "s3.conf", "probes.conf"].flatMap {
             try matches(#"return [45]\d\d "([^"]+)";"#, in: "nginx/\($0)")
         }
         #expect(http.count == 12 && locations.count > 8)
         for text in http + locations {
-            // The guide has no figures.
+            // The guide omits figures.
             let isExplained = guide.contains(text.prefix { !$0.isNumber && $0 != "$" })
             #expect(isExplained, "\(text)")
         }
