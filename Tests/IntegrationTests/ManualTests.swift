@@ -51,8 +51,7 @@ import Testing
         #expect(try copy == Data(contentsOf: URL(fileURLWithPath: "/etc/hostname")))
     }
 
-<<<<<<< HEAD
-    @Test func `The example of lps-policy works as it stands there`() throws {
+    @Test func `The example of the lps-policy manual page works as printed`() throws {
         let blocks = try examples("lps-policy.5")
         #expect(blocks.count == 2)
         try write(blocks[0].utf8, to: local.folder.file("policy.ini"))
@@ -61,10 +60,7 @@ import Testing
         #expect(ended.status == 0 && ended.output.contains("would delete 1 keys"), "\(ended.output)")
     }
 
-    @Test func `The examples of lps-worker work as they stand there`() throws {
-=======
     @Test func `The examples of the lps-worker manual page work as printed`() throws {
->>>>>>> 777a966a23a7a276a7d6f485b2a9c7324d2fa959
         let blocks = try examples("lps-worker.8").map(here)
         #expect(blocks.count == 2)
         let path = "export PATH=\(Project.binaries):$PATH\n"
