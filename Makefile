@@ -55,7 +55,7 @@ build:
 	swift build $(RELEASE) --product lps
 
 # Man pages and shell completions, in .build/manual. The generator of the man pages leaves empty lines between
-# paragraphs, which mdoc(7) does not allow, gives every tool subcommands, and drops characters that are not ASCII.
+# paragraphs and a full stop after the description, which mdoc(7) does not allow, gives every tool subcommands, and drops characters that are not ASCII.
 # debian/manual has the text that no option contains; it replaces the generator's last section, on the exit status.
 # Shells source the completions, so they have no interpreter line.
 manual: build
@@ -64,7 +64,7 @@ manual: build
 	cp debian/manual/lps-policy.5 .build/manual
 	$(GENERATE_MANUAL) --section 1 $(RELEASE_DIR)/lps
 	$(GENERATE_MANUAL) --section 8 $(RELEASE_DIR)/lps-worker
-	sed -i 's/^$$/.Pp/' .build/manual/*.[18]
+	sed -i -e 's/^$$/.Pp/' -e '/^\.Nd /s/\."$$/"/' .build/manual/*.[18]
 	for page in lps.1 lps-worker.8; do sed -i '/^.Sh "EXIT STATUS"$$/,$$d' .build/manual/$$page && \
 		cat debian/manual/$$page >> .build/manual/$$page || exit; done
 	sed -i -e '/^.Ar subcommand$$/d' -e '/^.It Em help$$/,/^.El$$/d' .build/manual/lps-worker.8

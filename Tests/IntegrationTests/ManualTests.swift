@@ -33,7 +33,7 @@ import Testing
         let places = [
             ("runuser -u www-data -- ", ""), (" --owner www-data", ""), ("/var/lib/lps", local.path),
             ("/srv/lps", local.folder.file("other")), ("/etc/default/lps", settings),
-            ("/run/lps", local.folder.file("run")),
+            ("/run/lps", local.folder.file("run")), ("/etc/lps/policy.ini", local.folder.file("policy.ini")),
             (">/tmp/", ">\(local.folder.path)/"), ("</tmp/", "<\(local.folder.path)/"),
             ("chown www-data:www-data", "ls -d"),
         ]
@@ -49,6 +49,15 @@ import Testing
         #expect(ended.status == 0, "\(ended.output)")
         let copy = try Data(contentsOf: URL(fileURLWithPath: local.folder.file("hostname")))
         #expect(try copy == Data(contentsOf: URL(fileURLWithPath: "/etc/hostname")))
+    }
+
+    @Test func `The example of the lps-policy manual page works as printed`() throws {
+        let blocks = try examples("lps-policy.5")
+        #expect(blocks.count == 2)
+        try write(blocks[0].utf8, to: local.folder.file("policy.ini"))
+        for days in [44.0, 46] { _ = try local.put(randomPayload(100), "default", days: days) }
+        let ended = try run("bash", ["-ec", "export PATH=\(Project.binaries):$PATH\n" + here(blocks[1])])
+        #expect(ended.status == 0 && ended.output.contains("would delete 1 keys"), "\(ended.output)")
     }
 
     @Test func `The examples of the lps-worker manual page work as printed`() throws {
