@@ -139,8 +139,8 @@ simulate: MINUTES := 10
 simulate: SEED := $(shell date +%s)
 simulate:
 	@$(call install,$(BUILD_PACKAGES))
-	swift build -c release --product simulate
-	$$(swift build -c release --show-bin-path)/simulate --minutes $(MINUTES) --first $(SEED)
+	swift build -c release --scratch-path .build-simulate --product simulate
+	.build-simulate/release/simulate --minutes $(MINUTES) --first $(SEED)
 
 # Tests with a real Temporal server, its command line, its Web UI in a browser, and its Python SDK.
 e2e: build

@@ -68,7 +68,7 @@ extension S3Store {
             throw StoreError(error)
         }
         let actual = hasher.finalize()
-        return actual == stored.key.digest ? nil : "its \(found.size) bytes have digest \(actual)"
+        return actual == stored.key.digest ? nil : "has \(found.size) bytes with digest \(actual)"
     }
 
     private func quarantine(_ stored: StoredKey, _ reason: String) throws -> Finding {

@@ -49,6 +49,8 @@ public protocol ContentCollector: Sendable {
     ///   - digests: check only these contents; `nil`: check all.
     ///   - isDryRun: only report, and delete nothing.
     ///   - maximumShare: the largest share of contents to delete, in percent, if the store has over 1,000 of them.
+    ///   - expected: the number of contents that `maximumShare` allows in addition, because the caller has deleted
+    ///     as many keys.
     ///   - isDoomed: whether to treat a key as deleted, for a dry run.
     ///   - failed: called with the failure of one content or shard; the sweep continues with the others when it
     ///     returns.
@@ -60,6 +62,7 @@ public protocol ContentCollector: Sendable {
         only digests: Set<Digest>?,
         isDryRun: Bool,
         maximumShare: Int,
+        expected: Int,
         isDoomed: (SweepCandidate) throws -> Bool,
         failed: (StoreError) throws -> Void,
         found: (_ path: String, _ diskUsage: UInt64) throws -> Void

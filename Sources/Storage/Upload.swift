@@ -28,17 +28,18 @@ extension UploadFolder {
     ///   `uploadGone` if the file does not exist.
     public func open(uploadAt path: [UInt8]) throws -> Upload {
         let name = try nameInIncoming(path)
+        let text = String(decoding: path, as: UTF8.self)
         let file: Descriptor
         do {
             // Without O_NONBLOCK, opening a fifo would block the thread. It has no effect on regular files (open(2)).
             file = try descriptor.open(name, O_RDONLY | O_NONBLOCK, as: "upload \(name)")
         } catch let error as StoreError {
             let code: StoreError.Code = error.errno == .noSuchFileOrDirectory ? .uploadGone : .uploadNotAcceptable
-            throw StoreError(code, "open upload \(self.name)/\(name)", errno: error.errno)
+            throw StoreError(code, "open upload \(text)", errno: error.errno)
         }
         let status = try file.status()
         guard status.isRegular else {
-            throw StoreError(.uploadNotAcceptable, "upload \(self.name)/\(name) is not a regular file")
+            throw StoreError(.uploadNotAcceptable, "upload \(text) is not a regular file")
         }
         return Upload(
             content: FileContent(file, size: status.size),

@@ -39,7 +39,7 @@ import Testing
         let line = try #require(
             disk.log.lines.first { $0.contains("damaged content replaced by a verified upload") }
         )
-        #expect(line.hasPrefix("error") && line.contains("its \(damaged.count) bytes have digest"))
+        #expect(line.hasPrefix("error") && line.contains("has \(damaged.count) bytes with digest"))
         #expect(line.contains("quarantine/\(quarantined[0])"))
         _ = try disk.store.scrub { Issue.record("\($0)") }
     }

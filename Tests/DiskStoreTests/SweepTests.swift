@@ -127,6 +127,9 @@ import Testing
             }
         }
         #expect(files(below: disk.file("objects")).count == 1_001)
+        // Keys that the caller has deleted explain as many objects.
+        expectRefused(.tooMuchToDelete) { try disk.collector().sweep(maximumShare: 99, expected: 1) }
+        #expect(try disk.collector().sweep(isDryRun: true, maximumShare: 99, expected: 10).contents == 1_000)
         #expect(try disk.sweep().contents == 1_000)
         #expect(try disk.get(content) == content)
     }

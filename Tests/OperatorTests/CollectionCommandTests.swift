@@ -87,7 +87,7 @@ import Testing
             let refused = try disk.lps(gc + options)
             #expect(refused.status == 1 && refused.bytes.isEmpty, "a dry run records nothing")
             #expect(refused.errors.split(separator: "\n").count == 1, "\(refused.errors)")
-            #expect(refused.errors.contains("nothing is deleted. Set the clock, or use --force if it is right"))
+            #expect(refused.errors.contains("nothing is deleted; use --force if the system clock is right"))
             guard let days else { continue }
             #expect(refused.errors.contains("\(recorded) \(day(-days))T"), "\(refused.errors)")
             #expect(refused.errors.contains("the system clock says \(day(0))T"), "\(refused.errors)")

@@ -47,6 +47,13 @@ import Testing
         #expect(try disk.get(key)?.count == 5_000)
     }
 
+    @Test func `--repair fails if it refuses to delete content, because its keys may be missing`() throws {
+        for _ in 0...1_000 { unlink(disk.keyFile(try disk.put(randomPayload(8)))) }
+        let refused = try disk.lps("scrub", "--repair")
+        #expect(refused.status == 1)
+        #expect(refused.errors.contains("unreferenced content is not deleted: 1001 of 1001 objects are unreferenced"))
+    }
+
     @Test func `A missing folder is reported and stops the scrub, and --repair creates it`() throws {
         try disk.put([1])
         rmdir(disk.file("quarantine"))

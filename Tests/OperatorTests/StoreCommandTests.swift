@@ -71,6 +71,16 @@ import Testing
 
     // MARK: Damage
 
+    @Test func `A payload whose content is lost is not called missing`() throws {
+        let disk = try TestStore()
+        let key = try disk.put(content)
+        unlink(disk.objectFile(key.digest))
+        for command in ["stat", "get"] {
+            let answer = try disk.lps(command, "\(key)")
+            #expect(answer.status == 1 && answer.errors.hasSuffix("lps: \(key): its content is lost\n"))
+        }
+    }
+
     @Test(arguments: ToolStore.kinds)
     func `A damaged payload is not read`(kind: StoreKind) throws {
         let store = try ToolStore(kind)

@@ -81,6 +81,12 @@ import Testing
         #expect(try disk.store.measureUsage().objects == 0)
     }
 
+    @Test func `gc sweeps everything that it released by emptying the trash, whatever its share`() throws {
+        for _ in 0...1_000 { try disk.moveToTrash(disk.put(randomPayload(8)), days: 4) }
+        let emptied = try disk.lps("gc", "--older-than", "2d", "--keep-trash", "0d")
+        #expect(emptied.status == 0 && emptied.output.contains("purged 1001 keys, swept 1001 objects"))
+    }
+
     @Test func `A payload that is stored again needs no restore, and purging its trash keeps its content`() throws {
         let key = try disk.put(content)
         try disk.moveToTrash(key, days: 2)

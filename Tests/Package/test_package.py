@@ -367,6 +367,7 @@ def test_a_removal_stops_everything_and_keeps_payloads_and_settings(machine: Mac
 
 def test_a_purge_leaves_the_payloads_and_nothing_else(machine: Machine, service: Service) -> None:
     key = service.put(CONTENT)
+    machine.run("systemctl", "enable", "--now", "lps-worker@3")
     machine.run("apt-get", "purge", "--yes", "lps")
     # The operator's certificate, caches, and the records of systemd's timers remain.
     ours = r".*/(lps|lps[-.].*|_lps.*|stamp-lps.*)"

@@ -21,11 +21,10 @@ struct Operator: Sendable {
     }
 
     func collect(_ retention: Retention, keepingTrash age: String? = nil) throws {
-        // Emptying the trash can free more than half of the contents, which lps gc would take for a loss of keys.
         let result = try load.stack.lps(
             [
                 "gc", "--namespace", retention.namespace, "--older-than", "\(Int(Retention.age))s", "--force",
-                "--max-share", "100", "--json",
+                "--json",
             ]
                 + (age.map { ["--keep-trash", $0] } ?? [])
         )

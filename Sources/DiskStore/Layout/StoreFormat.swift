@@ -21,8 +21,10 @@ struct StoreFormat: Codable, Equatable {
             let file = try root.open(StoreLayout.description, O_RDONLY)
             found = try JSONDecoder().decode(StoreFormat.self, from: Data(file.head()))
         } catch {
-            let message = "has no readable \(StoreLayout.description), create a store with 'lps init' (\(error))"
-            throw StoreError(.unknownFormat, "store \(path) \(message)", errno: (error as? StoreError)?.errno)
+            let failure = error as? StoreError
+            let reason = failure?.errno == nil ? " (\(error))" : ""
+            let message = "has no readable \(StoreLayout.description), create a store with 'lps init'\(reason)"
+            throw StoreError(.unknownFormat, "store \(path) \(message)", errno: failure?.errno)
         }
         guard found != current else { return }
         let isOld = found == StoreFormat(format: current.format, version: 1)

@@ -20,7 +20,7 @@ extension DiskStore {
     private func look(at content: FileContent, _ digest: Digest, _ pace: (Int) -> Void) throws -> String? {
         do {
             let actual = try content.digest(onPiece: pace)
-            return actual == digest ? nil : "its \(content.size) bytes have digest \(actual)"
+            return actual == digest ? nil : "has \(content.size) bytes with digest \(actual)"
         } catch let error as StoreError where error.isUnreadable || error.code == .damaged {
             return "\(error)"
         }

@@ -34,6 +34,7 @@ public struct Collector: ContentCollector {
         only digests: Set<Digest>? = nil,
         isDryRun: Bool = false,
         maximumShare: Int = 100,
+        expected: Int = 0,
         isDoomed: (SweepCandidate) throws -> Bool = { _ in false },
         failed: (StoreError) throws -> Void = { throw $0 },
         found: (_ path: String, _ diskUsage: UInt64) throws -> Void = { _, _ in }
@@ -50,7 +51,7 @@ public struct Collector: ContentCollector {
         while !rest.isEmpty {
             let marked = try mark(rest, shards, isDoomed)
             let wanted = marked.shards.map(UInt8.init).filter(shards.contains)
-            try checkShare(of: marked, wanted, digests, maximumShare)
+            try checkShare(of: marked, wanted, digests, maximumShare, expected)
             // If a deleted key returned after a power loss, its content would be lost. One sync covers all deletions so
             // far, including those of processes that were killed.
             if !isDryRun { try root.synchronizeFileSystem() }
@@ -139,7 +140,8 @@ public struct Collector: ContentCollector {
         of marked: DigestSet,
         _ shards: [UInt8],
         _ digests: Set<Digest>?,
-        _ maximumShare: Int
+        _ maximumShare: Int,
+        _ expected: Int
     ) throws {
         guard maximumShare < 100 else { return }
         var (total, doomed) = (0, 0)
@@ -149,10 +151,11 @@ public struct Collector: ContentCollector {
             total += found.total
             doomed += found.contents.count
         }
-        guard total <= Self.fewContents || doomed * 100 <= total * maximumShare else {
+        guard total <= Self.fewContents || (doomed - expected) * 100 <= total * maximumShare else {
             throw StoreError(
                 .tooMuchToDelete,
-                "\(doomed) of \(total) objects are unreferenced, more than \(maximumShare) %: they are not deleted"
+                "\(doomed) of \(total) objects are unreferenced, more than \(maximumShare) %: if no keys are missing, "
+                    + "run 'lps gc --max-share 100'"
             )
         }
     }

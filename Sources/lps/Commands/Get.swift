@@ -15,7 +15,10 @@ struct Get: Command {
 
     func run(_ context: Context) throws {
         let key = try parseKey(key)
-        guard let payload = try store.open(context).open(key) else { throw context.failed("\(key) is not stored") }
+        let store = try store.open(context)
+        guard let payload = try store.open(key) else {
+            throw context.failed(try store.find(key) == nil ? "\(key) is not stored" : "\(key): its content is lost")
+        }
         try payload.check(key.digest)
         try payload.read(0..<payload.size, context.write)
     }

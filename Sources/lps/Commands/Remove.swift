@@ -35,6 +35,7 @@ struct Remove: Command {
                 only: digests,
                 isDryRun: false,
                 maximumShare: 100,
+                expected: 0,
                 isDoomed: { _ in false },
                 failed: { throw $0 },
                 found: { _, _ in }

@@ -53,9 +53,10 @@ struct Scrub: Command {
         let isWithoutKeys = try inspectLayout(at: place, report)
         let store = try place.open(context)
         var note = ""
+        var isSweepRefused = false
         if let store = store as? any LayoutInspecting {
             progress?.begin("checking folders")
-            try inspect(store, isWithoutKeys, report, context)
+            isSweepRefused = try !inspect(store, isWithoutKeys, report, context)
             note = since(try store.lastScrub())
         }
         let scope = sinceLast ? ScrubScope.sinceLast : .everything
@@ -76,7 +77,7 @@ struct Scrub: Command {
             let files = place.isBucket ? "objects" : "files"
             context.print("read \(read.files) \(files), \(Output.size(read.bytes)): \(tally.summary)\(note)")
         }
-        if tally.found > 0 { throw ExitCode.failure }
+        if tally.found > 0 || isSweepRefused { throw ExitCode.failure }
     }
 
     private func configuredRate(_ context: Context) throws -> RateLimit {
@@ -98,12 +99,13 @@ struct Scrub: Command {
         return isWithoutKeys
     }
 
+    /// - Returns: False if `--repair` refused to delete unreferenced content, because keys may be missing.
     private func inspect(
         _ store: any LayoutInspecting,
         _ isWithoutKeys: Bool,
         _ report: (Finding) throws -> Void,
         _ context: Context
-    ) throws {
+    ) throws -> Bool {
         do {
             // Without keys/, all content would be unreferenced: the store may be an incomplete backup.
             try store.inspect(repair: repair, looksForUnreferencedContent: !isWithoutKeys, report: report)
@@ -111,7 +113,9 @@ struct Scrub: Command {
             context.complain("unreferenced content is not searched for: \(error)")
         } catch let error as StoreError where error.code == .tooMuchToDelete {
             context.complain("unreferenced content is not deleted: \(error)")
+            return false
         }
+        return true
     }
 
     /// Describes the earlier scrub that `--since-last` relies on.

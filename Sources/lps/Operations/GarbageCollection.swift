@@ -61,7 +61,7 @@ struct GarbageCollection {
         do {
             try store?.checkClock()
         } catch let error as StoreError where error.code == .clockNotTrusted {
-            throw CommandError("\(error): nothing is deleted. Set the clock, or use --force if it is right")
+            throw CommandError("\(error): nothing is deleted; use --force if the system clock is right")
         }
     }
 
@@ -196,11 +196,14 @@ struct GarbageCollection {
     private func sweep() throws {
         guard let collector else { return }
         progress?.begin("deleting unreferenced content")
+        // Each of these keys may have released its content.
+        let released = report.total.purgedKeys + (keepsTrash ? 0 : report.total.keys)
         let swept = try failures.goingOn("unreferenced content is not deleted") {
             try collector.sweep(
                 only: nil,
                 isDryRun: options.isDryRun,
                 maximumShare: options.isDryRun ? 100 : options.maximumShare,
+                expected: released,
                 isDoomed: { try options.isDryRun && isDoomed($0) },
                 failed: { try failures.note($0) },
                 found: { _, _ in }
