@@ -55,7 +55,7 @@ build:
 	swift build $(RELEASE) --product lps
 
 # Man pages and shell completions, in .build/manual. The generator of the man pages leaves empty lines between
-# paragraphs, which mdoc(7) does not allow, gives every tool subcommands, and drops characters that are not ASCII.
+# paragraphs and a full stop after the description, which mdoc(7) does not allow, gives every tool subcommands, and drops characters that are not ASCII.
 # debian/manual has the text that no option contains; it replaces the generator's last section, on the exit status.
 # Shells source the completions, so they have no interpreter line.
 manual: build
@@ -64,7 +64,7 @@ manual: build
 	cp debian/manual/lps-policy.5 .build/manual
 	$(GENERATE_MANUAL) --section 1 $(RELEASE_DIR)/lps
 	$(GENERATE_MANUAL) --section 8 $(RELEASE_DIR)/lps-worker
-	sed -i 's/^$$/.Pp/' .build/manual/*.[18]
+	sed -i -e 's/^$$/.Pp/' -e '/^\.Nd /s/\."$$/"/' .build/manual/*.[18]
 	for page in lps.1 lps-worker.8; do sed -i '/^.Sh "EXIT STATUS"$$/,$$d' .build/manual/$$page && \
 		cat debian/manual/$$page >> .build/manual/$$page || exit; done
 	sed -i -e '/^.Ar subcommand$$/d' -e '/^.It Em help$$/,/^.El$$/d' .build/manual/lps-worker.8
@@ -218,14 +218,14 @@ sanitize-thread sanitize-address: sanitize-%:
 		--filter '$(SANITIZED_TESTS)' || status=$$?;) \
 	if grep -r '' .build-$*/found; then status=1; fi; exit $$status
 
-# Formatting, spelling, and the phrases of .ci/prose.txt, which the documentation avoids. Names of tests may have them.
-PROSE := README.md CHANGELOG.md CONTRIBUTING.md SECURITY.md docs nginx systemd debian Makefile Sources
+# Checks formatting, spelling, and that no text contains a phrase of .ci/prose.txt.
+PROSE := README.md CHANGELOG.md CONTRIBUTING.md SECURITY.md docs nginx systemd debian Makefile Sources Tests
 lint:
 	@$(call install,$(LINT_PACKAGES))
 	swift format lint --strict --recursive --parallel Package.swift Sources Tests
-	git ls-files $(PROSE) | grep -v '[.]\(json\|svg\|png\)$$' | \
-		xargs codespell --ignore-words-list inout,atleast,otherways,nd
-	! git grep -nEiw -f .ci/prose.txt -- $(PROSE) ':!*.json' | grep -v 'Tests`'
+	git ls-files $(PROSE) | grep -v '[.]\(json\|svg\|png\)$$\|/Corpus/' | \
+		xargs codespell --ignore-words-list inout,atleast,otherways,nd,hel,ttests,endpont,passtime
+	! git grep -nEiw -f .ci/prose.txt -- $(PROSE) ':!*.json'
 
 format:
 	swift format --in-place --recursive --parallel Package.swift Sources Tests

@@ -27,7 +27,7 @@ SIZES = ["4 KiB", "128 KiB", "1 MiB", "16 MiB", "256 MiB"]
 TAIL = 16
 # From this size on, a run has a fixed number of requests, not a fixed duration.
 LARGE = 16 * MIB
-# Of a run of smaller ones.
+# The duration of a run with smaller ones.
 SECONDS = 1
 
 
@@ -155,7 +155,7 @@ def stored(side: Side, payloads: list) -> list:
 
 
 class Bench:
-    """Where comparisons are made, and what came of them."""
+    """A benchmark: its folder, its options and the results so far."""
 
     def __init__(self, folder: Path, quick: bool, only: str | None = None):
         self.folder, self.quick, self.only = folder, quick, only
@@ -259,7 +259,7 @@ class Case:
             return wrk(self, side, url, lines, side.put_headers, **how)
 
     def fetch(self, side: Side, payloads: list, *, once: bool = False, size: int = 0) -> dict:
-        """In no order, and each again only when all were fetched; or each once. Of another size than the case's, if given."""
+        """Downloads payloads of `size`, by default the case's, in random order: all of them repeatedly, or each once."""
         size = size or self.size
         lines = [f"GET {side.get(*payload)}" for payload in random.sample(payloads, len(payloads))]
         seconds = SECONDS if size < LARGE else 2 * SECONDS + self.connections * size // (1 << 30)
@@ -395,7 +395,7 @@ def start_time(store: Path, folder: Path) -> float:
 
 @contextlib.contextmanager
 def results_of(file: Path, machine: dict) -> Iterator[tuple[dict, Callable[[], None]]]:
-    """The results, and what writes them into the file, also at the end."""
+    """The results, and a function that writes them to the file, which is also written at the end."""
     file.parent.mkdir(exist_ok=True)
     results: dict = {"machine": {"cpus": os.cpu_count(), **machine}}
     start = time.monotonic()

@@ -57,7 +57,7 @@ class EngineCase(Case):
 
     def get_warm(self, ours: ServiceOnEngine, file: Side) -> None:
         self.put_all(file, self.cached)
-        # Until nginx has completed the fetches that clients abandoned, and each worker knows each payload's size.
+        # Twice, so that nginx completes the fetches that clients abandoned, and each worker knows each payload's size.
         for _ in range(2):
             self.fetch(ours, self.cached)
         ours.cache_results()
@@ -68,7 +68,7 @@ class EngineCase(Case):
 def expect(ours: ServiceOnEngine, results: set[str]) -> None:
     found = ours.cache_results()
     if found != results:
-        raise SystemExit(f"the cache was to have {results} alone, and had {found}: nothing was measured")
+        raise SystemExit(f"the cache results are {found}, expected only {results}: nothing was measured")
 
 
 def compare(bench: Bench, weed: Path, names: list[str], results: dict, save: Callable[[], None]) -> None:

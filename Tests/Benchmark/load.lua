@@ -1,14 +1,14 @@
--- What wrk sends: the requests of a file that bench.py wrote, one a line, each once and in order.
+-- Makes wrk send the requests in a file that bench.py wrote, one per line, each once and in order.
 --
--- A line is METHOD, PATH and, for an upload, 16 characters. An upload's body is the file BODY with these at its end, so
--- that each is new. Arguments: REQUESTS BODY COUNT HEADER... With a COUNT of requests, all are answered before it ends;
--- with 0 it ends when the time is up.
--- The first line is for wrk itself, which asks for a request before it begins, and does not send it.
+-- A line is METHOD, PATH and, for an upload, 16 characters, which are appended to the file BODY, so that each body is
+-- new. Arguments: REQUESTS BODY COUNT HEADER... The run ends when COUNT requests are answered, or, with COUNT 0, when
+-- the time is up.
+-- The first line is not sent: wrk requests one line before it begins.
 
 local ffi = require("ffi")
 ffi.cdef("int getpid(void); int kill(int pid, int signal);")
 
--- Ends the run before its time. wrk's main thread sleeps until then, or until SIGINT.
+-- Ends the run early. wrk's main thread sleeps until the time is up, or until SIGINT.
 function finish()
     wrk.thread:stop()
     ffi.C.kill(ffi.C.getpid(), 2)
@@ -27,7 +27,7 @@ function init(arguments)
     if count > 0 then wait_for(count) end
 end
 
--- wrk looks for these two functions after init, and they cost it time.
+-- Defined only if needed: wrk looks for these two functions after init, and they cost it time.
 function wait_for(count)
     local left, unsent = count, count
     function delay()
@@ -43,7 +43,7 @@ end
 function request()
     local line = lines:read("*l")
     if not line then
-        -- All were sent, before the time was up.
+        -- All requests were sent before the time was up.
         finish()
         return wrk.format("GET", "/")
     end

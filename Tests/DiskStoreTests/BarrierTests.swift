@@ -7,7 +7,7 @@ import Testing
 
 @testable import DiskStore
 
-/// What is stored while a collector is at work.
+/// Keys stored during a garbage collection, and the barrier that protects their content.
 @Suite(.timeLimit(.minutes(5))) struct BarrierTests {
     private let disk: TestStore
     private let content = payload(inShard: "ab")
@@ -18,7 +18,7 @@ import Testing
 
     private var text: String? { try? String(contentsOfFile: disk.file("barriers/ab"), encoding: .utf8) }
 
-    @Test func `What uploads store is listed in the barrier of its shard, as long as it is raised`() throws {
+    @Test func `Uploads are listed in the barrier of their shard while it is raised`() throws {
         let (other, elsewhere) = (payload(inShard: "ab"), payload(inShard: "ac"))
         do {
             let barrier = try raise()
@@ -29,15 +29,15 @@ import Testing
             #expect(try barrier.digests().isSuperset(of: [Digest(of: other), Digest(of: content)]))
             #expect(try !barrier.digests().contains(Digest(of: elsewhere)))
         }
-        // A lock is held as long as a child that another test started meanwhile has not executed its program.
-        try eventually("nobody holds the barrier") { try Barrier(of: 0xAB, disk.store.root) == nil }
+        // A child process that another test started holds the lock until it calls execve(2).
+        try eventually("the barrier is lowered") { try Barrier(of: 0xAB, disk.store.root) == nil }
         let before = text
         try disk.put(payload(inShard: "ab"))
         #expect(text == before)
     }
 
     @Test(arguments: ["renewal", "trash", "restoration"])
-    func `What is renewed, moved to the trash, or restored, is listed`(what: String) throws {
+    func `Content whose key is renewed, moved to the trash or restored is listed in the barrier`(what: String) throws {
         let key = try disk.put(content)
         if what == "restoration" { try disk.store.moveToTrash(key) }
         let barrier = try raise()
@@ -49,14 +49,14 @@ import Testing
         #expect(try barrier.digests().contains(Digest(of: content)))
     }
 
-    @Test func `What a killed collector has left in a barrier keeps no content from the next sweep`() throws {
+    @Test func `A killed collector's barrier does not protect content from the next sweep`() throws {
         let key = try disk.put(content)
         try write("\n\(Digest(of: content).hex)\n".utf8, to: disk.file("barriers/ab"))
         try disk.store.remove(key)
         #expect(try disk.sweep().contents == 1)
     }
 
-    @Test func `A line that was not written whole takes none of the next ones with it`() throws {
+    @Test func `A torn line in a barrier does not affect the next lines`() throws {
         let barrier = try raise()
         let file = try #require(FileHandle(forUpdatingAtPath: disk.file("barriers/ab")))
         try file.write(contentsOf: Data("\n\(Digest(of: [1]).hex.prefix(20))".utf8))
@@ -65,7 +65,7 @@ import Testing
         #expect(try barrier.digests().contains(Digest(of: content)))
     }
 
-    @Test func `A store that was copied without its barriers is swept, and made whole by that`() throws {
+    @Test func `Sweeping a store that was copied without its barriers recreates them`() throws {
         try disk.put(content)
         try FileManager.default.removeItem(atPath: disk.file("barriers"))
         try disk.put(content, "other")

@@ -13,7 +13,7 @@ import Testing
 
     init() throws { disk = try TestStore() }
 
-    @Test func `Files are named as the format says, and content is there once, however many keys name it`() throws {
+    @Test func `Files have the documented names, and all keys of the same content share one object`() throws {
         #expect(try disk.commit(content) == .created)
         let (shard, hex) = (Digest(of: content).shard, Digest(of: content).hex)
         let key = "keys/ns/common/\(shard)/\(hex).\(Digest(of: "".utf8).hex)"
@@ -30,10 +30,10 @@ import Testing
         #expect(files(below: disk.file("objects")).count == 1)
         let keys = files(below: disk.file("keys"))
         #expect(keys.count == 4)
-        for key in keys { #expect(disk.status(disk.file("keys/\(key)"))?.size == 0, "its name is the record") }
+        for key in keys { #expect(disk.status(disk.file("keys/\(key)"))?.size == 0, "a key file is empty") }
     }
 
-    @Test func `Any namespace of the contract is a folder of its own, also one that is equal in Unicode`() throws {
+    @Test func `Every valid namespace has its own folder, even if Unicode considers two equal`() throws {
         let names =
             ["%2e%2e", "...", "a b?#&", "\\", "日本", String(repeating: "x", count: 200), "common", "-rf", "\u{E9}"]
             + ["e\u{301}"] + namespacesThatMeltIntoSlashes
@@ -46,14 +46,14 @@ import Testing
         #expect(Set(folders.map { Array($0.utf8) }) == Set(names.map { Array($0.utf8) }))
     }
 
-    @Test func `The longest prefix of the contract fits a path`() throws {
+    @Test func `The longest valid prefix fits into a path`() throws {
         let part = String(repeating: "p", count: 200)
         let prefix = "\(part)/\(part)/\(String(repeating: "p", count: 110))"
         #expect(prefix.utf8.count == 512)
         #expect(try disk.get(disk.put(content, prefix: prefix)) == content)
     }
 
-    @Test func `Sixteen equal uploads at once make one object, and one of them made the key`() throws {
+    @Test func `Of sixteen concurrent uploads of the same payload, exactly one creates the key`() throws {
         for round in 0..<20 {
             let content = content + [UInt8(round)]
             let created = Counter()
@@ -65,7 +65,7 @@ import Testing
         }
     }
 
-    @Test func `A folder at a key's place fails the upload, and leaves nothing in incoming`() throws {
+    @Test func `A folder in place of a key fails the upload, which leaves nothing in incoming`() throws {
         let key = try payloadKey(content)
         try disk.makeFolder(disk.keyFile(key))
         let error = #expect(throws: StoreError.self) { try disk.store.put(content, as: key) }
@@ -74,7 +74,7 @@ import Testing
     }
 
     @Test(arguments: ["objects", "keys/ns", "keys/ns/common"])
-    func `A folder that was deleted while the process runs is made anew`(folder: String) throws {
+    func `A folder that is deleted while the process runs is recreated`(folder: String) throws {
         try disk.put(content)
         let isShard = folder == "objects"
         try FileManager.default.removeItem(
@@ -84,15 +84,15 @@ import Testing
         #expect(try disk.get(content) == content && disk.hasObject(content))
     }
 
-    @Test func `A folder that was moved away while the process runs gets no more payloads`() throws {
+    @Test func `A folder that is moved away while the process runs receives no more payloads`() throws {
         try disk.put(content)
         try FileManager.default.moveItem(atPath: disk.file("keys/ns"), toPath: disk.folder.file("moved"))
         #expect(try disk.commit(content) == .linked)
         #expect(try disk.get(content) == content)
     }
 
-    @Test func `More namespaces than the process keeps folders open are served all the same`() throws {
-        // The rest of the process may need all the files that it may open.
+    @Test func `More namespaces than cached open folders are served`() throws {
+        // As if the rest of the process needed every file descriptor.
         let disk = try TestStore(otherFiles: .max)
         #expect(disk.store.folders.capacity == 1)
         for index in 0..<50 { #expect(try disk.commit(content, "n\(index)") != .existed) }

@@ -12,7 +12,7 @@ import Testing
 
     init() throws { disk = try TestStore() }
 
-    @Test func `Keys come by their content, each once, however few of them may be in memory`() throws {
+    @Test func `Keys are listed by content, each once, whatever the memory limit`() throws {
         let contents = (0..<40).map { randomPayload(100 + $0) }
         var expected: [Digest: Set<PayloadKey>] = [:]
         for (index, content) in contents.enumerated() {
@@ -34,7 +34,7 @@ import Testing
         }
     }
 
-    @Test func `Only the selected keys come, those of the trash last, where they are asked for`() throws {
+    @Test func `Only the selected keys are listed, those in the trash last and only on request`() throws {
         for namespace in ["a", "b", "c"] { try disk.put([1], namespace, prefix: namespace) }
         try disk.store.moveToTrash(payloadKey([1], "a", prefix: "a"))
         try disk.store.moveToTrash(disk.put([2], "a"))
@@ -51,7 +51,7 @@ import Testing
         #expect(try names(includesTrash: true) == ["a-", "bca-"])
     }
 
-    @Test func `Content that is lost comes with its keys, and without a size`() throws {
+    @Test func `Lost content is listed with its keys and without a size`() throws {
         let key = try disk.put([1])
         unlink(disk.objectFile([1]))
         var found: [StoredContent] = []
@@ -60,7 +60,7 @@ import Testing
         #expect(found.first?.keys.map(\.key) == [key])
     }
 
-    @Test func `The keys of one content are counted, those in the trash included`() throws {
+    @Test func `The count of a content's keys includes those in the trash`() throws {
         #expect(try disk.store.keyCount(of: Digest(of: [1])) == 0)
         let keys = try ["a", "b", "c"].map { try disk.put([1], $0, prefix: "p/q") }
         try disk.put([2])

@@ -7,17 +7,17 @@ import Testing
 
 @testable import DiskStore
 
-/// What an upload does with content that is damaged, or in quarantine.
+/// Uploads of content that is damaged or in quarantine.
 @Suite(.timeLimit(.minutes(5))) struct DamagedContentTests {
     private let content = randomPayload(200_000)
 
-    /// - Parameter hasQuota: whether the namespaces have one, and are counted.
+    /// - Parameter hasQuota: whether namespaces have a quota and are counted.
     private func makeDisk(hasQuota: Bool = false) throws -> TestStore {
         try TestStore(quota: { _ in hasQuota ? 10_000_000 : nil })
     }
 
     @Test(arguments: Harm.allCases, [false, true])
-    func `An upload over damaged content quarantines the damaged copy, and every key reads the right bytes`(
+    func `An upload quarantines damaged content and replaces it for every key`(
         harm: Harm,
         hasQuota: Bool
     ) throws {
@@ -26,7 +26,7 @@ import Testing
         try disk.harm(content, harm)
         let damaged = try contents(of: disk.objectFile(content))
         let third = try payloadKey(content, "third")
-        #expect(try disk.commit(content, as: third) == .linked, "its content has taken the place of the damaged one")
+        #expect(try disk.commit(content, as: third) == .linked, "the content existed, damaged")
         for key in keys + [third] {
             #expect(try disk.get(key) == content)
             #expect(try disk.store.usage(of: key.namespace) == 200_000)
@@ -45,7 +45,7 @@ import Testing
     }
 
     @Test(arguments: [false, true])
-    func `An upload under a key that is there already replaces damaged content of the same size, too`(hasQuota: Bool)
+    func `An upload under an existing key replaces damaged content of the same size`(hasQuota: Bool)
         throws
     {
         let disk = try makeDisk(hasQuota: hasQuota)
@@ -55,12 +55,12 @@ import Testing
         for _ in 0..<2 {
             #expect(try disk.commit(content) == .existed)
             #expect(try disk.get(content) == content)
-            #expect(try disk.quarantined().count == 1, "what is right is left alone")
+            #expect(try disk.quarantined().count == 1, "sound content is not replaced")
         }
     }
 
     @Test(arguments: ["link", "folder", "socket"])
-    func `What is no regular file goes to quarantine, with what is in it, and an upload takes its place`(what: String)
+    func `An upload replaces an object that is not a regular file, and quarantines it whole`(what: String)
         throws
     {
         let disk = try makeDisk()
@@ -80,7 +80,7 @@ import Testing
         if what == "folder" { #expect(disk.status(disk.file("quarantine/\(quarantined[0])/folder")) != nil) }
     }
 
-    @Test func `A key whose content is lost is there, has no size, and is logged when it is asked for`() throws {
+    @Test func `A key with lost content exists without a size, and reading it logs the loss`() throws {
         let disk = try makeDisk()
         let key = try disk.put(content)
         try disk.harm(content)

@@ -13,16 +13,16 @@ import Testing
 
     init() throws { disk = try TestStore() }
 
-    @Test func `Listing and sweeping pass over files that are not the store's, and leave them`() throws {
+    @Test func `Listing and sweeping ignore stray files and leave them alone`() throws {
         let key = try disk.put(content)
         let (shard, hex) = (Digest(of: content).shard, Digest(of: content).hex)
         let other = shard == "00" ? "01" : "00"
         let strays = [
             "objects/README", "objects/\(shard)/.nfs0001", "objects/\(shard)/\(hex).tmp",
-            // An object's name, but not one of this shard.
+            // An object's name in the wrong shard.
             "objects/\(shard)/\(other)\(hex.dropFirst(2))", "keys/README", "keys/ns/README", "keys/ns/custom/README",
             "keys/ns/common/\(shard)/\(hex)", "keys/ns/common/\(other)/README",
-            // A key's name, but not one of this shard.
+            // A key's name in the wrong shard.
             "keys/ns/common/\(other)/\(hex).\(hex)", "objects/\(shard)/link",
         ]
         for folder in ["keys/ns/common/\(other)", "keys/ns/custom"] { try disk.makeFolder(disk.file(folder)) }
@@ -37,7 +37,7 @@ import Testing
         #expect(try disk.get(content) == content)
     }
 
-    @Test func `Empty folders go but for those that are no part of the layout, and uploads make them anew`() throws {
+    @Test func `Empty folders are removed except strays, and uploads recreate them`() throws {
         let emptied = try [disk.put(content, "emptied", prefix: "a/b"), disk.put(content, "with notes", prefix: "p")]
         try disk.put(content)
         let strays = [
@@ -55,7 +55,7 @@ import Testing
         #expect(try disk.get(emptied[0]) == content)
     }
 
-    @Test func `An upload that comes between a deletion's look and its end waits, and is there afterwards`() throws {
+    @Test func `An upload during a deletion waits for it, then stores the payload`() throws {
         let key = try disk.put(content)
         let kernel = TestKernel()
         let uploading = try disk.open(kernel: kernel)
@@ -67,7 +67,7 @@ import Testing
             #expect(stored.value == 0)
             return true
         }
-        try eventually("the upload is taken") { stored.value == 1 }
+        try eventually("the upload succeeds") { stored.value == 1 }
         #expect(try disk.get(content) == content)
     }
 }

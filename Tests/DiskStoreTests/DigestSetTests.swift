@@ -5,14 +5,14 @@ import Testing
 @testable import DiskStore
 
 @Suite(.timeLimit(.minutes(5))) struct DigestSetTests {
-    /// A digest whose first byte is the shard's; others are small numbers, so that some digests are equal.
+    /// A digest in a shard with a small number, so that some digests are equal.
     private func digest(_ shard: UInt8, _ number: Int) throws -> Digest {
         let digits = StoreLayout.shard(shard) + String(number + 0x1_0000, radix: 16).suffix(4)
         return try #require(Digest(hex: Array((digits + String(repeating: "0", count: 58)).utf8)))
     }
 
     @Test(arguments: 0..<40)
-    func `What was added is contained, of the shards that are left, and nothing else is`(seed: UInt64) throws {
+    func `A set contains exactly the added digests of its remaining shards`(seed: UInt64) throws {
         var random = SplitMix64(state: seed)
         let first = Int.random(in: 0...255, using: &random)
         let shards = first..<Int.random(in: first + 1...256, using: &random)
@@ -20,13 +20,13 @@ import Testing
         var set = DigestSet(shards: shards, capacity: capacity)
         var model: Set<Digest> = []
         for _ in 0..<Int.random(in: 0...600, using: &random) {
-            // Few numbers: many digests come again.
+            // Few numbers, so that many digests repeat.
             let digest = try digest(.random(in: 0...255, using: &random), .random(in: 0..<8, using: &random))
             set.insert(digest)
             model.insert(digest)
         }
-        #expect(set.shards.lowerBound == shards.lowerBound, "the first shard is always done")
-        #expect(set.shards == shards || model.count > capacity / 2, "what fits, and is added again, takes no room")
+        #expect(set.shards.lowerBound == shards.lowerBound, "the first shard always remains")
+        #expect(set.shards == shards || model.count > capacity / 2, "a repeated digest takes no space")
         #expect(!set.shards.isEmpty && set.shards.upperBound <= shards.upperBound)
         for shard in UInt8.min...UInt8.max {
             for number in 0..<8 {
@@ -37,7 +37,7 @@ import Testing
         }
     }
 
-    @Test func `What does not fit halves the shards, as often as it takes`() throws {
+    @Test func `A full set halves its shards until the digests fit`() throws {
         var set = DigestSet(shards: 0..<256, capacity: 100)
         for number in 0..<4 { for shard in UInt8.min...UInt8.max { set.insert(try digest(shard, number)) } }
         #expect(set.shards == 0..<16)
@@ -45,7 +45,7 @@ import Testing
         #expect(try !set.contains(digest(16, 0)))
     }
 
-    @Test func `One shard with more digests than should be in memory is held all the same`() throws {
+    @Test func `A single shard may exceed the memory limit`() throws {
         var set = DigestSet(shards: 0..<256, capacity: 10)
         for number in 0..<5_000 { set.insert(try digest(0, number)) }
         #expect(set.shards == 0..<1)

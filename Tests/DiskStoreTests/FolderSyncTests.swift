@@ -6,7 +6,7 @@ import Testing
 
 @testable import DiskStore
 
-/// What is synced, and in which order: no more than it takes. That it suffices, the simulation's power losses show.
+/// Which paths are synced, and in which order. The simulation's power losses show that these syncs suffice.
 @Suite(.timeLimit(.minutes(5))) struct FolderSyncTests {
     private let kernel = TestKernel()
     private let disk: TestStore
@@ -17,7 +17,7 @@ import Testing
         _ = kernel.takeSynchronized()
     }
 
-    /// What a change syncs, relative to the store's root; as bytes, since some namespaces are equal as text.
+    /// The paths that a change syncs, relative to the store's root, as bytes: some namespaces are equal as text.
     private func synced(by change: () throws -> Void) rethrows -> [[UInt8]] {
         _ = kernel.takeSynchronized()
         try change()
@@ -29,19 +29,19 @@ import Testing
     }
 
     @Test(arguments: ["ns"] + namespacesThatMeltIntoSlashes)
-    func `All folders that lead to a key are synced, whatever the namespace begins or ends with`(namespace: String)
+    func `Every folder above a key is synced, whatever the namespace begins or ends with`(namespace: String)
         throws
     {
         let synced = try synced { try disk.put(content, namespace) }
         let shard = Digest(of: content).shard
-        // The root, too, above objects and keys.
+        // The empty path is the store's root.
         let folders = ["", "objects", "objects/\(shard)", "keys", "keys/\(namespace)", "keys/\(namespace)/common"]
         for folder in folders + ["keys/\(namespace)/common/\(shard)"] {
             #expect(synced.contains(Array(folder.utf8)), "\(folder)")
         }
     }
 
-    @Test func `Each thing is synced before the next one leads to it, and nothing that is on disk already`() throws {
+    @Test func `Files and folders are synced before anything refers to them, and only if necessary`() throws {
         let (first, other) = (content, payload(inShard: Digest(of: content).shard))
         try disk.put(first, prefix: "team/one")
         let (objects, team) = ("objects/\(Digest(of: first).shard)", "keys/ns/custom/team")
@@ -50,15 +50,15 @@ import Testing
         let (keyFile, newFile) = (disk.relative(disk.keyFile(key)), disk.relative(disk.keyFile(new)))
         #expect(
             try paths { _ = try disk.commit(first, as: key) } == [objects, team, "\(team)/two", keyFile, shard],
-            "a prefix below one that is known to be on disk"
+            "the parent prefix is known to be on disk"
         )
         #expect(try Set(paths { _ = try disk.commit(first, as: key) }) == [objects, keyFile, shard], "again")
         let order = try paths { _ = try disk.commit(other, as: new) }
         #expect(order.first?.hasPrefix("incoming/") == true && order.dropFirst() == [objects, newFile, shard])
     }
 
-    /// Not found by the simulation in a hundred seeds, as a deletion or a move to the trash that is not synced is.
-    @Test func `A restoration is on disk when it is answered`() throws {
+    /// A hundred seeds of the simulation detect a missing sync after a deletion or a move to the trash, but not here.
+    @Test func `A restored key is on disk before the restoration returns`() throws {
         try disk.store.moveToTrash(disk.put(content))
         let trashed = try #require(disk.trashed().first)
         let folder = "keys/ns/common/\(Digest(of: content).shard)"

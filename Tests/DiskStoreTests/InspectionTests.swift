@@ -11,7 +11,7 @@ import Testing
     private let disk: TestStore
     private let content = randomPayload(5_000)
     private let other = Array("another".utf8)
-    /// Those of `content`, without and with a prefix, and that of `other`.
+    /// The keys of `content`, without and with a prefix, and the key of `other`.
     private let keys: [PayloadKey]
     private var shard: String { Digest(of: content).shard }
 
@@ -20,7 +20,7 @@ import Testing
         keys = try [disk.put(content), disk.put(content, "other", prefix: "p/q"), disk.put(other)]
     }
 
-    /// What an inspection finds, as `kind path`.
+    /// The findings of an inspection, as `kind path`.
     private func inspect(repair: Bool = false) throws -> [String] {
         var found: [String] = []
         try disk.store.inspect(repair: repair) { finding in
@@ -34,8 +34,8 @@ import Testing
         return found.sorted()
     }
 
-    /// Finds just this, changes nothing without being asked to, mends it, and then finds nothing.
-    private func expectMended(_ expected: [String]) throws {
+    /// Expects exactly these findings, no change without `repair`, and no finding after a repair.
+    private func expectRepaired(_ expected: [String]) throws {
         let before = files(below: disk.path)
         for _ in 0..<2 { #expect(try inspect() == expected.sorted()) }
         #expect(files(below: disk.path) == before)
@@ -44,16 +44,16 @@ import Testing
         #expect(try disk.get(other) == other)
     }
 
-    /// Finds just these, and never touches them.
+    /// Expects exactly these findings, and that even a repair leaves the files.
     private func expectLeft(_ expected: [String]) throws {
-        // What is known of lost content that no key names goes.
+        // A repair removes the record of lost content that no key names.
         func all() -> [String] { files(below: disk.path).filter { !$0.hasPrefix("usage/lost/") } }
         let before = all()
         for repair in [true, false] { #expect(try inspect(repair: repair) == expected.sorted()) }
         #expect(all() == before)
     }
 
-    /// Lets the store have what is made on demand: a part of the trash, and counters.
+    /// Uses everything that the store creates on demand: the trash, counters and the record of lost content.
     private func useAll() throws -> (trash: String, key: String) {
         let key = try disk.put(content, "\u{301}x")
         try disk.store.moveToTrash(key, now: 0)
@@ -66,7 +66,7 @@ import Testing
         return (folder, "\(folder)/\(StoreLayout.keyName(key))")
     }
 
-    @Test func `Nothing is found in a sound store, nor in its record of a scrub, its trash and its counters`() throws {
+    @Test func `An inspection finds nothing in a sound store, its trash, counters or scrub record`() throws {
         #expect(try inspect() == [])
         _ = try disk.store.scrub { Issue.record("\($0)") }
         #expect(try inspect(repair: true) == [])
@@ -74,7 +74,7 @@ import Testing
         #expect(try inspect() == [])
     }
 
-    @Test func `Nothing is found in a store that was made with a strict umask`() throws {
+    @Test func `An inspection finds nothing in a store that was created with a strict umask`() throws {
         for path in files(below: disk.path) where path.hasPrefix("locks/") || path.hasSuffix(".json") {
             chmod(disk.file(path), 0o600)
         }
@@ -82,7 +82,7 @@ import Testing
         #expect(try inspect() == [])
     }
 
-    @Test func `Unreferenced content is found with the bytes that it takes, and deleted`() throws {
+    @Test func `Unreferenced content is reported with its disk usage, and deleted`() throws {
         for key in keys.prefix(2) { unlink(disk.keyFile(key)) }
         let object = disk.objectFile(content)
         var status = stat()
@@ -90,11 +90,11 @@ import Testing
         var reasons: [String] = []
         try disk.store.inspect { reasons.append($0.reason) }
         #expect(reasons == ["is unreferenced, and uses \(Int(status.st_blocks) * 512) bytes on disk"])
-        try expectMended(["unreferencedContent \(disk.relative(object))"])
+        try expectRepaired(["unreferencedContent \(disk.relative(object))"])
         #expect(!disk.hasObject(content))
     }
 
-    @Test func `While garbage is collected, everything but unreferenced content is looked at`() throws {
+    @Test func `During a garbage collection, an inspection checks everything except unreferenced content`() throws {
         unlink(disk.keyFile(keys[2]))
         try write([1], to: disk.file("README"))
         let collector = try disk.collector()
@@ -105,22 +105,22 @@ import Testing
         withExtendedLifetime(collector) {}
     }
 
-    @Test func `Keys whose content is lost are found, also in the trash, until the payload is uploaded again`() throws {
+    @Test func `Keys with lost content are reported, even in the trash, until the payload is uploaded again`() throws {
         try disk.store.moveToTrash(keys[0], now: 0)
         unlink(disk.objectFile(content))
         let paths = [disk.relative(disk.keyFile(keys[1])), StoreLayout.key(keys[0], in: "trash/3600")]
-        // There is nothing to repair them with.
+        // Nothing can repair them.
         try expectLeft(paths.map { "keyWithoutContent \($0)" })
         try disk.put(content, "third")
         #expect(try inspect() == [])
     }
 
-    @Test func `An upload that was left for over a day is found, and deleted, a younger one is not`() throws {
+    @Test func `Leftover uploads are reported and deleted once they are over a day old`() throws {
         for path in ["incoming/old", "incoming/young", "objects/.probe-young", "objects/.probe-old"] {
             try write([], to: disk.file(path))
             if path.hasSuffix("old") { disk.setAge(disk.file(path), seconds: 86_400 + 60) }
         }
-        try expectMended(["staleUpload incoming/old", "staleUpload objects/.probe-old"])
+        try expectRepaired(["staleUpload incoming/old", "staleUpload objects/.probe-old"])
         for path in ["incoming/young", "objects/.probe-young"] { #expect(disk.status(disk.file(path)) != nil) }
     }
 
@@ -136,7 +136,9 @@ import Testing
         ("usage/epoch", 0o666, 0o640), ("usage/namespaces/ns", 0o666, 0o640), ("usage/counting/ns", 0o666, 0o640),
         ("barriers", 0o777, 0o750),
     ])
-    func `Wrong permissions are found, and set; none are given to others`(what: String, wrong: Int, right: Int) throws {
+    func `Wrong permissions are reported and corrected, and other users get none`(what: String, wrong: Int, right: Int)
+        throws
+    {
         let used = try useAll()
         let path =
             switch what {
@@ -151,13 +153,13 @@ import Testing
             default: what
             }
         #expect(chmod(disk.file(path), mode_t(wrong)) == 0)
-        try expectMended(["wrongMode \(path)"])
-        // What is known of lost content that no key names goes.
+        try expectRepaired(["wrongMode \(path)"])
+        // A repair removes the record of lost content that no key names.
         #expect(what == "lost" || disk.status(disk.file(path))?.mode == UInt32(right))
     }
 
     @Test(.enabled(if: geteuid() == 0, "only root can give files away"))
-    func `Files and folders of another user are found, and given back`() throws {
+    func `Files and folders with another owner are reported and corrected`() throws {
         _ = try useAll()
         let object = StoreLayout.object(keys[0].digest)
         let paths = [
@@ -165,20 +167,20 @@ import Testing
             "usage/counting/ns", "usage/epoch", "trash/3600/\u{301}x",
         ]
         for path in paths { #expect(chown(disk.file(path), 65_534, 65_534) == 0) }
-        try expectMended(paths.map { "wrongOwner \($0)" })
+        try expectRepaired(paths.map { "wrongOwner \($0)" })
         var status = stat()
         #expect(stat(disk.file(object), &status) == 0 && status.st_uid == 0)
     }
 
     @Test(arguments: ["trash", "usage"])
-    func `What is no folder, where one is made on demand, is found`(name: String) throws {
+    func `A file in place of a folder that is created on demand is reported`(name: String) throws {
         try write([1], to: disk.file(name))
         #expect(try inspect() == ["stray \(name)"])
         try disk.store.reportStrayFiles()
         #expect(disk.log.text.contains("\"file\": \(name)"))
     }
 
-    @Test func `Names that are not UTF-8 are found everywhere`() throws {
+    @Test func `Names that are not UTF-8 are reported in every folder`() throws {
         _ = try useAll()
         let folders = [
             ".", "objects", "objects/\(shard)", "locks", "incoming", "keys", "keys/ns", "keys/ns/common",
@@ -194,7 +196,7 @@ import Testing
         #expect(throws: StoreError.self) { try DiskStore.create(at: disk.file("keys")) }
     }
 
-    @Test func `What is not the store's is found everywhere, and never touched`() throws {
+    @Test func `Stray files and folders are reported in every folder and never touched`() throws {
         let (trash, _) = try useAll()
         let hex = keys[0].digest.hex
         let wrongShard = try #require(StoreLayout.shards.first { $0 != shard && $0 != keys[2].digest.shard })
@@ -220,7 +222,7 @@ import Testing
         for folder in folders { #expect(disk.status(disk.file(folder)) != nil) }
     }
 
-    @Test func `A link in the place of a folder of keys is not followed, and no content is taken for unreferenced`()
+    @Test func `A link in place of a folder of keys is not followed, and no content counts as unreferenced`()
         throws
     {
         unlink(disk.keyFile(keys[2]))
@@ -232,7 +234,7 @@ import Testing
         #expect(disk.status("/etc")?.mode == 0o755)
     }
 
-    @Test func `Something else at the place of an object or a key is reported, never followed, and a scrub goes on`()
+    @Test func `A link or folder in place of an object or key is reported, not followed, and stops no scrub`()
         throws
     {
         let outside = disk.folder.file("outside")
@@ -263,7 +265,7 @@ import Testing
     }
 
     @Test(arguments: StoreLayout.folders)
-    func `A folder that is missing is found, and made as a new store has it`(folder: String) throws {
+    func `A missing folder is reported and recreated as in a new store`(folder: String) throws {
         try FileManager.default.removeItem(atPath: disk.file(folder))
         #expect(try inspectLayout().first == "missing \(folder)")
         #expect(disk.status(disk.file(folder)) == nil)
@@ -272,7 +274,7 @@ import Testing
         #expect(try inspectLayout() == [])
         let store = try disk.open()
         try store.inspect(repair: true) { finding in
-            // With its folder, its content or its key is lost.
+            // The missing folder held the key or its content.
             #expect([.keyWithoutContent, .unreferencedContent].contains(finding.kind), "\(finding)")
         }
         try store.inspect { #expect($0.kind == .keyWithoutContent && folder == "objects", "\($0)") }
@@ -280,7 +282,7 @@ import Testing
         #expect(try store.get(keys[0]) == (isLost ? nil : content))
     }
 
-    @Test func `A lock file that is missing is found, and made`() throws {
+    @Test func `A missing lock file is reported and recreated`() throws {
         unlink(disk.file("locks/7f"))
         #expect(try inspectLayout(repair: true) == ["missing locks/7f"])
         #expect(disk.status(disk.file("locks/7f"))?.mode == 0o640)

@@ -6,7 +6,7 @@ import Testing
 
 @testable import DiskStore
 
-/// A link at the place of a folder leads nowhere, whoever has planted it.
+/// Links in place of the store's folders.
 @Suite(.runLimit) struct LinkTests {
     private let disk: TestStore
     private let content = randomPayload(1000)
@@ -14,13 +14,13 @@ import Testing
     init() throws { disk = try TestStore() }
 
     @Test(arguments: ["keys", "keys/ns", "keys/ns/common", "shard"])
-    func `A link at the place of a folder of keys is followed by no operation`(place: String) throws {
+    func `No operation follows a link in place of a folder of keys`(place: String) throws {
         let key = try disk.put(content)
-        // One that has no folder open.
+        // A store that has no folder open yet.
         let store = try disk.open()
         let shard = (disk.keyFile(key) as NSString).deletingLastPathComponent
         let folder = place == "shard" ? shard : disk.file(place)
-        // There, the same names lead to the keys of others.
+        // The same names lead to other keys there.
         let outside = disk.folder.file("outside")
         try FileManager.default.copyItem(atPath: folder, toPath: outside)
         let listing = { try run("find", [outside, "-printf", "%P %i %T@ %m\n"]).output }

@@ -4,7 +4,7 @@ import Testing
 
 @testable import System
 
-/// What the kernel tells of locks (`/proc/locks`, proc(5)).
+/// The kernel's list of locks (`/proc/locks`, proc(5)).
 @Suite(.timeLimit(.minutes(5))) struct LockTableTests {
     private let table = """
         1: FLOCK  ADVISORY  WRITE 1234 08:02:131 0 EOF
@@ -21,25 +21,24 @@ import Testing
 
         """
 
-    /// As makedev(3) packs a device's numbers.
+    /// Packs a device's numbers as makedev(3) does.
     private func file(_ major: UInt64, _ minor: UInt64, _ inode: UInt64) -> FileStatus.Identity {
         let device = minor & 0xFF | (major & 0xFFF) << 8 | (minor & ~0xFF) << 12 | (major & ~0xFFF) << 32
         return FileStatus.Identity(device: device, inode: inode)
     }
 
-    @Test func `Those that hold a file's lock are found, none that waits, nor one of another kind, file or namespace`()
-    {
+    @Test func `Only holders of flock(2) locks on the file itself are found, not waiting processes`() {
         #expect(LockTable.holders(of: file(8, 2, 131), in: table) == [1234, 77])
         #expect(LockTable.holders(of: file(8, 2, 132), in: table) == [55])
         #expect(LockTable.holders(of: file(8, 3, 131), in: table) == [56])
         #expect(LockTable.holders(of: file(8, 2, 999), in: table).isEmpty)
         #expect(LockTable.holders(of: file(8, 2, 131), in: "").isEmpty)
-        // Devices with large numbers.
+        // A device with large numbers.
         #expect(LockTable.holders(of: file(0xFE, 0x1000, 7), in: table) == [57])
         #expect(LockTable.holders(of: file(0xFE, 0, 7), in: table).isEmpty)
     }
 
-    @Test func `The kernel tells of a lock that this process holds`() throws {
+    @Test func `The kernel lists a lock that this process holds`() throws {
         let folder = try TemporaryFolder()
         let path = folder.file("lock")
         let file = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)

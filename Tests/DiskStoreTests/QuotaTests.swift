@@ -8,7 +8,7 @@ import Testing
 @testable import DiskStore
 
 @Suite(.timeLimit(.minutes(5))) struct QuotaTests {
-    /// What the namespaces but `free` may have.
+    /// The quota of every namespace except `free`.
     private static let quota: UInt64 = 10_000
     private static let quotas: @Sendable (Namespace) -> UInt64? = { $0.description == "free" ? nil : quota }
     private let disk: TestStore
@@ -25,7 +25,7 @@ import Testing
         try #require(throws: StoreError.self) { try disk.put(content) }
     }
 
-    /// Lets a namespace be counted by another process, until it is closed.
+    /// Locks a namespace as another process that counts it does, until the returned file is closed.
     private func count(_ name: String = "ns") throws -> Int32 {
         try #require(try UsageCounter(name, disk.store)).clear()
         let lock = open(disk.file("usage/counting/\(name)"), O_RDWR | O_CLOEXEC)
@@ -33,7 +33,7 @@ import Testing
         return lock
     }
 
-    @Test func `A namespace without a quota has no counter, and a store without quotas no folder for them`() throws {
+    @Test func `A namespace without a quota has no counter, and a store without quotas no folder of counters`() throws {
         try disk.put(randomPayload(20_000), "free")
         #expect(disk.status(disk.file("usage")) == nil)
         try disk.put(randomPayload(1000))
@@ -42,20 +42,20 @@ import Testing
         #expect(try disk.strayFiles().isEmpty)
     }
 
-    @Test func `A payload that touches the quota is taken, one byte more is refused and leaves no key`() throws {
+    @Test func `A payload that fills the quota exactly is stored, one byte more is refused and leaves no key`() throws {
         try disk.put(randomPayload(9_000))
         let error = try refusal(randomPayload(1_001))
         #expect(error.code == .quotaExceeded)
         #expect("\(error)" == "namespace 'ns' has a quota of 10000 bytes and uses 9000, 1001 more would exceed it")
         #expect(try disk.keys().count == 1)
-        #expect(try disk.sweep().contents == 1, "a commit puts its content on disk before it asks")
+        #expect(try disk.sweep().contents == 1, "a commit writes the content before it checks the quota")
         try disk.put(randomPayload(1_000))
         #expect(try used() == 10_000)
         #expect(try refusal([1]).code == .quotaExceeded)
         try disk.put([])
     }
 
-    @Test func `An upload to a namespace without payloads leaves nothing, until it is verified`() throws {
+    @Test func `A quota check for a namespace without payloads creates no counter`() throws {
         let content = randomPayload(9_000)
         let key = try payloadKey(content)
         try disk.store.checkQuota(for: 9_000, as: key)
@@ -68,7 +68,7 @@ import Testing
         #expect(try used() == 9_000)
     }
 
-    @Test func `What was there before the quota counts, and is taken again and read, however much it is`() throws {
+    @Test func `Payloads from before the quota count toward it, and stay usable even if they exceed it`() throws {
         let before = randomPayload(11_000)
         try disk.open().put(before, as: payloadKey(before))
         #expect(try disk.commit(before) == .existed)
@@ -77,7 +77,7 @@ import Testing
         #expect(try disk.commit(before) == .existed)
     }
 
-    @Test func `A long key is followed by a short one without a trace`() throws {
+    @Test func `A short key overwrites a long one in the counter completely`() throws {
         let prefix = Array(repeating: String(repeating: "p", count: 120), count: 4).joined(separator: "/")
         try disk.put(randomPayload(100), prefix: prefix)
         try disk.put(randomPayload(10))
@@ -86,7 +86,7 @@ import Testing
         #expect(try used() == 111)
     }
 
-    @Test func `A process joins the epoch at its start where there is one, or it has quotas`() throws {
+    @Test func `A process joins the epoch at its start if one exists, or if it has quotas`() throws {
         let disk = try TestStore()
         func epoch() -> String? { try? String(contentsOfFile: disk.file("usage/epoch"), encoding: .utf8) }
         try disk.store.keepCounts(hasQuotas: false)
@@ -100,9 +100,9 @@ import Testing
         withExtendedLifetime(first) {}
     }
 
-    @Test func `Counts of a time of which nobody is left are made anew`() throws {
+    @Test func `Counts of an epoch that has no process left are discarded`() throws {
         let disk = try TestStore()
-        /// Whether a process that begins now refuses 9000 bytes.
+        /// Whether a process that starts now refuses 9000 bytes.
         func isRefused() throws -> Bool {
             do {
                 try disk.open(quota: Self.quotas).checkQuota(for: 9_000, as: payloadKey(randomPayload(9_000)))
@@ -117,21 +117,21 @@ import Testing
         do {
             let living = try disk.open(quota: Self.quotas)
             #expect(try living.usage(of: key.namespace) == 2_000)
-            // As a loss of power takes it.
+            // As after a power loss.
             unlink(disk.keyFile(key))
-            // The key that was counted last is always looked at: it is another one for the others.
+            // A process always checks the key that was counted last, so the counter must not name this one.
             let counter = try #require(try UsageCounter("ns", living))
             try counter.write(UsageCounter.Line(epoch: living.epochName(), bytes: 2_000, key: nil))
-            #expect(try isRefused(), "who lives trusts the count")
+            #expect(try isRefused(), "the epoch has a process, so the count is trusted")
             withExtendedLifetime(living) {}
         }
-        // A child that another test starts just now has what is open here until it executes its program, locks too.
-        try eventually("nobody is left") { try !isRefused() }
+        // A child process that another test started holds this process's locks until it calls execve(2).
+        try eventually("the epoch has no process left") { try !isRefused() }
     }
 
     // MARK: While a namespace is counted
 
-    @Test func `While a namespace is counted new payloads wait outside, those that are there are taken, others go on`()
+    @Test func `While a namespace is counted, only existing payloads can be stored and read`()
         throws
     {
         let content = randomPayload(1_000)
@@ -146,21 +146,21 @@ import Testing
         #expect(try disk.commit(content) == .existed)
         #expect(try disk.get(content) == content)
         try disk.put(content, "free")
-        // The count dies.
+        // The counting process ends.
         close(lock)
         try other.put(new, as: payloadKey(new))
-        #expect(try used() == nil, "nobody who has no quota counts")
+        #expect(try used() == nil, "a process without quotas does not count")
         try disk.put(randomPayload(1))
         #expect(try used() == 1_011)
     }
 
-    @Test func `One thread of a process counts, and those that need another namespace's count do not wait for it`()
+    @Test func `A process counts one namespace at a time, and uploads that need another count do not wait`()
         throws
     {
         let (store, content) = (disk.store, randomPayload(20))
         for namespace in ["one", "other"] { try disk.put(content, namespace) }
         try #require(try UsageCounter("other", store)).clear()
-        // Another process counts.
+        // Another process counts the namespace.
         let lock = try count("one")
         try concurrently(2) { index in
             guard index == 1 else {
@@ -170,7 +170,7 @@ import Testing
             try eventually("a thread waits for the count") { store.isCounting.load(ordering: .relaxed) }
             let error = #expect(throws: StoreError.self) { try store.put([1], as: payloadKey([1], "other")) }
             #expect(error?.code == .counting)
-            // What needs no count goes on.
+            // An existing key needs no count.
             try store.put(content, as: payloadKey(content, "other"))
             close(lock)
         }
@@ -178,7 +178,7 @@ import Testing
         for namespace in ["one", "other"] { #expect(try used(namespace) == 21) }
     }
 
-    @Test func `Deletions wait for a count`() throws {
+    @Test func `A deletion waits for a count`() throws {
         let key = try disk.put(randomPayload(1_000))
         let lock = try count()
         let ended = Counter()
@@ -188,7 +188,7 @@ import Testing
                 #expect(ended.value == 1)
                 return
             }
-            // Time to go wrong in; right is right without it.
+            // Time for a faulty deletion to finish; a correct one passes without it.
             usleep(50_000)
             #expect(try disk.store.find(key) != nil)
             ended.add()
@@ -197,15 +197,15 @@ import Testing
         #expect(try disk.get(key) == nil)
     }
 
-    /// Processes with the quota, of which one deletes: the namespace never has more than it may, and the count is right.
-    @Test func `Uploads and deletions at once never exceed the quota, and are counted`() throws {
+    /// Several processes store, and one of them also deletes.
+    @Test func `Concurrent uploads and deletions never exceed the quota, and the count stays exact`() throws {
         let stores = try (0..<3).map { _ in try disk.open(quota: Self.quotas) }
         let (taken, refused) = (Counter(), Counter())
         try concurrently(7) { index in
             guard index < 6 else {
                 for _ in 0..<40 {
                     try stores[0].forEachKey { if Bool.random() { _ = try stores[0].remove($0.key) } }
-                    // A walk may see a key that goes and one that comes for it: look at the count.
+                    // A walk can see both a deleted key and one stored after it, so the count is checked instead.
                     if let used = try stores[1].countedUsage(of: Self.namespace()) { #expect(used <= Self.quota) }
                 }
                 return
@@ -228,7 +228,7 @@ import Testing
         #expect(try walked <= Self.quota && used() == walked)
     }
 
-    @Test func `An upload is stored where a power loss has left a counter without the folder of counts`() throws {
+    @Test func `An upload succeeds after a power loss left a counter without the folder of counts`() throws {
         try disk.put(randomPayload(100))
         try write([], to: disk.file("usage/namespaces/ns"))
         try FileManager.default.removeItem(atPath: disk.file("usage/counting"))
@@ -240,9 +240,9 @@ import Testing
 
     private var counters: [String] { files(below: disk.file("usage")).filter { $0 != "epoch" }.sorted() }
 
-    @Test func `Counters go with the folders of their namespaces, others stay`() throws {
+    @Test func `A counter is removed with the folder of its namespace`() throws {
         try disk.store.removeUnusedCounters()
-        #expect(disk.status(disk.file("usage")) == nil, "where nothing was counted nothing is there to go")
+        #expect(disk.status(disk.file("usage")) == nil, "nothing is created if nothing was counted")
         let content = randomPayload(100)
         let key = try disk.put(content)
         try disk.put(content, "other")
@@ -252,12 +252,12 @@ import Testing
         #expect(counters.count == 4)
         try disk.store.remove(key)
         try disk.store.removeEmptyFolders()
-        // A counter's lock is held as long as a child that another test started meanwhile has not executed its program.
+        // A child process that another test started holds a counter's lock until it calls execve(2).
         try eventually("unused counters are removed") {
             try disk.store.removeUnusedCounters()
             return counters == ["counting/other", "namespaces/other"]
         }
-        for folder in strays { #expect(disk.status(folder) != nil, "a folder in the place of a counter is not ours") }
+        for folder in strays { #expect(disk.status(folder) != nil, "a folder in place of a counter stays") }
         #expect(try used("other") == 100)
         try disk.put(content)
         #expect(try used() == 100 && counters.count == 4)

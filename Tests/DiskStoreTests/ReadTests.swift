@@ -12,7 +12,7 @@ import Testing
 
     init() throws { disk = try TestStore() }
 
-    @Test func `What can't be opened as a file is a fault of the store, never a payload that was not stored`() throws {
+    @Test func `An object that is not a regular file is an error of the store, not a missing payload`() throws {
         let key = try disk.put(content)
         let path = disk.objectFile(content)
         rename(path, disk.file("aside"))
@@ -26,7 +26,7 @@ import Testing
         #expect(throws: StoreError.self) { try disk.get(key) }
     }
 
-    @Test func `A link in the place of a key, or on the way to it, is a fault of the store`() throws {
+    @Test func `A link in place of a key or of a folder above it is an error of the store`() throws {
         let target = disk.keyFile(try disk.put(content, "other"))
         let link = disk.keyFile(try payloadKey(content))
         try disk.makeFolder((link as NSString).deletingLastPathComponent)
@@ -36,7 +36,7 @@ import Testing
         #expect(throws: StoreError.self) { try disk.get(content, "linked") }
     }
 
-    @Test func `A payload that is being read stays whole when its key is deleted, and one that shrinks is a fault`()
+    @Test func `An open payload stays readable when its key is deleted, and reading one that shrinks fails`()
         throws
     {
         let key = try disk.put(content)

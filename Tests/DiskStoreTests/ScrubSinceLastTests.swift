@@ -17,13 +17,13 @@ import Testing
         try disk.put(old)
     }
 
-    /// Lets the file system's clock, by which files are stamped, go on: it ticks every few milliseconds.
+    /// Waits for the next tick of the clock that stamps files; it ticks every few milliseconds.
     private func tick() throws {
         let now = try disk.store.fileSystemTime()
-        try eventually("the file system's clock goes on") { try disk.store.fileSystemTime() > now }
+        try eventually("the file system's clock advances") { try disk.store.fileSystemTime() > now }
     }
 
-    /// A scrub of everything that has come to its end, and is over.
+    /// Scrubs everything; nothing else happens in the same tick.
     private func completeScrub() throws {
         try tick()
         _ = try disk.store.scrub { Issue.record("\($0)") }
@@ -34,16 +34,16 @@ import Testing
         try disk.store.scrub(.sinceLast) { Issue.record("\($0)") }.bytes
     }
 
-    @Test func `Without a complete scrub before it, everything is read`() throws {
+    @Test func `Without a previous complete scrub, everything is read`() throws {
         #expect(try disk.store.lastScrub() == nil)
         #expect(try bytesSinceLast() == 1_000)
         let record = try #require(try disk.store.lastScrub())
-        #expect(record.startedFull == record.started, "it has read everything")
+        #expect(record.startedFull == record.started, "everything was read")
         #expect(disk.status(disk.file("last-scrub.json"))?.mode == 0o640)
         #expect(try disk.strayFiles().isEmpty && files(below: disk.file("incoming")).isEmpty)
     }
 
-    @Test func `What was stored since the last complete scrub is read, what was before is not`() throws {
+    @Test func `Only content stored since the last complete scrub is read`() throws {
         try completeScrub()
         let full = try #require(try disk.store.lastScrub())
         #expect(try bytesSinceLast() == 0)
@@ -52,10 +52,10 @@ import Testing
         #expect(try bytesSinceLast() == 20_000)
         #expect(try bytesSinceLast() == 0)
         let record = try #require(try disk.store.lastScrub())
-        #expect(record.started > full.started && record.startedFull == full.started, "not one of everything")
+        #expect(record.started > full.started && record.startedFull == full.started, "not everything was read")
     }
 
-    @Test func `What was stored while a scrub ran is read by the next one`() throws {
+    @Test func `Content stored during a scrub is read by the next one`() throws {
         try tick()
         var isStored = false
         _ = try disk.store.scrub(pace: { _ in
@@ -66,8 +66,7 @@ import Testing
         #expect(try bytesSinceLast() == 20_000)
     }
 
-    @Test func `Old content that was written to, or has new permissions, is read again, not one that got a key`() throws
-    {
+    @Test func `Old content is read again if its file changed, but not if it only got a key`() throws {
         try completeScrub()
         try disk.put(old)
         try disk.put(old, "other")
@@ -79,7 +78,7 @@ import Testing
         #expect(try bytesSinceLast() == 1_000)
     }
 
-    @Test func `Content that an upload has revived since the last complete scrub is read`() throws {
+    @Test func `Content that an upload replaced since the last complete scrub is read`() throws {
         try disk.put(new)
         try disk.harm(new)
         _ = try disk.store.scrub { _ in }
@@ -89,7 +88,7 @@ import Testing
         #expect(try bytesSinceLast() == 20_000)
     }
 
-    @Test func `A program that writes into an old payload is found, also when it puts the age back`() throws {
+    @Test func `A change to an old object is detected, even if its modification time is set back`() throws {
         try completeScrub()
         try disk.harm(old)
         disk.setAge(disk.objectFile(old), seconds: 1_000_000)
@@ -99,7 +98,7 @@ import Testing
     }
 
     @Test(arguments: [ScrubScope.everything, .sinceLast])
-    func `A scrub that is interrupted, or fails, does not count`(scope: ScrubScope) throws {
+    func `An interrupted scrub does not count`(scope: ScrubScope) throws {
         try completeScrub()
         let before = try disk.store.lastScrub()
         try disk.harm(old)
@@ -109,12 +108,12 @@ import Testing
     }
 
     @Test(arguments: ["", "{", "{}", "null", "{\"started\":\"x\"}", "{\"started\":32503680000000000}"])
-    func `A record that can't be read, or of a clock that was ahead, lets everything be read`(record: String) throws {
+    func `If the scrub record is unreadable or in the future, everything is read`(record: String) throws {
         try completeScrub()
         try write(record.utf8, to: disk.file("last-scrub.json"))
-        #expect(try disk.store.lastScrub() == nil, "lps scrub must not say that it goes by it")
+        #expect(try disk.store.lastScrub() == nil, "lps scrub does not report an invalid record")
         #expect(try bytesSinceLast() == 1_000)
         try tick()
-        #expect(try bytesSinceLast() == 0, "and it is written anew")
+        #expect(try bytesSinceLast() == 0, "the record was replaced")
     }
 }

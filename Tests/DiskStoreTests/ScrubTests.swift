@@ -26,15 +26,15 @@ import Testing
         return found
     }
 
-    @Test func `A sound object is read once, however many keys name it, and nothing is found`() throws {
+    @Test func `A sound object is read once, however many keys name it`() throws {
         for index in 0..<20 { try disk.put(content, "n\(index)", metadata: "\(index)") }
         let read = try disk.store.scrub { Issue.record("\($0)") }
         #expect(read.files == 2 && read.bytes == 301_000)
         #expect(try disk.store.contentToScrub(.everything) == 301_000)
     }
 
-    /// One shard that is left out would not show among few digests.
-    @Test func `All 256 shards are scrubbed, and swept`() throws {
+    /// With few random digests, a skipped shard would go unnoticed.
+    @Test func `All 256 shards are scrubbed and swept`() throws {
         let disk = try TestStore()
         let digests = try StoreLayout.shards.map { shard in
             try #require(Digest(hex: "\(shard)\(String(repeating: "0", count: 62))".utf8))
@@ -59,7 +59,7 @@ import Testing
     }
 
     @Test(arguments: Harm.allCases)
-    func `Damaged content goes to quarantine, and its keys stay and answer as never stored`(harm: Harm) throws {
+    func `Damaged content goes to quarantine, and its keys stay but read as never stored`(harm: Harm) throws {
         disk.setModified(disk.keyFile(keys[0]), to: 1_764_073_800)
         try disk.harm(content, harm)
         let found = try scrub()
@@ -71,13 +71,12 @@ import Testing
         #expect(try scrub().isEmpty && disk.sweep().contents == 0)
         #expect(
             try found.map(\.quarantine) == disk.quarantined().map { "quarantine/\($0)" },
-            "for an operator to look at"
+            "the report names the quarantined files"
         )
     }
 
     @Test(arguments: [.ioError, nil] as [Errno?])
-    func `A read that is wrong once costs no payload, one that stays wrong sends it to quarantine`(error: Errno?) throws
-    {
+    func `Only content that a second read confirms as damaged goes to quarantine`(error: Errno?) throws {
         let kernel = TestKernel()
         let disk = try TestStore(kernel: kernel)
         let key = try disk.put(sound)
@@ -90,10 +89,10 @@ import Testing
         _ = try disk.store.scrub { found.append($0.damage?.digest) }
         #expect(found == [key.digest])
         #expect(try disk.get(key) == nil)
-        #expect(try disk.store.find(key) != nil, "its key stays, for an upload to revive")
+        #expect(try disk.store.find(key) != nil, "the key stays, and an upload can revive it")
     }
 
-    @Test func `Damaged content that no key names goes to quarantine, too`() throws {
+    @Test func `Damaged content without keys goes to quarantine`() throws {
         try disk.store.remove(payloadKey(sound))
         try disk.harm(sound)
         let found = try scrub()
@@ -102,7 +101,7 @@ import Testing
         #expect(!disk.hasObject(sound))
     }
 
-    @Test func `Keys of namespaces that are no text for comparing are revived, each of them`() throws {
+    @Test func `An upload revives the keys of namespaces that are equal or incomplete as Unicode text`() throws {
         let keys =
             try keys + ["\u{301}x", "x\u{600}", "\u{200D}", "\u{E9}", "e\u{301}"].map { try disk.put(content, $0) }
         try disk.harm(content)
@@ -111,7 +110,7 @@ import Testing
         for key in keys { #expect(try disk.get(key) == content) }
     }
 
-    @Test func `Quarantine takes the object that was read, and no other`() throws {
+    @Test func `Only the object that was read is quarantined, not its replacement`() throws {
         try disk.harm(content)
         let path = StoreLayout.object(Digest(of: content))
         let damaged = try #require(try FileContent(path, below: disk.store.root))

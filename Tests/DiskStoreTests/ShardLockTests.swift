@@ -7,10 +7,10 @@ import Testing
 
 @testable import DiskStore
 
-/// What a process does whose shard another one has locked.
+/// Operations on a shard that another process has locked.
 @Suite(.timeLimit(.minutes(5))) struct ShardLockTests {
     private let disk: TestStore
-    /// The store as a process has it that does not wait for long.
+    /// The same store in a process that waits only briefly.
     private let impatient: DiskStore
     private let content = payload(inShard: "ab")
     private let key: PayloadKey
@@ -21,7 +21,7 @@ import Testing
         key = try payloadKey(content)
     }
 
-    /// Locks a shard until it is closed.
+    /// Locks a shard until the returned file is closed.
     private func hold(_ kind: Int32) -> Int32 {
         let file = open(disk.file("locks/ab"), O_RDWR | O_CLOEXEC)
         #expect(flock(file, kind | LOCK_NB) == 0)
@@ -35,7 +35,7 @@ import Testing
         #expect(text.contains("locks/ab") && text.contains("process \(getpid())"), "\(text)", sourceLocation: location)
     }
 
-    @Test func `An upload to a shard that another process has locked fails, names it, and leaves nothing`() throws {
+    @Test func `An upload to a shard that another process locks fails, names the process and leaves nothing`() throws {
         let lock = hold(LOCK_EX)
         expectBusy { try impatient.put(content, as: key) }
         #expect(try disk.get(key) == nil)
@@ -47,7 +47,7 @@ import Testing
         #expect(try disk.get(key) == content)
     }
 
-    @Test func `Downloads wait for no lock, and uploads to one shard do not exclude each other`() throws {
+    @Test func `Downloads wait for no lock, and uploads to the same shard run in parallel`() throws {
         let uploading = hold(LOCK_SH)
         #expect(try impatient.put(content, as: key) == .created)
         close(uploading)
@@ -57,7 +57,7 @@ import Testing
         #expect(try disk.store.find(key) != nil)
     }
 
-    @Test func `A deletion, a restoration and a sweep of a shard with an upload under way fail in time, too`() throws {
+    @Test func `A deletion, restoration or sweep of a shard with an unfinished upload times out`() throws {
         try disk.put(content)
         try disk.store.moveToTrash(disk.put(content, "trashed"))
         let trashed = try #require(disk.trashed().first)
@@ -74,7 +74,7 @@ import Testing
         #expect(try impatient.remove(key) != nil)
     }
 
-    @Test func `An upload that is released in time succeeds`() throws {
+    @Test func `An upload succeeds if the lock is released in time`() throws {
         let patient = try disk.open(patience: .seconds(60))
         let lock = hold(LOCK_EX)
         try concurrently(2) { [content, key] index in
@@ -88,7 +88,7 @@ import Testing
         #expect(try disk.get(key) == content)
     }
 
-    @Test func `Uploads that overlap without end do not keep an exclusive lock from its turn`() throws {
+    @Test func `Continuous uploads do not starve an exclusive lock`() throws {
         let (store, digest) = (disk.store, key.digest)
         let done = Counter()
         try concurrently(4) { index in

@@ -7,7 +7,7 @@ import Testing
 
 @testable import DiskStore
 
-/// Whether ages can be trusted.
+/// The recorded time, and the clocks that it rules out.
 @Suite(.timeLimit(.minutes(5))) struct StoreClockTests {
     private let kernel = TestKernel()
     private let disk: TestStore
@@ -27,7 +27,7 @@ import Testing
     @Test(arguments: [
         (0, true), (3 * day - 60, true), (3 * day + 60, false), (400 * day, false), (-60, false), (-day, false),
     ])
-    func `A clock is trusted up to three days after the recorded time, and never before it`(
+    func `A clock is trusted up to three days after the recorded time, never before it`(
         secondsAgo: Int,
         isTrusted: Bool
     ) throws {
@@ -39,7 +39,7 @@ import Testing
         #expect(error.description.contains(UTC.text(time(nil) - secondsAgo).prefix(10)), "\(error)")
     }
 
-    @Test func `Without a recorded time no clock is trusted, until one is recorded`() throws {
+    @Test func `Without a recorded time, no clock is trusted`() throws {
         unlink(disk.file("clock"))
         let error = #expect(throws: StoreError.self) { try disk.store.checkClock() }
         #expect(error?.code == .clockNotTrusted)
@@ -47,20 +47,20 @@ import Testing
         try disk.store.checkClock()
     }
 
-    @Test func `What is stored while the clock is behind the recorded time gets that time as its age`() throws {
+    @Test func `A key stored while the clock is behind the recorded time is dated with the recorded time`() throws {
         setRecorded(secondsAgo: -1000)
         let before = try recorded()
         let key = try disk.put(content)
         #expect(try lastStored(key) == before && recorded() == before)
         try disk.makeOld(key, days: 1)
         #expect(try disk.commit(content) == .existed)
-        #expect(try lastStored(key) == before, "what is renewed, too")
+        #expect(try lastStored(key) == before, "after a renewal, too")
         try disk.store.moveToTrash(key)
         _ = try disk.store.undelete(disk.trashed()[0])
-        #expect(try lastStored(key) == before, "and what is restored")
+        #expect(try lastStored(key) == before, "after a restoration, too")
     }
 
-    @Test func `A machine that starts with a clock of years ago stores nothing that looks old`() throws {
+    @Test func `A machine that starts with a clock years behind stores nothing that looks old`() throws {
         let before = time(nil)
         kernel.secondsAhead = -1000 * Self.day
         #expect(try lastStored(disk.put(content)) >= before - 60)
@@ -76,7 +76,7 @@ import Testing
         expectNotTrusted()
     }
 
-    @Test func `An operator who trusts the clock has its time recorded, also when a newer one was`() throws {
+    @Test func `Trusting the clock records its time, even if a later time was recorded`() throws {
         setRecorded(secondsAgo: -1000)
         try disk.put(content)
         try disk.store.trustClock()
@@ -98,7 +98,7 @@ import Testing
         #expect(try recorded() >= time(nil) + 5900)
     }
 
-    @Test func `A clock that is set back while its time is recorded does not move the recorded time back`() throws {
+    @Test func `Setting the clock back while its time is recorded does not move the recorded time back`() throws {
         setRecorded(secondsAgo: 100)
         let before = try recorded()
         kernel.jumpOnceRead(to: -Self.day)
@@ -106,7 +106,7 @@ import Testing
         #expect(try recorded() >= before)
     }
 
-    @Test func `A process that stores records the time every ten minutes, not each time`() throws {
+    @Test func `Uploads record the time at most every ten minutes`() throws {
         setRecorded(secondsAgo: 2 * Self.day)
         try disk.put(content)
         let first = try recorded()
@@ -119,7 +119,7 @@ import Testing
         #expect(try recorded() >= first + StoreClock.interval)
     }
 
-    @Test func `A clock that jumps far ahead while a process runs is not recorded, and logged`() throws {
+    @Test func `A clock that jumps far ahead while a process runs is logged, and its time is not recorded`() throws {
         try disk.put(content)
         let before = try recorded()
         kernel.secondsAhead = 4 * Self.day
@@ -132,7 +132,7 @@ import Testing
         try disk.store.checkClock()
     }
 
-    @Test func `A clock that jumps ahead by less, or a process that is idle for long, is recorded`() throws {
+    @Test func `The time is recorded after a small jump of the clock, or after a long idle time`() throws {
         try disk.put(content)
         let before = try recorded()
         kernel.secondsAhead = 2 * Self.day
@@ -144,7 +144,7 @@ import Testing
         #expect(try recorded() >= before + 32 * Self.day)
     }
 
-    @Test func `A check of a worker's health records the time, too`() throws {
+    @Test func `A worker's health check records the time`() throws {
         setRecorded(secondsAgo: 10 * Self.day)
         try disk.store.checkHealth()
         try disk.store.checkClock()

@@ -5,19 +5,19 @@ import TestStores
 
 @testable import DiskStore
 
-/// Namespaces that begin or end with what is one `Character` with a slash beside it.
+/// Namespaces that begin or end with a scalar that forms one `Character` with an adjacent slash.
 let namespacesThatMeltIntoSlashes = ["\u{301}x", "x\u{600}", "\u{200D}", "\u{600}\u{301}"]
 
 extension TestStore {
-    /// What does not belong in the upper folders.
+    /// Stray files in the upper folders.
     func strayFiles() throws -> [String] { try StoreLayout.upperFolders.flatMap(store.strayFiles) }
 
-    /// Makes a folder, with those above it.
+    /// Creates a folder and its parents.
     func makeFolder(_ path: String) throws {
         try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
     }
 
-    /// A path, relative to the store's root.
+    /// Makes a path relative to the store's root.
     func relative(_ path: String) -> String { String(path.dropFirst(self.path.count + 1)) }
 }
 
@@ -26,7 +26,7 @@ extension Digest {
     var shard: String { StoreLayout.shard(firstByte) }
 }
 
-/// Gives out `content` piece by piece, as a request's body.
+/// Provides `content` piece by piece, like a request's body.
 func source(_ content: [UInt8], piece: Int = .max) -> (UnsafeMutableRawBufferPointer) -> Int {
     var rest = content[...]
     return { buffer in

@@ -19,7 +19,7 @@ import Testing
         for content in contents { try disk.store.remove(disk.put(content)) }
     }
 
-    /// Lays so many contents into a shard, one of all shards by default, as they are without keys.
+    /// Writes `count` unreferenced objects to a shard, or by default to random ones.
     private func lay(_ count: Int, inShard shard: String = "") throws {
         for _ in 0..<count {
             let content = payload(inShard: shard, size: 8)
@@ -35,8 +35,7 @@ import Testing
         expectNoBarrier()
     }
 
-    /// No barrier stays raised. A lock is held as long as a child that another test started meanwhile has not executed its
-    /// program.
+    /// Expects that no barrier stays raised. A child process that another test started holds its lock until execve(2).
     private func expectNoBarrier() {
         #expect(throws: Never.self) {
             try eventually("no barrier is raised") {
@@ -45,7 +44,7 @@ import Testing
         }
     }
 
-    @Test func `Unreferenced content is deleted, all other content stays, and the disk usage is exact`() throws {
+    @Test func `A sweep deletes exactly the unreferenced content and reports its disk usage`() throws {
         let (kept, trashed, leftovers) = (
             randomPayload(5_000), randomPayload(6_000), (1...5).map { randomPayload($0 * 4_000) }
         )
@@ -73,8 +72,8 @@ import Testing
     }
 
     @Test(arguments: ["upload", "restoration", "move to the trash"])
-    func `Content that gets a name during the sweep stays`(by what: String) throws {
-        // The mark phase meets the first one, so that something is done in between.
+    func `Content that gets a key during a sweep is kept`(by what: String) throws {
+        // The mark phase visits this key, and the closure below then changes the other one.
         try disk.put([1], "a")
         let key = try disk.put(content, "b")
         if what == "restoration" { try disk.store.moveToTrash(key) }
@@ -91,7 +90,7 @@ import Testing
                 default: #expect(try disk.store.moveToTrash(key))
                 }
             }
-            // As if the walk had not met the content's names before.
+            // As if the walk had missed the content's keys.
             return candidate.key.digest == key.digest
         })
         #expect(isNamed && swept.contents == 1 && !disk.hasObject(gone))
@@ -100,13 +99,13 @@ import Testing
         expectNoBarrier()
     }
 
-    @Test func `A shard with more unreferenced content than one lock is held for is swept whole`() throws {
+    @Test func `A shard with more unreferenced content than one lock covers is swept completely`() throws {
         try lay(131, inShard: "42")
         #expect(try disk.sweep().contents == 131)
         #expect(files(below: disk.file("objects")).isEmpty)
     }
 
-    @Test func `Only the contents that are asked for are swept, unless a key names them`() throws {
+    @Test func `A limited sweep deletes only the given contents, and none that a key names`() throws {
         let contents = ["00", "10", "10", "ff", "ff"].map { payload(inShard: $0) }
         for content in contents { try leave(content) }
         try disk.put(contents[1])
@@ -115,7 +114,7 @@ import Testing
         #expect(contents.map(disk.hasObject) == [true, true, false, false, true])
     }
 
-    @Test func `Where too large a share of the content is unreferenced nothing is deleted, unless there is little`()
+    @Test func `A sweep that would delete many objects and too large a share of all is refused`()
         throws
     {
         try disk.put(content)
@@ -133,7 +132,7 @@ import Testing
     }
 
     @Test(arguments: ["keys", "keys/ns/common"])
-    func `Where the folder of keys is missing, or a link may hide keys, no content is deleted`(folder: String) throws {
+    func `A sweep deletes nothing if the folder of keys is missing or a link may hide keys`(folder: String) throws {
         try disk.put(content)
         rename(disk.file(folder), disk.file("aside"))
         if folder != "keys" { symlink(disk.file("aside"), disk.file(folder)) }
@@ -141,7 +140,7 @@ import Testing
         #expect(disk.hasObject(content))
     }
 
-    @Test func `Where a folder of keys or of the trash can't be read nothing is deleted`() throws {
+    @Test func `A sweep deletes nothing if a folder of keys or of the trash is unreadable`() throws {
         let key = try disk.put(content, "ns", prefix: "p")
         let trashed = payload(inShard: key.digest.shard)
         try disk.store.moveToTrash(disk.put(trashed), now: 0)
@@ -159,7 +158,7 @@ import Testing
         #expect(try disk.get(key) == content && disk.hasObject(trashed))
     }
 
-    @Test func `A shard whose content can't be read is told, and the others are swept`() throws {
+    @Test func `An unreadable shard is reported, and the others are swept`() throws {
         let contents = ["10", "20", "30"].map { payload(inShard: $0) }
         for content in contents { try leave(content) }
         kernel.makeUnreadable("objects/20")
@@ -169,7 +168,7 @@ import Testing
         #expect(contents.map(disk.hasObject) == [false, true, false])
     }
 
-    @Test func `One process collects at a time, and the other is told which`() throws {
+    @Test func `Only one process collects garbage at a time, and the error names it`() throws {
         let other = try disk.open(patience: .milliseconds(200))
         do {
             let collector = try disk.collector()

@@ -5,9 +5,9 @@ import SystemPackage
 @testable import DiskStore
 @testable import System
 
-/// The kernel that this process runs on, except for what a test has it do otherwise.
+/// The real kernel, with faults and delays that a test injects.
 final class TestKernel: LinuxKernel, @unchecked Sendable {
-    // Safe to share: a mutex guards what changes.
+    // Safe to share: a mutex guards the mutable state.
     private struct State {
         var ahead = 0
         var aheadOnceRead: Int?
@@ -23,7 +23,7 @@ final class TestKernel: LinuxKernel, @unchecked Sendable {
 
     private let state = Mutex(State())
 
-    /// The path that an open file has now (proc(5)).
+    /// The current path of an open file (proc(5)).
     private func path(of file: Int32) -> String {
         var buffer = [CChar](repeating: 0, count: 4096)
         let count = readlink("/proc/self/fd/\(file)", &buffer, buffer.count)
@@ -32,16 +32,16 @@ final class TestKernel: LinuxKernel, @unchecked Sendable {
 
     // MARK: Time
 
-    /// By how many seconds its clock is ahead of the system's. Set, the clock jumps.
+    /// How many seconds the clock is ahead of the system's; setting it makes the clock jump.
     var secondsAhead: Int {
         get { state.withLock { $0.ahead } }
         set { state.withLock { $0.ahead = newValue } }
     }
 
-    /// Sets ``secondsAhead`` as soon as the clock has been read.
+    /// Sets ``secondsAhead`` after the next reading of the clock.
     func jumpOnceRead(to seconds: Int) { state.withLock { $0.aheadOnceRead = seconds } }
 
-    /// Lets time pass, on all clocks.
+    /// Advances all clocks.
     func pass(_ seconds: Int) {
         state.withLock {
             $0.ahead += seconds
@@ -69,7 +69,7 @@ final class TestKernel: LinuxKernel, @unchecked Sendable {
 
     // MARK: Reads
 
-    /// Gives no names of the folder whose path ends so (EIO); `nil`: of all.
+    /// Makes listing fail with EIO for folders whose path ends in `folder`; `nil` makes all readable again.
     func makeUnreadable(_ folder: String?) { state.withLock { $0.unreadable = folder } }
 
     override func names(of folder: Int32) throws(Errno) -> [[UInt8]] {
@@ -79,7 +79,7 @@ final class TestKernel: LinuxKernel, @unchecked Sendable {
         return try super.names(of: folder)
     }
 
-    /// Lets the next reads of objects fail with an error, or without one give bytes of which the first is wrong.
+    /// Makes the next reads of objects fail with an error, or return a wrong first byte if `error` is `nil`.
     func spoilReads(_ count: Int, _ error: Errno?) { state.withLock { $0.wrongReads = (count, error) } }
 
     override func read(_ file: Int32, into buffer: UnsafeMutableRawBufferPointer, at offset: UInt64) throws(Errno)
@@ -98,7 +98,7 @@ final class TestKernel: LinuxKernel, @unchecked Sendable {
 
     // MARK: Locks
 
-    /// How often a lock was asked for that another one had.
+    /// How often a lock could not be taken because another holder or a reservation was in the way.
     var refusedLocks: Int { state.withLock { $0.refusedLocks } }
 
     override func lock(_ file: Int32, _ kind: Int32) throws(Errno) -> Bool {
@@ -115,7 +115,7 @@ final class TestKernel: LinuxKernel, @unchecked Sendable {
 
     // MARK: Names
 
-    /// Refuses longer names of new files than so many bytes, with an error.
+    /// Makes creating a file fail with `error` if its name is longer than `bytes`.
     func refuseNames(over bytes: Int, _ error: Errno) {
         state.withLock { ($0.longestName, $0.nameError) = (bytes, error) }
     }
@@ -126,7 +126,7 @@ final class TestKernel: LinuxKernel, @unchecked Sendable {
         return try super.open(path, in: folder, flags, mode: mode)
     }
 
-    /// Takes names for one that `fold` makes the same bytes of.
+    /// Treats names that `fold` maps to the same bytes as the same file.
     func takeForOne(_ fold: @escaping @Sendable (String) -> String) { state.withLock { $0.folding = fold } }
 
     override func status(of path: String, in folder: Int32) throws(Errno) -> FileStatus {
@@ -145,7 +145,7 @@ final class TestKernel: LinuxKernel, @unchecked Sendable {
 
     // MARK: Durability
 
-    /// The paths of what was synced since this was last asked for, in order.
+    /// Returns the paths that were synced since the last call, in order.
     func takeSynchronized() -> [String] {
         state.withLock { state in
             defer { state.synchronized = [] }

@@ -19,7 +19,7 @@ import Testing
         try FileManager.default.contentsOfDirectory(atPath: disk.file("trash")).sorted()
     }
 
-    @Test func `A key in the trash, which is made for it, answers as never stored, and keeps its content`() throws {
+    @Test func `A key in the trash reads as never stored, and its content is kept`() throws {
         let key = try disk.put(content, "a", prefix: "p/q")
         try disk.put(content, "b")
         #expect(try disk.status(disk.file("trash")) == nil && disk.trashed().isEmpty)
@@ -31,13 +31,13 @@ import Testing
         #expect(found.map(\.deleted) == [1_764_075_600], "the end of the hour")
         #expect(found.first?.stored.size == 10_000)
         #expect(try disk.sweep().contents == 0)
-        #expect(try !disk.store.moveToTrash(key), "it is gone")
+        #expect(try !disk.store.moveToTrash(key), "it is already in the trash")
         #expect(try disk.strayFiles().isEmpty)
         _ = try disk.open()
     }
 
     @Test(arguments: namespacesThatMeltIntoSlashes)
-    func `Any namespace is kept in the trash, and given back`(namespace: String) throws {
+    func `Keys of any namespace can be moved to the trash and restored`(namespace: String) throws {
         let key = try disk.put(content, namespace)
         #expect(try disk.store.moveToTrash(key, now: noon))
         try disk.store.removeEmptyFolders()
@@ -49,7 +49,7 @@ import Testing
         #expect(try trashFolders().isEmpty)
     }
 
-    @Test func `What was deleted last comes first`() throws {
+    @Test func `The last deleted key is listed first`() throws {
         for (index, namespace) in ["a", "b", "a"].enumerated() {
             try disk.store.moveToTrash(disk.put(content, namespace, prefix: "p\(index)"), now: noon + index * 7200)
         }
@@ -58,7 +58,7 @@ import Testing
         #expect(try disk.store.trashed(payloadKey(content, "a", prefix: "p1")).isEmpty)
     }
 
-    @Test func `An undeleted key is there as if it had just been stored`() throws {
+    @Test func `A restored key has the age of a key that was just stored`() throws {
         let key = try disk.put(content, days: 100)
         try disk.store.moveToTrash(key)
         #expect(try disk.store.undelete(disk.trashed()[0]) == .undeleted)
@@ -68,7 +68,7 @@ import Testing
     }
 
     @Test(arguments: Harm.allCases)
-    func `Damaged content is not given back, and its key stays in the trash`(harm: Harm) throws {
+    func `A key with damaged content is not restored and stays in the trash`(harm: Harm) throws {
         try disk.store.moveToTrash(disk.put(content))
         let trashed = try disk.trashed()[0]
         try disk.harm(content, harm)
@@ -79,8 +79,7 @@ import Testing
         #expect(try disk.trashed().count == 1)
     }
 
-    @Test func `A key whose content a scrub has taken away is told of, and stays in the trash until an upload`() throws
-    {
+    @Test func `A key with quarantined content is reported, and stays in the trash until an upload`() throws {
         let (key, other) = (try disk.put(content), try disk.put(content, "other"))
         try disk.store.moveToTrash(key)
         try disk.harm(content)
@@ -97,14 +96,14 @@ import Testing
         #expect(try disk.get(key) == content)
     }
 
-    @Test func `Folders of the trash go when they are empty and their time is over`() throws {
+    @Test func `Folders of the trash are removed once they are empty and expired`() throws {
         for index in 0..<3 { try disk.store.moveToTrash(disk.put([UInt8(index)]), now: noon + index * 3600) }
         for trashed in try disk.trashed().dropFirst() { try disk.store.purge(trashed) }
         try disk.store.removeEmptyTrash { $0 > 1_764_075_600 }
-        #expect(try trashFolders() == ["1764075600", "1764082800"], "one is not over, the other not empty")
+        #expect(try trashFolders() == ["1764075600", "1764082800"], "one has not expired, the other is not empty")
     }
 
-    @Test func `Files that are not the trash's are passed over`() throws {
+    @Test func `Stray files in the trash are ignored`() throws {
         let key = try disk.put(content)
         try disk.store.moveToTrash(key, now: noon)
         for name in [

@@ -7,7 +7,7 @@ import Testing
 
 @testable import DiskStore
 
-/// What a store takes in, handed over as a file or as a stream.
+/// Uploads, received as a file or as a stream.
 @Suite(.timeLimit(.minutes(5))) struct UploadTests {
     private let disk: TestStore
     private let content = Array("a payload".utf8)
@@ -29,7 +29,7 @@ import Testing
     }
 
     @Test(arguments: [0, 1, 128 * 1024 - 1, 128 * 1024, 128 * 1024 + 1, 3_000_000])
-    func `An upload of any size is verified, handed over as a file or as a stream`(size: Int) throws {
+    func `An upload of any size is verified, from a file or a stream`(size: Int) throws {
         let content = randomPayload(size)
         let (uploads, length, digest) = (disk.store.uploads, UInt64(size), Digest(of: content))
         #expect(try uploads.verify(uploadAt: disk.upload(content), length: length, digest: digest).size == length)
@@ -38,7 +38,7 @@ import Testing
         )
     }
 
-    @Test func `A wrong digest or length is a mismatch, and leaves nothing`() throws {
+    @Test func `A wrong digest or length is a mismatch and leaves no file`() throws {
         _ = try disk.upload(content, name: "x")
         let (right, wrong) = (Digest(of: content), Digest(of: "other".utf8))
         var cases: [(UInt64, Digest, UploadMismatch)] = [(9, wrong, .digest(announced: wrong, actual: right))]
@@ -52,7 +52,7 @@ import Testing
         #expect(incoming == ["x"])
     }
 
-    @Test func `A body that is longer than announced is not read to its end`() throws {
+    @Test func `A body that is longer than announced is not read completely`() throws {
         var given = 0
         #expect(throws: UploadMismatch.self) {
             try disk.store.uploads.receive(
@@ -67,7 +67,7 @@ import Testing
         #expect(given <= FileContent.pieceSize)
     }
 
-    @Test func `A body whose source fails leaves nothing`() throws {
+    @Test func `A body whose source fails leaves no file`() throws {
         struct Gone: Error {}
         #expect(throws: Gone.self) {
             try disk.store.uploads.receive(from: { _ in throw Gone() }, length: 10, digest: Digest(of: content))
@@ -75,7 +75,7 @@ import Testing
         #expect(incoming.isEmpty)
     }
 
-    @Test func `No path leads out of incoming, and only a regular file there is acceptable`() throws {
+    @Test func `Only a regular file directly in incoming is accepted as an upload`() throws {
         _ = try disk.upload(content, name: "x")
         try disk.makeFolder(disk.file("incoming/d"))
         for file in ["secret", "incoming/d/x"] { try write(content, to: disk.file(file)) }
@@ -93,7 +93,7 @@ import Testing
         #expect(error.code == .uploadGone)
     }
 
-    @Test func `A store that is reached over a link takes uploads under both of its names`() throws {
+    @Test func `A store that is opened through a link accepts uploads under both paths`() throws {
         let link = disk.folder.file("link")
         symlink(disk.path, link)
         let linked = try TestStore(at: link + "/")
@@ -104,7 +104,7 @@ import Testing
         }
     }
 
-    @Test func `What is linked is what was verified, also when the name means another file by then`() throws {
+    @Test func `The file that was verified is the one stored, even if its name was reused`() throws {
         _ = try disk.upload(content, name: "x")
         let upload = try verify(disk.file("incoming/x"))
         unlink(disk.file("incoming/x"))
@@ -114,7 +114,7 @@ import Testing
         #expect(try disk.get(content) == nil)
     }
 
-    // MARK: What a web server that could not write an upload is told
+    // MARK: Why the web server could not write an upload
 
     private func reason(_ path: [UInt8], _ length: UInt64?, _ store: DiskStore? = nil) -> StoreError? {
         do {
@@ -128,23 +128,23 @@ import Testing
 
     private var none: [UInt8] { Array(disk.file("incoming/none").utf8) }
 
-    @Test func `An upload that is cut short had no room, also where there is some by now`() throws {
+    @Test func `A truncated upload failed for lack of space, even if space is free now`() throws {
         let error = try #require(reason(try disk.upload([1, 2, 3]), 10))
         #expect(error.code == .noSpace)
         #expect(error.description == "store had no room for all of an upload: 3 of 10 bytes were written")
         #expect(try reason(disk.upload([]), 10)?.code == .noSpace)
     }
 
-    @Test func `An upload that is whole, or never began, did not fail for space where there is some`() throws {
+    @Test func `A complete or missing upload did not fail for lack of space while space is free`() throws {
         #expect(try reason(disk.upload([1, 2, 3]), 3) == nil)
-        #expect(try reason(disk.upload([1, 2, 3]), nil) == nil, "a chunked one announces nothing")
+        #expect(try reason(disk.upload([1, 2, 3]), nil) == nil, "a chunked upload announces no length")
         #expect(reason(none, 10) == nil)
     }
 
-    @Test func `Within the reserve there is no room, whatever became of the upload`() throws {
+    @Test func `If only the reserve is free, every upload failed for lack of space`() throws {
         let full = try disk.open(reserve: 1 << 62)
         for path in [try disk.upload([1, 2, 3]), none] { #expect(reason(path, 3, full)?.code == .noSpace) }
-        // What is missing counts, not what is written already.
+        // Only the missing bytes count, not the written ones.
         let free = try disk.store.uploads.space().free
         let nearlyFull = try disk.open(reserve: free / 2)
         #expect(
@@ -152,7 +152,7 @@ import Testing
         )
     }
 
-    @Test func `A file elsewhere is not the store's to explain, and a folder that can't be written another failure`() {
+    @Test func `A file elsewhere or a missing folder is not explained by lack of space`() {
         #expect(reason(Array("/var/lib/nginx/body/0000000001".utf8), 10)?.code == .uploadNotAcceptable)
         rmdir(disk.file("incoming"))
         #expect(reason(none, 10)?.code == .system)
@@ -160,7 +160,7 @@ import Testing
     }
 }
 
-/// The folder for uploads of a store that is in a bucket.
+/// The folder for uploads to a bucket.
 @Suite(.timeLimit(.minutes(5))) struct UploadFolderTests {
     private let folder: TemporaryFolder
 
@@ -170,7 +170,7 @@ import Testing
         try UploadFolder(path: path, reserve: 0, setting: "--incoming", logger: RecordedLog().logger)
     }
 
-    @Test func `Only what crashed uploads have left is swept`() throws {
+    @Test func `Only leftovers of crashed uploads are swept`() throws {
         let names = ["0000000017", "upload-1-abc", "notes.txt", "layout.jso", "123", "0000000018"]
         for name in names { try write([1], to: folder.file(name)) }
         let day = [FileAttributeKey.modificationDate: Date().addingTimeInterval(-25 * 3600)]
@@ -179,14 +179,14 @@ import Testing
         #expect(Set(files(below: folder.path)) == ["notes.txt", "layout.jso", "123", "0000000018"])
     }
 
-    @Test func `What is taken in has no name that a killed process could leave`() throws {
+    @Test func `A received upload has no name that a killed process could leave behind`() throws {
         let content = Array("hello world".utf8)
         let upload = try open(folder.path).receive(from: source(content), length: 11, digest: Digest(of: content))
         #expect(files(below: folder.path).isEmpty)
         #expect(upload.size == 11)
     }
 
-    @Test func `A store on disk is none, nor is a folder that is not there`() throws {
+    @Test func `A disk store or a missing folder is refused as a folder for uploads`() throws {
         let path = folder.file("store")
         try DiskStore.create(at: path)
         let error = #expect(throws: StoreError.self) { try open(path) }
@@ -196,7 +196,7 @@ import Testing
         #expect(throws: StoreError.self) { try open(folder.file("none")) }
     }
 
-    @Test func `A folder that was replaced is not healthy: uploads would be looked for in the old one`() throws {
+    @Test func `A replaced folder fails the health check, because uploads would be read from the old one`() throws {
         let path = folder.file("incoming")
         mkdir(path, 0o750)
         let uploads = try open(path)

@@ -15,7 +15,7 @@ import Testing
         #expect(String(decoding: PercentEncoding.decodeQueryValue(text.utf8), as: UTF8.self) == decoded)
     }
 
-    @Test func `In a path, all but slashes and unreserved characters is encoded`() {
+    @Test func `In a path, all bytes except slashes and unreserved characters are encoded`() {
         #expect(PercentEncoding.encodePath("keys/a b/é?%#.-_~".utf8) == "keys/a%20b/%C3%A9%3F%25%23.-_~")
     }
 }

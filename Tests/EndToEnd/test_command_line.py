@@ -47,7 +47,7 @@ def test_temporal_refuses_six_megabytes_without_the_codec_server(temporal_server
     assert "larger than max 4194304" in started.stderr
 
 
-def test_history_holds_a_small_reference(temporal_server: TemporalServer, six_megabytes: Path, workflow_id: str):
+def test_the_history_contains_a_small_reference(temporal_server: TemporalServer, six_megabytes: Path, workflow_id: str):
     history = temporal_server.show(workflow_id, "--output", "json")
 
     [payload] = input_payloads(history)
@@ -77,7 +77,7 @@ def test_show_prints_the_text_with_the_codec_server(
     assert (f"input[0]: {TEXT}\n" in shown) is True
 
 
-def test_show_gives_the_whole_payload_as_json_with_the_codec_server(
+def test_show_prints_the_payload_as_json_with_the_codec_server(
     temporal_server: TemporalServer, six_megabytes: Path, workflow_id: str, codec_endpoint: str
 ):
     history = temporal_server.show(workflow_id, "--output", "json", codec_endpoint=codec_endpoint)

@@ -73,7 +73,7 @@ def rules(prometheus: str) -> list[dict]:
     return json.loads(text)["data"]["groups"][0]["rules"]
 
 
-def test_the_page_is_openmetrics_and_counts_what_was_done(service: LargePayloadService) -> None:
+def test_the_status_page_is_openmetrics_and_counts_requests(service: LargePayloadService) -> None:
     def stored() -> float:
         labels = {"endpoint": "put", "status": "201"}
         [sample] = [s for s in samples(service) if s.name == "lps_requests_total" and s.labels == labels]
@@ -87,7 +87,7 @@ def test_the_page_is_openmetrics_and_counts_what_was_done(service: LargePayloadS
     assert buckets[-1].value >= before + 1
 
 
-def test_every_query_of_the_dashboard_has_an_answer(service: LargePayloadService, prometheus: str) -> None:
+def test_every_query_of_the_dashboard_has_a_result(service: LargePayloadService, prometheus: str) -> None:
     dashboard = json.loads((MONITORING / "grafana-dashboard.json").read_text())
     expressions = [target["expr"] for panel in dashboard["panels"] for target in panel["targets"]]
     assert len(expressions) > 20
@@ -103,12 +103,12 @@ def test_every_query_of_the_dashboard_has_an_answer(service: LargePayloadService
         return [expression for expression in concrete if not query(prometheus, expression)]
 
     try:
-        eventually("an answer to each", lambda: not unanswered(), timeout=60)
+        eventually("a result of each", lambda: not unanswered(), timeout=60)
     except AssertionError:
         assert unanswered() == []
 
 
-def test_the_alerts_are_valid_and_ask_for_what_the_page_has(service: LargePayloadService, prometheus: str) -> None:
+def test_the_alerts_are_valid_and_use_existing_metrics(service: LargePayloadService, prometheus: str) -> None:
     names = {sample.name for sample in samples(service)}
     assert len(rules(prometheus)) >= 9
     for rule in rules(prometheus):
@@ -120,7 +120,7 @@ def test_the_alerts_are_valid_and_ask_for_what_the_page_has(service: LargePayloa
     )
 
 
-def test_an_alert_fires_when_a_worker_was_killed(service: LargePayloadService, prometheus: str) -> None:
+def test_an_alert_fires_after_a_worker_is_killed(service: LargePayloadService, prometheus: str) -> None:
     _, text = fetch(f"{service.url}/lps/status?json")
     os.kill(json.loads(text)["processes"][0]["pid"], signal.SIGKILL)
 

@@ -27,7 +27,7 @@ DOCUMENT = "".join(random.Random(1).choices(string.ascii_letters, k=5_000_000))
         pytest.param(SwiftLibraryCodec, id="by_the_swift_library"),
     ],
 )
-def test_five_megabytes_travel_to_an_activity_and_back_and_replay(
+def test_an_activity_gets_and_returns_five_megabytes_and_the_workflow_replays(
     service: LargePayloadService, temporal_server: TemporalServer, codec_type: type[PayloadCodec]
 ):
     codec = codec_type(service, temporal_server.namespace)

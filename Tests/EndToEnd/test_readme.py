@@ -25,7 +25,7 @@ def shell(commands: str, folder: Path, service: LargePayloadService, **environme
     ).stdout
 
 
-def test_the_first_upload_and_download_print_what_is_shown(service: LargePayloadService, tmp_path: Path):
+def test_the_first_upload_and_download_print_the_output_shown(service: LargePayloadService, tmp_path: Path):
     [session] = re.findall(r"```console\n(.*?)```", README, re.DOTALL)
     for step in session.removeprefix("$ ").split("\n$ "):
         command = re.match(r"(?:.*\\\n)*.*\n?", step)[0]
@@ -33,7 +33,7 @@ def test_the_first_upload_and_download_print_what_is_shown(service: LargePayload
         assert printed.strip() == step[len(command) :].strip()
 
 
-def test_a_large_input_from_the_command_line(
+def test_the_command_line_starts_a_workflow_with_a_large_input(
     service: LargePayloadService, temporal_server: TemporalServer, tmp_path: Path
 ):
     (tmp_path / "large.json").write_text(json.dumps("letters " * 700_000))

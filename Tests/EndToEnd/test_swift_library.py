@@ -15,7 +15,7 @@ CODECS = [CodecServerCodec, StoreCodec, SwiftLibraryCodec]
 
 @pytest.mark.parametrize("decoder", CODECS)
 @pytest.mark.parametrize("encoder", CODECS)
-def test_what_one_encoded_the_other_decodes(
+def test_each_decodes_what_the_other_encoded(
     service: LargePayloadService, encoder: type[PayloadCodec], decoder: type[PayloadCodec]
 ):
     payloads = [

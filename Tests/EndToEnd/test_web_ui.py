@@ -49,7 +49,7 @@ def start_workflow(
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
-def test_a_payload_of_300_kilobytes_is_shown_decoded(
+def test_the_ui_shows_a_payload_of_300_kilobytes(
     temporal_server: TemporalServer,
     service: LargePayloadService,
     browser: webdriver.Chrome,
@@ -65,7 +65,7 @@ def test_a_payload_of_300_kilobytes_is_shown_decoded(
     page.wait_for_end_of_input('ENDE-Größe"')
 
 
-def test_a_payload_of_five_megabytes_is_offered_as_a_download(
+def test_the_ui_offers_a_download_of_five_megabytes(
     temporal_server: TemporalServer,
     service: LargePayloadService,
     browser: webdriver.Chrome,

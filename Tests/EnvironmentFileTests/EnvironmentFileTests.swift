@@ -12,17 +12,16 @@ import Testing
         arguments: [
             (" A=1", "1"), ("A=0\nA=2", "2"), ("A = \" two \" \r\n", " two "), ("A='it''s'", "it''s"), ("A=", nil),
             (#"A="a \"b\" \\ \c""#, #"a "b" \ \c"#), ("# A=1\n; A=1\n\n", nil),
-            // A quote, an equals sign or a # stays one beside what joins with it to one character.
+            // A quote, an equals sign or a # keeps its meaning if a combining character follows it.
             ("A=\"\u{301}x\"", "\u{301}x"), ("A='\u{200D}'", "\u{200D}"), ("#\u{301}\nA =\u{301}", "\u{301}"),
         ] as [(String, String?)]
     )
-    func `A line is a name and a value, in quotes or not, and comments say nothing`(text: String, value: String?) throws
-    {
+    func `A line is a name and a value, quoted or not, and comments are ignored`(text: String, value: String?) throws {
         let found = try file(text)["A"]
         #expect(found.map { Array($0.utf8) } == value.map { Array($0.utf8) })
     }
 
-    @Test func `Also an empty setting has a name`() throws {
+    @Test func `An empty setting has a name, too`() throws {
         #expect(try file("B=1\n_1=\n# C=1").names.sorted() == ["B", "_1"])
     }
 
@@ -30,7 +29,7 @@ import Testing
         arguments: ["A", "=1", "A B=1", "\u{E4}=1", "A=\"1", "A='1\"", "A=\"1\\\"", "A=\""].map { ($0, $0) }
             + [("a\u{1B}[2J\u{85}", "a\\u{1B}[2J\\u{0085}")]
     )
-    func `What is no setting is named with file and line, in one line`(line: String, shown: String) throws {
+    func `The error for an invalid line names file and line, in one line`(line: String, shown: String) throws {
         let error = #expect(throws: SettingsError.self) { try file("# a\n\(line)\n") }
         #expect(error?.description == "f, line 2: '\(shown)', expected NAME=value")
     }

@@ -31,7 +31,7 @@ private func checkPayloads(_ body: [UInt8], _ server: CodecServer) {
         metadataSize += payload.metadata.entries.reduce(0) { $0 + $1.name.count + $1.value.count }
         var reader = JSONReader(Array(body[Int(payload.text.lowerBound)..<Int(payload.text.upperBound)]))
         guard (try? reader.skip()) != nil, (try? reader.end()) != nil else {
-            preconditionFailure("a payload is not where it should be")
+            preconditionFailure("a payload has a wrong position")
         }
         var hasher = DigestHasher()
         var size: UInt64 = 0
@@ -40,7 +40,7 @@ private func checkPayloads(_ body: [UInt8], _ server: CodecServer) {
                 hasher.update($0)
                 size += UInt64($0.count)
             }) != nil
-        else { preconditionFailure("data can't be read again") }
+        else { preconditionFailure("data cannot be read again") }
         precondition(size == payload.size && hasher.finalize() == payload.digest)
     }
     precondition(metadataSize <= CodecBody.maximumInMemory)
@@ -60,7 +60,7 @@ private func checkRoundTrip(_ body: [UInt8], _ server: CodecServer) throws {
     guard let encoded = server.ask("encode", body, minimumSize: 32), let before = server.read(body) else { return }
     guard !before.payloads.contains(where: { $0.metadata[PayloadReference.versionName] != nil }) else { return }
     guard let decoded = server.ask("decode", encoded), let after = server.read(decoded) else {
-        preconditionFailure("what was encoded is not decoded")
+        preconditionFailure("an encoded payload was not decoded")
     }
     precondition(
         before.payloads.elementsEqual(after.payloads) {
@@ -141,7 +141,7 @@ private final class CodecServer {
             precondition(response.status == .ok)
             var answer: [UInt8] = []
             guard (try? produce { answer += $0 }) != nil, answer.count == length else {
-                preconditionFailure("the answer is not as long as it was announced")
+                preconditionFailure("the answer's length differs from the announced one")
             }
             return answer
         case .bytes(let message):

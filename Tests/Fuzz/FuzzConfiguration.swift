@@ -22,6 +22,6 @@ func fuzzConfiguration(_ text: [UInt8]) {
         quoted.unicodeScalars.append(scalar)
     }
     let file = try? EnvironmentFile(path: "worker.conf", text: " LPS_NAME = \"\(quoted)\"\t\n;".utf8)
-    guard let file else { preconditionFailure("a value in quotes is not read") }
+    guard let file else { preconditionFailure("a quoted value was not read") }
     precondition(Array((file["LPS_NAME"] ?? "").utf8) == Array(value.utf8))
 }

@@ -14,7 +14,7 @@ func fuzzJSON(_ text: [UInt8]) {
 
     if let reference = try? PayloadReference(parsing: text) {
         guard let again = try? PayloadReference(parsing: Array(reference.json.utf8)) else {
-            preconditionFailure("what was written is not read")
+            preconditionFailure("written JSON was not parsed")
         }
         precondition(again == reference)
     }

@@ -8,7 +8,7 @@ func fuzzMetadata(_ text: [UInt8]) {
         let names = metadata.entries.map(\.name)
         precondition(zip(names, names.dropFirst()).allSatisfy { $0.lexicographicallyPrecedes($1) })
         guard let again = try? TemporalMetadata(header: Array(metadata.header.utf8)) else {
-            preconditionFailure("what was written is not read")
+            preconditionFailure("written metadata was not parsed")
         }
         precondition(again == metadata && again.hash == metadata.hash)
     }

@@ -12,7 +12,7 @@ func fuzzUpload(_ text: [UInt8]) {
             let upload = try store.store.uploads.open(uploadAt: path)
             guard path.starts(with: incoming),
                 let name = UploadStore.files.first(where: { path.dropFirst(incoming.count).elementsEqual($0.utf8) })
-            else { preconditionFailure("a path that is not acceptable was opened") }
+            else { preconditionFailure("an unacceptable path was opened") }
             var content: [UInt8] = []
             guard (try? upload.read(0..<upload.size) { content += $0 }) != nil, content.elementsEqual(name.utf8) else {
                 preconditionFailure("another file was opened")

@@ -1,9 +1,9 @@
 import Foundation
 import TestSupport
 
-/// boto3, an S3 client of others, of the Python that `LPS_PYTHON` names.
+/// boto3, a third-party S3 client, run by the Python interpreter that `LPS_PYTHON` names.
 enum Boto3 {
-    /// Runs a script, which has the client `s3`, `bucket` and `arguments`.
+    /// Runs a script that can use the client `s3`, `bucket` and `arguments`.
     @discardableResult
     static func run(_ script: String, _ engine: any S3Engine, bucket: String, _ arguments: [String]) throws -> String {
         guard let python = ProcessInfo.processInfo.environment["LPS_PYTHON"] else {

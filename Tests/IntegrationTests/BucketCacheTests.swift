@@ -2,7 +2,7 @@ import Foundation
 import TestSupport
 import Testing
 
-/// What nginx's cache saves the engine.
+/// How nginx's cache reduces requests to the engine.
 @Suite(.serialized, .runLimit) struct BucketCacheTests {
     private let front: BucketFront
     private let stack: Stack
@@ -27,7 +27,7 @@ import Testing
         #expect(isPart)
     }
 
-    /// All that the engine was asked, once a request that comes after it is logged.
+    /// The number of requests to the engine so far. The front logs with a delay, so this waits for one last request.
     private func asked() throws -> Int {
         let last = randomPayload(10)
         _ = try stack.get(stack.store(last), length: last.count)
@@ -35,15 +35,13 @@ import Testing
         return front.requests.count
     }
 
-    @Test func `A payload is read from the engine once, and of a large one that is not in the cache only its range`()
-        throws
-    {
+    @Test func `The engine sends a payload once, and of an uncached large one only the range`() throws {
         let second = randomPayload(100_000)
         let key = try stack.store(second)
         try expectWhole(key, second)
         let before = try asked()
         for _ in 0..<5 { try expectWhole(key, second) }
-        // The upload and the download of the last one: the worker does not ask, either.
+        // The upload and download of `asked` itself: the worker does not query the engine either.
         #expect(try asked() == before + 2)
 
         let small = randomPayload(100_000)
@@ -75,9 +73,9 @@ import Testing
         }
     }
 
-    /// nginx cuts a download off when it can't write what it reads from the engine (nginx/nginx#868).
+    /// nginx aborts a download when it can't write the engine's answer to disk (nginx/nginx#868).
     @Test(.enabled(if: geteuid() == 0, "only root can mount"))
-    func `A payload that has no room in the cache is served past it`() throws {
+    func `Payloads bypass the cache if its disk has too little space`() throws {
         let disk = try SmallDisk(.tmpfs, mebibytes: 8)
         let cache = disk.file("cache")
         let stack = try Stack(options: ["--cache", cache], engine: front.engine) { text in

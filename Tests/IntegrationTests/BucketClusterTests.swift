@@ -3,11 +3,9 @@ import Synchronization
 import TestSupport
 import Testing
 
-/// An engine of several machines that keeps each object twice.
+/// An engine with several volume servers that keeps two replicas of each object.
 @Suite(.serialized, .runLimit) struct BucketClusterTests {
-    @Test func `A volume server that is killed under load loses no payload that was answered, and the service goes on`()
-        throws
-    {
+    @Test func `No acknowledged payload is lost when a volume server is killed under load`() throws {
         let engine = try SeaweedFS(.replicated)
         let stack = try Stack(workers: 2, engine: engine)
         let taken = Taken()
@@ -21,7 +19,7 @@ import Testing
                         if index < 3 {
                             let payload = randomPayload(Int.random(in: 1..<300_000))
                             let answer = try stack.put(payload)
-                            // 200: its first try's answer was lost, with the server that was killed.
+                            // 200: the answer to a first attempt was lost with the killed server.
                             if answer.status == 201 || answer.status == 200 {
                                 taken.add(try Stack.key(answer), payload)
                                 stored.add()
@@ -49,7 +47,7 @@ import Testing
         try eventually("payloads are stored and read") { stored.value > 40 && read.value > 40 }
         engine.killVolumeServer(0)
         let before = (stored: stored.value, read: read.value)
-        try eventually("service goes on", within: 180) {
+        try eventually("the service continues", within: 180) {
             stored.value > before.stored + 80 && read.value > before.read + 80
         }
         isOver.add()

@@ -2,16 +2,14 @@ import Foundation
 import TestSupport
 import Testing
 
-/// Payloads, or the bucket, that go while the service runs: what a client is told, whoever finds out.
+/// Payloads or the bucket are deleted while the service runs.
 @Suite(.serialized, .runLimit) struct BucketDeletedTests {
     private let payload = randomPayload(100_000)
 
     @Test(arguments: Stack.Mode.allCases)
-    func
-        `A payload that is gone is not found, also when a worker has just seen it; where the bucket is gone, it is 503`(
-            mode: Stack.Mode
-        ) throws
-    {
+    func `A deleted payload is 404, even if a worker has just seen it; a deleted bucket is 503`(
+        mode: Stack.Mode
+    ) throws {
         let engine = try TestEngine.shared
         let bucket = "gone-\(UUID().uuidString.lowercased())"
         try engine.createBucket(bucket)
@@ -33,13 +31,10 @@ import Testing
             #expect(answer.headers["retry-after"] == "5")
             #expect(answer.headers["cache-control"] == nil)
         }
-        try eventually("health tells") { try stack.request("HEAD", "/v2/health/head").status == 503 }
+        try eventually("the health check fails") { try stack.request("HEAD", "/v2/health/head").status == 503 }
     }
 
-    @Test
-    func `Without the locations of the bucket in nginx, a download fails, and does not look like a missing payload`()
-        throws
-    {
+    @Test func `Without the bucket's locations in nginx, a download is 500, not 404`() throws {
         let stack = try Stack(engine: TestEngine.shared) { conf in
             conf.replacingOccurrences(of: "include lps/s3.conf;", with: "")
                 .replacingOccurrences(of: "include lps/s3-http.conf;", with: "")

@@ -2,17 +2,16 @@ import Foundation
 import Synchronization
 import TestSupport
 
-/// nginx between a stack and its engine: counts what the engine is asked, may change what it answers, and may go away, as
-/// if the engine did.
+/// An nginx between a stack and its engine. It logs the requests, can change the answers, and can stop or hang like an
+/// engine.
 final class BucketFront: Sendable {
-    /// A request that was answered.
     struct Request: Equatable {
         let method: String
         let target: String
         let status: Int
         /// Bytes of the answer's body.
         let bytes: Int
-        /// As in the request's header field; `-` without one.
+        /// The `Range` header's value; `-` without one.
         let range: String
     }
 
@@ -22,7 +21,7 @@ final class BucketFront: Sendable {
     private let folder: TemporaryFolder
     private let nginx: Mutex<ChildProcess>
 
-    /// - Parameter directives: what is changed of the answers, in nginx's words.
+    /// - Parameter directives: nginx directives that change the answers.
     init(_ engine: any S3Engine, _ directives: String = "") throws {
         self.engine = engine
         folder = try TemporaryFolder()
@@ -70,7 +69,7 @@ final class BucketFront: Sendable {
         let nginx = try ChildProcess("nginx", arguments, log: folder.file("nginx.log"))
         try eventually("the front listens") {
             guard nginx.isRunning else { throw NeverHappened(what: "nginx: \(nginx.log)") }
-            // Also one that breaks off has listened (curl(1), EXIT CODES).
+            // 7: could not connect. Any other status shows that nginx listens (curl(1), EXIT CODES).
             return try run("curl", ["-s", "-o", "/dev/null", "http://\(host)/"]).status != 7
         }
         return nginx
@@ -78,7 +77,7 @@ final class BucketFront: Sendable {
 
     deinit { kill() }
 
-    /// Takes no connection from now on, and ends those that there are.
+    /// Closes all connections, and refuses new ones.
     func kill() {
         nginx.withLock { nginx in
             nginx.signal(SIGKILL)
@@ -91,7 +90,7 @@ final class BucketFront: Sendable {
         nginx.withLock { $0 = started }
     }
 
-    /// Stops the front where it stands: connections are taken by the kernel, and nothing answers.
+    /// Makes the front hang: the kernel accepts connections, and nothing answers.
     func freeze() { nginx.withLock { $0.signal(SIGSTOP) } }
     func thaw() { nginx.withLock { $0.signal(SIGCONT) } }
 
@@ -99,7 +98,7 @@ final class BucketFront: Sendable {
         "s3://\(bucket)?endpoint=http://\(host)&region=\(engine.region)&path-style=true"
     }
 
-    /// The requests that were answered so far, but for those of workers' probes; nginx logs each a moment after its end.
+    /// The requests answered so far, except workers' probes. nginx logs each one shortly after its end.
     var requests: [Request] {
         let log = (try? String(contentsOfFile: folder.file("access.log"), encoding: .utf8)) ?? ""
         return log.split(separator: "\n").compactMap { line in
@@ -111,7 +110,7 @@ final class BucketFront: Sendable {
         }
     }
 
-    /// Downloads of a payload that gave something of it.
+    /// Successful downloads of a payload, whole or in part.
     func downloads(of payload: [UInt8]) -> [Request] {
         let digest = Stack.digest(payload).dropFirst("sha256:".count)
         return requests.filter { $0.method == "GET" && $0.status < 300 && $0.target.contains(digest) }
@@ -119,7 +118,7 @@ final class BucketFront: Sendable {
 }
 
 extension Stack {
-    /// A stack that asks its engine through a front, workers and nginx.
+    /// A stack whose workers and nginx reach the engine through a front.
     convenience init(
         _ mode: Mode = .handover,
         through front: BucketFront,

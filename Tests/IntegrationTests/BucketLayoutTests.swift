@@ -2,10 +2,10 @@ import Foundation
 import TestSupport
 import Testing
 
-/// The layout of a bucket is the existing service's: an object's key is the payload's, byte for byte.
+/// A bucket has the existing service's layout: an object's key is the payload's key, byte for byte.
 @Suite(.serialized, .runLimit) struct BucketLayoutTests {
     private let stack: Stack
-    /// A bucket's root, as the existing service has it: other tests keep to prefixes.
+    /// The whole bucket, as the existing service uses it. Other tests use prefixes.
     private let bucket = "payloads"
     private let namespace = UUID().uuidString
     private let folder: TemporaryFolder
@@ -15,10 +15,10 @@ import Testing
         folder = try TemporaryFolder()
     }
 
-    @Test func `What an S3 tool has put under payloads' keys is served at once`() throws {
+    @Test func `Objects that an S3 tool stores under payloads' keys are served immediately`() throws {
         let contents = [
             ("common", randomPayload(10_000)), ("custom/team/a", randomPayload(10_000)), ("common", []),
-            // The existing service sends what is over 5 MiB in parts.
+            // The existing service uploads more than 5 MiB in parts.
             ("common", randomPayload(12 << 20)),
         ]
         var payloads: [String: [UInt8]] = [:]
@@ -47,11 +47,11 @@ import Testing
         }
         let listed = try stack.lps("ls", "--namespace", namespace).output.split(separator: "\n")
         #expect(listed.count == payloads.count)
-        // And what is there already is not new.
+        // 200: the payload exists already.
         #expect(try stack.put(contents[0].1, namespace: namespace).status == 200)
     }
 
-    @Test func `What the service has stored an S3 tool reads under the payload's key`() throws {
+    @Test func `An S3 tool reads stored payloads under their keys`() throws {
         let cases: [(namespace: String, prefix: String?, content: [UInt8])] = [
             (namespace, nil, randomPayload(10_000)), ("a b+c%2F", nil, randomPayload(10_000)),
             ("日本", nil, randomPayload(10_000)), (namespace, "team/a", randomPayload(3 << 20)),

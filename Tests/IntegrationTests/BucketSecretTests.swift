@@ -2,7 +2,7 @@ import Foundation
 import TestSupport
 import Testing
 
-/// What nobody who reads a log, or gets an answer, may learn of the engine's credentials.
+/// Logs and answers reveal nothing about the engine's credentials.
 @Suite(.serialized, .runLimit) struct BucketSecretTests {
     private let options = ["--log-level", "debug", "--request-timeout", "2s"]
 
@@ -29,7 +29,7 @@ import Testing
         }
     }
 
-    @Test func `No secret and no signature is in a log or in an answer, also when the engine is gone`() throws {
+    @Test func `No log or answer contains a secret or a signature, even if the engine is gone`() throws {
         let front = try BucketFront(TestEngine.shared)
         let logs = ["--slow-log-after", "1ms", "--access-log", "stderr"]
         let stack = try Stack(through: front, options: options + logs)
@@ -50,8 +50,8 @@ import Testing
         }
         answers.append(try stack.put(randomPayload(10)))
         #expect(answers.map(\.status) == [201, 200, 206, 416, 304, 412, 404, 503, 503, 503])
-        // What the health check has found is believed for two seconds.
-        try eventually("the engine is found gone") {
+        // A worker caches the health check's result for two seconds.
+        try eventually("the health check fails") {
             answers.append(try stack.request("HEAD", "/v2/health/head"))
             return answers.last?.status == 503
         }
@@ -68,8 +68,8 @@ import Testing
         )
     }
 
-    @Test func `No session token is in a log or in an answer, also when the engine breaks off`() throws {
-        // SeaweedFS refuses each token, so that only the front answers.
+    @Test func `No log or answer contains a session token, even if the engine closes the connection`() throws {
+        // SeaweedFS refuses every session token, so the front answers in its place.
         let page = "<ListBucketResult><IsTruncated>false</IsTruncated></ListBucketResult>"
         let front = try BucketFront(
             TestEngine.shared,

@@ -2,13 +2,13 @@ import Foundation
 import TestSupport
 import Testing
 
-/// How workers start on a bucket, as processes. What a start refuses is in `BucketCheckTests`.
+/// Worker processes start on a bucket. Refused starts are in `BucketCheckTests`.
 @Suite(.serialized, .runLimit) struct BucketStartTests {
     private let engine: any S3Engine
 
     init() throws { engine = try TestEngine.shared }
 
-    @Test func `A start waits for an engine that comes a moment later`() throws {
+    @Test func `A starting worker waits for an engine that is not up yet`() throws {
         let front = try BucketFront(engine)
         front.kill()
         let folder = try TemporaryFolder()
@@ -22,10 +22,10 @@ import Testing
         usleep(500_000)
         #expect(worker.isRunning, "\(worker.log)")
         try front.restart()
-        try eventually("it serves: \(worker.log)") { worker.log.contains("msg=serving") }
+        try eventually("the worker serves: \(worker.log)") { worker.log.contains("msg=serving") }
     }
 
-    @Test func `Workers that start at once find the same of their engine, and one says it in one line`() throws {
+    @Test func `Workers that start together detect the same capabilities, and only one logs them`() throws {
         let stack = try Stack(workers: 4, engine: engine)
         let found = stack.workers.map { worker in
             worker.log.split(separator: "\n").filter { $0.contains("engine capabilities") }
@@ -34,6 +34,6 @@ import Testing
         #expect(found == Array(repeating: [line], count: 4))
         let all = "copy=yes delete=yes if_none_match=honoured verifies=x-amz-c"
         #expect(line.contains(all), "SeaweedFS compares x-amz-checksum-sha256, Ceph x-amz-content-sha256: \(line)")
-        #expect(try stack.listing().isEmpty, "a probe's object is no payload")
+        #expect(try stack.listing().isEmpty, "a probe's object is not a payload")
     }
 }

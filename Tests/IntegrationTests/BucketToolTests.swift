@@ -4,9 +4,9 @@ import TestStores
 import TestSupport
 import Testing
 
-/// `lps copy` to a bucket, as a process.
+/// `lps copy` to a bucket, run as a process.
 @Suite(.serialized, .runLimit) struct BucketToolTests {
-    @Test func `A copy that was killed goes on where it was`() throws {
+    @Test func `A killed copy continues where it stopped`() throws {
         let engine = try TestEngine.shared
         let local = try TestStore()
         for _ in 0..<300 { try local.put(randomPayload(20_000), "ns") }
@@ -26,12 +26,12 @@ import Testing
             environment: environment,
             log: local.folder.file("victim")
         )
-        try eventually("some are copied") { try !keys().isEmpty }
+        try eventually("some keys are copied") { try !keys().isEmpty }
         victim.signal(SIGKILL)
         #expect(victim.wait() == -SIGKILL, "\(victim.log)")
-        // The engine ends what the killed process has sent it.
+        // The engine completes requests that the killed process has sent.
         var before: Set<String> = []
-        try eventually("no more come") {
+        try eventually("no more keys appear") {
             let last = before
             before = try keys()
             usleep(300_000)

@@ -2,13 +2,13 @@ import Foundation
 import TestSupport
 import Testing
 
-/// Large payloads go in and out of a bucket whole, many at once, and in bounded memory.
+/// Uploads and downloads of large payloads, many at once, in bounded memory.
 @Suite(.serialized, .runLimit) struct BucketTransferTests {
     private let engine: any S3Engine
 
     init() throws { engine = try TestEngine.shared }
 
-    @Test func `A payload of 256 MiB goes in and out of a bucket whole`() throws {
+    @Test func `A payload of 256 MiB is stored in a bucket and downloaded whole`() throws {
         let stack = try Stack(engine: engine)
         try stack.expectWhole(mebibytes: 256)
         try stack.expectNothingIncoming()
@@ -17,10 +17,10 @@ import Testing
     }
 
     @Test(arguments: Stack.Mode.allCases)
-    func `No worker's memory passes 40 MiB while 16 uploads of 8 MiB and 16 downloads run`(mode: Stack.Mode) throws {
+    func `A worker needs less than 40 MiB for 16 uploads of 8 MiB and 16 downloads`(mode: Stack.Mode) throws {
         let stack = try Stack(mode, workers: 2, engine: engine)
         let peak = try stack.peakOfTransfers(of: 8 << 20)
-        // 8 MiB more than on disk: each of 16 threads has an upload buffer of libcurl of 512 KiB.
+        // 8 MiB more than on disk: libcurl allocates an upload buffer of 512 KiB for each of 16 threads.
         #expect(peak < 40 << 10, "peak resident memory of a worker in KiB")
         try stack.expectNothingIncoming()
     }

@@ -2,14 +2,14 @@ import Foundation
 import TestSupport
 import Testing
 
-/// What Ceph alone can be made to do: `make test-ceph` runs these.
+/// Cases that only Ceph can produce; `make test-ceph` runs them.
 @Suite(.serialized, .runLimit) struct CephTests {
     private let engine: Ceph
     private let payload = randomPayload(1_000)
 
     init() throws { engine = try Ceph() }
 
-    @Test func `A quota that is used up is 507 until there is room again, and what is stored is served`() throws {
+    @Test func `While the engine's quota is used up, uploads are 507 and downloads succeed`() throws {
         let stack = try Stack(engine: engine)
         let key = try Stack.key(stack.put(payload))
         try engine.setQuota(objects: 0)
@@ -21,7 +21,7 @@ import Testing
         #expect(try stack.put(randomPayload(10)).status == 201)
     }
 
-    @Test func `What another user has stored in the bucket is 503 for a client, and never a missing payload`() throws {
+    @Test func `An object that only another user can read is 503, not 404`() throws {
         let stack = try Stack(engine: engine, bucket: "payloads")
         let other = try engine.createUser("other")
         let policy = """

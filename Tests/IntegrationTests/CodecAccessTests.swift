@@ -2,7 +2,7 @@ import Foundation
 import TestSupport
 import Testing
 
-/// Pages of which origins may use the codec server (CORS). Callers that another service knows are in `TenantTests`.
+/// Origins whose pages may use the codec server (CORS). Authentication by another service is in `TenantTests`.
 @Suite(.runLimit) struct CodecAccessTests {
     private let stack: Stack
     private let allowed = "https://temporal.example.com"
@@ -15,7 +15,7 @@ import Testing
         return try stack.request(method, "/codec/default/decode", headers.merging(more) { $1 }, body: body)
     }
 
-    @Test func `A page of an allowed origin may ask, and only such a page`() throws {
+    @Test func `Only pages of an allowed origin may use the codec server`() throws {
         for (method, status) in [("OPTIONS", 204), ("POST", 200), ("GET", 405)] {
             let answer = try ask(method, allowed)
             #expect(answer.status == status)
@@ -31,7 +31,7 @@ import Testing
             ("https://evil.example.com", [403, 403]), ("http://temporal.example.com", [403, 403]),
             ("https://temporal.example.com.evil.org", [403, 403]), ("https://temporal.example.com:8443", [403, 403]),
             ("null", [403, 403]), ("https://TEMPORAL.example.org", [403, 403]), (">", [403, 403]),
-            // A command asks, not a page.
+            // Not a web page, but the command line.
             (nil, [204, 200]),
         ] {
             for (method, status) in zip(["OPTIONS", "POST"], statuses) {
@@ -41,7 +41,7 @@ import Testing
                 #expect(answer.headers["access-control-allow-credentials"] == nil)
             }
         }
-        // A browser asks so before a public page asks a server with a private address.
+        // A browser's preflight request when a public page accesses a server with a private address.
         for (origin, asked, granted) in [
             (allowed, "true", "true"), (allowed, "false", nil), (allowed, "", nil),
             ("https://evil.example.com", "true", nil), (nil, "true", nil),
@@ -51,13 +51,13 @@ import Testing
         }
     }
 
-    @Test func `A page sees the status of an error of nginx, too`() throws {
+    @Test func `A page can read the status of nginx's own errors`() throws {
         for worker in stack.workers { stack.stop(worker) }
         try FileManager.default.removeItem(atPath: stack.workerSocket)
         let answer = try ask("POST", allowed)
         expectError(answer, 503, "no worker of the large payload service answers", "decode")
         #expect(answer.headers["access-control-allow-origin"] == allowed)
-        // Refused before it is read.
+        // Only the head is sent: nginx refuses the body without reading it.
         let connection = try HTTPConnection(stack.httpSocket)
         try connection.send("POST", "/codec/decode", ["Origin": allowed], length: (64 << 20) + 1)
         let large = try connection.receive()

@@ -2,15 +2,15 @@ import Foundation
 import TestSupport
 import Testing
 
-/// That Temporal's codec server protocol goes through a real nginx and a real worker. What is answered when is shown in
-/// process (`CodecTests` and others of `Tests/PayloadServiceTests`).
+/// Temporal's codec server protocol through a real nginx and a real worker. `CodecTests` and others in
+/// `Tests/PayloadServiceTests` test the answers in process.
 @Suite(.serialized, .runLimit) struct CodecServerTests {
     private func ask(_ operation: String, _ payloads: [JSONPayload], _ stack: Stack) throws -> [JSONPayload] {
         try JSONPayloads(stack.codec(operation, JSONPayloads(payloads).json)).payloads
     }
 
     @Test(arguments: Stack.Mode.allCases)
-    func `A large payload becomes a reference and comes back, decoded and downloaded`(mode: Stack.Mode) throws {
+    func `A large payload becomes a reference, which can be decoded and downloaded`(mode: Stack.Mode) throws {
         let stack = try Stack(mode)
         let payloads = [
             JSONPayload(randomPayload(200_000)), JSONPayload(Array("small".utf8)),
@@ -28,7 +28,7 @@ import Testing
         try stack.expectNothingIncoming()
     }
 
-    @Test func `Errors, methods, paths and an operator's limits arrive as they were given`() throws {
+    @Test func `nginx passes on errors, methods, paths and the operator's limits`() throws {
         let limits = ["--codec-min-size", "1000", "--codec-display-limit", "2000", "--codec-answer-limit", "10k"]
         let stack = try Stack(options: limits + ["--max-payload", "50k"])
         let encoded = try ask("encode", [500, 1500, 2500, 9000].map { JSONPayload(randomPayload($0)) }, stack)
@@ -39,12 +39,12 @@ import Testing
         #expect(answer.headers["x-lps-placeholders"] == "3", "a page may read it")
         let large = try stack.codec("encode", JSONPayloads([JSONPayload(randomPayload(50_000))]).json)
         expectError(large, 413, "body exceeds max size of 51200 bytes", "over a worker's limit")
-        expectError(try stack.codec("decode", Array("[]".utf8)), 400, nil, "a body that is none")
+        expectError(try stack.codec("decode", Array("[]".utf8)), 400, nil, "a body that is not an object")
         let good = Array(#"{"payloads":[]}"#.utf8)
         for path in ["/codec/", "/codec/x", "/codec/decode/", "/codec/a/b/decode", "/v2/codec/decode"] {
             expectError(try stack.request("POST", path, body: good), 404, nil, path)
         }
-        #expect(try stack.codec("/decode", good).status == 200, "nginx makes one slash of two")
+        #expect(try stack.codec("/decode", good).status == 200, "nginx merges slashes")
         for method in ["GET", "PUT", "DELETE"] {
             let answer = try stack.request(method, "/codec/decode", body: method == "PUT" ? good : nil)
             expectError(answer, 405, nil, method)
@@ -69,11 +69,11 @@ import Testing
             }
         }
         let error = try String(contentsOfFile: stack.folder.file("nginx-error.log"), encoding: .utf8)
-        #expect(error.contains("upstream prematurely closed connection"), "it was killed while it had the request")
+        #expect(error.contains("upstream prematurely closed connection"), "the killed worker had the request")
     }
 
     @Test(arguments: Stack.Mode.allCases)
-    func `No worker's memory passes 32 MiB while bodies and answers of 60 MiB go through`(mode: Stack.Mode) throws {
+    func `A worker needs less than 32 MiB for bodies and answers of 60 MiB`(mode: Stack.Mode) throws {
         let stack = try Stack(mode)
         let payload = JSONPayload(randomPayload(45 << 20))
         let body = try JSONPayloads([payload]).json
@@ -84,7 +84,7 @@ import Testing
             let isWhole = Data(decoded.body).dropLast(4).suffix(base64.count) == base64
             #expect(isWhole)
         }
-        // As many metadata entries as a request may have, from as many clients as there are threads.
+        // The most metadata entries that a request may have, from one client per thread.
         let entries = (0..<4000).map { #""\#($0)":"""# }.joined(separator: ",")
         let names = Array(#"{"payloads":[{"metadata":{\#(entries)}}]}"#.utf8)
         try concurrently(16) { _ in

@@ -2,26 +2,26 @@ import Foundation
 import TestSupport
 import Testing
 
-/// What nginx's complete site allows one client to take of it.
+/// Limits per client in nginx's complete site.
 @Suite(.serialized, .runLimit) struct ConnectionLimitTests {
-    @Test func `A client that does not begin is let go`() throws {
+    @Test func `nginx closes a connection that sends no request`() throws {
         let stack = try Stack { conf in
             conf.replacingOccurrences(of: "client_header_timeout 15s;", with: "client_header_timeout 1s;")
         }
         let begun = Date()
         let silent = try HTTPConnection(stack.tlsSocket)
-        // A TLS record that promises 16 KiB, and does not go on.
+        // The start of a TLS record of 16 KiB.
         let slow = try HTTPConnection(stack.tlsSocket)
         try slow.send([22, 3, 1, 0x40, 0, 1])
         for connection in [silent, slow] {
             let answers = try connection.receiveAll()
             #expect(answers.isEmpty)
         }
-        // Without a limit of its own it would take a minute.
+        // nginx's default is 60 seconds.
         #expect(Date().timeIntervalSince(begun) < 45)
     }
 
-    @Test func `Where the operator limits one address, what is over it gets 429, and later its turn`() throws {
+    @Test func `With a limit per address, excess requests get 429, and later ones succeed`() throws {
         let stack = try Stack { conf in
             conf.replacingOccurrences(of: "# limit_conn_zone", with: "limit_conn_zone")
                 .replacingOccurrences(of: "# limit_conn lps_addresses 100;", with: "limit_conn lps_addresses 2;")
@@ -46,11 +46,11 @@ import Testing
         for stream in [UInt32(1), 3, 5] { try begin(stream) }
         #expect(try connection.outcome(ofStream: 5) == .answered(429))
         func data() -> [HTTP2Connection.Frame] { connection.frames.filter { $0.type == .data && $0.stream == 5 } }
-        try eventually("the text is whole") { data().contains { $0.flags & HTTP2Connection.endStream != 0 } }
+        try eventually("the whole text has arrived") { data().contains { $0.flags & HTTP2Connection.endStream != 0 } }
         let text = data().flatMap(\.payload)
         #expect(String(decoding: text, as: UTF8.self) == "too many requests at once")
         for stream in [UInt32(1), 3] { try end(stream) }
-        // Either may have been the first.
+        // Either stream may have stored it first.
         for stream in [UInt32(1), 3] {
             let outcome = try connection.outcome(ofStream: stream)
             #expect(outcome == .answered(200) || outcome == .answered(201), "\(outcome)")

@@ -6,7 +6,7 @@ import TestStores
 import TestSupport
 import Testing
 
-/// Backups: a plain copy of a store's files is a store, and one of another format is refused.
+/// Backups: plain copies of a store's files, and the commands in the guide.
 @Suite(.serialized, .runLimit) struct CopiedStoreTests {
     @Test(arguments: [
         ["cp", "-r", "from", "to"], ["cp", "-a", "from", "to"], ["rsync", "-r", "from/", "to/"],
@@ -40,14 +40,14 @@ import Testing
 
     // MARK: The guide's backup
 
-    /// The blocks of commands of the guide's section, as they stand there: backup, repair, restore.
+    /// The command blocks in the guide's section: backup, repair, restore.
     private func guideCommands() throws -> [String] {
         let blocks = try Project.blocks("sh", in: "docs/operations.md", section: "Backup")
         #expect(blocks.count == 3)
         return blocks
     }
 
-    /// Runs a block of the guide on other folders, without a service.
+    /// Runs a block of the guide on the test's folders, without systemctl and apt-get.
     private func runGuide(_ block: String, _ local: TestStore, _ backup: String) throws -> (
         status: Int32, output: String
     ) {
@@ -60,7 +60,7 @@ import Testing
         return try run("bash", ["-ec", script])
     }
 
-    /// Flips a bit of a content, and nothing else that can be seen: bit rot.
+    /// Simulates bit rot: flips a bit of an object, and keeps its times.
     private func rot(_ digest: Digest, in disk: TestStore) throws {
         let path = disk.objectFile(digest)
         var status = stat()
@@ -70,7 +70,7 @@ import Testing
     }
 
     @Test(arguments: ["copy", "restore", "restore to a new disk", "restore without a scrub", "cut short"])
-    func `After the guide's backup, bit rot and another backup, every payload comes back`(way: String) throws {
+    func `The guide's backup restores every payload after bit rot and another backup`(way: String) throws {
         let local = try TestStore()
         let backup = local.folder.file("backup")
         let (backUp, copy, restore) = try { ($0[0], $0[1], $0[2]) }(guideCommands())
@@ -88,7 +88,7 @@ import Testing
         let keys = contents.keys.sorted { $0.digest.hex < $1.digest.hex }
         let victims = keys.prefix(3)
         for key in victims {
-            // What a crashed disk leaves, rsync would copy for its size.
+            // Damage after a crash: rsync copies such a file because its size differs.
             if way == "cut short" { try local.harm(key.digest, .truncation) } else { try rot(key.digest, in: local) }
         }
         #expect(try local.lps(["rm", "\(gone)"]).status == 0)
@@ -100,7 +100,7 @@ import Testing
         contents[try local.put(late, "ns-1")] = late
         try succeed(backUp)
         try succeed(backUp)
-        #expect(!files(below: backup).contains { $0.hasSuffix(gone.digest.hex) }, "a backup does not grow for ever")
+        #expect(!files(below: backup).contains { $0.hasSuffix(gone.digest.hex) }, "a backup drops deleted objects")
         switch way {
         case "copy", "cut short":
             try succeed(copy)
@@ -117,7 +117,7 @@ import Testing
         #expect(try local.lps(["scrub"]).status == 0)
     }
 
-    @Test func `The guide's backup finds what has rotted in the backup, and the next one copies it again`() throws {
+    @Test func `The guide's backup detects bit rot in the backup, and the next run repairs it`() throws {
         let local = try TestStore()
         let backup = local.folder.file("backup")
         let backUp = try guideCommands()[0]

@@ -2,10 +2,10 @@ import Foundation
 import TestSupport
 import Testing
 
-/// Workers that are killed at any moment lose nothing that was answered, and leave nothing that is ever served.
+/// Killed workers lose no acknowledged payload, and leave no partial one.
 @Suite(.serialized, .runLimit) struct CrashTests {
     @Test(arguments: Stack.Mode.allCases)
-    func `Workers killed again and again under load lose no answered payload`(mode: Stack.Mode) throws {
+    func `Workers killed repeatedly under load lose no acknowledged payload`(mode: Stack.Mode) throws {
         let stack = try Stack(mode, workers: 2)
         let (taken, done) = (Taken(), Counter())
         try concurrently(9) { index in
@@ -22,7 +22,7 @@ import Testing
             var round = 0
             while done.value == 0 {
                 round += 1
-                // Old content, small content, large content.
+                // Repeated content, small content, large content.
                 let payload = round % 3 == 0 ? common : randomPayload(round % 3 == 1 ? 1000 : 400_000)
                 do {
                     let answer = try stack.put(payload)
@@ -31,24 +31,24 @@ import Testing
                 } catch is HTTPConnection.Broken {}
             }
         }
-        #expect(taken.payloads.count > 50, "the load was a load")
+        #expect(taken.payloads.count > 50, "enough payloads were stored")
         for (key, payload) in taken.payloads {
             let isWhole = try stack.get(key, length: payload.count).body == payload
             #expect(isWhole, "\(key)")
         }
-        // Whatever else is in the tree is whole, too: nothing half-done has a name.
+        // Unacknowledged objects are whole, too.
         try stack.expectObjectsWhole()
-        // Leftovers are swept by a start, a day later. One of nginx's may be gone by now.
+        // A starting worker removes leftovers that are a day old. nginx may have removed some already.
         let old = timeval(tv_sec: time(nil) - 25 * 60 * 60, tv_usec: 0)
         for name in stack.incoming { utimes("\(stack.store)/incoming/\(name)", [old, old]) }
         try stack.startWorkers(1)
         try stack.expectNothingIncoming()
     }
 
-    @Test func `A request whose worker dies is given to the next one`() throws {
+    @Test func `A request whose worker dies goes to the next worker`() throws {
         let stack = try Stack(workers: 1)
         let payload = randomPayload(1000)
-        // The only worker is stopped, takes the request from the queue never, and dies; a second one finds it there.
+        // The only worker hangs and dies. The request stays in the socket's queue, where the next worker finds it.
         try stack.workers[0].freeze()
         let answered = Counter()
         try concurrently(2) { index in
@@ -64,14 +64,14 @@ import Testing
     }
 
     @Test(.enabled(if: geteuid() == 0, "only root can start a worker as another user"))
-    func `A payload that a worker can't read is the store's fault, never not found`() throws {
+    func `A payload that a worker can't read is 500, never 404`() throws {
         let stack = try Stack()
         let (folder, secret) = (try stack.store(randomPayload(1000)), try stack.store(randomPayload(1000)))
         let path = try stack.object(of: folder)
         #expect(unlink(path) == 0 && mkdir(path, 0o700) == 0)
         let answer = try stack.get(folder, length: 1000)
         #expect(answer.status == 500)
-        #expect(!answer.text.contains(stack.store), "no path of the server is told")
+        #expect(!answer.text.contains(stack.store), "the answer contains no path of the server")
         #expect(stack.workerLog.contains("is not a regular file"))
 
         #expect(try run("chown", ["-R", "nobody", stack.store]).status == 0)

@@ -3,13 +3,13 @@ import PayloadKey
 import TestSupport
 import Testing
 
-/// nginx does not look whether what it has cached is still what it was: what protects payloads from that.
+/// nginx does not verify its cache entries. These tests show what protects payloads from damaged ones.
 @Suite(.serialized, .runLimit) struct DamagedCacheTests {
     private let stack: Stack
     private let payload = randomPayload(300_000)
     private let key: String
 
-    /// A payload that nginx has in its cache, with one bit of its content flipped.
+    /// Flips one bit of a payload in nginx's cache.
     init() throws {
         stack = try Stack(.bucket)
         key = try stack.store(payload)
@@ -17,7 +17,7 @@ import Testing
         let entry = try stack.cacheEntries(1)[0]
         var bytes = try contents(of: entry)
         bytes[bytes.count - 1000] ^= 1
-        // In place: nginx has the file's length and number in memory.
+        // In place: nginx has the file's length and inode in memory.
         try write(bytes, to: entry)
     }
 
@@ -25,15 +25,12 @@ import Testing
         let answer = try stack.get(key, length: payload.count, headers)
         #expect(answer.status == 200)
         let digest = Data(Digest(of: payload).bytes).base64EncodedString()
-        #expect(answer.headers["repr-digest"] == "sha-256=:\(digest):", "by which every client can tell")
+        #expect(answer.headers["repr-digest"] == "sha-256=:\(digest):", "a client can detect the damage")
         #expect(answer.headers["etag"] == "\"\(Stack.digest(payload))\"")
         return answer.body
     }
 
-    @Test
-    func `A client that finds a download damaged gets it whole when it asks past the cache, and so do all others`()
-        throws
-    {
+    @Test func `A download that bypasses the cache repairs a damaged entry`() throws {
         #expect(try get() != payload, "nginx does not notice")
         #expect(try get(["Cache-Control": "no-cache"]) == payload)
         #expect(try get() == payload)
@@ -41,10 +38,7 @@ import Testing
         #expect(part.body == Array(payload[299_000..<299_010]))
     }
 
-    @Test
-    func `lps scrub-cache removes what is damaged, and an object that was damaged is served in its namespace only`()
-        throws
-    {
+    @Test func `lps scrub-cache removes damaged entries; a damaged object affects only its namespace`() throws {
         let content = randomPayload(300_000)
         let theirs = try stack.store(content, namespace: "theirs")
         let ours = try stack.store(content, namespace: "ours")
@@ -55,7 +49,7 @@ import Testing
         #expect(found.output.contains("not \(Stack.digest(payload)); removed\n"))
         #expect(found.output.hasSuffix(": 1 damaged or unreadable\n"))
         try stack.cacheEntries(1)
-        #expect(try get() == payload, "nginx has fetched it anew")
+        #expect(try get() == payload, "nginx has fetched it again")
 
         let damaged = Array(content.dropLast() + [content[content.count - 1] ^ 1])
         let file = stack.folder.file("damaged")

@@ -2,9 +2,9 @@ import Foundation
 import TestSupport
 import Testing
 
-/// The files that an operator installs: nginx's, systemd's, and the binaries.
+/// The files that an operator installs: for nginx, for systemd, and the binaries.
 @Suite(.serialized, .runLimit) struct DeploymentFilesTests {
-    @Test func `nginx accepts its files without a warning`() throws {
+    @Test func `nginx accepts its configuration without a warning`() throws {
         let stack = try Stack()
         let nginx = NginxFiles.command(stack.folder)
         let checked = try run(nginx[0], nginx.dropFirst() + ["-t"])
@@ -13,7 +13,7 @@ import Testing
         #expect(!checked.output.contains("[warn]"), "\(checked.output)")
     }
 
-    @Test func `The access log tells times, bytes, status, namespace and digest of every request`() throws {
+    @Test func `The access log has times, bytes, status, namespace and digest of every request`() throws {
         let stack = try Stack()
         let payload = randomPayload(5000)
         let digest = Stack.digest(payload)
@@ -27,11 +27,11 @@ import Testing
                 "not for clients: \(answer.headers)"
             )
         }
-        // nginx logs a request a moment after its answer; there are health checks of the start, too.
+        // nginx logs a request shortly after its answer. The start's health checks are in the log, too.
         func lines() -> [Substring] { stack.accessLog.split(separator: "\n").filter { $0.contains("/v2/blobs/") } }
         try eventually("four uploads and downloads are logged") { lines().count >= 4 }
         let times = #"request_time=\d+\.\d{3} worker_time=\d+\.\d{3} bytes_in=\d+ bytes_out=\d+"#
-        // nginx's worker processes log in any order.
+        // nginx's processes log in any order.
         for status in [201, 200, 400, 412] {
             let line = try #require(lines().first { $0.contains("status=\(status) ") })
             #expect(line.contains("namespace=a%20b digest=\(digest) request_id="), "\(line)")
@@ -40,7 +40,7 @@ import Testing
         #expect(lines().count == 4)
     }
 
-    /// What curl prints for a request to the site: the body, the status and the version of HTTP.
+    /// curl's output for a request to the site: body, status and HTTP version.
     private func curl(_ stack: Stack, _ options: [String], _ path: String) throws -> String {
         let common = [
             "-sS", "--http2", "--unix-socket", stack.tlsSocket, "--cacert", stack.folder.file("cert.pem"), "-H",
@@ -49,7 +49,7 @@ import Testing
         return try run("curl", common + options + ["https://localhost" + path]).output
     }
 
-    @Test func `The TLS site speaks TLS 1.2 and 1.3 and HTTP/2, and nothing older`() throws {
+    @Test func `The TLS site accepts TLS 1.2 and 1.3 only, and speaks HTTP/2`() throws {
         let stack = try Stack()
         let payload = randomPayload(300_000)
         let file = stack.folder.file("payload")
@@ -73,7 +73,7 @@ import Testing
         #expect(try curl(stack, [], "/elsewhere") == "unknown path404 2")
     }
 
-    @Test func `Over TLS, too, a header of 32 KiB passes, and a body over 1 GiB is refused before it is read`() throws {
+    @Test func `The TLS site accepts a header of 32 KiB, and refuses a body over 1 GiB without reading it`() throws {
         let stack = try Stack()
         let metadata = Data("{\"a\":\"\(Data(repeating: 97, count: 18_000).base64EncodedString())\"}".utf8)
             .base64EncodedString()
@@ -88,7 +88,7 @@ import Testing
         #expect(refused == "payload exceeds max size of 1073741824 bytes413 2")
     }
 
-    @Test func `When no worker answers, clients get 503, and when one is too slow, 504`() throws {
+    @Test func `nginx answers 503 without a worker, and 504 if the worker is too slow`() throws {
         let stack = try Stack {
             $0.replacingOccurrences(of: "fastcgi_read_timeout 300s", with: "fastcgi_read_timeout 1s")
         }
@@ -108,7 +108,7 @@ import Testing
         try stack.expectNothingIncoming()
     }
 
-    /// With a bucket, the services have the network.
+    /// With a bucket, the services need the network.
     @Test(arguments: [(false, 1.2), (true, 1.5)])
     func `systemd accepts the units, and rates the services' exposure low`(isInBucket: Bool, limit: Double) throws {
         let folder = try TemporaryFolder()
@@ -143,13 +143,13 @@ import Testing
         }
     }
 
-    /// Twenty starts in ten seconds would end the unit, and lps.socket with it, where requests wait and no worker is up.
+    /// After twenty starts in ten seconds systemd stops the unit, and lps.socket, where requests wait for a worker.
     @Test(arguments: [
         ("exited", "0", false), ("exited", "1", true), ("exited", "78", true), ("exited", "203", true),
         ("killed", "KILL", false),
         ("dumped", "SEGV", false),
     ])
-    func `A worker that fails by itself waits before the next start, one that was stopped or killed does not`(
+    func `A failed worker restarts after a pause, a stopped or killed one at once`(
         code: String,
         status: String,
         waits: Bool
@@ -170,7 +170,7 @@ import Testing
         #expect(child.log == (waits ? "waits 2\n" : ""))
     }
 
-    /// The directives with a value that has systemd make a namespace, or mount something (systemd.exec(5)).
+    /// Directives that can make systemd create a namespace or mount something (systemd.exec(5)).
     private static let namespaces: Set = [
         "ProtectSystem", "ReadWritePaths", "ReadOnlyPaths", "InaccessiblePaths", "ExecPaths", "NoExecPaths",
         "BindPaths",
@@ -181,7 +181,7 @@ import Testing
         "MountFlags", "MountAPIVFS", "NetworkNamespacePath", "LogNamespace", "DynamicUser",
     ]
 
-    @Test func `The guide's drop-in for containers turns off whatever needs a namespace, and nothing else`() throws {
+    @Test func `The guide's drop-in for containers turns off exactly what needs a namespace`() throws {
         let guide = try Project.text("docs/operations.md")
         let dropIn = try #require(
             guide.components(separatedBy: "lps-.service.d/unprivileged.conf <<'END'\n").last?.components(
@@ -202,12 +202,12 @@ import Testing
         #expect(needed == Set(directives(dropIn).map(\.name)))
         #expect(directives(dropIn).allSatisfy { ["no", "", "default", "all"].contains($0.value) })
         #expect(dropIn.hasPrefix("[Service]\n"))
-        // systemd.unit(5): the last one wins, by the names of the files, in whatever folder they are.
+        // systemd sorts drop-ins by file name, whatever their folder, and the last one wins (systemd.unit(5)).
         #expect("unprivileged.conf" > "lps.conf")
     }
 
     @Test(.enabled(if: ProcessInfo.processInfo.environment["LPS_BIN_DIR"] != nil, "make test builds the release"))
-    func `The worker needs glibc, libfcgi, libcurl and libexpat only, and is under 20 MB when stripped`() throws {
+    func `The programs need only glibc, libfcgi, libcurl and libexpat, and are under 20 MB stripped`() throws {
         let folder = try TemporaryFolder()
         defer { withExtendedLifetime(folder) {} }
         for name in ["lps-worker", "lps"] {
@@ -218,7 +218,7 @@ import Testing
             let libraries = try run("readelf", ["-d", stripped]).output.split(separator: "\n").filter {
                 $0.contains("(NEEDED)")
             }
-            // libstdc++ and libgcc_s are of every Debian system: libfcgi0ldbl itself depends on them.
+            // libfcgi0ldbl itself depends on libstdc++ and libgcc_s.
             let allowed = [
                 "libc.so", "libm.so", "libfcgi.so", "libcurl.so", "libexpat.so", "ld-linux", "libstdc++.so",
                 "libgcc_s.so",

@@ -6,8 +6,8 @@ import TestStores
 import TestSupport
 import Testing
 
-/// Faults of the disk as clients and operators see them, of real processes. That they lose nothing, at whatever call they come,
-/// the simulation shows.
+/// Disk faults as clients and operators of real processes see them. The simulation shows that a fault at any call loses
+/// nothing.
 @Suite(.serialized, .runLimit) struct DiskFaultTests {
     private func inode(_ path: String) throws -> ino_t {
         var status = stat()
@@ -17,7 +17,7 @@ import Testing
 
     private let syncFails = Fault(call: "fdatasync", errno: "EIO", occurrence: 1)
 
-    /// The file that a worker syncs for an upload, whose answer is to have a status.
+    /// The file that a worker syncs for an upload. Expects `status` in the answer.
     private func synced(
         _ stack: Stack,
         by worker: ChildProcess,
@@ -32,7 +32,7 @@ import Testing
         return try #require(calls.first?.split(separator: "<").last?.prefix { $0 != ">" })
     }
 
-    @Test func `A file whose sync has failed is never what is stored, also when nginx hands it over again`() throws {
+    @Test func `A file whose sync failed is never stored, even if nginx hands it over again`() throws {
         let stack = try Stack()
         let payload = randomPayload(70_000)
         let file = "\(stack.store)/incoming/0000000001"
@@ -49,14 +49,14 @@ import Testing
             try victim.request(parameters).status
         }
         #expect(try stack.get(key, length: payload.count).status == 404)
-        // As after the death of the first worker. To the kernel the file is clean: its sync would succeed, and mean nothing.
+        // As if the first worker had died. To the kernel the file is clean: another sync would succeed without effect.
         let next = try Victim(stack)
         let synced = try synced(stack, by: next.process, expects: 201) { try next.request(parameters).status }
         #expect(!synced.hasSuffix("/0000000001"))
         #expect(try inode(stack.object(of: key)) != inode(file))
         let isWhole = try stack.get(key, length: payload.count).body == payload
         #expect(isWhole)
-        // It was right in its first life: what is wrong with it now, the disk has done.
+        // Mode 0440: a worker has verified this file before, so the disk must have damaged it since.
         try write(randomPayload(payload.count), to: file + "2")
         chmod(file + "2", 0o440)
         let wrong = try next.request(parameters.merging(["REQUEST_BODY_FILE": file + "2"]) { $1 })
@@ -66,7 +66,7 @@ import Testing
     }
 
     @Test(arguments: Stack.Mode.allCases)
-    func `A client's retry of an upload whose sync has failed is a new file`(mode: Stack.Mode) throws {
+    func `A client's retry after a failed sync writes a new file`(mode: Stack.Mode) throws {
         let stack = try Stack(mode, options: ["--threads", "1"])
         let payload = randomPayload(70_000)
         let failed = try synced(stack, by: stack.workers[0], fault: syncFails, expects: 500) {
@@ -79,7 +79,7 @@ import Testing
     }
 
     @Test(arguments: Stack.Mode.allCases)
-    func `An upload that the disk fails is an error in one line, the log says why, and a retry is taken`(
+    func `A disk error fails an upload with one line, the log has the reason, and a retry succeeds`(
         mode: Stack.Mode
     ) throws {
         let stack = try Stack(mode, options: ["--threads", "1"])
@@ -102,7 +102,7 @@ import Testing
         try stack.expectNothingIncoming()
     }
 
-    @Test func `A command that the disk fails says so, and succeeds when it is run again`() throws {
+    @Test func `A command reports a disk error, and succeeds when it is run again`() throws {
         let local = try TestStore(isInMemory: true)
         let (file, policy) = (local.folder.file("file"), local.folder.file("policy"))
         try write(randomPayload(5000), to: file)
@@ -130,7 +130,7 @@ import Testing
         }
     }
 
-    @Test func `A close that fails when it is done changes nothing that is stored or read`() throws {
+    @Test func `A failed close affects no stored payload and no download`() throws {
         let stack = try Stack(.plain)
         let count = stack.folder.file("count")
         let environment = try Preload.environment(["CLOSE": "\(EIO)"], count: count)
@@ -144,7 +144,7 @@ import Testing
         let file = local.folder.file("file")
         try write(payload, to: file)
         for command in [["put", file, "--namespace", "a"], ["scrub"], ["quota", "--recount"]] {
-            // What it has printed is a file, too: whether that has arrived, only its close would have told.
+            // Standard output is a file, too, whose close reports whether the output was written.
             let child = try local.start(command, environment: environment)
             #expect(child.wait() == 1 && child.log.contains("lps: write to standard output: "), "\(child.log)")
             #expect(child.log.split(separator: "\n").filter { $0.contains("rror") }.count == 1, "\(child.log)")
@@ -152,7 +152,7 @@ import Testing
         }
     }
 
-    @Test func `A result that can't be written is no success`() throws {
+    @Test func `A command fails if it can't write its result`() throws {
         let local = try TestStore(isInMemory: true)
         let file = local.folder.file("file")
         try write([1], to: file)

@@ -2,9 +2,9 @@ import Foundation
 import TestSupport
 import Testing
 
-/// The tests that documents name as proof.
+/// Documents name existing tests as evidence.
 @Suite(.runLimit) struct DocumentedTestsTests {
-    /// A suite, and tests of it that are named beside it: `` `Suite`: "one test", "another" ``, or with parentheses.
+    /// A suite and its tests, written as `` `Suite`: "one test", "another" `` or `` `Suite` ("one test") ``.
     private struct Mention {
         let suite: String
         let tests: [String]
@@ -23,7 +23,7 @@ import Testing
         }
     }
 
-    /// Every test's function, by the suite's name.
+    /// The sources of the suites, by the suite's name.
     private func suites() throws -> [String: String] {
         let paths = files(below: "\(Project.root)/Tests").filter { $0.hasSuffix("Tests.swift") }
         let named = try paths.map { path in
@@ -40,7 +40,7 @@ import Testing
         ("docs/decisions.md", 3), ("docs/on-disk-format.md", 1), ("docs/s3.md", 1), ("docs/tenants.md", 1),
         ("docs/codec-server.md", 1), ("docs/other-web-servers.md", 1), ("docs/without-systemd.md", 1),
     ])
-    func `Every test that a document names is there`(document: String, atLeast count: Int) throws {
+    func `Every test that a document names exists`(document: String, atLeast count: Int) throws {
         let suites = try suites()
         let mentions = try mentions(in: document)
         for mention in mentions {
@@ -53,7 +53,7 @@ import Testing
         #expect(mentions.map { max(1, $0.tests.count) }.reduce(0, +) >= count, "\(document)")
     }
 
-    @Test func `Every bug that other stores had has a row with a test`() throws {
+    @Test func `Every bug of another store has a row with a test`() throws {
         let rows = try Project.text("docs/faults.md").split(separator: "\n").filter { line in
             line.hasPrefix("| ") && line.dropFirst(2).first?.isNumber == true
         }

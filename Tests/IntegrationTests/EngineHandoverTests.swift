@@ -2,20 +2,20 @@ import Foundation
 import TestSupport
 import Testing
 
-/// nginx's S3 form by itself: other servers of the same nginx stand for the worker and for the engine, so that the
-/// engine can answer what a real one can't be made to.
+/// nginx's configuration for buckets. Servers of the same nginx stand in for the worker and the engine, to produce
+/// answers that a real engine can't be made to send.
 @Suite(.serialized, .runLimit) struct EngineHandoverTests {
     private static let payload = Array("hello, engine".utf8)
     private static let digest = String(Stack.digest(payload).dropFirst("sha256:".count))
     private static let signature = "AWS4-HMAC-SHA256 Credential=key, Signature=0123456789abcdef"
 
     /// - Parameters:
-    ///   - answer: what the engine does with a request, in nginx's words.
-    ///   - edit: what an operator has added to `s3.conf`.
+    ///   - answer: nginx directives for the engine's answer.
+    ///   - edit: an operator's changes to `s3.conf`.
     private func stack(_ answer: String, _ edit: (String) -> String = { $0 }) throws -> Stack {
         try Stack(nginx: { text in
             guard text.hasPrefix("daemon off;") else {
-                // The line of the cache names the folder.
+                // The cache's line contains the folder.
                 let folder = text.components(separatedBy: "proxy_cache_path ").last?.components(separatedBy: "/cache ")[
                     0
                 ]
@@ -25,7 +25,7 @@ import Testing
                 )
                 .replacingOccurrences(of: "server 127.0.0.1:8333", with: "server unix:\(folder ?? "")/engine.sock")
             }
-            // Its first words name the folder.
+            // The pid's line contains the folder.
             let folder = text.components(separatedBy: "pid ")[1].components(separatedBy: "/nginx.pid")[0]
             let redirects = ["s3", "s3-ranges"].map { name in
                 """
@@ -70,7 +70,7 @@ import Testing
         return log.split(separator: "\n")
     }
 
-    @Test func `The engine is asked once, with what the worker has signed, and its headers are replaced`() throws {
+    @Test func `nginx sends the signed request once, and replaces the engine's headers`() throws {
         let stack = try stack("add_header x-amz-request-id 1; add_header ETag e; return 200 'hello, engine';")
         for _ in 0..<2 {
             let answer = try stack.request("GET", "/s3", ["Cookie": "a=b", "Authorization": "mine"])
@@ -80,14 +80,14 @@ import Testing
             #expect(answer.headers["etag"] == "\"sha256:\(Self.digest)\"")
             #expect(answer.headers.keys.allSatisfy { !$0.hasPrefix("x-") }, "\(answer.headers)")
         }
-        try eventually("the engine was asked") { !engineLog(stack).isEmpty }
+        try eventually("the engine has logged a request") { !engineLog(stack).isEmpty }
         #expect(engineLog(stack) == ["/bucket//blobs/a%2520b engine.test \(Self.signature) - -"])
         let reloaded = try stack.request("GET", "/s3", ["Cache-Control": "no-cache"])
         #expect(reloaded.body == Self.payload)
-        try eventually("the engine was asked again") { engineLog(stack).count == 2 }
+        try eventually("the engine has logged a second request") { engineLog(stack).count == 2 }
     }
 
-    /// Of answers to a GET of an object: engines' own headers, and those of what stands before them.
+    /// Headers of an answer to a GET of an object, from engines and from proxies in front of them.
     private static let engineHeaders = [
         // AWS
         "x-amz-id-2", "x-amz-request-id", "x-amz-version-id", "x-amz-server-side-encryption", "x-amz-expiration",
@@ -110,12 +110,12 @@ import Testing
         "X-Trans-Id", "X-Openstack-Request-Id", "X-Timestamp", "X-Static-Large-Object", "X-Storage-Policy",
         // SeaweedFS, Wasabi, rclone, s3cmd
         "Seaweed-X-Amz-Owner", "X-Wasabi-CM-Reference-Id", "x-amz-meta-mtime", "x-amz-meta-s3cmd-attrs",
-        // Anybody
+        // Any engine
         "Content-Disposition", "Content-Language", "Cache-Control", "Expires", "Pragma", "Set-Cookie", "X-Request-Id",
         "X-Powered-By", "Repr-Digest", "Link", "Content-MD5", "Trailer",
     ]
 
-    @Test func `Of an engine's headers a client gets none, whatever engine it is; those of an operator pass`() throws {
+    @Test func `nginx drops all headers of any engine, and adds the operator's`() throws {
         let headers = Self.engineHeaders.map { "add_header \($0) engines;" }.joined(separator: " ")
         let stack = try stack("\(headers) return 200 'hello, engine';") { text in
             text.replacingOccurrences(
@@ -134,32 +134,32 @@ import Testing
             #expect(!answer.headers.values.contains { $0.contains("engines") })
             #expect(answer.headers["via"] == "mine")
         }
-        try eventually("the engine was asked for both") { engineLog(stack).count == 2 }
+        try eventually("the engine has logged both requests") { engineLog(stack).count == 2 }
     }
 
-    @Test func `A range of a payload that is not in the cache goes to the engine as it is, and is not kept`() throws {
+    @Test func `nginx passes on the range of an uncached payload, and does not cache the answer`() throws {
         let stack = try stack("return 200 'hello, engine';")
         let range = ["Range": "bytes=1-2"]
         for _ in 0..<2 { _ = try stack.request("GET", "/s3-ranges", range) }
-        try eventually("the engine was asked twice") { engineLog(stack).count == 2 }
+        try eventually("the engine has logged two requests") { engineLog(stack).count == 2 }
         #expect(engineLog(stack).allSatisfy { $0.hasSuffix(" bytes=1-2 -") })
         #expect(try stack.request("GET", "/s3").status == 200)
         try stack.cacheEntries(1)
         let part = try stack.request("GET", "/s3-ranges", range)
         #expect(part.status == 206)
         #expect(part.text == "el")
-        // From the cache, and past it.
+        // From the cache, and bypassing it.
         for headers in [[:], ["Cache-Control": "no-cache"]] {
             let outside = ["Range": "bytes=99-"].merging(headers) { $1 }
             let answer = try stack.request("GET", "/s3", outside)
             expectError(answer, 416, "range is outside the payload", "outside")
             #expect(answer.headers["content-range"] == "bytes */13")
         }
-        try eventually("the engine was asked past the cache") { engineLog(stack).count >= 4 }
+        try eventually("the engine has logged the requests that bypass the cache") { engineLog(stack).count >= 4 }
         #expect(engineLog(stack).count == 4)
     }
 
-    @Test func `What the engine answers else is 503 for the client, who may come again`() throws {
+    @Test func `Any other status of the engine is 503 with Retry-After`() throws {
         let statuses = [301, 400, 401, 403, 409, 429, 500, 502, 503, 504, 507, 520]
         let answers = statuses.map { "if ($http_x_amz_date = \($0)) { return \($0) '<Error/>'; }" }
         let stack = try stack(answers.joined(separator: " "))
@@ -170,15 +170,15 @@ import Testing
                 #expect(answer.headers["retry-after"].flatMap { Int($0) } != nil)
             }
         }
-        try eventually("the engine was asked") { engineLog(stack).count >= 2 * statuses.count }
+        try eventually("the engine has logged every request") { engineLog(stack).count >= 2 * statuses.count }
     }
 
-    @Test func `No signature is in a log, also when the engine breaks off`() throws {
+    @Test func `No log contains a signature, even if the engine closes the connection`() throws {
         let stack = try stack("return 444;")
         #expect(try stack.request("GET", "/s3").status == 503)
         let log = stack.folder.file("nginx-error.log")
         func lines() throws -> String { try String(contentsOfFile: log, encoding: .utf8) }
-        try eventually("nginx logs it") { try lines().contains("prematurely closed") }
+        try eventually("nginx logs the error") { try lines().contains("prematurely closed") }
         try eventually("the access is logged") { stack.accessLog.contains("status=503") }
         #expect(try !lines().contains("0123456789abcdef"))
         #expect(!stack.accessLog.contains("0123456789abcdef"))

@@ -5,7 +5,7 @@ import Testing
 let helloWorld = Array("hello world".utf8)
 let helloWorldDigest = Stack.digest(helloWorld)
 
-/// Expects an error as the wire contract words all of them: a status, and one line of text.
+/// Expects an error in the wire contract's form: a status and one line of text.
 func expectError(
     _ answer: HTTPAnswer,
     _ status: Int,

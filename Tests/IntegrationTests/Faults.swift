@@ -2,20 +2,20 @@ import Foundation
 import TestSupport
 import Testing
 
-/// A system call that fails: strace(1) gives an error in place of the kernel's answer, and the call is not made.
+/// A system call that fails: strace(1) returns an error instead of making the call.
 struct Fault: CustomStringConvertible {
     let call: String
     let errno: String
-    /// Which of the thread's calls of this kind, from 1.
+    /// The number of the call among the thread's calls of this kind, from 1.
     let occurrence: Int
 
     var description: String { "\(call) \(occurrence) fails with \(errno)" }
-    /// A call that was interrupted is made again: nobody notices.
+    /// The program must repeat an interrupted call without visible effect.
     var mustBeInvisible: Bool { errno == "EINTR" }
 
-    /// The calls that read files, and the errors of their man pages that a healthy program meets: a full, failing or
-    /// read-only disk, too many open files, another owner, a signal. None for fcntl(2), most of whose calls get and set
-    /// flags, where no errno makes sense; none for close(2), since a call that is not made leaks what it is to close.
+    /// File calls, and the documented errors that a correct program can meet: a full, failing or read-only disk, too
+    /// many open files, another owner, a signal. Not fcntl(2), most of whose calls get and set flags and can't fail
+    /// this way; not close(2), because a skipped close leaks the descriptor.
     static let errors: KeyValuePairs = [
         "openat": ["EIO", "EMFILE", "ENFILE", "EACCES", "ENOSPC", "EDQUOT", "EROFS", "EINTR", "ENOENT"],
         "openat2": ["EIO", "EMFILE", "ENFILE", "EACCES", "ENOSPC", "EDQUOT", "EROFS", "EINTR", "ENOENT"],
@@ -40,11 +40,11 @@ struct Fault: CustomStringConvertible {
     }
 }
 
-/// A moment at which a process is killed: as one of its threads begins a system call. What the call before has done is
-/// done, and the kernel does not make the call of a thread that is to die.
+/// A process is killed as one of its threads enters a system call. Earlier calls have taken effect; the kernel does
+/// not make this one.
 struct KillPoint: CustomStringConvertible {
     let call: String
-    /// Which of the thread's calls of this kind, from 1.
+    /// The number of the call among the thread's calls of this kind, from 1.
     let occurrence: Int
 
     var description: String { "killed at \(call) \(occurrence)" }
@@ -59,7 +59,7 @@ struct KillPoint: CustomStringConvertible {
 struct TracedCall {
     let thread: Substring
     let name: String
-    /// The how manieth of its kind that its thread made, from 1: what `when=` of strace counts.
+    /// The number of the call among the thread's calls of this kind, from 1, as in strace's `when=`.
     let occurrence: Int
     let line: String
 
@@ -83,7 +83,7 @@ struct TracedCall {
     }
 }
 
-/// A strace(1) that makes one system call fail, or kills at one, or does neither.
+/// A strace(1) command that only traces, makes one system call fail, or kills the process at one.
 struct Tracer {
     let output: String
     private let options: [String]
@@ -104,14 +104,14 @@ struct Tracer {
             + (inject.map { ["-e", "inject=\($0)"] } ?? [])
     }
 
-    /// What a program's command begins with that is to run under it.
+    /// Prefix of a command, to run it under strace.
     var command: [String] { ["strace"] + options }
 
     func start(_ command: [String]) throws -> ChildProcess {
         try ChildProcess("strace", options + command, log: output + ".log")
     }
 
-    /// Traces a process that runs already, while `work` is done.
+    /// Traces a running process during `work`.
     func attached<Result>(to process: ChildProcess, _ work: () throws -> Result) throws -> Result {
         let strace = try ChildProcess("strace", options + ["-p", "\(process.pid)"], log: output + ".log")
         let end = Date().addingTimeInterval(60)
@@ -120,14 +120,14 @@ struct Tracer {
             usleep(2000)
         }
         defer {
-            // It lets go of the process.
+            // SIGTERM makes strace detach from the process.
             strace.signal(SIGTERM)
             strace.wait()
         }
         return try work()
     }
 
-    /// What it has written, which is gone then.
+    /// Returns the trace, and deletes its files.
     func take() -> String {
         defer {
             unlink(output)

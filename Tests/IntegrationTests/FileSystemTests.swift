@@ -5,7 +5,7 @@ import TestStores
 import TestSupport
 import Testing
 
-/// File systems that can't be trusted with payloads, as strace(1) lets the kernel speak of them.
+/// File systems that can lose payloads, simulated with strace(1).
 @Suite(.serialized, .runLimit) struct FileSystemTests {
     private let local: TestStore
     private let socket: String
@@ -15,7 +15,7 @@ import Testing
         socket = local.folder.file("x.sock")
     }
 
-    /// Starts a worker whose calls of one kind strace(1) changes, if any.
+    /// Starts a worker, with an injection of strace(1) if there is one.
     private func worker(_ injection: String? = nil) throws -> ChildProcess {
         var command = [Project.binary("lps-worker"), "--store", local.path, "--listen", socket, "--threads", "1"]
         if let injection { command = strace(injection) + command }
@@ -32,7 +32,7 @@ import Testing
         return ["strace", "-f", "-o", "/dev/null", "-e", "trace=\(call)", "-e", "inject=\(injection)"]
     }
 
-    /// Lets fstatfs(2) name another kind of file system (linux/magic.h): the first bytes of its answer, as they lie in memory.
+    /// Makes fstatfs(2) report another kind of file system (linux/magic.h), by replacing the first bytes of its result.
     private func pretends(_ magic: UInt64) -> String {
         let bytes = withUnsafeBytes(of: magic.littleEndian) { $0.map { String(format: "%02x", $0) }.joined() }
         return "fstatfs:poke_exit=@arg2=\(bytes)"
@@ -41,7 +41,7 @@ import Testing
     @Test(
         arguments: [(0x6969, "nfs"), (0xFF53_4D42, "cifs"), (0x6573_5546, "fuse"), (0xEF53, nil)] as [(UInt64, String?)]
     )
-    func `A worker on a network file system says so at its start, and one on a local disk does not`(
+    func `A worker warns about a network or FUSE file system, not about a local one`(
         magic: UInt64,
         name: String?
     ) throws {
@@ -53,14 +53,14 @@ import Testing
     }
 
     @Test(arguments: [(0x6969, true), (0xEF53, false)] as [(UInt64, Bool)])
-    func `lps init says so, too`(magic: UInt64, isTold: Bool) throws {
+    func `lps init warns about a network file system, not about a local one`(magic: UInt64, isTold: Bool) throws {
         let command = strace(pretends(magic)) + [Project.binary("lps"), "init", "--store", local.folder.file("new")]
         let made = try run(command[0], Array(command.dropFirst()))
         #expect(made.status == 0)
         #expect(made.output.contains("new is on a network or FUSE file system (nfs)") == isTold)
     }
 
-    @Test func `A worker does not start where syncs, locks or links are not to be had`() throws {
+    @Test func `A worker does not start without syncs, locks or hard links`() throws {
         for (injection, message) in [
             ("fsync:error=EINVAL:when=1", "fsync incoming: Invalid argument"),
             ("fsync:error=EOPNOTSUPP:when=1", "fsync incoming: "),
@@ -77,9 +77,7 @@ import Testing
     }
 
     @Test(.enabled(if: getuid() == 0, "only root may mount"), arguments: SmallDisk.Folding.mountable)
-    func `No store is made and none is served where namespaces that differ in case would be one`(
-        kind: SmallDisk.Folding
-    ) throws {
+    func `A case-insensitive file system is refused for new and existing stores`(kind: SmallDisk.Folding) throws {
         let (disk, folder) = try SmallDisk.folding(kind)
         defer { withExtendedLifetime(disk) {} }
         func refusal(of store: String) -> String {
@@ -92,8 +90,8 @@ import Testing
         mkdir(new, 0o700)
         #expect(try run(Project.binary("lps"), ["init", "--store", new]).status == 78)
         #expect(files(below: folder).isEmpty)
-        #expect(rmdir(new) == 0, "it was there, and is empty")
-        // One that an earlier version has made, or that was copied there.
+        #expect(rmdir(new) == 0, "lps init left the folder in place, empty")
+        // A store made by an earlier version, or copied there.
         let store = "\(folder)/store"
         #expect(try run("cp", ["-r", local.path, store]).status == 0)
         let before = files(below: store)
@@ -106,7 +104,7 @@ import Testing
         #expect(files(below: store) == before)
     }
 
-    @Test func `A worker starts while a collection holds a lock`() throws {
+    @Test func `A worker starts while a garbage collection holds a lock`() throws {
         let lock = open(local.file("locks/00"), O_RDWR | O_CLOEXEC)
         #expect(flock(lock, LOCK_EX) == 0)
         defer { close(lock) }

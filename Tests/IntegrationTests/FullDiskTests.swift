@@ -2,7 +2,7 @@ import Foundation
 import TestSupport
 import Testing
 
-/// A service whose store is on a small disk that is full: who is refused, with what, and that nothing else suffers.
+/// A service whose store is on a full disk refuses uploads with 507, and serves all other requests.
 @Suite(.serialized, .runLimit, .enabled(if: geteuid() == 0, "only root can mount"))
 struct FullDiskTests {
     private static let mebibyte = 1 << 20
@@ -12,7 +12,7 @@ struct FullDiskTests {
         try Stack(mode, options: ["--reserve", "\(Self.reserve)"], disk: disk)
     }
 
-    /// Expects 507 with a text that tells of the store's space.
+    /// Expects 507 with a text about the store's space.
     private func expectFull(_ answer: HTTPAnswer, _ what: String, sourceLocation: SourceLocation = #_sourceLocation) {
         expectError(answer, 507, nil, what, sourceLocation: sourceLocation)
         let isTold = answer.text.hasPrefix("store had ") || answer.text.hasSuffix(": No space left on device")
@@ -24,7 +24,7 @@ struct FullDiskTests {
         #expect(answer.headers["x-request-id"] != nil, "\(what)", sourceLocation: sourceLocation)
     }
 
-    /// A file's space is free a moment after its name is gone, when nginx closes it.
+    /// A deleted file's space is free only when nginx closes the file.
     private func expectReserve(_ disk: SmallDisk) throws {
         try eventually("the reserve is free: \(disk.free)") { disk.free > Self.reserve }
     }
@@ -41,12 +41,10 @@ struct FullDiskTests {
     }
 
     @Test(arguments: Stack.Mode.allCases, SmallDisk.Kind.allCases)
-    func
-        `Uploads get 507 before the reserve is touched, downloads go on, and freed space lets uploads in again`(
-            mode: Stack.Mode,
-            kind: SmallDisk.Kind
-        ) throws
-    {
+    func `Uploads that would use the reserve get 507, downloads succeed, and freed space admits uploads again`(
+        mode: Stack.Mode,
+        kind: SmallDisk.Kind
+    ) throws {
         let disk = try SmallDisk(kind, mebibytes: 32)
         let stack = try stack(mode, disk)
         var stored: [String: [UInt8]] = [:]
@@ -57,19 +55,19 @@ struct FullDiskTests {
             if answer.status == 201 { stored[try Stack.key(answer)] = payload } else { refused = answer }
             try #require(stored.count < 12)
         }
-        expectFull(try #require(refused), "the first that would touch the reserve")
+        expectFull(try #require(refused), "the first upload that would use the reserve")
         try stack.expectNothingIncoming()
         try expectReserve(disk)
         #expect(stored.count >= 6)
-        #expect(try stack.request("HEAD", "/v2/health/head").status == 200, "a smaller one has room")
+        #expect(try stack.request("HEAD", "/v2/health/head").status == 200, "smaller uploads have room")
 
-        // Others write to the disk, too: up to the reserve, and to the last byte.
+        // Other programs fill the disk, too: part of the reserve, and all of it.
         let large = randomPayload(3 * Self.mebibyte)
         for left in [2 * Self.mebibyte, 0] {
             try disk.fill(leaving: left)
             #expect(try stack.request("HEAD", "/v2/health/head").status == 503)
             expectFull(try stack.put(randomPayload(1000)), "a small upload, \(left) bytes left")
-            // Of this one nginx writes what there is room for, and fails by itself.
+            // nginx itself fails to write this upload.
             expectFull(try stack.put(large), "a large upload, \(left) bytes left")
             try expectWhole(stored, stack)
             #expect(try stack.request("GET", "/lps/ping").status == 200)
@@ -77,10 +75,10 @@ struct FullDiskTests {
         }
         if mode == .handover {
             let log = try String(contentsOfFile: stack.folder.file("nginx-error.log"), encoding: .utf8)
-            #expect(log.contains("No space left on device"), "it was nginx that could not write")
+            #expect(log.contains("No space left on device"), "nginx could not write")
         }
 
-        // An operator makes room while there is none, not even for a folder.
+        // An operator deletes keys while there is no room even for a folder.
         for key in stored.keys.prefix(3) {
             #expect(try stack.lps("rm", key).status == 0)
             stored[key] = nil
@@ -95,12 +93,12 @@ struct FullDiskTests {
         }
         try expectWhole(stored, stack)
         try stack.expectNothingIncoming()
-        #expect(stack.workers.count == 1, "none was restarted")
+        #expect(stack.workers.count == 1, "no worker was restarted")
         #expect(try stack.lps("scrub").status == 0)
     }
 
     @Test(arguments: Stack.Mode.allCases)
-    func `Uploads at once that have room one by one but not together are taken or get 507, and the reserve stays`(
+    func `Concurrent uploads that do not fit together succeed or get 507, and the reserve remains`(
         mode: Stack.Mode
     ) throws {
         let disk = try SmallDisk(.tmpfs, mebibytes: 24)
@@ -112,7 +110,7 @@ struct FullDiskTests {
         let taken = Taken()
         try concurrently(clients + 1) { index in
             guard index < clients else {
-                // Somebody reads all the while.
+                // One client downloads all the time.
                 let small = randomPayload(1000)
                 let key = try Stack.key(stack.put(small))
                 while done.value < clients {
@@ -128,8 +126,8 @@ struct FullDiskTests {
             try connection.send("PUT", target, Stack.putHeaders(), length: payload.count)
             try connection.send(Array(payload.prefix(payload.count / 3)))
             begun.add()
-            // All have begun, and there was room for each, when the first one goes on.
-            try eventually("all have begun") { begun.value >= clients }
+            // The first upload continues only after all have started, when there was room for each.
+            try eventually("all uploads have started") { begun.value >= clients }
             try connection.send(Array(payload.dropFirst(payload.count / 3)))
             let answer = try connection.receive()
             if answer.status == 201 {
@@ -143,26 +141,26 @@ struct FullDiskTests {
         try expectReserve(disk)
         try expectWhole(taken.payloads, stack)
         for key in taken.payloads.keys { #expect(try stack.lps("rm", key).status == 0) }
-        // Again, one after the other: there is room for six.
+        // One at a time there is room for six.
         let again = try payloads.map { try stack.put($0).status }
         #expect(again == Array(repeating: 201, count: 6) + Array(repeating: 507, count: clients - 6))
         try expectReserve(disk)
     }
 
     @Test(arguments: Stack.Mode.allCases, SmallDisk.Kind.allCases)
-    func `A disk without inodes is as full as one without bytes`(mode: Stack.Mode, kind: SmallDisk.Kind) throws {
+    func `A disk without free inodes is full, too`(mode: Stack.Mode, kind: SmallDisk.Kind) throws {
         let disk = try SmallDisk(kind, mebibytes: 32, inodes: 600)
         let stack = try stack(mode, disk)
         let payload = randomPayload(100_000)
         let key = try stack.store(payload)
         try stack.makeOld(key, seconds: 3 * 86_400)
         try disk.useAllInodes()
-        #expect(disk.free > 2 * Self.reserve, "it has bytes")
+        #expect(disk.free > 2 * Self.reserve, "the disk has free bytes")
         #expect(try stack.request("HEAD", "/v2/health/head").status == 503)
         for size in [1000, Self.mebibyte] { expectFull(try stack.put(randomPayload(size)), "\(size) bytes") }
         try expectWhole([key: payload], stack)
         try stack.expectNothingIncoming()
-        // A trash needs folders; without one, room can be made.
+        // Moving keys to the trash needs folders; deleting them does not.
         let kept = try stack.lps("gc", "--older-than", "2d", "--keep-trash", "1d")
         #expect(kept.status == 1 && kept.output.contains("No space left on device"), "\(kept)")
         try expectWhole([key: payload], stack)
@@ -174,7 +172,7 @@ struct FullDiskTests {
         try expectWhole([key: payload], stack)
     }
 
-    @Test func `Over HTTP/2, and from the codec server, a full disk is 507, too`() throws {
+    @Test func `A full disk is 507 over HTTP/2 and from the codec server, too`() throws {
         let disk = try SmallDisk(.tmpfs, mebibytes: 16)
         let stack = try stack(.handover, disk)
         try disk.fill(leaving: Self.mebibyte)
@@ -196,7 +194,7 @@ struct FullDiskTests {
         let body = try JSONPayloads([JSONPayload(payload)]).json
         let answer = try stack.codec("encode", body, ["X-Namespace": "default", "Origin": origin])
         expectFull(answer, "a body that nginx could not write")
-        #expect(answer.headers["access-control-allow-origin"] == origin, "a page sees it")
+        #expect(answer.headers["access-control-allow-origin"] == origin, "a page can read it")
         expectFull(try stack.codec("encode", JSONPayloads([JSONPayload(randomPayload(200_000))]).json), "a small body")
         let counted = try stack.request("GET", "/lps/status?openmetrics").text
         #expect(counted.contains("lps_requests_total{endpoint=\"put\",status=\"507\"} 1"))
@@ -204,14 +202,14 @@ struct FullDiskTests {
         try stack.expectNothingIncoming()
     }
 
-    /// What nginx answers by itself for other reasons, with a disk that has room and with one that is full.
-    @Test func `What fails in nginx for another reason than the disk's space is not called a full disk`() throws {
+    /// Other errors of nginx, on a disk with room and on a full one.
+    @Test func `nginx does not report its other errors as a full disk`() throws {
         let disk = try SmallDisk(.ext4, mebibytes: 32)
         let stack = try Stack(options: ["--reserve", "\(Self.reserve)"], disk: disk) { text in
             text.replacingOccurrences(of: "fastcgi_read_timeout 10s;", with: "fastcgi_read_timeout 1s;")
         }
         let failed = "the web server failed, its error log says how"
-        // All parameters together have more than a FastCGI record.
+        // The parameters exceed one FastCGI record.
         let metadata = ["X-Temporal-Metadata": String(repeating: "A", count: 60_000)]
         let query = "&x=" + String(repeating: "y", count: 8_000)
         let target = Stack.putTarget(namespace: "default", digest: helloWorldDigest)
@@ -224,8 +222,8 @@ struct FullDiskTests {
         #expect(rename("\(stack.store)/moved", "\(stack.store)/incoming") == 0)
 
         let key = try stack.store(helloWorld)
-        // What nginx still has open for writing prevents it.
-        try eventually("the disk can't be written to") { (try? disk.remount("ro")) != nil }
+        // The remount fails while nginx has a file open for writing.
+        try eventually("the disk is read-only") { (try? disk.remount("ro")) != nil }
         expectError(try stack.put(randomPayload(1000)), 500, nil, "read-only")
         #expect(try stack.get(key, length: helloWorld.count).body == helloWorld)
         try disk.remount("rw")
@@ -233,10 +231,10 @@ struct FullDiskTests {
 
         stack.stop(stack.workers[0])
         try disk.fill(leaving: 0)
-        expectError(try stack.put(randomPayload(Self.mebibyte)), 500, failed, "nobody to ask")
+        expectError(try stack.put(randomPayload(Self.mebibyte)), 500, failed, "no worker")
     }
 
-    @Test func `Who may not send a body learns nothing of the disk`() throws {
+    @Test func `A client whose request is not authorized learns nothing about the disk`() throws {
         let disk = try SmallDisk(.tmpfs, mebibytes: 16)
         let stack = try Stack(options: ["--reserve", "\(Self.reserve)"], health: 500, disk: disk) { text in
             text.replacingOccurrences(
@@ -253,7 +251,7 @@ struct FullDiskTests {
         expectError(try stack.put(randomPayload(Self.mebibyte)), 500, failed, "an upload")
         let get = Stack.getTarget("/blobs/default/common/\(helloWorldDigest)/\(Stack.digest([]))")
         expectError(try stack.request("GET", get, Stack.getHeaders(length: 11)), 500, failed, "a download")
-        // No location leads there.
+        // Clients can't reach the internal location.
         for path in ["/lps/unwritten/v2/blobs/put", "/v2/../lps/unwritten/v2/blobs/put"] {
             #expect(try stack.request("PUT", path, Stack.putHeaders(), body: []).status == 404)
         }

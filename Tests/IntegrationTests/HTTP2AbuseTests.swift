@@ -2,8 +2,8 @@ import Foundation
 import TestSupport
 import Testing
 
-/// What a client may send over HTTP/2 that a client library never would: nginx ends it, nothing wrong is stored, nothing
-/// stays, and the others are served.
+/// Abuse of HTTP/2: nginx ends the request or the connection, nothing invalid is stored, nothing is left behind, and
+/// other clients are served.
 @Suite(.serialized, .runLimit) struct HTTP2AbuseTests {
     private typealias H2 = HTTP2Connection
 
@@ -29,8 +29,7 @@ import Testing
             + H2.frame(.data, flags: H2.endStream, stream: stream, payload)
     }
 
-    /// The service is as it was: everything ends, nothing is left, nothing is stored but in `namespaces`, and a client is
-    /// served, over HTTP/2, too.
+    /// Expects that no upload is left, that only `namespaces` have keys, and that clients are served, also over HTTP/2.
     private func expectUnharmed(_ namespaces: [String] = [], sourceLocation: SourceLocation = #_sourceLocation) throws {
         try stack.expectNothingIncoming()
         let stored = Set(stack.keys.map { $0.split(separator: "/")[1] }).sorted()
@@ -43,14 +42,14 @@ import Testing
         #expect(try stack.get(try stack.store(content, namespace: "after"), length: content.count).body == content)
     }
 
-    @Test func `Streams that are opened and reset at once stop nobody else, and leave nothing`() throws {
+    @Test func `A rapid reset attack blocks no other client, and leaves nothing`() throws {
         let key = try stack.store(content, namespace: "mine")
         let fields = Stack.getHeaders(length: content.count).map { ($0.key.lowercased(), $0.value) }
         let get = H2.head("GET", Stack.getTarget(key), fields)
         let cancel = [UInt8]([0, 0, 0, 8])
         let attackers = try (0..<4).map { _ in try connect() }
         let done = Counter()
-        // 12000 requests, a half of them uploads that are cut off.
+        // 12000 requests, half of them aborted uploads.
         try concurrently(attackers.count + 1) { [content, stack] client in
             if client == attackers.count {
                 var served = 0
@@ -77,7 +76,7 @@ import Testing
                 )
             }
         }
-        // nginx has had enough of each connection long before its end.
+        // nginx closes each connection long before its last request.
         for attacker in attackers {
             try eventually("the connection is closed") { attacker.isClosed }
             let last = try #require(attacker.frames.last { $0.type == .goAway }).payload
@@ -87,17 +86,17 @@ import Testing
         try expectUnharmed(["mine", "others"])
     }
 
-    @Test func `More streams than are allowed at once are refused, and the others answered`() throws {
+    @Test func `nginx refuses streams over its limit, and answers the others`() throws {
         let connection = try connect()
-        // Few enough that nginx keeps the connection.
+        // Few enough that nginx does not close the connection.
         let streams = (0..<200).map { UInt32(2 * $0 + 1) }
         let head = putHead(content, "mine", [("content-length", "\(content.count)")])
         try connection.send(streams.flatMap { H2.frame(.headers, flags: H2.endHeaders, stream: $0, head) })
-        try eventually("some are refused") {
+        try eventually("some streams are refused") {
             connection.isClosed || connection.frames.contains { $0.type == .resetStream }
         }
         let refused = connection.frames.filter { $0.type == .resetStream }
-        // REFUSED_STREAM: a client may send them again.
+        // REFUSED_STREAM: a client may retry them.
         #expect(!refused.isEmpty && refused.allSatisfy { $0.payload == [0, 0, 0, 7] })
         let admitted = try #require(streams.first { stream in !refused.contains { $0.stream == stream } })
         try connection.send(H2.frame(.data, flags: H2.endStream, stream: admitted, content))
@@ -106,13 +105,13 @@ import Testing
         try connection.send(H2.frame(.goAway, [0, 0, 0, 0, 0, 0, 0, 0]))
     }
 
-    @Test func `Frames without end take no memory, and no answer from others`() throws {
+    @Test func `Endless frames use no memory, and block no other client`() throws {
         let head = H2.head("GET", "/v2/blobs/get?key=k")
         let filler = H2.field("x", String(repeating: "y", count: 1000))
         func many(_ frame: [UInt8], _ count: Int) -> [UInt8] { (0..<count).flatMap { _ in frame } }
         let floods: [(String, [UInt8])] = [
-            ("fields that go on", many(H2.frame(.continuation, stream: 1, filler), 3000)),
-            ("fields that go on, empty", many(H2.frame(.continuation, stream: 1), 100_000)),
+            ("fields that continue", many(H2.frame(.continuation, stream: 1, filler), 3000)),
+            ("fields that continue, empty", many(H2.frame(.continuation, stream: 1), 100_000)),
             ("settings", many(H2.frame(.settings, [0, 3, 0, 0, 0, 100]), 30_000)),
             ("a settings frame of 2700 settings", H2.frame(.settings, many([0, 3, 0, 0, 0, 100], 2700))),
             ("pings", many(H2.frame(.ping, Array("12345678".utf8)), 50_000)),
@@ -131,10 +130,10 @@ import Testing
             }
             try connection.send(flood)
             #expect(try stack.request("HEAD", "/v2/health/head").status == 200, "\(name)")
-            // nginx has read all of it when it answers what comes after it, or has had enough.
+            // nginx answers this ping once it has read the flood, unless it closes the connection first.
             let end = Array("the end.".utf8)
             try connection.send(H2.frame(.ping, end))
-            try eventually("nginx is through with \(name)") {
+            try eventually("nginx has read \(name)") {
                 connection.isClosed
                     || connection.frames.contains { $0.type == .goAway || $0.type == .ping && $0.payload == end }
             }
@@ -145,7 +144,7 @@ import Testing
         try expectUnharmed()
     }
 
-    /// Sends what is wrong on a connection of its own: nginx ends the request or the connection.
+    /// Sends each malformed request on a new connection, and expects nginx to end the request or the connection.
     private func expectRefused(_ wrong: [(name: String, bytes: [UInt8])]) throws {
         for (name, bytes) in wrong {
             let connection = try connect()
@@ -156,25 +155,25 @@ import Testing
         try expectUnharmed()
     }
 
-    @Test func `Compressed header fields that unpack to more than nginx takes are refused`() throws {
+    @Test func `nginx refuses compressed header fields that expand beyond its limits`() throws {
         let head = H2.head("GET", "/v2/x?key=k")
-        // A field of 3900 bytes in the table, and then 4000 references to it: 15 MB of a few KB.
+        // A field of 3900 bytes in the table, and 4000 references to it: a few KB expand to 15 MB.
         let entry = [0x40] + H2.literal(Array("x".utf8)) + H2.literal([UInt8](repeating: 121, count: 3900))
         let blocks: [(String, [UInt8])] = [
             ("references", head + entry + [UInt8](repeating: 0xBE, count: 4000)),
             ("a table of 4 GiB", H2.integer(0xFFFF_FFFF, 31).enumerated().map { $0 == 0 ? $1 | 0x20 : $1 } + head),
-            ("an entry that is not there", head + [0xFF, 0xFF, 0xFF, 0x7F]),
-            ("a length without end", head + [0, 0x7F] + [UInt8](repeating: 0xFF, count: 200)),
+            ("a missing entry", head + [0xFF, 0xFF, 0xFF, 0x7F]),
+            ("an endless length", head + [0, 0x7F] + [UInt8](repeating: 0xFF, count: 200)),
             ("Huffman's end of string", head + [0, 0x84, 0xFF, 0xFF, 0xFF, 0xFF, 0]),
             ("many fields", head + (0..<1500).flatMap { H2.field("x\($0)", "y") }),
         ]
         try expectRefused(
             blocks.map { ($0, H2.frame(.headers, flags: H2.endHeaders | H2.endStream, stream: 1, $1)) }
         )
-        #expect(!stack.accessLog.contains("/v2/x"), "no worker has seen one")
+        #expect(!stack.accessLog.contains("/v2/x"), "no worker has received one")
     }
 
-    @Test func `A request that could be read in two ways is refused, and stores nothing`() throws {
+    @Test func `An ambiguous request is refused, and stores nothing`() throws {
         let length = ("content-length", "\(content.count)")
         let heads: [(String, [UInt8])] = [
             ("two lengths", putHead(content, "ns", [length, length])),
@@ -197,27 +196,27 @@ import Testing
         try expectRefused(heads.map { ($0, H2.frame(.headers, flags: H2.endHeaders, stream: 1, $1) + body) })
     }
 
-    @Test func `Frames on the wrong stream or of a wrong length end the connection, and store nothing`() throws {
+    @Test func `Frames with a wrong stream or length end the connection, and store nothing`() throws {
         let payload = Array("hello".utf8)
         let head = putHead(payload, "ns", [("content-length", "5")])
         let upload = H2.frame(.headers, flags: H2.endHeaders, stream: 1, head)
         try expectRefused([
             ("an even stream", H2.frame(.headers, flags: H2.endHeaders, stream: 2, putHead(payload, "ns"))),
             ("fields of another stream", H2.frame(.headers, stream: 1, []) + H2.frame(.continuation, stream: 3)),
-            ("data amid fields", H2.frame(.headers, stream: 1, []) + H2.frame(.data, stream: 1, payload)),
+            ("data between fields", H2.frame(.headers, stream: 1, []) + H2.frame(.data, stream: 1, payload)),
             (
-                "more padding than there is",
+                "padding longer than the frame",
                 upload + H2.frame(.data, flags: 8 | H2.endStream, stream: 1, [255] + payload)
             ),
             ("a window over 2 GiB", upload + H2.frame(.windowUpdate, [0x7F, 0xFF, 0xFF, 0xFF])),
             ("a stream that depends on itself", H2.frame(.priority, stream: 1, [0, 0, 0, 1, 16])),
             ("settings of 5 bytes", H2.frame(.settings, [0, 3, 0, 0, 0])),
             ("a ping of 7 bytes", H2.frame(.ping, Array("1234567".utf8))),
-            ("a stream that was before", H2.frame(.headers, flags: 5, stream: 3, H2.head("GET", "/")) + upload),
+            ("a stream that was closed before", H2.frame(.headers, flags: 5, stream: 3, H2.head("GET", "/")) + upload),
         ])
     }
 
-    @Test func `Trailers change nothing of a request`() throws {
+    @Test func `Trailers do not change a request`() throws {
         let payload = Array("hello".utf8)
         for trailers in [[("x-temporal-metadata", "e31=")], [(":path", "/v2/x")], [("content-length", "4")]] {
             let connection = try connect()
@@ -227,7 +226,7 @@ import Testing
                 H2.frame(.headers, flags: H2.endHeaders, stream: 1, head) + H2.frame(.data, stream: 1, payload)
                     + H2.frame(.headers, flags: H2.endHeaders | H2.endStream, stream: 1, end)
             )
-            // nginx of Debian 12 refuses them; later ones read past them.
+            // Debian 12's nginx refuses trailers; later versions ignore them.
             let outcome = try connection.outcome()
             #expect([.closed, .reset, .answered(400), .answered(201), .answered(200)].contains(outcome), "\(outcome)")
         }

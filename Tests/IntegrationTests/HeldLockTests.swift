@@ -5,10 +5,10 @@ import TestStores
 import TestSupport
 import Testing
 
-/// A process that holds a lock of the store and does not go on, stopped or frozen, takes nobody down with it.
+/// A stopped or frozen process that holds a lock of the store does not block the service.
 @Suite(.serialized, .runLimit) struct HeldLockTests {
     @Test(arguments: Stack.Mode.allCases)
-    func `Uploads to a shard that stays locked are told to come again, and the pool goes on`(mode: Stack.Mode) throws {
+    func `Uploads to a locked shard get 503 with Retry-After, and the pool stays available`(mode: Stack.Mode) throws {
         let stack = try Stack(mode, options: ["--threads", "2"])
         let payloads = [payload(inShard: "48"), payload(inShard: "48")]
         let elsewhere = payload(inShard: "49")
@@ -32,7 +32,7 @@ import Testing
         try stack.expectNothingIncoming()
     }
 
-    /// Whether someone has a lock exclusively.
+    /// Whether a process holds the lock exclusively.
     private func isHeld(_ path: String) throws -> Bool {
         let file = open(path, O_RDWR | O_CLOEXEC)
         try #require(file >= 0)
@@ -40,7 +40,7 @@ import Testing
         return flock(file, LOCK_SH | LOCK_NB) != 0
     }
 
-    @Test func `Ctrl-Z does not stop a deletion that uploads wait for`() throws {
+    @Test func `Ctrl-Z does not suspend a deletion that uploads wait for`() throws {
         let stack = try Stack()
         let (old, new) = (payload(inShard: "48"), payload(inShard: "48"))
         let key = try stack.store(old)
@@ -48,15 +48,14 @@ import Testing
         let lock = "\(stack.store)/locks/48"
         let tracer = Tracer(stack.folder, trace: "unlinkat", inject: "unlinkat:delay_enter=1500000")
         let strace = try tracer.start([Project.binary("lps"), "gc", "--store", stack.store, "--older-than", "2d"])
-        try eventually("it deletes the key") { try isHeld(lock) }
+        try eventually("gc holds the lock") { try isHeld(lock) }
         let lps = try #require(try strace.children().first)
         kill(lps, SIGTSTP)
-        // It waits for the deletion, which takes as long as the delay, and not for a SIGCONT that nobody sends.
+        // The upload waits for the delayed deletion, not for a SIGCONT, which is never sent.
         #expect(try stack.put(new).status == 201)
         kill(lps, SIGKILL)
         strace.wait()
         #expect(try stack.get(key, length: old.count).status == 404)
-        // Elsewhere, it stops as any program does.
         #expect(try stack.lps("gc", "--older-than", "2d").status == 0)
         #expect(stack.objects.count == 1)
     }

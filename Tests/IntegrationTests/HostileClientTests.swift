@@ -2,12 +2,12 @@ import Foundation
 import TestSupport
 import Testing
 
-/// What a client or a web server sends wrong stores nothing, leaves nothing, and stops nobody else.
+/// Malformed input from a client or a web server stores nothing, leaves nothing, and blocks no other client.
 @Suite(.serialized, .runLimit) struct HostileClientTests {
     private static let content = randomPayload(300_000)
     private static let target = Stack.putTarget(namespace: "ns", digest: Stack.digest(content))
 
-    /// Begins an upload, and sends some of its bytes.
+    /// Starts an upload, and sends its first bytes.
     @discardableResult
     private func begin(_ stack: Stack, _ count: Int) throws -> HTTPConnection {
         let connection = try HTTPConnection(stack.httpSocket)
@@ -23,7 +23,7 @@ import Testing
     }
 
     @Test(arguments: Stack.Mode.allCases)
-    func `An upload that the client cuts off at any byte stores nothing, and one that it leaves is stored whole or not`(
+    func `An upload aborted at any byte stores nothing; one aborted after its last byte is stored whole or not at all`(
         mode: Stack.Mode
     ) throws {
         let stack = try Stack(mode, options: ["--threads", "2"])
@@ -47,7 +47,7 @@ import Testing
     }
 
     @Test(arguments: Stack.Mode.allCases)
-    func `Clients that send or read slowly or not at all do not stop the others`(mode: Stack.Mode) throws {
+    func `Slow and stalled clients do not block others`(mode: Stack.Mode) throws {
         let stack = try Stack(mode, options: ["--threads", "2"])
         let sending = try (0..<8).map { _ in try begin(stack, 1000) }
         let payload = randomPayload(20_000_000)
@@ -61,21 +61,19 @@ import Testing
             #expect(try stack.put(Self.content + [UInt8(index)]).status == 201)
             #expect(try stack.request("HEAD", "/v2/health/head").status == 200)
         }
-        // One that took its time still gets all of it.
+        // A stalled client still completes its transfer.
         let whole = try reading[0].receive().body == payload
         #expect(whole)
         try sending[0].send(Array(Self.content.dropFirst(1000)))
         #expect(try sending[0].receive().status == 201)
     }
 
-    @Test func `A metadata header of 62 KiB passes, beside others, and one over nginx's limit is one line of 400`()
-        throws
-    {
+    @Test func `A metadata header of 62 KiB is accepted; one over nginx's limit is 400 with one line`() throws {
         let stack = try Stack()
         for (size, status) in [(32 << 10, 201), (62 << 10, 201), (70 << 10, 400)] {
-            // {"a":"<base64>"} in base64 again: 4/3 each time.
+            // {"a":"<base64>"}, again in base64: each encoding adds a third.
             let value = Data(repeating: 97, count: size * 9 / 16 - 12).base64EncodedString()
-            // What else a client sends, as cookies or tokens, takes no room from it.
+            // Other headers, such as cookies or tokens, do not count towards the limit.
             let headers = Stack.putHeaders(metadata: "{\"a\":\"\(value)\"}")
                 .merging(["Authorization": String(repeating: "t", count: 20_000)]) { $1 }
             let answer = try stack.request("PUT", Self.target, headers, body: Self.content)
@@ -84,7 +82,7 @@ import Testing
         }
     }
 
-    @Test func `What is no FastCGI request, or is broken off, is closed, and the worker serves on`() throws {
+    @Test func `A worker closes malformed and aborted FastCGI requests, and continues to serve`() throws {
         let stack = try Stack(options: ["--threads", "1"])
         let health = ["REQUEST_METHOD": "HEAD", "SCRIPT_NAME": "/v2/health/head"]
         let head = FastCGIClient.head(health)
@@ -100,7 +98,7 @@ import Testing
             FastCGIClient.record(.beginRequest, [0, 9, 0, 0, 0, 0, 0, 0]), FastCGIClient.record(.beginRequest, [0, 1]),
             FastCGIClient.record(.params, [1]), [UInt8](repeating: 0xFF, count: 70_000),
             FastCGIClient.record(.beginRequest, [0, 1, 0, 0, 0, 0, 0, 0], version: 2),
-            // A parameter whose lengths promise 2 GiB.
+            // A parameter whose lengths announce 2 GiB.
             beginning + FastCGIClient.record(.params, [UInt8](repeating: 0xFF, count: 8)),
         ] {
             #expect(try ask(bytes).isEmpty)
@@ -116,7 +114,7 @@ import Testing
             let body = count > 0 ? FastCGIClient.record(.stdin, Array(Self.content.prefix(count))) : []
             #expect(try ask(upload + body).hasPrefix("Status: 400 "))
         }
-        // The only thread takes the next connection, also when the web server wants to keep this one.
+        // The only thread serves the next connection even if the web server asks to keep this one.
         for _ in 0..<3 {
             let client = try FastCGIClient(stack.workerSocket)
             client.send(FastCGIClient.head(health, keepConnection: true))

@@ -1,17 +1,17 @@
 import Foundation
 import TestSupport
 
-/// Makes what no web server sends: FastCGI conversations that are wrong in a random place, or in many. Those of one seed
-/// are always the same.
+/// Generates FastCGI conversations with random errors, which no web server sends. The same seed generates the same
+/// conversations.
 struct HostileRecords {
     enum End: CaseIterable {
-        /// Says that nothing comes any more, and reads the answer.
+        /// Shuts down its sending side, and reads the answer.
         case waits
-        /// Leaves without reading.
+        /// Closes without reading.
         case leaves
-        /// Reads a little, and leaves.
+        /// Reads a little, and closes.
         case readsALittle
-        /// Keeps the connection open until all of its batch have been sent.
+        /// Stays open until its whole batch has been sent.
         case stays
     }
 
@@ -20,15 +20,15 @@ struct HostileRecords {
     private let payload: [UInt8]
 
     /// - Parameters:
-    ///   - store: the store's path, for the files that requests name.
-    ///   - payload: what valid uploads among the conversations have.
+    ///   - store: the store's path, for the body files that requests name.
+    ///   - payload: the content of valid uploads.
     init(seed: UInt64, store: String, payload: [UInt8]) {
         random = SplitMix64(state: seed)
         self.store = store
         self.payload = payload
     }
 
-    /// What a peer does on one connection that does not meet a hole of libfcgi: what it sends, piece by piece, and then.
+    /// The pieces that a peer sends on one connection, and how it ends. Skips input that triggers bugs of libfcgi.
     mutating func next() -> (pieces: [[UInt8]], end: End) {
         while true {
             var bytes = conversation()
@@ -47,7 +47,7 @@ struct HostileRecords {
             records = (0..<count(below: 12)).map { _ in record(pick([byte(), UInt8(1 + count(below: 11))]), noise(64)) }
         case 4: records = [beginning(), record(4, wrongParameters()), record(4, []), record(5, [])]
         case 5:
-            // Records of no request: what libfcgi knows to answer, and what it does not.
+            // Management records, known and unknown to libfcgi.
             let names = ["FCGI_MAX_CONNS", "FCGI_MAX_REQS", "FCGI_MPXS_CONNS"].prefix(count(below: 4))
             let unknown = FastCGIClient.record(UInt8(9 + count(below: 247)), noise(100), id: 0)
             records = [FastCGIClient.getValues(Array(names)), unknown] + request()
@@ -57,7 +57,7 @@ struct HostileRecords {
         return Array(records.joined())
     }
 
-    /// A request that is well-formed, but for what may be done to it.
+    /// A request of well-formed records with random values.
     private mutating func request() -> [[UInt8]] {
         let digest = pick([Stack.digest(payload), Stack.digest([]), text()])
         let key = Stack.escape("/blobs/default/common/\(digest)/\(Stack.digest([]).dropFirst("sha256:".count))")
@@ -82,7 +82,7 @@ struct HostileRecords {
         let files = ["incoming/missing", "layout.json", "incoming/../layout.json", "incoming/"].map { "\(store)/\($0)" }
         if chance(3) { parameters["REQUEST_BODY_FILE"] = pick(files + ["/etc/passwd", "/proc/self/mem", text()]) }
         let body = pick([payload, payload, Array(payload.prefix(count(below: payload.count))), payload + noise(1000)])
-        // In the order of their names, which is else another one in each run.
+        // A dictionary's order differs in each run.
         let pairs = parameters.sorted { $0.key < $1.key }
             .map { length($0.key.utf8.count) + length($0.value.utf8.count) + Array("\($0.key)\($0.value)".utf8) }
         let input = cut(body).map { FastCGIClient.record(5, $0) }
@@ -99,7 +99,7 @@ struct HostileRecords {
         )
     }
 
-    /// Parameters whose lengths are wrong, or whose number is large.
+    /// Parameters with wrong lengths, or very many.
     private mutating func wrongParameters() -> [UInt8] {
         let parameters = (0..<count(below: pick([4, 1000]))).map { _ in
             length(chance(200) ? Int(random.next() >> 33) : count(below: 20)) + length(count(below: 40)) + noise(60)
@@ -107,13 +107,13 @@ struct HostileRecords {
         return Array(parameters.joined().prefix(65535))
     }
 
-    /// A length of a name or value, in one byte or four.
+    /// The length of a name or value, in one byte or four.
     private mutating func length(_ count: Int) -> [UInt8] {
         if count < 128, !chance(4) { return [UInt8(count)] }
         return [UInt8(count >> 24 & 127) | 128, UInt8(count >> 16 & 255), UInt8(count >> 8 & 255), UInt8(count & 255)]
     }
 
-    /// A record with padding, of another request or version now and then.
+    /// A record with padding, sometimes with another request ID or version.
     private mutating func record(_ type: UInt8, _ content: [UInt8]) -> [UInt8] {
         var record = FastCGIClient.record(type, content, version: chance(20) ? byte() : 1, id: chance(10) ? 2 : 1)
         if chance(3) {
@@ -133,12 +133,12 @@ struct HostileRecords {
         case 3: records[index][place] = byte()
         case 4: records[index][place] ^= 1 << UInt8(count(below: 8))
         case 5: records[index].insert(contentsOf: noise(16), at: place)
-        // A header's fields: version, type, number, length, padding.
+        // The header's fields: version, type, request ID, length, padding.
         default: records[index][min(place, count(below: 8))] = byte()
         }
     }
 
-    /// In at most 64 pieces of any size, as a socket brings them.
+    /// At most 64 pieces of any size, as a socket delivers them.
     private mutating func cut(_ bytes: [UInt8]) -> [[UInt8]] {
         let size = max(pick([65535, 1 + count(below: 65535)]), bytes.count / 64 + 1)
         return stride(from: 0, to: bytes.count, by: size).map { Array(bytes[$0..<min($0 + size, bytes.count)]) }
@@ -150,7 +150,7 @@ struct HostileRecords {
     private mutating func chance(_ oneIn: Int) -> Bool { count(below: oneIn) == 0 }
     private mutating func byte() -> UInt8 { UInt8(truncatingIfNeeded: random.next()) }
     private mutating func count(below limit: Int) -> Int { limit <= 1 ? 0 : Int.random(in: 0..<limit, using: &random) }
-    /// Less than so many bytes.
+    /// Fewer than `limit` random bytes.
     private mutating func noise(_ limit: Int) -> [UInt8] { (0..<count(below: limit)).map { _ in byte() } }
     private mutating func text() -> String { String(decoding: noise(60).filter { $0 != 0 }, as: UTF8.self) }
 }

@@ -2,10 +2,10 @@ import Foundation
 import TestSupport
 import Testing
 
-/// What comes on the workers' socket that no web server sends. 'make fuzz' sets `LPS_FUZZ_SECONDS`, for how long; with
-/// `LPS_FUZZ_SEED` a run begins with the conversations of an earlier one.
+/// Random input on the workers' socket that no web server sends. `make fuzz` sets the duration, `LPS_FUZZ_SECONDS`;
+/// `LPS_FUZZ_SEED` repeats the conversations of an earlier run.
 @Suite(.serialized, .runLimit) struct HostileRecordsTests {
-    // The same in each run, as all else is that a seed makes.
+    // Not random, so that a seed determines a run completely.
     private static let payload = (0..<20_000).map { UInt8(truncatingIfNeeded: $0 * 31 >> 3) }
     private static let conversations = 50
     private static let clients = 4
@@ -17,16 +17,14 @@ import Testing
         ProcessInfo.processInfo.environment[variable].flatMap { UInt64($0) }
     }
 
-    @Test func `Whatever records come, the worker serves on, keeps nothing open, and stores only what is verified`()
-        throws
-    {
+    @Test func `On any input a worker keeps serving, leaks nothing, and stores only verified content`() throws {
         let stack = try Stack(options: ["--threads", "4"])
         let worker = stack.workers[0]
-        // What a first request opens and maps.
+        // Warm up: the first requests open files and map memory.
         for batch in 0..<2 { try converse(stack, batch: UInt64(batch)) }
         try expectAnswers(stack)
         var before = Held(worker, stack)
-        try eventually("what was answered is closed") {
+        try eventually("answered connections are closed") {
             usleep(100_000)
             let last = before
             before = Held(worker, stack)
@@ -55,7 +53,7 @@ import Testing
         #expect(scrubbed.status == 0, "\(scrubbed.output)")
     }
 
-    /// Its seeds are the batch's own.
+    /// Sends one batch. Its seeds depend only on the batch's number.
     private func converse(_ stack: Stack, batch: UInt64) throws {
         for _ in 0..<Self.conversations { _ = try FastCGIClient(stack.workerSocket) }
         try concurrently(Self.clients) { client in
@@ -64,7 +62,7 @@ import Testing
                 store: stack.store,
                 payload: Self.payload
             )
-            // Threads that wait for what never comes are no more than half of them.
+            // At most half of the threads wait for input that never arrives.
             var staying: [FastCGIClient] = []
             for _ in 0..<Self.conversations {
                 let conversation = records.next()
@@ -94,9 +92,9 @@ import Testing
     }
 }
 
-/// What a process of the pool holds.
+/// Resources that a worker process holds.
 private struct Held {
-    /// What is open, but for the folders that a worker commits to, of which it keeps some.
+    /// Open files, except the folders for commits, of which a worker caches some.
     let descriptors: [String]
     let threads: Int
     /// KiB.

@@ -3,12 +3,12 @@ import Synchronization
 import TestSupport
 import Testing
 
-/// A worker that is killed just before and just after each system call of a download: its client gets the payload from
-/// the next worker, or sees that it is cut off.
+/// Kills a worker just before and just after each system call of a download. The client gets the payload from the next
+/// worker, or notices that the download is cut off.
 @Suite(.serialized, .runLimit) struct KilledDownloadTests {
     private enum Outcome {
         case whole
-        /// Less than was announced, all of it right.
+        /// Shorter than announced, and correct as far as it goes.
         case cutOff
         case error(Int)
         case wrong
@@ -16,8 +16,8 @@ import Testing
 
     private func download(_ key: String, _ payload: [UInt8], from stack: Stack) throws -> Outcome {
         let connection = try HTTPConnection(stack.httpSocket)
-        // Where a connection is kept, nginx takes an answer for whole whose worker is gone, and the client waits until nginx
-        // gives the connection up.
+        // With keep-alive, nginx takes the answer of a dead worker for complete, and the client waits until nginx
+        // closes the connection.
         let headers = Stack.getHeaders(length: payload.count).merging(["Connection": "close"]) { $1 }
         try connection.send("GET", Stack.getTarget(key), headers)
         do {
@@ -30,14 +30,14 @@ import Testing
     }
 
     @Test(arguments: Stack.Mode.allCases)
-    func `A worker killed before or after any system call of a download spoils none`(mode: Stack.Mode) throws {
+    func `A worker killed around any system call of a download corrupts no download`(mode: Stack.Mode) throws {
         let stack = try Stack(mode, options: ["--threads", "1"])
         let payload = randomPayload(200_000)
         let key = try Stack.key(stack.put(payload))
         let tracer = Tracer(stack.folder, trace: "all")
         let traced = try tracer.attached(to: stack.workers[0]) { try download(key, payload, from: stack) }
         guard case .whole = traced else { throw NeverHappened(what: "a download without a kill") }
-        // The thread that has opened the payload. Where it waits for a connection, nothing is lost with it.
+        // The thread that opened the payload. A kill while it waits for a connection loses nothing.
         let calls = TracedCall.parse(tracer.take())
         let thread = try #require(calls.first { $0.name == "openat2" }).thread
         let points = calls.filter { $0.thread == thread && $0.name != "epoll_wait" }.map(KillPoint.init)
@@ -53,15 +53,17 @@ import Testing
                         let result = try download(key, payload, from: stack)
                         return outcome.withLock { $0 = result }
                     }
-                    // A supervisor starts the next one, which finds in the socket's queue what nginx asks again.
-                    try eventually("it is killed, or answers") { !worker.isRunning || outcome.withLock { $0 != nil } }
+                    // A supervisor starts the next worker, which finds nginx's retry in the socket's queue.
+                    try eventually("the worker is killed or answers") {
+                        !worker.isRunning || outcome.withLock { $0 != nil }
+                    }
                     if worker.isRunning { usleep(20_000) }
                     guard !worker.isRunning else { return }
                     stack.stop(worker, SIGKILL)
                     try stack.startWorkers(1)
                 }
             }
-            // The kill may have come after the answer, and only now.
+            // The kill may come only after the answer.
             if !worker.isRunning {
                 kills += 1
                 stack.stop(worker, SIGKILL)
@@ -69,7 +71,7 @@ import Testing
             if stack.workers.isEmpty { try stack.startWorkers(1) }
             switch outcome.withLock({ $0 }) {
             case .whole: break
-            // Some of it may have left for the client, and nobody can take that back.
+            // Part of the payload may already be on its way to the client.
             case .cutOff where mode == .plain: cutOff += 1
             case let other: Issue.record("\(point): \(String(describing: other))")
             }
@@ -80,8 +82,8 @@ import Testing
         try stack.expectNothingIncoming()
     }
 
-    @Test func `A client whose download can't be read to its end does not wait for the rest`() throws {
-        // As long as nginx keeps the connection, it says that the answer is whole.
+    @Test func `A download that fails midway closes the connection at once`() throws {
+        // If nginx kept the connection, the client would wait for an hour.
         let stack = try Stack(.plain, options: ["--threads", "1"]) {
             $0.replacingOccurrences(of: "    access_log off;", with: "    access_log off; keepalive_timeout 1h;")
         }
@@ -92,7 +94,7 @@ import Testing
             let connection = try HTTPConnection(stack.httpSocket)
             try connection.send("GET", Stack.getTarget(key), Stack.getHeaders(length: payload.count))
             let broken = try #require(throws: HTTPConnection.Broken.self) { try connection.receive() }
-            // Not after the test's own patience.
+            // Not by the test's own timeout.
             #expect(broken.reason.hasPrefix("closed after"), "\(broken)")
         }
         #expect(tracer.take().contains("INJECTED"))

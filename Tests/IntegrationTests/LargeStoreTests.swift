@@ -3,7 +3,7 @@ import TestStores
 import TestSupport
 import Testing
 
-/// `lps` on a store of many keys, or of large payloads: what it holds in memory must not grow with them.
+/// The memory that `lps` needs must not grow with the number of keys or the size of payloads.
 @Suite(.serialized, .runLimit) struct LargeStoreTests {
     private let folder: TemporaryFolder
 
@@ -11,8 +11,8 @@ import Testing
         folder = try TemporaryFolder()
     }
 
-    /// Makes a store of so many old keys, each of an object of its own name, in a second: all are links to a file, and
-    /// nothing is synced. What the objects hold is of no matter here.
+    /// Makes a store of `keys` old keys, each with its own object, in a second: all are links to two files, and nothing
+    /// is synced. The objects' bytes do not match their digests.
     private func makeStore(keys: Int) throws -> TestStore {
         let disk = try TestStore(isInMemory: true)
         let (content, old) = (disk.folder.file("content"), disk.folder.file("key"))
@@ -28,7 +28,7 @@ import Testing
             }
         }
         for index in 0..<keys {
-            // Its low digits come first, so that keys spread over the shards.
+            // Low digits first, so that keys spread over the shards.
             let digest = String(hex(UInt64(index), digits: 16).reversed()) + String(repeating: "0", count: 48)
             let (shard, place) = (digest.prefix(2), index % 2 == 0 ? "common/" : "custom/p/@")
             try #require(link(content, disk.file("objects/\(shard)/\(digest)")) == 0)
@@ -42,7 +42,7 @@ import Testing
         return String(repeating: "0", count: digits - text.count) + text
     }
 
-    /// The most memory that a command had at a time, in KiB, and what it wrote.
+    /// A command's peak memory in KiB, and its output.
     private func peakMemory(
         _ arguments: [String],
         store: String,
@@ -63,7 +63,7 @@ import Testing
         return (try #require(Int(text.trimmingCharacters(in: .whitespacesAndNewlines))), result.output)
     }
 
-    @Test func `Looking through sixty thousand payloads takes no more memory than through a hundred`() throws {
+    @Test func `lps du, gc and ls need no more memory for 60,000 keys than for 100`() throws {
         let (small, large) = (try makeStore(keys: 100), try makeStore(keys: 60_000))
         let commands: [(arguments: [String], expected: (String, Int) -> Bool)] = [
             (["du"], { $0.contains("\($1)") }),
@@ -79,12 +79,12 @@ import Testing
             #expect(expected(few.output, 100), "\(arguments)")
             let isExpected = expected(many.output, 60_000)
             #expect(isExpected, "\(arguments): \(many.output.suffix(200))")
-            // The keys alone would be 12 MiB. 'lps du' holds 20,000 at a time.
+            // The keys alone would take 12 MiB. `lps du` holds 20,000 at a time.
             #expect(many.kibibytes - few.kibibytes < 8 << 10, "\(arguments): \(few.kibibytes), \(many.kibibytes) KiB")
         }
     }
 
-    /// An engine that lists so many payloads, a thousand a page.
+    /// An engine that lists `keys` payloads, a thousand per page.
     private func engine(keys: Int) throws -> ScriptedServer {
         try ScriptedServer { _, request in
             guard request.line.contains("list-type=2") else { return [.error(404, "NoSuchKey")] }
@@ -103,7 +103,7 @@ import Testing
         }
     }
 
-    @Test func `Listing ten thousand payloads of a bucket takes no more memory than a hundred`() throws {
+    @Test func `lps ls needs no more memory for 10,000 payloads of a bucket than for 100`() throws {
         func peak(_ keys: Int) throws -> Int {
             let server = try engine(keys: keys)
             let (kibibytes, output) = try peakMemory(
@@ -116,11 +116,11 @@ import Testing
             return kibibytes
         }
         let (few, many) = (try peak(100), try peak(10_000))
-        // The keys alone would be 2 MiB, a page of a thousand is 400 KiB.
+        // The keys alone would take 2 MiB. A page of a thousand takes 400 KiB.
         #expect(many - few < 4 << 10, "\(few), \(many) KiB")
     }
 
-    @Test func `A large payload goes from store to store in little memory`() throws {
+    @Test func `Exporting and importing a 64 MiB payload takes less than 32 MiB of memory`() throws {
         let (source, target) = (try TestStore(isInMemory: true), try TestStore(isInMemory: true))
         let content = randomPayload(64 << 20)
         let key = try source.put(content)

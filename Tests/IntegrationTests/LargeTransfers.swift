@@ -2,7 +2,7 @@ import Foundation
 import TestSupport
 import Testing
 
-/// Large payloads on their way, whatever the store is.
+/// Transfers of large payloads, with any kind of store.
 extension Stack {
     private func curl(_ arguments: [String], _ target: String) -> [String] {
         let common = ["-sS", "--unix-socket", httpSocket, "-H", "Content-Type: application/octet-stream"]
@@ -18,15 +18,15 @@ extension Stack {
         curl(arguments + ["-H", "X-Payload-Expected-Content-Length: \(length)"], Self.getTarget(key))
     }
 
-    /// By a program that uses the processor's instructions for it, where it has some.
+    /// Computed by OpenSSL, which uses the processor's SHA instructions if it has any.
     private func digests(_ files: [String]) throws -> [String] {
         let sums = try run("openssl", ["dgst", "-sha256", "-r"] + files).output
         return sums.split(separator: "\n").map { "sha256:" + $0.prefix(64) }
     }
 
-    /// Stores a payload of so many MiB and fetches it, and makes sure that it is whole.
+    /// Stores a payload of this size, fetches it and compares the bytes.
     func expectWhole(mebibytes: Int) throws {
-        // Mostly holes, which take no time to write; no two mebibytes are equal.
+        // Mostly holes, which take no time to write. No two mebibytes are equal.
         let path = folder.file("large")
         try write([], to: path)
         let file = try #require(FileHandle(forWritingAtPath: path))
@@ -43,9 +43,9 @@ extension Stack {
         #expect(compared.status == 0 && compared.output.isEmpty, "\(compared.output)")
     }
 
-    /// Runs 16 uploads and 16 downloads of so many bytes at once.
+    /// Runs 16 uploads and 16 downloads of `size` bytes at once.
     ///
-    /// - Returns: the most resident memory that a worker had, in KiB.
+    /// - Returns: the peak resident memory of any worker, in KiB.
     func peakOfTransfers(of size: Int) throws -> Int {
         let payload = randomPayload(size)
         let stored = try Stack.key(put(payload))
@@ -57,7 +57,7 @@ extension Stack {
         let digests = try digests(files)
         let peak = Counter()
         let workers = workers
-        // VmHWM (proc(5)): the most that it ever had.
+        // VmHWM is the peak (proc(5)).
         @Sendable func look() { peak.raise(to: workers.compactMap { $0.status("VmHWM") }.max() ?? 0) }
         try concurrently(32) { index in
             let told = ["-o", "/dev/null", "-w", "%{http_code} %{size_download}"]

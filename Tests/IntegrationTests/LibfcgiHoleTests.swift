@@ -2,29 +2,29 @@ import Foundation
 import TestSupport
 import Testing
 
-/// What libfcgi gets wrong, and a worker can't prevent (docs/security.md). Sanitizers end a process in other ways.
+/// Bugs of libfcgi that a worker can't prevent (docs/security.md). Sanitizers end a process in other ways.
 @Suite(.runLimit) struct LibfcgiHoleTests {
     private static let holes: [[UInt8]] = [
-        // libfcgi's answer has room for three.
+        // libfcgi's answer has room for three values.
         FastCGIClient.getValues([String](repeating: "FCGI_MPXS_CONNS", count: 100)),
-        // Each fits into an int, their sum does not.
+        // Each length fits into an int, their sum does not.
         FastCGIClient.record(.beginRequest, [0, 1, 0, 0, 0, 0, 0, 0])
             + FastCGIClient.record(.params, [0xC0, 0, 0, 0, 0xC0, 0, 0, 0]),
     ]
 
     @Test(arguments: holes)
-    func `A hole of libfcgi ends one worker at most, and the pool serves on`(records: [UInt8]) throws {
+    func `A bug of libfcgi ends at most one worker, and the pool keeps serving`(records: [UInt8]) throws {
         #expect(meetsHoleOfLibfcgi(records))
         let stack = try Stack(workers: 2)
         let client = try FastCGIClient(stack.workerSocket)
         client.send(records + FastCGIClient.head(["REQUEST_METHOD": "HEAD"]))
         shutdown(client.descriptor, Int32(SHUT_WR))
         let isAnswered = client.receiveAnswer().hasPrefix("Status: ")
-        try eventually("the worker ends, or goes on") {
+        try eventually("the worker ends or keeps serving") {
             isAnswered || stack.workers.contains { !$0.isRunning }
                 || stack.workerLog.contains("without a FastCGI request")
         }
-        // Until libfcgi is mended, an assertion and the stack protector that it is built with end the process.
+        // Until libfcgi is fixed, an assertion and its stack protector end the process.
         for worker in stack.workers where !worker.isRunning {
             #expect(stack.stop(worker) == -SIGABRT)
         }

@@ -2,17 +2,17 @@ import Foundation
 import TestSupport
 import Testing
 
-/// A worker without a web server, on a socket that it has bound itself.
+/// A worker without a web server, on a socket that it binds itself.
 struct LoneWorker {
     let process: ChildProcess
     let socket: String
 
-    /// Starts it, and waits until it serves.
+    /// Starts the worker and waits until it serves.
     ///
     /// - Parameters:
-    ///   - folder: where its socket and log are, and its store unless `options` say another.
-    ///   - name: of its socket and log.
-    ///   - errorLog: the file that `options` name for its log; `nil` for none.
+    ///   - folder: holds the socket, the log, and the store unless `options` name another.
+    ///   - name: the base name of the socket and the log.
+    ///   - errorLog: the error log that `options` name, if any.
     init(
         _ folder: TemporaryFolder,
         name: String = "lps",
@@ -35,7 +35,7 @@ struct LoneWorker {
         )
         self.process = process
         if let errorLog {
-            try eventually("it serves: \(process.log)") {
+            try eventually("the worker serves: \(process.log)") {
                 (try? String(contentsOfFile: errorLog, encoding: .utf8))?.contains("msg=serving") == true
             }
         } else {
@@ -47,7 +47,7 @@ struct LoneWorker {
 
     func count(_ text: String) -> Int { process.count(text) }
 
-    /// The answer to a request without a body.
+    /// Sends a request without a body and returns the answer.
     func ask(_ method: String, _ path: String, _ parameters: [String: String] = [:]) throws -> String {
         try Self.ask(socket, method, path, parameters)
     }
@@ -67,7 +67,7 @@ struct LoneWorker {
 }
 
 extension ChildProcess {
-    /// Ends a program that answers SIGTERM with an orderly end.
+    /// Ends a program that exits with status 0 on SIGTERM.
     func stop() {
         signal(SIGTERM)
         #expect(wait() == 0)

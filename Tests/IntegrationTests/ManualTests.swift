@@ -3,7 +3,7 @@ import TestStores
 import TestSupport
 import Testing
 
-/// The manual pages: what the generator takes from the commands' help, and what is added to it.
+/// The manual pages: the text generated from the commands' help, and the examples added to it.
 @Suite(.serialized, .runLimit) struct ManualTests {
     private let local: TestStore
     private let settings: String
@@ -15,32 +15,32 @@ import Testing
     }
 
     @Test(arguments: ["lps", "lps-worker"])
-    func `Help is ASCII, since the generator of the manual drops all else`(tool: String) throws {
+    func `Help is ASCII, because the manual generator drops other characters`(tool: String) throws {
         let help = try run(Project.binary(tool), ["--experimental-dump-help"])
         #expect(help.status == 0 && help.output.utf8.count > 1000)
         let lost = help.output.unicodeScalars.filter { !$0.isASCII }
         #expect(lost.isEmpty, "\(String(String.UnicodeScalarView(lost)))")
     }
 
-    /// The blocks of commands of a page.
+    /// A page's blocks of commands.
     private func examples(_ page: String) throws -> [String] {
         try Project.text("debian/manual/\(page)").components(separatedBy: ".Bd -literal -offset indent\n").dropFirst()
             .compactMap { $0.components(separatedBy: "\n.Ed").first }
     }
 
-    /// On other folders, as whoever runs the tests.
+    /// The example with this test's folders, for the current user.
     private func here(_ example: String) -> String {
         let places = [
             ("runuser -u www-data -- ", ""), (" --owner www-data", ""), ("/var/lib/lps", local.path),
             ("/srv/lps", local.folder.file("other")), ("/etc/default/lps", settings),
-            ("/run/lps", local.folder.file("run")),
+            ("/run/lps", local.folder.file("run")), ("/etc/lps/policy.ini", local.folder.file("policy.ini")),
             (">/tmp/", ">\(local.folder.path)/"), ("</tmp/", "<\(local.folder.path)/"),
             ("chown www-data:www-data", "ls -d"),
         ]
         return places.reduce(example) { $0.replacingOccurrences(of: $1.0, with: $1.1) }
     }
 
-    @Test func `The examples of lps work as they stand there`() throws {
+    @Test func `The examples of the lps manual page work as printed`() throws {
         #expect(try run(Project.binary("lps"), ["init", "--store", local.folder.file("other")]).status == 0)
         let blocks = try examples("lps.1")
         #expect(blocks.count == 5)
@@ -51,7 +51,16 @@ import Testing
         #expect(try copy == Data(contentsOf: URL(fileURLWithPath: "/etc/hostname")))
     }
 
-    @Test func `The examples of lps-worker work as they stand there`() throws {
+    @Test func `The example of the lps-policy manual page works as printed`() throws {
+        let blocks = try examples("lps-policy.5")
+        #expect(blocks.count == 2)
+        try write(blocks[0].utf8, to: local.folder.file("policy.ini"))
+        for days in [44.0, 46] { _ = try local.put(randomPayload(100), "default", days: days) }
+        let ended = try run("bash", ["-ec", "export PATH=\(Project.binaries):$PATH\n" + here(blocks[1])])
+        #expect(ended.status == 0 && ended.output.contains("would delete 1 keys"), "\(ended.output)")
+    }
+
+    @Test func `The examples of the lps-worker manual page work as printed`() throws {
         let blocks = try examples("lps-worker.8").map(here)
         #expect(blocks.count == 2)
         let path = "export PATH=\(Project.binaries):$PATH\n"
@@ -60,6 +69,8 @@ import Testing
         // The worker is the last command.
         let worker = try ChildProcess("bash", ["-ec", path + blocks[1]], log: local.folder.file("log"))
         try worker.waitUntilServing()
-        try eventually("and has a page: \(worker.log)") { worker.log.contains("serving the pool's status page") }
+        try eventually("the worker serves the status page: \(worker.log)") {
+            worker.log.contains("serving the pool's status page")
+        }
     }
 }

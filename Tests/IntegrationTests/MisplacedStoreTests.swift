@@ -2,9 +2,9 @@ import Foundation
 import TestSupport
 import Testing
 
-/// An nginx that does not see the workers' store where its configuration says that it is.
+/// An nginx whose configuration names the wrong place for the workers' store.
 @Suite(.serialized, .runLimit) struct MisplacedStoreTests {
-    @Test func `What nginx does not find where the worker has found it, a worker sends`() throws {
+    @Test func `A worker sends a payload whose object nginx cannot find`() throws {
         let stack = try Stack(nginx: { text in
             text.replacingOccurrences(of: "/store/objects/;", with: "/elsewhere/objects/;")
         })
@@ -18,6 +18,6 @@ import Testing
             try stack.get(key, length: payload.count, ["If-None-Match": "\"\(Stack.digest(payload))\""]).status == 304
         )
         let log = try String(contentsOfFile: stack.folder.file("nginx-error.log"), encoding: .utf8)
-        #expect(log.contains("/elsewhere/objects/"), "the operator finds out")
+        #expect(log.contains("/elsewhere/objects/"), "nginx logs the missing path")
     }
 }

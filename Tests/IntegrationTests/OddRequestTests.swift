@@ -2,7 +2,7 @@ import Foundation
 import TestSupport
 import Testing
 
-/// Requests that are well-formed, and odd: each is read in one way only, every time.
+/// Well-formed but odd requests: each is always interpreted in the same way.
 @Suite(.serialized, .runLimit) struct OddRequestTests {
     private static let target = Stack.putTarget(namespace: "mine", digest: helloWorldDigest)
     private static let metadata = ["e30=", Data(#"{"a":"Yg=="}"#.utf8).base64EncodedString()]
@@ -18,7 +18,7 @@ import Testing
         return try answer(stack, head.joined(separator: "\r\n"), "hello world")
     }
 
-    @Test func `Of a field that is sent twice the first counts, every time`() throws {
+    @Test func `When a header field is sent twice, the first one always counts`() throws {
         let stack = try Stack(workers: 2)
         let type = "Content-Type: application/octet-stream"
         let plain = try Stack.key(upload(stack, type, "X-Temporal-Metadata: \(Self.metadata[0])"))
@@ -28,7 +28,7 @@ import Testing
             for (fields, key) in [(Self.metadata, plain), (Self.metadata.reversed(), named)] {
                 let twice = fields.map { "X-Temporal-Metadata: \($0)" }.joined(separator: "\r\nX-Other: y\r\n")
                 let stored = try upload(stack, type, twice)
-                // Later versions of nginx join the two, which is no base64.
+                // Later versions of nginx join the two values, which is not valid base64.
                 #expect(stored.status == 400 || (stored.status == 200 && (try? Stack.key(stored)) == key))
             }
             let types = "\(type)\r\nContent-Type: text/plain"
@@ -42,8 +42,8 @@ import Testing
                 #expect(fetched.status == expected || fetched.status == 400)
             }
         }
-        // Joined by whoever comes before the worker, they are nothing.
-        expectError(try upload(stack, type, "X-Temporal-Metadata: e30=, e30="), 400, nil, "two in one")
+        // Values that a server in front of the worker joins are invalid.
+        expectError(try upload(stack, type, "X-Temporal-Metadata: e30=, e30="), 400, nil, "two values in one")
         expectError(
             try stack.get(plain, length: 11, ["X-Payload-Expected-Content-Length": "11, 11"]),
             400,
@@ -54,7 +54,7 @@ import Testing
         try stack.expectNothingIncoming()
     }
 
-    @Test func `A name with underscores is not the one with hyphens`() throws {
+    @Test func `A header name with underscores is not taken for the one with hyphens`() throws {
         let stack = try Stack()
         let type = "Content-Type: application/octet-stream"
         let plain = try Stack.key(upload(stack, type, "X-Temporal-Metadata: e30="))
@@ -68,7 +68,7 @@ import Testing
             #expect(try upload(stack, type, forged).status == 400, "no metadata at all: \(name)")
         }
         #expect(try upload(stack, "Content_Type: application/octet-stream", "X-Temporal-Metadata: e30=").status == 400)
-        // The case of letters is nobody's business.
+        // Header names are case-insensitive.
         #expect(
             try Stack.key(upload(stack, type.replacing("Content", with: "CONTENT"), "x-temporal-metadata: e30="))
                 == plain
@@ -76,7 +76,7 @@ import Testing
         #expect(stack.keys.count == 1)
     }
 
-    @Test func `Fields without end are refused, and many pass`() throws {
+    @Test func `500 header fields pass, and too many or too large ones are refused`() throws {
         let stack = try Stack()
         let usual = "Content-Type: application/octet-stream\r\nX-Temporal-Metadata: e30="
         let many = (0..<500).map { "X\($0): y" }.joined(separator: "\r\n")
@@ -93,7 +93,7 @@ import Testing
     }
 
     @Test(arguments: Stack.Mode.allCases)
-    func `A path is what it means, not how it is written, and leads nowhere else`(mode: Stack.Mode) throws {
+    func `Equivalent paths reach the same endpoint, and none reaches the store's files`(mode: Stack.Mode) throws {
         let stack = try Stack(mode)
         let key = try stack.store(helloWorld)
         let query = "key=\(Stack.escape(key))"
@@ -125,7 +125,7 @@ import Testing
         ] { #expect(try status(target) == expected, "\(target.prefix(80))") }
     }
 
-    @Test func `No method but those of the endpoints does anything`() throws {
+    @Test func `Methods other than those of an endpoint are refused`() throws {
         let stack = try Stack()
         let usual = "Host: localhost\r\nContent-Type: application/octet-stream\r\nX-Temporal-Metadata: e30="
         for (method, statuses) in [

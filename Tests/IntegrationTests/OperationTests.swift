@@ -2,7 +2,7 @@ import Foundation
 import TestSupport
 import Testing
 
-/// What an operator sets, and sees in the logs.
+/// An operator's settings and logs.
 @Suite(.serialized, .runLimit) struct OperationTests {
     private func lines(_ stack: Stack, with text: String) -> [String] {
         stack.workerLog.split(separator: "\n").map(String.init).filter { $0.contains(text) }
@@ -10,7 +10,7 @@ import Testing
 
     // MARK: Logs
 
-    @Test func `Each line has its request's id`() throws {
+    @Test func `Each log line of a request has the request's id`() throws {
         let stack = try Stack()
         let answer = try stack.put([1, 2, 3], digest: Stack.digest([4]))
         #expect(answer.status == 400)
@@ -19,15 +19,15 @@ import Testing
         let mismatch = try #require(lines(stack, with: "upload does not match its digest or length").first)
         #expect(mismatch.hasPrefix("level=notice "))
         #expect(mismatch.contains(" request_id=\(id)"))
-        try eventually("nginx has written its line") { stack.accessLog.contains("request_id=\(id)") }
+        try eventually("nginx has written its log line") { stack.accessLog.contains("request_id=\(id)") }
         for line in stack.workerLog.split(separator: "\n") {
             #expect(line.hasPrefix("level="), "\(line)")
         }
     }
 
-    /// `ssh host lps-worker --check` and `docker exec` show a pipe to a person.
+    /// With `ssh host lps-worker --check` and `docker exec`, standard error is a pipe that a person reads.
     @Test(arguments: [true, false])
-    func `Lines have priorities where standard error is the journal, and nowhere else`(isJournal: Bool) throws {
+    func `Log lines have priorities only if standard error is the journal`(isJournal: Bool) throws {
         let folder = try TemporaryFolder()
         let log = folder.file("log")
         try write([], to: log)
@@ -38,7 +38,7 @@ import Testing
         let worker = try ChildProcess(
             Project.binary("lps-worker"),
             ["--check", "--config", config, "--store", folder.file("none")],
-            // systemd.exec(5): what was the journal's may not be any more.
+            // systemd.exec(5): standard error may have been redirected since systemd set the variable.
             environment: ["JOURNAL_STREAM": "\(status.st_dev):\(status.st_ino + (isJournal ? 0 : 1))"],
             log: log
         )
@@ -49,7 +49,7 @@ import Testing
         for (line, start) in zip(lines, expected) { #expect(line.hasPrefix(start), "\(line)") }
     }
 
-    @Test func `Error answers name their request, whoever gives them, and good ones do not`() throws {
+    @Test func `Every error answer has the request's id, and successful answers have none`() throws {
         let stack = try Stack()
         let good = try stack.put([1])
         #expect(good.status == 201)
@@ -66,7 +66,7 @@ import Testing
         #expect(ids.allSatisfy { $0.count == 32 }, "\(ids)")
     }
 
-    @Test func `A request id that is no plain word is not taken`() throws {
+    @Test func `A request id that is not a plain word is ignored`() throws {
         let stack = try Stack()
         for id in ["two words", "line\nbreak", String(repeating: "x", count: 65), "é"] {
             let answer = try FastCGIClient(stack.workerSocket).ask("GET", "/no", ["LPS_REQUEST_ID": id])
@@ -75,7 +75,7 @@ import Testing
         }
     }
 
-    @Test func `A slow request writes one line with its phases, a quick one none`() throws {
+    @Test func `A slow request logs one line with its phases, a fast one none`() throws {
         let stack = try Stack(.plain, options: ["--slow-log-after", "300ms"])
         let payload = randomPayload(100)
         let client = try FastCGIClient(uploading: payload, requestID: "slow-one", to: stack.workerSocket)
@@ -83,7 +83,7 @@ import Testing
         client.send(FastCGIClient.record(.stdin, payload) + FastCGIClient.record(.stdin, []))
         #expect(client.receiveAnswer().contains("Status: 201"))
         #expect(try stack.put(payload).status == 200)
-        // On a busy machine the other one may have been slow, too.
+        // On a busy machine the other request may be slow, too.
         let slow = lines(stack, with: #"msg="slow request""#)
         #expect(slow.count <= 2)
         #expect(slow.allSatisfy { !$0.contains("duration=0.0") })
@@ -97,7 +97,7 @@ import Testing
         }
     }
 
-    @Test func `An access log has a line for each request, in the operator's format, and none can be faked`() throws {
+    @Test func `The access log has a line per request in the operator's format, and none can be forged`() throws {
         let folder = try TemporaryFolder()
         let log = folder.file("access.log")
         let format = #"[$endpoint] "$method $path" $status in=$bytes_in ns=$namespace id=$request_id;"#
@@ -110,7 +110,7 @@ import Testing
         #expect(!text.contains { $0.hasPrefix("fake") })
     }
 
-    @Test func `SIGUSR1 opens the logs anew, and no line is lost`() throws {
+    @Test func `SIGUSR1 reopens the logs without losing a line`() throws {
         let folder = try TemporaryFolder()
         let (error, access) = (folder.file("error.log"), folder.file("access.log"))
         let worker = try LoneWorker(folder, ["--error-log", error, "--access-log", access], errorLog: error)
@@ -131,7 +131,7 @@ import Testing
                 rename(access, access + ".\(number)")
                 rename(error, error + ".\(number)")
                 worker.process.signal(SIGUSR1)
-                try eventually("it writes to the new file") { text(error).contains("logs reopened") }
+                try eventually("the worker writes to the new file") { text(error).contains("logs reopened") }
             }
             isDone.add()
         }
@@ -143,7 +143,7 @@ import Testing
 
     // MARK: Limits
 
-    @Test func `A request over its time gets 503, its upload is not stored, and its thread is free`() throws {
+    @Test func `A request that exceeds its timeout gets 503, stores nothing and frees its thread`() throws {
         let stack = try Stack(.plain, options: ["--request-timeout", "3s", "--threads", "1"])
         let payload = randomPayload(100)
         let client = try FastCGIClient(uploading: payload, requestID: "slow-one", to: stack.workerSocket)

@@ -4,11 +4,9 @@ import TestStores
 import TestSupport
 import Testing
 
-/// `lps` as a process: beside a service, on a terminal, in little memory. What its commands do, OperatorTests show.
+/// `lps` as a process: next to a service and on a terminal. `OperatorTests` covers what its commands do.
 @Suite(.serialized, .runLimit) struct OperatorToolTests {
-    @Test func `What the service has stored lps gives, deletes and restores, and what lps stores the service gives`()
-        throws
-    {
+    @Test func `lps fetches, deletes and restores payloads of the service, which serves those of lps`() throws {
         let stack = try Stack()
         let content = randomPayload(5_000)
         let key = try stack.store(content)
@@ -20,7 +18,7 @@ import Testing
         #expect(try stack.lps("gc", "--older-than", "2d", "--keep-trash", "3d").status == 0)
         #expect(try stack.get(key, length: content.count).status == 404)
         try stack.startWorkers(1)
-        #expect(!stack.workerLog.contains("ignored"), "a worker takes the trash for what it is")
+        #expect(!stack.workerLog.contains("ignored"), "a worker recognizes the trash")
         #expect(try stack.lps("undelete", key).status == 0)
         #expect(try stack.get(key, length: content.count).body == content)
 
@@ -40,7 +38,7 @@ import Testing
     @Test(arguments: [
         ("scrub", "of 4.9 KiB"), ("gc --older-than 30d", "of 1 keys"), ("gc --older-than 30d --dry-run", "of 1 keys"),
     ])
-    func `Progress is shown on a terminal, and nowhere else`(command: String, progress: String) throws {
+    func `Progress is shown on a terminal only`(command: String, progress: String) throws {
         let local = try TestStore()
         try local.put(randomPayload(5_000), "ns")
         let lps = "'\(Project.binary("lps"))' \(command) --store '\(local.path)'"
@@ -49,7 +47,10 @@ import Testing
         let shown = try onTerminal("\(lps) > '\(results)'")
         #expect(shown.status == 0)
         #expect(shown.output.contains("\r\(name): 0") && shown.output.contains(progress), "\(shown.output)")
-        #expect(shown.output.split(separator: "\r").last?.allSatisfy { $0 == " " } == true, "it is wiped")
+        #expect(
+            shown.output.split(separator: "\r").last?.allSatisfy { $0 == " " } == true,
+            "the progress line is erased"
+        )
         let without = try onTerminal("\(lps) > '\(results)-2' 2> '\(results)-errors'")
         #expect(without.status == 0 && without.output.isEmpty)
         #expect(try contents(of: "\(results)-errors").isEmpty)
@@ -58,7 +59,7 @@ import Testing
     }
 
     @Test(arguments: ["export", "import"])
-    func `An archive is neither written to a terminal nor read from one`(command: String) throws {
+    func `lps refuses to write an archive to a terminal or read one from it`(command: String) throws {
         let local = try TestStore()
         let answer = try onTerminal("'\(Project.binary("lps"))' \(command) --store '\(local.path)'")
         #expect(answer.status == 64)

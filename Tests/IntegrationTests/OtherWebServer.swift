@@ -2,14 +2,14 @@ import Foundation
 import TestSupport
 import Testing
 
-/// A real web server in front of a real worker, with the configuration that a document shows for it.
+/// A real web server in front of a real worker, with the documented configuration.
 final class OtherWebServer: PayloadServer {
     enum Kind: String, CaseIterable, Sendable {
-        /// As a server with other users for nginx and the workers has it.
+        /// As configured when nginx and the workers run as different users.
         case nginx
         case apache, lighttpd
 
-        /// Those that `docs/other-web-servers.md` is about.
+        /// The servers of `docs/other-web-servers.md`.
         static let others: [Kind] = [.apache, .lighttpd]
     }
 
@@ -22,9 +22,9 @@ final class OtherWebServer: PayloadServer {
     private(set) var worker: ChildProcess
 
     /// - Parameters:
-    ///   - options: of the worker.
-    ///   - pool: makes the store, and starts something else than one worker on the socket `lps.sock` of a folder.
-    ///   - edit: changes the document's configuration, whose paths and ports are this machine's already.
+    ///   - options: the worker's options.
+    ///   - pool: creates the store and starts workers on the folder's `lps.sock`, in place of a single worker.
+    ///   - edit: changes the documented configuration, after its paths and ports are replaced.
     init(
         _ kind: Kind,
         options: [String] = [],
@@ -37,7 +37,7 @@ final class OtherWebServer: PayloadServer {
         store = folder.file("store")
         let ports = try freePorts(2)
         (port, tlsPort) = (ports[0], ports[1])
-        // The server's processes become www-data.
+        // The server's processes run as www-data.
         try requireDone("chmod", ["0711", folder.path])
         try FileManager.default.createDirectory(atPath: folder.file("pool"), withIntermediateDirectories: true)
         try TestCertificate.copy(to: folder)
@@ -65,7 +65,7 @@ final class OtherWebServer: PayloadServer {
     }
 
     deinit {
-        // SIGKILL of a master would leave its workers behind.
+        // SIGKILL would leave the master's workers behind.
         process.signal(SIGTERM)
         process.wait()
     }
@@ -102,7 +102,7 @@ final class OtherWebServer: PayloadServer {
     ) throws -> HTTPAnswer {
         let connection = try HTTPConnection(port: port)
         try connection.send(method, target, headers, length: body?.count)
-        // A server may answer before it has all, and close.
+        // A server may answer and close before it has read the whole body.
         if let body { try? connection.send(body) }
         return try connection.receive(answerTo: method)
     }
@@ -129,18 +129,18 @@ private struct Files {
         return places.reduce(text) { $0.replacingOccurrences(of: $1.0, with: $1.1) }
     }
 
-    /// Writes the blocks of the document, and the main file that includes them.
+    /// Writes the documented configuration, and the main file that includes it.
     private func write(_ language: String, main: String, _ name: String, _ edit: (String) -> String) throws {
         let texts = try Project.blocks(language, in: "docs/other-web-servers.md")
         let names = ["lps.conf", "site.conf", "lps-codec.conf"]
         try #require(texts.count == names.count)
-        // The codec server is on.
+        // Including the codec server's.
         for (text, name) in zip(texts, names) { try TestSupport.write(edit(local(text)).utf8, to: folder.file(name)) }
         try TestSupport.write(main.utf8, to: folder.file(name))
     }
 
     func configureApache(_ edit: (String) -> String) throws -> [String] {
-        // What Debian enables by itself, and what the document does.
+        // The modules that Debian enables by default, and those that the document enables.
         let modules = [
             "mpm_event", "authz_core", "authz_host", "alias", "dir", "env", "setenvif", "reqtimeout", "filter",
             "deflate", "socache_shmcb", "ssl", "http2", "headers", "unique_id", "proxy", "proxy_fcgi",
@@ -172,7 +172,7 @@ private struct Files {
     }
 
     func configureLighttpd(_ edit: (String) -> String) throws -> [String] {
-        // As Debian has it, with the modules that the document enables.
+        // Debian's configuration, with the modules that the document enables.
         let main = """
             server.modules = ( "mod_indexfile", "mod_access", "mod_alias", "mod_redirect", "mod_setenv", "mod_fastcgi" )
             server.document-root = "\(folder.path)"

@@ -2,14 +2,12 @@ import Foundation
 import TestSupport
 import Testing
 
-/// `docs/other-web-servers.md` as it stands there, with a real Apache and a real lighttpd.
+/// `docs/other-web-servers.md` as printed, with a real Apache and a real lighttpd.
 @Suite(.serialized, .runLimit) struct OtherWebServersTests {
     private typealias Kind = OtherWebServer.Kind
 
     @Test(arguments: OtherWebServer.Kind.others)
-    func `Payloads of several megabytes go in and out, whole, in part, and by their tag`(kind: OtherWebServer.Kind)
-        throws
-    {
+    func `Payloads of several megabytes are served whole, by range and by tag`(kind: OtherWebServer.Kind) throws {
         let server = try OtherWebServer(kind)
         let payload = randomPayload(5_000_000)
         let key = try Stack.key(server.put(payload))
@@ -55,9 +53,7 @@ import Testing
     }
 
     @Test(arguments: OtherWebServer.Kind.others)
-    func `Any namespace goes in and out, also in a key that is escaped once, twice or not at all`(
-        kind: OtherWebServer.Kind
-    ) throws {
+    func `Any namespace works, in keys escaped once, twice or not at all`(kind: OtherWebServer.Kind) throws {
         let server = try OtherWebServer(kind)
         let namespaces = [
             "...", "a b+c", "é", "e\u{301}", "日本", "%2F", "\"<&>'\\", "?#;=", "\u{2028}", "\u{FFFE}",
@@ -82,11 +78,10 @@ import Testing
     }
 
     @Test(arguments: OtherWebServer.Kind.others)
-    func `Large metadata, empty payloads and chunked uploads are what the table says`(kind: OtherWebServer.Kind) throws
-    {
+    func `Large metadata, empty payloads and chunked uploads behave as documented`(kind: OtherWebServer.Kind) throws {
         let server = try OtherWebServer(kind)
         func put(header: Int) throws -> HTTPAnswer {
-            // Base64 of base64 in JSON: so many bytes that the header has its length.
+            // Base64 of JSON that contains base64, padded to exactly the header's length.
             let json = #"{"x":""}"#
             let value = String(repeating: "A", count: (header / 4 * 3 - json.count) / 4 * 4)
             let text = #"{"x":"\#(value)"}"#
@@ -119,7 +114,7 @@ import Testing
     }
 
     @Test(arguments: OtherWebServer.Kind.others)
-    func `Over TLS, curl stores and fetches with either HTTP`(kind: OtherWebServer.Kind) throws {
+    func `curl stores and fetches over TLS with both versions of HTTP`(kind: OtherWebServer.Kind) throws {
         let server = try OtherWebServer(kind)
         for version in ["--http1.1", "--http2"] {
             let payload = randomPayload(3_000_000)
@@ -142,7 +137,7 @@ import Testing
     }
 
     @Test(arguments: OtherWebServer.Kind.others)
-    func `The codec server answers programs, and pages of the origin that is allowed where the table says so`(
+    func `The codec server answers programs, and pages only where the table allows them`(
         kind: OtherWebServer.Kind
     ) throws {
         let server = try OtherWebServer(kind)
@@ -188,7 +183,7 @@ import Testing
     }
 
     @Test(arguments: OtherWebServer.Kind.others)
-    func `Only the addresses that are listed get in`(kind: OtherWebServer.Kind) throws {
+    func `Only listed addresses are served`(kind: OtherWebServer.Kind) throws {
         // 127.0.0.3 stands for 10.0.0.0/8, and 127.0.0.4 for this machine.
         let server = try OtherWebServer(
             kind,
@@ -215,9 +210,7 @@ import Testing
     }
 
     @Test(arguments: OtherWebServer.Kind.others)
-    func `A caller uses the namespaces that the configuration gives it, and who is not listed uses none`(
-        kind: OtherWebServer.Kind
-    ) throws {
+    func `A caller can use only the namespaces that the configuration gives it`(kind: OtherWebServer.Kind) throws {
         func certificate(_ name: String) throws -> String { try Tenants.certificates.file(name) }
         let authority = try certificate("tenants-ca.pem")
         let examples = try Project.blocks("conf", in: "docs/other-web-servers.md")
@@ -255,9 +248,7 @@ import Testing
     }
 
     @Test(arguments: OtherWebServer.Kind.others)
-    func `While no worker is there, clients are told to come again, and then they are served at once`(
-        kind: OtherWebServer.Kind
-    ) throws {
+    func `Without a worker, clients get 503, and are served as soon as one starts`(kind: OtherWebServer.Kind) throws {
         let server = try OtherWebServer(kind)
         for _ in 0..<3 {
             server.stopWorker()
@@ -268,9 +259,7 @@ import Testing
     }
 
     @Test(arguments: OtherWebServer.Kind.allCases)
-    func `Each refusal of an upload of 3 MB that passes through FastCGI has its own status`(kind: OtherWebServer.Kind)
-        throws
-    {
+    func `Each reason to refuse a 3 MB upload has its own status`(kind: OtherWebServer.Kind) throws {
         let limit = 4_000_000
         let server = try OtherWebServer(
             kind,
@@ -292,21 +281,21 @@ import Testing
             ("an unknown path", 404, { try put("/v2/blobs/unknown", good) }),
             ("no content type", 400, { try put(target, good.filter { $0.key != "Content-Type" }) }),
             ("no namespace", 400, { try put("/v2/blobs/put", good) }),
-            ("another's namespace", 403, { try server.put(payload, namespace: "other") }),
+            ("a forbidden namespace", 403, { try server.put(payload, namespace: "other") }),
             ("a bad digest", 400, { try server.put(payload, digest: "sha256:x") }),
             ("a wrong digest", 400, { try server.put(payload, digest: helloWorldDigest) }),
             ("bad metadata", 400, { try put(target, good.merging(["X-Temporal-Metadata": "!"]) { $1 }) }),
             ("over the limit", 413, { try server.put(randomPayload(limit + 1)) }),
         ]
         for refusal in refusals {
-            // What is lost in a race is lost sometimes.
+            // Repeated, because a race does not lose every answer.
             for _ in 0..<10 { expectError(try refusal.request(), refusal.status, nil, refusal.what) }
         }
         #expect(try server.put(payload).status == 201, "the pool still serves")
     }
 
     @Test(arguments: OtherWebServer.Kind.allCases)
-    func `An upload of 3 MB that finds no space gets 507`(kind: OtherWebServer.Kind) throws {
+    func `A 3 MB upload that finds no space gets 507`(kind: OtherWebServer.Kind) throws {
         let server = try OtherWebServer(kind)
         server.stopWorker()
         let full = try ChildProcess(
@@ -318,7 +307,9 @@ import Testing
             log: server.folder.file("full.log")
         )
         try full.waitUntilServing()
-        try eventually("the web server has noticed") { try server.request("HEAD", "/v2/blobs/put").status == 405 }
+        try eventually("the web server uses the new worker") {
+            try server.request("HEAD", "/v2/blobs/put").status == 405
+        }
         for _ in 0..<10 { expectError(try server.put(randomPayload(3_000_000)), 507, nil, "no space") }
     }
 }

@@ -7,14 +7,14 @@ import Testing
 @Suite(.serialized, .runLimit) struct OverloadTests {
     private static let clients = 500
 
-    /// What a client asks for, by its number.
+    /// A client's request, by the client's number.
     private enum Request: Sendable {
         case upload, download, health
 
         init(_ client: Int) { self = [.upload, .upload, .download, .download, .health][client % 5] }
     }
 
-    /// A stored payload, and 500 clients that ask a pool of two workers with two threads each.
+    /// 500 clients, and a stored payload for them to fetch.
     private final class Crowd: Sendable {
         let stack: Stack
         let stored = randomPayload(30_000)
@@ -22,7 +22,7 @@ import Testing
 
         init(_ stack: Stack) throws {
             self.stack = stack
-            // Each client has a descriptor of this process, whose usual limit is 1024.
+            // Each client takes a descriptor of this process, whose usual limit is 1024.
             var limit = rlimit()
             getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
             limit.rlim_cur = limit.rlim_max
@@ -32,7 +32,7 @@ import Testing
 
         func payload(_ client: Int) -> [UInt8] { Array("\(client)".utf8) + stored }
 
-        /// What a client's request was answered; a right answer is checked to the last byte.
+        /// Sends a client's request, and checks a successful answer to the last byte.
         func ask(_ client: Int) throws -> HTTPAnswer {
             let (answer, expected): (HTTPAnswer, Int) =
                 switch Request(client) {
@@ -45,7 +45,7 @@ import Testing
             return answer
         }
 
-        /// Has all clients ask while the workers stand still, until `isEnough` has come back.
+        /// Sends all clients' requests while the workers are frozen, until `isEnough` returns.
         func besiege(
             until isEnough: @escaping @Sendable () throws -> Void,
             _ body: @escaping @Sendable (Int) throws -> Void
@@ -61,12 +61,12 @@ import Testing
             #expect(stack.workers.allSatisfy { $0.isRunning })
         }
 
-        /// So that they are there at once, however slow the machine.
+        /// Waits until `count` requests are queued at once, however slow the machine.
         func eventuallyWaiting(_ count: Int) throws {
-            try eventually("\(count) wait: \(stack.waiting)", within: 100) { stack.waiting == count }
+            try eventually("\(count) requests wait: \(stack.waiting)", within: 100) { stack.waiting == count }
         }
 
-        /// Makes sure that uploads can be read back, and that nothing is left of them beside.
+        /// Checks that uploads can be read back and leave nothing else behind.
         func expectStored(_ clients: some Sequence<Int>) throws {
             for client in clients {
                 let payload = payload(client)
@@ -81,7 +81,7 @@ import Testing
     private static let pool = ["--threads", "2"]
 
     @Test(arguments: Stack.Mode.allCases)
-    func `500 clients at once are all answered, by two workers with two threads each`(mode: Stack.Mode) throws {
+    func `Two workers with two threads each answer 500 clients at once`(mode: Stack.Mode) throws {
         let crowd = try Crowd(Stack(mode, workers: 2, options: Self.pool))
         try crowd.besiege(until: { try crowd.eventuallyWaiting(Self.clients) }) { client in
             let answer = try crowd.ask(client)
@@ -90,7 +90,7 @@ import Testing
         try crowd.expectStored((0..<Self.clients).filter { Request($0) == .upload })
     }
 
-    @Test func `Nobody waits for those who came later, and a health check waits as every request does`() throws {
+    @Test func `Requests are served in order of arrival, and health checks wait like any other`() throws {
         let folder = try TemporaryFolder()
         let log = folder.file("access.log")
         let stack = try Stack(options: [
@@ -105,11 +105,11 @@ import Testing
                 try crowd.eventuallyWaiting(waiting)
                 stage.add()
             }
-            #expect(isAnswered.value == 0, "health is told while nothing can be stored")
+            #expect(isAnswered.value == 0, "a health check succeeds while nothing can be stored")
         }
         try crowd.besiege(until: stages) { client in
             let mine = client < before ? 0 : client == before ? 1 : 2
-            try eventually("those before wait", within: 100) { stage.value >= mine }
+            try eventually("earlier requests wait", within: 100) { stage.value >= mine }
             let status =
                 switch mine {
                 case 0: try stack.get(crowd.key, length: crowd.stored.count).status
@@ -119,7 +119,7 @@ import Testing
             #expect(status == (mine == 2 ? 201 : 200))
             isAnswered.add()
         }
-        // What the only thread did, in its order: the start's own requests come first.
+        // The order in which the only thread served requests. Those of the start come first.
         var lines = try String(contentsOfFile: log, encoding: .utf8).split(separator: "\n")
         let start = try #require(lines.firstIndex { $0.hasPrefix("GET") })
         lines.removeFirst(start)
@@ -130,8 +130,8 @@ import Testing
     }
 
     @Test(arguments: Stack.Mode.allCases)
-    func `Hundreds of clients that send and read slowly keep no thread from the others`(mode: Stack.Mode) throws {
-        // They stand still until all the others are served.
+    func `Hundreds of slow clients keep no thread from the others`(mode: Stack.Mode) throws {
+        // The slow clients pause until all others are served.
         let slow = "    access_log off; client_body_timeout 300s; send_timeout 300s;"
         let stack = try Stack(mode, options: Self.pool) {
             $0.replacingOccurrences(of: "    access_log off;", with: slow)
@@ -145,7 +145,7 @@ import Testing
             try connection.send(Array(payload.prefix(10_000)))
             return connection
         }
-        // Larger than what sockets hold, so that the rest waits in nginx.
+        // Larger than socket buffers, so that the rest waits in nginx.
         let large = randomPayload(1_000_000)
         let key = try Stack.key(stack.put(large))
         let downloads = try (0..<100).map { _ in
@@ -174,7 +174,7 @@ import Testing
     }
 
     @Test(arguments: Stack.Mode.allCases)
-    func `Whom the socket's queue has no room for gets 503 at once, and all goes on by itself when workers do`(
+    func `Requests beyond the socket's queue get 503 at once, and service resumes with the workers`(
         mode: Stack.Mode
     ) throws {
         let room = 100
@@ -205,17 +205,15 @@ import Testing
     }
 
     @Test(arguments: Stack.Mode.allCases)
-    func `Who waits for workers that hang gets 504 in the end, and what was given up does no harm`(mode: Stack.Mode)
-        throws
-    {
+    func `Requests to hung workers get 504, and abandoned requests do no harm`(mode: Stack.Mode) throws {
         let stack = try Stack(mode, workers: 2, options: Self.pool) {
             $0.replacingOccurrences(of: "fastcgi_read_timeout 300s", with: "fastcgi_read_timeout 10s")
         }
         let crowd = try Crowd(stack)
         let refused = Counter()
-        // The workers find the requests of clients that have gone.
+        // The workers then find requests of clients that have gone.
         let isOver: @Sendable () throws -> Void = {
-            try eventually("all have gone: \(refused.value)", within: 100) { refused.value == Self.clients }
+            try eventually("all clients have gone: \(refused.value)", within: 100) { refused.value == Self.clients }
             try crowd.eventuallyWaiting(Self.clients)
         }
         try crowd.besiege(until: isOver) { client in
@@ -225,14 +223,14 @@ import Testing
             #expect(Request(client) == .health || text == "the large payload service did not answer in time")
             refused.add()
         }
-        try eventually("they are through: \(stack.waiting)") { stack.waiting == 0 }
+        try eventually("the queue is empty: \(stack.waiting)") { stack.waiting == 0 }
         #expect(try stack.request("HEAD", "/v2/health/head").status == 200)
         // Some of the clients try again.
         let again = (0..<100).filter { Request($0) == .upload }
         try concurrently(20) { part in
             for client in again[part * 2..<part * 2 + 2] {
                 let status = try stack.put(crowd.payload(client), namespace: "crowd").status
-                // In plain mode the body has reached the worker, which stores it for whoever comes again.
+                // In plain mode the body reached the worker, which stored it before the retry.
                 #expect(status == 201 || mode == .plain && status == 200)
             }
         }

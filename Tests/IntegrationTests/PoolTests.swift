@@ -15,9 +15,9 @@ import Testing
         #expect(try run(Project.binary("lps"), ["init", "--store", store]).status == 0)
     }
 
-    @Test func `Two processes that share a socket both serve`() throws {
+    @Test func `Two workers that share a socket both serve`() throws {
         let stack = try Stack(workers: 2, options: ["--threads", "1"])
-        // A stopped process serves nothing: while one is stopped, the other must answer, and the other way round.
+        // While one worker is frozen, the other must answer.
         for stopped in stack.workers {
             try stopped.freeze()
             for _ in 0..<5 { #expect(try stack.request("HEAD", "/v2/health/head").status == 200) }
@@ -26,7 +26,7 @@ import Testing
     }
 
     @Test(arguments: Stack.Mode.allCases)
-    func `Processes that are stopped one after the other under load fail no request`(mode: Stack.Mode) throws {
+    func `Stopping workers one by one under load fails no request`(mode: Stack.Mode) throws {
         let stack = try Stack(mode, workers: 2)
         let done = Counter()
         let served = Counter()
@@ -51,16 +51,16 @@ import Testing
                 served.add()
             }
         }
-        #expect(served.value > 10, "the load was a load")
+        #expect(served.value > 10, "enough requests were served")
     }
 
-    @Test func `A stopped worker finishes the upload under way and what its own socket has let in`() throws {
+    @Test func `A stopping worker finishes its upload and the requests queued on its own socket`() throws {
         let socket = folder.file("lps.sock")
         let worker = try LoneWorker(folder, ["--threads", "1"])
         let payload = randomPayload(60_000)
         let upload = try FastCGIClient(uploading: payload, to: socket)
-        try eventually("the upload is under way") { !files(below: "\(store)/incoming").isEmpty }
-        // Let in by the kernel, waiting for the only thread.
+        try eventually("the upload is in progress") { !files(below: "\(store)/incoming").isEmpty }
+        // Accepted by the kernel, and waiting for the only thread.
         let waiting = try FastCGIClient(socket)
         waiting.send(FastCGIClient.head(["REQUEST_METHOD": "HEAD", "SCRIPT_NAME": "/v2/health/head"]))
         waiting.send(FastCGIClient.record(.stdin, []))
@@ -88,7 +88,7 @@ import Testing
         #expect(worker.process.wait() == 128 + SIGTERM)
     }
 
-    @Test func `A unix socket gets the mode and owner that were asked for`() throws {
+    @Test func `A Unix socket gets the configured mode and owner`() throws {
         let socket = folder.file("lps.sock")
         let options = ["--listen-mode", "0606", "--listen-owner", "\(geteuid())", "--listen-group", "\(getegid())"]
         let worker = try LoneWorker(folder, options)
@@ -114,7 +114,7 @@ import Testing
         #expect(pool.count("msg=\"stopped: ") == 2)
     }
 
-    @Test func `systemd's sockets are served, and readiness and stop are told`() throws {
+    @Test func `A worker serves systemd's sockets, and notifies systemd of readiness and stop`() throws {
         let socket = folder.file("lps.sock")
         let notify = try NotifySocket(folder.file("notify.sock"))
         let activate = try ChildProcess(
@@ -126,7 +126,7 @@ import Testing
             log: folder.file("log")
         )
         // systemd-socket-activate becomes the worker at the first connection.
-        try eventually("it listens: \(activate.log)") { activate.log.contains("Listening on") }
+        try eventually("systemd-socket-activate listens: \(activate.log)") { activate.log.contains("Listening on") }
         #expect(try LoneWorker.ask(socket, "HEAD", "/v2/health/head").hasPrefix("Status: 200 "))
         #expect(notify.receive() == "READY=1")
         #expect(activate.log.contains("systemd socket 3"))
@@ -134,7 +134,7 @@ import Testing
         #expect(notify.receive() == "STOPPING=1")
     }
 
-    /// A worker that does not start says why in one line.
+    /// A worker that refuses to start gives the reason in one line.
     private func expectRefusal(_ program: String, _ arguments: [String], _ reason: String) throws {
         let ended = try run(program, arguments)
         #expect(ended.status == 78)
@@ -142,7 +142,7 @@ import Testing
         #expect(ended.output.split(separator: "\n").count == 1, "\(ended.output)")
     }
 
-    @Test func `A worker does not start without a store or a socket, nor on a socket that is served`() throws {
+    @Test func `A worker refuses to start without a store, without a socket, or on a socket in use`() throws {
         try expectRefusal(Self.worker, ["--store", "/", "--listen", "/tmp/x.sock"], "has no readable layout.json")
         try expectRefusal(Self.worker, ["--store", store], "nothing to listen on")
         let first = try LoneWorker(folder)
@@ -152,23 +152,23 @@ import Testing
     }
 
     @Test(.enabled(if: geteuid() == 0, "only root can start a worker as another user, and mount"))
-    func `A worker does not start on a store that it can't write, or that is shared between file systems`() throws {
+    func `A worker refuses to start on a store that it can't write or that spans file systems`() throws {
         chmod(folder.path, 0o755)
         try requireDone("chmod", ["-R", "a+rX", store])
         let nobody = ["--reuid=nobody", "--clear-groups", Self.worker, "--store", store, "--listen", "/tmp/x.sock"]
         let reason = "write to folder incoming/ of store \(store): Permission denied"
         try expectRefusal("setpriv", nobody, reason)
-        // In a mount namespace of its own, gone with the process.
+        // In a mount namespace that ends with the process.
         let script = #"mount -t tmpfs none "$2/incoming" && exec "$1" --store "$2" --listen "$2/x.sock""#
         let shared = ["--mount", "sh", "-c", script, "sh", Self.worker, store]
         try expectRefusal("unshare", shared, "spans file systems: incoming/ cannot link into objects/")
     }
 
     @Test(.enabled(if: geteuid() == 0, "only root can mount"))
-    func `A worker starts on a full disk, so that downloads go on`() throws {
+    func `A worker starts on a full disk, so that downloads continue`() throws {
         let disk = folder.file("disk")
         #expect(mkdir(disk, 0o700) == 0)
-        // In a mount namespace of its own, gone with the process: a file system that has no room for one more file.
+        // A file system without a free inode, in a mount namespace that ends with the process.
         let script = """
             mount -t tmpfs -o nr_inodes=600 none '\(disk)' && '\(Project.binary("lps"))' init --store '\(disk)/s' &&
             { i=0; while mkdir "\(disk)/f$i" 2>/dev/null; do i=$((i+1)); done; } &&
@@ -180,7 +180,7 @@ import Testing
         worker.stop()
     }
 
-    @Test func `Help and version are for a person`() throws {
+    @Test func `The worker prints its help and its version`() throws {
         let help = try run(Self.worker, ["--help"])
         #expect(help.status == 0)
         for text in [

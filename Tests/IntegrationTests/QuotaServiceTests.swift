@@ -4,7 +4,7 @@ import PayloadKey
 import TestSupport
 import Testing
 
-/// Quotas of a running service. What is counted when is in `QuotaTests` and the simulation.
+/// Quotas of a running service. `QuotaTests` and the simulation cover the counting.
 @Suite(.serialized, .runLimit) struct QuotaServiceTests {
     private let folder: TemporaryFolder
     private let policy: String
@@ -28,10 +28,10 @@ import Testing
         try stack.lpsJSON("quota", "--namespace", "ns")["used"] as? Int
     }
 
-    @Test func `Workers killed again and again under load never take more than the quota, and count right`() throws {
+    @Test func `Workers killed repeatedly under load keep to the quota and count correctly`() throws {
         let quota: UInt64 = 1_000_000
         let stack = try stack("quota = \(quota)", workers: 3)
-        // Lives through it, so that no count is made anew: what is counted at the end is what was counted meanwhile.
+        // Outlives the workers, so that nothing is recounted: the final count is the one kept under load.
         let witness = try DiskStore(path: stack.store, reserve: 0, logger: RecordedLog().logger)
         let namespace = try Namespace(validating: "ns".utf8)
         _ = try stack.store([1], namespace: "ns")
@@ -51,7 +51,7 @@ import Testing
                 do {
                     let answer = try stack.put(randomPayload(Int.random(in: 100...20_000)), namespace: "ns")
                     if answer.status == 507 { refused.add() }
-                    // 200: nginx has given it to the next worker, and the first had it stored when it died.
+                    // 200: the first worker stored the upload before it died, and nginx retried with the next.
                     #expect([200, 201, 503, 507].contains(answer.status), "\(answer.status) \(answer.text)")
                 } catch is HTTPConnection.Broken {
                     continue
@@ -59,14 +59,14 @@ import Testing
             }
         }
         let walked = try witness.recount(namespace)
-        #expect(walked.before == walked.now, "it is a count, not a walk")
+        #expect(walked.before == walked.now, "the count equals a walk of the store")
         #expect(walked.now <= quota && walked.now > quota - 20_000, "\(walked)")
     }
 
-    @Test func `A policy that is read again counts at once, and one that can't be used changes nothing`() throws {
+    @Test func `A reloaded policy applies at once, and an invalid one changes nothing`() throws {
         let stack = try stack("retention = 45d")
         let worker = stack.workers[0]
-        // Who has it open keeps counts.
+        // A worker with this file open keeps counts.
         func epochs() -> Int { worker.openFiles.filter { $0 == "\(stack.store)/usage/epoch" }.count }
         #expect(epochs() == 0)
         for (quota, log, kept) in [
@@ -76,21 +76,21 @@ import Testing
             let before = worker.log.components(separatedBy: log).count
             try write("[ns]\nquota = \(quota)\n".utf8, to: policy)
             worker.signal(SIGHUP)
-            try eventually("the worker says \(log)") { worker.log.components(separatedBy: log).count > before }
-            try eventually("it keeps counts") { epochs() == 1 }
+            try eventually("the worker logs \(log)") { worker.log.components(separatedBy: log).count > before }
+            try eventually("the worker keeps counts") { epochs() == 1 }
             #expect(try stack.put(randomPayload(kept + 1), namespace: "ns").status == 507)
         }
         #expect(try stack.put(randomPayload(2_000), namespace: "ns").status == 201)
     }
 
-    @Test func `What is counted is known as long as one worker is there, also one without quotas`() throws {
+    @Test func `Counts are kept while any worker runs, even one without quotas`() throws {
         let stack = try stack("quota = 100000")
         let key = try stack.store(randomPayload(1_000), namespace: "ns")
-        // A key that only a count anew could find.
+        // A key that only a recount finds.
         let file = try stack.file(of: key)
         #expect(link(file, file.dropLast(64) + String(repeating: "0", count: 64)) == 0)
         let epoch = try epoch(stack)
-        // Each is there while the other is away, and no request comes that would have it count.
+        // Each worker runs while the other restarts, and no request makes it count.
         try stack.startWorkers(1)
         for signal in [SIGTERM, SIGUSR2] {
             #expect(stack.stop(stack.workers[0], signal) == 0)

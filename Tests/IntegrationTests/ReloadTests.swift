@@ -2,7 +2,7 @@ import Foundation
 import TestSupport
 import Testing
 
-/// The configuration file: checked before it is used, read again on SIGHUP.
+/// The configuration file: checked before use, and reloaded on SIGHUP.
 @Suite(.serialized, .runLimit) struct ReloadTests {
     private let folder: TemporaryFolder
     private let store: String
@@ -19,7 +19,7 @@ import Testing
         try text.write(toFile: file, atomically: true, encoding: .utf8)
     }
 
-    @Test func `SIGHUP takes up what has changed, and names what needs a restart`() throws {
+    @Test func `SIGHUP applies changed settings, and logs those that need a restart`() throws {
         try write("LPS_MAX_PAYLOAD=1k\n")
         let stack = try Stack(options: ["--config", file])
         let payload = randomPayload(2000)
@@ -28,19 +28,21 @@ import Testing
         try write("LPS_MAX_PAYLOAD=4k\nLPS_THREADS=3\nLPS_LOG_LEVEL=error\n")
         let worker = try #require(stack.workers.first)
         worker.signal(SIGHUP)
-        try eventually("it is taken up") { try stack.put(payload).status == 201 }
+        try eventually("the new limit applies") { try stack.put(payload).status == 201 }
         #expect(stack.workerLog.contains(#"msg="changed setting needs a restart" setting=LPS_THREADS"#))
-        // Notices are logged no more.
+        // The new log level drops notices.
         #expect(try stack.put(payload, digest: Stack.digest([0])).status == 400)
         #expect(!stack.workerLog.contains("upload does not match its digest or length"))
     }
 
-    @Test func `A configuration with an error changes nothing`() throws {
+    @Test func `An invalid configuration changes nothing`() throws {
         try write("LPS_MAX_PAYLOAD=1k\n")
         let stack = try Stack(options: ["--config", file])
         try write("LPS_MAX_PAYLOAD=many\n")
         try #require(stack.workers.first).signal(SIGHUP)
-        try eventually("it is told") { stack.workerLog.contains("reload failed, configuration unchanged") }
+        try eventually("the worker logs the failure") {
+            stack.workerLog.contains("reload failed, configuration unchanged")
+        }
         #expect(stack.workerLog.contains("LPS_MAX_PAYLOAD) is 'many', expected a size"))
         #expect(try stack.put(randomPayload(2000)).status == 413)
         #expect(try stack.put(randomPayload(1000)).status == 201)
@@ -57,7 +59,7 @@ import Testing
                     try self.write("LPS_SLOW_LOG_AFTER=\(number)s\n")
                     for worker in stack.workers {
                         worker.signal(SIGHUP)
-                        try eventually("it has read it again") {
+                        try eventually("the worker has reloaded") {
                             worker.count("configuration reloaded") == number
                         }
                     }
@@ -75,7 +77,7 @@ import Testing
 
     // MARK: systemd
 
-    @Test func `systemd's watchdog is served while threads are free, and hears of a reload`() throws {
+    @Test func `The worker pings systemd's watchdog while threads are free, and announces a reload`() throws {
         try write("")
         let notify = try NotifySocket(folder.file("notify.sock"))
         let worker = try LoneWorker(
@@ -84,13 +86,13 @@ import Testing
             environment: ["NOTIFY_SOCKET": notify.path, "WATCHDOG_USEC": "200000"]
         )
         var heard: [String] = []
-        try eventually("it is ready, and alive: \(heard)") {
+        try eventually("the worker is ready and alive: \(heard)") {
             heard.append(notify.receive())
             return heard.contains("READY=1") && heard.count { $0 == "WATCHDOG=1" } >= 3
         }
         worker.process.signal(SIGHUP)
         heard = []
-        try eventually("it tells of the reload") {
+        try eventually("the worker announces the reload") {
             heard.append(notify.receive())
             return heard.contains("READY=1")
         }

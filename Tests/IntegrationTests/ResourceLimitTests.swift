@@ -4,7 +4,7 @@ import Testing
 
 /// Workers at the system's limits: descriptors (RLIMIT_NOFILE) and threads (RLIMIT_NPROC).
 @Suite(.serialized, .runLimit) struct ResourceLimitTests {
-    /// Sets the soft limit, which may be raised again up to the hard one.
+    /// Sets only the soft limit, so that it can be raised again.
     private func limitFiles(of worker: ChildProcess, to limit: Int) throws {
         let set = try run("prlimit", ["--pid", "\(worker.pid)", "--nofile=\(limit):"])
         #expect(set.status == 0, "\(set.output)")
@@ -15,10 +15,10 @@ import Testing
     }
 
     @Test(arguments: Stack.Mode.allCases)
-    func `A worker that runs out of descriptors under load refuses, loses nothing, and goes on when there are some`(
+    func `A worker out of descriptors under load refuses requests, loses nothing and recovers`(
         mode: Stack.Mode
     ) throws {
-        // Enough for its sixteen threads, and for one request, not for sixteen.
+        // Enough for the sixteen threads and one request, but not for sixteen requests.
         let unlimited = try Stack(mode)
         let limit = try withExtendedLifetime(unlimited) { try openFiles(of: unlimited.workers[0]) + 32 }
         let stack = try Stack(mode, launcher: ["prlimit", "--nofile=\(limit):\(limit)"])
@@ -38,7 +38,7 @@ import Testing
         try concurrently(32) { index in
             for round in 0..<8 {
                 let payload = randomPayload(20_000)
-                // Each one in folders of its own.
+                // Each payload needs folders of its own.
                 let answer = try stack.put(payload, namespace: "n\(index)-\(round)")
                 if expectTrueOrRefused(answer, [201]) { taken.add(try Stack.key(answer), payload) }
                 let fetched = try stack.get(key, length: before.count)
@@ -51,12 +51,12 @@ import Testing
         #expect(refused.value > 0)
         #expect(worker.log.contains("Too many open files"))
         let alone = randomPayload(20_000)
-        try eventually("threads that have answered have closed what they had open") {
+        try eventually("threads close their files after they answer") {
             let answer = try stack.put(alone)
             if expectTrueOrRefused(answer, [201]) { taken.add(try Stack.key(answer), alone) }
             return answer.status != 503
         }
-        // None at all: nobody is answered, until there are some.
+        // Without a free descriptor, no request is answered until the limit is raised.
         try limitFiles(of: worker, to: 3)
         let answered = Counter()
         try concurrently(2) { index in
@@ -64,7 +64,9 @@ import Testing
                 #expect(try stack.put(randomPayload(1000)).status == 201)
                 answered.add()
             } else {
-                try eventually("the worker can't accept") { worker.log.contains("cannot accept a connection") }
+                try eventually("the worker can't accept a connection") {
+                    worker.log.contains("cannot accept a connection")
+                }
                 #expect(answered.value == 0)
                 try limitFiles(of: worker, to: limit)
             }
@@ -76,8 +78,7 @@ import Testing
         }
         #expect(worker.isRunning)
         try stack.expectNothingIncoming()
-        // Folders stay open, nothing else.
-        try eventually("nothing else stays open") {
+        try eventually("only folders stay open") {
             let folder = "/proc/\(worker.pid)/fd"
             let names = try FileManager.default.contentsOfDirectory(atPath: folder)
             return names.filter { !isFolder("\(folder)/\($0)") }.count <= idle
@@ -89,7 +90,7 @@ import Testing
         return stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
     }
 
-    @Test func `The longest prefix needs no more descriptors than another one`() throws {
+    @Test func `The longest prefix needs no more descriptors than any other`() throws {
         let usual = try Stack()
         let limit = try withExtendedLifetime(usual) { try openFiles(of: usual.workers[0]) + 20 }
         let stack = try Stack(launcher: ["prlimit", "--nofile=\(limit):\(limit)"])
@@ -98,7 +99,7 @@ import Testing
         #expect(try stack.get(key, length: payload.count).body == payload)
     }
 
-    @Test func `A worker whose limit of open files is low for its threads says so`() throws {
+    @Test func `A worker warns if its open file limit is too low for its threads`() throws {
         let stack = try Stack(options: ["--threads", "2"])
         #expect(!stack.workerLog.contains("open file limit too low"))
         let socket = stack.folder.file("low.sock")
@@ -110,12 +111,11 @@ import Testing
     }
 
     @Test(.enabled(if: geteuid() == 0, "only root can start a worker as another user"))
-    func `A worker that gets too few threads does not start and says why, and one that gets them needs no more`() throws
-    {
+    func `A worker refuses to start with too few threads, and needs no more once it serves`() throws {
         let stack = try Stack()
         let payload = randomPayload(1000)
         let key = try stack.store(payload)
-        // A user of its own: the limit counts all threads of a user, and none of root's.
+        // A user of its own: the limit counts all threads of a user, and does not apply to root.
         let user = Int.random(in: 61_000...64_000)
         #expect(try run("chown", ["-R", "\(user)", stack.store]).status == 0)
         chmod(stack.folder.path, 0o711)
@@ -140,7 +140,7 @@ import Testing
         var limit = 1
         var worker = try start(threads: limit)
         while !worker.isRunning {
-            #expect(worker.wait() == 1, "systemd may try again")
+            #expect(worker.wait() == 1, "systemd can retry")
             let lines = worker.log.split(separator: "\n").filter { $0.contains("lps-worker: ") }
             #expect(lines.count == 1 && lines[0].contains("start a thread: Resource temporarily unavailable"))
             limit += 1
@@ -156,7 +156,7 @@ import Testing
             let isAnswered = client.receiveAnswer().hasPrefix("Status: 200 ")
             #expect(isAnswered)
         }
-        // Payloads are served without a status page, too.
+        // Payloads are served even without a status page.
         let errors = worker.log.split(separator: "\n").filter { $0.contains("level=error") }
         #expect(errors.allSatisfy { $0.contains("cannot serve the status page") }, "\(errors)")
         worker.stop()

@@ -2,10 +2,10 @@ import Foundation
 import TestSupport
 import Testing
 
-/// Uploads of content that has rotted on the disk, while nginx has it open (`open_file_cache`). What the store does about it
-/// is in `DamagedContentTests`.
+/// Uploads of content that is damaged on the disk while nginx has it open (`open_file_cache`). `DamagedContentTests`
+/// covers the store's part.
 @Suite(.runLimit) struct RottenContentTests {
-    @Test func `A service answers an upload over rotten content only with the right bytes`() throws {
+    @Test func `After an upload replaces damaged content, downloads return the right bytes`() throws {
         let stack = try Stack(.unfriendlyDisk)
         let content = randomPayload(70_000)
         let key = try stack.store(content)

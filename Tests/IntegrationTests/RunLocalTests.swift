@@ -2,7 +2,7 @@ import Foundation
 import TestSupport
 import Testing
 
-/// `make run`, without the building: the script that it starts.
+/// The script that `make run` starts after the build.
 @Suite(.serialized, .runLimit) struct RunLocalTests {
     private final class Running {
         let folder: TemporaryFolder
@@ -29,7 +29,7 @@ import Testing
             }
         }
 
-        /// What the script started is in sessions of its own: also after a test that failed, the script must stop it.
+        /// The script's children run in sessions of their own, so the script must stop them, even after a failed test.
         deinit {
             let end = Date().addingTimeInterval(30)
             while process.isRunning, Date() < end {
@@ -40,11 +40,11 @@ import Testing
 
         func expectNothingLeft() throws {
             for name in ["nginx", "lps-worker", "multiwatch", "weed"] {
-                #expect(try processes(name).isEmpty, "\(name) is left")
+                #expect(try processes(name).isEmpty, "\(name) still runs")
             }
         }
 
-        /// Processes whose command line names this folder: nginx's master, workers, supervisors.
+        /// Processes whose environment or command line names this folder: nginx's master, workers, supervisors.
         func processes(_ name: String) throws -> [pid_t] {
             try FileManager.default.contentsOfDirectory(atPath: "/proc").compactMap { pid_t($0) }.filter { pid in
                 let text = { (file: String) in
@@ -61,7 +61,7 @@ import Testing
     }
 
     private func storeAndFetch(_ running: Running) throws {
-        // The commands that the script tells a person to type.
+        // The commands that the script suggests.
         let text = try #require(running.process.log.components(separatedBy: "In another terminal:\n").last)
         var script = text.components(separatedBy: "\nCtrl-C").first ?? ""
         script = script.replacingOccurrences(of: "curl -i -T", with: "curl -sS -T").replacingOccurrences(
@@ -78,7 +78,7 @@ import Testing
     }
 
     @Test(arguments: [SIGTERM, SIGINT])
-    func `The service runs over HTTP and TLS, and a signal stops all of it`(signal: Int32) throws {
+    func `The service runs over HTTP and TLS, and a signal stops all its processes`(signal: Int32) throws {
         let running = try Running()
         #expect(try running.isHealthy("http://127.0.0.1:\(running.port)"))
         #expect(try running.isHealthy("https://127.0.0.1:\(running.tlsPort)"))
@@ -89,7 +89,7 @@ import Testing
         try running.expectNothingLeft()
     }
 
-    @Test func `With STORE=s3, payloads are in the bucket of an engine that runs and stops with it`() throws {
+    @Test func `STORE=s3 keeps payloads in the bucket of an engine that runs and stops with the service`() throws {
         let weed = try #require(ProcessInfo.processInfo.environment["LPS_WEED"], "make test installs the engine")
         let running = try Running(engine: [weed, "\(UInt16.random(in: 1_000...1_200) * 8)"])
         try storeAndFetch(running)
@@ -100,7 +100,7 @@ import Testing
         try running.expectNothingLeft()
     }
 
-    @Test func `A worker that dies is started anew`() throws {
+    @Test func `A killed worker is restarted`() throws {
         let running = try Running()
         let before = try running.processes("lps-worker")
         for pid in before { kill(pid, SIGKILL) }
@@ -112,7 +112,7 @@ import Testing
         running.process.stop()
     }
 
-    @Test func `The codec server is on, for the origins that were given`() throws {
+    @Test func `The codec server answers pages of the configured origins only`() throws {
         let running = try Running()
         for (origin, allowed) in [
             ("http://ui.test:8233", true), ("http://other.test", true), ("http://ui.test", false),
@@ -132,7 +132,7 @@ import Testing
         running.process.stop()
     }
 
-    @Test func `A second run in the same folder is refused, and the first goes on`() throws {
+    @Test func `A second run in the same folder is refused, and the first keeps serving`() throws {
         let first = try Running()
         let ports = try freePorts(2)
         let second = try run(
@@ -145,7 +145,7 @@ import Testing
         first.process.stop()
     }
 
-    @Test func `A client that keeps nginx from stopping is not waited for at the second signal`() throws {
+    @Test func `A second signal stops nginx without waiting for a slow client`() throws {
         let running = try Running()
         let large = running.folder.file("large")
         try write([], to: large)
@@ -158,11 +158,11 @@ import Testing
             ],
             log: running.folder.file("client.log")
         )
-        try eventually("the upload has begun") { !files(below: running.folder.file("lps/store/incoming")).isEmpty }
+        try eventually("the upload is in progress") { !files(below: running.folder.file("lps/store/incoming")).isEmpty }
         running.process.signal(SIGTERM)
         usleep(300_000)
         #expect(running.process.isRunning)
-        try eventually("it has stopped") {
+        try eventually("the service has stopped") {
             running.process.signal(SIGTERM)
             return !running.process.isRunning
         }
@@ -171,7 +171,7 @@ import Testing
         withExtendedLifetime(client) {}
     }
 
-    @Test func `Started again, it has the payloads of before`() throws {
+    @Test func `Payloads survive a restart`() throws {
         let first = try Running()
         try storeAndFetch(first)
         first.process.signal(SIGTERM)
@@ -185,11 +185,11 @@ import Testing
     }
 
     @Test(.enabled(if: geteuid() == 0, "only root can become another user"))
-    func `It runs for a user who is not root`() throws {
-        // The project may lie where only root can read.
+    func `The service runs without root`() throws {
+        // The project may be in a folder that only root can read.
         let copies = try TemporaryFolder()
         let folder = try TemporaryFolder()
-        // Else they go after their last mention here.
+        // Otherwise they are deleted after their last use here.
         defer { withExtendedLifetime((copies, folder)) {} }
         #expect(chmod(copies.path, 0o755) == 0)
         #expect(try run("cp", ["-R", "\(Project.root)/nginx", copies.path]).status == 0)

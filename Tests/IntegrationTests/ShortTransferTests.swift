@@ -5,10 +5,10 @@ import TestStores
 import TestSupport
 import Testing
 
-/// Reads and writes of one byte, as the kernel may give at any time: each loop of a program has to go on. Those of the store
-/// itself the simulation shows, too.
+/// Reads and writes of one byte, which the kernel may return at any time: every loop must continue. The simulation also
+/// covers those of the store.
 @Suite(.serialized, .runLimit) struct ShortTransferTests {
-    @Test func `A worker whose transfers are short stores and serves whole payloads`() throws {
+    @Test func `A worker with short transfers stores and serves whole payloads`() throws {
         let stack = try Stack(.plain)
         func file(_ name: String) -> String { stack.folder.file(name) }
         let policy = try stack.policy("[a]\nquota = 100000\n")
@@ -22,7 +22,7 @@ import Testing
             ],
             environment: Preload.environment(["SHORT": "1"], count: file("count"))
         )
-        // ASCII, for the answer is text.
+        // ASCII, because the answer is read as text.
         let payload = randomPayload(20_000).map { $0 & 0x3F + 0x20 }
         for status in [201, 200] {
             let answer = try victim.put(payload, "a")
@@ -31,26 +31,26 @@ import Testing
         let fetched = try victim.get(payload, "a")
         let isWhole = fetched.status == 200 && fetched.body == String(decoding: payload, as: UTF8.self)
         #expect(isWhole)
-        #expect(try victim.put(randomPayload(50_001), "a").status == 413, "the settings were read to their end")
+        #expect(try victim.put(randomPayload(50_001), "a").status == 413, "the settings were read completely")
         #expect(try victim.put(randomPayload(40_000), "a").status == 201)
         let refused = try victim.put(randomPayload(45_000), "a")
         #expect(refused.status == 507 && refused.body.contains("uses 60000"), "\(refused.body)")
-        // What a line is written in may be many writes, but it is all there.
+        // A line may take many writes, but is complete.
         try eventually("the log has whole lines") {
             let log = try String(contentsOfFile: file("short-access.log"), encoding: .utf8)
             return log.hasSuffix("\n") && log.split(separator: "\n").count == 6
         }
         #expect(Preload.count(file("count")) > 2000)
         try stack.expectNothingIncoming()
-        // Another of its kind joins the pool by the same scoreboard.
+        // Another worker joins the pool through the same scoreboard.
         #expect(try Victim(stack, options: ["--runtime-dir", file("short-pool")]).put(payload, "a").status == 200)
     }
 
-    @Test func `Commands whose transfers are short do the same as ever`() throws {
+    @Test func `lps commands with short transfers give the same results`() throws {
         let local = try TestStore(isInMemory: true)
         let count = local.folder.file("count")
         let environment = try Preload.environment(["SHORT": "1"], count: count)
-        /// Runs `lps` with short transfers: what it wrote.
+        /// Runs `lps` with short transfers and returns its output.
         func lps(_ store: TestStore, _ arguments: String..., input: String? = nil, status: Int32 = 0) throws -> [UInt8]
         {
             let process = try store.start(arguments, environment: environment, input: input)
@@ -70,7 +70,7 @@ import Testing
         }
         #expect(try text(lps(local, "ls")).split(separator: "\n").count == 3)
         _ = try lps(local, "scrub")
-        // By its record, which is JSON: nothing is read again.
+        // The record of the last scrub is JSON. Nothing else is read again.
         #expect(try text(lps(local, "scrub", "--since-last")).contains("skipped files unchanged since"))
 
         let (archive, copy) = (local.folder.file("archive"), try TestStore(isInMemory: true))
@@ -91,7 +91,7 @@ import Testing
         try local.harm(payloads[0])
         _ = try lps(local, "scrub", status: 1)
         #expect(try local.get(keys[0]) == nil)
-        // Another key of the same content revives the one that has lost it; then it is compared with what is there.
+        // An upload under another key restores the lost content. The next upload is compared with the stored content.
         try write(payloads[0], to: file)
         let other = try payloadKey(payloads[0], "b")
         for _ in 0..<2 {

@@ -2,7 +2,7 @@ import Foundation
 import TestSupport
 import Testing
 
-/// Whatever system call fails while a worker reads its configuration again: it serves on, with the old or the new one.
+/// Whichever system call of a reload fails, the worker keeps serving, with the old or the new configuration.
 @Suite(.serialized, .runLimit) struct SignalFaultTests {
     private let folder: TemporaryFolder
     private let file: String
@@ -15,21 +15,21 @@ import Testing
         try write("LPS_THREADS=1\nLPS_POLICY=\(policy)\n".utf8, to: file)
     }
 
-    /// The calls of the thread that has read the configuration, but what it tells of them.
+    /// The calls of the thread that reads the configuration, except its log writes.
     private func callsOfReader(_ trace: String) throws -> [TracedCall] {
         let calls = TracedCall.parse(trace)
         let reader = try #require(calls.first { $0.line.contains("\"\(file)\"") }).thread
         return calls.filter { $0.thread == reader && $0.name != "write" }
     }
 
-    @Test func `A reload of which any system call fails takes the new settings, or keeps the old ones`() throws {
+    @Test func `A reload with a failed system call applies the new settings or keeps the old ones`() throws {
         let worker = try LoneWorker(folder, ["--config", file])
         func reload(_ fault: Fault?) throws -> (isDone: Bool, trace: String) {
             let tracer = Tracer(folder, fault)
             let (read, kept) = (worker.count("configuration reloaded"), worker.count("configuration unchanged"))
             try tracer.attached(to: worker.process) {
                 worker.process.signal(SIGHUP)
-                try eventually("it has reloaded") {
+                try eventually("the reload has ended") {
                     worker.count("configuration reloaded") + worker.count("configuration unchanged") > read + kept
                 }
             }
@@ -52,14 +52,14 @@ import Testing
         #expect(tried >= 20 && kept >= 8, "\(tried) faults, \(kept) kept")
     }
 
-    @Test func `A pool's scoreboard that can't be used stops no worker`() throws {
+    @Test func `An unusable scoreboard stops no worker`() throws {
         let runtime = folder.file("pool")
         try FileManager.default.createDirectory(atPath: runtime, withIntermediateDirectories: true)
         try write("no scoreboard at all".utf8, to: "\(runtime)/scoreboard-1")
         let worker = try LoneWorker(folder, ["--config", file, "--runtime-dir", runtime])
         try worker.expectServing()
         #expect(worker.log.contains("scoreboard-1 is not a scoreboard of this version: stop the pool"))
-        // What was there is left for whoever put it there.
+        // The file stays as it was.
         #expect(try contents(of: "\(runtime)/scoreboard-1") == Array("no scoreboard at all".utf8))
         worker.stop()
     }

@@ -2,13 +2,14 @@ import Foundation
 import TestSupport
 import Testing
 
-/// Requests whose end two readers would see at different places: what hides in one must never become a request of its own.
+/// Requests whose end two parsers would see in different places: bytes hidden in one must never become a request.
 @Suite(.serialized, .runLimit) struct SmugglingTests {
     /// An upload to `mine`, up to the fields that frame its body.
     private static let line = "PUT \(Stack.putTarget(namespace: "mine", digest: helloWorldDigest)) HTTP/1.1"
     private static let fields = "Host: localhost\r\nContent-Type: application/octet-stream\r\nX-Temporal-Metadata: e30="
     private static let head = "\(line)\r\n\(fields)\r\n"
-    /// What an attacker hides behind it; where it is taken for a request, it is answered, and the connection closed.
+    /// The request that an attacker hides behind it. If it is taken for a request, it is answered and the connection is
+    /// closed.
     private static let hidden = """
         PUT \(Stack.putTarget(namespace: "other", digest: helloWorldDigest)) HTTP/1.1\r
         \(fields)\r\nConnection: close\r\nContent-Length: 11\r\n\r\nhello world
@@ -22,7 +23,7 @@ import Testing
         return answers.map(\.status)
     }
 
-    /// The bodies' ends that are in doubt, and how they are refused.
+    /// Bodies with an ambiguous end, and the status of each refusal.
     private static let doubtful: [(String, String, Int)] = [
         ("length and chunks", "Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400),
         ("chunks and length", "Transfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n0\r\n\r\n", 400),
@@ -57,13 +58,12 @@ import Testing
     ]
 
     @Test(arguments: Stack.Mode.allCases)
-    func `A body whose end is in doubt is refused with all that follows, and nothing is stored`(mode: Stack.Mode) throws
-    {
+    func `A body with an ambiguous end is refused with all that follows, and stores nothing`(mode: Stack.Mode) throws {
         let stack = try Stack(mode)
         for (name, framing, status) in Self.doubtful {
             #expect(try statuses(stack, Self.head + framing + Self.hidden) == [status], "\(name)")
         }
-        // The older versions of HTTP know no chunks.
+        // HTTP/1.0 has no chunks.
         let old = Self.head.replacingOccurrences(of: "HTTP/1.1", with: "HTTP/1.0") + "Connection: keep-alive\r\n"
         #expect(try statuses(stack, old + "Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n" + Self.hidden) == [400])
         try stack.expectNothingIncoming()
@@ -72,17 +72,17 @@ import Testing
     }
 
     @Test(arguments: Stack.Mode.allCases)
-    func `What follows a whole body is a request of its own, with its own answer`(mode: Stack.Mode) throws {
+    func `A request after a complete body gets its own answer`(mode: Stack.Mode) throws {
         let stack = try Stack(mode)
         let body = "Content-Length: 11\r\n\r\nhello world"
         #expect(try statuses(stack, Self.head + body + Self.hidden) == [201, 201])
         #expect(
             Set(stack.keys.map { $0.split(separator: "/")[1] }) == ["mine", "other"]
         )
-        // Bare line feeds end lines, too, and the same bytes are the body.
+        // Bare line feeds end lines, too, and the body stays the same.
         let bare = (Self.head + "Content-Length: 11\r\n\r\n").replacingOccurrences(of: "\r\n", with: "\n")
         #expect(try statuses(stack, bare + "hello world" + Self.hidden) == [200, 200])
-        // A refusal does not make the body a request.
+        // The body of a refused request is not taken for a request.
         let digest = Stack.digest(Array(Self.hidden.utf8))
         let refused = """
             PUT \(Stack.putTarget(namespace: "..", digest: digest)) HTTP/1.1\r
@@ -93,7 +93,7 @@ import Testing
         try connection.send(Array((refused + last).utf8))
         #expect(try connection.receive().status == 400)
         #expect(try connection.receive(answerTo: "HEAD").status == 200)
-        // Nor does a GET that has a body, which is no one's.
+        // Nor is the body of a GET, which is ignored.
         let get =
             "GET \(Stack.getTarget("x")) HTTP/1.1\r\n\(Self.fields)\r\nContent-Length: \(Self.hidden.utf8.count)\r\n"
         let fetching = try HTTPConnection(stack.httpSocket)
@@ -104,8 +104,7 @@ import Testing
     }
 
     @Test(arguments: Stack.Mode.allCases)
-    func `A chunked upload has no length, whatever its chunks and trailers say, and is refused`(mode: Stack.Mode) throws
-    {
+    func `A chunked upload is refused, whatever length its chunks and trailers give`(mode: Stack.Mode) throws {
         let stack = try Stack(mode)
         let codings = ["chunked", "Chunked", " chunked "]
         let bodies = [
@@ -124,13 +123,13 @@ import Testing
         try stack.expectNothingIncoming()
     }
 
-    @Test func `What a client expects beforehand decides nothing`() throws {
+    @Test func `Expect and Upgrade headers change no decision`() throws {
         let stack = try Stack()
         let body = "Content-Length: 11\r\n\r\nhello world"
         for (value, taken) in [("100-continue", 201), ("200-ok", 200), ("100-continue, 100-continue", 200), ("", 200)] {
             #expect(try statuses(stack, "\(Self.head)Connection: close\r\nExpect: \(value)\r\n\(body)") == [taken])
         }
-        // Asked for before it is sent: a body that is too large is refused at once.
+        // A body that is too large is refused before it is sent.
         let connection = try HTTPConnection(stack.httpSocket)
         try connection.send(Array("\(Self.head)Expect: 100-continue\r\nContent-Length: 1073741825\r\n\r\n".utf8))
         #expect(try connection.receiveHead().status == 413)

@@ -2,7 +2,7 @@ import Foundation
 import TestSupport
 import Testing
 
-/// What the status page says, and that it says it for all processes of the pool.
+/// The status page, which covers all processes of the pool.
 @Suite(.serialized, .runLimit) struct StatusPageTests {
     /// The page's JSON.
     private struct Status {
@@ -18,7 +18,7 @@ import Testing
 
         var threads: [[String: Any]] { list("processes").flatMap { $0["threads"] as? [[String: Any]] ?? [] } }
 
-        /// The requests by endpoint and status, as in `put 201`.
+        /// Request counts by endpoint and status, such as `put 201`.
         var requests: [String: Int] {
             let counts = list("requests").map {
                 ("\($0["endpoint"] ?? "") \($0["status"] ?? "")", $0["count"] as? Int ?? -1)
@@ -27,7 +27,7 @@ import Testing
         }
     }
 
-    /// A worker's thread takes the page over a moment after the worker serves.
+    /// Waits for the page: a worker's thread takes it over a moment after the worker serves.
     private func serving(_ stack: Stack) throws -> Stack {
         try eventually("the page is served") { try stack.request("GET", "/lps/status").status == 200 }
         return stack
@@ -46,7 +46,7 @@ import Testing
 
     // MARK: Counting
 
-    @Test func `The counters equal what a load run over three processes did, one of which was killed`() throws {
+    @Test func `The counters equal the load on three processes, even after one is killed`() throws {
         let stack = try serving(Stack(workers: 3, options: ["--threads", "4"]))
         let payloads = (0..<20).map { _ in randomPayload(10_000) }
         @Sendable func load() throws {
@@ -77,14 +77,14 @@ import Testing
         let killed = try #require(stack.workers.first)
         try concurrently(2) { part in
             if part == 0 { return try load() }
-            try eventually("the load is under way") { try self.status(stack).requests["get 200"] ?? 0 > 200 }
+            try eventually("the load is running") { try self.status(stack).requests["get 200"] ?? 0 > 200 }
             stack.stop(killed, SIGKILL)
         }
         try stack.startWorkers(1)
         let after = try status(stack)
 
-        // What a process has counted but not answered when it dies, nginx gives to another, which counts it again: at
-        // most a request for each of its threads.
+        // When a process dies, nginx retries the requests that it counted but did not answer, at most one per thread,
+        // and another process counts them again.
         func expect(_ counted: Int?, _ expected: Int, each: Int = 1, _ what: String) {
             let isRight = (expected...expected + 4 * each).contains(counted ?? -1)
             #expect(isRight, "\(what): \(counted ?? -1), expected \(expected)")
@@ -101,7 +101,7 @@ import Testing
         ] {
             expect(after[count], expected, each: each, count)
         }
-        // Twenty contents are new once; of several uploads of a new one at once each may be the first.
+        // Each of the twenty contents is new once, but of several simultaneous uploads each may count as the first.
         let stored = try #require(after["payloads_stored"])
         #expect((stored - 164...stored - 20).contains(try #require(after["payloads_deduplicated"])))
         let puts = after.requests.filter { $0.key.hasPrefix("put ") }.values.reduce(0, +)
@@ -119,7 +119,7 @@ import Testing
         }
     }
 
-    @Test func `What was counted outlives every process of the pool`() throws {
+    @Test func `Counters outlive every process of the pool`() throws {
         let stack = try serving(Stack(workers: 2))
         #expect(try stack.put([1, 2, 3]).status == 201)
         for worker in stack.workers { stack.stop(worker, SIGKILL) }
@@ -132,7 +132,7 @@ import Testing
 
     // MARK: Answering
 
-    @Test func `The page answers when every thread is busy, and says what each is doing`() throws {
+    @Test func `The page answers while every thread is busy, and shows what each is doing`() throws {
         let stack = try serving(Stack(.plain, workers: 2, options: ["--threads", "2"]))
         let payload = randomPayload(1000)
         let digest = Stack.digest(payload)
@@ -145,7 +145,7 @@ import Testing
             )
         }
         let waiting = try FastCGIClient(stack.workerSocket)
-        try eventually("all four are hashed") {
+        try eventually("all four threads are hashing") {
             try self.status(stack, "?json&full").threads.allSatisfy { $0["state"] as? String == "hashing" }
         }
         let status = try self.status(stack, "?full&json")
@@ -172,39 +172,40 @@ import Testing
         withExtendedLifetime(waiting) {}
     }
 
-    @Test func `When the process that serves the page is gone, the next one does, however it went`() throws {
+    @Test func `When the process that serves the page stops or dies, another takes over`() throws {
         let stack = try serving(Stack(workers: 3))
         for signal in [SIGKILL, SIGTERM] {
             var leader: ChildProcess?
-            try eventually("one tells that it serves it") {
+            try eventually("one process logs that it serves the page") {
                 leader = stack.workers.first { $0.log.contains("serving the pool's status page") }
                 return leader != nil
             }
             stack.stop(try #require(leader), signal)
-            try eventually("another process serves it") { try stack.request("GET", "/lps/status").status == 200 }
+            try eventually("another process serves the page") { try stack.request("GET", "/lps/status").status == 200 }
         }
         #expect(try status(stack).list("processes").count == 1)
     }
 
-    @Test func `The store is measured, and what was deleted is not counted the next time`() throws {
+    @Test func `The store is measured, and the next measurement omits deleted objects`() throws {
         let stack = try serving(Stack(options: ["--measure-interval", "1s"]))
         let payload = randomPayload(100_000)
         let key = try Stack.key(stack.put(payload))
-        try eventually("it is measured") { try status(stack)["store.objects"] == 1 }
+        try eventually("the store is measured") { try status(stack)["store.objects"] == 1 }
         #expect(try #require(status(stack)["store.bytes"]) >= 100_000)
         #expect(try run(Project.binary("lps"), ["rm", "--store", stack.store, key]).status == 0)
-        try eventually("it is measured again") { try status(stack)["store.objects"] == 0 }
+        try eventually("the store is measured again") { try status(stack)["store.objects"] == 0 }
     }
 
-    /// A bucket is never measured, as with the first of these; a disk at once, however short ago another one was.
+    /// An interval of `0` stands for a bucket, which is never measured. A disk is measured at once, however recently
+    /// another one was.
     @Test(arguments: [("0", nil), ("1h", 0)] as [(String, Int?)])
-    func `After a move to another store the page does not show what the first one had`(
+    func `After a move to another store, the page does not show the first one's figures`(
         interval: String,
         objects: Int?
     ) throws {
         let stack = try serving(Stack(options: ["--measure-interval", "1h"]))
         #expect(try stack.put(randomPayload(100_000)).status == 201)
-        try eventually("it is measured") { try status(stack)["store.objects"] != nil }
+        try eventually("the store is measured") { try status(stack)["store.objects"] != nil }
         let other = stack.folder.file("other")
         #expect(try run(Project.binary("lps"), ["init", "--store", other]).status == 0)
         stack.stop(stack.workers[0])
@@ -217,12 +218,12 @@ import Testing
             log: stack.folder.file("other.log")
         )
         try eventually("the page is served: \(worker.log)") { try stack.request("GET", "/lps/status").status == 200 }
-        if objects != nil { try eventually("it is measured") { try status(stack)["store.objects"] != nil } }
+        if objects != nil { try eventually("the store is measured") { try status(stack)["store.objects"] != nil } }
         #expect(try status(stack)["store.objects"] == objects)
         #expect(try status(stack)["store.bytes"] == objects.map { _ in 0 })
     }
 
-    @Test func `The site for the status page listens to this machine only, and no other site shows the page`() throws {
+    @Test func `Only the site for the status page shows it, and only to this machine`() throws {
         let site = try Project.text("nginx/status-site.conf").split(separator: "\n").filter { !$0.hasPrefix("#") }
         #expect(site.filter { $0.contains("listen") } == ["    listen 127.0.0.1:8579;"])
         for file in ["site", "server", "codec", "s3"] {
@@ -232,7 +233,7 @@ import Testing
     }
 
     @Test(arguments: ["GET", "HEAD"])
-    func `Load balancers ask whether the pool answers, and whether it is ready`(method: String) throws {
+    func `Load balancers can probe whether the pool answers and whether it is ready`(method: String) throws {
         let stack = try serving(Stack())
         for (path, text) in [("/lps/ping", "pong\n"), ("/lps/ready", "ready\n")] {
             let answer = try stack.request(method, path)
@@ -244,7 +245,7 @@ import Testing
         #expect(try status(stack).requests["ping 200"] == 1)
     }
 
-    @Test func `A pool whose store is gone answers a ping, and is not ready`() throws {
+    @Test func `A pool without its store answers pings, but is not ready`() throws {
         let stack = try serving(Stack())
         try FileManager.default.moveItem(atPath: "\(stack.store)/objects", toPath: "\(stack.store)/elsewhere")
         #expect(try stack.request("GET", "/lps/ping").status == 200)
@@ -252,7 +253,7 @@ import Testing
         #expect(try stack.request("HEAD", "/v2/health/head").status == 503)
     }
 
-    @Test func `Without a worker, probes and status page are one line of text`() throws {
+    @Test func `Without a worker, probes and the status page answer one line of text`() throws {
         let stack = try Stack()
         for worker in stack.workers { stack.stop(worker) }
         try FileManager.default.removeItem(atPath: stack.workerSocket)
@@ -263,20 +264,25 @@ import Testing
     }
 
     @Test(.enabled(if: geteuid() == 0, "only root can mount"))
-    func `A full file system ends no process that reads the page`() throws {
+    func `A full runtime file system stops neither workers nor the status page`() throws {
         let folder = try TemporaryFolder()
         let runtime = folder.file("run")
         try FileManager.default.createDirectory(atPath: runtime, withIntermediateDirectories: false)
         #expect(try run("mount", ["-t", "tmpfs", "-o", "size=2m", "tmpfs", runtime]).status == 0)
         defer { _ = try? run("umount", ["-l", runtime]) }
         let worker = try LoneWorker(folder, ["--runtime-dir", runtime])
-        try eventually("it serves the page: \(worker.log)") { worker.log.contains("serving the pool's status page") }
-        #expect(try run("dd", ["if=/dev/zero", "of=\(runtime)/ballast", "bs=4k"]).status != 0, "it is full")
+        try eventually("the worker serves the page: \(worker.log)") {
+            worker.log.contains("serving the pool's status page")
+        }
+        #expect(
+            try run("dd", ["if=/dev/zero", "of=\(runtime)/ballast", "bs=4k"]).status != 0,
+            "the file system is full"
+        )
         for query in ["", "full", "json", "openmetrics"] {
             let answer = try LoneWorker.ask("\(runtime)/status.sock", "GET", "/lps/status", ["QUERY_STRING": query])
             #expect(answer.contains("Status: 200"))
         }
-        // Without a part in the page.
+        // It serves, but is missing from the page.
         let second = try LoneWorker(folder, name: "two", ["--runtime-dir", runtime])
         #expect(second.log.contains("level=error") && second.log.contains("No space left on device"))
         second.stop()
@@ -285,14 +291,16 @@ import Testing
         #expect(worker.process.isRunning)
     }
 
-    @Test func `A page whose socket someone else has comes when they are gone`() throws {
+    @Test func `A page whose socket is in use is served once the socket is free`() throws {
         let folder = try TemporaryFolder()
         let runtime = folder.file("run")
         try FileManager.default.createDirectory(atPath: runtime, withIntermediateDirectories: false)
         let other = try listenUnix("\(runtime)/status.sock")
         let worker = try LoneWorker(folder, ["--runtime-dir", runtime])
-        try eventually("it says so: \(worker.log)") { worker.log.contains("cannot serve the status page yet") }
+        try eventually("the worker logs it: \(worker.log)") { worker.log.contains("cannot serve the status page yet") }
         close(other)
-        try eventually("it serves the page: \(worker.log)") { worker.log.contains("serving the pool's status page") }
+        try eventually("the worker serves the page: \(worker.log)") {
+            worker.log.contains("serving the pool's status page")
+        }
     }
 }

@@ -2,25 +2,25 @@ import Foundation
 import TestSupport
 import Testing
 
-/// What other users of the machine get at, and what a link that was planted in the store leads to.
+/// Other users of the machine, and symbolic links planted in the store.
 @Suite(.serialized, .runLimit, .enabled(if: geteuid() == 0, "only root can become another user"))
 struct StrangerTests {
     private let content = randomPayload(10_000)
 
-    /// Runs a program as a user who has no part in the service.
+    /// Runs a program as a user without any role in the service.
     private func asStranger(_ program: String, _ arguments: [String]) throws -> String {
         let user = ["--reuid", "65534", "--regid", "65534", "--clear-groups", "--", program]
         return try run("setpriv", user + arguments).output
     }
 
-    /// What the stranger may read or write, of all that he can see.
+    /// The paths that the stranger can see and read or write.
     private func openToStrangers(_ paths: [String]) throws -> [String] {
         let found = try asStranger("find", paths + ["(", "-readable", "-o", "-writable", ")", "-print"])
         return found.split(separator: "\n").map(String.init).filter { !$0.hasPrefix("find: ") }.sorted()
     }
 
     @Test(arguments: Stack.Mode.allCases)
-    func `Another user of the machine reads, writes and reaches nothing of the service`(mode: Stack.Mode) throws {
+    func `Another user of the machine can't read, write or reach any part of the service`(mode: Stack.Mode) throws {
         let stack = try Stack(mode)
         chmod(stack.folder.path, 0o755)
         let pool = stack.folder.file("pool")
@@ -30,7 +30,7 @@ struct StrangerTests {
             ["--store", stack.store, "--listen", socket, "--runtime-dir", pool],
             log: stack.folder.file("own.log")
         )
-        try eventually("it serves: \(worker.log)") { worker.log.contains("msg=serving") }
+        try eventually("the worker serves: \(worker.log)") { worker.log.contains("msg=serving") }
         let metadata = #"{"remote-codec/key-prefix":"dGVhbQ=="}"#
         for metadata in ["{}", metadata] { #expect(try stack.put(content, metadata: metadata).status == 201) }
         #expect(try stack.codec("encode", JSONPayloads([JSONPayload(randomPayload(200_000))]).json).status == 200)
@@ -39,12 +39,12 @@ struct StrangerTests {
         #expect(try openToStrangers([stack.store, pool, socket]) == [pool])
         let ownFiles = Set(try FileManager.default.contentsOfDirectory(atPath: pool))
         #expect(ownFiles.contains("status.sock") && ownFiles.count > 1)
-        // Nor does it depend on the root alone, which an operator may open to the eyes of others.
+        // The root's mode is not the only protection: an operator may open it.
         chmod(stack.store, 0o755)
         #expect(try openToStrangers([stack.store, pool, socket]) == [pool, stack.store].sorted())
         let lax = try run("find", [stack.store, "-mindepth", "1", "-perm", "/o=rwx", "-o", "-perm", "/g=w"])
         #expect(lax.output == "")
-        // The search would find something.
+        // The search does find readable files.
         let planted = "\(stack.store)/planted"
         try write(content, to: planted)
         chmod(planted, 0o604)
@@ -53,7 +53,7 @@ struct StrangerTests {
         #expect(worker.wait() == 0)
     }
 
-    @Test func `A link at the place of a key or an object gives nobody what it leads to`() throws {
+    @Test func `A symbolic link in place of a key or an object never reveals its target`() throws {
         let stack = try Stack()
         let secret = stack.folder.file("secret")
         let hidden = [UInt8](repeating: UInt8(ascii: "s"), count: content.count)
@@ -71,7 +71,7 @@ struct StrangerTests {
         let tool = try run(Project.binary("lps"), ["get", "--store", stack.store, key])
         #expect(tool.status != 0)
         #expect(!tool.output.contains("sss"))
-        // An upload of the same content neither writes through the links nor makes a key of what they lead to.
+        // An upload of the same content neither writes through the links nor makes a key of their target.
         let put = try stack.put(content, namespace: "other")
         #expect(put.status == 201)
         #expect(try stack.get(Stack.key(put), length: content.count).body == content)

@@ -2,8 +2,8 @@ import Foundation
 import TestSupport
 import Testing
 
-/// The system calls that the programs make, against those that their units allow. A call that is forbidden answers EPERM
-/// there, which no other test would see.
+/// Compares the programs' system calls with those that their units allow. Under systemd a forbidden call fails with
+/// EPERM, which no other test would notice.
 @Suite(.serialized, .runLimit) struct SystemCallTests {
     private let stack: Stack
     private let content = randomPayload(300_000)
@@ -12,10 +12,10 @@ import Testing
         stack = try Stack()
     }
 
-    @Test func `A worker makes no system call in its whole life that its unit forbids`() throws {
+    @Test func `A worker makes no system call that its unit forbids`() throws {
         let policy = try stack.policy("[default]\nquota = 1g\n")
         let made = try callsOfWorker("LPS_STORE=\(stack.store)\nLPS_POLICY=\(policy)\n")
-        // It was seen at work: without these, it would not have stored, synced, served or watched anything.
+        // These calls show that it stored, synced, served and watched.
         let some: Set = [
             "accept4", "openat2", "linkat", "fdatasync", "flock", "sendto", "socket", "rt_sigtimedwait", "clone3",
         ]
@@ -23,10 +23,10 @@ import Testing
         try expectAllowed(made, "lps-worker@.service")
     }
 
-    @Test(.enabled(if: SeaweedFS.isInstalled, "make test installs it"))
-    func `With a store in a bucket, no service makes a system call that its unit forbids`() throws {
+    @Test(.enabled(if: SeaweedFS.isInstalled, "make test installs the engine"))
+    func `With a bucket store, no service makes a system call that its unit forbids`() throws {
         let engine = try TestEngine.shared
-        // By its name, which is looked up.
+        // A host name, which has to be looked up.
         let bucket = engine.storeURL(prefix: "calls").replacingOccurrences(of: "//127.0.0.1", with: "//localhost")
         let credentials = engine.environment.map { "\($0)=\($1)\n" }.joined()
         let settings = "LPS_STORE=\(bucket)\nLPS_INCOMING=\(stack.store)/incoming\n" + credentials
@@ -43,7 +43,7 @@ import Testing
         }
     }
 
-    /// What a worker calls from its start to its end, over reloads, until SIGUSR2.
+    /// A worker's calls from its start, through a reload, to its end on SIGUSR2.
     private func callsOfWorker(_ settings: String) throws -> Set<String> {
         let config = stack.folder.file("worker.conf")
         let logs = ["LPS_ERROR_LOG", "LPS_ACCESS_LOG"].map { "\($0)=\(stack.folder.file($0))\n" }.joined()
@@ -56,7 +56,7 @@ import Testing
         defer { close(listener) }
         let notify = try NotifySocket(stack.folder.file("notify"))
         let pings = Counter()
-        // systemd reads all: a queue that is full would stop the worker.
+        // systemd reads every message: a full queue would block the worker.
         Thread {
             var heard = " "
             while !heard.isEmpty {
@@ -71,14 +71,14 @@ import Testing
             environment: ["NOTIFY_SOCKET": notify.path, "WATCHDOG_USEC": "200000"],
             standardInput: listener
         )
-        try eventually("it serves: \(worker.log)") {
+        try eventually("the worker serves: \(worker.log)") {
             guard worker.isRunning else { throw NeverHappened(what: "the worker ended: \(worker.log)") }
             return (try? String(contentsOfFile: stack.folder.file("LPS_ERROR_LOG"), encoding: .utf8))?
                 .contains("msg=serving") == true
         }
         try useEverything(socket, runtime)
         worker.signal(SIGHUP)
-        try eventually("the watchdog is fed") { pings.value > 3 }
+        try eventually("the worker pings the watchdog") { pings.value > 3 }
         worker.signal(SIGUSR1)
         try useEverything(socket, runtime)
         worker.signal(SIGUSR2)
@@ -104,9 +104,9 @@ import Testing
             """
         try write(settings.utf8, to: config)
         let environment = ["LPS_STORE": stack.store, "LPS_CONFIG": config]
-        // A scrub that has found damage says so.
+        // A scrub that finds damage exits with status 1.
         let made = try callsOfTimer(unit, environment, status: unit == "lps-scrub.service" ? 1 : 0)
-        // It was seen at work: without these, it would not have moved or synced anything.
+        // These calls show that it moved and synced files.
         let some: Set = ["openat2", "flock", "renameat", "fsync"]
         #expect(some.subtracting(made).isEmpty, "\(made.sorted())")
         if unit == "lps-gc.service" { #expect(made.contains("syncfs"), "\(made.sorted())") }
@@ -118,7 +118,7 @@ import Testing
         #expect(forbidden.isEmpty, "\(unit): \(forbidden.sorted())")
     }
 
-    @Test func `The units allow none of the calls that break-ins begin with`() throws {
+    @Test func `The units allow no system call that attackers typically need`() throws {
         for unit in ["lps-worker@.service", "lps-gc.service", "lps-scrub.service"] {
             let allowed = try allowedSystemCalls(unit)
             let known: Set = [
@@ -128,13 +128,13 @@ import Testing
             ]
             #expect(known.intersection(allowed).isEmpty, "\(unit)")
             #expect(allowed.contains("accept4") == (unit == "lps-worker@.service"), "\(unit)")
-            #expect(allowed.count > 150, "\(unit): groups, not a list of what was seen once")
+            #expect(allowed.count > 150, "\(unit): groups, not a list of observed calls")
         }
     }
 
     // MARK: A worker at work
 
-    /// Uploads in both ways, downloads in both ways, errors, the codec server, and what watches the pool.
+    /// Uploads and downloads in both ways, errors, the codec server, probes and the status page.
     private func useEverything(_ socket: String, _ runtime: String) throws {
         @discardableResult
         func ask(
@@ -151,7 +151,7 @@ import Testing
             ]
             let length = ["CONTENT_LENGTH": "\(body.count)", "CONTENT_TYPE": "application/octet-stream"]
             let parameters = length.merging(line) { $1 }.merging(more) { $1 }
-            // A body that is handed over as a file is not sent, too.
+            // A body that is handed over as a file is not also sent.
             let sent = more["REQUEST_BODY_FILE"] == nil ? body : []
             let answer = try requestCGI(other ?? socket, parameters, body: sent)
             try #require(statuses.contains(answer.status ?? 0), "\(method) \(target): \(answer)")
@@ -186,12 +186,12 @@ import Testing
             let codec = ["LPS_CODEC_PREFIX": "/codec", "HTTP_X_NAMESPACE": "ns"]
             body = Array(try ask("POST", "/codec/\(operation)", codec, body, expects: 200).body.utf8)
         }
-        // With netlink's answer to how many connections wait.
+        // Includes the number of waiting connections, from netlink.
         let status = try ask("GET", "/lps/status?json&full", socket: "\(runtime)/status.sock", expects: 200)
         #expect(status.body.contains("\"listen_queue\":{"), "\(status.body.prefix(500))")
     }
 
-    /// What the commands of a timer's unit call.
+    /// The calls of the commands in a timer's unit.
     private func callsOfTimer(_ unit: String, _ environment: [String: String], status: Int32 = 0) throws -> Set<String>
     {
         var made: Set<String> = []
@@ -200,7 +200,7 @@ import Testing
             let command = line.drop { $0 != "=" }.dropFirst()
                 .replacingOccurrences(of: "/usr/bin/", with: "\(Project.binaries)/")
             let calls = SystemCallCount(stack.folder)
-            // As systemd does it: without a shell of its own.
+            // As under systemd, no shell remains.
             let program = try calls.start("/bin/sh", ["-c", "exec \(command)"], environment: environment)
             #expect(program.wait() == status, "\(program.log)")
             made.formUnion(try calls.take())
@@ -209,24 +209,24 @@ import Testing
     }
 }
 
-/// Which system calls a unit's filter allows (`SystemCallFilter=` of systemd.exec(5)).
+/// The system calls that a unit's filter allows (`SystemCallFilter=` of systemd.exec(5)).
 ///
-/// - Parameter isInBucket: whether the S3 form's drop-in is there, too.
+/// - Parameter isInBucket: whether to include the drop-in for S3.
 private func allowedSystemCalls(_ unit: String, isInBucket: Bool = false) throws -> Set<String> {
-    // Some are always allowed.
+    // systemd always allows these.
     var allowed = try expanded("@default")
     for file in ["lps-.service.d/lps.conf", unit] + (isInBucket ? ["s3.conf"] : []) {
         for line in try Project.text("systemd/\(file)").split(separator: "\n") where line.hasPrefix("SystemCallFilter=")
         {
             let words = line.dropFirst("SystemCallFilter=".count).split(separator: " ")
-            try #require(!line.contains("~"), "a list of what is allowed")
+            try #require(!line.contains("~"), "the filter lists allowed calls")
             for word in words { allowed.formUnion(try expanded(word)) }
         }
     }
     return allowed
 }
 
-/// The calls of a group, with those of the groups in it.
+/// The calls of a group, including nested groups.
 private func expanded(_ name: Substring) throws -> Set<String> {
     guard name.hasPrefix("@") else { return [String(name)] }
     let listed = try run("systemd-analyze", ["syscall-filter", "--no-pager", String(name)])
@@ -235,13 +235,13 @@ private func expanded(_ name: Substring) throws -> Set<String> {
     return try members.filter { !$0.hasPrefix("#") }.reduce(into: []) { $0.formUnion(try expanded($1)) }
 }
 
-/// The kinds of system calls that a program and all its threads and children make (strace(1)).
+/// Records the system calls of a program and all its threads and children (strace(1)).
 private struct SystemCallCount {
     private let output: String
 
     init(_ folder: TemporaryFolder) { output = folder.file("calls-\(UUID().uuidString)") }
 
-    /// Starts a program under strace, which stays behind it: the program is this process's child.
+    /// Starts a program under strace, which detaches: the program is this process's child.
     func start(
         _ program: String,
         _ arguments: [String],
@@ -257,11 +257,11 @@ private struct SystemCallCount {
         )
     }
 
-    /// The names of the calls, when the program has ended.
+    /// The names of the calls, once the program has ended.
     func take() throws -> Set<String> {
         var text = ""
-        // Written when strace has seen the end, too.
-        try eventually("strace tells the calls") {
+        // strace writes them after the program's end.
+        try eventually("strace has written the calls") {
             text = (try? String(contentsOfFile: output, encoding: .utf8)) ?? ""
             return text.hasSuffix("\n") && text.split(separator: "\n").count > 3
         }

@@ -2,8 +2,8 @@ import Foundation
 import TestSupport
 import Testing
 
-/// Who is a tenant, by `docs/tenants.md` as it stands there, with a real nginx. What a tenant gets at is shown in process
-/// (`NamespaceAccessTests`).
+/// How nginx identifies tenants, with the configuration of `docs/tenants.md` as printed. `NamespaceAccessTests` covers
+/// what a tenant can access.
 @Suite(.serialized, .runLimit) struct TenantTests {
     private let content = Array("what orders keeps to itself".utf8)
     private let noPayloads = Array(#"{"payloads":[]}"#.utf8)
@@ -18,7 +18,7 @@ import Testing
         expectError(answer, 403, message, "\(who ?? "nobody"): \(namespace)", sourceLocation: sourceLocation)
     }
 
-    @Test func `A certificate opens the namespaces that are listed for its subject, to nobody else`() throws {
+    @Test func `Only a certificate gives access to namespaces, and only to those listed for its subject`() throws {
         let tenants = try Tenants()
         for (tenant, namespace) in [("orders", "orders"), ("orders", "orders-test"), ("billing", "billing")] {
             let put = try tenants.put(content, namespace: namespace, as: tenant)
@@ -42,7 +42,10 @@ import Testing
                 let answer = try tenants.request("POST", "/codec/\(path)", headers, as: caller, body: noPayloads)
                 expectForbidden(answer, "orders", caller)
             }
-            #expect(try tenants.request("HEAD", "/v2/health/head", as: caller).status == 200, "nginx takes it")
+            #expect(
+                try tenants.request("HEAD", "/v2/health/head", as: caller).status == 200,
+                "nginx accepts the client"
+            )
         }
         try expectNothing("billing")
         try expectNothing(nil)
@@ -63,10 +66,10 @@ import Testing
                 expectError(answer, 400, "bad request", caller)
             }
         }
-        // Of a client that names no server in its handshake, another server's authority may have verified the certificate.
+        // If the client's handshake names no server, another server's authority may have verified the certificate.
         #expect(try tenants.request("HEAD", "/v2/health/head", as: "orders", host: "127.0.0.1").status == 421)
 
-        // The files behind.
+        // The store's files.
         for path in files.flatMap({
             ["/lps-internal/\($0)", "/lps-internal/objects/../\($0)", "/v2/../lps-internal/\($0)"]
         }) {
@@ -77,7 +80,7 @@ import Testing
         #expect(stack.tree == files)
     }
 
-    @Test func `No header of a client becomes a parameter of the web server`() throws {
+    @Test func `No client header can set a parameter of the web server`() throws {
         let tenants = try Tenants()
         let stack = tenants.stack
         let key = try Stack.key(tenants.put(content, namespace: "orders", as: "orders"))
@@ -103,7 +106,7 @@ import Testing
             let put = Stack.putHeaders().merging(headers) { $1 }
             let theirs = Stack.putTarget(namespace: "orders", digest: Stack.digest([1]))
             #expect(try tenants.request("PUT", theirs, put, as: "billing", body: [1]).status == 403)
-            // A file that is named in a header is not taken for the body.
+            // A file named in a header is not taken for the body.
             let own = Stack.putTarget(namespace: "billing", digest: Stack.digest(content))
             #expect(try tenants.request("PUT", own, put, as: "billing", body: [1]).status == 400)
         }
@@ -111,18 +114,18 @@ import Testing
         #expect(stack.tree == tree)
     }
 
-    /// Also where nginx was configured for something else: a cache, say, would let everyone in who asks after the first one.
+    /// Also in an nginx configured for other purposes: a cache, for example, would admit every caller after the first.
     @Test(arguments: [false, true])
-    func `A token opens the namespaces that its service names, and no others`(isUnfriendly: Bool) throws {
+    func `A token gives access only to namespaces that the authentication service names`(isUnfriendly: Bool) throws {
         let tokens = try Tokens(isUnfriendly: isUnfriendly)
         let stack = tokens.stack
         let origin = "https://temporal.example.com"
         func headers(_ token: String?) -> [String: String] { token.map { ["Authorization": "Bearer \($0)"] } ?? [:] }
-        // Above what nginx lets pass where nothing else is said: 1 MiB.
+        // Above nginx's default limit of 1 MiB.
         let large = randomPayload(3_000_000)
         func put(_ token: String?, _ content: [UInt8]) throws -> HTTPAnswer {
             let target = Stack.putTarget(namespace: "orders", digest: Stack.digest(content))
-            // Tries to name the namespaces itself, too.
+            // The client also tries to name its namespaces itself.
             let more = headers(token).merging(["X-Allowed-Namespaces": "orders"]) { $1 }
             return try stack.request("PUT", target, Stack.putHeaders().merging(more) { $1 }, body: content)
         }
@@ -147,12 +150,12 @@ import Testing
             let uploaded = try put(token, content)
             let encoded = try encode(token, noPayloads)
             for answer in [uploaded, encoded] { expectError(answer, status, message, "\(token ?? "no token")") }
-            #expect(encoded.headers["access-control-allow-origin"] == origin, "a page sees it")
+            #expect(encoded.headers["access-control-allow-origin"] == origin, "a page can read the answer")
             #expect(uploaded.headers["www-authenticate"] == (status == 401 ? "Bearer" : nil))
             #expect(uploaded.headers["retry-after"] == (status == 503 ? "5" : nil))
         }
         let preflight = try stack.request("OPTIONS", "/codec/decode", ["Origin": origin])
-        #expect(preflight.status == 204, "a browser asks without credentials")
+        #expect(preflight.status == 204, "a browser sends preflights without credentials")
         #expect(try stack.request("GET", "/lps-auth").status == 404)
         try stack.expectNothingIncoming()
     }

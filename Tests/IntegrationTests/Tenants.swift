@@ -6,7 +6,7 @@ import Testing
 final class Tenants {
     let stack: Stack
     static let certificates = SharedFolder(makeCertificates)
-    /// Certificates that the tenants' authority has signed, with subjects that are almost those of orders.
+    /// Certificates signed by the tenants' authority, with subjects that resemble that of orders.
     static let lookalikes = [
         "a subject that begins as orders' does", "a subject that ends as orders' does",
         "a name that looks like orders' subject",
@@ -67,7 +67,7 @@ final class Tenants {
         try request("GET", Stack.getTarget(key), Stack.getHeaders(length: length), as: caller)
     }
 
-    /// Sends a request over TLS, with the certificate of this name.
+    /// Sends a request over TLS, with the caller's certificate.
     func request(
         _ method: String,
         _ target: String,
@@ -92,11 +92,11 @@ final class Tenants {
             arguments += ["--data-binary", "@\(exchange.file("upload"))"]
         }
         arguments += method == "HEAD" ? ["-I"] : ["-X", method]
-        // The certificate is localhost's.
+        // The server's certificate is for localhost.
         if host != "localhost" { arguments.append("-k") }
         let curl = try run("curl", arguments + ["https://\(host)\(target)"])
         guard curl.status == 0 else { throw NeverHappened(what: "curl: \(curl.output)") }
-        // After those of "100 Continue".
+        // The last head follows that of "100 Continue".
         let head = String(decoding: try contents(of: exchange.file("head")), as: UTF8.self)
             .components(separatedBy: "\r\n\r\n").last { $0.hasPrefix("HTTP/") }
         let lines = try #require(head).components(separatedBy: "\r\n")
@@ -112,7 +112,7 @@ final class Tenants {
     }
 }
 
-/// What the operator's http.conf has at first: everyone may use all namespaces.
+/// The default of the operator's http.conf: every caller may use all namespaces.
 let openNamespaces = "map \"\" $lps_namespaces {\n    default \"*\";\n}\n"
 
 /// The configuration that a section of `docs/tenants.md` shows, block by block.

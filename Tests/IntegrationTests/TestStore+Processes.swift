@@ -7,7 +7,6 @@ import Testing
 
 /// A store without a service, on which `lps` runs as a process.
 extension TestStore {
-    /// Runs `lps` on the store.
     func lps(_ arguments: [String]) throws -> (status: Int32, output: String) {
         try run(Project.binary("lps"), [arguments[0], "--store", path] + arguments.dropFirst())
     }
@@ -15,8 +14,8 @@ extension TestStore {
     /// Starts `lps` on the store.
     ///
     /// - Parameters:
-    ///   - wrapper: the beginning of a command that runs it.
-    ///   - input: the file that it reads from standard input.
+    ///   - wrapper: a command and arguments to put before `lps`.
+    ///   - input: the file for standard input.
     func start(
         _ arguments: [String],
         by wrapper: [String] = [],
@@ -35,7 +34,7 @@ extension TestStore {
         )
     }
 
-    /// Makes sure that nothing is left behind but what a sweep and a collection take.
+    /// Checks that a sweep and the removal of old uploads leave nothing behind except valid keys.
     func expectOnlyLeftovers() throws {
         try store.inspect { #expect($0.kind == .unreferencedContent, "\($0)") }
         try sweep()

@@ -1,6 +1,6 @@
 import TestSupport
 
-/// A service that asks another one, which nginx itself plays here, whose token a request has.
+/// A service that checks tokens with an authentication service, whose part nginx itself plays.
 final class Tokens {
     let stack: Stack
     private let service: TemporaryFolder

@@ -4,7 +4,7 @@ import TestStores
 import TestSupport
 import Testing
 
-/// `lps` on a store of which its user may not read or change everything: one bad folder is no reason to leave the others.
+/// `lps` on a store that its user can only partly read or change: one bad folder must not stop it.
 @Suite(.serialized, .runLimit, .enabled(if: geteuid() == 0, "only root can give files away and become another user"))
 struct UnreadableStoreTests {
     private let local: TestStore
@@ -16,7 +16,7 @@ struct UnreadableStoreTests {
         chmod(local.folder.path, 0o755)
     }
 
-    /// Gives the store to another user, but for some of it, which that user may see with `mode`.
+    /// Gives the store to another user, except `paths`, which stay root's and get `mode`.
     private func giveAway(except paths: [String], mode: mode_t) throws {
         #expect(try run("chown", ["-R", "\(nobody):\(nobody)", local.path]).status == 0)
         for path in paths {
@@ -37,7 +37,7 @@ struct UnreadableStoreTests {
     }
 
     @Test(arguments: [0o700, 0o744] as [mode_t])
-    func `A scrub reads all that can be read, and tells of the rest`(mode: mode_t) throws {
+    func `A scrub verifies all readable content and reports the rest`(mode: mode_t) throws {
         let contents = contents(3)
         let keys = try contents.map { try local.put($0) }
         try local.put(contents[0], "secret")
@@ -57,14 +57,14 @@ struct UnreadableStoreTests {
             #expect(!paths("unreadable").isEmpty)
             #expect(paths("unreadable").allSatisfy { path in secrets.contains { path.hasPrefix($0) } })
             #expect(Set(paths("unreadable")).count == paths("unreadable").count, "each once")
-            // What is damaged elsewhere is taken away by the first.
+            // The first scrub quarantines the damaged content.
             #expect(paths("damaged").count == (options.isEmpty ? 1 : 0))
         }
         #expect(try local.get(keys[0]) == nil && local.get(keys[2]) == contents[2])
-        #expect(!FileManager.default.fileExists(atPath: local.file("last-scrub.json")), "it was not complete")
+        #expect(!FileManager.default.fileExists(atPath: local.file("last-scrub.json")), "the scrub was incomplete")
     }
 
-    @Test func `What another user has put into the store is told, when it can be neither read nor mended`() throws {
+    @Test func `A scrub reports another user's file that it can neither read nor repair`() throws {
         try local.put(content)
         try giveAway(except: ["objects/\(shard(content))/\(Digest(of: content).hex)"], mode: 0o400)
         let result = try lps(["scrub", "--repair", "--json"])
@@ -72,10 +72,10 @@ struct UnreadableStoreTests {
         let lines = result.output.split(separator: "\n")
         #expect(lines.count == 2 && lines.allSatisfy { $0.contains("\"mended\":false") }, "\(result.output)")
         #expect(lines.first?.contains("\"wrongOwner\"") == true && lines.last?.contains("\"unreadable\"") == true)
-        #expect(!FileManager.default.fileExists(atPath: local.file("last-scrub.json")), "it was not complete")
+        #expect(!FileManager.default.fileExists(atPath: local.file("last-scrub.json")), "the scrub was incomplete")
     }
 
-    @Test func `An undeletion gives back what it can, and tells of the rest`() throws {
+    @Test func `lps undelete restores what it can and reports the rest`() throws {
         let contents = contents(4)
         let keys = try contents.map { try local.put($0) }
         for key in keys { try local.store.moveToTrash(key, now: 0) }
@@ -93,10 +93,10 @@ struct UnreadableStoreTests {
     }
 
     @Test(arguments: [[], ["--keep-trash", "1d"]])
-    func `A collection deletes what it can, and tells of the rest`(options: [String]) throws {
+    func `lps gc deletes what it can and reports the rest`(options: [String]) throws {
         let contents = contents(3)
         let keys = try zip(contents, ["a", "b", "c"]).map { try local.put($0, $1, days: 3) }
-        // Of one, the name can't be taken; the folder of another one can't be read.
+        // The name of one key can't be removed, and the folder of another can't be read.
         try giveAway(except: ["keys/a/common/\(shard(contents[0]))"], mode: 0o755)
         #expect(chown(local.file("keys/b"), 0, 0) == 0 && chmod(local.file("keys/b"), 0o700) == 0)
         let result = try lps(["gc", "--older-than", "2d"] + options)

@@ -2,12 +2,12 @@ import Foundation
 import TestSupport
 import Testing
 
-/// Restarts and upgrades. The load speaks FastCGI itself, without nginx, which would try again.
+/// Restarts and upgrades. The load speaks FastCGI itself, because nginx would retry.
 @Suite(.serialized, .runLimit) struct UpgradeTests {
     private let folder: TemporaryFolder
     private let store: String
     private let socket: String
-    /// A program in a place of its own, which an upgrade replaces.
+    /// A copy of the program, which an upgrade replaces.
     private let worker: String
 
     init() throws {
@@ -19,21 +19,22 @@ import Testing
         try install()
     }
 
-    /// Puts the program there, as dpkg does: a new file in the place of the old one.
+    /// Installs the program as dpkg does: a new file replaces the old one.
     private func install() throws {
-        // By a process of its own: what this one writes, its children have open for a moment, and could not run it.
+        // Copied by another process: children briefly inherit the files that this one writes, and such a file can't be
+        // executed.
         #expect(try run("cp", [Project.binary("lps-worker"), worker + ".new"]).status == 0)
         #expect(rename(worker + ".new", worker) == 0)
     }
 
-    /// Whether a process runs the program that is installed now.
+    /// Whether a process runs the installed program, rather than a replaced one.
     private func runsInstalled(_ pid: pid_t) -> Bool {
         var (running, installed) = (stat(), stat())
         return stat("/proc/\(pid)/exe", &running) == 0 && stat(worker, &installed) == 0
             && running.st_ino == installed.st_ino
     }
 
-    /// Uploads from four clients, one after the other each, until `body` is done; every upload must succeed.
+    /// Uploads one payload after the other from each of four clients until `body` is done. Every upload must succeed.
     private func underLoad(_ body: @escaping @Sendable () throws -> Void) throws {
         let done = Counter()
         let stored = Counter()
@@ -41,10 +42,10 @@ import Testing
         try concurrently(5) { client in
             if client == 4 {
                 defer { done.add() }
-                // A process that ended would be told of by the load first.
+                // Recorded here, because the load would fail first if a process ended.
                 do { try body() } catch { Issue.record(error) }
                 let before = stored.value
-                try eventually("the load goes on") { stored.value > before + 20 }
+                try eventually("the load continues") { stored.value > before + 20 }
                 return
             }
             var number = 0
@@ -60,11 +61,11 @@ import Testing
         }
     }
 
-    /// A pool of two workers, and how many have begun to serve so far.
+    /// A pool of two workers under spawn-fcgi and multiwatch.
     private struct Pool {
         let supervisor: ChildProcess
 
-        /// - Parameter environment: beside the store and the runtime folder.
+        /// - Parameter environment: variables in addition to the store and the runtime folder.
         init(_ tests: UpgradeTests, _ environment: [String: String] = [:]) throws {
             let runtime = tests.folder.file("run")
             try FileManager.default.createDirectory(atPath: runtime, withIntermediateDirectories: false)
@@ -99,8 +100,7 @@ import Testing
     }
 
     @Test(arguments: [SIGTERM, SIGUSR2])
-    func `Under spawn-fcgi and multiwatch, new programs take over one by one and no request fails`(signal: Int32) throws
-    {
+    func `Under spawn-fcgi and multiwatch, an upgrade worker by worker fails no request`(signal: Int32) throws {
         let pool = try Pool(self)
         try underLoad {
             try self.install()
@@ -115,14 +115,14 @@ import Testing
         pool.stop()
     }
 
-    @Test func `Processes that have served enough are replaced again and again, and no request fails`() throws {
+    @Test func `Workers that restart after a number of requests fail no request`() throws {
         let pool = try Pool(self, ["LPS_MAX_REQUESTS": "50"])
         try underLoad { try pool.eventuallyServing(6) }
         #expect(pool.supervisor.log.contains("restarting: finishing requests in progress\" requests="))
         pool.stop()
     }
 
-    @Test func `Behind nginx, what was stored before its worker was replaced is served after`() throws {
+    @Test func `Behind nginx, no upload or download fails while workers are replaced`() throws {
         let multiwatch = ["multiwatch", "--forks=2", "--retry=1000000", "--timeout=1000", "--signal=TERM", "--"]
         let stack = try Stack(options: ["--max-requests", "50"], launcher: multiwatch)
         defer { stack.stop(stack.workers[0]) }
@@ -130,7 +130,7 @@ import Testing
         try concurrently(5) { client in
             if client == 4 {
                 defer { done.add() }
-                return try eventually("two have served enough") {
+                return try eventually("two workers have restarted") {
                     stack.workerLog.components(separatedBy: "restarting: ").count > 2
                 }
             }
@@ -144,7 +144,7 @@ import Testing
             }
         }
         var page = ""
-        try eventually("both serve") {
+        try eventually("both workers serve") {
             page = try stack.request("GET", "/lps/status").text
             return page.range(of: "(?m)^processes: +2$", options: .regularExpression) != nil
         }
@@ -155,7 +155,7 @@ import Testing
         )
     }
 
-    @Test func `While all workers are replaced at once, requests wait for the next ones`() throws {
+    @Test func `While all workers restart at once, requests wait for the next ones`() throws {
         let pool = try Pool(self)
         try underLoad {
             for round in 1...3 {
@@ -166,7 +166,7 @@ import Testing
         pool.stop()
     }
 
-    @Test func `Where the next process would not start, a worker goes on, however it was to restart`() throws {
+    @Test func `A worker does not restart if the next process would not start`() throws {
         let file = folder.file("lps.conf")
         func configure(_ threads: String) throws {
             try write("LPS_MAX_REQUESTS=3\nLPS_THREADS=\(threads)\n".utf8, to: file)
@@ -177,7 +177,7 @@ import Testing
         try configure("many")
         worker.process.signal(SIGUSR2)
         try eventually("SIGUSR2 is refused: \(worker.log)") { refusals() == 1 }
-        try eventually("so is the end after three requests: \(worker.log)") {
+        try eventually("so is the restart after three requests: \(worker.log)") {
             try worker.expectServing()
             return refusals() > 1
         }

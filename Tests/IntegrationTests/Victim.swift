@@ -2,13 +2,13 @@ import Foundation
 import TestSupport
 import Testing
 
-/// A worker of its own on a stack's store, whose calls fail.
+/// A separate worker on a stack's store, whose system calls fail.
 final class Victim {
     let stack: Stack
     let socket: String
     let process: ChildProcess
 
-    /// - Parameter store: another store than the stack's.
+    /// - Parameter store: a store other than the stack's.
     init(_ stack: Stack, store: String? = nil, options: [String] = [], environment: [String: String] = [:]) throws {
         self.stack = stack
         socket = stack.folder.file("victim.sock")
@@ -67,9 +67,9 @@ struct CGIAnswer {
 }
 
 extension Stack {
-    /// Makes sure that all content is what its name says.
+    /// Checks that every object's bytes match its digest.
     func expectObjectsWhole() throws {
-        // A start that was killed has left its probe, until a later one removes it.
+        // A start that was killed leaves its probe, which a later start removes.
         for path in objects where !path.contains("/.probe-") {
             let digest = (path as NSString).lastPathComponent
             #expect(Stack.digest(try contents(of: "\(store)/\(path)")) == "sha256:\(digest)")

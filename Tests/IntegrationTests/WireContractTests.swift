@@ -2,12 +2,12 @@ import Foundation
 import TestSupport
 import Testing
 
-/// That nginx, FastCGI and a worker carry each kind of request and answer through, as deployed and with the plain fallbacks.
-/// What is answered when is shown in process (`PutRefusalTests`, `GetTests` and others of `Tests/PayloadServiceTests`).
+/// Each kind of request and answer passes through nginx, FastCGI and a worker, as deployed and with the plain
+/// fallbacks. `PutRefusalTests`, `GetTests` and others in `Tests/PayloadServiceTests` cover all answers in process.
 @Suite(.serialized, .runLimit) struct WireContractTests {
     @Test(arguments: Stack.Variant.allCases)
-    func `Each kind of request and answer is carried through as the contract has it`(variant: Stack.Variant) throws {
-        // A caller with the header X-Test-Tenant has the namespaces that it names.
+    func `Each kind of request and answer follows the wire contract`(variant: Stack.Variant) throws {
+        // The header X-Test-Tenant names the caller's namespaces.
         let stack = try Stack(variant, options: ["--max-payload", "1000"]) {
             $0.replacingOccurrences(
                 of: openNamespaces,
@@ -60,7 +60,7 @@ import Testing
         }
     }
 
-    /// Ranges resume a download, tags save one, and dates decide nothing.
+    /// Ranges resume a download, tags save one, and dates have no effect.
     private func ranges(_ stack: Stack) throws {
         let key = try stack.store(helloWorld)
         let tag = "\"\(helloWorldDigest)\""
@@ -70,7 +70,7 @@ import Testing
             (["Range": "bytes=6-", "If-Match": tag], 206), (["Range": "bytes=6-", "If-Range": "\"other\""], 200),
             (["If-None-Match": "\"other\""], 200), (["If-Modified-Since": "Fri, 01 Jan 2100 00:00:00 GMT"], 200),
             (["If-Unmodified-Since": "Thu, 01 Jan 1970 00:00:00 GMT"], 200),
-            // Several ranges get the payload once, not as often as they name it.
+            // A request for several ranges gets the payload once.
             (["Range": "bytes=0-0,2-2"], 200), (["Range": "bytes=-1,0-"], 200), (["Range": "bytes=\(manyRanges)"], 200),
             (["Range": "bytes=" + Array(repeating: "0-", count: 1000).joined(separator: ",")], 200),
             (["Range": "bytes=11-"], 416), (["If-None-Match": "W/\(tag)"], 304), (["If-Match": "W/\(tag)"], 412),
@@ -87,7 +87,7 @@ import Testing
             case 304: #expect(answer.body.isEmpty)
             default:
                 expectError(answer, status, nil, "\(what)")
-                #expect(answer.headers["cache-control"] == nil, "what is remembered for a year is the payload alone")
+                #expect(answer.headers["cache-control"] == nil, "only payloads are cached for a year")
                 #expect(answer.headers["content-range"] == (status == 416 ? "bytes */11" : nil))
             }
         }
@@ -110,13 +110,13 @@ import Testing
         let large = try stack.put([UInt8](repeating: 0, count: 1001))
         expectError(large, 413, "payload exceeds max size of 1000 bytes", "over a worker's limit")
         let message = "payload exceeds max size of \(1 << 30) bytes"
-        expectError(try send("Content-Length", "\(1 << 30 + 1)"), 413, message, "over nginx's, before it is read")
+        expectError(try send("Content-Length", "\(1 << 30 + 1)"), 413, message, "over nginx's limit, before it is read")
     }
 
     private func tenants(_ stack: Stack) throws {
         let target = Stack.putTarget(namespace: "b", digest: helloWorldDigest)
         for (tenant, status) in [("a,b", 201), ("b", 200), ("a", 403), ("none", 403)] {
-            // Tries to set the parameter itself, too.
+            // The client also tries to set the parameter itself.
             let tried = ["X-Test-Tenant": tenant, "LPS-Allowed-Namespaces": "*"]
             let put = try stack.request("PUT", target, Stack.putHeaders().merging(tried) { $1 }, body: helloWorld)
             #expect(put.status == status, "\(tenant)")

@@ -2,7 +2,7 @@ import Foundation
 import TestSupport
 import Testing
 
-/// `docs/without-systemd.md` as it stands there: paths are this machine's, and `nobody` stands for the user `lps`.
+/// `docs/without-systemd.md` as printed, with other paths, and with `nobody` as the user `lps`.
 @Suite(.serialized, .runLimit) struct WithoutSystemdTests {
     private static let guide = "docs/without-systemd.md"
 
@@ -11,7 +11,7 @@ import Testing
         try Project.blocks(language, in: Self.guide, section: name)
     }
 
-    /// The text with paths in a folder, and programs that every user can start.
+    /// The text with paths in a folder, into which it installs programs that every user can start.
     private func local(_ text: String, _ folder: TemporaryFolder) throws -> String {
         for name in ["lps", "lps-worker"] where access(folder.file("bin/\(name)"), X_OK) != 0 {
             try requireDone("install", ["-D", "-m", "0755", Project.binary(name), folder.file("bin/\(name)")])
@@ -28,7 +28,7 @@ import Testing
         return text
     }
 
-    /// Does what a block says, but for packages, users and services of the machine, and starts its last line.
+    /// Runs the lines of a block, except `apt-get` and `useradd`, and starts its last line as a process.
     private func start(_ block: String, _ folder: TemporaryFolder, log: String = "pool.log") throws -> ChildProcess {
         let all = try local(block, folder).split(separator: "\n").map(String.init)
         let last = try #require(all.last)
@@ -48,19 +48,19 @@ import Testing
         #expect(try server.put(payload, digest: helloWorldDigest).status == 400)
     }
 
-    /// Kills workers one after the other, so many that multiwatch would have given up without its options.
+    /// Kills one worker after the other, more than multiwatch tolerates without its options.
     private func expectDeathsAreOutlived(_ multiwatch: ChildProcess) throws {
         for _ in 0..<16 {
             try eventually("four workers run") { try multiwatch.children().count == 4 }
             let victim = try #require(try multiwatch.children().first)
             kill(victim, SIGKILL)
-            try eventually("the dead one is gone") { try !multiwatch.children().contains(victim) }
+            try eventually("the dead worker is gone") { try !multiwatch.children().contains(victim) }
         }
         try eventually("four workers run") { try multiwatch.children().count == 4 }
         #expect(multiwatch.isRunning)
     }
 
-    @Test func `Every multiwatch that is printed outlives its workers`() throws {
+    @Test func `Every documented multiwatch command outlives its workers`() throws {
         let documents = try FileManager.default.contentsOfDirectory(atPath: "\(Project.root)/docs")
             .filter { $0.hasSuffix(".md") }.map { "docs/\($0)" }
         var lines = 0
@@ -75,7 +75,7 @@ import Testing
     }
 
     @Test(.enabled(if: geteuid() == 0, "only root can become another user"))
-    func `A pool of multiwatch outlives sixteen deaths, and SIGTERM ends all of it`() throws {
+    func `A multiwatch pool survives sixteen killed workers, and SIGTERM ends all of it`() throws {
         let block = try #require(try section("A pool").first)
         let server = try OtherWebServer(
             .nginx,
@@ -97,7 +97,7 @@ import Testing
     }
 
     @Test(.enabled(if: geteuid() == 0, "only root can become another user"))
-    func `Workers of another user serve an nginx of www-data, and no one else reaches their socket`() throws {
+    func `Workers serve an nginx of another user, and no one else can reach their socket`() throws {
         let block = try #require(try section("Workers as another user than the web server's").first)
         let server = try OtherWebServer(.nginx, pool: { try start(block, $0) })
         try expectPayloads(server)
@@ -137,7 +137,7 @@ import Testing
             }
         )
         let service = server.folder.file("sv")
-        // What runsv has started is in sessions of its own.
+        // runsv's children run in sessions of their own.
         defer { _ = try? run("sv", ["-w", "60", "exit", service]) }
         func multiwatch() throws -> pid_t? {
             let text = try? String(contentsOfFile: "\(service)/supervise/pid", encoding: .utf8)
@@ -147,7 +147,7 @@ import Testing
         let first = try #require(try multiwatch())
         kill(first, SIGTERM)
         try eventually("another pool runs") { try multiwatch().map { $0 != first } == true }
-        try eventually("it serves") { try server.request("HEAD", "/v2/health/head").status == 200 }
+        try eventually("the new pool serves") { try server.request("HEAD", "/v2/health/head").status == 200 }
         try expectPayloads(server)
         try requireDone("sv", ["-w", "60", "stop", service])
         #expect(try server.request("HEAD", "/v2/health/head").status == 503)
@@ -158,14 +158,14 @@ import Testing
     }
 
     @Test(.enabled(if: geteuid() == 0, "only root can become another user"))
-    func `Lines of the crontab say nothing while all is well, and else what is wrong`() throws {
+    func `The crontab's commands print nothing unless something is wrong`() throws {
         let folder = try TemporaryFolder()
         try requireDone("chmod", ["0711", folder.path])
         let crontab = try local(#require(try section("Collection and scrubs by cron", "cron").first), folder)
         let lines = crontab.split(separator: "\n").dropFirst()
         try #require(lines.count == 2)
         for line in lines { #expect(line.split(separator: " ")[5] == "lps", "the user") }
-        // What cron gives to sh, once it has read the times and the user.
+        // The part that cron passes to sh, after the times and the user.
         let commands = lines.map { $0.split(separator: " ", maxSplits: 6).last.map(String.init) ?? "" }
         func output(_ command: String) throws -> String {
             try run(
@@ -189,14 +189,14 @@ import Testing
         let scrub = try output(commands[1])
         #expect(scrub.hasPrefix("lps scrub: status 1: "), "\(scrub)")
         #expect(scrub.contains("damaged: "), "\(scrub)")
-        // A clock that is behind the store's.
+        // Puts the store's clock ahead of the system's.
         try requireDone("touch", ["-d", "2100-01-01", "\(store)/clock"])
         let collection = try output(commands[0])
         #expect(collection.hasPrefix("lps gc: status 1: "), "\(collection)")
         #expect(collection.contains("the system clock says "), "\(collection)")
     }
 
-    @Test func `The status page answers the other machine that is allowed, and refuses others`() throws {
+    @Test func `The status page answers the allowed machine and refuses others`() throws {
         let block = try #require(try section("The status page for another machine", "nginx").first)
         let port = try freePort()
         let text = block.replacingOccurrences(of: "192.0.2.10:8579", with: "127.0.0.2:\(port)")

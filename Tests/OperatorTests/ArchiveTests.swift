@@ -9,7 +9,7 @@ import Testing
 @testable import TarArchive
 @testable import lps
 
-/// `lps export` and `lps import`. Which keys are exported, SelectionTests show.
+/// `lps export` and `lps import`. SelectionTests show which keys are exported.
 @Suite(.runLimit) struct ArchiveTests {
     private let (source, target): (TestStore, TestStore)
     private let first = randomPayload(3_000)
@@ -18,7 +18,7 @@ import Testing
 
     init() throws { (source, target) = (try TestStore(isInMemory: true), try TestStore(isInMemory: true)) }
 
-    /// Stores eight keys of three contents. Some namespaces make one `Character` with a slash.
+    /// Stores eight keys of three contents. Some namespaces begin with a mark that makes one `Character` with a slash.
     private func fill() throws {
         for (namespace, prefix) in [
             ("ns", nil), ("other", "p/q"), ("\u{E9} ß", "p"), ("plain", nil), ("\u{301}x", nil), ("x\u{600} ß", nil),
@@ -46,7 +46,7 @@ import Testing
         }
     }
 
-    /// The objects and keys of a store, with what is in them; by bytes, since some namespaces are equal as text.
+    /// A store's objects and keys, each with its bytes. Paths are bytes because some namespaces are equal as text.
     private func tree(_ disk: TestStore) throws -> [[UInt8]: [UInt8]] {
         let paths = files(below: disk.path).filter { $0.hasPrefix("objects/") || $0.hasPrefix("keys/") }
         return try Dictionary(uniqueKeysWithValues: paths.map { (Array($0.utf8), try contents(of: disk.file($0))) })
@@ -65,14 +65,14 @@ import Testing
         #expect(files(below: target.file("incoming")).isEmpty, sourceLocation: line)
     }
 
-    @Test func `An imported store is the one that was exported, with each content once, and nothing is new again`()
+    @Test func `An import restores the exported store, with each content once; repeated, it creates no key`()
         throws
     {
         try fill()
-        // Equal as text. Of such names bsdtar makes one.
+        // Equal as text: bsdtar would unpack both into one folder.
         for namespace in ["\u{E9}", "e\u{301}"] { try source.put(first, namespace) }
         let archive = try export()
-        #expect(archive.count >= 73_000 && archive.count < 73_000 + 20_480, "content once, and headers")
+        #expect(archive.count >= 73_000 && archive.count < 73_000 + 20_480, "each content once, plus headers")
         let imported = try target.lps(["import"], input: archive)
         #expect(imported.status == 0 && imported.output == "imported 10 keys (10 new), 71.3 KiB of content\n")
         try expectCopied()
@@ -81,11 +81,11 @@ import Testing
         try expectCopied()
     }
 
-    @Test func `An empty store makes an empty archive, and that is no error`() throws {
+    @Test func `An empty store can be exported and imported`() throws {
         #expect(try importing(export()) == ArchiveImport.Imported())
     }
 
-    @Test func `A damaged or lost payload is left out of an archive, and its keys are named`() throws {
+    @Test func `An export omits damaged and lost payloads and names their keys`() throws {
         let left = try ["a", "b"].map { try source.put(first, $0) } + [source.put(second)]
         let whole = try source.put(randomPayload(200))
         try source.harm(first)
@@ -97,9 +97,9 @@ import Testing
         #expect(try target.keys() == [whole])
     }
 
-    // MARK: Archives that are not whole
+    // MARK: Truncated or altered archives
 
-    @Test func `An archive that is cut off is refused, and what came before is stored`() throws {
+    @Test func `A truncated archive is refused, and the payloads before the cut are stored`() throws {
         try fill()
         let archive = try export()
         let end = try #require(archive.lastIndex { $0 != 0 }) / 512 * 512 + 3 * 512
@@ -113,7 +113,7 @@ import Testing
         #expect(try importing(archive).keys == 8)
     }
 
-    @Test func `Whatever byte is altered, no key gets another content than its own, and nothing else is left`() throws {
+    @Test func `Whichever byte is altered, every imported key has its own content and no other file remains`() throws {
         for (namespace, prefix) in [("ns", nil), ("other", longPrefix)] {
             try source.put(first, namespace, prefix: prefix)
         }
@@ -127,10 +127,10 @@ import Testing
         try target.store.inspect { Issue.record("\($0)") }
         let keys = try target.keys()
         #expect(keys.allSatisfy { $0.digest == Digest(of: first) })
-        #expect(keys.count >= 2, "what was of no meaning was not refused")
+        #expect(keys.count >= 2, "changes without meaning are accepted")
     }
 
-    // MARK: Archives that others have made
+    // MARK: Archives from other programs
 
     private var digest: String { "\(Digest(of: first))" }
 
@@ -148,7 +148,7 @@ import Testing
         }
     }
 
-    /// The name of a key in an archive.
+    /// A key's name in an archive.
     private func name(_ content: [UInt8], _ namespace: String = "ns") throws -> String {
         String("\(try payloadKey(content, namespace))".dropFirst())
     }
@@ -162,7 +162,7 @@ import Testing
         "blobs/ns/custom/p q/D/D", "objects/ab/D", "keys/ns/common/ab/D.D", "layout.json", "././blobs/ns/common/D/D",
         "blobs/ns/common/sha256:00/D",
     ])
-    func `A name that is no key is refused`(pattern: String) throws {
+    func `An entry whose name is not a key is refused`(pattern: String) throws {
         let name = pattern.replacingOccurrences(of: "D", with: digest)
         expectRefused(try archive { try add(name, first, to: &$0) }, "it is not a key")
         #expect(try tree(target).isEmpty)
@@ -173,21 +173,21 @@ import Testing
         expectRefused(link, "it is not a key")
     }
 
-    @Test func `Content that does not have its key's digest is refused`() throws {
+    @Test func `Content that does not match its key's digest is refused`() throws {
         for content in [second, [], first.dropLast() + [first[2_999] ^ 1]] {
             expectRefused(try archive { try add(name(first), content, to: &$0) }, "body has digest")
         }
         #expect(try tree(target).isEmpty)
     }
 
-    @Test func `A link gets at nothing but the content before it`() throws {
+    @Test func `A link can name only the content that precedes it`() throws {
         try source.put(second)
         try importing(export())
         let (mine, secret, stolen, copy) = try (name(first), name(second), name(second, "mine"), name(first, "copy"))
         for (name, linked) in [
             (stolen, secret), (stolen, mine), (mine, secret), (copy, "../../etc/passwd"), (copy, "/etc/passwd"),
         ] {
-            // Before any content, after that of another key, and after one that was imported long before.
+            // Without preceding content, after that of another key, and after that of a key imported earlier.
             for preceding in [nil, first, []] where preceding != first || name != copy {
                 let archive = try archive { writer in
                     if let preceding { try add(self.name(preceding), preceding, to: &writer) }
@@ -200,7 +200,7 @@ import Testing
         #expect(try target.get(second, "mine") == nil && target.get(first, "copy") == nil)
     }
 
-    @Test func `Links and devices of other programs' archives are refused`() throws {
+    @Test func `Symbolic links and devices are refused`() throws {
         let (files, tar) = (source.folder.file("x"), source.folder.file("tar"))
         let path = "\(files)/\(try name(first))"
         let parent = (path as NSString).deletingLastPathComponent
@@ -214,7 +214,7 @@ import Testing
         expectRefused(try contents(of: tar), "fifo are not supported")
     }
 
-    @Test func `A file that no disk can hold is refused before it is read`() throws {
+    @Test func `A file larger than any disk is refused before it is read`() throws {
         var header = TarHeader(TarHeader.Kind.file, Array(try name(first).utf8))
         header.contentSize = 1 << 62
         var records = PaxRecords()
@@ -226,17 +226,17 @@ import Testing
     }
 
     @Test(arguments: [["tar"], ["tar", "--format=pax"], ["bsdtar"]])
-    func `What tar has unpacked and packed again can be imported`(command: [String]) throws {
+    func `An archive that tar unpacked and repacked can be imported`(command: [String]) throws {
         try fill()
         let (files, copies, archive) = (source.folder.file("x"), source.folder.file("y"), source.folder.file("tar"))
         func tar(_ arguments: String...) throws {
             let ended = try run(command[0], command.dropFirst() + arguments, environment: ["LC_ALL": "C.UTF-8"])
-            #expect(ended.status == 0 && ended.output.isEmpty, "not even a warning: \(ended.output)")
+            #expect(ended.status == 0 && ended.output.isEmpty, "no warning: \(ended.output)")
         }
         try write(export(), to: archive)
         mkdir(files, 0o700)
         try tar("-xf", archive, "-C", files)
-        // Without their links, whose order is another one now: each file has its content then.
+        // The copy has no links, since tar would store them in another order: each file has its own content.
         #expect(TestSupport.files(below: files).count == 8)
         #expect(try run("cp", ["-r", files, copies]).status == 0)
         try tar("-cf", archive, "-C", copies, "blobs")

@@ -4,7 +4,7 @@ import TestStores
 import TestSupport
 import Testing
 
-/// `lps gc` on a bucket whose objects are as old as a script says.
+/// `lps gc` on a bucket with scripted ages.
 @Suite(.runLimit) struct BucketCollectionTests {
     private let folder: TemporaryFolder
     private let now = Date()
@@ -18,8 +18,8 @@ import Testing
     private func time(hoursAgo hours: Double) -> Date { now.addingTimeInterval(-hours * 3600) }
 
     /// - Parameters:
-    ///   - listed: keys with the hours since each was stored, as they are listed.
-    ///   - found: the same, as they are looked at again.
+    ///   - listed: keys, each with the hours since it was stored, as listings report them.
+    ///   - found: the same, as HEAD requests report them.
     private func engine(_ listed: [PayloadKey: Double], found: [PayloadKey: Double]) throws -> ScriptedServer {
         let entries = Dictionary(
             uniqueKeysWithValues: listed.map { key, hours in
@@ -50,23 +50,21 @@ import Testing
         }
     }
 
-    /// Runs `lps gc` on the bucket.
     private func collect(_ server: ScriptedServer, _ options: String...) throws -> Tool.Answer {
         let settings = [
             "LPS_STORE": "s3://bucket?endpoint=http://127.0.0.1:\(server.port)", "TMPDIR": folder.path,
             "AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": "secret",
-            // Of a host that has stores of both kinds.
+            // As on a host that has stores of both kinds.
             "LPS_GC_KEEP_TRASH": "3d",
         ]
         return try Tool(settings: settings).run(["gc"] + options)
     }
 
-    /// The requests that delete.
     private func deletions(_ server: ScriptedServer) -> String {
         server.lines.filter { $0.hasPrefix("DELETE") }.joined()
     }
 
-    @Test func `Deleted is what was not stored for the age and a day, since an age is renewed once a day`() throws {
+    @Test func `A key is deleted a day after its age expires, because an age is renewed once a day`() throws {
         let (young, renewable, old) = (try key("young"), try key("renewable"), try key("old"))
         let ages = [young: 1.0, renewable: 71.0, old: 73.0]
         let server = try engine(ages, found: ages)
@@ -82,7 +80,7 @@ import Testing
         #expect(!deletions(server).contains(young.digest.hex) && !deletions(server).contains(renewable.digest.hex))
     }
 
-    @Test func `What was renewed or deleted since it was listed is left`() throws {
+    @Test func `A key that was renewed or deleted after it was listed is skipped`() throws {
         let (renewed, gone, old) = (try key("renewed"), try key("gone"), try key("old"))
         let server = try engine([renewed: 99, gone: 99, old: 99], found: [renewed: 0.1, old: 99])
         #expect(try collect(server, "--older-than", "2d").output == "deleted 1 keys (7 B)\n")
@@ -90,7 +88,7 @@ import Testing
         #expect(!deletions(server).contains(renewed.digest.hex) && !deletions(server).contains(gone.digest.hex))
     }
 
-    @Test func `A policy and a selection are heeded, and an age of the trash is for other stores`() throws {
+    @Test func `A policy and a selection apply, and LPS_GC_KEEP_TRASH is ignored`() throws {
         let (old, kept) = (try key("old"), try key("kept", "kept"))
         let server = try engine([old: 99, kept: 99], found: [old: 99, kept: 99])
         try write("[kept]\nretention = 9000d\n[ns]\nretention = 2d\n".utf8, to: folder.file("policy"))

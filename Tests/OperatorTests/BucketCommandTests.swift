@@ -4,12 +4,12 @@ import TestStores
 import TestSupport
 import Testing
 
-/// What `lps` does only in a bucket.
+/// What `lps` does only on a store in a bucket.
 @Suite(.runLimit, .enabled(if: ToolStore.kinds.contains(.s3))) struct BucketCommandTests {
     private let content = randomPayload(5_000)
     private let prefix = UUID().uuidString
 
-    /// The names of the bucket's objects below a prefix, as a listing has them.
+    /// The names of the bucket's objects below a prefix, as listed.
     private func objects(_ prefix: String) throws -> [String] {
         let listing = try TestEngine.shared.curl("GET", "/payloads?list-type=2&prefix=\(prefix)").body
         return String(decoding: listing, as: UTF8.self).components(separatedBy: "<Key>").dropFirst()
@@ -17,14 +17,14 @@ import Testing
             .sorted()
     }
 
-    /// Puts an object of someone else's into the bucket.
+    /// Puts an object of another program into the bucket.
     private func putNote(_ name: String, _ store: ToolStore) throws {
         try write([1], to: store.folder.file("note"))
         let answer = try TestEngine.shared.curl("PUT", "/payloads/\(name)", bodyFile: store.folder.file("note"))
         #expect(answer.status == 200)
     }
 
-    @Test func `A scrub keeps what is damaged in quarantine, and tells of strays, which it leaves`() throws {
+    @Test func `A scrub quarantines a damaged object, and reports and leaves strays`() throws {
         let store = try ToolStore(TestBucket(prefix: prefix))
         let key = try store.put(content)
         try store.damage(key, content)
@@ -40,7 +40,7 @@ import Testing
         )
     }
 
-    @Test func `A prefix of the bucket keeps stores apart, and objects of others are left alone`() throws {
+    @Test func `A prefix separates stores that share a bucket, and other programs' objects are left alone`() throws {
         let store = try ToolStore(TestBucket(prefix: prefix))
         let other = try ToolStore(.s3)
         let key = try store.put(content)
@@ -50,8 +50,8 @@ import Testing
         #expect(try objects(prefix) == ["\(prefix)\(key)", "\(prefix)/notes.txt"])
     }
 
-    // Ceph ignores If-None-Match: * there.
-    @Test func `A payload that is stored again makes no version of its object`() throws {
+    // In a bucket with versions, Ceph ignores `If-None-Match: *`.
+    @Test func `Storing a payload again creates no further version of its object`() throws {
         let bucket = "versions-\(UUID().uuidString.lowercased())"
         try TestEngine.shared.createVersionedBucket(bucket)
         let store = try ToolStore(TestBucket(bucket: bucket, prefix: ""))

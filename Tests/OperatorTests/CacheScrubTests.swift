@@ -3,14 +3,14 @@ import PayloadKey
 import TestSupport
 import Testing
 
-/// `lps scrub-cache`, on files as nginx writes them.
+/// `lps scrub-cache` on files in nginx's format.
 @Suite(.runLimit) struct CacheScrubTests {
     private let folder: TemporaryFolder
     private let content = randomPayload(200_000)
 
     init() throws { folder = try TemporaryFolder() }
 
-    /// Writes an entry of the cache, and gives its path.
+    /// Writes an entry of the cache and returns its path.
     private func put(_ name: String, _ body: [UInt8], key: String? = nil) throws -> String {
         let path = folder.file("\(name.prefix(1))/\(name.prefix(2))/\(name)")
         let parent = (path as NSString).deletingLastPathComponent
@@ -24,7 +24,7 @@ import Testing
         try Tool(settings: [:]).run(["scrub-cache", folder.path] + options)
     }
 
-    @Test func `Damaged payloads are removed and named, all else stays`() throws {
+    @Test func `Damaged payloads are removed and named, and all other files stay`() throws {
         let name = { (first: String) in first + String(repeating: "0", count: 31) }
         let kept = [
             try put(name("a"), content), try put(name("b"), [1], key: "of another cache"),
@@ -43,7 +43,7 @@ import Testing
         #expect(files(below: folder.path).sorted() == kept.map { String($0.dropFirst(folder.path.count + 1)) }.sorted())
     }
 
-    @Test func `What can't be read is told, and the rest is scrubbed`() throws {
+    @Test func `An unreadable entry is reported, and the rest is scrubbed`() throws {
         let unreadable = folder.file("0/00/\(String(repeating: "0", count: 32))")
         _ = try put(String(repeating: "0", count: 31) + "1", content)
         symlink("/etc/hostname", unreadable)

@@ -6,14 +6,14 @@ import TestStores
 import TestSupport
 import Testing
 
-/// What `lps gc` shows, and when it refuses.
+/// What `lps gc` prints, and when it refuses.
 @Suite(.runLimit) struct CollectionCommandTests {
     private let disk: TestStore
     private let content = randomPayload(1_000)
 
     init() throws { disk = try TestStore(isInMemory: true) }
 
-    @Test func `A dry run shows what would go of each namespace, and on request each key`() throws {
+    @Test func `A dry run shows what it would delete per namespace, and with --list each key`() throws {
         let gone = try [
             disk.put(content, "short", days: 3), disk.put(randomPayload(1_000), "short", days: 9),
             disk.put(content, "long", days: 40),
@@ -53,7 +53,7 @@ import Testing
         #expect((sums[1]["oldest"] as? String)?.hasPrefix(oldest) == true)
     }
 
-    @Test func `A collection has no table, and what it deletes can be listed`() throws {
+    @Test func `A collection prints no table, and --list names each key it deletes`() throws {
         let old = try disk.put(content, days: 3)
         let collected = try disk.lps("gc", "--older-than", "2d", "--list")
         #expect(collected.lines.count == 2 && collected.lines[0].hasSuffix("Z  \(old)"))
@@ -74,7 +74,7 @@ import Testing
             (-1, "a worker recorded"), (60, "the last time recorded by a worker is"), (nil, ""),
         ] as [(Double?, String)]
     )
-    func `A clock that disagrees with the recorded time is told with both times, and --force goes by it`(
+    func `If clock and recorded time disagree, gc refuses and names both, and --force trusts the clock`(
         days: Double?,
         recorded: String
     ) throws {
@@ -95,10 +95,10 @@ import Testing
         #expect(try disk.get(key) == content)
         let forced = try disk.lps(gc + ["--force"])
         #expect(forced.status == 0 && forced.output.hasPrefix("deleted 1 keys"), "\(forced.errors)")
-        #expect(try disk.lps(gc).status == 0, "its time is the recorded one now")
+        #expect(try disk.lps(gc).status == 0, "its time is now the recorded one")
     }
 
-    @Test func `While another process collects garbage, gc fails and says who it is, rm and scrub do without`() throws {
+    @Test func `While another process collects garbage, gc fails and names it, and rm and scrub do not sweep`() throws {
         let key = try disk.put(content)
         let who = "garbage collection lock held by process \(getpid()), try again later"
         let collector = try disk.store.collector()
@@ -106,7 +106,7 @@ import Testing
         #expect(collection.status == 1 && collection.errors.hasSuffix("\(who)\n"), "\(collection.errors)")
         #expect(collection.errors.split(separator: "\n").count == 1)
         let scrub = try disk.tool.run(["scrub"])
-        #expect(scrub.status == 0, "the rest is looked at: \(scrub.output)")
+        #expect(scrub.status == 0, "the rest is checked: \(scrub.output)")
         #expect(scrub.errors == "lps: unreferenced content is not searched for: \(who)\n")
         let deletion = try disk.tool.run(["rm", "\(key)"])
         #expect(deletion.status == 0)

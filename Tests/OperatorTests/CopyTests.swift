@@ -4,12 +4,12 @@ import TestStores
 import TestSupport
 import Testing
 
-/// `lps copy`, from a store of one kind to another.
+/// `lps copy` between stores of each kind.
 @Suite(.runLimit) struct CopyTests {
     private static let ways = ToolStore.kinds.flatMap { source in ToolStore.kinds.map { (source, $0) } }
 
     @Test(arguments: ways)
-    func `Payloads are copied, a damaged one is left out, and a copy that is run again takes what is new`(
+    func `A copy omits damaged payloads, and a repeated copy adds only new ones`(
         from: StoreKind,
         to: StoreKind
     ) throws {
@@ -39,12 +39,12 @@ import Testing
         let third = try copy()
         #expect(third.status == 1 && third.output == "copied 0 payloads (0 B), 5 already present\n")
         try destination.replace(new, [1])
-        #expect(try copy("--namespace", "n").output.hasPrefix("copied 1 payloads"), "it is not what is there")
+        #expect(try copy("--namespace", "n").output.hasPrefix("copied 1 payloads"), "the stored payload differs")
         #expect(try destination.keys() == Set((payloads.keys + [new]).map(\.description)))
         #expect(try destination.lps("scrub").status == 0)
     }
 
-    @Test func `A copy needs two stores, and a number of payloads at once that can be`() throws {
+    @Test func `A copy needs two stores, and --parallel must be from 1 to 256`() throws {
         let disk = try TestStore(isInMemory: true)
         for options in [["--parallel", "0"], ["--parallel", "257"]] {
             let answer = try disk.lps(["copy", disk.path, disk.path] + options)

@@ -5,13 +5,13 @@ import TestStores
 import TestSupport
 import Testing
 
-/// A dry run of `lps gc` tells just what a real one then deletes.
+/// A dry run of `lps gc` predicts exactly what the real run deletes.
 @Suite(.runLimit) struct DryRunTests {
     private let disk: TestStore
 
     init() throws { disk = try TestStore(isInMemory: true) }
 
-    /// Lets the store have keys of all ages, and trash, that share content.
+    /// Fills the store with keys of all ages, and with trash, that share content.
     private func fill(_ random: inout SplitMix64) throws {
         let contents = (0..<8).map { randomPayload(1_000 + 3_000 * $0) }
         for index in 0..<40 {
@@ -28,7 +28,7 @@ import Testing
     }
 
     @Test(arguments: 0..<18)
-    func `A dry run says just what the real run then does: keys, sums, contents and freed bytes`(seed: UInt64) throws {
+    func `A dry run predicts the real run's keys, sums, contents and freed bytes exactly`(seed: UInt64) throws {
         var random = SplitMix64(state: seed)
         try fill(&random)
         let age = [[], ["--keep-trash", "0d"], ["--keep-trash", "7d"]][Int(seed % 3)]
@@ -55,12 +55,12 @@ import Testing
         #expect(Int(usage.objects - after.objects) == total("contents"))
         #expect(Int(usage.bytes - after.bytes) == total("freedBytes"))
         #expect(try keys - disk.keys().count == total("keys"))
-        // One that was deleted before within this hour is in the trash once.
+        // A key that was deleted twice within this hour is in the trash once.
         let atLeast = trashCount - total("purgedKeys")
         let atMost = atLeast + (age.last == "7d" ? total("keys") : 0)
         #expect(try (atLeast...atMost).contains(disk.trashed().count))
         for key in try disk.keys() { try #require(try disk.store.open(key)).check(key.digest) }
         try disk.store.forEachTrashedKey { #expect($0.stored.size != nil, "the trash keeps its content") }
-        #expect(try jsonLines(disk.lps(gc)).count == 1, "nothing is left to do")
+        #expect(try jsonLines(disk.lps(gc)).count == 1, "a second run finds nothing to delete")
     }
 }

@@ -2,7 +2,7 @@ import Foundation
 import TestSupport
 import Testing
 
-/// `lps init`, which makes the folder that nginx and the workers share.
+/// `lps init` creates the folder that nginx and the workers share.
 @Suite(.runLimit) struct InitTests {
     private let folder: TemporaryFolder
     private let store: String
@@ -18,7 +18,7 @@ import Testing
         try Tool(settings: ["LPS_STORE": store]).run(["init"] + options)
     }
 
-    /// Every owner, group and mode below the store that is not the given one.
+    /// The store's paths whose owner or group is not the given one.
     private func strangers(owner: uid_t, group: gid_t) throws -> [String] {
         let names = [store] + (FileManager.default.enumerator(atPath: store)?.map { "\(store)/\($0)" } ?? [])
         try #require(names.count > 256)
@@ -33,7 +33,7 @@ import Testing
         return stat(store, &status) == 0 ? status.st_mode & 0o7777 : 0
     }
 
-    @Test func `A store is made where the settings say, and an option says it first`() throws {
+    @Test func `A store is created where the settings say, and --store overrides them`() throws {
         let made = try initialise()
         #expect(made.status == 0 && made.output == "created an empty store at \(store)\n" && made.errors.isEmpty)
         #expect(mode() == 0o750)
@@ -43,8 +43,8 @@ import Testing
         #expect(again.status == 0 && again.output == "a store already exists at \(store)\n")
     }
 
-    @Test(.enabled(if: geteuid() == 0, "only root may give files away"))
-    func `Root makes a store for another user, and may repeat it; another owner, group or mode is told`() throws {
+    @Test(.enabled(if: geteuid() == 0, "only root can change a file's owner"))
+    func `Root creates a store for another user; repeated with another owner, group or mode, init refuses`() throws {
         let user = try #require(getpwnam("www-data")?.pointee)
         let options = ["--owner", "www-data", "--mode", "0710"]
         #expect(try initialise(options).output == "created an empty store at \(store)\n")
@@ -57,7 +57,7 @@ import Testing
             let refused = try initialise(options)
             #expect(refused.status == 1 && refused.errors.contains(reason), "\(refused.errors)")
         }
-        #expect(try strangers(owner: uid, group: gid) == [] && mode() == 0o710, "it stays as it is")
+        #expect(try strangers(owner: uid, group: gid) == [] && mode() == 0o710, "the store is unchanged")
     }
 
     @Test(arguments: [
@@ -65,21 +65,21 @@ import Testing
         ("--owner", "www-data:"), ("--owner", "4000000000"), ("--mode", "0777x"), ("--mode", "0800"),
         ("--mode", "1750"), ("--mode", "0550"), ("--mode", ""),
     ])
-    func `An unknown owner, and a mode that would lock the owner out, make no store`(option: String, value: String)
+    func `With an unknown owner, or a mode that locks the owner out, no store is created`(option: String, value: String)
         throws
     {
         #expect(try initialise("\(option)=\(value)").status == 64)
         #expect(!FileManager.default.fileExists(atPath: store))
     }
 
-    /// initdb(1) does the same; `mkdir /srv/lps`, or the root of a new file system, everybody may enter.
+    /// initdb(1) does the same. Anyone may enter `mkdir /srv/lps`, or the root of a new file system.
     @Test(
         arguments: [
             (0o755, nil, 0o750), (0o777, nil, 0o750), (0o2775, nil, 0o2750), (0o700, nil, 0o700), (0o550, nil, 0o750),
             (0o700, "0711", 0o711), (0o777, "0755", 0o755),
         ] as [(mode_t, String?, mode_t)]
     )
-    func `An empty folder that is there is closed to others, unless the operator says otherwise`(
+    func `An existing empty folder is closed to others, unless --mode says otherwise`(
         found: mode_t,
         option: String?,
         expected: mode_t
@@ -92,7 +92,7 @@ import Testing
         }
     }
 
-    @Test func `What is in the way is named`() throws {
+    @Test func `An obstacle is named`() throws {
         mkdir(store, 0o755)
         try write([], to: "\(store)/something")
         let refused = try initialise()

@@ -3,7 +3,7 @@ import Testing
 @testable import lps
 
 @Suite struct ProgressTests {
-    /// A terminal of one line: what can be read on it, by a clock that a test moves.
+    /// A terminal of one line, and a clock that the test sets.
     private final class Terminal {
         var time = Duration.zero
         private(set) var line = ""
@@ -32,7 +32,7 @@ import Testing
     private let terminal = Terminal()
     private let mebibyte = 1 << 20
 
-    @Test func `The line tells what is done, how fast, and how long it will take`() {
+    @Test func `The line shows the amount done, the rate and the time left`() {
         let progress = terminal.progress()
         progress.begin(.bytes, total: UInt64(100 * mebibyte))
         #expect(terminal.text == "scrub: 0 B of 100.0 MiB (0 %)")
@@ -45,11 +45,11 @@ import Testing
         progress.advance(by: 0)
         #expect(
             terminal.text == "scrub: 25.0 MiB of 100.0 MiB (25 %), 1.3 MiB/s, 1:00 left",
-            "nothing is left of before"
+            "the shorter line covers the longer one"
         )
     }
 
-    @Test func `It is written now and then, not for each piece`() {
+    @Test func `The line is written five times a second, not for each piece`() {
         let progress = terminal.progress()
         progress.begin(.keys, total: 100_000)
         let before = terminal.writes
@@ -57,12 +57,12 @@ import Testing
             terminal.time += .microseconds(10)
             progress.advance(by: 1)
         }
-        #expect(terminal.writes - before == 5, "a second, each fifth of it")
+        #expect(terminal.writes - before == 5, "five times in this second")
         #expect(terminal.text == "scrub: 100000 keys of 100000 keys (100 %), 100000 keys/s, 0:00 left")
     }
 
     @Test(arguments: [(7, "0:07"), (754, "12:34"), (3_723, "1:02:03"), (360_000, "100:00:00")])
-    func `The time that is left is read at a glance`(seconds: UInt64, text: String) {
+    func `The time left is shown in hours, minutes and seconds`(seconds: UInt64, text: String) {
         let progress = terminal.progress()
         progress.begin(.keys, total: 10 + seconds * 10)
         terminal.time += .seconds(1)
@@ -70,7 +70,7 @@ import Testing
         #expect(terminal.text.hasSuffix("%), 10 keys/s, \(text) left"))
     }
 
-    @Test func `More than was counted, and nothing at all, make no nonsense`() {
+    @Test func `A total that is exceeded grows, and a total of zero shows no percentage`() {
         let progress = terminal.progress()
         progress.begin(.bytes, total: 10)
         terminal.time += .seconds(1)
@@ -80,7 +80,7 @@ import Testing
         #expect(terminal.text == "scrub: 0 B of 0 B")
     }
 
-    @Test func `A line is wiped before another one, and comes back`() {
+    @Test func `A wiped line comes back with the next advance`() {
         let progress = terminal.progress()
         progress.begin("checking folders")
         #expect(terminal.text == "scrub: checking folders")
@@ -89,7 +89,7 @@ import Testing
         let writes = terminal.writes
         progress.wipe()
         progress.advance(by: 1)
-        #expect(terminal.writes == writes, "there is nothing to wipe, nor to count")
+        #expect(terminal.writes == writes, "there is nothing to wipe or to count")
         progress.begin(.bytes, total: 100)
         progress.wipe()
         terminal.time += .seconds(1)
@@ -98,7 +98,7 @@ import Testing
     }
 
     @Test(arguments: [0, 1, 10, 40])
-    func `It never reaches the last column`(width: Int) {
+    func `The line never reaches the last column`(width: Int) {
         let progress = terminal.progress(width: width)
         progress.begin(.bytes, total: 1 << 40)
         terminal.time += .seconds(1)

@@ -6,9 +6,9 @@ import TestStores
 import TestSupport
 import Testing
 
-/// `lps quota`, and what the other commands do to what is counted.
+/// `lps quota`, and what the other commands do to usage.
 @Suite(.runLimit) struct QuotaCommandTests {
-    /// A store on a disk whose workers let `ns` have 10,000 bytes.
+    /// A store on a disk whose workers allow `ns` 10,000 bytes.
     private let disk: TestStore
     private let policy: String
 
@@ -21,7 +21,7 @@ import Testing
         try jsonLines(disk.lps("quota", "--json", "--namespace", "ns")).first?["used"] as? Int
     }
 
-    /// Stores a payload as the service does, unless the quota is in the way.
+    /// Stores a payload as the service does, unless the quota refuses it.
     private func isRefused(_ content: [UInt8]) throws -> Bool {
         do {
             try disk.store.checkQuota(for: UInt64(content.count), as: payloadKey(content))
@@ -32,7 +32,7 @@ import Testing
         }
     }
 
-    @Test func `Shown is what each namespace uses, of how much, also those that only the policy names`() throws {
+    @Test func `Usage and quota of each namespace are shown, also if only the policy names it`() throws {
         try disk.put(randomPayload(6_000))
         try disk.put(randomPayload(20_000), "free")
         let table = try disk.lps("quota", "--policy", policy).lines.map { $0.split(separator: " ") }
@@ -50,7 +50,7 @@ import Testing
         #expect(try disk.lps("quota").lines.last?.hasSuffix("-") == true, "without a policy")
     }
 
-    @Test func `Whatever makes room in the store makes room in the quota`() throws {
+    @Test func `Every command that frees space in the store also lowers usage`() throws {
         let old = try disk.put(randomPayload(6_000), days: 3)
         let young = try disk.put(randomPayload(4_000))
         #expect(try used() == 10_000)
@@ -58,7 +58,7 @@ import Testing
         #expect(collected.output.hasPrefix("deleted 1 keys"))
         #expect(try used() == 4_000)
         #expect(try !isRefused(randomPayload(5_000)))
-        // Who undeletes decides, not the quota; it counts.
+        // A quota does not stop `undelete`, but the restored payload counts.
         #expect(try disk.lps("undelete", "\(old)").status == 0)
         #expect(try used() == 15_000 && isRefused([1]))
         #expect(try disk.lps("rm", "\(old)", "\(young)").status == 0)
@@ -68,10 +68,10 @@ import Testing
         #expect(try disk.lps("put", file, "--namespace", "ns").status == 0)
         #expect(try used() == 11_000 && isRefused([1]))
         let scrub = try disk.lps("scrub")
-        #expect(scrub.status == 0, "counters are no strays: \(scrub.output)")
+        #expect(scrub.status == 0, "counters are not strays: \(scrub.output)")
     }
 
-    @Test func `A collection takes the counters of namespaces that it has emptied`() throws {
+    @Test func `A collection deletes the counters of namespaces that it emptied`() throws {
         let key = try disk.put(randomPayload(9_000))
         #expect(try disk.lps("rm", "\(key)").status == 0)
         #expect(try disk.lps("gc", "--older-than", "2d", "--dry-run").status == 0)
@@ -82,7 +82,7 @@ import Testing
         #expect(try isRefused(randomPayload(1_001)) && used() == 9_000)
     }
 
-    @Test func `What was changed by hand is right after a recount`() throws {
+    @Test func `A recount corrects usage after keys were deleted by hand`() throws {
         try disk.put(randomPayload(6_000), prefix: "by-hand")
         try disk.put(randomPayload(1_000))
         try FileManager.default.removeItem(atPath: disk.file("keys/ns/custom"))
@@ -96,14 +96,14 @@ import Testing
     }
 
     @Test(arguments: ["put", "import"])
-    func `put and import wait while a namespace is counted, and are not refused`(command: String) throws {
+    func `put and import wait while a namespace is counted`(command: String) throws {
         let content = randomPayload(9_000)
         let key = try disk.put(content)
         let file = disk.folder.file("file")
         try write(content, to: file)
         let archive = try disk.lps("export").bytes
         #expect(try disk.lps("rm", "\(key)").status == 0)
-        // A worker counts.
+        // A worker is counting.
         let lock = open(disk.file("usage/counting/ns"), O_RDWR | O_CLOEXEC)
         defer { close(lock) }
         #expect(flock(lock, LOCK_EX) == 0)
@@ -112,7 +112,7 @@ import Testing
         let isDone = Counter()
         try concurrently(2) { index in
             guard index == 0 else {
-                // Time to go wrong in; right is right without it.
+                // Time for a fault to show. A correct command passes without it.
                 usleep(200_000)
                 #expect(isDone.value == 0)
                 #expect(flock(lock, LOCK_UN) == 0)

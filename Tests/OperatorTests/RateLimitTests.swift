@@ -3,11 +3,11 @@ import Testing
 @testable import lps
 
 @Suite struct RateLimitTests {
-    /// A clock that goes on only by what is done: reading takes time, and so do pauses.
+    /// A clock that only reads and pauses advance.
     private final class SimulatedClock {
         var time = Duration.zero
         var pauses = 0
-        /// How much longer than asked for each pause takes.
+        /// How much longer each pause takes than requested.
         let oversleep: Duration
 
         init(oversleep: Duration = .zero) { self.oversleep = oversleep }
@@ -27,7 +27,7 @@ import Testing
         Double(duration.components.seconds) + Double(duration.components.attoseconds) / 1e18
     }
 
-    /// Reads for ten seconds or a hundred pieces, whichever is longer, and gives the bytes a second.
+    /// Reads for ten seconds or a hundred pieces, whichever is longer, and returns the bytes per second.
     private func measuredRate(
         limit: UInt64,
         piece: Int,
@@ -51,7 +51,7 @@ import Testing
             (1 << 30, 64 << 10),
         ] as [(UInt64, Int)]
     )
-    func `The limit holds within a tenth, whatever the pieces and however long pauses really take`(
+    func `The limit holds within a tenth, with any piece size and any length of pauses`(
         limit: UInt64,
         piece: Int
     ) {
@@ -68,14 +68,14 @@ import Testing
         }
     }
 
-    @Test func `In no second after a stall more than a tenth over the limit passes`() {
+    @Test func `In no second after a stall does the rate exceed the limit by more than a tenth`() {
         let limit = 10 << 20
         let piece = 64 << 10
         let clock = SimulatedClock()
         var rate = RateLimit(bytesPerSecond: UInt64(limit), clock: clock.pacing)
         var reads: [Duration] = []
         for index in 0..<1_600 {
-            // The disk hangs for a minute, and for half a second.
+            // The disk stalls for a minute, and for half a second.
             if index == 400 { clock.time += .seconds(60) }
             if index == 800 { clock.time += .milliseconds(500) }
             reads.append(clock.time)
@@ -87,17 +87,17 @@ import Testing
         }
     }
 
-    @Test func `A disk that is slower than the limit is not slowed down`() {
+    @Test func `A disk slower than the limit is not slowed further`() {
         let clock = SimulatedClock()
         var rate = RateLimit(bytesPerSecond: 1 << 20, clock: clock.pacing)
         for _ in 0..<1_000 {
             clock.time += .seconds(0.07)
             rate.pass(64 << 10)
         }
-        #expect(clock.pauses <= 1, "at most the first piece, before anything is known")
+        #expect(clock.pauses <= 1, "at most for the first piece, when the disk's speed is unknown")
     }
 
-    @Test func `Without a limit nothing waits, nor looks at the clock`() {
+    @Test func `Without a limit nothing waits or reads the clock`() {
         var rate = RateLimit(
             bytesPerSecond: nil,
             clock: PacingClock(

@@ -4,7 +4,7 @@ import TestStores
 import TestSupport
 import Testing
 
-/// The ages by which `lps gc` deletes: the policy's, the option's, the settings'.
+/// The retention that `lps gc` applies: from the policy, the option or the settings.
 @Suite(.runLimit) struct RetentionTests {
     private let disk: TestStore
 
@@ -14,7 +14,7 @@ import Testing
         try disk.put(randomPayload(1_000), namespace, days: days)
     }
 
-    @Test func `Each namespace's keys go at the age of its own, and others at --older-than`() throws {
+    @Test func `A namespace's own retention applies to its keys, and --older-than to all others`() throws {
         let policy = try disk.policy("[short]\nretention = 2d\n[long]\nretention = 30d\n[quota]\nquota = 1g\n")
         let gone = try [put("short", days: 3), put("long", days: 31), put("quota", days: 11), put("any", days: 11)]
         let kept = try [put("short", days: 1), put("long", days: 29), put("quota", days: 9), put("any", days: 9)]
@@ -23,10 +23,10 @@ import Testing
         #expect(collected.output.hasPrefix("deleted \(gone.count) keys (3.9 KiB), swept 4 objects, "))
         #expect(try disk.keys() == Set(kept))
         let forAll = try disk.policy("[*]\nretention = 5d\n[short]\nretention = 2d")
-        #expect(try disk.lps("gc", "--policy", forAll).output.hasPrefix("deleted 3 keys"), "but for the youngest")
+        #expect(try disk.lps("gc", "--policy", forAll).output.hasPrefix("deleted 3 keys"), "all except the youngest")
     }
 
-    @Test func `A namespace without an age is left alone, and told of once`() throws {
+    @Test func `A namespace without a retention is left alone and named once`() throws {
         let policy = try disk.policy("[short]\nretention = 2d\n[kept]\nquota = 1g")
         let keys = Set(try ["kept", "kept", "other"].map { try put($0, days: 4_000) } + [put("short", days: 1)])
         let collected = try disk.lps("gc", "--policy", policy)
@@ -38,7 +38,7 @@ import Testing
         #expect(try disk.keys() == keys)
     }
 
-    @Test func `Sections for which the store has no namespace are told of in one line`() throws {
+    @Test func `Sections without a namespace in the store are named in one line`() throws {
         try disk.put([], "orders", days: 20)
         let policy = try disk.policy("[odrers]\nretention = 400d\n[none]\n[*]\nretention = 90d")
         let warning =
@@ -48,13 +48,13 @@ import Testing
         #expect(try disk.lps("gc", "--policy", policy, "--prefix", "p").errors == warning)
         #expect(
             try disk.lps("gc", "--policy", policy, "--namespace", "orders").errors.isEmpty,
-            "others may be there"
+            "only 'orders' was listed"
         )
         let right = try disk.policy("[orders]\nretention = 400d\n[*]\nretention = 90d")
         #expect(try disk.lps("gc", "--policy", right).errors.isEmpty)
     }
 
-    @Test func `The policy may be named by the settings, and --policy wins`() throws {
+    @Test func `The settings can name a policy, and --policy overrides them`() throws {
         let key = try put("ns", days: 3)
         let keeping = try disk.policy("[ns]\nretention = 4d")
         let deleting = ["LPS_POLICY": try disk.policy("[ns]\nretention = 2d")]
@@ -64,9 +64,9 @@ import Testing
         #expect(try disk.lps(["gc"], settings: deleting).output.hasPrefix("deleted 1 keys"))
     }
 
-    // MARK: What is refused
+    // MARK: Refusals
 
-    @Test func `An age under a day needs force, and nonsense is refused`() throws {
+    @Test func `An age under a day needs --force, and invalid options are refused`() throws {
         let key = try put("ns", days: 1.0 / 48)
         let hasty = try disk.policy("[elsewhere]\nretention = 23h\n[ns]\nretention = 2d")
         let refused: [([String], String)] = [
@@ -93,7 +93,7 @@ import Testing
     }
 
     @Test(arguments: ["gc", "quota"])
-    func `A policy that can't be used, or whose path is empty, is told in one line, and nothing is deleted`(
+    func `An unusable policy or an empty path is refused in one line, and nothing is deleted`(
         command: String
     ) throws {
         try disk.put([], days: 50)
@@ -108,7 +108,7 @@ import Testing
         let keeping = try disk.policy("[ns]\nretention = 400d")
         try refuses(["--policy", wrong], [:], wrong)
         try refuses(["--policy", "/nowhere/policy"], [:], "/nowhere/policy")
-        // As of a script's variable that is not set.
+        // As from a script's unset variable.
         try refuses(["--policy", ""], ["LPS_POLICY": keeping], "--policy is empty, expected a path")
         try refuses([], ["LPS_POLICY": ""], "LPS_POLICY is empty: set it to a path, or unset it")
         try refuses([], ["LPS_CONFIG": "/nowhere/settings"], "/nowhere/settings")
@@ -116,9 +116,9 @@ import Testing
         #expect(try disk.keys().count == 1)
     }
 
-    // MARK: The unit
+    // MARK: The timer's unit
 
-    /// A command of the unit that the timer starts, with the unit's variables, but other settings.
+    /// Runs a command of the timer's unit with the unit's variables and the given settings.
     private func unit(_ line: String, settings: String?) throws -> Tool.Answer {
         let unit = try Project.text("systemd/lps-gc.service").split(separator: "\n")
         func value(_ name: String) throws -> Substring {
@@ -139,7 +139,7 @@ import Testing
         return try disk.lps(Array(words.dropFirst()), settings: variables)
     }
 
-    @Test func `The unit's condition is what gc itself makes of the settings, in whatever form they are written`()
+    @Test func `The unit's condition reads the settings as gc does, in every form they can be written`()
         throws
     {
         let ages = "\t[*]\n\tretention\t=\t45d ; longest run, and a week\n"
@@ -152,7 +152,7 @@ import Testing
             ("  LPS_GC_OLDER_THAN = '45d'\r\n", 0, 0), ("LPS_POLICY=\(retention)\n", 0, 0),
             ("LPS_POLICY=\"\(crlf)\"\n", 0, 0), ("LPS_POLICY=\(quotas)\n", 1, 64),
             ("LPS_POLICY=\(quotas)\nLPS_GC_OLDER_THAN=45d\n", 0, 0),
-            // Skipped, these would look as if nothing were configured.
+            // If these were skipped, a wrong configuration would look like none.
             ("LPS_POLICY=\(wrong)\n", 255, 78), ("LPS_POLICY=\n", 255, 78), ("LPS_POLICY=/nowhere\n", 255, 78),
             ("LPS_GC_OLDER_THAN=45\n", 255, 78), ("LPS_GC_OLDER_THAN=1h\n", 255, 64),
             ("LPS_GC_OLDER_THAN=45d\nLPS_GC_KEEP_TRASH=3\n", 255, 78), ("LPS_GC_OLDER_THAN\n", 255, 78),
@@ -170,7 +170,7 @@ import Testing
         }
     }
 
-    @Test func `The settings of the timer are those of a command by hand: an age, the trash, and the store`() throws {
+    @Test func `The timer's gc and one run by hand read the same settings`() throws {
         let key = try put("ns", days: 50)
         let collected = try unit("ExecStart", settings: "LPS_GC_OLDER_THAN=45d\n")
         #expect(collected.output.hasPrefix("deleted 1 keys (1000 B) to the trash, purged 0 keys,"))
@@ -179,7 +179,7 @@ import Testing
         let config = disk.folder.file("by-hand")
         let settings = "LPS_STORE=\(disk.path)\nLPS_GC_OLDER_THAN=45d\nLPS_GC_KEEP_TRASH=0d\n"
         try write(settings.utf8, to: config)
-        // The file wins, as for workers.
+        // The file overrides the environment, as for workers.
         let environment = ["LPS_CONFIG": config, "LPS_STORE": "/nowhere"]
         let dry = try disk.lps(["gc", "--older-than", "60d", "--dry-run"], settings: environment)
         #expect(dry.output.hasPrefix("would delete 0 keys"))

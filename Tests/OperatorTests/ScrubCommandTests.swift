@@ -5,13 +5,13 @@ import TestStores
 import TestSupport
 import Testing
 
-/// What `lps scrub` finds in a store on a disk, and mends.
+/// What `lps scrub` finds and repairs in a store on a disk.
 @Suite(.runLimit) struct ScrubCommandTests {
     private let disk: TestStore
 
     init() throws { disk = try TestStore(isInMemory: true) }
 
-    @Test func `A scrub tells what a crash has left, and mends it when asked to`() throws {
+    @Test func `A scrub reports the remains of a crash, and --repair repairs them`() throws {
         let key = try disk.put(randomPayload(5_000))
         let orphan = try disk.put(randomPayload(300))
         unlink(disk.keyFile(orphan))
@@ -21,18 +21,18 @@ import Testing
         chmod(modified, 0o666)
         try write([1], to: disk.file("no\nte"))
 
-        for isMended in [false, true] {
-            let rows = try jsonLines(disk.lps("scrub", "--json", isMended ? "--repair" : "--since-last"))
+        for isRepairing in [false, true] {
+            let rows = try jsonLines(disk.lps("scrub", "--json", isRepairing ? "--repair" : "--since-last"))
             #expect(
                 rows.compactMap { $0["kind"] as? String }.sorted()
                     == ["keyWithoutContent", "stray", "unreferencedContent", "wrongMode"]
             )
-            // Only an upload gives lost content back.
+            // Only an upload restores lost content.
             for row in rows {
                 let kind = try #require(row["kind"] as? String)
                 let isLasting = ["keyWithoutContent", "stray"].contains(kind)
-                #expect(row["mended"] as? Bool == (isMended && !isLasting), "\(row)")
-                #expect((row["remedy"] != nil) == (isMended && !isLasting), "\(row)")
+                #expect(row["mended"] as? Bool == (isRepairing && !isLasting), "\(row)")
+                #expect((row["remedy"] != nil) == (isRepairing && !isLasting), "\(row)")
                 #expect(row["path"] is String && row["reason"] is String && row["digest"] == nil, "\(row)")
             }
         }
@@ -47,26 +47,26 @@ import Testing
         #expect(try disk.get(key)?.count == 5_000)
     }
 
-    @Test func `A folder that is missing is told, keeps a scrub from its end, and is made when asked to`() throws {
+    @Test func `A missing folder is reported and stops the scrub, and --repair creates it`() throws {
         try disk.put([1])
         rmdir(disk.file("quarantine"))
         let found = try disk.lps("scrub")
         #expect(found.status == 1 && found.output.hasPrefix("missing: quarantine"))
         #expect(found.errors.contains("no folder quarantine/"), "\(found.errors)")
-        let mended = try disk.lps("scrub", "--repair")
-        #expect(mended.status == 1 && mended.output.contains("0 damaged, 1 other findings, 1 repaired"))
+        let repaired = try disk.lps("scrub", "--repair")
+        #expect(repaired.status == 1 && repaired.output.contains("0 damaged, 1 other findings, 1 repaired"))
         #expect(try disk.lps("scrub").status == 0)
     }
 
-    @Test func `Where the folder of keys is missing, content is not taken for unreferenced`() throws {
+    @Test func `Without the folder of keys, content is not swept as unreferenced`() throws {
         let key = try disk.put([1])
         try FileManager.default.removeItem(atPath: disk.file("keys"))
-        let mended = try disk.lps("scrub", "--repair")
-        #expect(mended.status == 1 && mended.output.hasPrefix("missing: keys"), "\(mended.output)")
+        let repaired = try disk.lps("scrub", "--repair")
+        #expect(repaired.status == 1 && repaired.output.hasPrefix("missing: keys"), "\(repaired.output)")
         #expect(FileManager.default.fileExists(atPath: disk.objectFile(key.digest)))
     }
 
-    @Test func `Damaged content is told with its keys, those in the trash, and where it is now`() throws {
+    @Test func `Damaged content is reported with its keys, its trashed keys and its quarantine file`() throws {
         let content = randomPayload(100)
         let keys = try ["a", "b"].map { try disk.put(content, $0) }
         try disk.moveToTrash(keys[1], days: 0)
@@ -79,7 +79,7 @@ import Testing
         #expect(files(below: disk.path).contains(quarantine), "\(quarantine)")
     }
 
-    @Test func `A scrub since the last one says what it went by`() throws {
+    @Test func `A scrub with --since-last names the scrub it relies on`() throws {
         try disk.put(randomPayload(1_000))
         let first = try disk.lps("scrub", "--since-last")
         #expect(first.output.hasPrefix("read 1 files, 1000 B: "))
@@ -90,9 +90,9 @@ import Testing
         #expect(try disk.lps("scrub").output.hasSuffix(" repaired\n"))
     }
 
-    @Test func `A scrub keeps to its rate, by option or setting`() throws {
+    @Test func `A scrub obeys its rate, from the option or the setting`() throws {
         for _ in 0..<4 { try disk.put(randomPayload(1 << 18)) }
-        // Not faster; slower is the machine's affair. RateLimitTests measure it.
+        // Not faster. A slow machine may take longer; RateLimitTests measure the rate.
         for (options, settings) in [(["--rate", "8m"], [:]), ([], ["LPS_SCRUB_RATE": "8m"])] {
             let start = ContinuousClock.now
             #expect(try disk.lps(["scrub"] + options, settings: settings).status == 0)

@@ -4,14 +4,14 @@ import TestStores
 import TestSupport
 import Testing
 
-/// `--namespace` and `--prefix`: a command touches the keys that they select, and no others.
+/// `--namespace` and `--prefix` limit a command to the keys that they select.
 @Suite(.runLimit) struct SelectionTests {
     private let disk: TestStore
-    /// Keys by what they are called here.
+    /// Keys by their names in this suite.
     private var keys: [String: PayloadKey] = [:]
     private let content = payload(inShard: "1b")
 
-    /// Prefixes that look like a shard, of keys whose digests are of that shard.
+    /// Stores keys whose prefixes look like the shard of their digests.
     init() throws {
         disk = try TestStore(isInMemory: true)
         for name in ["", "team", "team/1b", "team/1b/x", "team/1bc", "1b", "teams"] {
@@ -30,7 +30,6 @@ import Testing
         (["--namespace", "other"], ["other"]),
     ]
 
-    /// The names of these keys.
     private func names(_ found: some Sequence<PayloadKey>) -> Set<String> {
         let found = Set(found)
         return Set(keys.filter { found.contains($0.value) }.keys)
@@ -39,7 +38,7 @@ import Testing
     private func others(_ selected: Set<String>) -> Set<String> { Set(keys.keys).subtracting(selected) }
 
     @Test(arguments: cases)
-    func `gc deletes the selected keys, and no others`(options: [String], selected: Set<String>) throws {
+    func `gc deletes the selected keys and no others`(options: [String], selected: Set<String>) throws {
         let dry = try disk.lps(["gc", "--older-than", "2d", "--dry-run"] + options)
         #expect(dry.output.hasPrefix("would delete \(selected.count) keys"), "\(dry.output)")
         #expect(try names(disk.keys()) == Set(keys.keys))
@@ -50,7 +49,7 @@ import Testing
     }
 
     @Test(arguments: cases)
-    func `gc --keep-trash purges the trash of the selected keys, and no others`(
+    func `gc --keep-trash purges the trash of the selected keys and no others`(
         options: [String],
         selected: Set<String>
     ) throws {
@@ -61,7 +60,7 @@ import Testing
     }
 
     @Test(arguments: cases)
-    func `undelete restores the selected keys, and no others`(options: [String], selected: Set<String>) throws {
+    func `undelete restores the selected keys and no others`(options: [String], selected: Set<String>) throws {
         for key in keys.values { try disk.moveToTrash(key, days: 5) }
         let listed = try disk.lps(["undelete", "--dry-run"] + options)
         #expect(listed.output.hasSuffix("would restore \(selected.count) keys (\(size(selected.count)))\n"))
@@ -76,7 +75,7 @@ import Testing
     private func size(_ count: Int) -> String { "\(count * content.count) B" }
 
     @Test(arguments: cases)
-    func `export and copy take the selected keys, and no others`(options: [String], selected: Set<String>) throws {
+    func `export and copy include the selected keys and no others`(options: [String], selected: Set<String>) throws {
         let (imported, copied) = (try TestStore(isInMemory: true), try TestStore(isInMemory: true))
         let exported = try disk.lps(["export"] + options)
         #expect(exported.status == 0)
@@ -86,7 +85,7 @@ import Testing
     }
 
     @Test(arguments: cases)
-    func `ls and du tell of the selected keys, and no others`(options: [String], selected: Set<String>) throws {
+    func `ls and du show the selected keys and no others`(options: [String], selected: Set<String>) throws {
         let listed = try disk.lps(["ls"] + options).lines.map { $0.split(separator: " ").last.map(String.init) }
         #expect(Set(listed) == Set(selected.map { keys[$0]?.description }) && listed.count == selected.count)
         let rows = try jsonLines(disk.lps(["du", "--json"] + options))

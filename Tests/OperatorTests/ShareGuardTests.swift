@@ -4,13 +4,13 @@ import TestStores
 import TestSupport
 import Testing
 
-/// `lps gc` deletes no more than a share of a large namespace.
+/// `lps gc` deletes at most a share of a large namespace.
 @Suite(.runLimit) struct ShareGuardTests {
     private let disk: TestStore
 
     init() throws { disk = try TestStore(isInMemory: true) }
 
-    /// Lets namespace `ns` have so many keys of an age: empty files, next to the first one.
+    /// Adds `count` keys of an age to namespace `ns`: links to the first key's empty file.
     private func fill(_ count: Int, prefix: String? = nil, days: Double) throws {
         let content = randomPayload(100)
         let first = disk.keyFile(try disk.put(content, prefix: prefix, days: days))
@@ -20,7 +20,7 @@ import Testing
         }
     }
 
-    /// Keys of namespace `ns`, and what of them is deleted; `nil`: nothing, but a dry run tells what would be.
+    /// Keys of namespace `ns`, and how many are deleted; `nil` if gc refuses, and only a dry run counts them.
     struct Case {
         var team = 0
         let old, young: Int
@@ -31,7 +31,7 @@ import Testing
     @Test(arguments: [
         Case(old: 502, young: 501, deleted: nil), Case(old: 501, young: 501, deleted: 501),
         Case(old: 1_000, young: 1, deleted: nil), Case(old: 999, young: 1, deleted: 999),
-        // The share is one of the whole namespace.
+        // The share counts all keys of the namespace.
         Case(team: 1_001, old: 1, young: 1_000, options: ["--namespace", "ns", "--prefix", "team"], deleted: 1_001),
         Case(team: 600, old: 1, young: 500, options: ["--namespace", "ns", "--prefix", "team"], deleted: nil),
         Case(team: 600, old: 1, young: 500, options: ["--prefix", "team"], deleted: nil),
@@ -40,8 +40,7 @@ import Testing
         Case(old: 801, young: 200, options: ["--max-share", "81"], deleted: 801),
         Case(old: 1_001, young: 1, options: ["--max-share", "100"], deleted: 1_001),
     ])
-    func `Over half of the keys of a namespace with over a thousand are not deleted, nor any others`(given: Case) throws
-    {
+    func `If over half of a large namespace's keys expired, gc deletes nothing in any namespace`(given: Case) throws {
         if given.team > 0 { try fill(given.team, prefix: "team", days: 31) }
         try fill(given.old, days: 31)
         try fill(given.young, days: 1)

@@ -4,15 +4,15 @@ import TestStores
 import TestSupport
 import Testing
 
-/// What the commands do with a store of either kind.
+/// The commands on a store of either kind.
 @Suite(.runLimit) struct StoreCommandTests {
     private let content = randomPayload(5_000)
 
     @Test(arguments: ToolStore.kinds)
-    func `Payloads are stored, listed, summed up, told, given and deleted`(kind: StoreKind) throws {
+    func `Payloads are stored, listed, shown, read and deleted`(kind: StoreKind) throws {
         let store = try ToolStore(kind)
         let key = try store.put(content)
-        #expect(try store.put(content) == key, "again")
+        #expect(try store.put(content) == key, "stored again")
         let prefixed = try store.put(content, "a b", prefix: "team/a")
         #expect(try store.keys() == ["\(key)", "\(prefixed)"])
         #expect(try store.lps("ls", "--namespace", "ns").output.hasPrefix("   4.9 KiB  20"))
@@ -29,12 +29,12 @@ import Testing
             #expect(answer.errors == "lps: \(key) is not stored\n")
         }
         #expect(try store.get(prefixed) == content, "another key of the same content stays")
-        #expect(try store.lps("rm", "\(key)", "\(prefixed)").status == 1, "one of them was there")
+        #expect(try store.lps("rm", "\(key)", "\(prefixed)").status == 1, "only one of them was stored")
         #expect(try store.keys().isEmpty)
     }
 
     @Test(arguments: ToolStore.kinds)
-    func `A key's JSON has its size, its age and how many keys share its content`(kind: StoreKind) throws {
+    func `A key's JSON has its size, its age and the number of keys that share its content`(kind: StoreKind) throws {
         let store = try ToolStore(kind)
         let before = Date().ISO8601Format().prefix(13)
         let keys = try ["a", "b"].map { try store.put(content, $0) }
@@ -50,7 +50,7 @@ import Testing
     }
 
     @Test(arguments: ToolStore.kinds)
-    func `Sums are by namespace and prefix, and of the disk's bytes each is counted once`(kind: StoreKind) throws {
+    func `du sums by namespace and prefix, and counts shared bytes on disk once`(kind: StoreKind) throws {
         let store = try ToolStore(kind)
         _ = try store.put(content)
         _ = try store.put(content, "other", prefix: "a/b")
@@ -72,7 +72,7 @@ import Testing
     // MARK: Damage
 
     @Test(arguments: ToolStore.kinds)
-    func `A damaged payload is not given`(kind: StoreKind) throws {
+    func `A damaged payload is not read`(kind: StoreKind) throws {
         let store = try ToolStore(kind)
         let key = try store.put(content)
         try store.damage(key, content)
@@ -84,7 +84,7 @@ import Testing
     }
 
     @Test(arguments: ToolStore.kinds)
-    func `A scrub takes damaged content away and names the keys, and an upload revives it`(kind: StoreKind) throws {
+    func `A scrub quarantines damaged content and names its keys, and an upload restores it`(kind: StoreKind) throws {
         let store = try ToolStore(kind)
         let key = try store.put(content)
         let whole = try store.put(randomPayload(3_000_000))
@@ -103,7 +103,7 @@ import Testing
     }
 
     @Test(.enabled(if: ToolStore.kinds.contains(.s3)))
-    func `What is for a store on a disk says so on a bucket`() throws {
+    func `A command that needs a store on a disk refuses a bucket and says so`() throws {
         let store = try ToolStore(.s3)
         for arguments in [
             ["undelete"], ["quota"], ["export"], ["import"], ["init"], ["scrub", "--repair"],
@@ -118,7 +118,7 @@ import Testing
 
     // MARK: Command lines
 
-    @Test func `A command that has no store is a wrong command line, and one that is not there a failure`() throws {
+    @Test func `A command without a store is a usage error, and a missing store a failure`() throws {
         let tool = Tool(settings: [:])
         for command in ["ls", "du", "quota", "scrub", "undelete", "export", "import", "init"] {
             let nowhere = try tool.run([command])
@@ -129,7 +129,7 @@ import Testing
         }
     }
 
-    @Test func `A store of format 1 is refused with a line that says how to move it`() throws {
+    @Test func `A store of format 1 is refused with one line that says how to move its payloads`() throws {
         let disk = try TestStore(isInMemory: true)
         let layout = disk.file("layout.json")
         let json = try String(contentsOfFile: layout, encoding: .utf8)
@@ -147,8 +147,8 @@ import Testing
         #expect(files(below: disk.path).allSatisfy { !$0.hasPrefix("objects/") && !$0.hasPrefix("incoming/") })
     }
 
-    @Test(.enabled(if: geteuid() == 0, "only root can give files away"))
-    func `Only the store's owner may operate on it`() throws {
+    @Test(.enabled(if: geteuid() == 0, "only root can change a file's owner"))
+    func `A command refuses to run as another user than the store's owner`() throws {
         let disk = try TestStore(isInMemory: true)
         #expect(chown(disk.path, 65_534, 65_534) == 0)
         for arguments in [["ls"], ["scrub"], ["gc", "--older-than", "2d"]] {

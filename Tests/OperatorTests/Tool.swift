@@ -10,17 +10,16 @@ import Testing
 
 @testable import lps
 
-/// Runs command lines of `lps` in this process: with an environment and standard streams of a test.
+/// Runs command lines of `lps` in this process, with a test's environment and standard streams.
 struct Tool: Sendable {
-    /// The environment.
     var settings: [String: String]
 
-    /// What a process would have left.
+    /// A command's status and output.
     struct Answer {
         let status: Int32
-        /// What was written to standard output.
+        /// Standard output.
         let bytes: [UInt8]
-        /// What was written to standard error.
+        /// Standard error.
         let errors: String
 
         var output: String { String(decoding: bytes, as: UTF8.self) }
@@ -28,7 +27,7 @@ struct Tool: Sendable {
     }
 
     /// - Parameters:
-    ///   - settings: what is added to the environment.
+    ///   - settings: variables added to the environment.
     ///   - input: standard input.
     func run(_ arguments: [String], settings more: [String: String] = [:], input: [UInt8] = []) throws -> Answer {
         let folder = try TemporaryFolder(isInMemory: true)
@@ -53,7 +52,7 @@ struct Tool: Sendable {
             var parsed = try LPS.parseAsRoot(arguments)
             if let command = parsed as? any Command { try command.run(context) } else { try parsed.run() }
         } catch {
-            // As ParsableArguments.exit(withError:) does.
+            // As in ParsableArguments.exit(withError:).
             status = LPS.exitCode(for: error).rawValue
             let message = LPS.fullMessage(for: error)
             if !message.isEmpty { Self.send(message, to: status == 0 ? output : errors) }
@@ -71,21 +70,17 @@ struct Tool: Sendable {
 }
 
 extension TestStore {
-    /// `lps` with this store.
     var tool: Tool { Tool(settings: ["LPS_STORE": path]) }
 
-    /// Runs `lps` on the store.
     func lps(_ arguments: [String], settings: [String: String] = [:], input: [UInt8] = []) throws -> Tool.Answer {
-        // The lock of a collection before is held as long as a child that another test started meanwhile has not executed
-        // its program.
+        // A child that another test forked holds the lock of an earlier collection until it executes its program.
         _ = try collector()
         return try tool.run(arguments, settings: settings, input: input)
     }
 
-    /// Runs `lps` on the store.
     func lps(_ arguments: String...) throws -> Tool.Answer { try lps(arguments) }
 
-    /// Writes a policy's file, and gives its path.
+    /// Writes a policy file and returns its path.
     func policy(_ text: String) throws -> String {
         let path = folder.file("policy-\(UUID().uuidString)")
         try write(text.utf8, to: path)
@@ -93,7 +88,7 @@ extension TestStore {
     }
 }
 
-/// The lines of JSON that a command has written.
+/// The JSON lines that a command printed.
 func jsonLines(_ answer: Tool.Answer, line: SourceLocation = #_sourceLocation) throws -> [[String: Any]] {
     try answer.lines.map { text in
         let value = try JSONSerialization.jsonObject(with: Data(text.utf8))

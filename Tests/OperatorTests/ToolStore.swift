@@ -4,19 +4,18 @@ import TestStores
 import TestSupport
 import Testing
 
-/// A store of one kind or the other, `lps` with it, and what a test does to it behind its back.
+/// A store of either kind, with `lps` and the changes that a test makes to it directly.
 struct ToolStore {
-    /// The kinds that have a place, where an engine can be started.
+    /// The kinds that can be tested here: a bucket needs an installed engine.
     static let kinds = StoreKind.all.filter { $0 != .memory }
 
-    /// What `--store` takes.
+    /// The value of `--store`.
     let place: String
     let tool: Tool
     let folder: TemporaryFolder
-    /// Puts other bytes in the place of a payload's.
+    /// Replaces a payload's bytes.
     let replace: (PayloadKey, [UInt8]) throws -> Void
 
-    /// Makes an empty store.
     init(_ kind: StoreKind) throws {
         switch kind {
         case .s3: try self.init(TestBucket())
@@ -37,7 +36,7 @@ struct ToolStore {
 
     func lps(_ arguments: String...) throws -> Tool.Answer { try tool.run(arguments) }
 
-    /// Stores a payload with `lps put`, and gives its key.
+    /// Stores a payload with `lps put` and returns its key.
     func put(_ content: [UInt8], _ namespace: String = "ns", prefix: String? = nil) throws -> PayloadKey {
         try write(content, to: folder.file("content"))
         let metadata = prefix.map { TemporalMetadata([(Array("remote-codec/key-prefix".utf8), Array($0.utf8))]) }
@@ -47,13 +46,13 @@ struct ToolStore {
         return try #require(PayloadKey(parsing: stored.output.utf8.dropLast()))
     }
 
-    /// What `lps get` gives; `nil` when that is nothing.
+    /// The output of `lps get`; `nil` if it is empty.
     func get(_ key: PayloadKey) throws -> [UInt8]? {
         let answer = try lps("get", "\(key)")
         return answer.status == 0 ? answer.bytes : nil
     }
 
-    /// What `lps ls` lists.
+    /// The keys that `lps ls` lists.
     func keys(_ options: String...) throws -> Set<String> {
         let listed = try tool.run(["ls", "--json"] + options)
         try #require(listed.status == 0, "\(listed.errors)")
@@ -62,7 +61,7 @@ struct ToolStore {
         return Set(keys)
     }
 
-    /// Puts other bytes in the place of a payload's, as many.
+    /// Replaces a payload's bytes with as many others.
     func damage(_ key: PayloadKey, _ content: [UInt8]) throws {
         var damaged = content
         damaged[damaged.count / 2] ^= 1

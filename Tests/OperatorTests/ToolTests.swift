@@ -3,9 +3,9 @@ import TestStores
 import TestSupport
 import Testing
 
-/// The suites here run `lps` without a process: what they see is what a process shows.
+/// The other suites run `lps` in this process. A separate process behaves the same.
 @Suite(.runLimit) struct ToolTests {
-    @Test func `A command line has the same status, output and errors in a process as in a test`() throws {
+    @Test func `A command line has the same status, output and errors in a separate process as in a test`() throws {
         let disk = try TestStore(isInMemory: true)
         let content = randomPayload(70_000)
         let key = "\(try disk.put(content))"

@@ -5,7 +5,7 @@ import TestStores
 import TestSupport
 import Testing
 
-/// `lps gc --keep-trash`, and `lps undelete`.
+/// `lps gc --keep-trash` and `lps undelete`.
 @Suite(.runLimit) struct TrashCommandTests {
     private let disk: TestStore
     private let content = randomPayload(5_000)
@@ -16,7 +16,7 @@ import Testing
         try jsonLines(disk.lps("du", "--json")).compactMap { $0["diskBytes"] as? Int }.reduce(0, +)
     }
 
-    @Test func `What is kept in the trash is not given, takes its space, and can be given back`() throws {
+    @Test func `A payload in the trash cannot be read, takes its space and can be restored`() throws {
         let key = try disk.put(content, days: 3)
         let before = try diskBytes()
         let collected = try disk.lps("gc", "--older-than", "2d", "--keep-trash", "3d")
@@ -24,11 +24,11 @@ import Testing
             collected.output.hasPrefix("deleted 1 keys (4.9 KiB) to the trash, purged 0 keys, swept 0 objects,")
         )
         #expect(try disk.lps("get", "\(key)").status == 1)
-        #expect(try diskBytes() == before, "the trash takes what the key took")
+        #expect(try diskBytes() == before, "the trash takes the key's space")
         let sums = try jsonLines(disk.lps("du", "--json"))
         #expect(sums.count == 1 && sums[0]["isInTrash"] as? Bool == true && sums[0]["namespace"] as? String == "ns")
         #expect(try disk.lps("du").output.contains("ns (trash)"))
-        #expect(try disk.lps("scrub", "--repair").status == 0, "the trash is nothing to mend")
+        #expect(try disk.lps("scrub", "--repair").status == 0, "the trash needs no repair")
 
         let listed = try disk.lps("undelete", "--dry-run")
         #expect(listed.status == 0 && listed.lines.count == 2)
@@ -39,13 +39,13 @@ import Testing
         #expect(undeleted.status == 0 && undeleted.output == "restored 1 keys (4.9 KiB)\n")
         #expect(try disk.lps("get", "\(key)").bytes == content)
         let again = try disk.lps("gc", "--older-than", "2d")
-        #expect(again.output.hasPrefix("deleted 0 keys"), "its age counts anew")
+        #expect(again.output.hasPrefix("deleted 0 keys"), "undelete renewed its age")
         let gone = try disk.lps("undelete", "\(key)")
         #expect(gone.status == 1 && gone.errors == "lps: \(key) is not in the trash\n")
         #expect(gone.output == "restored 0 keys (0 B)\n")
     }
 
-    @Test func `JSON has a line for each key, and no other`() throws {
+    @Test func `undelete --json prints one line for each key and no others`() throws {
         let key = try disk.put(content)
         try disk.moveToTrash(key, days: 1)
         for options in [["--dry-run"], []] {
@@ -56,7 +56,7 @@ import Testing
         #expect(try disk.lps("undelete", "--json").bytes.isEmpty)
     }
 
-    @Test func `The trash is purged of what is there for longer than asked, and emptied by 0d`() throws {
+    @Test func `gc --keep-trash purges trash past that age, and 0d empties it`() throws {
         try disk.moveToTrash(disk.put(content), days: 4)
         try disk.moveToTrash(disk.put(randomPayload(100)), days: 2)
         let gc = ["gc", "--older-than", "2d"]
@@ -81,7 +81,7 @@ import Testing
         #expect(try disk.store.measureUsage().objects == 0)
     }
 
-    @Test func `A payload that is stored again needs no undeletion, and its trash is purged alone`() throws {
+    @Test func `A payload that is stored again needs no restore, and purging its trash keeps its content`() throws {
         let key = try disk.put(content)
         try disk.moveToTrash(key, days: 2)
         try disk.put(content)
@@ -90,7 +90,7 @@ import Testing
         #expect(try disk.get(key) == content)
     }
 
-    @Test func `Damaged and lost content is not given back, and is told of`() throws {
+    @Test func `Damaged and lost content is not restored, and its keys are named`() throws {
         let keys = try [content, randomPayload(200), randomPayload(100)].map { try disk.put($0) }
         try disk.harm(keys[0].digest)
         unlink(disk.objectFile(keys[1].digest))
@@ -102,7 +102,7 @@ import Testing
         #expect(try disk.keys() == [keys[2]])
     }
 
-    @Test func `A key and a selection exclude each other, and a key is one`() throws {
+    @Test func `undelete refuses a key with a selection, and an argument that is not a key`() throws {
         let key = "\(try payloadKey([]))"
         for arguments in [["--namespace", "ns", key], ["--prefix", "p", key], ["no key"]] {
             #expect(try disk.lps(["undelete"] + arguments).status == 64)

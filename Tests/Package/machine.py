@@ -104,6 +104,6 @@ def eventually(what: str, probe, process: subprocess.Popen[bytes], log: Path, ti
     deadline = time.monotonic() + timeout
     while not (value := probe()):
         alive = process.poll() is None and time.monotonic() < deadline
-        assert alive, f"not so: {what}\n{log.read_text(errors='replace')[-3000:]}"
+        assert alive, f"not within the time: {what}\n{log.read_text(errors='replace')[-3000:]}"
         time.sleep(0.2)
     return value

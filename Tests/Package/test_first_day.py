@@ -43,7 +43,7 @@ def shell(machine: Machine, text: str) -> str:
     return machine.run("bash", "-c", text)
 
 
-def test_the_four_questions_are_answered_where_all_is_well(machine: Machine, service: Service) -> None:
+def test_the_four_questions_have_answers_on_a_healthy_machine(machine: Machine, service: Service) -> None:
     [questions] = blocks(PAGE)
     check, worker, probe, site = questions.splitlines()
     machine.run("bash", "-c", check)
@@ -60,7 +60,7 @@ def test_http_conf_is_missing(machine: Machine, service: Service) -> None:
     machine.run("nginx", "-t", "-q")
 
 
-def test_a_directive_is_there_twice(machine: Machine, service: Service) -> None:
+def test_a_directive_is_duplicated(machine: Machine, service: Service) -> None:
     site = machine.root / "etc/nginx/sites-available/lps"
     site.write_text(site.read_text().replace("server_tokens off;", "server_tokens off;\n    large_client_header_buffers 8 16k;"))
     assert '"large_client_header_buffers" directive is duplicate' in machine.attempt("nginx", "-t").stdout
@@ -101,7 +101,7 @@ def test_another_site_answers(machine: Machine, service: Service) -> None:
         service.reload_nginx()
 
 
-def test_the_status_page_has_no_site(machine: Machine, service: Service) -> None:
+def test_the_status_page_is_not_served(machine: Machine, service: Service) -> None:
     machine.run("rm", "/etc/nginx/conf.d/lps-status.conf")
     service.reload_nginx()
     ping = (*CURL, "http://127.0.0.1:8579/lps/ping")
@@ -135,7 +135,7 @@ def test_the_disk_is_not_mounted(machine: Machine, service: Service) -> None:
         machine.run("systemctl", "start", "lps.target")
 
 
-def test_nginx_is_another_user(machine: Machine, service: Service) -> None:
+def test_nginx_runs_as_another_user(machine: Machine, service: Service) -> None:
     conf = machine.root / "etc/nginx/nginx.conf"
     before = conf.read_text()
     conf.write_text(before.replace("user www-data;", "user nobody nogroup;"))
@@ -160,7 +160,7 @@ def test_a_payload_is_too_large(machine: Machine, service: Service) -> None:
     assert row("413 `payload exceeds max size")
 
 
-def test_the_caller_is_not_let_in(machine: Machine, service: Service) -> None:
+def test_the_caller_is_not_allowed(machine: Machine, service: Service) -> None:
     v2, http = (machine.root / f"etc/lps/nginx/{name}.conf" for name in ("v2", "http"))
     before = v2.read_text()
     v2.write_text(before + "allow 192.0.2.0/24;\ndeny all;\n")
@@ -174,7 +174,7 @@ def test_the_caller_is_not_let_in(machine: Machine, service: Service) -> None:
     assert 'default "orders"' in http.read_text() and "$lps_namespaces" in shell(machine, command("403 `not allowed`", "nginx -T"))
 
 
-def test_the_reserve_is_touched(machine: Machine, service: Service) -> None:
+def test_the_disk_is_full_up_to_the_reserve(machine: Machine, service: Service) -> None:
     settings = machine.root / "etc/default/lps"
     settings.write_text(settings.read_text() + "LPS_RESERVE=1000000g\n")
     machine.run("systemctl", "restart", "lps-worker@*")

@@ -18,7 +18,7 @@ def programs(package: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize("name", PROGRAMS)
-def test_a_program_is_hardened_as_debians_own(programs: Path, name: str) -> None:
+def test_a_program_is_hardened_like_debians(programs: Path, name: str) -> None:
     """Position-independent, stack protector, fortified functions, read-only relocations, all made at start.
 
     Swift's compiler does not support control-flow protection (CET)."""
@@ -31,7 +31,7 @@ def test_a_program_is_hardened_as_debians_own(programs: Path, name: str) -> None
 
 
 @pytest.mark.parametrize("name", PROGRAMS)
-def test_nothing_of_a_program_is_both_writable_and_executable(programs: Path, name: str) -> None:
+def test_no_segment_of_a_program_is_writable_and_executable(programs: Path, name: str) -> None:
     headers = subprocess.check_output(["readelf", "--program-headers", "--dynamic", "--wide", programs / name], text=True)
     segments = re.findall(r"^ +(\w+) +(?:0x[0-9a-f]+ +){5}([RWE ]+?) +0x", headers, re.MULTILINE)
     assert ("GNU_STACK", "RW") in segments

@@ -52,7 +52,7 @@ def settings(machine: Machine) -> Iterator[Path]:
     settings.write_text(before)
 
 
-def test_lintian_has_nothing_to_say(package: Path) -> None:
+def test_lintian_reports_nothing(package: Path) -> None:
     checked = subprocess.run(
         ["lintian", "--fail-on", "error,warning", "--allow-root", package], stdout=subprocess.PIPE, text=True
     )
@@ -74,7 +74,7 @@ def test_an_installation_serves_payloads_through_nginx(machine: Machine, service
     assert machine.run("systemctl", "is-system-running") == "running"
 
 
-def test_the_pool_is_watched(machine: Machine, service: Service) -> None:
+def test_the_status_page_and_the_watchdog_cover_every_worker(machine: Machine, service: Service) -> None:
     status = json.loads(machine.run(*CURL, "--fail", "http://127.0.0.1:8579/lps/status?json"))
     assert sorted(str(process["pid"]) for process in status["processes"]) == sorted(service.workers().values())
     # The kernel reports this through netlink, which the units must allow.
@@ -84,7 +84,7 @@ def test_the_pool_is_watched(machine: Machine, service: Service) -> None:
     assert machine.property("lps-worker@1", "WatchdogUSec") == "1min"
 
 
-def test_a_reload_takes_up_settings_and_a_worker_that_exits_is_restarted(
+def test_a_reload_applies_settings_and_systemd_restarts_a_worker_that_exits(
     machine: Machine, service: Service, settings: Path
 ) -> None:
     workers = service.workers()
@@ -105,7 +105,7 @@ def test_a_reload_takes_up_settings_and_a_worker_that_exits_is_restarted(
     wait_until(machine, lambda: {service.put_status(CONTENT) for _ in range(20)} <= {200, 201})
 
 
-def test_a_start_that_fails_keeps_no_other_worker_from_stopping(machine: Machine, service: Service) -> None:
+def test_other_workers_can_stop_after_a_failed_start(machine: Machine, service: Service) -> None:
     """The workers share one socket and its flags: if it became blocking, a worker waiting in accept(2) would miss a stop."""
     drop_in = machine.root / "etc/systemd/system/lps-worker@3.service.d/wrong.conf"
     drop_in.parent.mkdir()
@@ -131,7 +131,7 @@ def wait_until(machine: Machine, condition: Callable[[], bool]) -> None:
         time.sleep(0.1)
 
 
-def test_nothing_is_deleted_before_the_operator_says_an_age(machine: Machine, service: Service) -> None:
+def test_nothing_is_deleted_before_the_operator_sets_an_age(machine: Machine, service: Service) -> None:
     key = service.put(CONTENT)
     service.make_old(CONTENT, days=10_000)
     machine.run("systemctl", "start", "lps-gc.service")
@@ -139,7 +139,7 @@ def test_nothing_is_deleted_before_the_operator_says_an_age(machine: Machine, se
     assert service.get(key, len(CONTENT)) == (200, CONTENT)
 
 
-def test_what_is_older_than_the_operator_says_is_deleted(machine: Machine, service: Service, settings: Path) -> None:
+def test_payloads_older_than_the_setting_are_deleted(machine: Machine, service: Service, settings: Path) -> None:
     append(settings, "LPS_GC_OLDER_THAN=45d")
     old = service.put(CONTENT)
     service.make_old(CONTENT, days=46)
@@ -150,7 +150,7 @@ def test_what_is_older_than_the_operator_says_is_deleted(machine: Machine, servi
     assert service.get(fresh, 5) == (200, b"fresh")
 
 
-def test_what_is_older_than_the_policy_says_is_deleted_and_comes_back(
+def test_payloads_older_than_the_policy_go_to_the_trash_and_are_restored(
     machine: Machine, service: Service, settings: Path
 ) -> None:
     key = service.put(CONTENT)
@@ -159,7 +159,7 @@ def test_what_is_older_than_the_policy_says_is_deleted_and_comes_back(
     policy = machine.root / "etc/lps-policy.ini"
     policy.write_text("[default]\nquota = 1g\n")
     machine.run("systemctl", "start", "lps-gc.service")
-    assert machine.property("lps-gc.service", "Result") == "exec-condition", "quotas are no ages"
+    assert machine.property("lps-gc.service", "Result") == "exec-condition", "a quota is not a retention"
     policy.write_text("[default]\nquota = 1g\nretention = 45d\n")
     machine.run("systemctl", "start", "lps-gc.service")
     assert service.get(key, len(CONTENT))[0] == 404
@@ -168,7 +168,7 @@ def test_what_is_older_than_the_policy_says_is_deleted_and_comes_back(
     assert service.get(key, len(CONTENT)) == (200, CONTENT)
 
 
-def test_a_scrub_fails_when_something_is_damaged(machine: Machine, service: Service) -> None:
+def test_a_scrub_fails_if_content_is_damaged(machine: Machine, service: Service) -> None:
     service.put(CONTENT)
     machine.run("systemctl", "start", "lps-scrub.service")
     service.object_file(CONTENT).write_bytes(b"x" * len(CONTENT))
@@ -228,7 +228,7 @@ def log_has_lines(machine: Machine, count: int) -> None:
         time.sleep(0.05)
 
 
-def test_a_setting_that_the_operator_changed_stays(
+def test_an_upgrade_keeps_a_changed_setting(
     machine: Machine, service: Service, newer_package: str, settings: Path
 ) -> None:
     append(settings, "LPS_THREADS=3")
@@ -238,7 +238,7 @@ def test_a_setting_that_the_operator_changed_stays(
     assert " threads=3 " in starts.splitlines()[-1]
 
 
-def test_what_nginx_refuses_is_told_and_nginx_goes_on(machine: Machine, service: Service, newer_package: str) -> None:
+def test_an_upgrade_reports_and_survives_what_nginx_refuses(machine: Machine, service: Service, newer_package: str) -> None:
     conflict = machine.root / "etc/nginx/conf.d/own.conf"
     conflict.write_text("log_format lps '$status';\n")
     try:
@@ -249,7 +249,7 @@ def test_what_nginx_refuses_is_told_and_nginx_goes_on(machine: Machine, service:
         conflict.unlink()
 
 
-def test_an_installation_is_at_peace_with_what_http_has_already(machine: Machine, service: Service) -> None:
+def test_an_installation_works_with_existing_directives_in_http(machine: Machine, service: Service) -> None:
     own = machine.root / "etc/nginx/conf.d/own.conf"
     own.write_text("large_client_header_buffers 8 16k;\nclient_max_body_size 1m;\nmap_hash_bucket_size 128;\n")
     try:
@@ -260,12 +260,12 @@ def test_an_installation_is_at_peace_with_what_http_has_already(machine: Machine
         own.unlink()
 
 
-def test_the_log_of_requests_is_not_for_everyone(machine: Machine, service: Service) -> None:
+def test_the_log_of_requests_is_not_readable_by_everyone(machine: Machine, service: Service) -> None:
     """The log contains keys."""
     assert machine.run("stat", "--format=%a", "/var/log/nginx/lps.log") == "640"
 
 
-def test_a_store_may_be_on_another_disk(machine: Machine, service: Service) -> None:
+def test_a_store_can_be_on_another_disk(machine: Machine, service: Service) -> None:
     """As in the README: the disk is mounted at the store's path."""
     machine.run("systemctl", "stop", "lps.target", "lps-worker@*", "lps.socket")
     machine.run("mkdir", "--parents", "/srv/lps")
@@ -337,7 +337,7 @@ def test_an_upgrade_over_edited_files_of_an_earlier_version_leaves_them_in_use(m
     assert edited[1].read_text().endswith("# Ours.\n")
 
 
-def test_man_pages_and_completions_are_there(machine: Machine, service: Service) -> None:
+def test_man_pages_and_completions_work(machine: Machine, service: Service) -> None:
     assert machine.run("sh", "-c", "man --warnings lps lps-worker 2>&1 >/dev/null") == ""
     assert "gc" in machine.run("man", "lps")
     completed = machine.run(
@@ -381,7 +381,7 @@ def test_a_purge_leaves_the_payloads_and_nothing_else(machine: Machine, service:
     assert service.get(key, len(CONTENT)) == (200, CONTENT)
 
 
-def test_a_purge_deletes_the_payloads_when_it_is_told_to(machine: Machine, service: Service) -> None:
+def test_a_purge_deletes_the_payloads_on_request(machine: Machine, service: Service) -> None:
     service.put(CONTENT)
     machine.run("env", "LPS_PURGE_STORE=yes", "apt-get", "purge", "--yes", "lps")
     assert not (machine.root / "var/lib/lps").exists()

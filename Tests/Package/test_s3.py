@@ -93,7 +93,7 @@ def cache_of_last_download(machine: Machine) -> str:
     return ([""] + re.findall(r"/v2/blobs/get.* cache=(\S+)$", log, re.MULTILINE))[-1]
 
 
-def test_payloads_go_to_the_bucket_and_come_back_through_the_cache(machine: Machine, deployed: Service) -> None:
+def test_payloads_are_stored_in_the_bucket_and_read_through_the_cache(machine: Machine, deployed: Service) -> None:
     key = deployed.put(CONTENT)
     assert f"{key}\n" in lps(machine, "ls") + "\n"
     for cache in ("MISS", "HIT"):
@@ -109,7 +109,7 @@ def test_payloads_go_to_the_bucket_and_come_back_through_the_cache(machine: Mach
     assert machine.run("stat", "--format=%U:%G %a", "/etc/lps/credentials") == "root:www-data 640"
 
 
-def test_nothing_of_the_engine_or_the_credentials_is_in_a_log(machine: Machine, deployed: Service, engine: Engine) -> None:
+def test_no_log_contains_credentials_or_signed_urls(machine: Machine, deployed: Service, engine: Engine) -> None:
     deployed.get(deployed.put(b"logged"), 6)
     logs = machine.run("journalctl", "--no-pager", "--output=cat", "--unit=lps-worker@*", "--unit=lps-gc", "--unit=lps-scrub")
     logs += "".join(file.read_text() for file in (machine.root / "var/log/nginx").glob("*.log"))
@@ -147,7 +147,7 @@ def test_the_timers_collect_and_scrub_the_bucket(machine: Machine, deployed: Ser
         machine.run("systemctl", "daemon-reload")
 
 
-def test_an_engine_that_is_away_is_waited_for(machine: Machine, deployed: Service, engine: Engine) -> None:
+def test_the_service_waits_for_an_unavailable_engine(machine: Machine, deployed: Service, engine: Engine) -> None:
     """This includes workers that start meanwhile, while requests wait: systemd does not give up on them or their socket."""
     key = deployed.put(CONTENT)
     engine.kill()
@@ -181,7 +181,7 @@ def test_wrong_credentials_end_a_start_with_one_line(machine: Machine, deployed:
         credentials.write_text(before)
 
 
-def test_a_program_in_a_workers_place_reaches_the_network_too_and_nothing_else(machine: Machine, deployed: Service) -> None:
+def test_with_a_bucket_such_a_program_reaches_also_the_network(machine: Machine, deployed: Service) -> None:
     with probe(machine) as unit:
         machine.run("systemctl", "start", unit)
         confined = answers(machine.run("journalctl", f"--unit={unit}", "--no-pager", "--output=cat", "--lines=20"))
@@ -222,7 +222,7 @@ def test_a_store_on_disk_moves_to_the_bucket_and_back(machine: Machine, deployed
     machine.run("systemctl", "restart", "lps-worker@*")
 
 
-def test_a_purge_leaves_nothing_that_nginx_or_systemd_stumbles_over(machine: Machine, deployed: Service) -> None:
+def test_a_purge_leaves_nothing_that_breaks_nginx_or_systemd(machine: Machine, deployed: Service) -> None:
     assert (machine.root / "var/cache/lps").exists()
     machine.run("apt-get", "purge", "--yes", "lps")
     for path in ("etc/nginx/conf.d/lps-http.conf", "etc/systemd/system/lps-.service.d/s3.conf", "var/cache/lps"):

@@ -42,9 +42,9 @@ def answers(text: str) -> dict[str, str]:
     return dict(line.split(": ", 1) for line in text.splitlines() if ": " in line)
 
 
-def test_a_program_in_a_workers_place_reaches_the_store_and_nothing_else(probed: Machine) -> None:
+def test_a_program_in_place_of_a_worker_reaches_only_the_store(probed: Machine) -> None:
     free = answers(probed.run("perl", "/probe"))
-    assert set(free.values()) == {"allowed"}, f"without a unit it may do everything: {free}"
+    assert set(free.values()) == {"allowed"}, f"without a unit it can do everything: {free}"
 
     probed.run("systemctl", "start", UNIT)
     confined = answers(probed.run("journalctl", f"--unit={UNIT}", "--no-pager", "--output=cat"))
@@ -67,7 +67,7 @@ def test_a_program_in_a_workers_place_reaches_the_store_and_nothing_else(probed:
     }
 
 
-def test_the_workers_run_with_the_filter_and_without_any_capability(machine: Machine) -> None:
+def test_the_workers_run_with_the_filter_and_without_capabilities(machine: Machine) -> None:
     service = Service(machine)
     service.install()
     service.open_site()

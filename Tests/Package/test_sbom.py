@@ -34,18 +34,18 @@ def test_a_bill_is_valid(name: str) -> None:
         assert ours or component["purl"].startswith(("pkg:swift/", "pkg:deb/", "pkg:github/"))
 
 
-def test_the_package_brings_the_bill_of_its_programs(package: Path, tmp_path: Path) -> None:
+def test_the_package_contains_the_bill_of_its_programs(package: Path, tmp_path: Path) -> None:
     subprocess.run(["dpkg-deb", "--extract", package, tmp_path], check=True)
     brought = tmp_path / "usr/share/doc/lps/lps.cdx.json"
     assert brought.read_text() == (BILLS / "lps.cdx.json").read_text()
     expected = {"swift", "swift-foundation", "swift-crypto", "BoringSSL", "swift-argument-parser", "libfcgi0ldbl", "libc6"}
     expected |= {"libcurl4", "libexpat1"}
     assert expected <= names_in(brought)
-    assert not {"swift-nio", "async-http-client"} & names_in(brought), "of the client library only"
+    assert not {"swift-nio", "async-http-client"} & names_in(brought), "only the client library uses these"
 
 
 @pytest.mark.parametrize("program", ["lps-worker", "lps"])
-def test_a_bill_has_every_package_that_is_linked(program: str) -> None:
+def test_a_bill_has_every_linked_package(program: str) -> None:
     """The bill must list the packages whose objects were passed to the linker."""
     objects = (BUILD / "release" / f"{program}.product/Objects.LinkFileList").read_text()
     modules = set(re.findall(r"/([^/\s]+)\.build/", objects))
@@ -72,7 +72,7 @@ def test_a_bill_has_every_package_that_is_linked(program: str) -> None:
     assert told == linked
 
 
-def test_a_bill_is_the_same_every_time_but_for_its_date() -> None:
+def test_a_bill_is_reproducible_except_for_its_date() -> None:
     command = [PROJECT / "debian/sbom", "--binaries", BUILD / "release", "lps-worker", "lps"]
     environment = {name: value for name, value in os.environ.items() if name != "SOURCE_DATE_EPOCH"}
     again = json.loads(subprocess.check_output(command, env=environment | {"SOURCE_DATE_EPOCH": "1"}))

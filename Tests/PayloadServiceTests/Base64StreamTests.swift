@@ -17,7 +17,7 @@ import Testing
     }
 
     @Test(arguments: [0, 1, 2, 3, 4, 5, 16_384, 50_000, 50_001, 50_002], [1, 3, 4, 1000, 16_383, 100_000])
-    func `Text is encoded and decoded in whatever pieces it comes`(count: Int, piece: Int) throws {
+    func `Text is encoded and decoded in pieces of any size`(count: Int, piece: Int) throws {
         let bytes = randomPayload(count)
         var encoder = Base64Encoder()
         var text: [UInt8] = []
@@ -38,11 +38,11 @@ import Testing
     @Test(arguments: [
         "Q", "QQ=", "QQ===", "QQ==QQ==", "Q=Q=", "=", "====", "QUJD=", "Q Q=", "QR==", "QQ==\u{B}", "é", " =",
     ])
-    func `What is not base64 is refused, also where a piece ends in it`(text: String) {
+    func `Invalid base64 is refused, also across pieces`(text: String) {
         for size in 1...5 {
             #expect(throws: Base64Decoder.Failure.self) { try decode(text, pieces: size) }
         }
-        // Behind a long text, whose pieces are decoded before.
+        // After a long valid text.
         let long = String(repeating: "QUJD", count: 10_000)
         for size in [4, 16_384, 100_000] {
             #expect(throws: Base64Decoder.Failure.self) { try decode(long + text, pieces: size) }
@@ -53,7 +53,7 @@ import Testing
 
     /// Ruby's `Base64.encode64` and Python's `base64.encodebytes` break lines with LF, Java's MIME encoder with CR LF.
     @Test(arguments: ["\n", "\r\n", "\r\n\t", " "], [0, 1, 2, 57, 16_385])
-    func `White space is passed over, wherever an encoder puts it`(space: String, count: Int) throws {
+    func `White space is ignored at any position`(space: String, count: Int) throws {
         let bytes = randomPayload(count)
         let text = Data(bytes).base64EncodedString()
         for width in [1, 60, 76] {
@@ -70,7 +70,7 @@ import Testing
         }
     }
 
-    @Test func `Text that comes a character at a time is decoded in large pieces`() throws {
+    @Test func `Text that arrives one character at a time is decoded in large pieces`() throws {
         let text = String(repeating: "QUJD", count: 50_000)
         var decoder = Base64Decoder()
         let pieces = try text.utf8.map { try decoder.decode(CollectionOfOne($0)) }.filter { !$0.isEmpty }

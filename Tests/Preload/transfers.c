@@ -1,10 +1,10 @@
-// Stands between a program and the C library (LD_PRELOAD): transfers as the kernel may make them, and seldom does.
+// Interposes on the C library (LD_PRELOAD) and makes transfers behave as the kernel allows but rarely does.
 //
-// LPS_SHORT=n     read(2), pread(2), write(2) and pwrite(2) of files, pipes and sockets move 1 to n bytes, one more at
-//                 each call, but of standard error. What they move is real.
-// LPS_CLOSE=errno close(2) of a file closes it, and then fails.
-// LPS_FLIP=n      a bit of what the n-th pread(2) of a file brings is another one than the file has.
-// LPS_COUNT=path  how many calls were changed; written there at each.
+// LPS_SHORT=n     read(2), pread(2), write(2) and pwrite(2) of files, pipes and sockets, except standard error,
+//                 transfer at most 1 to n bytes, one more at each call.
+// LPS_CLOSE=errno close(2) of a file closes it and then fails with errno.
+// LPS_FLIP=n      The n-th pread(2) of a file returns one flipped bit.
+// LPS_COUNT=path  The number of changed calls is written to this file.
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
@@ -67,10 +67,10 @@ static mode_t kind(int file)
 static size_t part(int file, size_t wanted)
 {
     if (short_limit <= 0 || wanted <= 1) return wanted;
-    // Threads share it: parts of their lines would mix.
+    // Threads share the pipe, and parts of their lines would mix.
     if (file == STDERR_FILENO) return wanted;
     mode_t of = kind(file);
-    // An eventfd(2), which has no kind, moves 8 bytes or none.
+    // An eventfd(2), which has no file type, transfers 8 bytes or none.
     if (of != S_IFREG && of != S_IFIFO && of != S_IFSOCK) return wanted;
     size_t most = atomic_fetch_add(&turns, 1) % (size_t)short_limit + 1;
     if (most >= wanted) return wanted;

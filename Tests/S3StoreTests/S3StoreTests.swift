@@ -7,7 +7,7 @@ import Testing
 
 @testable import S3Store
 
-/// A bucket store with a scripted engine, for answers that a real engine does not give on request.
+/// A bucket store with a scripted engine, for answers that a real engine does not give on demand.
 @Suite(.runLimit) struct S3StoreTests {
     private static let content = Array("hello world".utf8)
     private static let old = "Mon, 02 Nov 2026 00:00:00 GMT"
@@ -17,7 +17,7 @@ import Testing
 
     init() throws { folder = try TemporaryFolder() }
 
-    /// - Parameter condition: what a probe found about `If-None-Match: *`.
+    /// - Parameter condition: how the engine handles `If-None-Match: *`.
     private func store(
         _ server: ScriptedServer,
         _ condition: EngineCapabilities.Condition = .honoured,
@@ -51,12 +51,12 @@ import Testing
         return try store.commit(upload, as: key(content))
     }
 
-    /// The methods of the requests, with COPY for a copy.
+    /// The methods of the requests; a copy is `COPY`.
     private func methods(_ server: ScriptedServer) -> [String] {
         server.requests.map { $0.headers["x-amz-copy-source"] == nil ? $0.method : "COPY" }
     }
 
-    /// An engine that answers each kind of request in one way. `condition` answers uploads with `If-None-Match`.
+    /// An engine with one answer for each kind of request; `condition` answers uploads with `If-None-Match`.
     private func engine(
         head: ScriptedServer.Step,
         get: ScriptedServer.Step = .error(404, "NoSuchKey"),
@@ -93,7 +93,7 @@ import Testing
         #expect(methods(server) == ["PUT", "HEAD", "COPY", "PUT"])
     }
 
-    // Ceph stores another version, and answers 200.
+    // Ceph stores another version and answers 200.
     @Test(arguments: [EngineCapabilities.Condition.unknown, .ignored, .refused])
     func `If the engine may overwrite objects, a HEAD precedes each upload`(
         condition: EngineCapabilities.Condition
@@ -106,13 +106,13 @@ import Testing
         #expect(methods(absent) == ["HEAD", "GET", "PUT"])
     }
 
-    // OpenStack Swift answers so to the upload that was overtaken.
+    // OpenStack Swift gives this answer to an upload that another one overtook.
     @Test func `After an answer without an ETag, the stored object is checked`() throws {
         let overtaken = ScriptedServer.Step.answer(200, [], "<html><p>The server accepted the request.</p></html>")
         let server = try engine(head: .object(11, httpDate(Date())), condition: overtaken)
         #expect(try commit(store(server)) == .existed)
         #expect(methods(server) == ["PUT", "HEAD"])
-        // A proxy in front of the engine may answer so.
+        // A proxy in front of the engine can answer like this.
         let none = try engine(head: .answer(404), put: overtaken, condition: overtaken)
         #expect(throws: StoreError.self) { try commit(store(none)) }
         #expect(methods(none) == ["PUT", "HEAD", "GET", "PUT"])
@@ -149,7 +149,7 @@ import Testing
         status: Int,
         preventsUse: Bool
     ) throws {
-        // The requested pause is longer than the time left.
+        // The requested delay exceeds the remaining time.
         let engine = try ScriptedEngine { request in
             request.method == "PUT" ? .error(status, code, ["Retry-After: 3600"]) : nil
         }
@@ -229,17 +229,17 @@ import Testing
         #expect(cache[keys[4]] == nil)
         let brief = ObjectCache(capacity: 2, lifetime: .milliseconds(50))
         brief[keys[0]] = ObjectCache.Entry(size: 1, object: [])
-        try eventually("it is forgotten") { brief[keys[0]] == nil }
+        try eventually("the entry expires") { brief[keys[0]] == nil }
     }
 
     @Test func `Health checks ask the engine at most every two seconds, one at a time`() throws {
-        try EngineHealth(lifetime: .seconds(300)).check { Issue.record("the engine was asked at once") }
+        try EngineHealth(lifetime: .seconds(300)).check { Issue.record("the engine was asked on the first check") }
         let health = EngineHealth(lifetime: .zero)
         let (asked, told) = (Counter(), Counter())
         try concurrently(16) { _ in
             try health.check {
                 asked.add()
-                try eventually("the others are told") { told.value == 15 }
+                try eventually("the other checks return") { told.value == 15 }
             }
             told.add()
         }

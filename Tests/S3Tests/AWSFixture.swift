@@ -4,7 +4,7 @@ import TestSupport
 
 @testable import S3
 
-/// An environment that tests can change, a clock that stands still, and a folder with the AWS tools' files.
+/// An environment that tests can change, a stopped clock, and a folder with the AWS tools' files.
 final class AWSFixture: Sendable {
     let home: TemporaryFolder
     let log = RecordedLog()

@@ -120,7 +120,7 @@ import Testing
         try expect("https://payloads.s3.r.amazonaws.com", "?region=r", isAWS: true)
     }
 
-    @Test func `In a path, all bytes of a key but slashes and unreserved characters are encoded`() throws {
+    @Test func `In a path, all bytes of a key except slashes and unreserved characters are encoded`() throws {
         let inPath = try location("s3://payloads/team%20a?endpoint=http://minio")
         let key = inPath.objectKey(of: Array("/blobs/ns/sha256:0a".utf8))
         #expect(key == Array("team a/blobs/ns/sha256:0a".utf8))

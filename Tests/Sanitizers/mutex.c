@@ -1,9 +1,9 @@
-// What Mutex of Swift's Synchronization does on Linux when a thread has to wait, told to the thread sanitizer.
+// Makes the waiting of Swift's Synchronization.Mutex on Linux visible to the thread sanitizer.
 //
-// A lock that is free is taken by an atomic operation in the caller, which the sanitizer sees; one that is not, by the
-// kernel, in functions of libswiftSynchronization.so, which nothing tells it of (stdlib/public/Synchronization/Mutex/
-// LinuxImpl.swift). So it takes each two threads that meet at a Mutex for a race. 'make sanitize' links these in their
-// place. Should Swift rename its functions, the false alarms come back, and no race is overlooked.
+// The caller takes a free lock with an atomic operation, which the sanitizer sees. The kernel takes a contended lock in
+// functions of libswiftSynchronization.so that are not instrumented (stdlib/public/Synchronization/Mutex/
+// LinuxImpl.swift), so the sanitizer reports threads that contend for a Mutex as a race. 'make sanitize' links these
+// functions instead. If Swift renames its functions, the false alarms return, but no race goes unnoticed.
 #include <errno.h>
 #include <linux/futex.h>
 #include <sanitizer/tsan_interface.h>
@@ -12,7 +12,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-// A method of _MutexHandle, whose only member is the futex's word (futex(2)).
+// A method of _MutexHandle, whose only member is the futex word (futex(2)).
 #define METHOD(name, symbol, ...) \
 	__attribute__((swiftcall)) void name(__VA_ARGS__) __asm__(symbol); \
 	__attribute__((swiftcall)) void name(__VA_ARGS__)

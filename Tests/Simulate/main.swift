@@ -1,11 +1,11 @@
 @preconcurrency import Glibc
 import Simulation
 
-// simulate [SEED [STEPS]]: one seed, with every operation and system call printed.
-// simulate --minutes MINUTES [--first SEED] [--seeds SEEDS] [--steps STEPS]: seeds one after the other, until one fails, or all are done, or
-// the time is up.
+// simulate SEED [STEPS]: runs one seed and prints every operation and system call.
+// simulate --minutes MINUTES [--first SEED] [--seeds SEEDS] [--steps STEPS]: runs consecutive seeds until one fails,
+// all are done, or the time is up.
 
-// The order of sets and dictionaries must be the same each time.
+// A seed must determine the order of sets and dictionaries.
 if getenv("SWIFT_DETERMINISTIC_HASHING") == nil {
     setenv("SWIFT_DETERMINISTIC_HASHING", "1", 1)
     var arguments = CommandLine.arguments.map { strdup($0) } + [nil]

@@ -2,8 +2,8 @@ import DiskStore
 import PayloadKey
 import Storage
 
-/// What operations mean for the model. While an operation is under way, what it may change is `maybe`; at its end it is what
-/// its answer says, unless another one that changed the same overlapped with it.
+/// The effects of operations on the model. Whatever an unfinished operation may change is `maybe`; at its end its
+/// answer decides, unless it overlapped with another operation that changes the same.
 extension Model {
     private var universe: Universe { Simulation.universe }
 
@@ -36,7 +36,7 @@ extension Model {
     private mutating func doubt(presenceOf key: Int) { keys[key].presence = .maybe }
     private mutating func doubt(trashOf key: Int, _ hour: Int) { keys[key].trash[hour] = .maybe }
 
-    /// - Returns: what is wrong with the answer; `nil` when nothing is.
+    /// - Returns: the error in the answer; `nil` if the answer is correct.
     mutating func complete(_ running: Running, in simulation: Simulation) -> String? {
         let end = running.clockNow
         switch running.operation {
@@ -50,14 +50,14 @@ extension Model {
         default: break
         }
         guard case .success(let answer) = running.outcome, !running.isKilled else {
-            // It may have been killed at its very end: nobody got the answer.
+            // It may have been killed after its last change, before the answer.
             if let key = running.operation.keyToStore { touch(key, running) }
             return running.isKilled ? nil : reasonForFailure(of: running, in: simulation)
         }
         switch (running.operation, answer) {
         case (.put(let key), .stored):
             store(key, running)
-            // What was damaged before it began is right now, unless another that has met the damage still acts on it.
+            // Damage from before it began is repaired now, unless another operation that saw it still acts on it.
             if let content = universe.content(of: universe.keys[key].digest), let damaged = damagedAt[content],
                 damaged < running.started, !running.overlaps.contains(where: { $0.started <= damaged })
             {
@@ -97,7 +97,7 @@ extension Model {
 
     // MARK: Storing
 
-    /// The least age that the key has now: a clock that is behind what workers have recorded is not believed.
+    /// The earliest time that the key's age can now count from: a clock behind the recorded time is not trusted.
     private func leastAge(_ running: Running) -> Int {
         guard !running.hasClockChanged else { return Int.min }
         return max(running.clock, knownRecord(at: running.started))
@@ -119,7 +119,7 @@ extension Model {
 
     // MARK: Reading
 
-    /// Whether a content may have been damaged at some moment since an operation began.
+    /// Whether content may have been damaged at any time since an operation began.
     private func mayBeDamaged(_ content: Int, since running: Running) -> Bool {
         damagedAt[content] != nil || repairedAt[content] >= running.started
     }
@@ -137,7 +137,7 @@ extension Model {
         } else if running.keysBefore[key].presence == .present, keys[key].presence == .present, !mayBeDamaged,
             !running.overlaps.contains(where: { $0.mayDelete(key, running.keysBefore[key]) })
         {
-            return "\(universe.keys[key]) is not there"
+            return "\(universe.keys[key]) is missing"
         }
         return nil
     }
@@ -150,7 +150,7 @@ extension Model {
         let before = running.keysBefore[key].presence
         if isDeleted, before == .absent, !creators { return "a key that is not stored is deleted" }
         if !isDeleted, before == .present, !deleters, !creators { return "a key that is stored is not found" }
-        // What another process has deleted without waiting for the disk may come back after a power loss.
+        // A key that another process deleted without a sync may reappear after a power loss.
         keys[key].presence = creators || !isDeleted && before != .absent ? .maybe : .absent
         guard case .moveToTrash = running.operation else { return nil }
         let hour = running.trashHour
@@ -166,8 +166,10 @@ extension Model {
     private mutating func collected(_ running: Running) -> String? {
         guard case .collect(let selection, let age, let keepTrash, _) = running.operation else { return nil }
         if !running.hasClockChanged {
-            if running.clock < running.recorded.lowerBound { return "the clock is behind, and it deletes" }
-            if running.clock > recorded.upperBound + 3 * 24 * 3600 { return "the clock is far ahead, and it deletes" }
+            if running.clock < running.recorded.lowerBound { return "it deletes although the clock is behind" }
+            if running.clock > recorded.upperBound + 3 * 24 * 3600 {
+                return "it deletes although the clock is far ahead"
+            }
         }
         for key in running.candidates {
             let before = running.keysBefore[key]
@@ -211,7 +213,7 @@ extension Model {
                 isRestored = true
                 keys[key].trash[hour] = others ? .maybe : .absent
             case .success(.existed):
-                // Not on disk: it may come back after a power loss.
+                // Not synced: the key may reappear in the trash after a power loss.
                 keys[key].trash[hour] = .maybe
             case .success(.gone):
                 if before.trash[hour] == .present, !others { return "it is gone from the trash of \(hour)" }
@@ -226,7 +228,7 @@ extension Model {
                 if running.machine.faultRate == 0 { return "it can't be restored: \(error)" }
             }
         }
-        // What another process has taken out without waiting for the disk may come back after a power loss.
+        // A key that another process took out of the trash without a sync may reappear after a power loss.
         for (hour, presence) in before.trash where outcomes[hour] == nil && !others && presence == .absent {
             keys[key].trash[hour] = .absent
         }
@@ -271,7 +273,7 @@ extension Model {
         guard case .failure(let error) = running.outcome else { return nil }
         guard let error = error as? StoreError else { return "fails: \(error)" }
         if running.machine.faultRate > 0 { return nil }
-        // A file that the simulation takes away between two calls.
+        // The simulation may delete a file between two calls.
         if lastDamage >= running.started { return nil }
         switch error.code {
         case .busy, .counting:
@@ -279,15 +281,15 @@ extension Model {
         case .quotaExceeded:
             return nil
         case .uploadGone where running.hasClockChanged:
-            // Its file looked as if it had been left a day ago.
+            // Its file looked like a leftover from a day ago.
             return nil
         case .clockNotTrusted:
             if !running.hasClockChanged, running.clock >= recorded.upperBound,
                 running.clockNow <= running.recorded.lowerBound + 3 * 24 * 3600
             {
-                return "does not trust a clock that is right: \(error)"
+                return "does not trust a correct clock: \(error)"
             }
-            // It refuses before it deletes anything.
+            // It refuses to run before it deletes anything.
             for key in running.candidates where !running.overlaps.contains(where: { $0.concerns(key) }) {
                 keys[key] = running.keysBefore[key]
             }
@@ -300,7 +302,7 @@ extension Model {
 extension Running {
     func mayStore(_ key: Int) -> Bool { operation.keyToStore == key }
 
-    /// Whether it deletes a key that was stored when the model says.
+    /// Whether the operation may delete a key with this state.
     func mayDelete(_ key: Int, _ state: KeyState) -> Bool {
         switch operation {
         case .remove(key), .moveToTrash(key): true

@@ -1,7 +1,7 @@
 import PayloadKey
 import Storage
 
-/// What one actor does at a step.
+/// One step of a simulation.
 enum Operation {
     case put(key: Int)
     case get(key: Int)
@@ -16,10 +16,10 @@ enum Operation {
     case recount(namespace: Int)
     case checkUsage(namespace: Int)
     case setQuota(namespace: Int, UInt64?)
-    /// A worker that starts.
+    /// A worker starts.
     case start
 
-    // What happens to the machine; no actor does it.
+    // Events of the machine, which no actor performs.
     case flipByte(content: Int)
     case changeSize(content: Int)
     case loseName(content: Int)
@@ -28,10 +28,10 @@ enum Operation {
     case killAll
     case losePower
 
-    /// Whether no other operation runs meanwhile: its result must be exact.
+    /// Whether it runs alone, because its result must be exact.
     var isQuiet: Bool { if case .checkUsage = self { true } else { false } }
 
-    /// The key that it may store; `nil` when there is none.
+    /// The key that the operation may store; `nil` if it stores none.
     var keyToStore: Int? {
         switch self {
         case .put(let key), .undelete(let key): key
@@ -87,14 +87,14 @@ enum Operation {
     }
 }
 
-/// What may happen in a simulation.
+/// The faults that a simulation injects.
 struct Options {
     let actors: Int
     let damages: Bool
     let jumps: Bool
     let kills: Bool
     let losesPower: Bool
-    /// A system call fails once in so many; zero: never.
+    /// One in this many system calls fails; zero means none.
     let faultRate: Int
 
     init(seed: UInt64) {
@@ -130,7 +130,7 @@ extension Operation: CustomStringConvertible {
         case .scrub: return "scrub"
         case .repair: return "repair"
         case .export: return "export"
-        case .checkUsage(let namespace): return "check the use of \(universe.namespaces[namespace])"
+        case .checkUsage(let namespace): return "check the usage of \(universe.namespaces[namespace])"
         case .recount(let namespace): return "recount \(universe.namespaces[namespace])"
         case .setQuota(let namespace, let quota):
             return "set quota of \(universe.namespaces[namespace]) to \(quota.map { "\($0)" } ?? "none")"

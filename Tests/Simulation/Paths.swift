@@ -1,6 +1,6 @@
 import PayloadKey
 
-/// Where docs/on-disk-format.md says that things are.
+/// The paths of docs/on-disk-format.md.
 enum Paths {
     static func object(_ digest: Digest) -> String { "/store/objects/\(digest.hex.prefix(2))/\(digest.hex)" }
 

@@ -2,14 +2,14 @@ import DiskStore
 import PayloadKey
 import Storage
 
-/// An operation from its beginning to its end.
+/// An operation that runs or has ended.
 final class Running {
     enum Answer {
         case done
         case stored(CommitOutcome)
         case content([UInt8]?)
         case deleted(Bool)
-        /// By the hour of the trash from which it was restored.
+        /// The outcome by hour of the trash.
         case restored([Int: Result<UndeleteOutcome, any Error>])
         case findings([Finding])
         case usage(UInt64)
@@ -25,9 +25,9 @@ final class Running {
     var outcome: Result<Answer, any Error>?
     var isKilled = false
     var random: SplitMix64
-    /// The keys that a collection may delete.
+    /// The keys that a garbage collection may delete.
     var candidates: [Int] = []
-    /// The times that a collection's check of the clock goes by.
+    /// The recorded times that a garbage collection may compare the clock with.
     var recorded = 0...0
 
     /// The model at the beginning.
@@ -49,16 +49,16 @@ final class Running {
     var clockNow: Int { Int(machine.wallClock / 1_000_000) }
     var hasClockChanged: Bool { machine.clockChanges != clockChanges }
 
-    /// Whether the process has opened the store in this operation: it has no older time to compare the clock with.
+    /// Whether the process opened the store in this operation, and so has no older time to compare the clock with.
     var hasOpenedStore = false
 
-    /// Whether the store has recorded the time of the beginning, or a later one.
+    /// Whether the store certainly recorded the operation's start time or a later one.
     var isCertainToRecord: Bool {
         guard case .start = operation, hasOpenedStore, case .success = outcome, !isKilled else { return false }
         return !hasClockChanged
     }
 
-    /// Hours of the trash are those of the clock at the beginning.
+    /// The hour of the trash for a key deleted by this operation, by the clock at the beginning.
     var trashHour: Int { (clock / 3600 + 1) * 3600 }
 
     func perform(on store: DiskStore) throws -> Answer {
@@ -130,7 +130,7 @@ final class Running {
         return bytes
     }
 
-    /// As `lps gc` does it.
+    /// Collects garbage as `lps gc` does.
     private func collect(
         _ store: DiskStore,
         _ selection: KeySelection,

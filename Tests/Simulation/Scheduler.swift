@@ -1,17 +1,17 @@
 import Glibc
 import System
 
-/// Lets one thread run at a time, and decides at each system call whose turn is next.
+/// Runs one thread at a time, and decides at each system call which one is next.
 ///
-/// The baton goes from the coordinator to an actor and back. Whoever has it may use everything of the simulation, so that
-/// nothing of it needs a lock of its own.
+/// The turn passes from the coordinator to an actor and back. Only the thread whose turn it is accesses the
+/// simulation's state, so the state needs no locks.
 final class Scheduler: @unchecked Sendable {
-    // Safe to share: only the thread that has the baton touches what changes, and a semaphore hands it on.
+    // Safe to share: only the thread whose turn it is accesses mutable state, and a semaphore passes the turn on.
 
-    /// The simulated time, in microseconds since the start; it passes with each call.
+    /// The simulated time in microseconds since the start; each call advances it.
     private(set) var time: Int64 = 0
     var random: SplitMix64
-    /// An actor goes on at a call without giving the baton back but once in so many calls.
+    /// An actor gives up its turn at one in this many calls.
     private let switching: Int
     private let coordinator = Semaphore()
 
@@ -22,16 +22,16 @@ final class Scheduler: @unchecked Sendable {
 
     func pass(_ microseconds: Int64) { time += microseconds }
 
-    /// Gives the baton to an actor, and waits until it comes back.
+    /// Gives an actor the turn, and waits until it returns.
     func resume(_ actor: Actor) {
         actor.turn.signal()
         coordinator.wait()
     }
 
-    /// Gives the baton back, at the end of an operation.
+    /// Returns the turn to the coordinator at the end of an operation.
     func finish() { coordinator.signal() }
 
-    /// A point at which another actor may be next.
+    /// A point where the turn may pass to another actor.
     func reach(_ actor: Actor, mustYield: Bool = false) {
         time += 20
         guard mustYield || random.chance(1, of: switching) else { return }
@@ -40,9 +40,9 @@ final class Scheduler: @unchecked Sendable {
     }
 }
 
-/// A counting semaphore of the system (sem_overview(7)).
+/// A POSIX semaphore (sem_overview(7)).
 final class Semaphore: @unchecked Sendable {
-    // Safe to share: a semaphore is made for it, and its address never changes.
+    // Safe to share: a semaphore is thread-safe, and its address never changes.
     private let semaphore = UnsafeMutablePointer<sem_t>.allocate(capacity: 1)
 
     init() { sem_init(semaphore, 0, 0) }
@@ -56,12 +56,12 @@ final class Semaphore: @unchecked Sendable {
     func wait() { while sem_wait(semaphore) != 0 {} }
 }
 
-/// A thread that runs operations one after the other, each a process's or a part of it.
+/// A thread that runs the operations of a process one after the other.
 final class Actor: @unchecked Sendable {
-    // Safe to share: only the thread that has the baton touches what changes.
+    // Safe to share: only the thread whose turn it is accesses mutable state.
     let number: Int
     let turn = Semaphore()
-    /// Until when it sleeps, in simulated microseconds.
+    /// The end of its sleep, in simulated microseconds.
     var wakes: Int64 = 0
     var isBusy: Bool { work != nil }
     private var work: (() -> Void)?

@@ -2,12 +2,11 @@ import Glibc
 import System
 import SystemPackage
 
-/// A file system in memory that knows what of it would survive a power loss.
+/// A file system in memory that tracks which of its state would survive a power loss.
 ///
-/// A change of names is pending until one of the folders that it touches is synced, and content and times until the file
-/// is. A rename is one change. Only the thread that has the baton (``Scheduler``) uses it.
+/// A change of names is pending until one of its folders is synced; a change of content or times is pending until the
+/// file is synced. A rename is one change. Only the thread whose turn it is (``Scheduler``) uses it.
 final class SimulatedDisk {
-    /// A file or a folder.
     final class Node {
         var inode: UInt64
         let isFolder: Bool
@@ -22,11 +21,11 @@ final class SimulatedDisk {
         var locks: [Int: Int32] = [:]
         var reservation: Int?
 
-        /// What is on the disk for certain.
+        /// The content that would certainly survive a power loss.
         var durableContent: [UInt8] = []
         var durableModified = 0
         var durableEntries: [[UInt8]: Node] = [:]
-        /// Whether a sync has failed: the kernel takes for clean what it could not write, and no later sync writes it.
+        /// Whether a sync failed: the kernel then marks the unwritten pages clean, and no later sync writes them.
         var isContentLost = false
         var isTimeLost = false
 
@@ -39,7 +38,7 @@ final class SimulatedDisk {
         }
     }
 
-    /// Names that change together.
+    /// Names that change atomically.
     private struct Change {
         var effects: [(folder: Node, name: [UInt8], node: Node?)]
     }
@@ -59,7 +58,7 @@ final class SimulatedDisk {
     // MARK: Nodes
 
     func makeNode(isFolder: Bool, mode: mode_t, now: Int64) -> Node {
-        // The kernel gives the numbers of deleted files to new ones.
+        // The kernel reuses the inode numbers of deleted files.
         let inode: UInt64
         if !freeInodes.isEmpty, random.chance(1, of: 2) {
             inode = freeInodes.remove(at: random.below(freeInodes.count))
@@ -74,14 +73,14 @@ final class SimulatedDisk {
         if node.links == 0, node.openFiles == 0 { freeInodes.append(node.inode) }
     }
 
-    /// Names in an order of its own, as readdir(3) has it.
+    /// Names in arbitrary order, as readdir(3) returns them.
     func shuffledNames(of folder: Node) -> [[UInt8]] {
         var names = folder.entries.keys.sorted { $0.lexicographicallyPrecedes($1) }
         for index in names.indices.dropFirst() { names.swapAt(index, random.below(index + 1)) }
         return names
     }
 
-    /// What a path leads to.
+    /// The file or folder at a path.
     func node(at path: String, from folder: Node? = nil) -> Node? {
         var node = folder ?? root
         for part in path.utf8.split(separator: UInt8(ascii: "/")) {
@@ -98,7 +97,7 @@ final class SimulatedDisk {
 
     // MARK: Changes
 
-    /// Sets names, as one change.
+    /// Sets names atomically.
     func change(_ effects: [(folder: Node, name: [UInt8], node: Node?)], now: Int64) {
         for effect in effects {
             if let old = effect.folder.entries[effect.name] { old.links -= 1 }
@@ -124,7 +123,7 @@ final class SimulatedDisk {
         if times, !file.isTimeLost { file.durableModified = file.modified }
     }
 
-    /// fsync(2) or fdatasync(2) of a file that fails.
+    /// A failing fsync(2) or fdatasync(2) of a file.
     func lose(file: Node, times: Bool) {
         file.isContentLost = file.isContentLost || file.content != file.durableContent
         if times { file.isTimeLost = true }
@@ -145,7 +144,7 @@ final class SimulatedDisk {
             }
             for effect in change.effects {
                 effect.folder.durableEntries[effect.name] = effect.node
-                // What the name was before has no say any more.
+                // Older changes of the same name are obsolete.
                 for index in left.indices {
                     left[index].effects.removeAll { $0.folder === effect.folder && $0.name == effect.name }
                 }
@@ -164,13 +163,13 @@ final class SimulatedDisk {
 
     // MARK: Power loss
 
-    /// Loses power: of what is pending, any part may be on the disk.
+    /// Loses power: any subset of the pending changes may be on disk.
     func losePower() {
         switch random.below(4) {
         case 0: pending = []
         case 1: apply { _ in true }
         case 2:
-            // In order, as a journal has it.
+            // In order, as in a journal.
             let kept = random.below(pending.count + 1)
             var index = 0
             apply { _ in
@@ -192,7 +191,7 @@ final class SimulatedDisk {
     }
 
     private func recover(_ node: Node) {
-        // A number that was given to another file meanwhile must not be two files' now.
+        // Another file may have reused the number since.
         lastInode += 1
         node.inode = lastInode
         node.openFiles = 0
@@ -204,7 +203,7 @@ final class SimulatedDisk {
                 case 0: node.content = node.durableContent
                 case 1: break
                 default:
-                    // The size is there, and blocks that were never written.
+                    // The size is on disk, but some blocks were never written.
                     let kept = random.below(node.content.count + 1)
                     node.content = node.content[..<kept] + [UInt8](repeating: 0, count: node.content.count - kept)
                 }

@@ -2,10 +2,10 @@ import Glibc
 import System
 import SystemPackage
 
-/// The kernel as one process sees it. At each call another process may be next; a call of a process that was killed does
-/// nothing and fails.
+/// The kernel for one process. Each call may switch to another process; a call by a killed process has no effect and
+/// fails.
 final class SimulatedKernel: Kernel, @unchecked Sendable {
-    // Safe to share: only the thread that has the baton touches it.
+    // Safe to share: only the thread whose turn it is accesses it.
 
     private struct OpenFile {
         let node: SimulatedDisk.Node
@@ -41,12 +41,12 @@ final class SimulatedKernel: Kernel, @unchecked Sendable {
         machine.disk.releaseIfUnused(open.node)
     }
 
-    /// - Parameter faults: errors with one of which the call may fail at random, without having done anything.
+    /// - Parameter faults: errors that the call may fail with at random, without effect.
     private func enter(_ name: String, faults: Errno...) throws(Errno) {
         if let fault = try enterAtFault(name, faults) { throw fault }
     }
 
-    /// As ``enter(_:faults:)``; returns the error for the call to fail with.
+    /// Like ``enter(_:faults:)``, but returns the error instead of throwing it.
     private func enterAtFault(_ name: String, _ faults: [Errno]) throws(Errno) -> Errno? {
         guard !isDead else { throw .noSuchProcess }
         machine.scheduler.reach(actor)
@@ -59,7 +59,7 @@ final class SimulatedKernel: Kernel, @unchecked Sendable {
         return fault
     }
 
-    /// As ``enter(_:faults:)``, for a call that looks at a file: what the disk does not give back counts as damaged.
+    /// Like ``enter(_:faults:)``, for a call that reads a file: a failed read counts as damage.
     private func enter(_ name: String, lookingAt node: @autoclosure () -> SimulatedDisk.Node?) throws(Errno) {
         guard let fault = try enterAtFault(name, [.ioError]) else { return }
         if let node = node() { machine.onReadError(node) }
@@ -82,7 +82,7 @@ final class SimulatedKernel: Kernel, @unchecked Sendable {
         folder == AT_FDCWD ? machine.disk.root : try open(folder).node
     }
 
-    /// The folder that a path is in, and its name there.
+    /// The folder of a path, and the name in it.
     private func place(_ path: String, in folder: Int32) throws(Errno) -> (folder: SimulatedDisk.Node, name: [UInt8]) {
         var parts = path.utf8.split(separator: UInt8(ascii: "/")).map(Array.init)
         guard let name = parts.popLast() else { throw .invalidArgument }
@@ -92,7 +92,7 @@ final class SimulatedKernel: Kernel, @unchecked Sendable {
             guard next.isFolder else { throw .notDirectory }
             node = next
         }
-        // Nothing can be made in a folder that was removed.
+        // Nothing can be created in a removed folder.
         guard node.links > 0 else { throw .noSuchFileOrDirectory }
         return (node, name)
     }
@@ -145,7 +145,7 @@ final class SimulatedKernel: Kernel, @unchecked Sendable {
         try enter("read", lookingAt: files[file]?.node)
         let content = try open(file).node.content
         guard offset < UInt64(content.count) else { return 0 }
-        // A read may give less than it is asked for.
+        // A read may return fewer bytes than requested.
         var count = min(buffer.count, content.count - Int(offset))
         if count > 1, machine.scheduler.random.chance(1, of: 8) { count = 1 + machine.scheduler.random.below(count) }
         buffer.copyBytes(from: content[Int(offset)..<Int(offset) + count])
@@ -163,7 +163,7 @@ final class SimulatedKernel: Kernel, @unchecked Sendable {
         try enter("write", faults: .noSpace, .ioError)
         let open = try open(file)
         let node = open.node
-        // The end may have moved since.
+        // The file's end may have moved since.
         let offset = open.appends ? node.content.count : Int(offset)
         var count = bytes.count
         if count > 1, machine.scheduler.random.chance(1, of: 8) { count = 1 + machine.scheduler.random.below(count) }
@@ -334,7 +334,7 @@ final class SimulatedKernel: Kernel, @unchecked Sendable {
             if open.node.reservation == open.number { open.node.reservation = nil }
             return true
         }
-        // Changing the lock lets the old one go first (flock(2)).
+        // Converting a lock releases the old one first (flock(2)).
         open.node.locks[open.number] = nil
         let others = open.node.locks.values
         guard kind == LOCK_SH ? others.allSatisfy({ $0 == LOCK_SH }) : others.isEmpty else { return false }
@@ -359,7 +359,7 @@ final class SimulatedKernel: Kernel, @unchecked Sendable {
     func lockHolders(of file: FileStatus.Identity) -> [Int32] { [] }
     func holdOffStops(_ isHeldOff: Bool) {}
 
-    // MARK: The rest of the world
+    // MARK: Process and time
 
     func space(of file: Int32) throws(Errno) -> FileSystemSpace {
         try enter("statfs", faults: .ioError)
@@ -382,20 +382,20 @@ final class SimulatedKernel: Kernel, @unchecked Sendable {
     func random() -> UInt64 { machine.scheduler.random.next() }
 }
 
-/// What all processes share.
+/// The state that all processes share.
 final class Machine: @unchecked Sendable {
-    // Safe to share: only the thread that has the baton touches it.
+    // Safe to share: only the thread whose turn it is accesses it.
     let scheduler: Scheduler
     let disk: SimulatedDisk
-    /// How far the clock is off, in seconds.
+    /// The error of the clock, in seconds.
     var clockError = 0 { didSet { clockChanges += 1 } }
     private(set) var clockChanges = 0
-    /// The most bytes of each namespace.
+    /// The quota of each namespace, in bytes.
     var quotas: [UInt64?]
     var tracesCalls = false
-    /// A call fails once in so many; zero: never.
+    /// One in this many calls fails; zero means none.
     var faultRate = 0
-    /// Called when a look at a file fails.
+    /// Called when a read of a file fails.
     var onReadError: (SimulatedDisk.Node) -> Void = { _ in }
     var calls = 0
     var openFiles = 0
@@ -407,10 +407,10 @@ final class Machine: @unchecked Sendable {
         quotas = Simulation.universe.namespaces.map { _ in nil }
     }
 
-    /// Some time in 2026.
+    /// A time in 2026.
     static let epoch: Int64 = 1_790_000_000 * 1_000_000
 
-    /// Microseconds since 1970, as the clock has them.
+    /// Microseconds since 1970, according to the clock.
     var wallClock: Int64 { Self.epoch + scheduler.time + Int64(clockError) * 1_000_000 }
 
     func newProcessID() -> Int32 {

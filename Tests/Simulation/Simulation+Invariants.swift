@@ -1,6 +1,6 @@
 import PayloadKey
 
-/// The invariants, checked on the simulated disk itself, whatever the store says.
+/// The invariants, checked directly on the simulated disk.
 extension Simulation {
     func check() throws {
         let universe = Self.universe
@@ -16,11 +16,11 @@ extension Simulation {
         let file = machine.disk.node(at: Paths.key(key))
         switch state.presence {
         case .present:
-            guard let file else { throw failure("\(key) was answered, and is not there") }
+            guard let file else { throw failure("\(key) was acknowledged, but is missing") }
             guard file.modified >= state.storedAt else {
-                throw failure("\(key) was stored at \(state.storedAt), and counts from \(file.modified)")
+                throw failure("\(key) was stored at \(state.storedAt), but its age counts from \(file.modified)")
             }
-        case .absent: if file != nil { throw failure("\(key) is there, and was deleted or never stored") }
+        case .absent: if file != nil { throw failure("\(key) exists, but was deleted or never stored") }
         case .maybe: break
         }
         if file != nil { try checkContent(of: key) }
@@ -28,8 +28,8 @@ extension Simulation {
             let file = machine.disk.node(at: Paths.trash(key, hour))
             switch presence {
             case .present:
-                if file == nil { throw failure("\(key) was moved to the trash of \(hour), and is not there") }
-            case .absent: if file != nil { throw failure("\(key) is in the trash of \(hour), and should not be") }
+                if file == nil { throw failure("\(key) was moved to the trash of \(hour), but is not there") }
+            case .absent: if file != nil { throw failure("\(key) is in the trash of \(hour), but should not be") }
             case .maybe: break
             }
             if file != nil { try checkContent(of: key) }
@@ -40,10 +40,10 @@ extension Simulation {
         guard let content = Self.universe.content(of: key.digest), model.damagedAt[content] == nil,
             machine.disk.node(at: Paths.object(key.digest)) == nil
         else { return }
-        throw failure("the content of \(key) is gone")
+        throw failure("the content of \(key) is lost")
     }
 
-    /// What is wrong with the object of a content, when there is one.
+    /// The error in the object of a content; `nil` if it is correct or missing.
     func wrongObject(_ content: Int) -> String? {
         let digest = Self.universe.digests[content]
         guard let object = machine.disk.node(at: Paths.object(digest)),
@@ -52,7 +52,7 @@ extension Simulation {
         return "the object of content \(content) has wrong bytes"
     }
 
-    /// Content that nobody names.
+    /// An error if the store has unreferenced content.
     func unreferencedContent() -> String? {
         for content in Self.universe.contents.indices {
             let digest = Self.universe.digests[content]
@@ -63,12 +63,12 @@ extension Simulation {
                 if machine.disk.node(at: Paths.key(key)) != nil { return true }
                 return model.keys[index].trash.keys.contains { machine.disk.node(at: Paths.trash(key, $0)) != nil }
             }
-            if !isNamed { return "content \(content) is left, which nobody names" }
+            if !isNamed { return "content \(content) is unreferenced, but was not deleted" }
         }
         return nil
     }
 
-    /// The bytes that a namespace's keys have in all.
+    /// The total size of a namespace's keys, in bytes.
     func usage(of namespace: Int) -> UInt64 {
         Self.universe.keys.reduce(0) { sum, key in
             guard key.namespace == Self.universe.namespaces[namespace],

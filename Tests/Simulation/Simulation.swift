@@ -5,12 +5,12 @@ import PayloadKey
 import Storage
 import System
 
-/// A store, operated by several processes at once as a seed decides, against a model of what it must be.
+/// Operates a store with several concurrent processes, as a seed decides, and compares it with a model.
 ///
-/// After every operation, and after every power loss, the invariants of docs/faults.md ("Simulation") are checked. The same
-/// seed gives the same run.
+/// It checks the invariants of docs/faults.md ("Simulation") after every operation and every power loss. A seed
+/// determines the run.
 package final class Simulation {
-    /// Why a run failed, and what came before.
+    /// The reason why a run failed, and the operations before.
     package struct Failure: Error, CustomStringConvertible {
         package let seed: UInt64
         package let steps: Int
@@ -37,7 +37,7 @@ package final class Simulation {
     private var script: [String] = []
     private var step = 0
 
-    /// An actor with the process that it is now.
+    /// An actor and its current process.
     private final class Process {
         let actor: Actor
         var kernel: SimulatedKernel
@@ -67,9 +67,9 @@ package final class Simulation {
     /// Runs a seed.
     ///
     /// - Parameters:
-    ///   - steps: how many operations.
-    ///   - skipped: numbers of operations to leave out.
-    /// - Returns: how many operations, and how many system calls were made.
+    ///   - steps: the number of operations.
+    ///   - skipped: the indices of operations to leave out.
+    /// - Returns: the number of operations and of system calls.
     /// - Throws: ``Failure``.
     @discardableResult
     package static func run(
@@ -84,7 +84,7 @@ package final class Simulation {
         return (steps - skipped.count, simulation.machine.calls)
     }
 
-    /// Leaves out of a failing run what it does not need to fail.
+    /// Leaves out the operations that a failing run does not need to fail.
     package static func shrink(_ failure: Failure, attempts: Int = 400) -> Failure {
         var best = failure
         var skipped: Set<Int> = []
@@ -134,11 +134,11 @@ package final class Simulation {
             process.operation = nil
             process.actor.end()
         }
-        // They refer to each other.
+        // Operations refer to each other: break the cycles.
         for running in all { running.overlaps = [] }
     }
 
-    /// Makes the store; one that was cut off is made by the next try.
+    /// Creates the store; the next try completes an interrupted creation.
     private func createStore() throws {
         let process = processes[0]
         var isMade = false
@@ -156,7 +156,7 @@ package final class Simulation {
             if case .success = outcome {
                 isMade = true
             } else if attempt == 1 {
-                throw failure("the store can't be made: \(String(describing: outcome))")
+                throw failure("the store can't be created: \(String(describing: outcome))")
             } else if options.losesPower {
                 machine.disk.losePower()
             }
@@ -164,7 +164,7 @@ package final class Simulation {
         }
     }
 
-    /// Begins the next operation, if it is time.
+    /// Begins the next operation if it is due.
     private func beginNext() throws -> Bool {
         if skipped.contains(step) {
             step += 1
@@ -222,7 +222,7 @@ package final class Simulation {
         return store
     }
 
-    /// Gives an actor the baton.
+    /// Gives an actor the turn.
     private func turn() throws {
         let busy = processes.filter { $0.operation != nil }
         var awake = busy.filter { $0.actor.wakes <= machine.scheduler.time }
@@ -236,7 +236,7 @@ package final class Simulation {
             script.append("\(step): kill the process of '\(process.operation?.operation.description ?? "")'")
             kill(process)
         } else if machine.scheduler.random.chance(1, of: 3000) {
-            // Ctrl-Z, a frozen cgroup: others must not wait for it.
+            // As after Ctrl-Z or in a frozen cgroup: other processes must not wait for it.
             process.actor.wakes = machine.scheduler.time + 100_000_000
             return
         }
@@ -250,7 +250,7 @@ package final class Simulation {
         running.removeAll { $0 === operation }
         operation.isKilled = process.kernel.isDead
         if operation.isKilled { restart(process) }
-        // A copy, since it asks the simulation.
+        // A copy, because completing an operation reads the simulation.
         var model = model
         let reason = model.complete(operation, in: self)
         self.model = model
@@ -273,14 +273,14 @@ package final class Simulation {
         }
     }
 
-    // MARK: What happens to the machine
+    // MARK: Events of the machine
 
     private func damage(_ content: Int) {
         model.damagedAt[content] = machine.scheduler.time
         model.lastDamage = machine.scheduler.time
     }
 
-    /// - Returns: false when it is an actor's operation.
+    /// - Returns: `false` if an actor performs the operation.
     private func happens(_ operation: Operation) throws -> Bool {
         let disk = machine.disk
         func object(_ content: Int) -> SimulatedDisk.Node? {
@@ -313,7 +313,7 @@ package final class Simulation {
             damage(content)
             model.isUsageUnknown = model.isUsageUnknown.map { _ in true }
         case .passTime(let seconds):
-            // The files of an upload that takes a day are removed as leftovers.
+            // The store removes the files of uploads that take over a day as leftovers.
             machine.scheduler.pass(Int64(running.isEmpty ? seconds : min(seconds, 3600)) * 1_000_000)
         case .setClock(let error): machine.clockError = error
         case .setQuota(let namespace, let quota): machine.quotas[namespace] = quota
@@ -329,12 +329,12 @@ package final class Simulation {
 
     // MARK: The end
 
-    /// Once nothing goes wrong any more, everything that was answered can be had, and what nobody names goes.
+    /// Checks that without further faults, every acknowledged payload can be read and unreferenced content is deleted.
     private func finish() throws {
         try killAll()
         machine.faultRate = 0
         machine.clockError = 0
-        // Ahead of what a wrong clock has recorded.
+        // Later than any time that a wrong clock recorded.
         machine.scheduler.pass(200 * 24 * 3600 * 1_000_000)
         try alone(.start)
         try alone(.repair)

@@ -1,4 +1,4 @@
-/// A generator of random numbers that a seed determines (Steele, Lea and Flood, 2014).
+/// A random number generator with a seed (Steele, Lea and Flood, 2014).
 struct SplitMix64: RandomNumberGenerator {
     private var state: UInt64
 
@@ -12,7 +12,7 @@ struct SplitMix64: RandomNumberGenerator {
         return mixed ^ (mixed >> 31)
     }
 
-    /// A number from zero up to, but not including, `limit`.
+    /// A number from zero up to `limit`, exclusive.
     mutating func below(_ limit: Int) -> Int { Int(next() % UInt64(max(1, limit))) }
 
     mutating func chance(_ part: Int, of whole: Int) -> Bool { below(whole) < part }

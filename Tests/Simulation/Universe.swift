@@ -1,17 +1,17 @@
 import PayloadKey
 
-/// The few payloads and keys that a simulation has, so that its operations meet.
+/// The few payloads and keys of a simulation, so that its operations collide.
 struct Universe {
     let contents: [[UInt8]]
     let digests: [Digest]
     let keys: [PayloadKey]
     let namespaces: [Namespace]
-    /// Prefixes of which one is the shard of a digest: a part of a prefix must not be taken for a shard.
+    /// One prefix equals the shard of a digest: the store must not mistake a part of a prefix for a shard.
     let prefixes: [KeyPrefix?]
     private let contentByDigest: [Digest: Int]
 
     init() {
-        // The first and the last shard, and two contents of one shard; an empty one, and two of equal size.
+        // The first and the last shard, two contents in one shard, an empty content, and two of equal size.
         contents = [
             Universe.content(length: 24, shard: 0x1B), Universe.content(length: 200, shard: 0x1B),
             Universe.content(length: 24, shard: 0xFF), Universe.content(length: 40, shard: 0x00), [],

@@ -1,13 +1,13 @@
 import Simulation
 import Testing
 
-/// Sequences of all operations of a store on a disk, interleaved at each system call, with kills, power losses, failing
-/// calls, damage and wrong clocks, checked against a model (Tests/Simulation, docs/faults.md).
+/// Runs random operations on a disk store, interleaved at each system call, with kills, power losses, failing calls,
+/// damage and wrong clocks, and checks the results against a model (Tests/Simulation, docs/faults.md).
 @Suite(.timeLimit(.minutes(5))) struct SimulationTests {
     private static let seedsInABatch: UInt64 = 25
 
     @Test(arguments: 0..<4 as Range<UInt64>)
-    func `Nothing that was answered is lost, and nothing else is kept, whatever happens`(batch: UInt64) {
+    func `Nothing that was acknowledged is lost, and nothing else is kept`(batch: UInt64) {
         for seed in batch * Self.seedsInABatch..<(batch + 1) * Self.seedsInABatch {
             do {
                 try Simulation.run(seed: seed)
@@ -19,14 +19,13 @@ import Testing
         }
     }
 
-    /// 28588: the clock is set back while its time is recorded. 40251: a store whose making was cut off at its very end is
-    /// made again.
+    /// 28588: the clock is set back while its time is recorded. 40251: an interrupted creation is repeated.
     @Test(arguments: [28588, 40251] as [UInt64])
-    func `Seeds that have found a fault hold`(seed: UInt64) throws {
+    func `Seeds that once found a bug pass`(seed: UInt64) throws {
         try Simulation.run(seed: seed)
     }
 
-    @Test func `A seed gives the same run again`() throws {
+    @Test func `A seed determines the run`() throws {
         let first = try Simulation.run(seed: 7)
         let second = try Simulation.run(seed: 7)
         #expect(first.calls == second.calls)

@@ -1,16 +1,16 @@
 import Foundation
 import TestSupport
 
-/// A client of the service, which does one thing after the other, and looks at every answer.
+/// A client that sends one request at a time, and checks every answer.
 final class Client {
     private static let pieceSize = 64 << 10
 
     private let load: Load
-    /// Waits after each piece that it sends or reads.
+    /// Whether it pauses before each piece that it sends or reads.
     private let isSlow: Bool
     private var connection: HTTPConnection?
     private var uses = 0
-    /// When the last byte of the last request was about to be sent.
+    /// The time just before the last request's last bytes were sent.
     private var sent = 0.0
 
     init(_ load: Load, isSlow: Bool) {
@@ -20,7 +20,7 @@ final class Client {
 
     private var ledger: Ledger { load.ledger }
 
-    /// Goes on until the load is over.
+    /// Sends requests until the load is over.
     func run() {
         while !load.isOver {
             if isSlow {
@@ -53,10 +53,10 @@ final class Client {
 
     // MARK: Requests
 
-    /// Makes a request, and counts what came of it.
+    /// Sends a request, and counts its result.
     ///
-    /// - Parameter comesFromWorker: whether the body of the answer comes from a worker, and ends with it.
-    /// - Returns: the answer; `nil` where the request failed. That it may only when a worker was killed meanwhile.
+    /// - Parameter comesFromWorker: whether a worker sends the answer's body, which a kill cuts off.
+    /// - Returns: the answer; `nil` if the request failed, which is a violation unless a worker was killed meanwhile.
     private func request(
         _ kind: String,
         _ method: String,
@@ -83,7 +83,7 @@ final class Client {
         return nil
     }
 
-    /// A connection serves twenty requests, unless one of them fails.
+    /// Reuses the connection for up to twenty requests, unless one of them fails.
     private func takeConnection() throws -> HTTPConnection {
         uses += 1
         defer { connection = nil }
@@ -114,19 +114,19 @@ final class Client {
 
     private func wait() { if isSlow { usleep(40_000) } }
 
-    /// - Parameter digest: what is told to be the payload's digest.
+    /// - Parameter digest: the digest that the request claims.
     private func put(_ payload: SoakPayload, _ retention: Retention, digest: String, _ kind: String) -> HTTPAnswer? {
         let target = Stack.putTarget(namespace: retention.namespace, digest: digest)
         return request(kind, "PUT", target, Stack.putHeaders(), body: payload.bytes)
     }
 
-    /// Uploads until it is answered, as clients do, reads it back, and remembers it.
+    /// Retries an upload until it succeeds, as clients do, records it, and downloads the payload.
     private func upload(_ payload: SoakPayload, _ retention: Retention, _ kind: String, isKnown: Bool? = nil) {
         let digest = payload.digest
         let kills = load.kills
         for _ in 0..<20 {
             guard let answer = put(payload, retention, digest: digest, "\(kind), \(retention)") else { continue }
-            // nginx gives an upload whose worker dies to the next one, which may find it stored.
+            // nginx passes an upload whose worker dies to the next one, which may find it stored.
             let isExpected = isKnown.map { answer.status == ($0 ? 200 : 201) } ?? true || load.isKilled(since: kills)
             let isTaken = [200, 201].contains(answer.status)
             guard isTaken, isExpected, (try? Stack.key(answer)) == payload.key(in: retention.namespace) else {
@@ -174,7 +174,7 @@ final class Client {
         upload(entry.payload, entry.retention, "upload, again", isKnown: entry.retention == .kept ? true : nil)
     }
 
-    /// Stores content that must stay in a namespace where it goes, and the empty payload, which is in all of them.
+    /// Stores kept content, or the empty payload, in a namespace whose keys are deleted.
     private func shareContent() {
         let shared = Bool.random() ? ledger.any(.kept)?.payload : nil
         upload(shared ?? .empty, Bool.random() ? .deleted : .trashed, "upload, shared content")
@@ -188,13 +188,13 @@ final class Client {
         download(entry, "download of a part", header, range: range)
     }
 
-    /// nginx leaves a download with this header to the worker.
+    /// With this header the worker sends the download, not nginx.
     private func downloadFromWorker(_ entry: Ledger.Entry) {
         let header = ["If-Match": "\"\(entry.payload.digest)\""]
         download(entry, "download by the worker", header, comesFromWorker: true)
     }
 
-    /// Sends other bytes than the digest says: of a payload that nobody has, or of one that is stored.
+    /// Sends content that does not match its digest, which is that of a new payload or of a stored one.
     private func uploadWrong() {
         let wrong = ledger.newPayload()
         let stored = Bool.random() ? ledger.any(.kept) : nil
@@ -206,7 +206,7 @@ final class Client {
         expect(404, claimed, size: wrong.size, "download of a refused upload")
     }
 
-    /// Sends a part and leaves. What was sent in full may be stored, so it is sent again, as clients do.
+    /// Aborts an upload. One that was sent in full may be stored, so it is repeated, as clients do.
     private func cutUpload() {
         let payload = ledger.newPayload()
         let retention = load.mayKeep(.kept) ? Retention.kept : .deleted
@@ -228,7 +228,7 @@ final class Client {
         }
     }
 
-    /// Begins a request on a connection of its own, and closes it.
+    /// Starts a request on a new connection, and closes the connection.
     private func leaving(_ kind: String, _ begin: (HTTPConnection) throws -> Void) {
         load.count("\(kind), cut off by the client")
         do { try begin(HTTPConnection(load.stack.httpSocket)) } catch {
@@ -241,7 +241,7 @@ final class Client {
         load.expect(answer.status == 200, "health: \(answer.status)")
     }
 
-    /// Asks for what is not stored, or for another length than it has.
+    /// Requests a payload that is not stored, and one with a wrong length.
     private func missing() {
         expect(404, ledger.newPayload(), size: 1, "download of nothing")
         guard let payload = ledger.any(.kept)?.payload else { return }
@@ -262,13 +262,13 @@ final class Client {
 
     // MARK: The codec server
 
-    /// Has a payload encoded, and what came decoded.
+    /// Encodes a payload, and decodes the result.
     private func codec() {
         let seed = UInt64.max - .random(in: 0..<16)
         let payload = JSONPayload(Array(SoakPayload(seed: seed).bytes.prefix(2 << 20)))
         guard let encoded = post("encode", payload), let decoded = post("decode", encoded) else { return }
         load.expect(decoded.data == payload.data, "codec server, decode: wrong bytes")
-        // A small one stays as it is.
+        // The codec server leaves small payloads unchanged.
         guard encoded != payload else { return }
         let reference = try? JSONSerialization.jsonObject(with: encoded.data) as? [String: Any]
         guard let digest = reference?["digest"] as? String else {

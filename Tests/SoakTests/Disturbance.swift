@@ -1,10 +1,10 @@
 import Foundation
 import TestSupport
 
-/// What happens to the workers: of four, one is only reloaded, the others are killed, stopped and told to restart (SIGUSR2),
-/// and replaced.
+/// Disturbs the workers: of four, one is only reloaded; the others are killed, stopped or restarted (SIGUSR2), and
+/// replaced.
 ///
-/// Sendable, since one thread at a time has it.
+/// Sendable because only one thread at a time uses it.
 final class Disturbance: @unchecked Sendable {
     private static let isRead = "configuration reloaded"
 
@@ -59,7 +59,7 @@ final class Disturbance: @unchecked Sendable {
     private func replace(_ worker: inout ChildProcess, _ signal: Int32, _ what: String) throws {
         let next = try load.stack.startWorkers(1)[0]
         let status = load.stack.stop(worker, signal)
-        load.expect(status == 0, "a worker that was stopped ended with status \(status): \(worker.log)")
+        load.expect(status == 0, "a stopped worker ended with status \(status): \(worker.log)")
         worker = next
         load.count(what)
     }

@@ -1,42 +1,42 @@
 import Foundation
 import Synchronization
 
-/// How a namespace's payloads go.
+/// How the payloads of a namespace are deleted.
 enum Retention: String, CaseIterable, Sendable {
     /// Never.
     case kept
     /// At once, by `lps gc`.
     case deleted
-    /// Into the trash, by `lps gc --keep-trash`, which is emptied again and again.
+    /// Into the trash, by `lps gc --keep-trash`, and repeatedly purged.
     case trashed
-    /// Into the trash, from which all are given back at the end.
+    /// Into the trash, from which all are restored at the end.
     case undeleted
 
     static var random: Retention { allCases.randomElement() ?? .kept }
 
     var namespace: String { rawValue }
 
-    /// What is there at the end, of all that was answered.
+    /// Whether all acknowledged payloads exist at the end.
     var isForever: Bool { self == .kept || self == .undeleted }
 
-    /// How old a payload is when it goes, in seconds.
+    /// The age at which a payload expires, in seconds.
     static let age = 10.0
-    /// How long a payload is certain to be there after its last byte was sent: the collection compares whole seconds,
-    /// and the kernel's clock for files may be some milliseconds late.
+    /// How many seconds a payload certainly exists after its last byte was sent. Garbage collection compares whole
+    /// seconds, and the kernel's clock for files can be some milliseconds behind.
     static let certain = age - 1.1
 }
 
-/// What was answered, and what must therefore be there.
+/// The acknowledged uploads, and thus the payloads that must exist.
 final class Ledger: Sendable {
     struct Entry: Sendable {
         let payload: SoakPayload
         let retention: Retention
-        /// Until when it must be read whole, in seconds since 1970.
+        /// The time until which a download must succeed, in seconds since 1970.
         let certainUntil: Double
     }
 
     private struct Namespace {
-        /// By seed, when the payload's last byte was sent the last time.
+        /// By seed, the time at which the latest upload's last byte was sent.
         var sent: [UInt64: Double] = [:]
         /// In the order of their first upload.
         var seeds: [UInt64] = []
@@ -54,7 +54,7 @@ final class Ledger: Sendable {
         }
     }
 
-    /// An upload was answered.
+    /// Records an acknowledged upload.
     func add(_ payload: SoakPayload, _ retention: Retention, sent time: Double) {
         namespaces.withLock { namespaces in
             var namespace = namespaces[retention] ?? Namespace()
@@ -66,7 +66,7 @@ final class Ledger: Sendable {
             namespace.seeds.append(payload.seed)
             namespace.bytes += payload.size
             guard !retention.isForever, namespace.seeds.count > 400 else { return }
-            // Those that are gone by now are not remembered.
+            // Expired payloads are forgotten.
             let gone = namespace.sent.filter { $0.value < time - 2 * Retention.age }
             for seed in gone.keys { namespace.sent[seed] = nil }
             namespace.seeds.removeAll { gone[$0] != nil }
@@ -75,7 +75,7 @@ final class Ledger: Sendable {
 
     func addCodec(_ seed: UInt64, digest: String) { codec.withLock { $0[seed] = digest } }
 
-    /// One that was answered, most often one of the last; `nil` when there is none.
+    /// An acknowledged payload, mostly a recent one; `nil` if there is none.
     func any(_ retention: Retention) -> Entry? {
         let seeds = namespaces.withLock { $0[retention]?.seeds ?? [] }
         let seed = (Bool.random() ? seeds.suffix(30) : seeds[...]).randomElement()
@@ -90,7 +90,7 @@ final class Ledger: Sendable {
 
     func bytes(_ retention: Retention) -> Int { namespaces.withLock { $0[retention]?.bytes ?? 0 } }
 
-    /// All that must be there at the end.
+    /// All payloads that must exist at the end.
     var forever: [Entry] {
         Retention.allCases.filter(\.isForever).flatMap { retention in
             let seeds = namespaces.withLock { $0[retention]?.seeds ?? [] }
@@ -100,6 +100,6 @@ final class Ledger: Sendable {
         }
     }
 
-    /// The digests of what the codec server has stored.
+    /// The digests of the codec server's payloads.
     var codecDigests: [String] { codec.withLock { Array($0.values) } }
 }

@@ -2,14 +2,14 @@ import Foundation
 import Synchronization
 import TestSupport
 
-/// What all parts of the load share: the service, what it has answered, and what came of each request.
+/// The state that all parts of the load share: the service, the ledger, counts and violations.
 final class Load: Sendable {
-    /// How many violations are told; a soak that has so many ends.
+    /// The soak ends after this number of violations.
     private static let mostViolations = 20
 
     let stack: Stack
     let ledger = Ledger()
-    /// Workers that are or were being killed, and those of them that are gone: a request that is under way meanwhile may fail.
+    /// Kills that have begun, and those that are over. A request may fail while a worker is being killed.
     private let killsBegun = Counter()
     private let killsOver = Counter()
     private let counts = Mutex<[String: Int]>([:])
@@ -23,12 +23,12 @@ final class Load: Sendable {
 
     // MARK: Time
 
-    /// Lets all parts go on for so many seconds.
+    /// Runs all parts for a number of seconds.
     func begin(seconds: Double) { end.withLock { $0 = now() + seconds } }
     func stop() { begin(seconds: 0) }
     var isOver: Bool { now() >= end.withLock { $0 } || violations.count >= Self.mostViolations }
 
-    /// Whether a new payload may be kept to the end: these are to grow as evenly as the time passes, 1 GiB in 15 minutes.
+    /// Whether a new payload may be kept to the end. Kept payloads grow at a constant rate, 1 GiB in 15 minutes.
     func mayKeep(_ retention: Retention) -> Bool {
         let bytesPerSecond = Double(1 << 30) / (15 * 60) * (retention == .kept ? 0.75 : 0.25)
         return Double(ledger.bytes(retention)) < bytesPerSecond * (now() - start)
@@ -36,7 +36,7 @@ final class Load: Sendable {
 
     // MARK: Kills
 
-    /// Kills a worker, and comes back when it is gone.
+    /// Kills a worker, and waits for its end.
     func kill(_ worker: ChildProcess) {
         killsBegun.add()
         stack.stop(worker, SIGKILL)
@@ -45,14 +45,14 @@ final class Load: Sendable {
 
     var kills: Int { killsOver.value }
 
-    /// Whether a worker was killed since so many were gone.
+    /// Whether a kill has begun after the first `kills` ended.
     func isKilled(since kills: Int) -> Bool { killsBegun.value > kills }
 
-    // MARK: What came of it
+    // MARK: Results
 
     func count(_ what: String, _ amount: Int = 1) { counts.withLock { $0[what, default: 0] += amount } }
 
-    /// Something happened that must not. An answer that should not be may be anything, and of any length.
+    /// Records a violation. An unexpected answer can contain anything, so the text is shortened and filtered.
     func violation(_ what: String) {
         let line = what.unicodeScalars.prefix(400).filter { $0.isASCII && $0.value >= 32 }
         found.withLock { $0.append(String(String.UnicodeScalarView(line))) }

@@ -1,19 +1,19 @@
 import Foundation
 import TestSupport
 
-/// What an operator's timers do, again and again.
+/// Runs garbage collections and scrubs repeatedly, like an operator's timers.
 struct Operator: Sendable {
     private static let another = "garbage collection lock held by"
 
     let load: Load
 
-    /// Collects garbage until the load is over: all kinds of it, in turns.
+    /// Collects garbage until the load is over, each kind of namespace in turn.
     func collect() throws {
         var round = 0
         while !load.isOver {
             round += 1
             try collect(.deleted)
-            // Every tenth round empties the trash.
+            // Every tenth round purges the trash.
             try collect(.trashed, keepingTrash: round % 10 == 0 ? "0d" : "1h")
             try collect(.undeleted, keepingTrash: "1d")
             usleep(500_000)
@@ -21,13 +21,17 @@ struct Operator: Sendable {
     }
 
     func collect(_ retention: Retention, keepingTrash age: String? = nil) throws {
+        // Emptying the trash can free more than half of the contents, which lps gc would take for a loss of keys.
         let result = try load.stack.lps(
-            ["gc", "--namespace", retention.namespace, "--older-than", "\(Int(Retention.age))s", "--force", "--json"]
+            [
+                "gc", "--namespace", retention.namespace, "--older-than", "\(Int(Retention.age))s", "--force",
+                "--max-share", "100", "--json",
+            ]
                 + (age.map { ["--keep-trash", $0] } ?? [])
         )
-        // One collects at a time, a scrub that looks for unreferenced content among them.
+        // Only one collection runs at a time. A scrub that searches for unreferenced content counts as one.
         if result.status == 1, result.output.contains(Self.another) {
-            return load.count("collections that met another")
+            return load.count("collections refused because of another")
         }
         let json = try? JSONSerialization.jsonObject(with: Data(result.output.utf8)) as? [String: Any]
         guard result.status == 0, let json else {
@@ -39,7 +43,7 @@ struct Operator: Sendable {
         }
     }
 
-    /// Scrubs until the load is over, half of the time: everything, what is new, and with repair.
+    /// Scrubs until the load is over, about half of the time: everything, new objects only, and with repair.
     func scrub() throws {
         var round = 0
         while !load.isOver {
@@ -50,16 +54,16 @@ struct Operator: Sendable {
         }
     }
 
-    /// - Parameter mayFindLeftovers: a deletion leaves its content until the collection's sweep, and so does a worker that is
-    ///   killed before it makes an upload's key.
+    /// - Parameter mayFindLeftovers: whether unreferenced content is allowed. A deletion leaves it until the sweep, as
+    ///   does a worker that is killed before it makes an upload's key.
     func scrub(_ options: [String], mayFindLeftovers: Bool) throws {
         let result = try load.stack.lps(["scrub", "--json"] + options)
         load.count("scrubs (lps scrub\(options.map { " \($0)" }.joined()))")
         for line in result.output.split(separator: "\n") {
             if line.contains(Self.another) {
-                load.count("scrubs that met a collection")
+                load.count("scrubs limited by a collection")
             } else if mayFindLeftovers, line.contains(#""kind":"unreferencedContent""#) {
-                load.count("unreferenced contents found by scrubs")
+                load.count("unreferenced objects found by scrubs")
             } else {
                 load.violation("lps scrub \(options): \(line)")
             }

@@ -2,7 +2,7 @@ import Foundation
 import TestSupport
 
 extension Soak {
-    /// Makes sure, after the load, that everything answered can be read, and that nothing else is left.
+    /// Verifies, after the load, that acknowledged payloads can be downloaded, and that nothing else is left.
     func verify() throws {
         try expectNothingIncoming()
         let undeleted = try stack.lps("undelete", "--namespace", Retention.undeleted.namespace)
@@ -19,7 +19,7 @@ extension Soak {
         try expectOrderlyEnd()
     }
 
-    /// A worker that is killed while it encodes leaves its file, which the sweep takes after a day. nginx's are numbers.
+    /// A worker killed while it encodes leaves a file, which a start deletes after a day. nginx's files are numbers.
     private func expectNothingIncoming() throws {
         try eventually("nginx has removed its files") { stack.incoming.allSatisfy { !$0.allSatisfy(\.isNumber) } }
         load.count("files left in incoming/ by killed workers", stack.incoming.count)
@@ -42,16 +42,16 @@ extension Soak {
         load.count("payloads read back at the end", forever.count)
     }
 
-    /// The disk has what was answered and is to stay, and nothing beside.
+    /// Expects that the store has exactly the acknowledged payloads that are kept.
     private func expectOnly(_ forever: [Ledger.Entry]) {
         let codec = load.ledger.codecDigests
         let digests = Set(forever.map(\.payload.digest) + codec)
         let names = Set(stack.objects.map { "sha256:" + ($0.split(separator: "/").last ?? "") })
         for digest in digests.subtracting(names) { load.violation("lost: \(digest)") }
-        for digest in names.subtracting(digests) { load.violation("nobody was answered: \(digest)") }
+        for digest in names.subtracting(digests) { load.violation("never acknowledged: \(digest)") }
         let (keys, expected) = (stack.keys.count, forever.count + codec.count)
         load.expect(keys == expected, "\(keys) keys, expected \(expected)")
-        load.count("contents at the end", names.count)
+        load.count("objects at the end", names.count)
         for folder in ["quarantine", "trash"] {
             let left = files(below: "\(stack.store)/\(folder)")
             load.expect(left.isEmpty, "in \(folder)/: \(left.prefix(3))")

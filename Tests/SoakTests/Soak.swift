@@ -1,7 +1,7 @@
 import Foundation
 import TestSupport
 
-/// A service under load for minutes, and what is to be true of it afterwards.
+/// A service under load for minutes, and the checks afterwards.
 final class Soak: Sendable {
     private let minutes: Double
     private let folder: TemporaryFolder
@@ -9,7 +9,7 @@ final class Soak: Sendable {
     let load: Load
     let timers: Operator
     private let disturbance: Disturbance
-    /// What must not grow; the last one, the process of the clients, is only reported.
+    /// Processes that must not grow. The last one, that of the clients, is only reported.
     private let processes: [WatchedProcess]
 
     init(minutes: Double) throws {
@@ -17,8 +17,8 @@ final class Soak: Sendable {
         folder = try TemporaryFolder()
         let configuration = folder.file("lps.conf")
         try write([], to: configuration)
-        // Few threads, since the kernel gives a connection to the first process that has an idle one: all are to have
-        // requests under way when something happens to them.
+        // The kernel gives a connection to any process with an idle thread. With few threads, all workers are busy when
+        // they are disturbed.
         stack = try Stack(workers: 4, options: ["--config", configuration, "--threads", "2"])
         load = Load(stack)
         timers = Operator(load: load)
@@ -29,7 +29,7 @@ final class Soak: Sendable {
         processes = (lasting + nginx + [("the clients", getpid())]).map { WatchedProcess($0, $1, store: store) }
     }
 
-    /// Runs the load: a time to warm up, and three thirds; the processes are looked at in each, and idle after it.
+    /// Runs the load: a warm-up and three thirds. Measures the processes during each third, and idle after it.
     func run() throws {
         let warmUp = max(15, minutes * 6)
         try run(seconds: warmUp) {}
@@ -55,7 +55,7 @@ final class Soak: Sendable {
         }
         let parts = operation + clients
         try concurrently(parts.count) { index in
-            // A part that fails ends them all.
+            // A failed part stops all others.
             do { try parts[index]() } catch {
                 load.stop()
                 throw error
@@ -64,7 +64,7 @@ final class Soak: Sendable {
         try WatchedProcess.lookIdle(processes)
     }
 
-    // MARK: What came of it
+    // MARK: Results
 
     var violations: [String] { load.violations + processes.dropLast().flatMap(\.growth) }
 

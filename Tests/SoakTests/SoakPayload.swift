@@ -1,7 +1,7 @@
 import Foundation
 import TestSupport
 
-/// A payload that follows from a number: none has to be remembered, and two numbers give two payloads.
+/// A payload generated from a number, so that contents need not be stored. Different numbers give different payloads.
 struct SoakPayload: Sendable {
     static let empty = SoakPayload(seed: 0)
 
@@ -13,7 +13,7 @@ struct SoakPayload: Sendable {
         size = seed == 0 ? 0 : Self.size(seed)
     }
 
-    /// From 16 bytes to 64 MiB; the large ones are rare, so that all sizes take a share of the time.
+    /// From 16 bytes to 64 MiB. Large sizes are rare, so that each range takes a share of the time.
     private static func size(_ seed: UInt64) -> Int {
         var random = SplitMix64(state: seed)
         let range =
@@ -28,7 +28,7 @@ struct SoakPayload: Sendable {
         return Int.random(in: range, using: &random)
     }
 
-    /// A random mebibyte, again and again, of which every 64 KiB begin with the payload's number and their own.
+    /// One random MiB, repeated. Each block of 64 KiB starts with the payload's number and the block's offset.
     var bytes: [UInt8] {
         var bytes: [UInt8] = []
         bytes.reserveCapacity(size)
@@ -46,6 +46,6 @@ struct SoakPayload: Sendable {
 
     var digest: String { Stack.digest(bytes) }
 
-    /// The key that the wire contract gives a payload without metadata.
+    /// The key of a payload without metadata, as the wire contract defines it.
     func key(in namespace: String) -> String { "/blobs/\(namespace)/common/\(digest)/\(Stack.digest([]))" }
 }

@@ -1,23 +1,23 @@
 import Foundation
 
-/// A process that lives through the soak, and what it has had of the system (proc(5)).
+/// A process that runs throughout the soak, and its resource usage (proc(5)).
 ///
-/// Sendable, since one thread at a time looks.
+/// Sendable because only one thread at a time uses it.
 final class WatchedProcess: @unchecked Sendable {
-    /// What is told of a process, in this order: memory in KiB, and of a worker the folders of the store that it holds open, of
-    /// which it limits the number itself.
+    /// The report's measures, in this order. Memory is in KiB. "open folders" are those of the store, whose number a
+    /// worker limits itself.
     private static let measures = ["descriptors", "open folders", "threads", "VmRSS", "Pss", "VmHWM"]
     /// The most folders that a worker holds open (`FolderCache`).
     private static let mostFolders = 1024
-    /// In KiB: what allocators and tables that fill up may take more, beside a tenth.
+    /// In KiB: memory that allocators and growing tables may add, in addition to a tenth.
     private static let tolerance = 2 << 10
 
     private let name: String
     private let pid: pid_t
     private let store: String
-    /// When the service was idle: after the time to warm up, and after each third.
+    /// Measured while the service was idle: after the warm-up, and after each third.
     private var idle: [[String: Int]] = []
-    /// Under load, by third.
+    /// Measured under load, by third.
     private var busy: [[[String: Int]]] = [[], [], []]
 
     init(_ name: String, _ pid: pid_t, store: String) {
@@ -26,7 +26,7 @@ final class WatchedProcess: @unchecked Sendable {
         self.store = store
     }
 
-    // MARK: Looking
+    // MARK: Measuring
 
     private func look() throws -> [String: Int] {
         let descriptors = "/proc/\(pid)/fd"
@@ -46,16 +46,16 @@ final class WatchedProcess: @unchecked Sendable {
         return usage
     }
 
-    /// `objects/ab`, `keys/…/ab`, and the folders above them; some were deleted meanwhile. A file of content has a digest for
-    /// a name, and a key's file a longer one.
+    /// Whether this is `objects/ab`, `keys/…/ab` or a folder above them, perhaps deleted. An object's file has a digest
+    /// as its name, a key's file a longer one.
     private func isFolderOfStore(_ target: String) -> Bool {
         let path = target.replacingOccurrences(of: " (deleted)", with: "")
         let isInStore = ["objects", "keys", "trash"].contains { "\(path)/".hasPrefix("\(store)/\($0)/") }
         return isInStore && (path as NSString).lastPathComponent.utf8.count < 64
     }
 
-    /// Looks at processes for some seconds while nothing is done, and keeps the least of what each had: what is being
-    /// closed is no leak.
+    /// Measures idle processes for two seconds, and keeps each measure's minimum, because descriptors that are being
+    /// closed are no leak.
     static func lookIdle(_ processes: [WatchedProcess]) throws {
         for process in processes { process.idle.append(try process.look()) }
         for _ in 0..<20 {
@@ -68,11 +68,11 @@ final class WatchedProcess: @unchecked Sendable {
 
     func lookBusy(third: Int) throws { busy[third].append(try look()) }
 
-    // MARK: What came of it
+    // MARK: Results
 
-    /// What has grown from the first third to the last.
+    /// The measures that have grown from the first third to the last.
     var growth: [String] {
-        guard idle.count == 4 else { return ["\(name): was not looked at to the end"] }
+        guard idle.count == 4 else { return ["\(name): was not measured to the end"] }
         let grown = Self.measures.filter { measure in
             let (first, last) = (idle[1][measure] ?? 0, idle[3][measure] ?? 0)
             return switch measure {
@@ -86,7 +86,7 @@ final class WatchedProcess: @unchecked Sendable {
         return grown.map { "\(name): \($0) from \(idle[1][$0] ?? 0) to \(idle[3][$0] ?? 0)" }
     }
 
-    /// A line for each measure: idle at the start and after each third, and the median of each third under load.
+    /// One line per measure: the idle values after the warm-up and each third, and each third's median under load.
     var report: String {
         let lines = Self.measures.map { measure in
             let idle = idle.map { "\($0[measure] ?? 0)" }

@@ -5,7 +5,7 @@ import TestStores
 import TestSupport
 import Testing
 
-/// What every store does, whatever it keeps payloads in (``PayloadStorage``).
+/// The contract of every store (``PayloadStorage``).
 @Suite(.runLimit) struct StorageConformanceTests {
     private let folder: TemporaryFolder
     private let content = randomPayload(70_000)
@@ -21,7 +21,7 @@ import Testing
     // MARK: Commit and read
 
     @Test(arguments: StoreKind.all)
-    func `A committed payload is read whole and in parts, and a key that was never stored is not there`(
+    func `A committed payload can be read whole and in parts, and no other key exists`(
         kind: StoreKind
     ) throws {
         let store = try kind.make(in: folder).storage
@@ -41,7 +41,7 @@ import Testing
     }
 
     @Test(arguments: StoreKind.all)
-    func `A payload that is stored again exists, under another key it is new`(kind: StoreKind) throws {
+    func `Storing a payload again finds it, and storing it under another key creates that key`(kind: StoreKind) throws {
         let store = try kind.make(in: folder).storage
         let first = try payloadKey(content)
         try store.put(content, as: first)
@@ -55,7 +55,7 @@ import Testing
     }
 
     @Test(arguments: StoreKind.all)
-    func `An empty payload is one`(kind: StoreKind) throws {
+    func `An empty payload can be stored`(kind: StoreKind) throws {
         let store = try kind.make(in: folder).storage
         let key = try payloadKey([])
         #expect(try store.put([], as: key) == .created)
@@ -63,7 +63,7 @@ import Testing
     }
 
     @Test(arguments: StoreKind.all)
-    func `Whatever is said of a key is what was stored`(kind: StoreKind) throws {
+    func `A key's metadata describes what was stored`(kind: StoreKind) throws {
         let store = try kind.make(in: folder).storage
         let key = try payloadKey(content, "ns", prefix: "a/b")
         let before = time(nil)
@@ -75,7 +75,7 @@ import Testing
     }
 
     @Test(arguments: StoreKind.all, [70_000, 2 << 20])
-    func `Of many uploads of one payload at once, in two processes, one is new and the payload is whole`(
+    func `Of concurrent uploads of one payload through two processes, exactly one creates it`(
         kind: StoreKind,
         size: Int
     ) throws {
@@ -92,7 +92,7 @@ import Testing
     }
 
     @Test(arguments: StoreKind.all, [false, true])
-    func `An upload and a retry that overtakes it do not harm each other, also where the first breaks off`(
+    func `An upload and a retry that overtakes it do not interfere, even if the upload breaks off`(
         kind: StoreKind,
         isBroken: Bool
     ) throws {
@@ -112,7 +112,7 @@ import Testing
     }
 
     @Test(arguments: StoreKind.all)
-    func `What one process stores or removes is stored or gone for another`(kind: StoreKind) throws {
+    func `Every process sees at once what another stores or deletes`(kind: StoreKind) throws {
         let made = try kind.make(in: folder)
         let (one, other) = (made.storage, try made.another())
         for (storing, serving) in [(one, other), (other, one)] {
@@ -129,7 +129,7 @@ import Testing
     }
 
     @Test(arguments: StoreKind.all)
-    func `A healthy store says so, and a start finds it usable`(kind: StoreKind) throws {
+    func `A healthy store passes its health and start checks`(kind: StoreKind) throws {
         let store = try kind.make(in: folder).storage
         try store.checkHealth()
         try store.checkStart(waiting: false)
@@ -141,7 +141,7 @@ import Testing
     // MARK: Selections and ages
 
     @Test(arguments: StoreKind.all)
-    func `A selection has the keys of its namespace whose prefix begins with its parts`(kind: StoreKind) throws {
+    func `A selection contains the keys of its namespace whose prefix begins with its parts`(kind: StoreKind) throws {
         let store = try kind.make(in: folder).storage
         let content: [UInt8] = [1]
         let prefixes = [nil, "team", "team/one", "teamwork", "other/team"]
@@ -169,7 +169,7 @@ import Testing
     }
 
     @Test(arguments: StoreKind.all)
-    func `Ages come of the namespaces that are wanted`(kind: StoreKind) throws {
+    func `Ages are listed only for the requested namespaces`(kind: StoreKind) throws {
         let store = try kind.make(in: folder).storage
         for namespace in ["a", "b"] { try store.put([1], as: payloadKey([1], namespace)) }
         var asked: Set<String> = []
@@ -200,20 +200,20 @@ import Testing
     // MARK: Removal
 
     @Test(arguments: StoreKind.all)
-    func `A removed key is gone, and the others of its content stay`(kind: StoreKind) throws {
+    func `A deleted key is gone, and other keys of its content stay`(kind: StoreKind) throws {
         let store = try kind.make(in: folder).storage
         let (key, other) = (try payloadKey(content), try payloadKey(content, "other"))
         for key in [key, other] { try store.put(content, as: key) }
         #expect(try store.remove(key)?.key == key)
         #expect(try store.open(key) == nil && store.find(key) == nil)
         #expect(try store.get(other) == content)
-        #expect(try store.remove(key) == nil, "it is gone already")
+        #expect(try store.remove(key) == nil, "it is already deleted")
         #expect(try store.put(content, as: key) != .existed)
         #expect(try store.get(key) == content)
     }
 
     @Test(arguments: StoreKind.all, [true, false])
-    func `A key is removed only while it is unwanted, by the age that it has then`(kind: StoreKind, isDurable: Bool)
+    func `A key is deleted only if its current age meets the condition`(kind: StoreKind, isDurable: Bool)
         throws
     {
         let store = try kind.make(in: folder).storage
@@ -233,7 +233,7 @@ import Testing
     // MARK: Damage
 
     @Test(arguments: StoreKind.all)
-    func `A scrub reads everything and finds nothing wrong with what was stored`(kind: StoreKind) throws {
+    func `A scrub reads everything and finds nothing wrong with sound payloads`(kind: StoreKind) throws {
         let store = try kind.make(in: folder).storage
         let contents = (0..<3).map { randomPayload(1_000 * ($0 + 1)) }
         for content in contents { try store.put(content, as: payloadKey(content)) }
@@ -245,7 +245,7 @@ import Testing
     }
 
     @Test(arguments: StoreKind.all)
-    func `A scrub takes damaged content out of the way, and the next upload brings it back`(kind: StoreKind) throws {
+    func `A scrub removes damaged content, and the next upload restores it`(kind: StoreKind) throws {
         let made = try kind.make(in: folder)
         let sound = randomPayload(500)
         let (key, other) = (try payloadKey(content), try payloadKey(sound))
@@ -265,7 +265,7 @@ import Testing
     }
 
     @Test(arguments: StoreKind.all)
-    func `A scrub leaves alone what an upload has healed while it was read`(kind: StoreKind) throws {
+    func `A scrub leaves content alone that an upload repairs while it is read`(kind: StoreKind) throws {
         let made = try kind.make(in: folder)
         let key = try payloadKey(content)
         try made.storage.put(content, as: key)
@@ -287,7 +287,7 @@ import Testing
     }
 
     @Test(arguments: StoreKind.all)
-    func `An upload of another size than what is there replaces it`(kind: StoreKind) throws {
+    func `An upload replaces content of another size`(kind: StoreKind) throws {
         let made = try kind.make(in: folder)
         let key = try payloadKey(content)
         try made.storage.put(content, as: key)
@@ -299,7 +299,7 @@ import Testing
     // MARK: Uploads
 
     @Test(arguments: StoreKind.all)
-    func `An upload that is not what was announced can't be committed`(kind: StoreKind) throws {
+    func `An upload with a wrong length or digest can't be committed`(kind: StoreKind) throws {
         let store = try kind.make(in: folder).storage
         func receive(_ bytes: [UInt8], length: UInt64, digest: Digest) throws {
             _ = try store.uploads.receive(length: length, digest: digest) { take in

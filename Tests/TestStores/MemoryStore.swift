@@ -3,7 +3,7 @@ import PayloadKey
 import Storage
 import Synchronization
 
-/// A store in memory: the least that keeps the contract. What it does wrong, a test of the contract is wrong about.
+/// The simplest store that keeps the contract, in memory. If it fails a test of the contract, the test is wrong.
 package final class MemoryStore: PayloadStorage {
     private struct Entry {
         var content: [UInt8]
@@ -21,13 +21,13 @@ package final class MemoryStore: PayloadStorage {
 
     private func entry(_ key: PayloadKey) -> Entry? { entries.withLock { $0[key] } }
 
-    /// Puts other bytes in the place of a payload's.
+    /// Replaces a payload's bytes.
     func replace(_ key: PayloadKey, with content: [UInt8]) { entries.withLock { $0[key]?.content = content } }
 
-    /// Makes a key as old as if it had been stored so long ago.
+    /// Makes a key `seconds` older.
     func makeOld(_ key: PayloadKey, seconds: Int) { entries.withLock { $0[key]?.lastStored -= seconds } }
 
-    /// From now on each read and each commit fails with this; `nil`: none.
+    /// Makes all further reads and commits fail with `error`; `nil` makes them succeed again.
     package func fail(with error: StoreError?) { failure.withLock { $0 = error } }
 
     private func failIfAsked() throws {

@@ -1,7 +1,7 @@
 import PayloadKey
 import Storage
 
-/// The key that a payload has, or would have.
+/// The key for a payload, whether or not it is stored.
 package func payloadKey(_ content: [UInt8], _ namespace: String = "ns", prefix: String? = nil, metadata: String = "")
     throws -> PayloadKey
 {
@@ -14,20 +14,20 @@ package func payloadKey(_ content: [UInt8], _ namespace: String = "ns", prefix: 
 }
 
 extension PayloadStorage {
-    /// Takes a payload in as a worker does without a web server's file.
+    /// Receives a payload as a worker does when the web server buffers no file.
     package func receive(_ content: [UInt8]) throws -> VerifiedUpload {
         try uploads.receive(length: UInt64(content.count), digest: Digest(of: content)) { take in
             try content.withUnsafeBytes { try take($0) }
         }
     }
 
-    /// Stores a payload as a worker does that takes its body in itself.
+    /// Stores a payload as a worker does that reads the body itself.
     @discardableResult
     package func put(_ content: [UInt8], as key: PayloadKey) throws -> CommitOutcome {
         try commit(receive(content), as: key)
     }
 
-    /// What a key reads; `nil` when it is not stored.
+    /// The payload of a key; `nil` if it is not stored.
     package func get(_ key: PayloadKey) throws -> [UInt8]? {
         guard let payload = try open(key) else { return nil }
         var bytes: [UInt8] = []
@@ -35,7 +35,6 @@ extension PayloadStorage {
         return bytes
     }
 
-    /// The keys that are there.
     package func keys(_ selection: KeySelection = KeySelection()) throws -> Set<PayloadKey> {
         var keys: Set<PayloadKey> = []
         try forEachKey(in: selection) { keys.insert($0.key) }

@@ -6,19 +6,19 @@ import Storage
 import TestSupport
 import Testing
 
-/// A store of each kind, and what a test does to it behind its back.
+/// A store of some kind, and direct changes to its data.
 package struct StoreUnderTest {
     package let storage: any PayloadStorage
-    /// Puts other bytes in the place of a payload's.
+    /// Replaces a payload's bytes.
     package let replace: (PayloadKey, [UInt8]) throws -> Void
-    /// Makes a key as old as if it had been stored so many seconds ago; `nil` where nobody can.
+    /// Makes a key `seconds` older; `nil` if the kind of store does not allow it.
     package let makeOld: ((PayloadKey, _ seconds: Int) throws -> Void)?
-    /// What a web server sends that is given a redirect: its path below the internal location, and its header fields.
+    /// Fetches what a web server sends for a redirect, given by the path below the internal location and the headers.
     package let fetch: (_ path: String, _ headers: [String: String]) throws -> [UInt8]
-    /// Another value over the same payloads, as another process has it.
+    /// Opens the same store as another process does.
     package let another: () throws -> any PayloadStorage
 
-    /// The texts of all keys, and on a disk the files of all content: what changes when anything is stored or removed.
+    /// All keys, and on disk all objects: a fingerprint that changes when anything is stored or deleted.
     package func contents() throws -> [String] {
         var contents: [String] = []
         try storage.forEachKey { contents.append("\($0.key)") }
@@ -27,20 +27,20 @@ package struct StoreUnderTest {
     }
 }
 
-/// The kinds of stores that keep the contract.
+/// The implementations of ``PayloadStorage``.
 package enum StoreKind: String, CaseIterable, CustomTestStringConvertible {
     case memory, disk, s3
 
-    /// All kinds, where an engine can be started.
+    /// All kinds; `s3` only if an engine is installed.
     package static let all = allCases.filter { $0 != .s3 || SeaweedFS.isInstalled }
 
     package var testDescription: String { rawValue }
 
-    /// Makes an empty store, with its files in a folder.
+    /// Creates an empty store with its files in a folder.
     ///
     /// - Parameters:
-    ///   - reserve: bytes of free space below which it takes nothing.
-    ///   - quota: the most bytes that a namespace may have, of a store on disk.
+    ///   - reserve: the free space in bytes that uploads leave untouched.
+    ///   - quota: the quota in bytes of a namespace; only a disk store has quotas.
     package func make(
         in folder: TemporaryFolder,
         reserve: UInt64 = 0,
@@ -94,7 +94,7 @@ package enum StoreKind: String, CaseIterable, CustomTestStringConvertible {
 }
 
 extension S3Engine {
-    /// Asks as nginx does, with what a store has signed for it.
+    /// Sends a request as nginx does, with the headers that the store signed.
     fileprivate func fetch(signed headers: [String: String]) throws -> [UInt8] {
         let prefix = "X-LPS-S3-"
         var fields = headers.filter { $0.key.hasPrefix(prefix) }.map { ($0.key.dropFirst(prefix.count), $0.value) }

@@ -6,7 +6,7 @@ import S3Store
 import Storage
 import TestSupport
 
-/// A part of a bucket of the shared engine, and what a test does to it behind its back.
+/// A store in a part of a bucket of the shared engine, and direct changes to its objects.
 package struct TestBucket {
     package let folder: TemporaryFolder
     package let url: String
@@ -24,9 +24,9 @@ package struct TestBucket {
         client = S3Client(location, environment: { environment[$0] }, logger: RecordedLog().logger)
     }
 
-    /// Opens the store, as a process does at its start.
+    /// Opens the store as a process does at its start.
     ///
-    /// - Parameter incoming: where it takes uploads in.
+    /// - Parameter incoming: the folder for uploads.
     package func open(
         incoming: String,
         reserve: UInt64 = 0,
@@ -38,7 +38,7 @@ package struct TestBucket {
         return store
     }
 
-    /// Puts other bytes in the place of a payload's.
+    /// Replaces a payload's bytes.
     package func replace(_ key: PayloadKey, with content: [UInt8]) throws {
         _ = try client.put(
             location.objectKey(of: key.utf8),

@@ -5,19 +5,19 @@ import Storage
 import System
 import TestSupport
 
-/// A store on a disk in a temporary folder, with what it logged, and what a test does to it behind its back.
+/// A disk store in a temporary folder, its log, and direct changes to its files.
 package final class TestStore: Sendable {
     package let folder: TemporaryFolder
     package let path: String
     package let store: DiskStore
     package let log = RecordedLog()
 
-    /// Makes an empty store.
+    /// Creates an empty store.
     ///
     /// - Parameters:
-    ///   - folder: where it is; `nil` for a folder of its own.
-    ///   - isInMemory: for many small files whose syncs need not reach a disk.
-    ///   - quota: the most bytes that a namespace may have.
+    ///   - folder: the folder for the store; `nil` for a new one.
+    ///   - isInMemory: whether to use a file system in memory, for tests with many small files.
+    ///   - quota: the quota in bytes of a namespace.
     package init(
         in folder: TemporaryFolder? = nil,
         isInMemory: Bool = false,
@@ -40,14 +40,14 @@ package final class TestStore: Sendable {
         )
     }
 
-    /// A store that is there already.
+    /// Opens an existing store.
     package init(at path: String) throws {
         folder = try TemporaryFolder()
         self.path = path
         store = try DiskStore(path: path, reserve: 0, logger: log.logger)
     }
 
-    /// The store as another process has it.
+    /// Opens the same store as another process does.
     package func open(
         reserve: UInt64 = 0,
         quota: @escaping @Sendable (Namespace) -> UInt64? = { _ in nil },
@@ -66,14 +66,14 @@ package final class TestStore: Sendable {
 
     // MARK: Payloads
 
-    /// Puts an upload into `incoming/`, as nginx does.
+    /// Writes an upload to `incoming/`, as nginx does.
     package func upload(_ content: [UInt8], name: String = UUID().uuidString) throws -> [UInt8] {
         let file = file("incoming/\(name)")
         try write(content, to: file)
         return Array(file.utf8)
     }
 
-    /// Stores a payload through `incoming/`, whose file goes afterwards, as nginx has it.
+    /// Stores a payload through a file in `incoming/` and then deletes the file, as nginx does.
     package func commit(_ content: [UInt8], as key: PayloadKey) throws -> CommitOutcome {
         let file = try upload(content)
         defer { unlink(String(decoding: file, as: UTF8.self)) }
@@ -87,7 +87,7 @@ package final class TestStore: Sendable {
         try commit(content, as: payloadKey(content, namespace, prefix: prefix, metadata: metadata))
     }
 
-    /// Stores a payload, so many days ago.
+    /// Stores a payload whose age is `days`.
     @discardableResult
     package func put(
         _ content: [UInt8],
@@ -102,7 +102,7 @@ package final class TestStore: Sendable {
         return key
     }
 
-    /// What a key reads; `nil` when it is not stored.
+    /// The payload of a key; `nil` if it is not stored.
     package func get(_ key: PayloadKey) throws -> [UInt8]? { try store.get(key) }
 
     package func get(_ content: [UInt8], _ namespace: String = "ns", prefix: String? = nil, metadata: String = "")
@@ -111,19 +111,18 @@ package final class TestStore: Sendable {
         try get(payloadKey(content, namespace, prefix: prefix, metadata: metadata))
     }
 
-    /// The keys that are there.
     package func keys() throws -> Set<PayloadKey> { try store.keys() }
 
     // MARK: The trash
 
-    /// Moves a key to the trash, so many days ago.
+    /// Moves a key to the trash, dated `days` ago.
     package func moveToTrash(_ key: PayloadKey, days: Double) throws {
         guard try store.moveToTrash(key, now: time(nil) - Int(days * 86_400)) else {
             throw NeverHappened(what: "\(key) is moved to the trash")
         }
     }
 
-    /// What is in the trash: a key may be there several times, of several hours.
+    /// The keys in the trash; the same key can be in the trash of several hours.
     package func trashed(_ selection: KeySelection = KeySelection()) throws -> [TrashedKey] {
         var found: [TrashedKey] = []
         try store.forEachTrashedKey(in: selection) { found.append($0) }
@@ -132,11 +131,11 @@ package final class TestStore: Sendable {
 
     // MARK: Sweeping
 
-    /// Begins to collect garbage. A collector's lock is held as long as a child that another test started meanwhile has
-    /// not executed its program.
+    /// Starts a garbage collection. A child process that another test started holds the collector's lock until it calls
+    /// execve(2).
     package func collector(of store: DiskStore? = nil) throws -> Collector {
         var collector: Collector?
-        try eventually("nobody else collects") {
+        try eventually("no other collector runs") {
             do {
                 collector = try (store ?? self.store).collector()
             } catch let error as StoreError where error.code == .busy {}
@@ -146,11 +145,11 @@ package final class TestStore: Sendable {
         return collector
     }
 
-    /// Deletes the content that no key names.
+    /// Deletes unreferenced content.
     @discardableResult
     package func sweep(isDryRun: Bool = false) throws -> Swept { try collector().sweep(isDryRun: isDryRun) }
 
-    // MARK: Files, where docs/on-disk-format.md says that they are
+    // MARK: Files (docs/on-disk-format.md)
 
     package func file(_ relative: String) -> String { "\(path)/\(relative)" }
 
@@ -158,7 +157,6 @@ package final class TestStore: Sendable {
 
     package func objectFile(_ content: [UInt8]) -> String { objectFile(Digest(of: content)) }
 
-    /// Whether the content's object is there.
     package func hasObject(_ content: [UInt8]) -> Bool { status(objectFile(content)) != nil }
 
     package func keyFile(_ key: PayloadKey) -> String {
@@ -167,12 +165,12 @@ package final class TestStore: Sendable {
         return file("keys/\(key.namespace)/\(folder)/\(key.digest.hex).\(key.metadataHash.hex)")
     }
 
-    /// The names in `quarantine/`.
+    /// The file names in `quarantine/`.
     package func quarantined() throws -> [String] {
         try FileManager.default.contentsOfDirectory(atPath: file("quarantine"))
     }
 
-    /// What a file is; `nil` when there is none.
+    /// The status of a file; `nil` if it does not exist.
     package func status(_ path: String) -> (links: UInt64, size: Int, mode: UInt32, modified: Int)? {
         var status = stat()
         guard lstat(path, &status) == 0 else { return nil }
@@ -186,14 +184,14 @@ package final class TestStore: Sendable {
 
     package func setAge(_ path: String, seconds: Int) { setModified(path, to: time(nil) - seconds) }
 
-    /// Makes a key as old as if it had been stored so many days ago.
+    /// Sets a key's age to `days`.
     package func makeOld(_ key: PayloadKey, days: Double) throws {
         setAge(keyFile(key), seconds: Int(days * 86_400))
     }
 
     // MARK: Damage
 
-    /// Puts other bytes in the place of a key's content.
+    /// Replaces the content of a key.
     package func replace(_ key: PayloadKey, with content: [UInt8]) throws {
         let file = objectFile(key.digest)
         chmod(file, 0o640)
@@ -201,7 +199,7 @@ package final class TestStore: Sendable {
         chmod(file, 0o440)
     }
 
-    /// Changes the stored content of a payload, in place, as a disk that fails does.
+    /// Changes the stored content of a payload in place, as a failing disk does.
     package func harm(_ content: [UInt8], _ harm: Harm = .flippedBit) throws {
         try self.harm(Digest(of: content), harm)
     }
@@ -224,11 +222,11 @@ package final class TestStore: Sendable {
     }
 }
 
-/// What happens to content on a disk.
+/// Kinds of damage to content.
 package enum Harm: String, CaseIterable, Sendable {
-    /// The only one that leaves the size as it is.
+    /// The only kind that keeps the size.
     case flippedBit = "a flipped bit"
-    case truncation = "its end is missing"
-    case emptiness = "it is empty"
-    case growth = "it has more than it should"
+    case truncation = "a missing end"
+    case emptiness = "an empty file"
+    case growth = "an extra byte"
 }

@@ -1,9 +1,9 @@
 import Foundation
 
-/// Ceph on this machine: a monitor, an object server that keeps its data in memory, and the S3 gateway (RGW). Of Debian's
+/// Ceph on this machine: a monitor, an object server with its data in memory, and the S3 gateway (RGW), from Debian's
 /// packages ceph-mon, ceph-osd and radosgw.
 ///
-/// An outage is one of the gateway, all that clients of S3 know of the engine: the data would not outlive the object server.
+/// An outage stops only the gateway, which is all that S3 clients see: the data would not survive the object server.
 package final class Ceph: S3Engine {
     package let user = S3User(accessKey: "lps-test-access-key", secretKey: "lps-test-secret-key")
     package let host: String
@@ -13,8 +13,8 @@ package final class Ceph: S3Engine {
     package let outageProcesses: [String]? = [gateway]
     private static let gateway = "radosgw"
     private static let owner = "lps"
-    // With the monitor's configuration, a process that has it takes the monitor's addresses only from the map, and may be
-    // quick enough to send a command without the fsid, which the monitor refuses.
+    // A process that reads the monitor's configuration takes the monitor's addresses only from the map, and may send a
+    // command before it knows the fsid, which the monitor refuses.
     private static let withoutBootstrap = ["--no-mon-config"]
 
     package init(buckets: [String] = ["payloads"]) throws {
@@ -24,7 +24,7 @@ package final class Ceph: S3Engine {
         try configure(monitor: ports[0])
         try startCluster()
         try addUser(Self.owner, user)
-        // The one storage class beside STANDARD that suites ask for.
+        // The only storage class besides STANDARD that suites use.
         let place = ["placement", "add", "--placement-id=default-placement", "--storage-class=STANDARD_IA"]
         try administer(["zonegroup"] + place + ["--rgw-zonegroup=default"])
         try administer(["zone"] + place + ["--rgw-zone=default", "--data-pool=default.rgw.infrequent.data"])
@@ -48,7 +48,7 @@ package final class Ceph: S3Engine {
 
     // MARK: Users and quotas
 
-    /// Makes a user who owns nothing.
+    /// Creates a user who owns nothing.
     package func createUser(_ name: String) throws -> S3User {
         let user = S3User(accessKey: "lps-test-key-of-\(name)", secretKey: "lps-test-secret-of-\(name)")
         try addUser(name, user)
@@ -60,13 +60,13 @@ package final class Ceph: S3Engine {
         try administer(["user", "create", "--uid=\(name)", "--display-name=\(name)"] + keys)
     }
 
-    /// Allows a bucket so many objects, or as many as there is room for.
+    /// Limits a bucket to this many objects; `nil` removes the limit.
     package func setQuota(objects: Int?, bucket: String) throws {
         try setQuota(objects, ["--quota-scope=bucket", "--bucket=\(bucket)"])
     }
 
-    /// Allows the buckets' owner so many objects, or as many as there is room for. What the user has counts some minutes
-    /// after it was stored: 0 alone holds at once.
+    /// Limits the buckets' owner to this many objects; `nil` removes the limit. Objects count minutes after they are
+    /// stored: only 0 takes effect immediately.
     package func setQuota(objects: Int?) throws {
         try setQuota(objects, ["--quota-scope=user", "--uid=\(Self.owner)"])
     }
@@ -76,7 +76,7 @@ package final class Ceph: S3Engine {
         try administer(["quota", objects == nil ? "disable" : "enable"] + scope)
     }
 
-    /// Runs `radosgw-admin`; a gateway that runs knows at once what it has changed.
+    /// Runs `radosgw-admin`. A running gateway sees its changes immediately.
     private func administer(_ arguments: [String]) throws {
         try run("radosgw-admin", arguments + Self.withoutBootstrap)
     }

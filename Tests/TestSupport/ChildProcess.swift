@@ -1,11 +1,11 @@
 import Foundation
 
-/// A process that a test started, in a process group of its own. With the last reference, the group is killed.
+/// A process that a test started in its own process group. The group is killed with the last reference.
 ///
-/// Foundation's `Process` can't serve: it waits for all that its child started, too, and hands on its own signal mask.
+/// Foundation's `Process` is unsuitable: it also waits for its child's children, and passes on its own signal mask.
 package final class ChildProcess: @unchecked Sendable {
     package let pid: pid_t
-    /// What the process wrote to standard output and standard error.
+    /// The process's standard output and standard error.
     package let logPath: String
     // Guarded by the lock: the status of waitpid(2), once it is known.
     private var ended: Int32?
@@ -47,7 +47,7 @@ package final class ChildProcess: @unchecked Sendable {
     }
 
     deinit {
-        // The number of a process that was waited for may be another one's by now.
+        // The ID of a reaped process may belong to another one.
         guard isRunning else { return }
         kill(-pid, SIGKILL)
         wait()
@@ -65,10 +65,10 @@ package final class ChildProcess: @unchecked Sendable {
 
     package var log: String { (try? String(contentsOfFile: logPath, encoding: .utf8)) ?? "" }
 
-    /// How often a text is in the log.
+    /// How often the log contains a text.
     package func count(_ text: String) -> Int { log.components(separatedBy: text).count - 1 }
 
-    /// Waits until a worker says that it serves.
+    /// Waits until a worker logs that it is serving.
     package func waitUntilServing() throws {
         try eventually("a worker serves: \(log)") {
             guard isRunning else { throw NeverHappened(what: "the worker ended: \(log)") }
@@ -76,12 +76,12 @@ package final class ChildProcess: @unchecked Sendable {
         }
     }
 
-    /// Sends a signal, if nobody has waited for the process: its number may be another one's by then.
+    /// Sends a signal unless the process was reaped: its ID may belong to another one.
     package func signal(_ signal: Int32) {
         lock.withLock { if ended == nil { kill(pid, signal) } }
     }
 
-    /// Stops the process (SIGSTOP), and waits until all its threads stand still.
+    /// Stops the process (SIGSTOP) and waits until all its threads are stopped.
     package func freeze() throws {
         signal(SIGSTOP)
         let tasks = "/proc/\(pid)/task"
@@ -93,10 +93,10 @@ package final class ChildProcess: @unchecked Sendable {
         }
     }
 
-    /// Waits for the end: the exit status, or below zero the signal that ended it.
+    /// Waits for the process to end. Returns its exit status, or the negated signal that ended it.
     @discardableResult
     package func wait() -> Int32 {
-        // The lock is for the end only, so that others can signal the process meanwhile.
+        // The lock is not held while waiting, so that others can signal the process.
         var end = siginfo_t()
         while waitStatus() == nil { waitid(P_PID, id_t(pid), &end, WEXITED | WNOWAIT) }
         let status = waitStatus() ?? 0
@@ -109,7 +109,7 @@ package final class ChildProcess: @unchecked Sendable {
             var status: Int32 = 0
             var waited: pid_t
             repeat { waited = waitpid(pid, &status, WNOHANG) } while waited < 0 && errno == EINTR
-            precondition(waited >= 0, "process \(pid) was waited for by someone else")
+            precondition(waited >= 0, "other code reaped process \(pid)")
             if waited == pid {
                 ended = status
                 OrphanWatcher.shared.remove(pid)
@@ -118,31 +118,31 @@ package final class ChildProcess: @unchecked Sendable {
         }
     }
 
-    /// The processes that it has started, and that live.
+    /// The process's living children.
     package func children() throws -> [pid_t] {
         try String(contentsOfFile: "/proc/\(pid)/task/\(pid)/children", encoding: .utf8)
             .split(separator: " ").compactMap { pid_t($0) }
     }
 
-    /// What it has open, as paths or other names of the kernel's.
+    /// The process's open files, as paths or other kernel names.
     package var openFiles: [String] {
         let folder = "/proc/\(pid)/fd"
         let numbers = (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
         return numbers.compactMap { try? FileManager.default.destinationOfSymbolicLink(atPath: "\(folder)/\($0)") }
     }
 
-    /// A number of `/proc/<pid>/status`, in KiB for memory.
+    /// A number from `/proc/<pid>/status`, in KiB for memory.
     package func status(_ field: String) -> Int? { processStatus(pid, field) }
 }
 
-/// A number of a process's `/proc/<pid>/status`, in KiB for memory.
+/// A number from a process's `/proc/<pid>/status`, in KiB for memory.
 package func processStatus(_ pid: pid_t, _ field: String) -> Int? {
     guard let text = try? String(contentsOfFile: "/proc/\(pid)/status", encoding: .utf8) else { return nil }
     let line = text.split(separator: "\n").first { $0.hasPrefix("\(field):") }
     return line?.split(whereSeparator: { $0 == ":" || $0 == "\t" || $0 == " " }).dropFirst().first.flatMap { Int($0) }
 }
 
-/// Runs a program to its end: the exit status, and what it wrote.
+/// Runs a program to its end and returns its exit status and output.
 package func run(
     _ executable: String,
     _ arguments: [String] = [],
@@ -161,7 +161,7 @@ package func requireDone(_ executable: String, _ arguments: [String] = []) throw
     guard done.status == 0 else { throw NeverHappened(what: "\(executable) \(arguments): \(done.output)") }
 }
 
-/// Waits until something is so; the generous limit only ends a test that would hang.
+/// Waits until a condition holds. The generous limit only ends a test that would hang.
 package func eventually(_ what: @autoclosure () -> String, within seconds: Double = 60, _ condition: () throws -> Bool)
     throws
 {
@@ -180,7 +180,7 @@ package struct NeverHappened: Error {
     package init(what: String) { self.what = what }
 }
 
-/// Runs `count` closures at once, each on a thread of its own, and throws the first of their errors.
+/// Runs a closure `count` times concurrently, each on its own thread, and throws the first error.
 package func concurrently(_ count: Int, _ body: @escaping @Sendable (Int) throws -> Void) throws {
     let failures = Failures()
     let group = DispatchGroup()

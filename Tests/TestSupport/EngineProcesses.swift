@@ -10,10 +10,10 @@ package final class EngineProcesses: @unchecked Sendable {
         lock.withLock { running.filter { names?.contains($0.key) ?? true }.map(\.value) }
     }
 
-    /// What the processes wrote.
+    /// The output of all processes.
     var log: String { all(nil).map(\.log).joined() }
 
-    /// A process that has ended by itself.
+    /// A process that ended by itself.
     var ended: ChildProcess? { all(nil).first { !$0.isRunning } }
 
     func isRunning(_ name: String) -> Bool { all([name]).contains { $0.isRunning } }
@@ -23,7 +23,7 @@ package final class EngineProcesses: @unchecked Sendable {
         lock.withLock { running[name] = process }
     }
 
-    /// Ends processes with SIGTERM; what has not ended after three seconds, with SIGKILL.
+    /// Ends processes with SIGTERM, and after three seconds with SIGKILL.
     func stop(_ names: [String]? = nil) {
         let stopped = all(names)
         for process in stopped { process.signal(SIGTERM) }

@@ -1,6 +1,6 @@
 import Foundation
 
-/// Speaks raw FastCGI (specification 1.0) to a worker, in place of a web server.
+/// Sends raw FastCGI (specification 1.0) to a worker, as a web server would.
 package final class FastCGIClient {
     package enum RecordType: UInt8 {
         case beginRequest = 1, abortRequest, endRequest, params, stdin, stdout, stderr
@@ -18,7 +18,7 @@ package final class FastCGIClient {
         descriptor = try connectTCP(port)
     }
 
-    /// Begins an upload, whose body is to come with the request.
+    /// Begins an upload whose body follows in the request.
     package convenience init(
         uploading payload: [UInt8],
         namespace: String = "default",
@@ -46,7 +46,7 @@ package final class FastCGIClient {
             + content
     }
 
-    /// BEGIN_REQUEST and PARAMS of a request of the responder's role.
+    /// BEGIN_REQUEST and PARAMS of a request in the responder role.
     package static func head(_ parameters: [String: String], keepConnection: Bool = false) -> [UInt8] {
         var content: [UInt8] = []
         for (name, value) in parameters.sorted(by: { $0.key < $1.key }) {
@@ -59,7 +59,7 @@ package final class FastCGIClient {
         return records + record(.params, [])
     }
 
-    /// Asks for what an application tells of itself (FCGI_GET_VALUES).
+    /// A query of the application's values (FCGI_GET_VALUES).
     package static func getValues(_ names: [String]) -> [UInt8] {
         record(9, names.flatMap { [UInt8($0.utf8.count), 0] + Array($0.utf8) }, id: 0)
     }
@@ -74,7 +74,7 @@ package final class FastCGIClient {
         _ = sendAll(bytes)
     }
 
-    /// Whether the other side has taken all of it.
+    /// Returns whether the other side accepted all bytes.
     package func sendAll(_ bytes: [UInt8]) -> Bool {
         sendWhatIsTaken(bytes, to: descriptor)
     }
@@ -86,7 +86,7 @@ package final class FastCGIClient {
         return receiveAnswer()
     }
 
-    /// Everything that the worker sends until it closes.
+    /// Everything that the worker sends until it closes the connection.
     package func receiveAll() -> [UInt8] {
         var all: [UInt8] = []
         var buffer = [UInt8](repeating: 0, count: 65536)
@@ -97,7 +97,7 @@ package final class FastCGIClient {
         }
     }
 
-    /// The answer in CGI's form, taken out of the STDOUT records.
+    /// The answer in CGI's format, from the STDOUT records.
     package func receiveAnswer() -> String {
         let all = receiveAll()
         var output: [UInt8] = []

@@ -3,8 +3,8 @@ import Synchronization
 
 private let given = Mutex<Set<UInt16>>([])
 
-/// Ports of the loopback address that are free, as are those above them by 10000, and that no other test of this process
-/// is given. They are below those that the kernel gives to clients (ip_local_port_range of ip(7)).
+/// Free ports of the loopback address, whose numbers plus 10000 are also free. No other test of this process gets them.
+/// They are below the range that the kernel assigns to clients (ip_local_port_range of ip(7)).
 package func freePorts(_ count: Int) throws -> [UInt16] {
     try given.withLock { given in
         let free = (UInt16(10_000)..<20_000).shuffled().lazy

@@ -1,22 +1,22 @@
 import Foundation
 
-/// An HTTP/2 connection over TLS (RFC 9113), on which a test can send frames that no client library would.
+/// An HTTP/2 connection over TLS (RFC 9113) on which a test can send frames that no client library would.
 ///
-/// `openssl s_client` has the TLS; what the server sends is read from its output. Nothing of it changes after `init`.
+/// `openssl s_client` handles TLS, and its output has what the server sends. No property changes after `init`.
 package final class HTTP2Connection: @unchecked Sendable {
     package enum FrameType: UInt8 {
         case data, headers, priority, resetStream, settings, pushPromise, ping, goAway, windowUpdate, continuation
     }
 
     package struct Frame {
-        /// `nil` for a type of an extension.
+        /// `nil` for an extension's type.
         package let type: FrameType?
         package let flags: UInt8
         package let stream: UInt32
         package let payload: [UInt8]
     }
 
-    /// What became of a request.
+    /// How a request ended.
     package enum Outcome: Equatable {
         case answered(Int)
         case reset
@@ -62,14 +62,14 @@ package final class HTTP2Connection: @unchecked Sendable {
         return head + (0..<4).map { UInt8(stream >> (24 - 8 * $0) & 255) } + payload
     }
 
-    /// A header field as a literal that goes into no table (RFC 7541 section 6.2.2).
+    /// A header field as a literal without indexing (RFC 7541 section 6.2.2).
     package static func field(_ name: String, _ value: String) -> [UInt8] {
         [0] + literal(Array(name.utf8)) + literal(Array(value.utf8))
     }
 
     package static func literal(_ bytes: [UInt8]) -> [UInt8] { integer(bytes.count, 127) + bytes }
 
-    /// A number whose first byte has room up to `limit` (RFC 7541 section 5.1).
+    /// An integer with a prefix of `limit` (RFC 7541 section 5.1).
     package static func integer(_ value: Int, _ limit: UInt8) -> [UInt8] {
         guard value >= Int(limit) else { return [UInt8(value)] }
         var (encoded, rest) = ([limit], value - Int(limit))
@@ -80,13 +80,13 @@ package final class HTTP2Connection: @unchecked Sendable {
         return encoded + [UInt8(rest)]
     }
 
-    /// The head of a request.
+    /// A request's header block.
     package static func head(_ method: String, _ target: String, _ fields: [(String, String)] = []) -> [UInt8] {
         let line = [(":method", method), (":scheme", "https"), (":path", target), (":authority", "localhost")]
         return (line + fields).flatMap { field($0, $1) }
     }
 
-    /// Sends what the server still takes; it may have closed.
+    /// Sends bytes; the server may have closed the connection.
     package func send(_ bytes: [UInt8]) throws {
         sendWhatIsTaken(bytes, to: input)
     }
@@ -95,7 +95,7 @@ package final class HTTP2Connection: @unchecked Sendable {
 
     package var isClosed: Bool { !client.isRunning }
 
-    /// All frames until now.
+    /// All frames received until now.
     package var frames: [Frame] {
         var rest = ((try? contents(of: client.logPath)) ?? [])[...]
         var frames: [Frame] = []
@@ -111,7 +111,6 @@ package final class HTTP2Connection: @unchecked Sendable {
         return frames
     }
 
-    /// Waits for the end of a request.
     package func outcome(ofStream stream: UInt32 = 1) throws -> Outcome {
         var outcome = Outcome.closed
         try eventually("stream \(stream) ends") {
@@ -127,9 +126,9 @@ package final class HTTP2Connection: @unchecked Sendable {
         return outcome
     }
 
-    /// The status at the head of an answer's fields, as nginx writes it: from the static table, or in three plain digits.
+    /// The status at the start of an answer's fields, as nginx encodes it: from the static table, or in three digits.
     private static func status(_ block: [UInt8]) -> Int? {
-        // Before it, the size of a table may be changed.
+        // A change of the table's size may precede it.
         let block = block.drop { $0 & 0xE0 == 0x20 }
         guard let first = block.first else { return nil }
         let indexed = [0x88: 200, 0x89: 204, 0x8A: 206, 0x8B: 304, 0x8C: 400, 0x8D: 404, 0x8E: 500]

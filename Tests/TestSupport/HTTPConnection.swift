@@ -1,6 +1,6 @@
 import Foundation
 
-/// An answer as it came over the wire.
+/// An answer as received.
 package struct HTTPAnswer: Sendable {
     package let status: Int
     /// Names in lower case.
@@ -16,7 +16,7 @@ package struct HTTPAnswer: Sendable {
     package var text: String { String(decoding: body, as: UTF8.self) }
 }
 
-/// A plain HTTP/1.1 connection, on which a test can also send what no client library would.
+/// A plain HTTP/1.1 connection on which a test can send what no client library would.
 package final class HTTPConnection {
     package struct Broken: Error {
         package let reason: String
@@ -113,7 +113,7 @@ package final class HTTPConnection {
         return taken
     }
 
-    /// Takes so many bytes of a body piece by piece, and keeps none of them.
+    /// Reads `count` bytes of a body in pieces and keeps none of them.
     package func take(_ count: Int, pieces: Int = 256 << 10, _ body: (UnsafeRawBufferPointer) throws -> Void) throws {
         let first = try take(min(count, received.count))
         try first.withUnsafeBytes(body)
@@ -121,7 +121,7 @@ package final class HTTPConnection {
         try withUnsafeTemporaryAllocation(byteCount: pieces, alignment: 1) { buffer in
             while rest > 0 {
                 let count = recv(descriptor, buffer.baseAddress, min(rest, buffer.count), 0)
-                guard count > 0 else { throw Broken(reason: "closed, or silent, with \(rest) bytes to come") }
+                guard count > 0 else { throw Broken(reason: "closed, or silent, with \(rest) bytes missing") }
                 try body(UnsafeRawBufferPointer(rebasing: buffer[..<count]))
                 rest -= count
             }
@@ -146,7 +146,7 @@ package final class HTTPConnection {
 
     private func fill() throws -> Bool {
         let count = recv(descriptor, &buffer, buffer.count, 0)
-        // A server that has not read all closes a unix socket so, after what it has sent.
+        // A unix socket ends with this error, after its last bytes, if the server closed it before reading everything.
         if count < 0, errno == ECONNRESET { return false }
         guard count >= 0 else { throw Broken(reason: "receive: errno \(errno)") }
         received += buffer[..<count]

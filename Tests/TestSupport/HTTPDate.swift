@@ -1,6 +1,6 @@
 import Foundation
 
-/// A time as header fields have it (RFC 9110 section 5.6.7).
+/// A time in the format of header fields (RFC 9110 section 5.6.7).
 package func httpDate(_ date: Date) -> String {
     let formatter = DateFormatter()
     formatter.locale = Locale(identifier: "en_US_POSIX")

@@ -1,7 +1,7 @@
 import Foundation
 import Testing
 
-/// A payload in protobuf's JSON mapping, as the codec server takes and gives it.
+/// A payload in protobuf's JSON mapping, as the codec server reads and writes it.
 package struct JSONPayload: Codable, Equatable, Sendable {
     package struct External: Codable, Equatable, Sendable {
         package let sizeBytes: String

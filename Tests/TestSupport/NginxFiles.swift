@@ -1,12 +1,12 @@
 import Foundation
 
-/// The project's own nginx files on this machine, in the folder of a test.
+/// The project's own nginx files, in a test's folder.
 package enum NginxFiles {
     /// Writes them with the folder's paths: the package's into `lps/`, the operator's into `etc/`.
     ///
     /// - Parameters:
-    ///   - replacing: what else is replaced, in this order, after the paths.
-    ///   - edit: changes each file in the end.
+    ///   - replacing: further replacements, made in this order after the paths.
+    ///   - edit: changes each file last.
     package static func install(
         in folder: TemporaryFolder,
         store: String,
@@ -31,7 +31,7 @@ package enum NginxFiles {
 
     /// The first directives of the main file.
     ///
-    /// - Parameter user: whom nginx's workers become, where root starts it.
+    /// - Parameter user: the user that nginx's workers become if root starts it.
     package static func main(_ folder: TemporaryFolder, user: String = "root") -> String {
         """
         daemon off;
@@ -41,7 +41,7 @@ package enum NginxFiles {
         """
     }
 
-    /// Where nginx keeps what is under way, in its block `http`.
+    /// The paths of nginx's temporary files, for its block `http`.
     package static func temporaryPaths(_ folder: TemporaryFolder) -> String {
         ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"].map { "\($0)_temp_path \(folder.file("temp-\($0)"));" }
             .joined(separator: "\n")
@@ -53,7 +53,7 @@ package enum NginxFiles {
     }
 }
 
-/// A certificate of `localhost`, made once for all tests of a run.
+/// A certificate of `localhost`, created once per run.
 package enum TestCertificate {
     private static let files = SharedFolder { folder in
         try requireDone(
@@ -66,7 +66,7 @@ package enum TestCertificate {
         )
     }
 
-    /// Puts `cert.pem` and `key.pem` into a folder.
+    /// Copies `cert.pem` and `key.pem` into a folder.
     package static func copy(to target: TemporaryFolder) throws {
         for name in ["cert.pem", "key.pem"] {
             try FileManager.default.copyItem(atPath: files.file(name), toPath: target.file(name))

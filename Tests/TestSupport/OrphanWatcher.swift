@@ -1,16 +1,16 @@
 import Foundation
 
-/// Kills the process groups that this process has started and not ended, once it is gone, however it went, and removes what
-/// its tests share: a run of the tests that is killed leaves no server behind.
+/// Kills the process groups that this process started, and removes the folders that its tests share, however this
+/// process ended: a killed test run leaves no server behind.
 ///
-/// PR_SET_PDEATHSIG (prctl(2)) can't serve: it is sent when the thread ends that has forked, and threads of a pool do.
+/// PR_SET_PDEATHSIG (prctl(2)) is unsuitable: it is sent when the thread that forked ends, and a pool's threads end.
 final class OrphanWatcher: Sendable {
     static let shared = OrphanWatcher()
 
-    /// Told of the groups and folders. Closed by the kernel when this process is gone, which ends the watcher's input.
+    /// Carries the groups and folders to the watcher, whose input ends when the kernel closes this process's socket.
     private let socket: Int32
 
-    /// Bash, since each line that has come is in its variables by the end.
+    /// Bash collects the lines in its variables until its input ends.
     private static let script = """
         declare -A groups
         folders=()

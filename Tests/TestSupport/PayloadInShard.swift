@@ -1,4 +1,4 @@
-/// A payload whose digest begins with these two hexadecimal digits.
+/// A payload whose digest begins with these two hex digits.
 package func payload(inShard shard: String, size: Int = 100) -> [UInt8] {
     while true {
         let payload = randomPayload(size)

@@ -1,4 +1,4 @@
-/// A web server with the service behind it.
+/// A web server in front of the service.
 package protocol PayloadServer {
     func request(_ method: String, _ target: String, _ headers: [String: String], body: [UInt8]?) throws -> HTTPAnswer
 }
@@ -20,7 +20,7 @@ extension PayloadServer {
         return try request("GET", Stack.getTarget(key), headers, body: nil)
     }
 
-    /// Posts to the codec server.
+    /// Sends a POST to the codec server.
     package func codec(
         _ operation: String,
         _ body: [UInt8],

@@ -1,11 +1,11 @@
 import Foundation
 
-/// Where the project's files and binaries are.
+/// The project's files and binaries.
 package enum Project {
     package static let root = URL(fileURLWithPath: #filePath)
         .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent().path
 
-    /// The built binaries: those of `LPS_BIN_DIR`, or else those beside the tests' own.
+    /// The folder of the built binaries: `LPS_BIN_DIR`, or else the folder of the tests' own binary.
     package static let binaries =
         ProcessInfo.processInfo.environment["LPS_BIN_DIR"]
         ?? URL(fileURLWithPath: (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")) ?? "")
@@ -19,7 +19,7 @@ package enum Project {
         try String(contentsOfFile: "\(root)/\(path)", encoding: .utf8)
     }
 
-    /// The blocks of a language that a document shows, or its section, in their order.
+    /// The code blocks of a language in a document, or in one of its sections, in order.
     package static func blocks(_ language: String, in path: String, section: String? = nil) throws -> [String] {
         var shown = try text(path)
         if let section {

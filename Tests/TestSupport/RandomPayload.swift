@@ -1,6 +1,6 @@
 import Foundation
 
-/// Bytes that no other call gives, from the kernel: a loop over them would take seconds in a debug build.
+/// Unique bytes, from the kernel: a loop that makes them would take seconds in a debug build.
 package func randomPayload(_ count: Int) -> [UInt8] {
     [UInt8](unsafeUninitializedCapacity: count) { buffer, initialized in
         let source = open("/dev/urandom", O_RDONLY | O_CLOEXEC)

@@ -1,7 +1,7 @@
 import Logging
 import Synchronization
 
-/// Remembers what was logged.
+/// Records log events.
 package final class RecordedLog: Sendable {
     private let recorded = Mutex<[String]>([])
 

@@ -1,6 +1,6 @@
 import Testing
 
 extension Trait where Self == TimeLimitTrait {
-    /// Names the test that hangs. It counts the time that a test waits for its turn, too, so it is longer than any whole run.
+    /// Names a test that hangs. The limit includes the time a test waits for its turn, so it exceeds any whole run.
     package static var runLimit: Self { .timeLimit(.minutes(30)) }
 }

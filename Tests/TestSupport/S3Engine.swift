@@ -1,36 +1,36 @@
 import Crypto
 import Foundation
 
-/// A real S3 engine that a test has started on this machine, with its data in a temporary folder; it ends with its last
+/// A real S3 engine that a test started on this machine, with its data in a temporary folder. It ends with its last
 /// reference.
 package protocol S3Engine: AnyObject, Sendable {
-    /// Host and port as in the Host header.
+    /// Host and port, as in the Host header.
     var host: String { get }
-    /// Who owns the buckets.
+    /// The buckets' owner.
     var user: S3User { get }
-    /// Whether a listing leaves out the slash that a key begins with.
+    /// Whether listings omit a key's leading slash.
     var dropsLeadingSlash: Bool { get }
     var processes: EngineProcesses { get }
-    /// Those of the processes that an outage is one of; `nil`: all.
+    /// The processes that an outage stops; `nil` for all.
     var outageProcesses: [String]? { get }
 
-    /// Starts what does not run, on the ports and the data of before; the engine takes objects when this returns.
+    /// Starts stopped processes with the same ports and data. When this returns, the engine accepts objects.
     func start() throws
 }
 
 extension S3Engine {
-    /// What the processes wrote.
+    /// The output of all processes.
     package var log: String { processes.log }
 
-    /// Makes the engine go away as an operator would, with SIGTERM; its data stays.
+    /// Stops the engine with SIGTERM, as an operator would. Its data stays.
     package func stop() { processes.stop(outageProcesses) }
-    /// Makes the engine go away with SIGKILL; its data stays.
+    /// Stops the engine with SIGKILL. Its data stays.
     package func kill() { processes.kill(outageProcesses) }
-    /// Stops the engine where it stands (SIGSTOP): connections are taken by the kernel, and nothing answers.
+    /// Freezes the engine (SIGSTOP): the kernel accepts connections, and nothing answers.
     package func freeze() throws { try processes.freeze(outageProcesses) }
-    /// Lets a frozen engine go on.
+    /// Continues a frozen engine.
     package func thaw() { processes.thaw(outageProcesses) }
-    /// Ends all processes, with SIGKILL; the engine can't be started again.
+    /// Ends all processes with SIGKILL. The engine cannot be started again.
     package func end() { processes.kill() }
 }
 
@@ -44,19 +44,19 @@ package struct S3User: Sendable {
         self.secretKey = secretKey
     }
 
-    /// The credentials, as the AWS tools look for them.
+    /// The credentials, as variables that the AWS tools read.
     package var environment: [String: String] {
         ["AWS_ACCESS_KEY_ID": accessKey, "AWS_SECRET_ACCESS_KEY": secretKey]
     }
 }
 
-/// The engine that the suites about a bucket run on: `LPS_ENGINE`, which is `seaweedfs`, the default, or `ceph`.
+/// The engine that suites with a bucket run on: `LPS_ENGINE`, which is `seaweedfs` (the default) or `ceph`.
 package enum TestEngine {
-    /// Whether `LPS_ENGINE` names an engine: the run is about this engine, and stores on disk are tested elsewhere.
+    /// Whether `LPS_ENGINE` names an engine. Such a run tests only that engine, without stores on disk.
     package static var isNamed: Bool { name != nil }
     private static let name = ProcessInfo.processInfo.environment["LPS_ENGINE"]
 
-    /// An engine for all tests that neither stop it nor fill it; ends with the process of the tests.
+    /// An engine for all tests that neither stop nor fill it. It ends with the tests' process.
     package static var shared: any S3Engine {
         get throws { try sharedEngine.get() }
     }
@@ -67,7 +67,7 @@ package enum TestEngine {
         return engine
     }
 
-    /// Starts an engine of its own for a test, with the bucket `payloads`.
+    /// Starts a separate engine for a test, with the bucket `payloads`.
     package static func start() throws -> any S3Engine {
         switch name {
         case nil, "seaweedfs": try SeaweedFS()
@@ -84,27 +84,27 @@ extension S3Engine {
     package var region: String { "us-east-1" }
     package var endpoint: String { "http://\(host)" }
 
-    /// What the worker's and the tool's `--store` takes.
+    /// The value of `--store` for workers and `lps`.
     package func storeURL(bucket: String = "payloads", prefix: String = "") -> String {
         let path = prefix.isEmpty ? bucket : "\(bucket)/\(prefix)"
         return "s3://\(path)?endpoint=\(endpoint)&region=\(region)&path-style=true"
     }
 
-    /// A key as the engine's listings have it.
+    /// A key as the engine lists it.
     package func listed(_ key: String) -> String {
         dropsLeadingSlash && key.hasPrefix("/") ? String(key.dropFirst()) : key
     }
 
     package func createBucket(_ name: String) throws {
         var made: (status: Int, body: [UInt8]) = (0, [])
-        // An engine that has just started may fail; 409: a try that failed has made it.
-        try eventually("bucket \(name) is made: \(made)") {
+        // An engine that just started may fail. 409: an attempt that failed did create the bucket.
+        try eventually("bucket \(name) is created: \(made)") {
             made = try curl("PUT", "/\(name)")
             return made.status == 200 || made.status == 409
         }
     }
 
-    /// Makes a bucket that keeps the versions of its objects.
+    /// Creates a bucket that keeps the versions of its objects.
     package func createVersionedBucket(_ name: String) throws {
         try createBucket(name)
         let folder = try TemporaryFolder()
@@ -118,8 +118,8 @@ extension S3Engine {
         }
     }
 
-    /// A signed request of curl's own, past the service, whose path is on the wire as given; by the buckets' owner, unless
-    /// another user is given.
+    /// Sends a signed request to the engine with curl, with the path exactly as given; from the buckets' owner,
+    /// unless another user is given.
     @discardableResult
     package func curl(_ method: String, _ path: String, bodyFile: String? = nil, as other: S3User? = nil) throws
         -> (status: Int, body: [UInt8])
@@ -130,7 +130,7 @@ extension S3Engine {
         let send = bodyFile.map { ["-T", $0] } ?? []
         let request = method == "HEAD" ? ["-I"] : ["-X", method]
         let user = other ?? user
-        // curl signs with it, but does not send it by itself, and Ceph wants it.
+        // curl signs with this header but does not send it by itself, and Ceph requires it.
         let digest = Stack.digest(try bodyFile.map(contents) ?? []).dropFirst("sha256:".count)
         let output = try run(
             "curl",

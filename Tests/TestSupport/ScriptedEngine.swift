@@ -1,12 +1,12 @@
 import Foundation
 
-/// An engine that does what AWS does, but for what a test changes; it keeps names of objects, not their content.
+/// An engine that behaves as AWS, except where a test changes it. It stores names of objects, not their content.
 package final class ScriptedEngine: @unchecked Sendable {
     package typealias Answer = @Sendable (ScriptedServer.Request) -> ScriptedServer.Step?
 
     package let server: ScriptedServer
 
-    /// - Parameter otherwise: answers a request in another way; `nil`: as AWS.
+    /// - Parameter otherwise: answers a request differently; `nil` answers as AWS.
     package init(_ otherwise: @escaping Answer = { _ in nil }) throws {
         let names = Names()
         server = try ScriptedServer { _, request in [otherwise(request) ?? names.answer(request)] }
@@ -45,7 +45,7 @@ extension ScriptedServer.Request {
     package var method: String { String(line.prefix { $0 != " " }) }
     package var target: String { String(line.drop { $0 != " " }.dropFirst()) }
 
-    /// The header with which an upload is said to be empty: a probe's wrong checksum.
+    /// The header that declares an upload empty: a probe's wrong checksum.
     package var wrongChecksum: String? {
         let ofNothing = [
             "x-amz-checksum-sha256": "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=",

@@ -1,9 +1,9 @@
 import Foundation
 
-/// A server on a port of its own that answers as a script says, byte by byte.
+/// A server on its own port whose answers a script determines, byte by byte.
 package final class ScriptedServer: @unchecked Sendable {
     package struct Request: Sendable {
-        /// Such as `GET /bucket/key`.
+        /// For example `GET /bucket/key`.
         package let line: String
         /// Names in lower case.
         package let headers: [String: String]
@@ -12,20 +12,20 @@ package final class ScriptedServer: @unchecked Sendable {
 
     package enum Step: Sendable {
         case send([UInt8])
-        /// Takes the request's body, if there is one.
+        /// Reads the request's body, if any.
         case takeBody
         /// Ends the connection.
         case close
         /// Ends the connection with a reset.
         case reset
-        /// Waits for so many milliseconds.
+        /// Waits for this many milliseconds.
         case wait(Int)
-        /// Says nothing any more, until the client goes.
+        /// Sends nothing more until the client closes the connection.
         case stall
 
         package static func send(_ text: String) -> Step { .send(Array(text.utf8)) }
 
-        /// A whole answer.
+        /// A complete answer.
         package static func answer(_ status: Int, _ headers: [String] = [], _ body: String = "") -> Step {
             let lines = ["HTTP/1.1 \(status) -", "Content-Length: \(body.utf8.count)"] + headers
             return .send(lines.joined(separator: "\r\n") + "\r\n\r\n" + body)
@@ -39,7 +39,7 @@ package final class ScriptedServer: @unchecked Sendable {
             .send("HTTP/1.1 200 -\r\nContent-Length: \(size)\r\nLast-Modified: \(lastModified)\r\n\r\n")
         }
 
-        /// An answer that is an error of S3.
+        /// An S3 error.
         package static func error(_ status: Int, _ code: String, _ headers: [String] = [], rest: String = "") -> Step {
             answer(status, headers, "<Error><Code>\(code)</Code><Message>of the test</Message>\(rest)</Error>")
         }
@@ -54,8 +54,8 @@ package final class ScriptedServer: @unchecked Sendable {
     private var connections = 0
     private let lock = NSLock()
 
-    /// - Parameter script: what to do about a request, given its number from 0. A body that no step takes is taken
-    ///   first.
+    /// - Parameter script: the steps for a request, given its number from 0. A body that no step reads is read before
+    ///   the first step.
     package init(_ script: @escaping @Sendable (Int, Request) -> [Step]) throws {
         self.script = script
         (listener, port) = try listenOnLoopback()
@@ -73,14 +73,14 @@ package final class ScriptedServer: @unchecked Sendable {
         }.start()
     }
 
-    /// Answers everything with these, one after the other, then with the last.
+    /// Answers requests with these steps in turn, and all further ones with the last.
     package convenience init(_ answers: Step...) throws {
         try self.init { number, _ in [answers[min(number, answers.count - 1)]] }
     }
 
     deinit { stop() }
 
-    /// Ends all connections, and takes no more.
+    /// Ends all connections and accepts no more.
     package func stop() {
         shutdown(listener, Int32(SHUT_RDWR))
         lock.withLock { for connection in open { shutdown(connection, Int32(SHUT_RDWR)) } }

@@ -1,11 +1,11 @@
 import Foundation
 
-/// A real S3 engine on this machine, with its data in a temporary folder: SeaweedFS, whose binary `LPS_WEED` names.
+/// SeaweedFS, a real S3 engine on this machine, with its data in a temporary folder. `LPS_WEED` names its binary.
 package final class SeaweedFS: S3Engine {
     package enum Shape: Sendable {
-        /// One process that is all: master, volume server, filer and S3 gateway.
+        /// One process for master, volume server, filer and S3 gateway.
         case single
-        /// A master, three volume servers of which two hold each object, and a filer with the S3 gateway.
+        /// A master, three volume servers, two of which hold each object, and a filer with the S3 gateway.
         case replicated
     }
 
@@ -18,11 +18,11 @@ package final class SeaweedFS: S3Engine {
     package let processes = EngineProcesses()
     package let outageProcesses: [String]? = nil
 
-    /// Whether this machine has the engine: `make test` installs it.
+    /// Whether the engine is installed; `make test` installs it.
     package static var isInstalled: Bool { binary != nil }
     private static let binary = ProcessInfo.processInfo.environment["LPS_WEED"]
 
-    /// Starts the engine; it takes objects when this returns.
+    /// Starts the engine. When this returns, it accepts objects.
     package init(_ shape: Shape = .single, buckets: [String] = ["payloads"]) throws {
         self.shape = shape
         folder = try TemporaryFolder()
@@ -43,13 +43,13 @@ package final class SeaweedFS: S3Engine {
 
     package func start() throws {
         for (name, arguments) in commands { try start(name, arguments) }
-        try eventually("SeaweedFS takes objects: \(log)") {
+        try eventually("SeaweedFS accepts objects: \(log)") {
             if let ended = processes.ended { throw NeverHappened(what: "SeaweedFS: \(ended.log)") }
             return try self.isReady()
         }
     }
 
-    /// Ends one of the three volume servers with SIGKILL; `start` brings it back.
+    /// Ends one of the three volume servers with SIGKILL; `start` restarts it.
     package func killVolumeServer(_ index: Int) { processes.kill(["volume\(index)"]) }
 
     private func start(_ name: String, _ arguments: [String]) throws {
@@ -57,7 +57,7 @@ package final class SeaweedFS: S3Engine {
         guard let binary = Self.binary else { throw NeverHappened(what: "LPS_WEED names SeaweedFS's binary weed") }
         let data = folder.file(name)
         try FileManager.default.createDirectory(atPath: "\(data)/logs", withIntermediateDirectories: true)
-        // The processes of a killed engine leave their sockets.
+        // A killed engine leaves its sockets.
         for socket in ["filer.sock", "s3.sock"] { unlink("\(data)/\(socket)") }
         try processes.start(name) {
             try ChildProcess(
@@ -84,7 +84,7 @@ package final class SeaweedFS: S3Engine {
             let data = folder.file("server")
             let server = [
                 "server", "-dir=\(data)", "-master.port=\(master)", "-master.telemetry=false",
-                // Else a master that has been one before waits 10 s for others.
+                // Otherwise a restarted master waits 10 s for others.
                 "-master.electionTimeout=1s", "-master.volumeSizeLimitMB=1024", "-volume.port=\(ports[3])",
                 "-volume.max=40",
                 "-volume.preStopSeconds=1", "-filer", "-filer.port=\(filer)", "-filer.localSocket=\(data)/filer.sock",
@@ -116,7 +116,7 @@ package final class SeaweedFS: S3Engine {
         for volume in ports[3...] {
             guard try fetch("http://127.0.0.1:\(volume)/status").status == 200 else { return false }
         }
-        // The master knows the volume servers, and has room for an object.
+        // The master knows the volume servers and has room for an object.
         let master = "http://127.0.0.1:\(ports[2])"
         let servers = try fetch("\(master)/dir/status").text.components(separatedBy: "\"PublicUrl\"").count - 1
         guard servers == ports.count - 3 else { return false }

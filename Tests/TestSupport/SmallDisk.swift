@@ -1,6 +1,6 @@
 import Foundation
 
-/// A small file system of its own, gone with the last reference. Only root can mount one.
+/// A small separate file system, unmounted with the last reference. Only root can mount one.
 package final class SmallDisk: Sendable {
     package enum Kind: String, CaseIterable, Sendable {
         /// In memory.
@@ -9,11 +9,11 @@ package final class SmallDisk: Sendable {
         case ext4
     }
 
-    /// One that takes names for one that differ in case.
+    /// A file system that treats names as equal that differ in case.
     package enum Folding: String, CaseIterable, Sendable {
-        /// In a folder of an ext4 (chattr(1), `F`), where the kernel can: it also takes all normalizations of a name for one.
+        /// A folder of an ext4 (chattr(1), `F`), if the kernel can. All normalizations of a name are also equal.
         case ext4
-        /// All of an NTFS (ntfs-3g(8), `ignore_case`).
+        /// A whole NTFS (ntfs-3g(8), `ignore_case`).
         case ntfs
 
         /// Those that this machine can mount.
@@ -29,7 +29,7 @@ package final class SmallDisk: Sendable {
 
     /// - Parameters:
     ///   - mebibytes: its size.
-    ///   - inodes: how many files and folders there is room for; `nil` for as many as such a file system has.
+    ///   - inodes: the number of files and folders; `nil` for the file system's default.
     package init(_ kind: Kind, mebibytes: Int, inodes: Int? = nil) throws {
         folder = try TemporaryFolder()
         path = folder.file("disk")
@@ -42,14 +42,14 @@ package final class SmallDisk: Sendable {
             let image = folder.file("image")
             try write([], to: image)
             guard truncate(image, mebibytes << 20) == 0 else { throw POSIXError(.init(rawValue: errno) ?? .EIO) }
-            // Without blocks that are kept for root, which the tests run as.
+            // Without blocks reserved for root, since the tests run as root.
             let limit = inodes.map { ["-N", "\($0)"] } ?? []
             try Self.succeed("mkfs.ext4", ["-q", "-m", "0", "-E", "lazy_itable_init=0"] + limit + [image])
             try Self.succeed("mount", ["-o", "loop", image, path])
         }
     }
 
-    /// - Returns: the disk, and the folder of it that folds names.
+    /// - Returns: the disk and its folder that folds names.
     package static func folding(_ kind: Folding) throws -> (disk: SmallDisk, folder: String) {
         let disk = try SmallDisk(folding: kind)
         let folder = disk.file("folding")
@@ -86,24 +86,24 @@ package final class SmallDisk: Sendable {
 
     package func file(_ name: String) -> String { "\(path)/\(name)" }
 
-    /// Mounts it again with other options.
+    /// Remounts the file system with other options.
     package func remount(_ options: String) throws {
         try Self.succeed("mount", ["-o", "remount,\(options)", path])
     }
 
-    /// Bytes.
+    /// Free bytes.
     package var free: Int {
         var space = statvfs()
         guard statvfs(path, &space) == 0 else { return 0 }
         return Int(space.f_bavail) * Int(space.f_frsize)
     }
 
-    /// Takes all space but so many bytes, as another program may; what it took before is taken anew.
+    /// Fills the disk, as another program might, until this many bytes are free. Replaces an earlier filling.
     package func fill(leaving bytes: Int) throws {
         let file = open(ballast, O_WRONLY | O_CREAT | O_CLOEXEC, 0o600)
         guard file >= 0 else { throw POSIXError(.init(rawValue: errno) ?? .EIO) }
         defer { close(file) }
-        // A file system takes some of its space for itself as it fills.
+        // A file system needs some space for itself as it fills.
         var piece = 1 << 20
         let zeros = [UInt8](repeating: 0, count: piece)
         lseek(file, 0, Int32(SEEK_END))
@@ -116,13 +116,13 @@ package final class SmallDisk: Sendable {
         fsync(file)
     }
 
-    /// Takes every file and folder that there is still room for.
+    /// Uses up all inodes.
     package func useAllInodes() throws {
         try FileManager.default.createDirectory(atPath: ballast, withIntermediateDirectories: false)
         for index in 0... where mkdir("\(ballast)/\(index)", 0o700) != 0 { break }
     }
 
-    /// Gives back what was taken.
+    /// Frees the space and inodes that were used.
     package func empty() throws {
         try FileManager.default.removeItem(atPath: ballast)
     }

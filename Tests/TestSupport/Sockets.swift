@@ -1,6 +1,6 @@
 import Foundation
 
-/// A socket on which `call` succeeds with an address. Processes that a test starts meanwhile do not have it open.
+/// A socket on which `call` succeeds with an address. Processes that a test starts do not inherit it.
 private func openSocket<Address>(
     _ family: Int32,
     type: Int32 = Int32(SOCK_STREAM.rawValue),
@@ -41,12 +41,12 @@ func connectTCP(_ port: UInt16) throws -> Int32 { try openSocket(AF_INET, loopba
 /// Connects to a unix socket.
 package func connectUnix(_ path: String) throws -> Int32 { try openSocket(AF_UNIX, unixAddress(path), connect) }
 
-/// Listens on a unix socket, as spawn-fcgi or systemd do for the processes that they start.
+/// Listens on a unix socket, as spawn-fcgi and systemd do for the processes they start.
 package func listenUnix(_ path: String, backlog: Int32 = 4096) throws -> Int32 {
     try openSocket(AF_UNIX, unixAddress(path)) { bind($0, $1, $2) == 0 ? listen($0, backlog) : -1 }
 }
 
-/// A socket for datagrams that is bound to a path.
+/// A datagram socket bound to a path.
 package func bindDatagrams(_ path: String) throws -> Int32 {
     try openSocket(AF_UNIX, type: Int32(SOCK_DGRAM.rawValue), unixAddress(path), bind)
 }
@@ -64,7 +64,7 @@ package func listenOnLoopback(backlog: Int32 = 128) throws -> (descriptor: Int32
 /// Whether a server could listen on a port of the loopback address.
 func isFree(_ port: UInt16) -> Bool {
     let descriptor = try? openSocket(AF_INET, loopbackAddress(port)) { descriptor, address, size in
-        // As servers bind: connections that are closing do not count.
+        // As servers do, so that connections in TIME_WAIT do not count.
         var reuse: Int32 = 1
         setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &reuse, socklen_t(MemoryLayout<Int32>.size))
         return bind(descriptor, address, size)
@@ -73,7 +73,7 @@ func isFree(_ port: UInt16) -> Bool {
     return descriptor != nil
 }
 
-/// Ends each wait for a socket's other side after so many seconds: it ends a test that would hang.
+/// Limits each wait for a socket's other side, so that a test cannot hang.
 package func endWaits(of descriptor: Int32, after seconds: Int) {
     var timeout = timeval(tv_sec: seconds, tv_usec: 0)
     for option in [SO_RCVTIMEO, SO_SNDTIMEO] {
@@ -81,7 +81,7 @@ package func endWaits(of descriptor: Int32, after seconds: Int) {
     }
 }
 
-/// Sends as much as the other side takes, which may have closed: whether that was all.
+/// Sends what the other side, which may have closed, accepts. Returns whether that was everything.
 @discardableResult
 func sendWhatIsTaken(_ bytes: [UInt8], to descriptor: Int32) -> Bool {
     bytes.withUnsafeBytes { bytes in

@@ -1,6 +1,6 @@
 import Foundation
 
-/// Starts a program in a process group of its own, with nothing open but standard input, output and error.
+/// Starts a program in its own process group, with only standard input, output and error open.
 func spawn(
     _ path: String,
     _ arguments: [String],
@@ -18,7 +18,7 @@ func spawn(
     }
     posix_spawn_file_actions_addopen(&actions, 1, log, O_WRONLY | O_CREAT | O_APPEND, 0o644)
     posix_spawn_file_actions_adddup2(&actions, 1, 2)
-    // Or it would hold on to what other tests have open just now: a lock stays taken, a connection never ends.
+    // Otherwise it would keep other tests' open files: a lock would stay held, a connection would never end.
     _ = addCloseFrom(&actions, 3)
 
     var attributes = posix_spawnattr_t()
@@ -40,6 +40,6 @@ func spawn(
     return child
 }
 
-/// posix_spawn_file_actions_addclosefrom_np(3), which Swift's Glibc module leaves out.
+/// posix_spawn_file_actions_addclosefrom_np(3), which Swift's Glibc module omits.
 @_silgen_name("posix_spawn_file_actions_addclosefrom_np")
 private func addCloseFrom(_ actions: UnsafeMutablePointer<posix_spawn_file_actions_t>, _ first: Int32) -> Int32

@@ -1,4 +1,4 @@
-/// Random numbers that a seed repeats: Steele, Lea and Flood, "Fast splittable pseudorandom number generators", 2014.
+/// Reproducible random numbers: Steele, Lea and Flood, "Fast splittable pseudorandom number generators", 2014.
 package struct SplitMix64: RandomNumberGenerator {
     private var state: UInt64
 
@@ -15,7 +15,7 @@ package struct SplitMix64: RandomNumberGenerator {
     }
 }
 
-/// Texts that are made of pieces, up to so many in one; the same ones each time.
+/// Texts of up to `longest` random pieces; the same ones each time.
 package func randomTexts(_ count: Int, of pieces: [String], longest: Int) -> [String] {
     var random = SplitMix64(state: 7)
     return (0..<count).map { _ in

@@ -2,23 +2,23 @@ import Crypto
 import Foundation
 import Testing
 
-/// The whole service on this machine, in a temporary folder: a real nginx with the project's own files, and real
+/// The whole service in a temporary folder of this machine: a real nginx with the project's own files, and real
 /// workers that share one socket.
 package final class Stack: PayloadServer, @unchecked Sendable {
     /// How nginx and the workers hand over payloads.
     package enum Mode: String, CaseIterable, Sendable {
         /// As deployed: uploads as files, downloads by X-Accel-Redirect.
         case handover
-        /// As with any other web server: both through FastCGI.
+        /// As with other web servers: both through FastCGI.
         case plain
     }
 
-    /// What the wire contract must hold for: both ways to hand over, both kinds of store, and an nginx that was configured
-    /// for something else.
+    /// Variants that the wire contract must hold for: both ways to hand over, both kinds of store, and an nginx
+    /// configured for other purposes.
     package enum Variant: String, CaseIterable, Sendable {
         case disk, plainDisk, unfriendlyDisk, bucket, plainBucket, unfriendlyBucket
 
-        /// All, or those with a bucket where the run is about an engine.
+        /// All variants, or those with a bucket if the run tests an engine.
         package static var allCases: [Variant] {
             let buckets: [Variant] = [.bucket, .plainBucket, .unfriendlyBucket]
             return TestEngine.isNamed ? buckets : [.disk, .plainDisk, .unfriendlyDisk] + buckets
@@ -31,11 +31,11 @@ package final class Stack: PayloadServer, @unchecked Sendable {
 
     package let mode: Mode
     package let folder: TemporaryFolder
-    /// The store's folder; where uploads are taken in is in it, also when the store is a bucket.
+    /// The store's folder. It contains the folder for uploads, even if the store is a bucket.
     package let store: String
-    /// The engine that has the store's bucket.
+    /// The engine of the store's bucket.
     package let engine: (any S3Engine)?
-    /// What workers and tools are given as the store.
+    /// The value of `--store` for workers and `lps`.
     package let storePlace: String
     package let workerSocket: String
     /// nginx's own socket, for HTTP and HTTPS.
@@ -51,12 +51,12 @@ package final class Stack: PayloadServer, @unchecked Sendable {
     private let lock = NSLock()
 
     /// - Parameters:
-    ///   - launcher: a program that becomes the worker, and its arguments.
-    ///   - health: what the health check is to answer at first.
-    ///   - disk: where the store is; `nil` for the temporary folder.
+    ///   - launcher: a program that executes the worker, and its arguments.
+    ///   - health: the expected first status of the health check.
+    ///   - disk: the disk of the store; `nil` for the temporary folder.
     ///   - engine: the engine whose bucket is the store; `nil` for a store on disk.
-    ///   - bucket: the bucket, and a prefix of this stack's own by default.
-    ///   - backlog: how many connections may wait for the workers, less one.
+    ///   - bucket: the bucket and prefix; by default, a prefix of this stack's own.
+    ///   - backlog: the number of connections that can wait for the workers, minus one.
     ///   - edit: changes nginx's files.
     package init(
         _ mode: Mode = .handover,
@@ -99,7 +99,7 @@ package final class Stack: PayloadServer, @unchecked Sendable {
         try eventually("health is \(health)") { (try? request("HEAD", "/v2/health/head").status) == health }
     }
 
-    /// A stack of a kind; a bucket is of the engine that all tests share.
+    /// A stack of a variant. A bucket is in the engine that all tests share.
     package convenience init(
         _ variant: Variant,
         workers: Int = 1,
@@ -116,11 +116,11 @@ package final class Stack: PayloadServer, @unchecked Sendable {
     }
 
     deinit {
-        // nginx gives the requests of a dead worker to the next one, so its clients may not notice.
+        // nginx passes a dead worker's requests to another one, so clients may not notice.
         for worker in pool where !worker.isRunning {
             Issue.record("a worker ended by itself: status \(worker.wait()), \(worker.log)")
         }
-        // SIGKILL of the master would leave nginx's workers behind.
+        // SIGKILL to the master would leave nginx's workers running.
         nginx.signal(SIGTERM)
         nginx.wait()
         close(listener)
@@ -171,14 +171,14 @@ package final class Stack: PayloadServer, @unchecked Sendable {
 
     // MARK: The pool
 
-    /// The options that give a worker this stack's store.
+    /// The options for this stack's store.
     package var storeOptions: [String] {
         ["--store", storePlace] + (engine == nil ? [] : ["--incoming", "\(store)/incoming"])
     }
 
     package var workers: [ChildProcess] { lock.withLock { pool } }
 
-    /// Starts more workers on the shared socket; they are ready when this returns.
+    /// Starts more workers on the shared socket. When this returns, they are ready.
     @discardableResult
     package func startWorkers(_ count: Int) throws -> [ChildProcess] {
         let started = try (0..<count).map { _ in
@@ -204,11 +204,11 @@ package final class Stack: PayloadServer, @unchecked Sendable {
         return status
     }
 
-    /// How many connections wait in the workers' socket until one takes them.
+    /// The number of connections that wait in the workers' socket to be accepted.
     package var waiting: Int {
-        // One that nobody has accepted has the listening socket's path and the state SS_CONNECTING (proc(5),
-        // net/unix/af_unix.c). The file is read line by line: Foundation takes its first page for the whole. While sockets
-        // come and go, a line may be read twice, or not at all.
+        // A connection not yet accepted has the listening socket's path and the state SS_CONNECTING (proc(5),
+        // net/unix/af_unix.c). The file is read line by line, since Foundation reads only its first page. While sockets
+        // open and close, a line may be read twice, or not at all.
         guard let file = fopen("/proc/net/unix", "r") else { return 0 }
         defer { fclose(file) }
         var (line, capacity) = (UnsafeMutablePointer<CChar>?.none, 0)
@@ -221,13 +221,13 @@ package final class Stack: PayloadServer, @unchecked Sendable {
         return count
     }
 
-    /// The files of nginx's cache, when there are so many: nginx names one some time after its answer.
+    /// Waits for `count` files in nginx's cache, which names one only some time after its answer.
     @discardableResult
     package func cacheEntries(_ count: Int) throws -> [String] {
         let cache = folder.file("cache")
         var entries: [String] = []
         try eventually("\(count) payloads are cached: \(entries)") {
-            // While one is written, its name has a number behind a dot.
+            // An unfinished file's name ends with a dot and a number.
             entries = files(below: cache).filter { !$0.contains(".") }
             return entries.count == count
         }
@@ -251,7 +251,7 @@ package final class Stack: PayloadServer, @unchecked Sendable {
         return try connection.receive(answerTo: method)
     }
 
-    /// Uploads to a worker's own socket, as nginx hands it over in this stack's mode: the answer in CGI's form.
+    /// Uploads to a worker's own socket as nginx does in this stack's mode. Returns the answer in CGI's format.
     package func putThroughFastCGI(_ payload: [UInt8], namespace: String, _ socket: String) throws -> String {
         var parameters = Self.putParameters(payload, namespace: namespace)
         if mode == .handover {
@@ -285,7 +285,7 @@ package final class Stack: PayloadServer, @unchecked Sendable {
         ["Content-Type": "application/octet-stream", "X-Payload-Expected-Content-Length": "\(length)"]
     }
 
-    /// The parameters of an upload whose body is to come with the request.
+    /// The parameters of an upload whose body follows in the request.
     package static func putParameters(_ payload: [UInt8], namespace: String) -> [String: String] {
         let target = putTarget(namespace: namespace, digest: digest(payload)).split(separator: "?")
         return [
@@ -295,7 +295,7 @@ package final class Stack: PayloadServer, @unchecked Sendable {
         ]
     }
 
-    /// The parameters of a download, as nginx hands it over.
+    /// The parameters of a download, as from nginx.
     package static func getParameters(_ key: String, length: Int) -> [String: String] {
         let target = getTarget(key).split(separator: "?")
         return [
@@ -314,7 +314,7 @@ package final class Stack: PayloadServer, @unchecked Sendable {
         "sha256:" + SHA256.hash(data: payload).map { String(format: "%02x", $0) }.joined()
     }
 
-    /// The key of an upload that was taken.
+    /// The key of a successful upload.
     package static func key(_ answer: HTTPAnswer) throws -> String {
         try key(answer.body)
     }
@@ -324,32 +324,30 @@ package final class Stack: PayloadServer, @unchecked Sendable {
         return try JSONDecoder().decode(Answer.self, from: Data(json)).Key
     }
 
-    /// Waits until nothing is left of the uploads: nginx removes its file a moment after the answer.
+    /// Waits until no upload's file is left: nginx removes its file shortly after the answer.
     package func expectNothingIncoming() throws {
         try eventually("incoming is empty: \(incoming)") { incoming.isEmpty }
     }
 
-    /// What lies in `incoming/`.
+    /// The files in `incoming/`.
     package var incoming: [String] { files(below: "\(store)/incoming") }
 
     /// The objects and keys of a store on disk, as relative paths.
     package var tree: [String] { objects + keys }
-    /// The files that hold its content, as relative paths.
+    /// The files that hold content, as relative paths.
     package var objects: [String] { files(below: store).filter { $0.hasPrefix("objects/") } }
-    /// The files that are its keys, as relative paths.
+    /// The files that are keys, as relative paths.
     package var keys: [String] { files(below: store).filter { $0.hasPrefix("keys/") } }
 
-    /// What the store has, as `lps ls` tells it.
+    /// The store's keys, from `lps ls`.
     package func listing() throws -> [String] {
         let listed = try lps("ls")
         guard listed.status == 0 else { throw NeverHappened(what: "lps ls: \(listed.output)") }
         return listed.output.split(separator: "\n").map(String.init).sorted()
     }
 
-    /// Runs `lps` on the store.
     package func lps(_ arguments: String...) throws -> (status: Int32, output: String) { try lps(arguments) }
 
-    /// Runs `lps` on the store.
     package func lps(_ arguments: [String]) throws -> (status: Int32, output: String) {
         try run(
             Project.binary("lps"),

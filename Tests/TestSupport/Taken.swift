@@ -1,6 +1,6 @@
 import Foundation
 
-/// The payloads that a service has taken from many threads, by their keys.
+/// The payloads that a service stored for many threads, by their keys.
 package final class Taken: @unchecked Sendable {
     // Guarded by the lock.
     private var all: [String: [UInt8]] = [:]

@@ -1,12 +1,12 @@
 import Foundation
 
-/// A folder that is gone with the last reference.
+/// A folder that is deleted with the last reference.
 package final class TemporaryFolder: Sendable {
     package let path: String
 
-    /// - Parameter isInMemory: for many small files whose syncs need not reach a disk: in a tmpfs, where there is one.
+    /// - Parameter isInMemory: whether to use a tmpfs, if any; for many small files whose syncs need not reach a disk.
     package init(isInMemory: Bool = false) throws {
-        // Short, since the path of a unix socket below it may have 107 bytes.
+        // Short, since the path of a unix socket has at most 107 bytes.
         let parent = isInMemory && access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp"
         var template = Array("\(parent)/lps-test-XXXXXX".utf8CString)
         guard mkdtemp(&template) != nil else { throw POSIXError(.init(rawValue: errno) ?? .EIO) }
@@ -22,7 +22,7 @@ package final class TemporaryFolder: Sendable {
     }
 }
 
-/// A folder that is filled once for all tests of a run, and gone with its process.
+/// A folder that is filled once for all tests of a run and deleted with its process.
 package struct SharedFolder: Sendable {
     private let folder: Result<TemporaryFolder, any Error>
 
@@ -38,7 +38,7 @@ package struct SharedFolder: Sendable {
     package func file(_ name: String) throws -> String { try folder.get().file(name) }
 }
 
-/// Everything below a folder that is not a folder, as paths relative to it, sorted.
+/// All non-folders below a folder, as sorted relative paths.
 package func files(below folder: String) -> [String] {
     let names = FileManager.default.enumerator(atPath: folder)?.compactMap { $0 as? String } ?? []
     return names.filter { !isFolder("\(folder)/\($0)") }.sorted()

@@ -1,7 +1,7 @@
-/// An nginx that serves something else, too, and was configured for that: each directive that our locations would inherit
-/// says what the wire contract does not want.
+/// An nginx that is also configured for another purpose: each directive that the service's locations would inherit
+/// contradicts the wire contract.
 package enum UnfriendlyNginx {
-    /// Changes the configuration, and each file that it includes.
+    /// Changes the configuration, or a file that it includes.
     package static func edit(_ text: String) -> String {
         text.replacingOccurrences(of: "\nhttp {\n", with: "\nhttp {\n\(http)\n")
             .replacingOccurrences(

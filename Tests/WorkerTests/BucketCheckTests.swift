@@ -6,8 +6,7 @@ import Testing
 
 @testable import lps_worker
 
-/// What `--check` and a start refuse of a store in a bucket. What the engine says when it is written to is in
-/// `S3StoreTests`.
+/// Stores in a bucket that `--check` and a start refuse. `S3StoreTests` tests the engine's refusals of writes.
 @Suite(.runLimit, .enabled(if: SeaweedFS.isInstalled, "needs an engine")) struct BucketCheckTests {
     private let engine: any S3Engine
     private let folder: TemporaryFolder
@@ -19,8 +18,8 @@ import Testing
     }
 
     /// - Parameters:
-    ///   - store: the bucket, and parameters of the URL; `nil` for one that is there.
-    ///   - environment: what differs from the one in which a worker starts.
+    ///   - store: the bucket, and parameters of the URL; `nil` for an existing bucket.
+    ///   - environment: variables that replace those of a good start.
     private func check(_ store: String?, _ options: [String]?, _ environment: [String: String]) throws {
         let environment = engine.environment
             .merging(["HOME": folder.path, "AWS_EC2_METADATA_DISABLED": "true"]) { $1 }
@@ -31,7 +30,7 @@ import Testing
         try Worker.check(configuration, RecordedLog().logger)
     }
 
-    /// - Parameter status: 78 for what someone must change, 1 for what may pass.
+    /// - Parameter status: 78 for a wrong configuration, 1 for a failure that may be temporary.
     private func expectRefused(
         _ what: String,
         _ names: String...,
@@ -48,7 +47,7 @@ import Testing
         #expect(LPSWorker.exitCode(for: error) == ExitCode(status), "\(what)")
     }
 
-    @Test func `A start that can't be ends with one line that names what is wrong, and no secret`() throws {
+    @Test func `A start that is refused ends with one line that names the cause and no secret`() throws {
         let bucket = "bucket payloads at 127.0.0.1:"
         let endpoint = "?endpoint=\(engine.endpoint)"
         let wrong = ["AWS_SECRET_ACCESS_KEY": "not-the-secret"]
@@ -63,25 +62,25 @@ import Testing
         try expectRefused("no such bucket", "bucket nowhere at ", "NoSuchBucket", store: "nowhere\(endpoint)")
         let other = try ScriptedServer(.answer(200, [], "It works"))
         try expectRefused("no S3 engine", bucket, "listing", store: "payloads?endpoint=http://127.0.0.1:\(other.port)")
-        try expectRefused("a region that is none", "us east", store: "payloads\(endpoint)&region=us%20east")
+        try expectRefused("an invalid region", "us east", store: "payloads\(endpoint)&region=us%20east")
         try expectRefused("no such parameter", "pathstyle", store: "payloads\(endpoint)&pathstyle=true")
         try expectRefused("no bucket", "bucket's name is ''", store: endpoint)
         try expectRefused("no folder for uploads", "--incoming", options: [])
         let none = folder.file("none")
-        try expectRefused("a folder for uploads that is not there", none, options: ["--incoming", none])
+        try expectRefused("a missing folder for uploads", none, options: ["--incoming", none])
         let (incoming, quotas) = (["--incoming", folder.path], folder.file("quotas"))
         try write("[*]\nquota = 1g\n".utf8, to: quotas)
         try expectRefused("quotas", "quotas", "LPS_POLICY", options: incoming + ["--policy", quotas])
         let long = ["--max-payload", "5368709121"]
         try expectRefused("payloads over 5 GiB", "--max-payload", "5368709121", "5368709120", options: incoming + long)
-        // What may pass.
+        // Failures that may be temporary.
         let nothing = "http://127.0.0.1:1"
         try expectRefused("nothing listens", "127.0.0.1:1:", store: "payloads?endpoint=\(nothing)", status: 1)
         let unknown = "nowhere.invalid"
         try expectRefused("an unknown host", unknown, store: "payloads?endpoint=http://\(unknown)", status: 1)
     }
 
-    @Test func `A worker finds its endpoint and its credentials where the AWS tools do, or in its configuration file`()
+    @Test func `A worker finds endpoint and credentials where the AWS tools do, or in its configuration file`()
         throws
     {
         let (config, credentials, file) = (folder.file("config"), folder.file("credentials"), folder.file("lps.conf"))

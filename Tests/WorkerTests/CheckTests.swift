@@ -7,7 +7,7 @@ import Testing
 
 @testable import lps_worker
 
-/// What `--check`, a start and a restart refuse.
+/// Configurations that `--check`, a start and a restart refuse.
 @Suite struct CheckTests {
     private let folder: TemporaryFolder
     private let store: String
@@ -24,7 +24,7 @@ import Testing
         try Configuration(Settings.parse(["--store", store] + arguments), environment: Environment { _ in nil })
     }
 
-    @Test func `A good configuration passes, from a file, too`() throws {
+    @Test func `A good configuration file passes`() throws {
         try write("# ours\nLPS_THREADS = 4\nLPS_LISTEN='\(folder.file("lps.sock"))'\n".utf8, to: file)
         let configuration = try configuration(["--config", file])
         try Worker.check(configuration)
@@ -50,12 +50,12 @@ import Testing
             ("LPS_INCOMING=/x", "--incoming (LPS_INCOMING) is for a store in a bucket"),
         ]
     )
-    func `A wrong configuration is refused with what is wrong, and status 78`(text: String, message: String) throws {
+    func `A wrong configuration is refused with its error and status 78`(text: String, message: String) throws {
         try write(text.utf8, to: file)
         try expectRefused(["--config", file], message)
     }
 
-    @Test func `A store that is not there is refused, and a configuration file`() throws {
+    @Test func `A missing store and a missing configuration file are refused`() throws {
         try expectRefused(["--store", "/nonexistent"], "store /nonexistent cannot be opened")
         let missing = folder.file("none")
         try expectRefused(["--config", missing], "read configuration \(missing): No such file or directory")
@@ -69,18 +69,18 @@ import Testing
         #expect(LPSWorker.exitCode(for: error) == ExitCode(78))
     }
 
-    @Test func `A setting that does not exist is named, and no other program's`() throws {
+    @Test func `Unknown settings are named, except those of other programs`() throws {
         try write("LPS_TREADS=4\nLPS_GC_OLDER_THAN=45d\nLPS_SCRUB_RATE=1m\nPATH=/bin\n".utf8, to: file)
         #expect(try configuration(["--config", file]).unknown == ["LPS_TREADS"])
     }
 
-    @Test func `Of settings that differ, those are named that need a restart`() throws {
+    @Test func `Changed settings that need a restart are named`() throws {
         let old = try configuration([])
         let new = try configuration([
             "--threads", "3", "--listen-mode", "0600", "--error-log", folder.file("log"), "--max-payload", "1k",
             "--log-level", "error", "--access-format", "$status", "--max-requests", "5", "--config=-/none",
         ])
         #expect(old.fixed(unlike: new) == ["LPS_LISTEN_MODE", "LPS_THREADS", "LPS_ERROR_LOG"])
-        #expect(old.fixed(unlike: try configuration(["--threads", "16"])).isEmpty, "16 is what it was")
+        #expect(old.fixed(unlike: try configuration(["--threads", "16"])).isEmpty, "16 is the default")
     }
 }

@@ -4,10 +4,10 @@ import Testing
 @testable import lps_worker
 
 @Suite(.runLimit) struct ConfigurationGuideTests {
-    /// The options as `--help` has them.
+    /// The table's rows, from `--help`.
     private func rows() throws -> [String] {
         let settings = Dictionary(uniqueKeysWithValues: try Settings.parse([]).all.map { ($0.name, $0.setting) })
-        // What has no room beside an option follows on the next line.
+        // The text of a long option follows on the next line.
         let help = LPSWorker.helpMessage(columns: 1000).replacing(/\n {10,}/, with: " ")
         return help.matches(of: /(--[a-z-]+) <([a-z]+)> +(.+)/).compactMap { match in
             let (_, option, value, text) = match.output
@@ -19,14 +19,14 @@ import Testing
         }
     }
 
-    /// What an option's help says, and its default at the end.
+    /// Splits an option's help into its text and the default at its end.
     private func parted(_ help: Substring) -> (meaning: Substring, fallback: Substring) {
         guard help.last == ")", let start = help.lastIndex(of: "(") else { return (help, "") }
         let note = help[start...].dropFirst().dropLast()
         return (help[..<start].dropLast(), note.hasPrefix("default: ") ? note.dropFirst("default: ".count) : note)
     }
 
-    @Test func `The page of settings lists every option with the text of --help`() throws {
+    @Test func `docs/configuration.md lists every option with the text of --help`() throws {
         let rows = try rows()
         #expect(rows.count == (try Settings.parse([]).all.count))
         let table = ["| option, variable | meaning | default | a change needs a |", "| --- | --- | --- | --- |"] + rows

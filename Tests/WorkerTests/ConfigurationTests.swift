@@ -9,7 +9,7 @@ import Testing
         try Configuration(Settings.parse(arguments), environment: Environment { environment[$0] })
     }
 
-    @Test func `A store is all that must be given`() throws {
+    @Test func `The store is the only required setting`() throws {
         let configuration = try configuration(["--store", "/s"])
         #expect(configuration.settings.store.value == "/s")
         #expect(configuration.settings.listen.value == nil)
@@ -19,7 +19,7 @@ import Testing
         #expect(configuration.access.mode == 0o660)
     }
 
-    @Test func `Every option may be an environment variable, and an option wins`() throws {
+    @Test func `Every option can be an environment variable, and the option overrides it`() throws {
         let environment = [
             "LPS_STORE": "/e", "LPS_LISTEN": "127.0.0.1:9000", "LPS_THREADS": "3", "LPS_MAX_PAYLOAD": "5m",
             "LPS_RESERVE": "0",
@@ -44,14 +44,14 @@ import Testing
             ("LISTEN_OWNER", "no such user"), ("LISTEN_GROUP", "no such group"), ("LOG_LEVEL", "loud"),
         ]
     )
-    func `A wrong value is named with its option and variable`(name: String, value: String) throws {
+    func `An error names the wrong value, its option and its variable`(name: String, value: String) throws {
         let error = try #require(throws: ConfigurationError.self) {
             try configuration(["--store", "/s"], ["LPS_" + name: value])
         }
         #expect(error.description.contains("(LPS_\(name)) is '\(value)', expected"))
     }
 
-    @Test func `Without a store there is nothing to start`() {
+    @Test func `A missing or empty store is refused`() {
         #expect(throws: ConfigurationError.self) { try configuration([]) }
         #expect(throws: ConfigurationError.self) { try configuration([], ["LPS_STORE": ""]) }
     }

@@ -11,7 +11,7 @@ import Testing
             ("é", "\"é\""),
         ]
     )
-    func `A value can neither break its line nor fake a field`(value: String, written: String) {
+    func `A value can neither break a log line nor forge a field`(value: String, written: String) {
         #expect(LogfmtHandler.quoted(value) == written)
     }
 }

@@ -10,7 +10,7 @@ import Testing
 
 @testable import lps_worker
 
-/// What requests leave on the scoreboard, and how the status page shows it.
+/// What requests record on the scoreboard, and how the status page shows it.
 @Suite struct StatusTests {
     private let folder: TemporaryFolder
     private let scoreboard: Scoreboard
@@ -32,7 +32,7 @@ import Testing
         return try #require(object as? [String: Any])
     }
 
-    @Test func `Every figure is in each form that names it, once`() throws {
+    @Test func `Every figure is once in each format that has it`() throws {
         try Measure.record(store.measureUsage(), of: store.name, at: 1_000_000_000, scoreboard)
         let pool = snapshot([try Listener(binding: .unix(path: folder.file("s")))])
         let lines = pool.text(full: false).split(separator: "\n")
@@ -58,7 +58,7 @@ import Testing
         #expect(metrics.contains("lps_store_measured_time_seconds 1000000000"))
     }
 
-    @Test func `What nobody knows is unknown on the page, and absent for programs`() throws {
+    @Test func `An unknown figure is shown as unknown on the page and omitted from JSON and metrics`() throws {
         let pool = snapshot()
         let text = pool.text(full: false)
         for line in [
@@ -74,7 +74,7 @@ import Testing
         #expect(!pool.openMetrics.contains("lps_store_objects"))
     }
 
-    @Test func `A slow request is counted, in every form, and logged`() throws {
+    @Test func `A slow request is counted in every format and logged`() throws {
         let log = RecordedLog()
         let recorder = RequestRecorder(scoreboard, threads: 1, nil, log.logger)
         func settings(_ arguments: [String]) throws -> Settings {
@@ -107,11 +107,11 @@ import Testing
     }
 
     @Test(arguments: RequestTrace.Phase.allCases)
-    func `Each phase of a request is an activity of a thread`(phase: RequestTrace.Phase) {
+    func `Each phase of a request is a thread's activity of the same code`(phase: RequestTrace.Phase) {
         #expect(Activity(phase).rawValue == phase.rawValue)
     }
 
-    @Test func `A thread's request is a row of the table, and a member of its process`() throws {
+    @Test func `The full page and JSON show each thread's request`() throws {
         let activity = ThreadActivity(scoreboard.row(0))
         activity.accepted()
         activity.turn(to: .hashing, RequestSubject(method: "PUT", path: "/v2/blobs/put", id: "abc", namespace: "a%20b"))

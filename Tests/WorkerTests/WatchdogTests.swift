@@ -11,7 +11,7 @@ import Testing
         ThreadRow.State(code: 3, since: requestSince, requestSince: requestSince, requests: 0, text: [])
     }
 
-    @Test func `A process is not stuck while a thread gets on, however long its request takes`() {
+    @Test func `A process is not stuck while a thread makes progress, however long its request takes`() {
         let now = 100 * Self.minute
         var slow = thread(requestSince: now - 60 * Self.minute)
         #expect(Watchdog.isStuck([slow], now: now))
@@ -19,16 +19,16 @@ import Testing
         #expect(!Watchdog.isStuck([slow], now: now))
     }
 
-    @Test func `A process is stuck when nobody waits for any of its requests any more`() {
+    @Test func `A process is stuck if no client can still be waiting for its requests`() {
         let now = 100 * Self.minute
         let old = thread(requestSince: now - 6 * Self.minute)
         #expect(Watchdog.isStuck([old, old], now: now))
         #expect(!Watchdog.isStuck([old, thread(requestSince: now - 4 * Self.minute)], now: now))
-        #expect(!Watchdog.isStuck([old, thread(requestSince: 0)], now: now), "an idle thread serves")
+        #expect(!Watchdog.isStuck([old, thread(requestSince: 0)], now: now), "an idle thread can serve")
         #expect(!Watchdog.isStuck([], now: now))
     }
 
-    @Test func `systemd's wish for another process is not ours`() throws {
+    @Test func `A watchdog that systemd requests for another process is ignored`() throws {
         let scoreboard = try Scoreboard(in: nil, threads: 1)
         #expect(Watchdog(Environment { ["WATCHDOG_USEC": "1000000"][$0] }, scoreboard) != nil)
         #expect(Watchdog(Environment { ["WATCHDOG_USEC": "1000000", "WATCHDOG_PID": "1"][$0] }, scoreboard) == nil)

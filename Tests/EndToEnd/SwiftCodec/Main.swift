@@ -1,8 +1,8 @@
 import Foundation
 import LargePayloadCodec
 
-/// The Swift library for the end-to-end tests: reads payloads as JSON from standard input, and writes what the codec
-/// makes of them. Usage: `end-to-end-codec encode|decode URL NAMESPACE`
+/// Runs the Swift library for the end-to-end tests: reads payloads as JSON from standard input and writes the converted
+/// ones. Usage: `end-to-end-codec encode|decode URL NAMESPACE`
 @main
 enum Main {
     /// A payload in protobuf's JSON mapping.
@@ -12,7 +12,7 @@ enum Main {
 
         init() {}
 
-        // Protobuf leaves out what is empty.
+        // Protobuf omits empty fields.
         init(from decoder: any Decoder) throws {
             let container = try decoder.container(keyedBy: CodingKeys.self)
             metadata = try container.decodeIfPresent([String: Data].self, forKey: .metadata) ?? [:]

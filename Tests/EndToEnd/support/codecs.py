@@ -20,7 +20,7 @@ TIMEOUT = 30  # Seconds per request.
 
 
 class ServiceCodec(PayloadCodec):
-    """Does what a subclass does in a thread of its own."""
+    """Runs a subclass's conversion in a separate thread."""
 
     def __init__(self, service: LargePayloadService, namespace: str):
         self._service = service

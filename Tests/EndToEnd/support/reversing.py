@@ -22,8 +22,8 @@ class ReverseDocument:
         reversed_document = await workflow.execute_activity(
             reverse, document, start_to_close_timeout=timedelta(seconds=60)
         )
-        # A replay runs this, too: a different document would give the workflow a result that differs from its history,
-        # so the replay would fail.
+        # A replay runs this, too: another document would give the workflow another result than in its history, so the
+        # replay would fail.
         if reversed_document != document[::-1]:
             raise ApplicationError("the activity returned another document", non_retryable=True)
         return reversed_document

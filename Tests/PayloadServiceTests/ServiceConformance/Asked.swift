@@ -8,19 +8,19 @@ let helloWorldDigest = Stack.digest(helloWorld)
 
 func bytes(_ text: String) -> [UInt8] { Array(text.utf8) }
 
-/// A request as a test writes it, whichever way its body is handed over.
+/// A test's request, independent of how its body is handed over.
 struct Asked {
     var method: String
     var path: String
     var query = ""
     var headers = ServiceRequest.Headers()
-    /// `nil` for a request without one.
+    /// `nil` if the request has no body.
     var body: [UInt8]?
-    /// Where the body comes from in place of ``body``, always as a stream.
+    /// A source that replaces ``body``, always as a stream.
     var source: ServiceRequest.BodySource?
-    /// The file that the web server says has the body, in place of ``body``.
+    /// The file that the web server names as the body, instead of ``body``.
     var file: String?
-    /// Called when the service has answered, before the answer's content is read.
+    /// Called after the service answers, before the answer's content is read.
     var beforeContent: () throws -> Void = {}
     /// `LPS_ALLOWED_NAMESPACES`
     var allowed: String?
@@ -58,7 +58,7 @@ struct Asked {
 
     /// A request to the codec server.
     ///
-    /// - Parameter operation: what stands behind the prefix in the path, and a query.
+    /// - Parameter operation: the path after the prefix, and a query.
     static func codec(_ operation: String, _ body: [UInt8], namespace: String? = "ns") -> Asked {
         let parts = operation.split(separator: "?", omittingEmptySubsequences: false)
         var asked = Asked("POST", "/codec/\(parts[0])")
@@ -70,7 +70,7 @@ struct Asked {
         return asked
     }
 
-    /// The same, changed.
+    /// Returns a changed copy.
     func with(_ change: (inout Asked) -> Void) -> Asked {
         var asked = self
         change(&asked)
@@ -88,7 +88,7 @@ struct Asked {
     }
 }
 
-/// Gives a body piece by piece.
+/// Returns a source that supplies a body in pieces.
 func source(_ body: [UInt8]) -> ServiceRequest.BodySource {
     var rest = body[...]
     return { buffer in

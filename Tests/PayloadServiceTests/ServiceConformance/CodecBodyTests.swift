@@ -4,7 +4,7 @@ import Testing
 
 @testable import PayloadService
 
-/// Bodies of requests to the codec server: protobuf's JSON mapping, and what is none.
+/// Bodies of requests to the codec server: protobuf's JSON mapping, and malformed ones.
 @Suite(.runLimit) struct CodecBodyTests {
     private static let good = #"{"metadata":{},"data":""}"#
     private static let noObject = "body is not a JSON object of payloads: "
@@ -13,7 +13,7 @@ import Testing
         #"{"metadata":{"temporal.io/remote-codec":"\#(Data(version.utf8).base64EncodedString())"},"data":""}"#
     }
 
-    /// Bodies that are refused, whatever is asked.
+    /// Bodies that every operation refuses.
     private static let malformed = [
         ("", "\(noObject)expected '{' at byte 0"), ("[]", "\(noObject)expected '{' at byte 0"),
         (#"{"payloads":[\#(good)"#, "\(noObject)expected ',' at byte 38"),
@@ -34,7 +34,7 @@ import Testing
         (#"{"payloads":[{"metadata":{"a":1}}]}"#, "payload 0: expected '\"' at byte 30"),
     ]
 
-    /// Bodies of which only what is stored can't be found.
+    /// Well-formed bodies whose references cannot be resolved.
     private static let notFollowed = [
         (#"{"payloads":[\#(good),\#(version("v3"))]}"#, "payload 1: unknown version 'v3' in temporal.io/remote-codec"),
         (
@@ -48,19 +48,20 @@ import Testing
         ),
     ]
 
-    @Test(arguments: Setup.disk) func `What is wrong with a body is told, with the payload's index`(setup: Setup) throws
-    {
+    @Test(arguments: Setup.disk) func `A malformed body is refused with the reason and the payload's index`(
+        setup: Setup
+    ) throws {
         let fixture = try ServiceFixture(setup)
         for (body, message) in Self.malformed {
             for operation in ["encode", "decode", "download"] {
-                // What stands before is no reference, which a download finds first.
+                // A download first refuses the payload before it, which is not a reference.
                 if operation == "download", body.contains(Self.good), message.hasPrefix("payload 1") { continue }
                 expectRefusal(try fixture.ask(.codec(operation, bytes(body))), 400, message, "\(operation) \(body)")
             }
         }
         for (body, message) in Self.notFollowed {
             expectRefusal(try fixture.ask(.codec("decode", bytes(body))), 400, message, body)
-            #expect(try fixture.ask(.codec("encode", bytes(body))).status == 200, "what is encoded is not followed")
+            #expect(try fixture.ask(.codec("encode", bytes(body))).status == 200, "encode does not follow references")
         }
         #expect(try fixture.store.contents().isEmpty)
     }
@@ -68,7 +69,7 @@ import Testing
     // MARK: Protobuf's JSON mapping
 
     @Test(arguments: Setup.disk)
-    func `Payloads pass through as they came, with fields that are not known here`(setup: Setup) throws {
+    func `Small payloads pass through unchanged, with unknown fields`(setup: Setup) throws {
         let fixture = try ServiceFixture(setup)
         let payloads =
             #"[ {"data":"aGk", "later": [{"x":null}], "metadata" : {"a":"_-8"}},{},{"metadata":null,"data":null}]"#
@@ -88,7 +89,7 @@ import Testing
         }.joined()
     }
 
-    @Test func `A reference is read whose base64 has line breaks, and what is no reference passes as it came`() throws {
+    @Test func `A reference's base64 may have line breaks, and other payloads pass through unchanged`() throws {
         let fixture = try ServiceFixture(codec: CodecLimits(minimumSize: 1000))
         let payload = JSONPayload(randomPayload(5000))
         let reference = try fixture.codec("encode", [payload])[0]
@@ -102,16 +103,16 @@ import Testing
         #expect(try JSONDecoder().decode(JSONPayload.self, from: decoded) == payload)
     }
 
-    @Test func `Both alphabets of base64 are read, with escapes, line breaks, with and without padding`() throws {
+    @Test func `Both base64 alphabets are read, with escapes and line breaks, with and without padding`() throws {
         let fixture = try ServiceFixture(codec: CodecLimits(minimumSize: 0))
-        // Every six bits occur, and two bytes are left at the end.
+        // Every base64 digit occurs, and two bytes remain at the end.
         let payload = JSONPayload((0..<20_000).map { UInt8(truncatingIfNeeded: $0 &* 167) })
         let standard = payload.data.base64EncodedString()
         let urlSafe = standard.replacingOccurrences(of: "+", with: "-").replacingOccurrences(of: "/", with: "_")
         let texts = [
             standard, urlSafe, standard.replacingOccurrences(of: "=", with: ""),
             standard.replacingOccurrences(of: "/", with: "\\/").replacingOccurrences(of: "=", with: "\\u003d"),
-            // As MIME's encoders of Ruby and Python, and of Java, break lines.
+            // Line breaks as from the MIME encoders of Ruby and Python, and of Java.
             broken(standard, every: 60, with: "\\n"), broken(standard, every: 76, with: "\\r\\n"),
         ]
         let encoded = try texts.map { text in
@@ -123,7 +124,7 @@ import Testing
         #expect(try fixture.codec("decode", [encoded[0]]) == [payload])
     }
 
-    @Test func `Metadata names that are equal in Unicode but not in bytes stay two names`() throws {
+    @Test func `Metadata names that are equal in Unicode but not in bytes stay distinct`() throws {
         let fixture = try ServiceFixture(codec: CodecLimits(minimumSize: 0))
         let body = #"{"payloads":[{"metadata":{"\u00e9":"MQ==","e\u0301":"Mg=="},"data":"aGk="}]}"#
         let encoded = try fixture.ask(.codec("encode", bytes(body)))

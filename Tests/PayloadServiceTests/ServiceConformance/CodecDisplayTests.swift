@@ -4,12 +4,12 @@ import Testing
 
 @testable import PayloadService
 
-/// What the codec server shows of large payloads, to clients that can download them and to others.
+/// How the codec server shows large payloads to clients that can download them, and to others.
 @Suite(.runLimit) struct CodecDisplayTests {
     private let limits = CodecLimits(minimumSize: 100, displayLimit: 1500, answerLimit: 10_000)
 
     @Test(arguments: Setup.disk)
-    func `Where the client can download, a payload over the display limit is shown as a storage reference`(
+    func `A client that can download sees a storage reference for a payload over the display limit`(
         setup: Setup
     ) throws {
         let fixture = try ServiceFixture(setup, codec: limits)
@@ -18,7 +18,7 @@ import Testing
         let shown = try fixture.codec("decode?preserveStorageRefs=true", encoded)
         #expect(shown[0] == payloads[0])
         try expectStorageReference(shown[1], to: payloads[1])
-        // The page sends what stands in the history.
+        // The Web UI sends the payload from the history.
         #expect(try fixture.codec("download?preserveStorageRefs=true", [encoded[1]]) == [payloads[1]])
         for query in ["", "?preserveStorageRefs=false", "?preserveStorageRefs=", "?preserveStorageRefs=1"] {
             #expect(try fixture.codec("decode\(query)", encoded) == payloads, "\(query)")
@@ -38,7 +38,7 @@ import Testing
     }
 
     @Test(arguments: Setup.disk)
-    func `A payload that would make the answer too long is shown as a placeholder, and a header says so`(
+    func `A payload that would exceed the answer limit becomes a placeholder, which a header counts`(
         setup: Setup
     ) throws {
         let fixture = try ServiceFixture(setup, codec: limits)
@@ -65,7 +65,7 @@ import Testing
     }
 
     @Test(arguments: Setup.disk)
-    func `A download has one payload of any size, or several within the answer's limit`(setup: Setup) throws {
+    func `A download returns one payload of any size, or several within the answer limit`(setup: Setup) throws {
         let fixture = try ServiceFixture(setup, codec: limits)
         let payloads = [20_000, 2000, 2000].map { JSONPayload(randomPayload($0)) }
         let encoded = try fixture.codec("encode", payloads)
@@ -76,7 +76,7 @@ import Testing
         expectRefusal(both, 400, message)
     }
 
-    @Test func `An answer has as many bytes as its limit, and no more`() throws {
+    @Test func `An answer is at most as long as the answer limit`() throws {
         let payloads = [JSONPayload(randomPayload(3000)), JSONPayload(randomPayload(3000))]
         let whole = try JSONPayloads(payloads).json.count - payloads.count * "\"\"".utf8.count
         for limit in [whole - 200, whole + 200] {

@@ -4,7 +4,7 @@ import Testing
 
 @testable import PayloadService
 
-/// What the codec server keeps in memory is limited.
+/// The codec server's memory is limited.
 @Suite(.runLimit) struct CodecLimitTests {
     private let half = String(repeating: "QUFB", count: 200_000)
 
@@ -12,7 +12,7 @@ import Testing
         try fixture.ask(.codec("decode", bytes(#"{"payloads":[\#(payloads.joined(separator: ","))]}"#)))
     }
 
-    @Test func `What may take memory is limited, and the limit is named`() throws {
+    @Test func `Each part of a body that takes memory has a limit, which its refusal names`() throws {
         let fixture = try ServiceFixture()
         let empty = [String](repeating: "{}", count: 1024).joined(separator: ",")
         #expect(try ask(fixture, empty).status == 200)
@@ -46,14 +46,16 @@ import Testing
         )
     }
 
-    @Test func `A message is cut where a client has sent a long value`() throws {
+    @Test func `A message truncates a client's long value`() throws {
         let version = String(repeating: "eHh4", count: 10_000)
         let answer = try ask(ServiceFixture(), #"{"metadata":{"temporal.io/remote-codec":"\#(version)"}}"#)
         expectRefusal(answer, 400, "payload 0: unknown version 'xxxx…")
         #expect(answer.body.count < 1100)
     }
 
-    @Test(arguments: Setup.disk) func `A body over the limit is 413, and one as large as it is read`(setup: Setup)
+    @Test(arguments: Setup.disk) func `A body over the limit is refused with 413, and one at the limit is read`(
+        setup: Setup
+    )
         throws
     {
         let body = bytes(#"{"payloads":[{"data":"\#(half)"}]}"#)
@@ -67,9 +69,9 @@ import Testing
         }
     }
 
-    @Test func `What was encoded can be decoded, or is refused before it is stored`() throws {
+    @Test func `Metadata too long for the references to be decoded is refused before anything is stored`() throws {
         let fixture = try ServiceFixture(codec: CodecLimits(minimumSize: 100))
-        // Each "<" takes six characters in the reference.
+        // A reference takes six characters for each "<".
         func payload(_ names: Int) -> JSONPayload {
             let pairs = (0..<names).map { ("\($0)" + String(repeating: "<", count: 1000), "") }
             return JSONPayload(randomPayload(1000), metadata: Dictionary(uniqueKeysWithValues: pairs))

@@ -5,12 +5,12 @@ import Testing
 
 @testable import PayloadService
 
-/// References that the codec server can't follow.
+/// References that the codec server cannot resolve.
 @Suite(.runLimit) struct CodecReferenceTests {
     private let payload = JSONPayload(randomPayload(1000))
 
     @Test(arguments: Setup.all)
-    func `A reference that leads nowhere, or to something else, is refused with its index`(setup: Setup) throws {
+    func `A reference to nothing, or to another payload, is refused with its index`(setup: Setup) throws {
         let fixture = try ServiceFixture(setup, codec: CodecLimits(minimumSize: 100))
         let good = try fixture.codec("encode", [payload])[0]
         let reference = try PayloadReference(parsing: Array(good.data))
@@ -41,7 +41,7 @@ import Testing
         expectRefusal(none, 400, message)
     }
 
-    @Test(arguments: Setup.all) func `A reference to a payload that was deleted is not found`(setup: Setup) throws {
+    @Test(arguments: Setup.all) func `A reference to a deleted payload is refused`(setup: Setup) throws {
         let fixture = try ServiceFixture(setup, codec: CodecLimits(minimumSize: 100))
         let encoded = try fixture.codec("encode", [payload])
         let reference = try PayloadReference(parsing: Array(encoded[0].data))
@@ -52,7 +52,7 @@ import Testing
         }
     }
 
-    @Test func `A payload that is deleted while it is answered cuts the answer off`() throws {
+    @Test func `A payload that is deleted while it is sent cuts the answer off`() throws {
         let fixture = try ServiceFixture(codec: CodecLimits(minimumSize: 100))
         let encoded = try fixture.codec("encode", [payload])
         let key = try #require(PayloadKey(parsing: PayloadReference(parsing: Array(encoded[0].data)).key))

@@ -5,12 +5,12 @@ import Testing
 
 @testable import PayloadService
 
-/// Temporal's codec server: large payloads become references, and come back.
+/// Temporal's codec server: large payloads become references, and references become payloads.
 @Suite(.runLimit) struct CodecTests {
     private static let versionName = "temporal.io/remote-codec"
 
     @Test(arguments: Setup.all)
-    func `A large payload becomes a reference and comes back, a small one stays what it is`(setup: Setup) throws {
+    func `A large payload becomes a reference and is decoded again, a small one stays unchanged`(setup: Setup) throws {
         let fixture = try ServiceFixture(setup)
         let payloads = [
             JSONPayload(randomPayload(200_000)), JSONPayload(bytes("small")),
@@ -38,7 +38,7 @@ import Testing
     }
 
     @Test(arguments: Setup.all)
-    func `What the existing codec wrote is written the same, and decoded`(setup: Setup) throws {
+    func `References of the existing codec are reproduced and decoded`(setup: Setup) throws {
         let fixture = try ServiceFixture(setup, codec: CodecLimits(minimumSize: 32))
         for vector in CodecVector.all {
             let payload = JSONPayload(vector.data, metadata: vector.metadata)
@@ -56,7 +56,7 @@ import Testing
         #expect(encoded[1].metadata[Self.versionName] != nil)
     }
 
-    @Test func `The namespace is the path's, or else the header's, and encoding needs one`() throws {
+    @Test func `The namespace comes from the path, else from the header, and encoding needs one`() throws {
         let fixture = try ServiceFixture(codec: CodecLimits(minimumSize: 100))
         let body = try JSONPayloads([JSONPayload(randomPayload(1000))]).json
         for (operation, header, namespace) in [
@@ -76,7 +76,7 @@ import Testing
         #expect(try fixture.ask(.codec("decode", bytes(#"{"payloads":[]}"#), namespace: nil)).status == 200)
     }
 
-    @Test func `Paths and methods that the codec server has not are refused`() throws {
+    @Test func `Unknown paths and methods of the codec server are refused`() throws {
         let fixture = try ServiceFixture()
         let body = bytes(#"{"payloads":[]}"#)
         for path in ["", "x", "decode/", "a/b/decode", "a/decoded", "a/encode/x", "Decode"] {
@@ -107,14 +107,13 @@ import Testing
     }
 
     @Test(arguments: Setup.all)
-    func `Payloads that are encoded at once are stored once each, and an encode stores them again`(setup: Setup) throws
-    {
+    func `Equal payloads of one request, or of a repeated one, are stored once`(setup: Setup) throws {
         let fixture = try ServiceFixture(setup, codec: CodecLimits(minimumSize: 100))
         let payload = JSONPayload(randomPayload(1000))
         let encoded = try fixture.codec("encode", [payload, payload])
         #expect(encoded[0] == encoded[1])
         let contents = try fixture.store.contents()
-        #expect(contents.count == (setup.store == .disk ? 2 : 1), "content and key")
+        #expect(contents.count == (setup.store == .disk ? 2 : 1), "on disk, content and key")
         #expect(try fixture.codec("encode", [payload]) == [encoded[0]])
         #expect(try fixture.store.contents() == contents)
         #expect(try fixture.codec("decode", encoded + encoded) == [payload, payload, payload, payload])

@@ -4,7 +4,7 @@ import Testing
 
 @testable import PayloadService
 
-/// A request that takes longer than it may is given up, whatever it is doing.
+/// A request that exceeds its timeout is given up in every phase.
 @Suite(.runLimit) struct DeadlineTests {
     private let timeout = Duration.milliseconds(200)
 
@@ -20,7 +20,7 @@ import Testing
     }
 
     @Test(arguments: Setup.disk)
-    func `An upload whose time is over is given up before it is hashed, and not stored`(setup: Setup) throws {
+    func `An upload that is late before hashing is given up and not stored`(setup: Setup) throws {
         let fixture = try ServiceFixture(setup)
         let trace = RequestTrace(timeout: timeout)
         waitUntilLate(trace)
@@ -30,7 +30,7 @@ import Testing
         #expect(try fixture.ask(.put(helloWorld), RequestTrace(timeout: .seconds(3600))).status == 201)
     }
 
-    /// Asks until a request came as far as to be hashed: on a busy machine one may be late before.
+    /// Repeats the request until one reaches hashing in time: on a busy machine one may be late earlier.
     private func expectGivenUpWhileHashing(_ ask: (RequestTrace) throws -> Answer) throws {
         try eventually("a request is hashed in time") {
             let trace = RequestTrace(timeout: timeout)
@@ -42,7 +42,7 @@ import Testing
     }
 
     @Test(arguments: Setup.disk)
-    func `An upload is given up at its next piece, and not stored`(setup: Setup) throws {
+    func `A late upload is given up at its next piece and not stored`(setup: Setup) throws {
         let fixture = try ServiceFixture(setup)
         try expectGivenUpWhileHashing { trace in
             trace.onPiece = { [unowned trace] in waitUntilLate(trace) }
@@ -51,7 +51,7 @@ import Testing
         #expect(try fixture.store.contents().isEmpty)
     }
 
-    @Test func `An upload that is late once all of it has come is not committed`() throws {
+    @Test func `An upload that is late after its last byte is not committed`() throws {
         let fixture = try ServiceFixture()
         try expectGivenUpWhileHashing { trace in
             let give = source(helloWorld)
@@ -68,7 +68,7 @@ import Testing
     }
 
     @Test(arguments: Setup.disk)
-    func `A request to the codec server is given up between payloads and pieces`(setup: Setup) throws {
+    func `A late request to the codec server is given up between payloads and pieces`(setup: Setup) throws {
         let fixture = try ServiceFixture(setup, codec: CodecLimits(minimumSize: 100))
         let body = try JSONPayloads([JSONPayload(randomPayload(1000)), JSONPayload(randomPayload(1000))]).json
         let reference = try fixture.ask(.codec("encode", body)).body
@@ -79,10 +79,10 @@ import Testing
             expectGivenUp(try fixture.ask(.codec(operation, body), late), late, "checking")
             let trace = RequestTrace(timeout: timeout)
             trace.onPiece = { [unowned trace] in
-                // Not while the body is parsed.
+                // Not while the body is being parsed.
                 if trace.phase == .checking { waitUntilLate(trace) }
             }
-            // A stream's first piece comes before the body is parsed.
+            // A stream's first piece precedes parsing.
             let answer = try fixture.ask(.codec(operation, body), trace)
             #expect(answer.status == 503, "\(operation)")
             #expect(trace.isTimedOut)

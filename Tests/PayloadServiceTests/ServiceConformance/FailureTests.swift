@@ -8,13 +8,13 @@ import Testing
 
 @testable import PayloadService
 
-/// A failure becomes a status, one line for the client, and one line of the log.
+/// A failure becomes a status, one line for the client and one log line.
 @Suite(.runLimit) struct FailureTests {
     private struct Failure {
         let error: StoreError
         let status: Int
         let message: String
-        /// Whether the client is told when to try again.
+        /// Whether the answer has a Retry-After header.
         let isRetried: Bool
         let logged: String
 
@@ -53,7 +53,7 @@ import Testing
         Failure(.uploadNotAcceptable, 500, storeFailed, "error store failed"),
     ]
 
-    @Test func `Each failure of the store has its status, its words and its line in the log`() throws {
+    @Test func `Each store failure has its status, its message and its log line`() throws {
         let setup = Setup(store: .memory, handover: .streams)
         let fixture = try ServiceFixture(setup, codec: CodecLimits(minimumSize: 1))
         let failing = try #require(fixture.store.storage as? MemoryStore)
@@ -81,7 +81,7 @@ import Testing
         #expect(try fixture.ask(.get(key, length: 11)).body == helloWorld)
     }
 
-    @Test func `A body that ends with a failure is cut off, and nothing is stored`() throws {
+    @Test func `An upload whose body fails is refused as cut off, and nothing is stored`() throws {
         struct Broken: Error, CustomStringConvertible { let description = "the peer\nhas left" }
         let fixture = try ServiceFixture()
         for length in [0, 5, 11] {
@@ -100,7 +100,7 @@ import Testing
         #expect(try fixture.store.contents().isEmpty)
     }
 
-    @Test(arguments: Setup.all) func `A payload that can't be read is a fault of the service, never an answer`(
+    @Test(arguments: Setup.all) func `A damaged payload is a failure of the service and never sent`(
         setup: Setup
     ) throws {
         let fixture = try ServiceFixture(setup, codec: CodecLimits(minimumSize: 100))
@@ -115,7 +115,7 @@ import Testing
         #expect(fixture.log.text.contains("is damaged: its content has digest"))
     }
 
-    @Test func `A file of an upload that the web server names elsewhere is its fault`() throws {
+    @Test func `An upload's file outside the folder for uploads is refused`() throws {
         let fixture = try ServiceFixture()
         let folder = try TemporaryFolder()
         let (secret, incoming) = (folder.file("secret"), fixture.incoming)
@@ -131,7 +131,7 @@ import Testing
         #expect(try fixture.store.contents().isEmpty)
     }
 
-    @Test func `A download that fails before its first byte still gets an error's status, and counts nothing as sent`()
+    @Test func `A download that fails before its first byte has an error status and counts nothing as sent`()
         throws
     {
         let fixture = try ServiceFixture(Setup(store: .disk, handover: .streams))
@@ -142,6 +142,6 @@ import Testing
         expectRefusal(try fixture.ask(asked, trace), 500, Self.storeFailed)
         #expect(trace.bytesOut == 0)
         asked.beforeContent = {}
-        #expect(try fixture.ask(asked).status == 412, "it has no bytes now")
+        #expect(try fixture.ask(asked).status == 412, "the payload is now empty")
     }
 }

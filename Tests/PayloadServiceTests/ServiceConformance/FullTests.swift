@@ -4,10 +4,11 @@ import Testing
 
 @testable import PayloadService
 
-/// What is answered when there is no room: of the disk, or in a quota.
+/// Answers when the disk or a quota has no room.
 @Suite(.runLimit) struct FullTests {
     @Test(arguments: Setup.disk)
-    func `What is announced of a stream counts before a byte has come, and a file is there already`(setup: Setup) throws
+    func `A stream's Content-Length counts against free space before its first byte, a file's does not`(setup: Setup)
+        throws
     {
         let fixture = try ServiceFixture(setup, maximumPayload: .max)
         let answer = try fixture.ask(.put(helloWorld).with { $0.headers.contentLength = bytes("\(UInt64.max / 2)") })
@@ -17,12 +18,14 @@ import Testing
         }
     }
 
-    @Test(arguments: Setup.disk) func `Below the reserve every upload is 507, and nothing is left of it`(setup: Setup)
+    @Test(arguments: Setup.disk) func `Below the reserve every upload is refused with 507 and leaves nothing`(
+        setup: Setup
+    )
         throws
     {
         let fixture = try ServiceFixture(setup, reserve: .max)
         let missing = Asked.get("/blobs/ns/common/\(helloWorldDigest)/\(helloWorldDigest)", length: 11)
-        expectRefusal(try fixture.ask(missing), 404, "blob not found", "a download is not an upload")
+        expectRefusal(try fixture.ask(missing), 404, "blob not found", "the reserve does not affect downloads")
         for payload in [[], helloWorld] {
             let answer = try fixture.put(payload)
             expectRefusal(answer, 507, "store has …")
@@ -33,7 +36,7 @@ import Testing
     }
 
     @Test(arguments: Setup.disk)
-    func `Below the reserve the codec server decodes, and takes nothing to store`(setup: Setup) throws {
+    func `Below the reserve the codec server decodes and stores nothing`(setup: Setup) throws {
         let fixture = try ServiceFixture(setup, reserve: .max, codec: CodecLimits(minimumSize: 100))
         let small = [JSONPayload(bytes("small"))]
         #expect(try fixture.codec("decode", small) == small)
@@ -44,15 +47,20 @@ import Testing
         case .files:
             #expect(try fixture.codec("encode", small) == small)
             expectRefusal(answer, 507, "store has …")
-            #expect(answer.text.contains("bytes free, 1000 more would touch the reserve"), "it is not written first")
-        case .streams: expectRefusal(answer, 507, "store has …", "the body itself can't be kept")
+            #expect(
+                answer.text.contains("bytes free, 1000 more would touch the reserve"),
+                "it is refused before it is written"
+            )
+        case .streams: expectRefusal(answer, 507, "store has …", "even the body cannot be buffered")
         }
         #expect(trace.bytesIn == 0)
         #expect(try fixture.store.contents().isEmpty)
     }
 
     @Test(arguments: Setup.disk)
-    func `A payload over the quota is 507, what is there is taken again and read`(setup: Setup) throws {
+    func `A payload over the quota is refused with 507, and stored ones can be stored again and read`(setup: Setup)
+        throws
+    {
         let fixture = try ServiceFixture(setup, quota: { $0.description == "ns" ? 10_000 : nil })
         let content = randomPayload(9_000)
         let key = try fixture.store(content)
@@ -67,10 +75,10 @@ import Testing
         #expect(try fixture.put(randomPayload(20_000), namespace: "other").status == 201)
         #expect(try fixture.put(randomPayload(1_000)).status == 201)
         #expect(try fixture.put([1]).status == 507)
-        #expect(try fixture.ask(Asked("HEAD", "/v2/health/head")).status == 200, "others can still store")
+        #expect(try fixture.ask(Asked("HEAD", "/v2/health/head")).status == 200, "other namespaces can still store")
     }
 
-    @Test(arguments: Setup.disk) func `A quota is asked before the body is looked at`(setup: Setup) throws {
+    @Test(arguments: Setup.disk) func `The quota is checked before the body is read`(setup: Setup) throws {
         let fixture = try ServiceFixture(setup, quota: { _ in 10 })
         let wrong = Asked.put(helloWorld).with { $0.body = bytes("hello worle") }
         expectRefusal(
@@ -81,7 +89,9 @@ import Testing
         #expect(try fixture.store.contents().isEmpty)
     }
 
-    @Test(arguments: Setup.disk) func `The codec server's uploads count, and are refused`(setup: Setup) throws {
+    @Test(arguments: Setup.disk) func `The codec server's uploads count against the quota and can be refused`(
+        setup: Setup
+    ) throws {
         let fixture = try ServiceFixture(setup, quota: { _ in 3000 }, codec: CodecLimits(minimumSize: 100))
         let first = [JSONPayload(randomPayload(2000))]
         let encoded = try fixture.codec("encode", first)
@@ -96,9 +106,9 @@ import Testing
         #expect(try fixture.codec("encode", first) == encoded)
     }
 
-    /// nginx asks so when it could not write a body, see `UnwrittenUpload`.
+    /// nginx sends this request when it could not write a body; see `UnwrittenUpload`.
     @Test(arguments: ["/v2/blobs/put", "/codec/encode", "/x"])
-    func `A body that the web server could not write is 507 when the disk is why, and else its own failure`(
+    func `A body that the web server could not write is answered 507 if the disk is full, else 500`(
         path: String
     )
         throws
@@ -115,8 +125,8 @@ import Testing
         let missing = "\(full.incoming)/missing"
         expectRefusal(try ask(full, file: missing, length: 11), 507, "store has …")
         expectRefusal(try ask(full, file: nil, length: 11), 500, failed, "no body")
-        expectRefusal(try ask(full, file: "/elsewhere/1", length: 11), 500, failed, "nothing is known of its folder")
-        expectRefusal(try ask(fixture, file: "\(incoming)/missing", length: 11), 500, failed, "there is room")
+        expectRefusal(try ask(full, file: "/elsewhere/1", length: 11), 500, failed, "a folder of no store")
+        expectRefusal(try ask(fixture, file: "\(incoming)/missing", length: 11), 500, failed, "the disk has room")
         let partial = "\(incoming)/partial"
         try write(helloWorld, to: partial)
         let message = "store had no room for all of an upload: 11 of 12 bytes were written"

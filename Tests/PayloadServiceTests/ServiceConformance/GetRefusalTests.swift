@@ -4,7 +4,7 @@ import Testing
 
 @testable import PayloadService
 
-/// The wire contract's table of downloads: what is refused, and how.
+/// The wire contract's table of refused downloads.
 @Suite(.runLimit) struct GetRefusalTests {
     /// The key of ``helloWorld`` in `ns`, without metadata.
     private static let key = "/blobs/ns/common/\(helloWorldDigest)/\(Stack.digest([]))"
@@ -55,7 +55,7 @@ import Testing
     }
 
     @Test(arguments: Setup.disk)
-    func `What a download must have is refused where it is missing or wrong`(setup: Setup) throws {
+    func `Each required value of a download is refused if it is missing or wrong`(setup: Setup) throws {
         let fixture = try ServiceFixture(setup)
         #expect(try fixture.store(helloWorld) == Self.key)
         let good = Asked.get(Self.key, length: 11)
@@ -65,7 +65,7 @@ import Testing
         #expect(try fixture.ask(good).body == helloWorld)
     }
 
-    @Test(arguments: Setup.disk) func `Another method than GET is told which is allowed`(setup: Setup) throws {
+    @Test(arguments: Setup.disk) func `Other methods than GET are refused, and Allow names GET`(setup: Setup) throws {
         let fixture = try ServiceFixture(setup)
         for method in ["PUT", "POST", "DELETE", "HEAD", "get"] {
             let answer = try fixture.ask(Asked(method, "/v2/blobs/get"))
@@ -89,7 +89,7 @@ import Testing
         Refused("range", 416, "range is outside the payload's 11 bytes") { $0.headers.range = bytes("bytes=11-") },
     ]
 
-    @Test(arguments: Setup.disk) func `Of all that is wrong with a download, the first check of the table is answered`(
+    @Test(arguments: Setup.disk) func `A download that fails several checks is answered with the table's first one`(
         setup: Setup
     ) throws {
         let fixture = try ServiceFixture(setup)

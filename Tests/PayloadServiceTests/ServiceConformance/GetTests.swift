@@ -5,18 +5,19 @@ import Testing
 
 @testable import PayloadService
 
-/// The wire contract's downloads: the payload, parts of it, and what saves a client from fetching it.
+/// The wire contract's downloads: whole payloads, ranges and conditional requests.
 @Suite(.runLimit) struct GetTests {
     private let tag = "\"\(helloWorldDigest)\""
 
-    /// Fetches a payload from a store that has it, again and again.
+    /// Returns a function that downloads a stored payload with a changed request.
     private func downloads(_ setup: Setup) throws -> ((inout Asked) -> Void) throws -> Answer {
         let fixture = try ServiceFixture(setup)
         let good = Asked.get(try fixture.store(helloWorld), length: 11)
         return { try fixture.ask(good.with($0)) }
     }
 
-    @Test(arguments: Setup.all) func `A payload comes with its digest, and may be kept for a year`(setup: Setup) throws
+    @Test(arguments: Setup.all) func `A payload is sent with its digest and can be cached for a year`(setup: Setup)
+        throws
     {
         let answer = try downloads(setup)({ _ in })
         #expect(answer.status == 200)
@@ -28,7 +29,7 @@ import Testing
         #expect(answer.headers[caching] == "private, max-age=31536000, immutable")
     }
 
-    @Test(arguments: Setup.all) func `A key that the client escaped twice is found`(setup: Setup) throws {
+    @Test(arguments: Setup.all) func `A key that the client percent-encoded twice is found`(setup: Setup) throws {
         let fixture = try ServiceFixture(setup)
         let key = try fixture.store(helloWorld, namespace: "a b+é%")
         for text in [key, Stack.escape(key)] {
@@ -37,14 +38,14 @@ import Testing
         #expect(try fixture.ask(.get(Stack.escape(Stack.escape(key)), length: 11)).status == 404)
     }
 
-    @Test(arguments: Setup.all) func `Of two keys the first counts`(setup: Setup) throws {
+    @Test(arguments: Setup.all) func `The first of two keys counts`(setup: Setup) throws {
         let get = try downloads(setup)
         #expect(try get { $0.query += "&key=x" }.body == helloWorld)
         #expect(try get { $0.query = "key=x&\($0.query)" }.status == 404)
     }
 
     @Test(arguments: Setup.all)
-    func `A payload that was deleted is not found`(setup: Setup) throws {
+    func `A deleted payload is not found`(setup: Setup) throws {
         let fixture = try ServiceFixture(setup)
         let deleted = try fixture.store(helloWorld)
         try fixture.store.storage.remove(#require(PayloadKey(parsing: bytes(deleted))))
@@ -54,7 +55,7 @@ import Testing
     // MARK: Ranges
 
     @Test(arguments: Setup.all)
-    func `A range is answered with its part of the payload, by the service or the web server`(setup: Setup) throws {
+    func `The service, or else the web server, answers a range with that part of the payload`(setup: Setup) throws {
         let get = try downloads(setup)
         for (field, part) in [
             ("bytes=6-", 6..<11), ("bytes=-5", 6..<11), ("bytes=0-0", 0..<1), ("bytes=2-4", 2..<5),
@@ -65,7 +66,7 @@ import Testing
             #expect(answer.headers["ETag"] == tag)
             switch setup.handover {
             case .files:
-                #expect(answer.status == 200, "the web server makes the part of it")
+                #expect(answer.status == 200, "the web server applies the range")
                 #expect(answer.body == helloWorld)
             case .streams:
                 #expect(answer.status == 206)
@@ -77,7 +78,7 @@ import Testing
     }
 
     @Test(arguments: Setup.all)
-    func `A range outside the payload is 416, and told the payload's size`(setup: Setup) throws {
+    func `A range outside the payload is refused with 416 and the payload's size`(setup: Setup) throws {
         let get = try downloads(setup)
         for range in ["bytes=11-", "bytes=11-20", "bytes=-0"] {
             let answer = try get { $0.headers.range = bytes(range) }
@@ -92,7 +93,7 @@ import Testing
         }
     }
 
-    @Test(arguments: Setup.all) func `Several ranges, or what is none, get the whole payload`(setup: Setup) throws {
+    @Test(arguments: Setup.all) func `Several ranges, or an invalid one, get the whole payload`(setup: Setup) throws {
         let get = try downloads(setup)
         for range in [
             "bytes=0-0,2-2", "bytes=5-3", "bytes=a-b", "lines=1-2", "bytes=", "bytes", "bytes=-", "bytes=+1-2",
@@ -109,12 +110,12 @@ import Testing
     // MARK: Tags
 
     @Test(arguments: Setup.all)
-    func `If-None-Match saves the download of a payload that the client has, also by a weak tag`(setup: Setup) throws {
+    func `If-None-Match avoids the download of a cached payload, also with a weak tag`(setup: Setup) throws {
         let get = try downloads(setup)
         for field in [tag, "*", "W/\(tag)", "\"other\", W/\(tag)", "\"other\"\t,\t\(tag)\t", " \(tag) "] {
             let answer = try get {
                 $0.headers.ifNoneMatch = bytes(field)
-                // Decided before the range is looked at (RFC 9110 section 13.2.2).
+                // If-None-Match precedes Range (RFC 9110 section 13.2.2).
                 $0.headers.range = bytes("bytes=11-")
             }
             #expect(answer.status == 304, "\(field)")
@@ -127,7 +128,7 @@ import Testing
         }
     }
 
-    @Test(arguments: Setup.all) func `If-Match refuses another payload, and takes no weak tag`(setup: Setup) throws {
+    @Test(arguments: Setup.all) func `If-Match refuses other payloads and weak tags`(setup: Setup) throws {
         let get = try downloads(setup)
         for field in [tag, "*", "\"other\" , \(tag)", " \(tag) "] {
             #expect(try get { $0.headers.ifMatch = bytes(field) }.body == helloWorld, "\(field)")
@@ -138,7 +139,7 @@ import Testing
         }
     }
 
-    @Test func `If-Range gives the part only to a client that names this very payload`() throws {
+    @Test func `If-Range returns the range only if it names this payload's tag`() throws {
         for setup in Setup.all where setup.handover == .streams {
             let get = try downloads(setup)
             for (field, status) in [

@@ -4,7 +4,7 @@ import Testing
 
 @testable import PayloadService
 
-/// Tenancy: a caller has the namespaces that the web server's configuration names, and gets at no other, however it asks.
+/// Tenancy: a caller can use only the namespaces that the web server's configuration allows it.
 @Suite(.runLimit) struct NamespaceAccessTests {
     private let content = bytes("what orders keeps to itself")
 
@@ -12,7 +12,8 @@ import Testing
         expectRefusal(answer, 403, "namespace '\(namespace)' is not allowed for this caller", what)
     }
 
-    @Test(arguments: Setup.disk) func `A caller stores to and fetches from its own namespaces only`(setup: Setup) throws
+    @Test(arguments: Setup.disk) func `A caller can upload to and download from its own namespaces only`(setup: Setup)
+        throws
     {
         let fixture = try ServiceFixture(setup)
         for allowed in [nil, "*", "orders", "billing,orders", " billing ,\torders "] {
@@ -28,13 +29,13 @@ import Testing
             let get = try fixture.ask(.get(key, length: content.count).with { $0.allowed = allowed })
             expectForbidden(get, "orders", "GET by \(allowed)")
         }
-        // Unicode calls the two equivalent.
+        // The two are canonically equivalent in Unicode.
         let composed = try fixture.ask(.put(content, namespace: "\u{E9}").with { $0.allowed = "e\u{301}" })
         #expect(composed.status == 403)
     }
 
     @Test(arguments: Setup.disk)
-    func `A caller that has learnt another's key fetches nothing by it, however it is written`(setup: Setup) throws {
+    func `A caller that knows another's key cannot download with it, however it is encoded`(setup: Setup) throws {
         let fixture = try ServiceFixture(setup)
         let key = try fixture.store(content, namespace: "orders")
         let own = try fixture.store(bytes("own"), namespace: "billing")
@@ -52,8 +53,8 @@ import Testing
         for text in [key, once, Stack.escape(once), everyByte, Stack.escape(everyByte)] {
             expectForbidden(try get("key=\(text)"), "orders", text)
         }
-        expectForbidden(try get("key=\(once)&key=\(Stack.escape(own))"), "orders", "of two, the first counts")
-        // A namespace that nobody has.
+        expectForbidden(try get("key=\(once)&key=\(Stack.escape(own))"), "orders", "the first of two keys counts")
+        // A namespace of no caller.
         let melted = "billing%2F..%2Forders"
         expectForbidden(try get("key=/blobs/billing%252F..%252Forders\(rest)"), melted, "a namespace with escapes")
         for text in [
@@ -67,7 +68,7 @@ import Testing
     }
 
     @Test(arguments: Setup.disk)
-    func `A caller stores nothing in another's namespace, however it is written`(setup: Setup) throws {
+    func `A caller cannot upload to another's namespace, however it is encoded`(setup: Setup) throws {
         let fixture = try ServiceFixture(setup)
         _ = try fixture.store(content, namespace: "orders")
         let before = try fixture.store.contents()
@@ -95,12 +96,12 @@ import Testing
             #expect(try put("namespace=billing", prefix: prefix).status == 400, "\(prefix)")
         }
         #expect(try fixture.store.contents() == before)
-        // A prefix like another's folder is below the caller's own.
+        // A prefix that looks like another's folder is below the caller's own.
         #expect(try put("namespace=billing", prefix: "/orders/common").key.hasPrefix("/blobs/billing/custom/"))
     }
 
     @Test(arguments: Setup.disk)
-    func `A digest learnt from another is worth nothing without the content`(setup: Setup) throws {
+    func `Another's digest gives no access without the content`(setup: Setup) throws {
         let fixture = try ServiceFixture(setup)
         _ = try fixture.store(content, namespace: "orders")
         let before = try fixture.store.contents()
@@ -109,13 +110,13 @@ import Testing
             expectRefusal(try fixture.ask(asked.with { $0.allowed = "billing" }), 400, "checksum mismatch")
         }
         #expect(try fixture.store.contents() == before)
-        // Who has the content is answered as if it were new, and learns nothing.
+        // A caller that has the content gets the answer for new content, and learns nothing.
         #expect(try fixture.put(content, namespace: "billing").status == 201)
         #expect(try fixture.put(helloWorld, namespace: "billing").status == 201)
     }
 
     @Test(arguments: Setup.disk)
-    func `The codec server gives and takes no payload of a namespace that the caller has not`(setup: Setup) throws {
+    func `The codec server refuses payloads of namespaces that the caller cannot use`(setup: Setup) throws {
         let fixture = try ServiceFixture(setup, codec: CodecLimits(minimumSize: 100))
         let payload = JSONPayload(randomPayload(1000))
         let body = try JSONPayloads([payload]).json
@@ -133,9 +134,13 @@ import Testing
             let answer = try ask(operation, mixed, by: "billing")
             expectRefusal(answer, 403, "payload 1: namespace 'orders' is not allowed for this caller", operation)
         }
-        expectForbidden(try ask("orders/decode", own, by: "billing"), "orders", "the path's, to decode")
-        expectForbidden(try ask("orders/encode", body, by: "billing"), "orders", "the path's, to encode")
-        expectForbidden(try ask("encode", body, by: "billing", header: "orders"), "orders", "the header's")
-        expectForbidden(try ask("orders/encode", body, by: "", header: "billing"), "orders", "nobody's")
+        expectForbidden(try ask("orders/decode", own, by: "billing"), "orders", "decode with a namespace in the path")
+        expectForbidden(try ask("orders/encode", body, by: "billing"), "orders", "encode with a namespace in the path")
+        expectForbidden(try ask("encode", body, by: "billing", header: "orders"), "orders", "a namespace in the header")
+        expectForbidden(
+            try ask("orders/encode", body, by: "", header: "billing"),
+            "orders",
+            "a caller without namespaces"
+        )
     }
 }

@@ -3,9 +3,9 @@ import Testing
 
 @testable import PayloadService
 
-/// What the wire contract says of all endpoints, health, and the probes.
+/// The wire contract for unknown paths, health and probes.
 @Suite(.runLimit) struct PathTests {
-    @Test(arguments: Setup.disk) func `A path that is none of the service's is not found, whatever is asked`(
+    @Test(arguments: Setup.disk) func `An unknown path is not found with any method`(
         setup: Setup
     ) throws {
         let fixture = try ServiceFixture(setup)
@@ -20,7 +20,7 @@ import Testing
         expectRefusal(try fixture.ask(Asked("GET", "/a\nb\0")), 404, "unknown path '/a\\nb\\0'")
     }
 
-    @Test(arguments: Setup.all) func `A store that takes payloads is healthy, and ready`(setup: Setup) throws {
+    @Test(arguments: Setup.all) func `A store that accepts uploads is healthy and ready`(setup: Setup) throws {
         let fixture = try ServiceFixture(setup)
         let health = try fixture.ask(Asked("HEAD", "/v2/health/head"))
         #expect(health.status == 200 && health.body.isEmpty)
@@ -40,7 +40,9 @@ import Testing
     }
 
     @Test(arguments: Setup.disk)
-    func `A store below its reserve is neither healthy nor ready, and still answers a ping`(setup: Setup) throws {
+    func `Below its reserve a store is neither healthy nor ready, and the service still answers a ping`(setup: Setup)
+        throws
+    {
         let fixture = try ServiceFixture(setup, reserve: .max)
         expectRefusal(try fixture.ask(Asked("HEAD", "/v2/health/head")), 503, "store has …")
         expectRefusal(try fixture.ask(Asked("GET", "/lps/ready")), 503, "store has …")
@@ -48,7 +50,7 @@ import Testing
         #expect(try fixture.ask(Asked("GET", "/lps/ping")).status == 200)
     }
 
-    @Test func `Only errors have the web server's name for their request`() throws {
+    @Test func `Only errors carry the web server's request ID`() throws {
         let fixture = try ServiceFixture()
         let refused = try fixture.ask(Asked("GET", "/x"), RequestTrace(id: "abc"))
         #expect(refused.headers["X-Request-Id"] == "abc")
@@ -57,7 +59,7 @@ import Testing
         #expect(taken.headers["X-Request-Id"] == nil)
     }
 
-    @Test func `The web server is told the namespace and the digest of a request, as far as they are known`() throws {
+    @Test func `An answer's headers name the request's namespace and digest for the web server, if known`() throws {
         let fixture = try ServiceFixture()
         let taken = try fixture.ask(.put(helloWorld, namespace: "a b"))
         #expect(taken.headers["X-LPS-Namespace"] == "a%20b")

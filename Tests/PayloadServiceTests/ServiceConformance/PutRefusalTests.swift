@@ -4,7 +4,7 @@ import Testing
 
 @testable import PayloadService
 
-/// The wire contract's table of uploads: what is refused, and how.
+/// The wire contract's table of refused uploads.
 @Suite(.runLimit) struct PutRefusalTests {
     private static let hex = String(helloWorldDigest.dropFirst("sha256:".count))
 
@@ -126,7 +126,8 @@ import Testing
         ]
 
     @Test(arguments: Setup.disk)
-    func `What an upload must have is refused where it is missing or wrong, and nothing is stored`(setup: Setup) throws
+    func `Each required value of an upload is refused if it is missing or wrong, and nothing is stored`(setup: Setup)
+        throws
     {
         let fixture = try ServiceFixture(setup, maximumPayload: 1000)
         let good = Asked.put(helloWorld)
@@ -138,7 +139,7 @@ import Testing
         #expect(try fixture.ask(good).status == 201)
     }
 
-    @Test(arguments: Setup.disk) func `Another method than PUT is told which is allowed`(setup: Setup) throws {
+    @Test(arguments: Setup.disk) func `Other methods than PUT are refused, and Allow names PUT`(setup: Setup) throws {
         let fixture = try ServiceFixture(setup)
         for method in ["GET", "POST", "DELETE", "PATCH", "OPTIONS", "HEAD", "put", ""] {
             let answer = try fixture.ask(Asked(method, "/v2/blobs/put"))
@@ -147,7 +148,7 @@ import Testing
         }
     }
 
-    // MARK: Their order
+    // MARK: Order
 
     /// One failure of each check, in the order of the table.
     private static let checks = [
@@ -160,12 +161,12 @@ import Testing
         bodies[0],
     ]
 
-    @Test(arguments: Setup.disk) func `Of all that is wrong with an upload, the first check of the table is answered`(
+    @Test(arguments: Setup.disk) func `An upload that fails several checks is answered with the table's first one`(
         setup: Setup
     ) throws {
         let full = try ServiceFixture(setup, reserve: .max, maximumPayload: 1000)
         for (index, expected) in Self.checks.dropLast().enumerated() {
-            // The first check's failure is made last, where several change the same field.
+            // Applied last, so that no other change overwrites the first check's field.
             let asked = Self.checks[index...].reversed().reduce(Asked.put(helloWorld)) { $0.with($1.change) }
             try full.expect(expected, asked)
         }

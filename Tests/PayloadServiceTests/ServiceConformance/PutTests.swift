@@ -4,10 +4,12 @@ import Testing
 
 @testable import PayloadService
 
-/// The wire contract's uploads that are taken.
+/// The wire contract's accepted uploads.
 @Suite(.runLimit) struct PutTests {
     @Test(arguments: Setup.all)
-    func `Each worked example is 201 and then 200, under the contract's key, and comes back`(setup: Setup) throws {
+    func `Each worked example is answered 201, then 200, with the contract's key, and can be downloaded`(setup: Setup)
+        throws
+    {
         let fixture = try ServiceFixture(setup)
         for vector in PutVector.all {
             let asked = Asked.put(vector.payload, namespace: vector.namespace, digest: vector.digest).with {
@@ -24,7 +26,7 @@ import Testing
     }
 
     @Test(arguments: Setup.all)
-    func `Content that is there already under another key is stored once, and is new under this one`(setup: Setup)
+    func `Content stored under another key is answered 201 under a new key`(setup: Setup)
         throws
     {
         let fixture = try ServiceFixture(setup)
@@ -38,7 +40,7 @@ import Testing
     }
 
     @Test(arguments: Setup.all)
-    func `The digest is verified also when the key exists, and a wrong body changes nothing`(setup: Setup) throws {
+    func `The digest is verified even if the key exists, and a wrong body changes nothing`(setup: Setup) throws {
         let fixture = try ServiceFixture(setup)
         let key = try fixture.store(helloWorld)
         let contents = try fixture.store.contents()
@@ -51,20 +53,20 @@ import Testing
     }
 
     @Test(arguments: Setup.all)
-    func `A payload of any size up to the maximum goes in and out whole`(setup: Setup) throws {
+    func `A payload of any size up to the maximum is stored and downloaded whole`(setup: Setup) throws {
         let fixture = try ServiceFixture(setup, maximumPayload: 1_000_000)
         for size in [0, 1, 65_536, 65_537, 1_000_000] {
             let payload = randomPayload(size)
             let answer = try fixture.ask(.get(fixture.store(payload), length: size))
             #expect(answer.status == 200)
-            // Not in the expectation itself, which would print both.
+            // Compared outside the expectation, which would print both.
             let isWhole = answer.body == payload
             #expect(isWhole, "\(size) bytes")
         }
     }
 
     @Test(arguments: Setup.all)
-    func `A query is percent-decoded, plus is a space, and of two values the first counts`(setup: Setup) throws {
+    func `A query is percent-decoded, a plus is a space, and the first of two values counts`(setup: Setup) throws {
         let escaped = helloWorldDigest.replacingOccurrences(of: ":", with: "%3A")
         let answer = try ServiceFixture(setup).ask(
             .put(helloWorld).with {
@@ -76,7 +78,9 @@ import Testing
     }
 
     @Test(arguments: Setup.all)
-    func `Any namespace that the contract allows goes in and out, and no two are one`(setup: Setup) throws {
+    func `Payloads of every valid namespace are stored and downloaded, and no two namespaces are one`(setup: Setup)
+        throws
+    {
         let fixture = try ServiceFixture(setup)
         let namespaces = [
             "...", "a b+c", "é", "e\u{301}", "日本", "%2F", "\"<&>'\\", "?#;=", "\u{2028}",
@@ -92,7 +96,9 @@ import Testing
     }
 
     @Test(arguments: Setup.all)
-    func `Metadata makes another key, also where only bytes differ, and the prefix is part of it`(setup: Setup) throws {
+    func `Other metadata makes another key, even if only bytes differ, and the prefix is part of the key`(setup: Setup)
+        throws
+    {
         let fixture = try ServiceFixture(setup)
         let composed = try fixture.store(helloWorld, metadata: "{\"\u{E9}\":\"MQ==\"}")
         let decomposed = try fixture.store(helloWorld, metadata: "{\"e\u{301}\":\"MQ==\"}")

@@ -1,6 +1,6 @@
 import Testing
 
-/// A change to a good request, and how the request is refused with it.
+/// A change to a good request, and the refusal it causes.
 struct Refused: Sendable {
     let what: String
     let status: Int
@@ -17,16 +17,16 @@ struct Refused: Sendable {
 }
 
 extension ServiceFixture {
-    /// Expects that a request is refused as a table says.
+    /// Expects a table row's refusal of a request.
     func expect(_ refused: Refused, _ asked: Asked, sourceLocation: SourceLocation = #_sourceLocation) throws {
         let answer = try ask(asked)
         expectRefusal(answer, refused.status, refused.message, refused.what, sourceLocation: sourceLocation)
     }
 }
 
-/// Expects a refusal as the wire contract words all of them: a status, and one line of text that is not to be remembered.
+/// Expects a refusal in the wire contract's form: a status and one line of text that cannot be cached.
 ///
-/// - Parameter message: the line; where it ends with `…`, how the line begins.
+/// - Parameter message: the line, or its beginning followed by `…`.
 func expectRefusal(
     _ answer: Answer,
     _ status: Int,

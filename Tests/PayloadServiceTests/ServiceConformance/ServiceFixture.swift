@@ -8,12 +8,12 @@ import Testing
 
 @testable import PayloadService
 
-/// What the service's contract must hold for: a store, and a way to hand over payloads.
+/// A combination that the wire contract must hold for: a store, and a way to hand over payloads.
 struct Setup: Sendable, CustomTestStringConvertible {
     enum Handover: String, CaseIterable, Sendable {
         /// The web server writes uploads into files and sends payloads itself.
         case files
-        /// Payloads pass through with request and answer.
+        /// Payloads pass through the service in requests and answers.
         case streams
     }
 
@@ -22,9 +22,9 @@ struct Setup: Sendable, CustomTestStringConvertible {
 
     var testDescription: String { "\(store), \(handover)" }
 
-    /// For what depends on the store: one on disk, and one in a bucket where an engine can be started.
+    /// For tests that depend on the store: one on disk and, if an engine is installed, one in a bucket.
     static let all = disk + StoreKind.all.filter { $0 == .s3 }.flatMap(product)
-    /// For what does not.
+    /// For tests that do not depend on the store.
     static let disk = product(.disk)
 
     private static func product(_ store: StoreKind) -> [Setup] {
@@ -32,7 +32,7 @@ struct Setup: Sendable, CustomTestStringConvertible {
     }
 }
 
-/// A service over an empty store, asked in process.
+/// A service over an empty store, called in this process.
 final class ServiceFixture {
     let setup: Setup
     let store: StoreUnderTest
@@ -58,7 +58,7 @@ final class ServiceFixture {
         )
     }
 
-    /// Goes on with another process, which knows only what is stored.
+    /// Continues as another process would, which knows only what is stored.
     func restart() throws {
         let (maximum, codec) = (service.maximumPayload, service.codec)
         service = PayloadService(
@@ -69,12 +69,12 @@ final class ServiceFixture {
         )
     }
 
-    /// Where the web server writes uploads.
+    /// The folder that the web server writes uploads to.
     var incoming: String { store.storage.uploads.path }
 
     // MARK: Requests
 
-    /// Asks the service as a web server does, and reads its answer to the end.
+    /// Sends the service a request as a web server does, and reads the whole answer.
     func ask(_ asked: Asked, _ trace: RequestTrace = RequestTrace()) throws -> Answer {
         let isFile = setup.handover == .files && asked.source == nil && asked.file == nil
         let upload = try isFile ? asked.body.map(upload) : nil
@@ -82,11 +82,11 @@ final class ServiceFixture {
         let answer = try answer(to: asked, upload, trace)
         trace.finish()
         let left = files(below: incoming).filter { $0.hasPrefix(IncomingFile.prefix) }
-        #expect(left.isEmpty, "nothing of the service's own is left")
+        #expect(left.isEmpty, "no file of the service is left")
         return answer
     }
 
-    /// The request, and the file of its body, are gone when this returns.
+    /// A separate function, so that the request and its body's file are released when it returns.
     private func answer(to asked: Asked, _ upload: String?, _ trace: RequestTrace) throws -> Answer {
         let request = ServiceRequest(
             method: bytes(asked.method),
@@ -110,14 +110,14 @@ final class ServiceFixture {
         try ask(.put(payload, namespace: namespace, metadata: metadata))
     }
 
-    /// Stores a payload that must be taken, and returns its key.
+    /// Stores a payload, requires success, and returns its key.
     func store(_ payload: [UInt8], namespace: String = "ns", metadata: String = "{}") throws -> String {
         let answer = try put(payload, namespace: namespace, metadata: metadata)
         try #require(answer.status == 201 || answer.status == 200, "\(answer.text)")
         return try answer.key
     }
 
-    /// Asks the codec server about payloads, and reads those that it answers.
+    /// Sends the codec server payloads and returns those of its answer.
     func codec(_ operation: String, _ payloads: [JSONPayload]) throws -> [JSONPayload] {
         try ask(.codec(operation, JSONPayloads(payloads).json)).payloads
     }
@@ -147,32 +147,32 @@ final class ServiceFixture {
             } catch {
                 throw CutOff(body: body)
             }
-            #expect(body.count == length, "the answer is as long as announced")
+            #expect(body.count == length, "the body is as long as its Content-Length")
         }
         return Answer(status: response.status.code, headers: headers, body: body)
     }
 }
 
-/// An answer failed after some of it was sent: the client sees that the rest is missing.
+/// An answer failed after part of it was sent: the client sees that the rest is missing.
 struct CutOff: Error {
     let body: [UInt8]
 }
 
-/// An answer that was read to its end.
+/// An answer that was read completely.
 struct Answer {
     let status: Int
     let headers: [String: String]
-    /// What the client gets, also where the web server sends it.
+    /// The bytes that the client receives, even if the web server sends them.
     let body: [UInt8]
 
     var text: String { String(decoding: body, as: UTF8.self) }
 
-    /// The key of an upload that was taken.
+    /// The key of a successful upload.
     var key: String {
         get throws { try Stack.key(body) }
     }
 
-    /// The payloads of the codec server.
+    /// The payloads of the codec server's answer.
     var payloads: [JSONPayload] {
         get throws {
             #expect(status == 200, "\(text.prefix(300))")

@@ -4,9 +4,9 @@ import Testing
 
 @testable import PayloadService
 
-/// What a request's trace counts, for the status page, the metrics and the access log.
+/// What a request's trace counts for the status page, the metrics and the access log.
 @Suite(.runLimit) struct TraceTests {
-    /// Asks, and returns the trace.
+    /// Sends a request and returns its trace.
     private func trace(_ fixture: ServiceFixture, _ asked: Asked, status: Int) throws -> RequestTrace {
         let trace = RequestTrace()
         let answer = try fixture.ask(asked, trace)
@@ -14,7 +14,8 @@ import Testing
         return trace
     }
 
-    @Test(arguments: Setup.all) func `An upload counts its bytes once they are verified, and what was there already`(
+    @Test(arguments: Setup.all)
+    func `An upload counts its bytes after verification, and counts as deduplicated if its content existed`(
         setup: Setup
     ) throws {
         let fixture = try ServiceFixture(setup)
@@ -38,7 +39,9 @@ import Testing
         #expect(forbidden.digest == nil)
     }
 
-    @Test(arguments: Setup.all) func `A download counts what is sent of it, whoever sends it`(setup: Setup) throws {
+    @Test(arguments: Setup.all) func `A download counts the bytes sent, by the service or by the web server`(
+        setup: Setup
+    ) throws {
         let fixture = try ServiceFixture(setup)
         let get = Asked.get(try fixture.store(helloWorld), length: 11)
         for (asked, status, sent) in [
@@ -57,7 +60,7 @@ import Testing
         }
     }
 
-    @Test(arguments: Setup.all) func `The codec server counts the payloads that it stores, and what it answers`(
+    @Test(arguments: Setup.all) func `The codec server counts stored payloads and sent bytes`(
         setup: Setup
     ) throws {
         let fixture = try ServiceFixture(setup, codec: CodecLimits(minimumSize: 100))
@@ -80,7 +83,7 @@ import Testing
         #expect(try trace(fixture, .codec("download", body), status: 400).endpoint == .download)
     }
 
-    @Test func `Each path is its endpoint, also where nothing comes of the request`() throws {
+    @Test func `Each path counts for its endpoint, even if the request fails`() throws {
         let fixture = try ServiceFixture()
         for (path, status, endpoint) in [
             ("/lps/ping", 200, .ping), ("/lps/ready", 200, .health), ("/v2/health/head", 405, .health),
@@ -93,7 +96,7 @@ import Testing
         }
     }
 
-    @Test(arguments: Setup.all) func `The phases of an upload come in their order, each with its time`(
+    @Test(arguments: Setup.all) func `An upload passes its phases in order, each with its time`(
         setup: Setup
     ) throws {
         let fixture = try ServiceFixture(setup)

@@ -25,7 +25,7 @@ import Testing
 
     @Test func `Only an answer with an ETag means that an upload is stored`() throws {
         let server = try ScriptedServer(.answer(200, [], "<html>Welcome</html>"))
-        // To an upload with a condition, OpenStack Swift answers so if another upload has overtaken it.
+        // OpenStack Swift gives this answer to a conditional upload that another upload overtook.
         #expect(try server.client().put(key, [1]) == .existed)
         #expect(try failure { try server.client().put(key, [1], onlyIfAbsent: false) }.code == .malformedAnswer)
     }
