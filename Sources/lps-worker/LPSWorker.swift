@@ -35,7 +35,7 @@ struct LPSWorker: ParsableCommand {
         version: "lps-worker \(version)"
     )
 
-    @Flag(help: "Check the configuration, print whether a worker would start, and exit with status 0 or 78.")
+    @Flag(help: "Check the configuration, print whether a worker would start, and exit with the status it would have.")
     var check = false
 
     @OptionGroup var settings: Settings
