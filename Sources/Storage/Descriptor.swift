@@ -64,17 +64,31 @@ package final class Descriptor: Sendable {
         }
     }
 
+    /// Whether something is at `path` that this user can open, following no link in any part of it.
+    package func canOpen(_ path: String) throws -> Bool {
+        do {
+            // O_NONBLOCK for fifos.
+            kernel.close(try kernel.open(path, in: rawValue, O_RDONLY | O_NONBLOCK, mode: 0))
+            return true
+        } catch {
+            if error == .noSuchFileOrDirectory { return false }
+            throw StoreError(failed: "open \(name(of: path))", error)
+        }
+    }
+
     /// Opens a folder below this one.
     package func openFolder(_ path: String) throws -> Descriptor { try open(path, O_RDONLY | O_DIRECTORY) }
 
     // MARK: Attributes
 
     /// The status of `path`, relative to this folder; `nil` if nothing exists there.
-    package func status(of path: String) throws -> FileStatus? {
+    ///
+    /// - Parameter isFolderCertain: whether something other than a folder in place of one above it is an error.
+    package func status(of path: String, isFolderCertain: Bool = false) throws -> FileStatus? {
         do {
             return try kernel.status(of: path, in: rawValue)
         } catch {
-            if error == .noSuchFileOrDirectory || error == .notDirectory { return nil }
+            if error == .noSuchFileOrDirectory || error == .notDirectory && !isFolderCertain { return nil }
             throw StoreError(failed: "stat \(name(of: path))", error)
         }
     }

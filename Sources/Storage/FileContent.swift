@@ -35,8 +35,6 @@ package struct FileContent: PayloadContent {
             offset += UInt64(count)
         }
     }
-
-    package func redirect(isRange: Bool) -> InternalRedirect { InternalRedirect(name) }
 }
 
 extension FileContent {
@@ -44,14 +42,8 @@ extension FileContent {
     ///
     /// - Throws: ``StoreError`` with code `unreadable`, or `damaged` if it is not a regular file.
     package init?(_ path: String, below root: Descriptor) throws {
-        let file: Descriptor
-        do {
-            // Without O_NONBLOCK, opening a fifo would block the thread. It has no effect on regular files (open(2)).
-            guard let opened = try root.openIfThere(path, O_RDONLY | O_NONBLOCK) else { return nil }
-            file = opened
-        } catch let error as StoreError where error.isUnreadable {
-            throw StoreError(.unreadable, error.action, errno: error.errno)
-        }
+        // Without O_NONBLOCK, opening a fifo would block the thread. It has no effect on regular files (open(2)).
+        guard let file = try reading({ try root.openIfThere(path, O_RDONLY | O_NONBLOCK) }) else { return nil }
         let status = try file.status()
         guard status.isRegular else { throw StoreError(.damaged, "\(path) is not a regular file") }
         self.init(file, size: status.size)

@@ -41,6 +41,11 @@ package final class MemoryStore: PayloadStorage {
         return entry(key).map { Content(bytes: $0.content, name: "\(key)") }
     }
 
+    package func locate(_ key: PayloadKey, until deadline: ContinuousClock.Instant?) throws -> (any PayloadLocation)? {
+        try failIfAsked()
+        return entry(key).map { Content(bytes: $0.content, name: "\(key)") }
+    }
+
     package func checkQuota(for bytes: UInt64, as key: PayloadKey) {}
 
     package func commit(
@@ -121,7 +126,7 @@ package final class MemoryStore: PayloadStorage {
     }
 }
 
-private struct Content: PayloadContent {
+private struct Content: PayloadContent, PayloadLocation {
     let bytes: [UInt8]
     let name: String
     var size: UInt64 { UInt64(bytes.count) }
