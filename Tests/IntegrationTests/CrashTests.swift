@@ -80,7 +80,7 @@ import Testing
         let giveAway = "chown -R nobody \"$(dirname \"$3\")\"; exec setpriv --reuid=nobody --clear-groups \"$@\""
         let stack = try Stack(
             launcher: ["/bin/sh", "-c", giveAway, "sh"],
-            nginx: { $0.replacingOccurrences(of: "user root;", with: "user nobody;") }
+            nginx: { $0.replacingOccurrences(of: "user root;", with: "user nobody nogroup;") }
         )
         let key = try stack.store(randomPayload(1000))
         #expect(try chmod(stack.object(of: key), 0) == 0)

@@ -23,7 +23,7 @@ import Testing
 
     @Test(.enabled(if: geteuid() == 0, "only root can start nginx as another user"))
     func `A worker sends a payload whose object nginx may not open`() throws {
-        let stack = try Stack(nginx: { $0.replacingOccurrences(of: "user root;", with: "user nobody;") })
+        let stack = try Stack(nginx: { $0.replacingOccurrences(of: "user root;", with: "user nobody nogroup;") })
         #expect(try run("chown", ["-R", "nobody", stack.folder.path]).status == 0)
         let payload = randomPayload(3_000_000)
         let key = try stack.store(payload)

@@ -56,8 +56,7 @@ package final class MemoryStore: PayloadStorage {
     ) throws -> CommitOutcome {
         try failIfAsked()
         var content: [UInt8] = []
-        let file = FileContent(upload.descriptor, size: upload.size)
-        try file.read(0..<upload.size) { content += $0 }
+        try upload.content.read(0..<upload.size) { content += $0 }
         let new = Entry(content: content, lastStored: Int(Date().timeIntervalSince1970))
         return entries.withLock { entries in
             let isShared = entries.contains { $0.key.digest == key.digest && $0.value.content == content }
