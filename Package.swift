@@ -70,7 +70,9 @@ let package = Package(
         ),
         .target(
             name: "PayloadService",
-            dependencies: ["Encoding", "PayloadKey", "Storage", "System", .product(name: "Logging", package: "swift-log")]
+            dependencies: [
+                "Encoding", "PayloadKey", "Storage", "System", .product(name: "Logging", package: "swift-log"),
+            ]
         ),
         .target(
             name: "LargePayloadCodec",

@@ -61,7 +61,9 @@ import Testing
         try expect(0, since: 9, requestSince: 0, progress: 9, requests: 1)
     }
 
-    @Test func `A row shows a request's bytes as they came, shortened if they are too long, until the request ends`() throws {
+    @Test func `A row shows a request's bytes as they came, shortened if they are too long, until the request ends`()
+        throws
+    {
         let row = try Scoreboard(in: folder.path, threads: 1).row(0)
         let none = try #require(row.read())
         #expect((none.method, none.path, none.id, none.namespace) == ([], [], [], []))
