@@ -21,6 +21,7 @@ DEB_PACKAGES := binutils debhelper python3
 TEST_DEB_PACKAGES := debootstrap devscripts lintian python3 python3-venv systemd-container
 LINT_PACKAGES := codespell
 BENCH_PACKAGES := wrk stunnel4 apache2-utils strace python3 python3-venv
+COSTS_PACKAGES := binutils gcc libc6-dev python3 strace valgrind
 # Where 'make e2e' puts screenshots and logs.
 E2E_ARTIFACTS ?= .e2e
 
@@ -46,7 +47,7 @@ install = missing=$$(for p in $(1); do \
 install_lighttpd = [ -x /usr/sbin/lighttpd ] || { { $(call install,lighttpd lighttpd-mod-openssl); } && \
 		{ $(SUDO) systemctl disable --now lighttpd || true; }; }
 
-.PHONY: build manual sbom deb test-deb run test test-ceph simulate soak e2e bench docs fuzz sanitize sanitize-thread sanitize-address \
+.PHONY: build manual sbom deb test-deb run test test-ceph simulate soak e2e bench costs docs fuzz sanitize sanitize-thread sanitize-address \
 	lint format clean
 
 build:
@@ -164,6 +165,15 @@ bench: build $(if $(filter s3,$(STORE)),.build/s3/bin/weed)
 	.build/bench/bin/pip install --quiet --disable-pip-version-check -r Tests/Benchmark/requirements.txt
 	LPS_BIN_DIR=$(RELEASE_DIR) PYTHONDONTWRITEBYTECODE=1 $(BENCH_PROGRAM) $(if $(QUICK),--quick) $(BENCH_RESULTS)
 	.build/bench/bin/python Tests/Benchmark/report.py $(BENCH_RESULTS)
+
+# Counts the system calls, allocations and instructions of a request, in less than a minute; the results are
+# docs/performance-costs.json and tables in docs/performance.md. With CHECK=1, compares with this file, fails if a figure
+# is more than 10 % higher, and writes to .bench.
+COSTS := docs/performance-costs.json
+costs: build
+	@$(call install,$(COSTS_PACKAGES))
+	LPS_BIN_DIR=$(RELEASE_DIR) PYTHONDONTWRITEBYTECODE=1 python3 Tests/Benchmark/costs.py \
+		$(if $(CHECK),.bench/$(notdir $(COSTS)) --check $(COSTS),$(COSTS))
 
 # The library's documentation, as files for a web server.
 docs:
