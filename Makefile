@@ -153,9 +153,9 @@ e2e: build
 		E2E_ARTIFACTS=$(abspath $(E2E_ARTIFACTS)) PYTHONDONTWRITEBYTECODE=1 \
 		.build/e2e/bin/python -m pytest Tests/EndToEnd
 
-# Compares the service with nginx's own file handling, in half an hour; the results are docs/performance.*. With
-# STORE=s3, compares the service on SeaweedFS with SeaweedFS itself; the results are docs/performance-s3.*. With
-# QUICK=1, runs a few cases only, and writes to .bench.
+# Compares the service with nginx's own file handling, then makes costs, in 40 minutes; the results are
+# docs/performance*. With STORE=s3, compares the service on SeaweedFS with SeaweedFS itself; the results are
+# docs/performance-s3.*. With QUICK=1, runs a few cases only, and writes to .bench.
 BENCH_RESULTS = $(if $(QUICK),.bench,docs)/performance$(if $(filter s3,$(STORE)),-s3).json
 BENCH_PROGRAM = $(if $(filter s3,$(STORE)),.build/s3/bin/python Tests/Benchmark/bench_s3.py --weed .build/s3/bin/weed, \
 	.build/bench/bin/python Tests/Benchmark/bench.py)
@@ -164,7 +164,8 @@ bench: build $(if $(filter s3,$(STORE)),.build/s3/bin/weed)
 	python3 -m venv .build/bench
 	.build/bench/bin/pip install --quiet --disable-pip-version-check -r Tests/Benchmark/requirements.txt
 	LPS_BIN_DIR=$(RELEASE_DIR) PYTHONDONTWRITEBYTECODE=1 $(BENCH_PROGRAM) $(if $(QUICK),--quick) $(BENCH_RESULTS)
-	.build/bench/bin/python Tests/Benchmark/report.py $(BENCH_RESULTS)
+	$(if $(filter s3,$(STORE))$(QUICK),,$(MAKE) costs)
+	PYTHONDONTWRITEBYTECODE=1 .build/bench/bin/python Tests/Benchmark/report.py $(BENCH_RESULTS)
 
 # Counts the system calls, allocations and instructions of a request, in less than a minute; the results are
 # docs/performance-costs.json and tables in docs/performance.md. With CHECK=1, compares with this file, fails if a figure
