@@ -11,6 +11,8 @@ public enum PercentEncoding {
     }
 
     private static func decode(_ text: some Collection<UInt8>, isStrict: Bool, plus: UInt8) -> [UInt8]? {
+        // Most texts need no decoding.
+        guard text.contains(where: { $0 == UInt8(ascii: "%") || $0 == UInt8(ascii: "+") }) else { return Array(text) }
         var bytes: [UInt8] = []
         bytes.reserveCapacity(text.count)
         var rest = text[...]
@@ -34,11 +36,13 @@ public enum PercentEncoding {
     }
 
     /// Encodes a path or a query value: all bytes except slashes and unreserved characters.
-    public static func encodePath(_ path: some Sequence<UInt8>) -> String {
+    public static func encodePath(_ path: some Collection<UInt8>) -> String {
+        // Most paths need no encoding.
+        if path.allSatisfy(isUnreserved) { return String(decoding: path, as: UTF8.self) }
         let digits = Array("0123456789ABCDEF".utf8)
         var bytes: [UInt8] = []
         for byte in path {
-            if byte.isLetterOrDigit(or: "-._~/") {
+            if isUnreserved(byte) {
                 bytes.append(byte)
             } else {
                 bytes += [UInt8(ascii: "%"), digits[Int(byte >> 4)], digits[Int(byte & 15)]]
@@ -46,4 +50,6 @@ public enum PercentEncoding {
         }
         return String(decoding: bytes, as: UTF8.self)
     }
+
+    private static func isUnreserved(_ byte: UInt8) -> Bool { byte.isLetterOrDigit(or: "-._~/") }
 }

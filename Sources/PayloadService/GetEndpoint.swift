@@ -14,7 +14,7 @@ struct GetEndpoint {
         trace.subject.namespace = key.namespace
         trace.subject.digest = key.digest
         try Tenancy(request.allowedNamespaces).check(key.namespace)
-        guard let payload = try store.open(key, until: trace.deadline) else {
+        guard let payload = try find(key, for: request.delivery, until: trace.deadline) else {
             throw Refusal(.notFound, "blob not found")
         }
         guard payload.size == expected else {
@@ -43,8 +43,33 @@ struct GetEndpoint {
         return key
     }
 
+    /// A payload that exists.
+    private enum Found {
+        /// The web server sends it from there, below its internal location.
+        case location(any PayloadLocation, prefix: [UInt8])
+        case content(StoredPayload)
+
+        var size: UInt64 {
+            switch self {
+            case .location(let location, _): location.size
+            case .content(let content): content.size
+            }
+        }
+    }
+
+    private func find(
+        _ key: PayloadKey,
+        for delivery: ServiceRequest.Delivery,
+        until deadline: ContinuousClock.Instant?
+    ) throws -> Found? {
+        switch delivery {
+        case .redirect(let prefix): try store.locate(key, until: deadline).map { .location($0, prefix: prefix) }
+        case .stream: try store.open(key, until: deadline).map(Found.content)
+        }
+    }
+
     private func deliver(
-        _ payload: StoredPayload,
+        _ payload: Found,
         _ digest: Digest,
         _ request: ServiceRequest,
         _ trace: RequestTrace
@@ -77,18 +102,18 @@ struct GetEndpoint {
             )
         }
         trace.bytesOut += part.map { UInt64($0.count) } ?? payload.size
-        switch request.delivery {
-        case .redirect(let prefix):
+        switch payload {
+        case .location(let location, let prefix):
             // The web server sends the payload, handles Range and sets Content-Length. Cache-Control has another name
             // here, because the web server would also send it with its own errors.
-            let redirect = try payload.redirect(isRange: part != nil)
+            let redirect = try location.redirect(isRange: part != nil)
             let path = "\(String(decoding: prefix, as: UTF8.self))/\(PercentEncoding.encodePath(redirect.path.utf8))"
             return ServiceResponse(
                 .ok,
                 headers: headers + [("X-LPS-Cache-Control", caching), ("X-Accel-Redirect", path)] + redirect.headers
             )
-        case .stream:
-            return stream(payload, part, headers + [("Cache-Control", caching), ("Accept-Ranges", "bytes")])
+        case .content(let content):
+            return stream(content, part, headers + [("Cache-Control", caching), ("Accept-Ranges", "bytes")])
         }
     }
 
