@@ -7,7 +7,7 @@ public struct Digest: Hashable, Sendable {
     public static let algorithm = "sha256"
 
     /// The digest as four big-endian numbers: 32 bytes without an allocation, to hold millions of digests in memory.
-    private let words: SIMD4<UInt64>
+    package let words: SIMD4<UInt64>
 
     /// The digest's 32 bytes.
     public var bytes: [UInt8] {
@@ -99,6 +99,10 @@ public struct Digest: Hashable, Sendable {
             }
             words[index] = word
         }
+        self.words = words
+    }
+
+    package init(words: SIMD4<UInt64>) {
         self.words = words
     }
 

@@ -8,7 +8,7 @@ import Testing
 @testable import DiskStore
 
 /// Uploads of content that is damaged or in quarantine.
-@Suite(.timeLimit(.minutes(5))) struct DamagedContentTests {
+@Suite(.runLimit) struct DamagedContentTests {
     private let content = randomPayload(200_000)
 
     /// - Parameter hasQuota: whether namespaces have a quota and are counted.

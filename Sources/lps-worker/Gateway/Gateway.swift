@@ -38,7 +38,7 @@ final class Gateway: Sendable {
         let call = ServiceRequest(request)
         let id = request.requestID
         RequestContext.$requestID.withValue(id) {
-            let trace = RequestTrace(id: id, timeout: settings.requestTimeout.value)
+            let trace = RequestTrace(id: id.map { Array($0.utf8)[...] }, timeout: settings.requestTimeout.value)
             recorder.begin(call, trace, thread)
             let response = answer(call, to: request, by: service, trace)
             trace.finish()
@@ -91,7 +91,7 @@ final class Gateway: Sendable {
                         isHeldBack = false
                         try request.write(text: head)
                     }
-                    trace.onPiece()
+                    trace.sending()
                     try request.write(piece)
                 }
             } catch  where isHeldBack {

@@ -31,7 +31,6 @@ struct Asked {
         self.path = path
     }
 
-    /// An upload.
     static func put(
         _ payload: [UInt8],
         namespace: String = "ns",
@@ -47,7 +46,6 @@ struct Asked {
         return asked
     }
 
-    /// A download.
     static func get(_ key: String, length: Int) -> Asked {
         var asked = Asked("GET", "/v2/blobs/get")
         asked.query = "key=\(Stack.escape(key))"
@@ -70,7 +68,6 @@ struct Asked {
         return asked
     }
 
-    /// Returns a changed copy.
     func with(_ change: (inout Asked) -> Void) -> Asked {
         var asked = self
         change(&asked)
