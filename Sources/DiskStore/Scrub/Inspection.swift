@@ -186,7 +186,9 @@ private struct Inspection {
     func namespaces(of tree: String) throws {
         for name in try names(tree) {
             let path = "\(tree)/\(name)"
-            if try status(path)?.isFolder == true, let namespace = try? Namespace(validating: name.utf8) {
+            // It may have been deleted since its folder was read; one that an upload then creates is no stray.
+            guard let status = try status(path) else { continue }
+            if status.isFolder, let namespace = try? Namespace(validating: name.utf8) {
                 try store.walk(namespace, in: tree, look)
             } else if tree != StoreLayout.keys || !StoreLayout.isNameProbe(name) {
                 try stray(path)
