@@ -55,10 +55,10 @@ struct GetEndpoint {
             ("Repr-Digest", "sha-256=:\(Data(digest.bytes).base64EncodedString()):"),
         ]
         let caching = "private, max-age=31536000, immutable"
-        if let field = request.headers.ifMatch, !EntityTag.list(field, names: etag, weakly: false) {
+        if let field = request.headers.ifMatch, !EntityTag.list(field, names: Array(etag.utf8), weakly: false) {
             return ServiceResponse(Refusal(.preconditionFailed, "the payload's tag is \(etag)"))
         }
-        if let field = request.headers.ifNoneMatch, EntityTag.list(field, names: etag, weakly: true) {
+        if let field = request.headers.ifNoneMatch, EntityTag.list(field, names: Array(etag.utf8), weakly: true) {
             return ServiceResponse(.notModified, headers: validators + [("Cache-Control", caching)])
         }
         let headers = [("Content-Type", "application/octet-stream")] + validators

@@ -67,7 +67,7 @@ struct PutEndpoint {
 
     private func metadata(_ request: ServiceRequest) throws -> TemporalMetadata {
         do {
-            return try TemporalMetadata(header: request.headers.temporalMetadata ?? [])
+            return try TemporalMetadata(header: Array(request.headers.temporalMetadata ?? []))
         } catch {
             throw Refusal.badRequest(printable("\(error)".utf8))
         }
@@ -89,7 +89,7 @@ struct PutEndpoint {
     ) throws -> VerifiedUpload {
         switch body {
         case .file(let path):
-            try store.uploads.verify(uploadAt: path, length: length, digest: digest, onPiece: trace.advance)
+            try store.uploads.verify(uploadAt: Array(path), length: length, digest: digest, onPiece: trace.advance)
         case .stream(let source):
             try store.uploads.receive(from: trace.watching(source), length: length, digest: digest)
         }
@@ -107,7 +107,7 @@ extension ServiceRequest {
 
 extension Namespace {
     /// Validates the namespace that a request names.
-    init(named text: [UInt8]) throws {
+    init(named text: ServiceRequest.Bytes) throws {
         do {
             try self.init(validating: text)
         } catch {

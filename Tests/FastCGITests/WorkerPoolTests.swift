@@ -49,7 +49,7 @@ import Testing
         let handler = WorkerPool.Handler { request, _ in
             var body = [UInt8](repeating: 0, count: 100)
             let count = (try? body.withUnsafeMutableBytes { try request.readBody(into: $0) }) ?? 0
-            let answer = Array("Status: 200 OK\r\n\r\n".utf8) + (request.parameter("NAME") ?? []) + body.prefix(count)
+            let answer = Array("Status: 200 OK\r\n\r\n".utf8) + (request.parameters["NAME"] ?? []) + body.prefix(count)
             try? answer.withUnsafeBytes { try request.write($0) }
         }
         try serving(handler) { socket in

@@ -83,8 +83,8 @@ import Testing
         }
         for isSlow in [false, true] {
             let call = ServiceRequest(
-                method: Array("GET".utf8),
-                path: Array("/".utf8),
+                method: ArraySlice("GET".utf8),
+                path: ArraySlice("/".utf8),
                 query: [],
                 headers: .init(),
                 body: .stream { _ in 0 },
