@@ -5,7 +5,6 @@ import Synchronization
 /// Remembers the payloads that were recently stored or found. A key always means the same content, so downloads need
 /// not ask the engine for a while. Other processes may delete a payload in the meantime.
 final class ObjectCache: Sendable {
-    /// A payload's object.
     struct Entry: Sendable {
         /// The size in bytes.
         let size: UInt64

@@ -41,7 +41,6 @@ final class TestKernel: LinuxKernel, @unchecked Sendable {
     /// Sets ``secondsAhead`` after the next reading of the clock.
     func jumpOnceRead(to seconds: Int) { state.withLock { $0.aheadOnceRead = seconds } }
 
-    /// Advances all clocks.
     func pass(_ seconds: Int) {
         state.withLock {
             $0.ahead += seconds

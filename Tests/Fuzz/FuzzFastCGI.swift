@@ -37,7 +37,6 @@ func fuzzFastCGI(_ text: [UInt8]) throws {
     try Array("Status: 200 OK\r\n\r\n".utf8).withUnsafeBytes { try request.write($0) }
 }
 
-/// Initializes libfcgi.
 private let libfcgi: WorkerPool = {
     do {
         let logger = Logger(label: "fuzz") { _ in SwiftLogNoOpLogHandler() }

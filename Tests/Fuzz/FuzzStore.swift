@@ -35,7 +35,6 @@ final class FuzzStore: Sendable {
         close(file)
     }
 
-    /// Whether `incoming/` contains anything.
     var hasIncoming: Bool {
         guard let stream = opendir("\(path)/incoming") else { preconditionFailure("incoming is gone") }
         defer { closedir(stream) }

@@ -5,7 +5,6 @@ import Testing
 /// The engine stops or hangs, and resumes.
 @Suite(.serialized, .runLimit) struct BucketOutageTests {
     enum Outage {
-        /// Connections are refused.
         case gone
         /// Connections are accepted, and nothing answers.
         case frozen

@@ -7,7 +7,6 @@ struct HostileRecords {
     enum End: CaseIterable {
         /// Shuts down its sending side, and reads the answer.
         case waits
-        /// Closes without reading.
         case leaves
         /// Reads a little, and closes.
         case readsALittle

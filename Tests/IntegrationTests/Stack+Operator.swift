@@ -31,7 +31,6 @@ extension Stack {
         return "\(store)/objects/\(digest.prefix(2))/\(digest)"
     }
 
-    /// Sets a key's age.
     func makeOld(_ key: String, seconds: Int) throws {
         var times = Array(repeating: timespec(tv_sec: time(nil) - seconds, tv_nsec: 0), count: 2)
         #expect(try utimensat(AT_FDCWD, file(of: key), &times, 0) == 0)

@@ -4,7 +4,6 @@ import Testing
 
 /// The status page, which covers all processes of the pool.
 @Suite(.serialized, .runLimit) struct StatusPageTests {
-    /// The page's JSON.
     private struct Status {
         let json: [String: Any]
 

@@ -17,9 +17,7 @@ struct Tool: Sendable {
     /// A command's status and output.
     struct Answer {
         let status: Int32
-        /// Standard output.
         let bytes: [UInt8]
-        /// Standard error.
         let errors: String
 
         var output: String { String(decoding: bytes, as: UTF8.self) }

@@ -13,7 +13,6 @@ struct ToolStore {
     let place: String
     let tool: Tool
     let folder: TemporaryFolder
-    /// Replaces a payload's bytes.
     let replace: (PayloadKey, [UInt8]) throws -> Void
 
     init(_ kind: StoreKind) throws {

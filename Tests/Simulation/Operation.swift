@@ -16,7 +16,6 @@ enum Operation {
     case recount(namespace: Int)
     case checkUsage(namespace: Int)
     case setQuota(namespace: Int, UInt64?)
-    /// A worker starts.
     case start
 
     // Events of the machine, which no actor performs.

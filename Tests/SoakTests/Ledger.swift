@@ -54,7 +54,6 @@ final class Ledger: Sendable {
         }
     }
 
-    /// Records an acknowledged upload.
     func add(_ payload: SoakPayload, _ retention: Retention, sent time: Double) {
         namespaces.withLock { namespaces in
             var namespace = namespaces[retention] ?? Namespace()

@@ -21,7 +21,6 @@ package final class MemoryStore: PayloadStorage {
 
     private func entry(_ key: PayloadKey) -> Entry? { entries.withLock { $0[key] } }
 
-    /// Replaces a payload's bytes.
     func replace(_ key: PayloadKey, with content: [UInt8]) { entries.withLock { $0[key]?.content = content } }
 
     /// Makes a key `seconds` older.

@@ -9,7 +9,6 @@ import Testing
 /// A store of some kind, and direct changes to its data.
 package struct StoreUnderTest {
     package let storage: any PayloadStorage
-    /// Replaces a payload's bytes.
     package let replace: (PayloadKey, [UInt8]) throws -> Void
     /// Makes a key `seconds` older; `nil` if the kind of store does not allow it.
     package let makeOld: ((PayloadKey, _ seconds: Int) throws -> Void)?

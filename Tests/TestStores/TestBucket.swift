@@ -38,7 +38,6 @@ package struct TestBucket {
         return store
     }
 
-    /// Replaces a payload's bytes.
     package func replace(_ key: PayloadKey, with content: [UInt8]) throws {
         _ = try client.put(
             location.objectKey(of: key.utf8),

@@ -40,7 +40,6 @@ package final class TestStore: Sendable {
         )
     }
 
-    /// Opens an existing store.
     package init(at path: String) throws {
         folder = try TemporaryFolder()
         self.path = path
@@ -145,7 +144,6 @@ package final class TestStore: Sendable {
         return collector
     }
 
-    /// Deletes unreferenced content.
     @discardableResult
     package func sweep(isDryRun: Bool = false) throws -> Swept { try collector().sweep(isDryRun: isDryRun) }
 

@@ -118,7 +118,6 @@ package final class ChildProcess: @unchecked Sendable {
         }
     }
 
-    /// The process's living children.
     package func children() throws -> [pid_t] {
         try String(contentsOfFile: "/proc/\(pid)/task/\(pid)/children", encoding: .utf8)
             .split(separator: " ").compactMap { pid_t($0) }

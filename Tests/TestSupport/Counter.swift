@@ -1,6 +1,5 @@
 import Foundation
 
-/// Counts from many threads.
 package final class Counter: @unchecked Sendable {
     // Guarded by the lock.
     private var count = 0

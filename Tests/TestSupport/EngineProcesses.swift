@@ -31,7 +31,6 @@ package final class EngineProcesses: @unchecked Sendable {
         kill(names)
     }
 
-    /// Ends processes with SIGKILL.
     func kill(_ names: [String]? = nil) {
         let killed = lock.withLock {
             let killed = running.filter { names?.contains($0.key) ?? true }

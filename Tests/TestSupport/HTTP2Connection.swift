@@ -16,11 +16,9 @@ package final class HTTP2Connection: @unchecked Sendable {
         package let payload: [UInt8]
     }
 
-    /// How a request ended.
     package enum Outcome: Equatable {
         case answered(Int)
         case reset
-        /// The connection was closed.
         case closed
     }
 
@@ -80,7 +78,6 @@ package final class HTTP2Connection: @unchecked Sendable {
         return encoded + [UInt8(rest)]
     }
 
-    /// A request's header block.
     package static func head(_ method: String, _ target: String, _ fields: [(String, String)] = []) -> [UInt8] {
         let line = [(":method", method), (":scheme", "https"), (":path", target), (":authority", "localhost")]
         return (line + fields).flatMap { field($0, $1) }

@@ -1,6 +1,5 @@
 import Foundation
 
-/// An answer as received.
 package struct HTTPAnswer: Sendable {
     package let status: Int
     /// Names in lower case.

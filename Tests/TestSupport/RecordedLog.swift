@@ -1,7 +1,6 @@
 import Logging
 import Synchronization
 
-/// Records log events.
 package final class RecordedLog: Sendable {
     private let recorded = Mutex<[String]>([])
 

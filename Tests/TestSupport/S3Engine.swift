@@ -6,7 +6,6 @@ import Foundation
 package protocol S3Engine: AnyObject, Sendable {
     /// Host and port, as in the Host header.
     var host: String { get }
-    /// The buckets' owner.
     var user: S3User { get }
     /// Whether listings omit a key's leading slash.
     var dropsLeadingSlash: Bool { get }

@@ -43,7 +43,6 @@ struct Import: Command {
 
 /// The import of one archive into a store.
 struct ArchiveImport {
-    /// The import's result.
     struct Imported: Encodable, Equatable {
         /// Keys that were stored, new or not.
         var keys = 0

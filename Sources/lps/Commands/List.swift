@@ -1,7 +1,6 @@
 import ArgumentParser
 import Storage
 
-/// `lps ls`: lists keys.
 struct List: Command {
     static let configuration = CommandConfiguration(
         commandName: "ls",

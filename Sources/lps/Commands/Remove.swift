@@ -2,7 +2,6 @@ import ArgumentParser
 import PayloadKey
 import Storage
 
-/// `lps rm`: deletes keys.
 struct Remove: Command {
     static let configuration = CommandConfiguration(
         commandName: "rm",

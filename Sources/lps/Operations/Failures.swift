@@ -2,7 +2,6 @@ import Storage
 
 /// Reports and counts failures of single keys or folders, which must not stop work on the others.
 final class Failures {
-    /// The number of failures.
     private(set) var count = 0
     private let complain: (String) -> Void
 

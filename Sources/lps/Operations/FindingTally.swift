@@ -1,6 +1,5 @@
 import Storage
 
-/// Counts a scrub's findings.
 struct FindingTally {
     private(set) var found = 0
     private var damaged = 0

@@ -21,7 +21,6 @@ extension Finding.Kind {
     fileprivate var text: String { rawValue.map { $0.isUppercase ? " \($0.lowercased())" : "\($0)" }.joined() }
 }
 
-/// A finding in JSON.
 struct FindingRow: Encodable {
     let kind: String
     let path: String

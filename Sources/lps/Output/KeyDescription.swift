@@ -1,6 +1,5 @@
 import Storage
 
-/// A key in JSON.
 struct KeyDescription: Encodable {
     let key: String
     /// `nil` when the content is lost.

@@ -34,7 +34,6 @@ struct Asked {
         self.path = path
     }
 
-    /// An upload.
     static func put(
         _ payload: [UInt8],
         namespace: String = "ns",
@@ -50,7 +49,6 @@ struct Asked {
         return asked
     }
 
-    /// A download.
     static func get(_ key: String, length: Int) -> Asked {
         var asked = Asked("GET", "/v2/blobs/get")
         asked.query = "key=\(Stack.escape(key))"
@@ -73,7 +71,6 @@ struct Asked {
         return asked
     }
 
-    /// Returns a changed copy.
     func with(_ change: (inout Asked) -> Void) -> Asked {
         var asked = self
         change(&asked)

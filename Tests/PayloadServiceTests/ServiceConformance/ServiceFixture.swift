@@ -104,7 +104,6 @@ final class ServiceFixture {
         return try read(response, to: request, trace)
     }
 
-    /// Stores a payload.
     @discardableResult
     func put(_ payload: [UInt8], namespace: String = "ns", metadata: String = "{}") throws -> Answer {
         try ask(.put(payload, namespace: namespace, metadata: metadata))
