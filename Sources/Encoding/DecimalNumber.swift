@@ -6,6 +6,7 @@ package enum DecimalNumber {
         case tooLarge = "does not fit 64 bits"
     }
 
+    @inlinable
     package static func parse(_ text: some Collection<UInt8>) throws(ParseError) -> UInt64 {
         guard !text.isEmpty, text.allSatisfy(\.isDigit) else { throw .notDecimal }
         var number: UInt64 = 0

@@ -35,9 +35,13 @@ public struct Parameters {
     /// A parameter's value: a slice of the buffer that holds all of them. `nil` if the web server did not pass it; the first
     /// value if it passed several.
     public subscript(name: StaticString) -> ArraySlice<UInt8>? {
-        name.withUTF8Buffer { name in
-            entries.first { entry in entry.name.count == name.count && bytes[entry.name].elementsEqual(name) }
-                .map { bytes[$0.value] }
-        }
+        entries.first { bytes[$0.name].equals(name) }.map { bytes[$0.value] }
+    }
+}
+
+extension ArraySlice<UInt8> {
+    fileprivate func equals(_ text: StaticString) -> Bool {
+        guard count == text.utf8CodeUnitCount else { return false }
+        return withUnsafeBytes { bytes in bytes.baseAddress.map { memcmp($0, text.utf8Start, count) == 0 } ?? true }
     }
 }

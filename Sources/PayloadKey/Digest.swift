@@ -19,10 +19,7 @@ public struct Digest: Hashable, Sendable {
     /// The 64 lower-case hex digits, without the algorithm's name.
     public var hex: String {
         String(unsafeUninitializedCapacity: 64) { buffer in
-            for position in 0..<64 {
-                let digit = UInt8(truncatingIfNeeded: words[position >> 4] >> (60 - 4 * UInt64(position & 15))) & 15
-                buffer[position] = digit < 10 ? UInt8(ascii: "0") + digit : UInt8(ascii: "a") + digit - 10
-            }
+            for position in 0..<64 { buffer[position] = digit(position) }
             return 64
         }
     }
@@ -78,6 +75,25 @@ extension Digest: Comparable {
     public static func < (one: Digest, other: Digest) -> Bool {
         for word in 0..<4 where one.words[word] != other.words[word] { return one.words[word] < other.words[word] }
         return false
+    }
+}
+
+extension Digest {
+    /// Appends the digest as in keys, `sha256:<hex>`, to a text.
+    public func append(to text: inout [UInt8]) {
+        text += Self.algorithm.utf8
+        text.append(UInt8(ascii: ":"))
+        append(hexTo: &text)
+    }
+
+    /// Appends the ``hex`` digits to a text.
+    public func append(hexTo text: inout [UInt8]) {
+        for position in 0..<64 { text.append(digit(position)) }
+    }
+
+    private func digit(_ position: Int) -> UInt8 {
+        let digit = UInt8(truncatingIfNeeded: words[position >> 4] >> (60 - 4 * UInt64(position & 15))) & 15
+        return digit < 10 ? UInt8(ascii: "0") + digit : UInt8(ascii: "a") + digit - 10
     }
 }
 
