@@ -26,8 +26,15 @@ struct PutEndpoint {
         return ServiceResponse(
             outcome == .existed ? .ok : .created,
             headers: [("Content-Type", "application/json")],
-            body: .bytes(Array("{\"Key\":\(JSONText.string(key.description.unicodeScalars))}\n".utf8))
+            body: .bytes(answer(key))
         )
+    }
+
+    private func answer(_ key: PayloadKey) -> [UInt8] {
+        var json = Array("{\"Key\":".utf8)
+        JSONText.append(key.utf8, to: &json)
+        json += "}\n".utf8
+        return json
     }
 
     private func announcedLength(_ request: ServiceRequest) throws -> UInt64 {

@@ -35,7 +35,7 @@ final class Gateway: Sendable {
 
     func serve(_ request: Request, _ thread: Int) {
         let (service, settings) = current.value
-        let call = ServiceRequest(request.parameters) { try request.readBody(into: $0) }
+        let call = ServiceRequest(request)
         let id = request.parameters.requestID
         RequestContext.current.requestID = id
         defer { RequestContext.current.requestID = nil }
@@ -143,7 +143,8 @@ extension Parameters {
 extension ServiceRequest {
     /// Reads the parameters of RFC 3875 section 4.1, and those that our nginx files set (`REQUEST_BODY_FILE`, `LPS_…`).
     /// Clients can't set these: their header fields arrive as `HTTP_…`.
-    fileprivate init(_ parameters: Parameters, body: @escaping BodySource) {
+    fileprivate init(_ request: Request) {
+        let parameters = request.parameters
         var headers = Headers()
         headers.contentType = parameters.present("CONTENT_TYPE")
         headers.contentLength = parameters.present("CONTENT_LENGTH")
@@ -159,7 +160,8 @@ extension ServiceRequest {
             path: parameters.path,
             query: parameters["QUERY_STRING"] ?? [],
             headers: headers,
-            body: parameters.present("REQUEST_BODY_FILE").map(Body.file) ?? .stream(body),
+            body: parameters.present("REQUEST_BODY_FILE").map(Body.file)
+                ?? .stream { try request.readBody(into: $0) },
             delivery: parameters.present("LPS_ACCEL_PREFIX").map(Delivery.redirect) ?? .stream,
             // An empty list differs from an absent one: it allows no namespace.
             allowedNamespaces: parameters["LPS_ALLOWED_NAMESPACES"],
