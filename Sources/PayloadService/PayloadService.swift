@@ -105,7 +105,8 @@ public struct PayloadService: Sendable {
     }
 
     /// The endpoint of a request that nginx could not pass on.
-    private func endpoint(of path: ServiceRequest.Bytes, _ codecPrefix: ServiceRequest.Bytes?) -> RequestTrace.Endpoint {
+    private func endpoint(of path: ServiceRequest.Bytes, _ codecPrefix: ServiceRequest.Bytes?) -> RequestTrace.Endpoint
+    {
         if path.elementsEqual(Self.put.utf8) { return .put }
         return codecPrefix.flatMap { CodecPath(path, below: $0) }?.operation.endpoint ?? .unknown
     }
