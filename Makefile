@@ -21,6 +21,7 @@ DEB_PACKAGES := binutils debhelper python3
 TEST_DEB_PACKAGES := debootstrap devscripts lintian python3 python3-venv systemd-container
 LINT_PACKAGES := codespell
 BENCH_PACKAGES := wrk stunnel4 apache2-utils strace python3 python3-venv
+COSTS_PACKAGES := binutils gcc libc6-dev python3 strace valgrind
 # Where 'make e2e' puts screenshots and logs.
 E2E_ARTIFACTS ?= .e2e
 
@@ -46,7 +47,7 @@ install = missing=$$(for p in $(1); do \
 install_lighttpd = [ -x /usr/sbin/lighttpd ] || { { $(call install,lighttpd lighttpd-mod-openssl); } && \
 		{ $(SUDO) systemctl disable --now lighttpd || true; }; }
 
-.PHONY: build manual sbom deb test-deb run test test-ceph simulate soak e2e bench docs fuzz sanitize sanitize-thread sanitize-address \
+.PHONY: build manual sbom deb test-deb run test test-ceph simulate soak e2e bench costs docs fuzz sanitize sanitize-thread sanitize-address \
 	lint format clean
 
 build:
@@ -152,9 +153,9 @@ e2e: build
 		E2E_ARTIFACTS=$(abspath $(E2E_ARTIFACTS)) PYTHONDONTWRITEBYTECODE=1 \
 		.build/e2e/bin/python -m pytest Tests/EndToEnd
 
-# Compares the service with nginx's own file handling, in half an hour; the results are docs/performance.*. With
-# STORE=s3, compares the service on SeaweedFS with SeaweedFS itself; the results are docs/performance-s3.*. With
-# QUICK=1, runs a few cases only, and writes to .bench.
+# Compares the service with nginx's own file handling, then makes costs, in 40 minutes; the results are
+# docs/performance*. With STORE=s3, compares the service on SeaweedFS with SeaweedFS itself; the results are
+# docs/performance-s3.*. With QUICK=1, runs a few cases only, and writes to .bench.
 BENCH_RESULTS = $(if $(QUICK),.bench,docs)/performance$(if $(filter s3,$(STORE)),-s3).json
 BENCH_PROGRAM = $(if $(filter s3,$(STORE)),.build/s3/bin/python Tests/Benchmark/bench_s3.py --weed .build/s3/bin/weed, \
 	.build/bench/bin/python Tests/Benchmark/bench.py)
@@ -163,7 +164,17 @@ bench: build $(if $(filter s3,$(STORE)),.build/s3/bin/weed)
 	python3 -m venv .build/bench
 	.build/bench/bin/pip install --quiet --disable-pip-version-check -r Tests/Benchmark/requirements.txt
 	LPS_BIN_DIR=$(RELEASE_DIR) PYTHONDONTWRITEBYTECODE=1 $(BENCH_PROGRAM) $(if $(QUICK),--quick) $(BENCH_RESULTS)
-	.build/bench/bin/python Tests/Benchmark/report.py $(BENCH_RESULTS)
+	$(if $(filter s3,$(STORE))$(QUICK),,$(MAKE) costs)
+	PYTHONDONTWRITEBYTECODE=1 .build/bench/bin/python Tests/Benchmark/report.py $(BENCH_RESULTS)
+
+# Counts the system calls, allocations and instructions of a request, in less than a minute; the results are
+# docs/performance-costs.json and tables in docs/performance.md. With CHECK=1, compares with this file, fails if a figure
+# is more than 10 % higher, and writes to .bench.
+COSTS := docs/performance-costs.json
+costs: build
+	@$(call install,$(COSTS_PACKAGES))
+	LPS_BIN_DIR=$(RELEASE_DIR) PYTHONDONTWRITEBYTECODE=1 python3 Tests/Benchmark/costs.py \
+		$(if $(CHECK),.bench/$(notdir $(COSTS)) --check $(COSTS),$(COSTS))
 
 # The library's documentation, as files for a web server.
 docs:

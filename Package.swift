@@ -70,7 +70,9 @@ let package = Package(
         ),
         .target(
             name: "PayloadService",
-            dependencies: ["Encoding", "PayloadKey", "Storage", .product(name: "Logging", package: "swift-log")]
+            dependencies: [
+                "Encoding", "PayloadKey", "Storage", "System", .product(name: "Logging", package: "swift-log"),
+            ]
         ),
         .target(
             name: "LargePayloadCodec",
@@ -201,8 +203,8 @@ let package = Package(
         .testTarget(
             name: "WorkerTests",
             dependencies: [
-                "DiskStore", "Encoding", "EnvironmentFile", "FastCGI", "PayloadService", "Scoreboard", "TestSupport",
-                "lps-worker",
+                "DiskStore", "Encoding", "EnvironmentFile", "FastCGI", "PayloadKey", "PayloadService", "Scoreboard",
+                "TestSupport", "lps-worker",
             ]
         ),
         .testTarget(name: "TarArchiveTests", dependencies: ["TarArchive", "TestSupport"]),

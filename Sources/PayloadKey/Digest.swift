@@ -6,7 +6,7 @@ public struct Digest: Hashable, Sendable {
     public static let algorithm = "sha256"
 
     /// The digest as four big-endian numbers: 32 bytes without an allocation, to hold millions of digests in memory.
-    private let words: SIMD4<UInt64>
+    package let words: SIMD4<UInt64>
 
     /// The digest's 32 bytes.
     public var bytes: [UInt8] {
@@ -57,6 +57,10 @@ public struct Digest: Hashable, Sendable {
             words[index >> 4] = words[index >> 4] << 4 | UInt64(value)
             index += 1
         }
+        self.words = words
+    }
+
+    package init(words: SIMD4<UInt64>) {
         self.words = words
     }
 

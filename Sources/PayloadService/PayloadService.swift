@@ -62,7 +62,9 @@ public struct PayloadService: Sendable {
 
     private func complete(_ response: ServiceResponse, _ trace: RequestTrace) -> ServiceResponse {
         var response = response
-        if let id = trace.id, response.status.code >= 400 { response.add("X-Request-Id", id) }
+        if let id = trace.id, response.status.code >= 400 {
+            response.add("X-Request-Id") { $0 += id }
+        }
         trace.subject.describe(in: &response)
         return response
     }

@@ -1,5 +1,6 @@
 import Glibc
 import Synchronization
+import System
 
 /// Memory that the processes of a pool share: their counters and the states of their threads.
 ///
@@ -23,9 +24,10 @@ public final class Scoreboard: Sendable {
     private static let words = headWords + maximumProcesses * slotWords
     /// The file's head: the magic number and the time of creation.
     private static let head = 0..<2
-    /// "lpspool1". Another layout needs another number and another file name.
-    private static let magic: UInt64 = 0x6C70_7370_6F6F_6C31
-    private static let name = "scoreboard-1"
+    /// "lpspool2". Another layout needs another number and another file name: during an upgrade, processes of both versions
+    /// run, each with the file of its own.
+    private static let magic: UInt64 = 0x6C70_7370_6F6F_6C32
+    private static let name = "scoreboard-2"
 
     /// The indices of the words in a slot's head.
     private enum Head {
@@ -110,8 +112,8 @@ public final class Scoreboard: Sendable {
     private func begin(threads: Int) {
         let head = head(own)
         if head[Head.running] != 0 { head.add(1, to: Head.deaths) }
-        let idle = ThreadRow.State(code: 0, since: monotonicNow(), requestSince: 0, requests: 0, text: [])
-        for thread in 0..<threads { row(thread).write(idle) }
+        let now = monotonicNow()
+        for thread in 0..<threads { row(thread).reset(at: now) }
         head[Head.pid] = UInt64(getpid())
         head[Head.started] = UInt64(time(nil))
         head[Head.threads] = UInt64(threads)

@@ -29,6 +29,22 @@ struct Words: @unchecked Sendable {
         start[checked(index)].wrappingAdd(value, ordering: .relaxed)
     }
 
+    /// Stores bytes from an index on, eight in a word.
+    func store(_ bytes: Span<UInt8>, at index: Int) {
+        let whole = bytes.count / 8
+        for word in 0..<whole {
+            let eight = bytes.bytes.unsafeLoadUnaligned(fromByteOffset: word * 8, as: UInt64.self)
+            self[index + word] = UInt64(littleEndian: eight)
+        }
+        guard bytes.count > whole * 8 else { return }
+        self[index + whole] = (whole * 8..<bytes.count).reversed().reduce(0) { $0 << 8 | UInt64(bytes[$1]) }
+    }
+
+    /// The bytes that ``store(_:at:)`` put into words.
+    static func bytes(_ words: ArraySlice<UInt64>, count: Int) -> [UInt8] {
+        (0..<count).map { UInt8(truncatingIfNeeded: words[words.startIndex + $0 / 8] >> UInt64($0 % 8 * 8)) }
+    }
+
     /// Unmaps the memory; nothing may use it afterwards.
     func unmap() { munmap(start, count * MemoryLayout<UInt64>.size) }
 

@@ -29,6 +29,8 @@ TAIL = 16
 LARGE = 16 * MIB
 # The duration of a run with smaller ones.
 SECONDS = 1
+# The processor times of a program, by how the names of their figures begin: of its own code, of the kernel, and of both.
+CPU_KINDS = {"user_": lambda cpu: cpu.user, "kernel_": lambda cpu: cpu.kernel, "": lambda cpu: cpu.seconds}
 
 
 def size_of(name: str) -> int:
@@ -101,13 +103,13 @@ def measure(side: Side, command: list, result_of: Callable[[str], dict]) -> dict
     # Data that the previous run left unwritten must not count for this one.
     os.sync()
     names = ("", *side.programs)
-    before, written = {name: side.cpu_seconds(name) for name in names}, side.written_bytes()
+    before, written = {name: side.cpu(name) for name in names}, side.written_bytes()
     output = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     result = result_of(output)
     if result["failed"] or not result["requests"]:
         raise SystemExit(f"{side.name}: {' '.join(map(str, command))}\n{output}")
-    result["programs"] = {name: side.cpu_seconds(name) - before[name] for name in names}
-    result["cpu"] = result["programs"].pop("")
+    result["programs"] = {name: side.cpu(name) - before[name] for name in names}
+    result["cpu"] = result["programs"].pop("").seconds
     result["rate"] = result["requests"] / result["seconds"]
     # Wait for data of answered uploads that is still in memory.
     start = time.monotonic()
@@ -141,8 +143,9 @@ def compare(results: dict[str, list[dict]], size: int) -> dict:
             "cpu_us_per_request": 1e6 * statistics.median(cpu[index] for cpu in per_request),
         }
         for program in found[0]["programs"]:
-            each = [result["programs"][program] / result["requests"] for result in found]
-            row[side][f"{program}_us_per_request"] = 1e6 * statistics.median(each)
+            for kind, of in CPU_KINDS.items():
+                each = [of(result["programs"][program]) / result["requests"] for result in found]
+                row[side][f"{program}_{kind}us_per_request"] = 1e6 * statistics.median(each)
         if size:
             row[side]["mib_per_s"] = row[side]["rate"] * size / MIB
             row[side]["cpu_s_per_gib"] = row[side]["cpu_us_per_request"] / 1e6 * (1 << 30) / size

@@ -5,26 +5,32 @@ its marker lines.
 """
 
 import json
-import re
 import sys
 from pathlib import Path
 
 import matplotlib
+
+from costs import cost_tables
+from page import publish, table
 
 matplotlib.use("svg")
 matplotlib.rcParams["svg.hashsalt"] = "lps"
 from matplotlib import pyplot  # noqa: E402
 
 
-def table(head: list[str], rows: list[list[str]]) -> str:
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+# The service's CPU times apart, and their column titles.
+PROGRAM_CPU = {
+    "lps-worker_user_us_per_request": "worker user",
+    "lps-worker_kernel_us_per_request": "worker kernel",
+    "nginx_user_us_per_request": "nginx user",
+    "nginx_kernel_us_per_request": "nginx kernel",
+}
 
 
 def comparison(rows: list[dict]) -> str:
     head = ["", "size", "connections", "", "ratio", "min to max", "until on disk", "service /s", "nginx /s"]
     return table(
-        [*head, "CPU ratio", "service CPU"],
+        [*head, "CPU ratio", "service CPU", *PROGRAM_CPU.values()],
         [
             [
                 row["operation"], row["size"], str(row["connections"]), "TLS" if row["tls"] else "plain",
@@ -32,6 +38,7 @@ def comparison(rows: list[dict]) -> str:
                 f"{row['ratio_on_disk']:.2f}" if row["operation"] == "PUT new" else "",
                 rate_of(row["service"]), rate_of(row["dav"]),
                 f"{row['cpu_ratio']:.2f}", cpu(row["service"]),
+                *(microseconds(row["service"], figure) for figure in PROGRAM_CPU),
             ]
             for row in rows
         ],
@@ -66,6 +73,11 @@ def rate_of(side: dict) -> str:
 def cpu(side: dict) -> str:
     per_request = f"{side['cpu_us_per_request']:.0f} µs"
     return f"{per_request}, {side['cpu_s_per_gib']:.2f} s/GiB" if "cpu_s_per_gib" in side else per_request
+
+
+def microseconds(side: dict, figure: str) -> str:
+    # Older results do not have every figure.
+    return f"{side[figure]:.0f} µs" if figure in side else ""
 
 
 def resources(results: dict) -> str:
@@ -206,6 +218,9 @@ def disk_report(results: dict, file: Path) -> dict[str, str]:
         tables["workers"] = workers(results["workers"], {"put": "new PUT, 128 KiB", "get": "GET, 128 KiB"})
     if results.get("objects"):
         tables["objects"] = objects(results["objects"])
+    costs = file.with_name("performance-costs.json")
+    if costs.exists():
+        tables |= cost_tables(json.loads(costs.read_text()))
     operations = ["PUT new", "PUT existing", "GET"]
     picture(results["rows"], operations, "service / nginx, requests per second", file.with_suffix(".svg"))
     return tables
@@ -228,15 +243,7 @@ def main() -> None:
     file = Path(sys.argv[1])
     results = json.loads(file.read_text())
     tables = engine_report(results, file) if "memory" in results else disk_report(results, file)
-    document = file.with_suffix(".md")
-    text = document.read_text() if document.exists() else ""
-    for name, content in tables.items():
-        print(f"\n{content}")
-        text = re.sub(
-            f"(<!-- {name} -->\n).*?(<!-- end -->)", lambda found: f"{found[1]}{content}\n{found[2]}", text, flags=re.DOTALL
-        )
-    if text:
-        document.write_text(text)
+    publish(tables, file.with_suffix(".md"))
 
 
 if __name__ == "__main__":

@@ -36,6 +36,24 @@ def free_ports(count: int) -> int:
             return first
 
 
+@dataclass(frozen=True)
+class CPU:
+    """Seconds of processor time."""
+
+    user: float = 0
+    kernel: float = 0
+
+    def __add__(self, other: "CPU") -> "CPU":
+        return CPU(self.user + other.user, self.kernel + other.kernel)
+
+    def __sub__(self, other: "CPU") -> "CPU":
+        return CPU(self.user - other.user, self.kernel - other.kernel)
+
+    @property
+    def seconds(self) -> float:
+        return self.user + self.kernel
+
+
 @dataclass
 class Side:
     """A server, and the requests that store and fetch the payload with a given `tail` and `digest`."""
@@ -90,14 +108,14 @@ connect = 127.0.0.1:{self.tls_port}
                     found.append(pid)
         return found
 
-    def cpu_seconds(self, name: str = "") -> float:
-        """User and system time of these processes (proc(5))."""
-        ticks = 0
+    def cpu(self, name: str = "") -> CPU:
+        """The processor time of these processes so far (utime and stime in proc(5))."""
+        total = CPU()
         for pid in self.processes(name):
             with contextlib.suppress(OSError):
                 fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-                ticks += int(fields[11]) + int(fields[12])
-        return ticks / TICKS
+                total += CPU(int(fields[11]) / TICKS, int(fields[12]) / TICKS)
+        return total
 
     def written_bytes(self) -> int:
         """The bytes that the kernel wrote to the disk for the server's processes (write_bytes in proc(5))."""
@@ -110,7 +128,10 @@ connect = 127.0.0.1:{self.tls_port}
         return written
 
 
+@dataclass
 class Service(Side):
+    programs: tuple[str, ...] = ("nginx", "lps-worker")
+
     def put(self, tail: str, digest: str) -> str:
         return f"/v2/blobs/put?namespace=bench&digest=sha256:{digest}"
 

@@ -55,12 +55,12 @@ import Testing
     @Test func `An unusable scoreboard stops no worker`() throws {
         let runtime = folder.file("pool")
         try FileManager.default.createDirectory(atPath: runtime, withIntermediateDirectories: true)
-        try write("no scoreboard at all".utf8, to: "\(runtime)/scoreboard-1")
+        try write("no scoreboard at all".utf8, to: "\(runtime)/scoreboard-2")
         let worker = try LoneWorker(folder, ["--config", file, "--runtime-dir", runtime])
         try worker.expectServing()
-        #expect(worker.log.contains("scoreboard-1 is not a scoreboard of this version: stop the pool"))
+        #expect(worker.log.contains("scoreboard-2 is not a scoreboard of this version: stop the pool"))
         // The file stays as it was.
-        #expect(try contents(of: "\(runtime)/scoreboard-1") == Array("no scoreboard at all".utf8))
+        #expect(try contents(of: "\(runtime)/scoreboard-2") == Array("no scoreboard at all".utf8))
         worker.stop()
     }
 }

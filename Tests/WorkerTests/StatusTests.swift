@@ -3,11 +3,12 @@ import EnvironmentFile
 import FastCGI
 import Foundation
 import Logging
-import PayloadService
+import PayloadKey
 import Scoreboard
 import TestSupport
 import Testing
 
+@testable import PayloadService
 @testable import lps_worker
 
 /// What requests record on the scoreboard, and how the status page shows it.
@@ -82,16 +83,8 @@ import Testing
                 .settings
         }
         for isSlow in [false, true] {
-            let call = ServiceRequest(
-                method: ArraySlice("GET".utf8),
-                path: ArraySlice("/".utf8),
-                query: [],
-                headers: .init(),
-                body: .stream { _ in 0 },
-                delivery: .stream,
-                allowedNamespaces: nil
-            )
-            let trace = RequestTrace(id: "abc", timeout: nil)
+            let call = request("GET", "/")
+            let trace = RequestTrace()
             recorder.begin(call, trace, 0)
             if isSlow { usleep(2_000) }
             trace.finish()
@@ -106,24 +99,88 @@ import Testing
         #expect(pool.text(full: false).contains("\nrequests unknown 200:        2\n"))
     }
 
+    private func request(_ method: String, _ path: String) -> ServiceRequest {
+        ServiceRequest(
+            method: ArraySlice(method.utf8),
+            path: ArraySlice(path.utf8),
+            query: [],
+            headers: .init(),
+            body: .stream { _ in 0 },
+            delivery: .stream,
+            allowedNamespaces: nil
+        )
+    }
+
     @Test(arguments: RequestTrace.Phase.allCases)
-    func `Each phase of a request is a thread's activity of the same code`(phase: RequestTrace.Phase) {
-        #expect(Activity(phase).rawValue == phase.rawValue)
+    func `Each phase of a request is a thread's activity of the same name`(phase: RequestTrace.Phase) {
+        #expect("\(Activity(phase))" == "\(phase)")
+    }
+
+    @Test func `Every status of the service has a counter of its own`() {
+        let counters = ([0] + Status.codes).map { PoolCounter.requests(.get, $0) }
+        #expect(Set(counters).count == counters.count)
+        #expect(PoolCounter.requests(.get, 599) == PoolCounter.requests(.get, 0))
+    }
+
+    @Test func `A duration counts in the first bucket whose bound is not below it, and in the sum`() {
+        let histogram = Histogram(first: 0)
+        for (index, bound) in Histogram.bounds.enumerated() {
+            #expect(histogram.bucket(bound) == index)
+            #expect(histogram.bucket(bound + 1) == index + 1)
+        }
+        #expect(Histogram.boundNames.prefix(2) == ["0.001", "0.0025"])
+        #expect(Histogram.boundNames.suffix(3) == ["120.0", "300.0", "+Inf"])
+        for duration: UInt64 in [0, 2_000_000, 400_000_000_000] { scoreboard.add(duration, to: histogram) }
+        let counts = histogram.read(scoreboard.total)
+        #expect(counts.cumulative.first == 1)
+        #expect(counts.cumulative[1] == 2)
+        #expect(counts.count == 3)
+        #expect(counts.seconds == 400.002)
+    }
+
+    @Test func `The page escapes what a client sent`() throws {
+        let activity = ThreadActivity(scoreboard, thread: 0)
+        activity.accepted()
+        activity.begin(request("P\tT", "/é\u{1B}[2J\"\u{7F}"), RequestTrace(id: Array("a\nb".utf8)[...]))
+        let thread = try #require(json(snapshot(), full: true).thread)
+        #expect(thread["method"] as? String == "P?T")
+        #expect(thread["path"] as? String == "/??[2J\"?")
+        #expect(thread["request_id"] as? String == "a?b")
+        let row = try #require(snapshot().text(full: true).split(separator: "\n").last)
+        #expect(row.contains(" P?T ") && row.contains(" /??[2J\"? ") && row.hasSuffix(" a?b"), "\(row)")
     }
 
     @Test func `The full page and JSON show each thread's request`() throws {
-        let activity = ThreadActivity(scoreboard.row(0))
+        let activity = ThreadActivity(scoreboard, thread: 0)
         activity.accepted()
-        activity.turn(to: .hashing, RequestSubject(method: "PUT", path: "/v2/blobs/put", id: "abc", namespace: "a%20b"))
+        let trace = RequestTrace(id: Array("abc".utf8)[...])
+        activity.begin(request("PUT", "/v2/blobs/put"), trace)
+        trace.subject.namespace = try Namespace(validating: Array("a b".utf8))
+        trace.turn(to: .hashing)
         let pool = snapshot()
         let row = try #require(pool.text(full: true).split(separator: "\n").last)
         for word in ["hashing", "PUT", "/v2/blobs/put", "a%20b", "abc"] { #expect(row.contains(" \(word)"), "\(row)") }
-        let processes = try #require(json(pool, full: true)["processes"] as? [[String: Any]])
-        let thread = try #require((processes.first?["threads"] as? [[String: Any]])?.first)
+        var thread = try #require(json(pool, full: true).thread)
         #expect(thread["state"] as? String == "hashing")
         #expect(thread["namespace"] as? String == "a%20b")
         #expect(thread["digest"] == nil)
         #expect(try #require(json(pool)["processes"] as? [[String: Any]]).first?["threads"] == nil)
         #expect(pool.openMetrics.contains("lps_threads{state=\"busy\"} 1\nlps_threads{state=\"idle\"} 0\n"))
+        trace.subject.digest = Digest(of: Array("a".utf8))
+        trace.turn(to: .committing)
+        thread = try #require(json(snapshot(), full: true).thread)
+        #expect(thread["state"] as? String == "committing")
+        let hex = "ca978112ca1bbdcafac231b39a23dc4da786eff8147c4e72b9807785afee48bb"
+        #expect(thread["digest"] as? String == "sha256:\(hex)")
+        activity.closed()
+        thread = try #require(json(snapshot(), full: true).thread)
+        #expect(Set(thread.keys) == ["state", "state_seconds", "requests"])
+    }
+}
+
+extension [String: Any] {
+    /// The first thread of the page's first process.
+    fileprivate var thread: [String: Any]? {
+        ((self["processes"] as? [[String: Any]])?.first?["threads"] as? [[String: Any]])?.first
     }
 }

@@ -8,7 +8,10 @@ import Testing
     private static let minute: UInt64 = 60_000_000_000
 
     private func thread(requestSince: UInt64) -> ThreadRow.State {
-        ThreadRow.State(code: 3, since: requestSince, requestSince: requestSince, requests: 0, text: [])
+        var state = ThreadRow.State()
+        state.requestSince = requestSince
+        state.progress = requestSince
+        return state
     }
 
     @Test func `A process is not stuck while a thread makes progress, however long its request takes`() {

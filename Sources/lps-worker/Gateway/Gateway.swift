@@ -39,10 +39,7 @@ final class Gateway: Sendable {
         let id = request.parameters.requestID
         RequestContext.current.requestID = id
         defer { RequestContext.current.requestID = nil }
-        let trace = RequestTrace(
-            id: id.map { String(decoding: $0, as: UTF8.self) },
-            timeout: settings.requestTimeout.value
-        )
+        let trace = RequestTrace(id: id, timeout: settings.requestTimeout.value)
         recorder.begin(call, trace, thread)
         let response = answer(call, to: request, by: service, trace)
         trace.finish()
@@ -90,7 +87,7 @@ final class Gateway: Sendable {
                         isHeldBack = false
                         try writeHead(of: response, length: length, to: request)
                     }
-                    trace.onPiece()
+                    trace.sending()
                     try request.write(piece)
                 }
             } catch  where isHeldBack {

@@ -11,7 +11,7 @@ final class RequestRecorder: Sendable {
 
     init(_ scoreboard: Scoreboard, threads: Int, _ accessLog: LogFile?, _ logger: Logger) {
         self.scoreboard = scoreboard
-        self.threads = (0..<threads).map { ThreadActivity(scoreboard.row($0)) }
+        self.threads = (0..<threads).map { ThreadActivity(scoreboard, thread: $0) }
         self.accessLog = accessLog
         self.logger = logger
     }
@@ -20,25 +20,7 @@ final class RequestRecorder: Sendable {
     func closed(_ thread: Int) { threads[thread].closed() }
 
     /// Makes the thread's row follow the request's phases.
-    func begin(_ call: ServiceRequest, _ trace: RequestTrace, _ thread: Int) {
-        let thread = threads[thread]
-        var subject = RequestSubject(
-            method: String(decoding: call.method, as: UTF8.self),
-            path: String(decoding: call.path, as: UTF8.self),
-            id: trace.id ?? ""
-        )
-        thread.turn(to: .checking, subject)
-        trace.onPiece = { thread.advanced() }
-        trace.onPhase = { [unowned trace, scoreboard] ended, took in
-            subject.learn(from: trace)
-            thread.turn(to: Activity(trace.phase), subject)
-            switch ended {
-            case .hashing: scoreboard.add(took, to: PoolCounter.hash)
-            case .committing: scoreboard.add(took, to: PoolCounter.commit)
-            case .checking, .parsing, .answering: break
-            }
-        }
-    }
+    func begin(_ call: ServiceRequest, _ trace: RequestTrace, _ thread: Int) { threads[thread].begin(call, trace) }
 
     /// Counts and logs an answered request.
     func end(_ call: ServiceRequest, _ trace: RequestTrace, status: Int, _ settings: Settings) {
@@ -52,7 +34,9 @@ final class RequestRecorder: Sendable {
             "duration": "\(AccessFormat.seconds(trace.age))", "bytes_in": "\(trace.bytesIn)",
             "bytes_out": "\(trace.bytesOut)",
         ]
-        for (phase, duration) in trace.durations { details[phase.rawValue] = "\(AccessFormat.seconds(duration))" }
+        for phase in RequestTrace.Phase.allCases {
+            if let duration = trace.durations[phase] { details["\(phase)"] = "\(AccessFormat.seconds(duration))" }
+        }
         if let namespace = trace.namespace { details["namespace"] = "\(namespace)" }
         if let digest = trace.digest { details["digest"] = "\(digest)" }
         logger.warning("slow request", metadata: details)

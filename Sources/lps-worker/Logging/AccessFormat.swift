@@ -86,7 +86,7 @@ struct AccessFormat: Equatable, Sendable {
         case .bytesOut: return "\(trace.bytesOut)"
         case .namespace: return trace.namespace.map { PercentEncoding.encodePath($0.utf8) } ?? "-"
         case .digest: return trace.digest.map { "\($0)" } ?? "-"
-        case .requestID: return trace.id ?? "-"
+        case .requestID: return trace.id.map { String(decoding: $0, as: UTF8.self) } ?? "-"
         case .pid: return "\(getpid())"
         }
     }

@@ -13,14 +13,30 @@ enum PoolCounter: Int, CaseIterable {
     static let commit = Histogram(first: 450)
 
     static func requests(_ endpoint: RequestTrace.Endpoint, _ status: Int) -> Int {
-        firstRequest + number(endpoint) * 32 + (statuses[status] ?? 0)
+        firstRequest + number(endpoint) * 32 + number(status)
     }
 
-    /// The statuses with their own counter, by number: 1 to 31. 0 counts all others.
-    private static let statuses = [
-        200: 1, 201: 2, 206: 3, 304: 4, 400: 5, 403: 6, 404: 7, 405: 8, 411: 9, 412: 10, 413: 11, 416: 12, 500: 13,
-        503: 14, 507: 15,
-    ]
+    /// The number of a status with its own counter: 1 to 31. 0 counts all others.
+    private static func number(_ status: Int) -> Int {
+        switch status {
+        case 200: 1
+        case 201: 2
+        case 206: 3
+        case 304: 4
+        case 400: 5
+        case 403: 6
+        case 404: 7
+        case 405: 8
+        case 411: 9
+        case 412: 10
+        case 413: 11
+        case 416: 12
+        case 500: 13
+        case 503: 14
+        case 507: 15
+        default: 0
+        }
+    }
 
     static func whole(_ endpoint: RequestTrace.Endpoint) -> Histogram {
         Histogram(first: 500 + number(endpoint) * 50)
@@ -50,22 +66,23 @@ enum PoolValue: Int {
 
 extension Scoreboard {
     func add(_ value: UInt64 = 1, to counter: PoolCounter) {
-        add(value, to: counter.rawValue)
+        if value > 0 { add(value, to: counter.rawValue) }
     }
 
-    func add(_ duration: Duration, to histogram: Histogram) {
-        for (counter, value) in histogram.counts(duration) { add(value, to: counter) }
+    /// Adds a duration in nanoseconds.
+    func add(_ duration: UInt64, to histogram: Histogram) {
+        add(to: histogram.bucket(duration))
+        add(duration, to: histogram.sum)
     }
 
     /// Counts an answered request.
     func count(_ trace: RequestTrace, status: Int) {
         add(to: PoolCounter.requests(trace.endpoint, status))
-        add(trace.age, to: PoolCounter.whole(trace.endpoint))
-        for (counter, value) in [
-            (PoolCounter.bytesIn, trace.bytesIn), (.bytesOut, trace.bytesOut), (.stored, UInt64(trace.stored)),
-            (.deduplicated, UInt64(trace.deduplicated)), (.mismatches, UInt64(trace.mismatches)),
-        ] where value > 0 {
-            add(value, to: counter)
-        }
+        add(trace.nanoseconds, to: PoolCounter.whole(trace.endpoint))
+        add(trace.bytesIn, to: .bytesIn)
+        add(trace.bytesOut, to: .bytesOut)
+        add(UInt64(trace.stored), to: .stored)
+        add(UInt64(trace.deduplicated), to: .deduplicated)
+        add(UInt64(trace.mismatches), to: .mismatches)
     }
 }

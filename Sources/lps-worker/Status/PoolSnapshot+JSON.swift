@@ -1,5 +1,6 @@
 import FoundationEssentials
 import Scoreboard
+import System
 
 extension PoolSnapshot {
     /// The page as JSON: one object with every figure.

@@ -1,5 +1,6 @@
 import FoundationEssentials
 import Scoreboard
+import System
 
 extension PoolSnapshot {
     /// The page as text: one line per figure, as on PHP-FPM's status page.

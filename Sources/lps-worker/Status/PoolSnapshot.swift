@@ -19,7 +19,7 @@ struct PoolSnapshot {
     let measure: Measure?
 
     /// Threads with a request, and threads without one.
-    var busy: UInt64 { UInt64(processes.flatMap(\.threads).filter { $0.code != Activity.idle.code }.count) }
+    var busy: UInt64 { UInt64(processes.flatMap(\.threads).filter { $0.code != Activity.idle.rawValue }.count) }
     var idle: UInt64 { UInt64(processes.flatMap(\.threads).count) - busy }
 
     init(_ scoreboard: Scoreboard, listeners: [Listener], store: any PayloadStorage, now: UInt64) {

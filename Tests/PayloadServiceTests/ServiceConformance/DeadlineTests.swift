@@ -44,10 +44,14 @@ import Testing
     @Test(arguments: Setup.disk)
     func `A late upload is given up at its next piece and not stored`(setup: Setup) throws {
         let fixture = try ServiceFixture(setup)
+        let observer = Observer()
         try expectGivenUpWhileHashing { trace in
-            trace.onPiece = { [unowned trace] in waitUntilLate(trace) }
-            return try fixture.ask(.put(helloWorld), trace)
+            observer.pieces = 0
+            observer.onPiece = { [unowned trace] in waitUntilLate(trace) }
+            trace.observer = observer
+            return try fixture.ask(.put(randomPayload(200_000)), trace)
         }
+        #expect(observer.pieces == 2)
         #expect(try fixture.store.contents().isEmpty)
     }
 
@@ -78,7 +82,9 @@ import Testing
             waitUntilLate(late)
             expectGivenUp(try fixture.ask(.codec(operation, body), late), late, "checking")
             let trace = RequestTrace(timeout: timeout)
-            trace.onPiece = { [unowned trace] in
+            let observer = Observer()
+            trace.observer = observer
+            observer.onPiece = { [unowned trace] in
                 // Not while the body is being parsed.
                 if trace.phase == .checking { waitUntilLate(trace) }
             }

@@ -52,9 +52,9 @@ import Testing
 
     @Test func `Only errors carry the web server's request ID`() throws {
         let fixture = try ServiceFixture()
-        let refused = try fixture.ask(Asked("GET", "/x"), RequestTrace(id: "abc"))
+        let refused = try fixture.ask(Asked("GET", "/x"), RequestTrace(id: bytes("abc")[...]))
         #expect(refused.headers["X-Request-Id"] == "abc")
-        let taken = try fixture.ask(.put(helloWorld), RequestTrace(id: "abc"))
+        let taken = try fixture.ask(.put(helloWorld), RequestTrace(id: bytes("abc")[...]))
         #expect(taken.status == 201)
         #expect(taken.headers["X-Request-Id"] == nil)
     }
