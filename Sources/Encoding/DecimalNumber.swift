@@ -6,9 +6,12 @@ package enum DecimalNumber {
         case tooLarge = "does not fit 64 bits"
     }
 
-    @inlinable
     package static func parse(_ text: some Collection<UInt8>) throws(ParseError) -> UInt64 {
-        guard !text.isEmpty, text.allSatisfy(\.isDigit) else { throw .notDecimal }
+        try parse(ArraySlice(text))
+    }
+
+    package static func parse(_ text: ArraySlice<UInt8>) throws(ParseError) -> UInt64 {
+        guard !text.isEmpty, text.allSatisfy({ $0.isDigit }) else { throw .notDecimal }
         var number: UInt64 = 0
         for digit in text {
             let (tens, isTooLarge) = number.multipliedReportingOverflow(by: 10)

@@ -105,7 +105,11 @@ extension ServiceResponse {
     /// Adds what identifies a payload's content.
     fileprivate mutating func addValidators(_ digest: Digest, _ etag: [UInt8]) {
         add("ETag") { $0 += etag }
-        add("Repr-Digest", "sha-256=:\(StandardBase64.encode(digest.bytes)):")
+        add("Repr-Digest") { value in
+            value += "sha-256=:".utf8
+            StandardBase64.append(digest.bytes, to: &value)
+            value.append(UInt8(ascii: ":"))
+        }
     }
 
     /// Adds the instruction to send a payload from a path below the web server's internal location.

@@ -60,11 +60,8 @@ public struct PayloadService: Sendable {
         return complete(ServiceResponse(refusal(for: error, trace, request)), trace)
     }
 
-    private func complete(_ response: ServiceResponse, _ trace: RequestTrace) -> ServiceResponse {
-        var response = response
-        if let id = trace.id, response.status.code >= 400 {
-            response.add("X-Request-Id") { $0 += id }
-        }
+    private func complete(_ response: consuming ServiceResponse, _ trace: RequestTrace) -> ServiceResponse {
+        if let id = trace.id, response.status.code >= 400 { response.add("X-Request-Id") { $0 += id } }
         trace.subject.describe(in: &response)
         return response
     }
