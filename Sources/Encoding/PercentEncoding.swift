@@ -11,6 +11,8 @@ public enum PercentEncoding {
     }
 
     private static func decode(_ text: some Collection<UInt8>, isStrict: Bool, plus: UInt8) -> [UInt8]? {
+        // Most texts need no decoding.
+        guard text.contains(where: { $0 == UInt8(ascii: "%") || $0 == UInt8(ascii: "+") }) else { return Array(text) }
         var bytes: [UInt8] = []
         bytes.reserveCapacity(text.count)
         var rest = text[...]
@@ -34,7 +36,9 @@ public enum PercentEncoding {
     }
 
     /// Encodes a path or a query value: all bytes except slashes and unreserved characters.
-    public static func encodePath(_ path: some Sequence<UInt8>) -> String {
+    public static func encodePath(_ path: some Collection<UInt8>) -> String {
+        // Most paths need no encoding.
+        if path.allSatisfy(isUnreserved) { return String(decoding: path, as: UTF8.self) }
         var bytes: [UInt8] = []
         append(path: path, to: &bytes)
         return String(decoding: bytes, as: UTF8.self)
@@ -43,7 +47,7 @@ public enum PercentEncoding {
     /// Appends what ``encodePath(_:)`` returns to a text.
     public static func append(path: some Sequence<UInt8>, to text: inout [UInt8]) {
         for byte in path {
-            if byte.isLetterOrDigit(or: "-._~/") {
+            if isUnreserved(byte) {
                 text.append(byte)
             } else {
                 text.append(UInt8(ascii: "%"))
@@ -56,4 +60,6 @@ public enum PercentEncoding {
     private static func upperHexDigit(_ value: UInt8) -> UInt8 {
         value < 10 ? UInt8(ascii: "0") + value : UInt8(ascii: "A") + value - 10
     }
+
+    private static func isUnreserved(_ byte: UInt8) -> Bool { byte.isLetterOrDigit(or: "-._~/") }
 }

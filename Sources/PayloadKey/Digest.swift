@@ -1,4 +1,5 @@
 import Crypto
+import Encoding
 
 /// A SHA-256 digest (FIPS 180-4), written `sha256:<64 lower-case hex digits>`.
 public struct Digest: Hashable, Sendable {
@@ -10,7 +11,10 @@ public struct Digest: Hashable, Sendable {
 
     /// The digest's 32 bytes.
     public var bytes: [UInt8] {
-        (0..<4).flatMap { word in (0..<8).map { UInt8(truncatingIfNeeded: words[word] >> (56 - 8 * UInt64($0))) } }
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(32)
+        forEachByte { bytes.append($0) }
+        return bytes
     }
 
     /// The first byte, which selects the shard.
@@ -19,8 +23,44 @@ public struct Digest: Hashable, Sendable {
     /// The 64 lower-case hex digits, without the algorithm's name.
     public var hex: String {
         String(unsafeUninitializedCapacity: 64) { buffer in
-            for position in 0..<64 { buffer[position] = digit(position) }
-            return 64
+            var count = 0
+            forEachHexDigit { digit in
+                buffer[count] = digit
+                count += 1
+            }
+            return count
+        }
+    }
+
+    /// Appends ``hex``.
+    package func appendHex(to text: inout [UInt8]) { forEachHexDigit { text.append($0) } }
+
+    /// Appends the digest as in keys, `sha256:<hex>`.
+    package func append(to text: inout [UInt8]) {
+        text.append(contentsOf: Self.prefix.utf8)
+        appendHex(to: &text)
+    }
+
+    /// The start of a digest as in keys.
+    private static let prefix = "\(algorithm):"
+    /// The length of a digest as in keys, in bytes.
+    static let textLength = prefix.utf8.count + 64
+
+    /// Passes each digit of ``hex`` to `take`.
+    package func forEachHexDigit(_ take: (UInt8) -> Void) {
+        forEachByte { byte in
+            take((byte >> 4).lowerCaseHexDigit)
+            take((byte & 15).lowerCaseHexDigit)
+        }
+    }
+
+    private func forEachByte(_ take: (UInt8) -> Void) {
+        for index in 0..<4 {
+            var rest = words[index].bigEndian
+            for _ in 0..<8 {
+                take(UInt8(truncatingIfNeeded: rest))
+                rest >>= 8
+            }
         }
     }
 
@@ -35,27 +75,29 @@ public struct Digest: Hashable, Sendable {
     ///
     /// - Throws: ``DigestError``, in the order of checks 10 to 12 of the wire contract.
     public init(parsing text: some Collection<UInt8>) throws(DigestError) {
-        let tokens = text.split(separator: UInt8(ascii: ":"), omittingEmptySubsequences: false)
-        guard tokens.count == 2 else { throw .format(Array(text)) }
-        guard tokens[0].elementsEqual(Self.algorithm.utf8) else { throw .algorithm(Array(tokens[0])) }
-        guard let digest = Digest(hex: tokens[1]) else { throw .format(Array(text)) }
-        self = digest
+        guard let colon = text.firstIndex(of: UInt8(ascii: ":")) else { throw .format(Array(text)) }
+        let (algorithm, hex) = (text[..<colon], text[text.index(after: colon)...])
+        let isKnown = algorithm.elementsEqual(Self.algorithm.utf8)
+        if isKnown, let digest = Digest(hex: hex) {
+            self = digest
+        } else {
+            let hasTwoTokens = !hex.contains(UInt8(ascii: ":"))
+            throw hasTwoTokens && !isKnown ? .algorithm(Array(algorithm)) : .format(Array(text))
+        }
     }
 
     /// Parses 64 lower-case hex digits; `nil` for anything else.
     public init?(hex: some Collection<UInt8>) {
         guard hex.count == 64 else { return nil }
+        var digits = hex.makeIterator()
         var words = SIMD4<UInt64>()
-        var index = 0
-        for digit in hex {
-            let value: UInt8
-            switch digit {
-            case UInt8(ascii: "0")...UInt8(ascii: "9"): value = digit - UInt8(ascii: "0")
-            case UInt8(ascii: "a")...UInt8(ascii: "f"): value = digit - UInt8(ascii: "a") + 10
-            default: return nil
+        for index in 0..<4 {
+            var word: UInt64 = 0
+            for _ in 0..<16 {
+                guard let value = digits.next()?.lowerCaseHexValue else { return nil }
+                word = word << 4 | UInt64(value)
             }
-            words[index >> 4] = words[index >> 4] << 4 | UInt64(value)
-            index += 1
+            words[index] = word
         }
         self.words = words
     }
@@ -66,9 +108,12 @@ public struct Digest: Hashable, Sendable {
 
     /// - Parameter bytes: exactly 32 bytes.
     init(bytes: some Sequence<UInt8>) {
+        var bytes = bytes.makeIterator()
         var words = SIMD4<UInt64>()
-        for (index, byte) in bytes.prefix(32).enumerated() {
-            words[index >> 3] = words[index >> 3] << 8 | UInt64(byte)
+        for index in 0..<4 {
+            var word: UInt64 = 0
+            for _ in 0..<8 { word = word << 8 | UInt64(bytes.next() ?? 0) }
+            words[index] = word
         }
         self.words = words
     }
@@ -79,25 +124,6 @@ extension Digest: Comparable {
     public static func < (one: Digest, other: Digest) -> Bool {
         for word in 0..<4 where one.words[word] != other.words[word] { return one.words[word] < other.words[word] }
         return false
-    }
-}
-
-extension Digest {
-    /// Appends the digest as in keys, `sha256:<hex>`, to a text.
-    public func append(to text: inout [UInt8]) {
-        text += Self.algorithm.utf8
-        text.append(UInt8(ascii: ":"))
-        append(hexTo: &text)
-    }
-
-    /// Appends the ``hex`` digits to a text.
-    public func append(hexTo text: inout [UInt8]) {
-        for position in 0..<64 { text.append(digit(position)) }
-    }
-
-    private func digit(_ position: Int) -> UInt8 {
-        let digit = UInt8(truncatingIfNeeded: words[position >> 4] >> (60 - 4 * UInt64(position & 15))) & 15
-        return digit < 10 ? UInt8(ascii: "0") + digit : UInt8(ascii: "a") + digit - 10
     }
 }
 
@@ -133,6 +159,6 @@ public struct DigestHasher {
 
     /// Returns the digest of all pieces.
     public func finalize() -> Digest {
-        Digest(bytes: sha256.finalize())
+        sha256.finalize().withUnsafeBytes { Digest(bytes: $0) }
     }
 }

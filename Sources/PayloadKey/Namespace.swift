@@ -1,3 +1,5 @@
+import Encoding
+
 /// A Temporal namespace that can safely name a folder: 1 to 200 bytes of UTF-8 without `/` and control characters, and
 /// neither `.` nor `..`.
 ///
@@ -18,16 +20,20 @@ public struct Namespace: Hashable, Sendable {
         guard name.count <= limit else {
             throw NamespaceError("has \(name.count) bytes, at most \(limit) are allowed")
         }
-        guard let text = String(validating: name, as: UTF8.self) else { throw NamespaceError("is not valid UTF-8") }
-        // NUL, the C0 and C1 controls and DEL are Unicode's general category Cc.
-        guard !text.unicodeScalars.contains(where: { $0.properties.generalCategory == .control }) else {
-            throw NamespaceError("contains a control character")
-        }
+        if !name.allSatisfy(\.isPrintableASCII) { try Self.checkCharacters(name) }
         guard !name.contains(UInt8(ascii: "/")) else { throw NamespaceError("contains '/'") }
         guard !name.elementsEqual(".".utf8), !name.elementsEqual("..".utf8) else {
             throw NamespaceError("is '.' or '..'")
         }
         utf8 = Array(name)
+    }
+
+    private static func checkCharacters(_ name: some Collection<UInt8>) throws {
+        guard let text = String(validating: name, as: UTF8.self) else { throw NamespaceError("is not valid UTF-8") }
+        // NUL, the C0 and C1 controls and DEL are Unicode's general category Cc.
+        guard !text.unicodeScalars.contains(where: { $0.properties.generalCategory == .control }) else {
+            throw NamespaceError("contains a control character")
+        }
     }
 }
 

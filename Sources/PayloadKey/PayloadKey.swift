@@ -20,35 +20,57 @@ public struct PayloadKey: Hashable, Sendable {
 
     /// The key's bytes, as in requests and answers.
     public var utf8: [UInt8] {
-        var bytes = Array("/blobs/".utf8) + namespace.utf8
+        let given = namespace.utf8.count + (prefix?.utf8.count ?? 0)
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity("/blobs//custom///".utf8.count + given + 2 * Digest.textLength)
+        bytes.append(contentsOf: "/blobs/".utf8)
+        bytes.append(contentsOf: namespace.utf8)
         if let prefix {
-            bytes += Array("/custom/".utf8) + prefix.utf8
+            bytes.append(contentsOf: "/custom/".utf8)
+            bytes.append(contentsOf: prefix.utf8)
         } else {
-            bytes += Array("/common".utf8)
+            bytes.append(contentsOf: "/common".utf8)
         }
-        return bytes + Array("/\(digest)/\(metadataHash)".utf8)
+        bytes.append(Self.slash)
+        digest.append(to: &bytes)
+        bytes.append(Self.slash)
+        metadataHash.append(to: &bytes)
+        return bytes
     }
+
+    private static let slash = UInt8(ascii: "/")
 
     /// Parses a key; `nil` if it is malformed.
     ///
     /// Keys are unambiguous: the last two parts are digest and hash, and a prefix can't contain a `:`.
-    public init?(parsing text: some Collection<UInt8>) {
-        let parts = text.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false)
-        guard parts.count >= 6, parts[0].isEmpty, parts[1].elementsEqual("blobs".utf8),
-            let namespace = try? Namespace(validating: parts[2]),
-            let digest = try? Digest(parsing: parts[parts.count - 2]),
-            let metadataHash = try? Digest(parsing: parts[parts.count - 1])
+    public init?(parsing text: some BidirectionalCollection<UInt8>) {
+        guard text.starts(with: "/blobs/".utf8) else { return nil }
+        var rest = text.dropFirst("/blobs/".utf8.count)
+        guard let metadataHash = rest.popLastPart().flatMap({ try? Digest(parsing: $0) }),
+            let digest = rest.popLastPart().flatMap({ try? Digest(parsing: $0) }),
+            let slash = rest.firstIndex(of: Self.slash),
+            let namespace = try? Namespace(validating: rest[..<slash])
         else { return nil }
-        let between = parts[4..<(parts.count - 2)]
-        if parts[3].elementsEqual("common".utf8), between.isEmpty {
+        let kind = rest[slash...]
+        if kind.elementsEqual("/common".utf8) {
             self.init(namespace: namespace, prefix: nil, digest: digest, metadataHash: metadataHash)
-        } else if parts[3].elementsEqual("custom".utf8), !between.isEmpty,
-            let prefix = KeyPrefix(validating: Array(between.joined(separator: [UInt8(ascii: "/")])))
+        } else if kind.starts(with: "/custom/".utf8),
+            let prefix = KeyPrefix(validating: kind.dropFirst("/custom/".utf8.count))
         {
             self.init(namespace: namespace, prefix: prefix, digest: digest, metadataHash: metadataHash)
         } else {
             return nil
         }
+    }
+}
+
+extension BidirectionalCollection<UInt8> where SubSequence == Self {
+    /// Removes the last slash and what follows it, and returns that; `nil` if there is no slash.
+    fileprivate mutating func popLastPart() -> Self? {
+        guard let slash = lastIndex(of: UInt8(ascii: "/")) else { return nil }
+        let part = self[index(after: slash)...]
+        self = self[..<slash]
+        return part
     }
 }
 

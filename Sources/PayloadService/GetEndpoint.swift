@@ -15,7 +15,7 @@ struct GetEndpoint {
         trace.subject.namespace = key.namespace
         trace.subject.digest = key.digest
         try Tenancy(request.allowedNamespaces).check(key.namespace)
-        guard let payload = try store.open(key, until: trace.deadline) else {
+        guard let payload = try find(key, for: request.delivery, until: trace.deadline) else {
             throw Refusal(.notFound, "blob not found")
         }
         guard payload.size == expected else {
@@ -44,8 +44,33 @@ struct GetEndpoint {
         return key
     }
 
+    /// A payload that exists.
+    private enum Found {
+        /// The web server sends it from there, below its internal location.
+        case location(any PayloadLocation, prefix: ServiceRequest.Bytes)
+        case content(StoredPayload)
+
+        var size: UInt64 {
+            switch self {
+            case .location(let location, _): location.size
+            case .content(let content): content.size
+            }
+        }
+    }
+
+    private func find(
+        _ key: PayloadKey,
+        for delivery: ServiceRequest.Delivery,
+        until deadline: ContinuousClock.Instant?
+    ) throws -> Found? {
+        switch delivery {
+        case .redirect(let prefix): try store.locate(key, until: deadline).map { .location($0, prefix: prefix) }
+        case .stream: try store.open(key, until: deadline).map(Found.content)
+        }
+    }
+
     private func deliver(
-        _ payload: StoredPayload,
+        _ payload: Found,
         _ digest: Digest,
         _ request: ServiceRequest,
         _ trace: RequestTrace
@@ -78,16 +103,16 @@ struct GetEndpoint {
         var response = ServiceResponse(.ok)
         response.add("Content-Type", "application/octet-stream")
         response.addValidators(digest, etag)
-        switch request.delivery {
-        case .redirect(let prefix):
+        switch payload {
+        case .location(let location, let prefix):
             // The web server sends the payload, handles Range and sets Content-Length. Cache-Control has another name
             // here, because the web server would also send it with its own errors.
             response.add("X-LPS-Cache-Control", Self.caching)
-            response.add(try payload.redirect(isRange: part != nil), below: prefix)
-        case .stream:
+            response.add(try location.redirect(isRange: part != nil), below: prefix)
+        case .content(let content):
             response.add("Cache-Control", Self.caching)
             response.add("Accept-Ranges", "bytes")
-            stream(payload, part, in: &response)
+            stream(content, part, in: &response)
         }
         return response
     }

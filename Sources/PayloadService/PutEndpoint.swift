@@ -83,7 +83,7 @@ struct PutEndpoint {
     private func checkSpace(for length: UInt64, _ body: ServiceRequest.Body) throws {
         switch body {
         // The web server has already written the payload, so it takes no more space.
-        case .file: try store.uploads.checkSpace(for: 0)
+        case .file: try store.uploads.checkSpace(for: 0, written: length)
         case .stream: try store.uploads.checkSpace(for: length)
         }
     }

@@ -6,6 +6,15 @@ extension S3Store {
     /// The payload stored under a key; `nil` if the engine has none. Does not ask the engine about recently found
     /// payloads.
     public func open(_ key: PayloadKey, until deadline: ContinuousClock.Instant?) throws -> StoredPayload? {
+        try object(of: key, until: deadline)
+    }
+
+    /// As ``open(_:until:)``: the web server gets a signed request.
+    public func locate(_ key: PayloadKey, until deadline: ContinuousClock.Instant?) throws -> (any PayloadLocation)? {
+        try object(of: key, until: deadline)
+    }
+
+    private func object(of key: PayloadKey, until deadline: ContinuousClock.Instant?) throws -> ObjectContent? {
         let client = client.until(deadline)
         if let known = known[key] { return payload(key, known.object, known.size, client) }
         guard let found = try translating({ try client.look(for: key) }) else { return nil }
@@ -13,7 +22,7 @@ extension S3Store {
         return payload(key, found.key, found.size, client)
     }
 
-    private func payload(_ key: PayloadKey, _ object: [UInt8], _ size: UInt64, _ client: S3Client) -> StoredPayload {
+    private func payload(_ key: PayloadKey, _ object: [UInt8], _ size: UInt64, _ client: S3Client) -> ObjectContent {
         ObjectContent(store: self, client: client, key: key, object: object, size: size)
     }
 }
@@ -42,7 +51,7 @@ extension PayloadKey {
 }
 
 /// The content of a payload's object.
-private struct ObjectContent: PayloadContent {
+private struct ObjectContent: PayloadContent, PayloadLocation {
     /// The largest payload, in bytes, that is fetched whole for a range, so that the web server can cache it.
     private static let wholeForRange: UInt64 = 4 << 20
 

@@ -36,3 +36,12 @@ package func call<Value>(
         throw StoreError(code, action(), errno: error.errno)
     }
 }
+
+/// Looks at a file of the store: if its permissions or the disk prevent that, the error's code is `unreadable`.
+package func reading<Value>(_ work: () throws -> Value) throws -> Value {
+    do {
+        return try work()
+    } catch let error as StoreError where error.isUnreadable {
+        throw StoreError(.unreadable, error.action, errno: error.errno)
+    }
+}

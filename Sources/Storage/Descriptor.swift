@@ -11,31 +11,43 @@ package final class Descriptor: Sendable {
     package let rawValue: Int32
     package let kernel: any Kernel
     /// The file's name in errors: the path that an operator gave, or the path below that folder.
-    package let name: String
-    /// Whether the path came from an operator; names below it then omit it.
-    private let isRoot: Bool
+    package var name: String { nameStart.isEmpty ? path : nameStart + path }
+
+    /// The path by which the file was opened.
+    private let path: String
+    /// What precedes the path in the name. Both are kept apart, because only errors need the name of most files.
+    private let nameStart: String
+    /// What precedes the paths below a folder in their names; empty if an operator gave the folder's path.
+    private let nameStartBelow: String?
 
     /// Opens a folder by the path that an operator gave, following symbolic links.
     package init(folder path: String, _ kernel: any Kernel) throws {
         rawValue = try call("open \(path)") { try kernel.open(path, O_RDONLY | O_DIRECTORY) }
         self.kernel = kernel
-        name = path
-        isRoot = true
+        self.path = path
+        nameStart = ""
+        nameStartBelow = ""
     }
 
-    private init(_ rawValue: Int32, _ name: String, _ kernel: any Kernel) {
+    private init(_ rawValue: Int32, _ name: Name, isFolder: Bool, _ kernel: any Kernel) {
         self.rawValue = rawValue
         self.kernel = kernel
-        self.name = name
-        isRoot = false
+        (nameStart, path) = name
+        nameStartBelow = isFolder ? "\(name.start)\(name.path)/" : nil
     }
 
     deinit {
         kernel.close(rawValue)
     }
 
+    /// A file's name in errors: the path by which it was opened, and what precedes it.
+    package typealias Name = (start: String, path: String)
+
+    /// What precedes the path of a file in this folder in its name.
+    private var start: String { nameStartBelow ?? "\(name)/" }
+
     /// The name of a file in this folder for errors.
-    private func name(of path: String) -> String { isRoot ? path : "\(name)/\(path)" }
+    private func name(of path: String) -> String { start + path }
 
     private func calling<Value>(_ action: StaticString, _ work: () throws -> Value) throws -> Value {
         try call("\(action) \(name)", work)
@@ -46,11 +58,12 @@ package final class Descriptor: Sendable {
     /// Opens `path` relative to this folder, following no link in any part of it.
     ///
     /// - Parameter name: the file's name in errors; `nil` for its path.
-    package func open(_ path: String, _ flags: Int32, mode: mode_t = 0, as name: String? = nil) throws -> Descriptor {
-        let name = name ?? self.name(of: path)
+    package func open(_ path: String, _ flags: Int32, mode: mode_t = 0, as name: Name? = nil) throws -> Descriptor {
+        let name = name ?? (start, path)
         return Descriptor(
-            try call("open \(name)") { try kernel.open(path, in: rawValue, flags, mode: mode) },
+            try call("open \(name.start)\(name.path)") { try kernel.open(path, in: rawValue, flags, mode: mode) },
             name,
+            isFolder: flags & O_DIRECTORY != 0,
             kernel
         )
     }
@@ -64,17 +77,31 @@ package final class Descriptor: Sendable {
         }
     }
 
+    /// Whether something is at `path` that this user can open, following no link in any part of it.
+    package func canOpen(_ path: String) throws -> Bool {
+        do {
+            // O_NONBLOCK for fifos.
+            kernel.close(try kernel.open(path, in: rawValue, O_RDONLY | O_NONBLOCK, mode: 0))
+            return true
+        } catch {
+            if error == .noSuchFileOrDirectory { return false }
+            throw StoreError(failed: "open \(name(of: path))", error)
+        }
+    }
+
     /// Opens a folder below this one.
     package func openFolder(_ path: String) throws -> Descriptor { try open(path, O_RDONLY | O_DIRECTORY) }
 
     // MARK: Attributes
 
     /// The status of `path`, relative to this folder; `nil` if nothing exists there.
-    package func status(of path: String) throws -> FileStatus? {
+    ///
+    /// - Parameter isFolderCertain: whether something other than a folder in place of one above it is an error.
+    package func status(of path: String, isFolderCertain: Bool = false) throws -> FileStatus? {
         do {
             return try kernel.status(of: path, in: rawValue)
         } catch {
-            if error == .noSuchFileOrDirectory || error == .notDirectory { return nil }
+            if error == .noSuchFileOrDirectory || error == .notDirectory && !isFolderCertain { return nil }
             throw StoreError(failed: "stat \(name(of: path))", error)
         }
     }

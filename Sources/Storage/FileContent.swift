@@ -11,10 +11,19 @@ package struct FileContent: PayloadContent {
     package let size: UInt64
     package let descriptor: Descriptor
     package var name: String { descriptor.name }
+    /// `nil` if it was not needed yet.
+    private let knownIdentity: FileStatus.Identity?
 
     package init(_ descriptor: Descriptor, size: UInt64) {
         self.size = size
         self.descriptor = descriptor
+        knownIdentity = nil
+    }
+
+    package init(_ descriptor: Descriptor, _ status: FileStatus) {
+        size = status.size
+        self.descriptor = descriptor
+        knownIdentity = status.identity
     }
 
     /// Passes `range` of the content to `take`, piece by piece.
@@ -35,8 +44,6 @@ package struct FileContent: PayloadContent {
             offset += UInt64(count)
         }
     }
-
-    package func redirect(isRange: Bool) -> InternalRedirect { InternalRedirect(name) }
 }
 
 extension FileContent {
@@ -44,19 +51,40 @@ extension FileContent {
     ///
     /// - Throws: ``StoreError`` with code `unreadable`, or `damaged` if it is not a regular file.
     package init?(_ path: String, below root: Descriptor) throws {
-        let file: Descriptor
-        do {
-            // Without O_NONBLOCK, opening a fifo would block the thread. It has no effect on regular files (open(2)).
-            guard let opened = try root.openIfThere(path, O_RDONLY | O_NONBLOCK) else { return nil }
-            file = opened
-        } catch let error as StoreError where error.isUnreadable {
-            throw StoreError(.unreadable, error.action, errno: error.errno)
-        }
+        // Without O_NONBLOCK, opening a fifo would block the thread. It has no effect on regular files (open(2)).
+        guard let file = try reading({ try root.openIfThere(path, O_RDONLY | O_NONBLOCK) }) else { return nil }
         let status = try file.status()
         guard status.isRegular else { throw StoreError(.damaged, "\(path) is not a regular file") }
-        self.init(file, size: status.size)
+        self.init(file, status)
     }
 
     /// The identity of the open file.
-    package func identity() throws -> FileStatus.Identity { try descriptor.status().identity }
+    package func identity() throws -> FileStatus.Identity { try knownIdentity ?? descriptor.status().identity }
+
+    /// Whether another file has the same bytes. False for two names of one file, which it would prove nothing about.
+    package func hasSameBytes(as other: FileContent) throws -> Bool {
+        guard size == other.size, try identity() != other.identity() else { return false }
+        var isEqual = true
+        var offset: UInt64 = 0
+        try read(0..<size) { piece in
+            var rest = piece
+            try other.read(offset..<offset + UInt64(piece.count)) { otherPiece in
+                let counterpart = UnsafeRawBufferPointer(rebasing: rest.prefix(otherPiece.count))
+                isEqual = isEqual && counterpart.isEqual(to: otherPiece)
+                rest = UnsafeRawBufferPointer(rebasing: rest.dropFirst(otherPiece.count))
+            }
+            offset += UInt64(piece.count)
+        }
+        return isEqual
+    }
+}
+
+extension UnsafeRawBufferPointer {
+    /// - Parameter other: as many bytes.
+    fileprivate func isEqual(to other: UnsafeRawBufferPointer) -> Bool {
+        guard count == other.count, let bytes = baseAddress, let others = other.baseAddress else {
+            return count == other.count
+        }
+        return memcmp(bytes, others, count) == 0
+    }
 }

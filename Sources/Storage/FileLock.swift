@@ -12,7 +12,7 @@ extension Descriptor {
     ///   - patience: how long to retry.
     /// - Throws: ``StoreError`` with code `busy` that names the holders of the lock.
     package func lock(_ kind: Int32, patience: Duration) throws {
-        let start = kernel.uptime()
+        var start: Duration?
         var pause = Duration.microseconds(200)
         var isReserved = false
         while true {
@@ -26,7 +26,9 @@ extension Descriptor {
                 let isReservedByAnother = try call("query lock \(name)") { try kernel.isLockReserved(of: rawValue) }
                 if !isReservedByAnother, try tryLock(kind) { return }
             }
-            guard kernel.uptime() - start < patience else { throw try busy(after: patience) }
+            let now = kernel.uptime()
+            if let start, now - start >= patience { throw try busy(after: patience) }
+            start = start ?? now
             kernel.sleep(pause)
             pause = min(pause * 2, .milliseconds(2))
         }

@@ -19,6 +19,11 @@ public protocol PayloadStorage: Sendable {
     ///   own limits.
     func open(_ key: PayloadKey, until deadline: ContinuousClock.Instant?) throws -> StoredPayload?
 
+    /// Finds the payload stored under a key for the web server; `nil` only if it certainly does not exist.
+    ///
+    /// - Parameter deadline: as in ``open(_:until:)``.
+    func locate(_ key: PayloadKey, until deadline: ContinuousClock.Instant?) throws -> (any PayloadLocation)?
+
     /// Checks that storing a payload under a key would not exceed its namespace's quota.
     ///
     /// - Throws: ``StoreError`` with code `quotaExceeded` or `counting`.
@@ -109,6 +114,9 @@ public protocol PayloadStorage: Sendable {
 extension PayloadStorage {
     /// As ``open(_:until:)``, without a deadline.
     public func open(_ key: PayloadKey) throws -> StoredPayload? { try open(key, until: nil) }
+
+    /// As ``locate(_:until:)``, without a deadline.
+    public func locate(_ key: PayloadKey) throws -> (any PayloadLocation)? { try locate(key, until: nil) }
 
     /// As ``commit(_:as:until:onPiece:)``, without a deadline.
     @discardableResult

@@ -15,6 +15,13 @@ public protocol PayloadContent: Sendable {
     ///
     /// - Throws: ``StoreError`` if the payload can't be read or ends early, or what `take` throws.
     func read(_ range: Range<UInt64>, _ take: (UnsafeRawBufferPointer) throws -> Void) throws
+}
+
+/// A payload that the web server can send by itself, wherever it is stored. It was there when it was located, and is not
+/// open: the web server may find it gone.
+public protocol PayloadLocation: Sendable {
+    /// The payload's length in bytes.
+    var size: UInt64 { get }
 
     /// The redirect with which the web server can send the payload by itself.
     ///

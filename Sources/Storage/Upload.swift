@@ -32,7 +32,7 @@ extension UploadFolder {
         let file: Descriptor
         do {
             // Without O_NONBLOCK, opening a fifo would block the thread. It has no effect on regular files (open(2)).
-            file = try descriptor.open(name, O_RDONLY | O_NONBLOCK, as: "upload \(name)")
+            file = try descriptor.open(name, O_RDONLY | O_NONBLOCK, as: ("upload ", name))
         } catch let error as StoreError {
             let code: StoreError.Code = error.errno == .noSuchFileOrDirectory ? .uploadGone : .uploadNotAcceptable
             throw StoreError(code, "open upload \(text)", errno: error.errno)
@@ -42,7 +42,7 @@ extension UploadFolder {
             throw StoreError(.uploadNotAcceptable, "upload \(text) is not a regular file")
         }
         return Upload(
-            content: FileContent(file, size: status.size),
+            content: FileContent(file, status),
             ownFile: nil,
             // A commit removes the write permission before it syncs.
             isTriedBefore: status.mode & 0o200 == 0

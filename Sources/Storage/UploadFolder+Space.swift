@@ -7,11 +7,17 @@ extension UploadFolder {
         return (space.total, space.free)
     }
 
-    /// Checks that free space stays above the reserve after `bytes` more are written, and that a file can be created.
+    /// Checks that free space stays above the reserve after `bytes` more are written, and that a file can be created. On a
+    /// file system with plenty of space, the last look at it is good for some uploads (``SpaceLook``).
     ///
+    /// - Parameter written: the bytes of the upload that are in the file system already.
     /// - Throws: ``StoreError`` with code `noSpace` that names the figures.
-    public func checkSpace(for bytes: UInt64) throws {
+    public func checkSpace(for bytes: UInt64, written: UInt64 = 0) throws {
+        let (size, isTooLarge) = bytes.addingReportingOverflow(written)
+        let now = descriptor.kernel.uptime()
+        if !isTooLarge, look.withLock({ $0?.covers(size, now: now) }) == true { return }
         let space = try descriptor.space()
+        look.withLock { $0 = SpaceLook(space, reserve: reserve, now: now) }
         let (left, overflow) = space.free.subtractingReportingOverflow(bytes)
         guard !overflow, left > reserve else {
             let upload = bytes > 0 ? ", \(bytes) more would touch" : ", which is not more than"

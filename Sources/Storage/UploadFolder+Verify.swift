@@ -22,7 +22,7 @@ extension UploadFolder {
         if upload.isTriedBefore { return try copy(upload, digest, onPiece) }
         let actual = try upload.content.digest { _ in try onPiece() }
         guard actual == digest else { throw UploadMismatch.digest(announced: digest, actual: actual) }
-        return VerifiedUpload(digest: digest, size: length, descriptor: upload.content.descriptor, ownFile: nil)
+        return VerifiedUpload(digest: digest, content: upload.content, ownFile: nil)
     }
 
     /// Copies an upload whose sync may have failed before. The kernel reports a failed sync once, drops the unwritten
@@ -80,7 +80,7 @@ extension UploadFolder {
         guard actual == digest else { throw UploadMismatch.digest(announced: digest, actual: actual) }
         // Concurrent uploads may each have found enough space for themselves.
         try checkSpace(for: 0)
-        return VerifiedUpload(digest: digest, size: length, descriptor: file.descriptor, ownFile: file)
+        return VerifiedUpload(digest: digest, content: FileContent(file.descriptor, size: length), ownFile: file)
     }
 
     static func readPieces(

@@ -1,4 +1,5 @@
 import Logging
+import Synchronization
 import System
 
 /// The folder on this machine that receives uploads: nginx buffers them there, and this process writes bodies there
@@ -19,6 +20,8 @@ public final class UploadFolder: Sendable {
     /// Whether uploads from here are linked into a store on disk.
     let isLinked: Bool
     package let logger: Logger
+    /// The last look at the free space; `nil` if it found no plenty.
+    let look: Mutex<SpaceLook?> = Mutex(nil)
 
     /// Opens a folder that belongs to no store on disk.
     ///

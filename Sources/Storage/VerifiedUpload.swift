@@ -6,11 +6,13 @@ public struct VerifiedUpload: Sendable {
     /// The digest of the file's content.
     public let digest: Digest
     /// The file's length in bytes.
-    public let size: UInt64
+    public var size: UInt64 { content.size }
 
-    package let descriptor: Descriptor
+    package let content: FileContent
     /// Set if this process created the file, and must delete its name afterwards; nginx deletes its own files.
     package let ownFile: IncomingFile?
+
+    package var descriptor: Descriptor { content.descriptor }
 
     /// The open file's descriptor, valid for the life of this value.
     package var fileDescriptor: Int32 { descriptor.rawValue }

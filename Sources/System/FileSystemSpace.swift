@@ -6,12 +6,21 @@ package struct FileSystemSpace: Sendable {
     package let total: UInt64
     /// The bytes that this user may still use (statvfs(3): `f_bavail`).
     package let free: UInt64
-    /// Whether one more file or folder can be created. Btrfs limits only space, and reports a total of zero inodes.
-    package let hasFreeInodes: Bool
+    /// How many more files and folders can be created; `nil` for no limit: Btrfs limits only space, and reports a total of
+    /// zero inodes.
+    package let freeInodes: UInt64?
+    /// Whether one more file or folder can be created.
+    package var hasFreeInodes: Bool { freeInodes != 0 }
+
+    package init(total: UInt64, free: UInt64, freeInodes: UInt64?) {
+        self.total = total
+        self.free = free
+        self.freeInodes = freeInodes
+    }
 
     package init(_ space: statvfs) {
         total = UInt64(space.f_blocks) * UInt64(space.f_frsize)
         free = UInt64(space.f_bavail) * UInt64(space.f_frsize)
-        hasFreeInodes = space.f_files == 0 || space.f_favail > 0
+        freeInodes = space.f_files == 0 ? nil : UInt64(space.f_favail)
     }
 }

@@ -8,7 +8,7 @@ import Testing
 @testable import DiskStore
 
 /// Keys stored during a garbage collection, and the barrier that protects their content.
-@Suite(.timeLimit(.minutes(5))) struct BarrierTests {
+@Suite(.runLimit) struct BarrierTests {
     private let disk: TestStore
     private let content = payload(inShard: "ab")
 

@@ -7,7 +7,7 @@ import Testing
 
 @testable import DiskStore
 
-@Suite(.timeLimit(.minutes(5))) struct CommitTests {
+@Suite(.runLimit) struct CommitTests {
     private let disk: TestStore
     private let content = Array("a payload".utf8)
 

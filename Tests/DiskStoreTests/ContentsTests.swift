@@ -7,7 +7,7 @@ import Testing
 
 @testable import DiskStore
 
-@Suite(.timeLimit(.minutes(5))) struct ContentsTests {
+@Suite(.runLimit) struct ContentsTests {
     private let disk: TestStore
 
     init() throws { disk = try TestStore() }

@@ -8,7 +8,7 @@ import Testing
 @testable import DiskStore
 
 /// Uploads of content that is damaged or in quarantine.
-@Suite(.timeLimit(.minutes(5))) struct DamagedContentTests {
+@Suite(.runLimit) struct DamagedContentTests {
     private let content = randomPayload(200_000)
 
     /// - Parameter hasQuota: whether namespaces have a quota and are counted.
@@ -89,5 +89,7 @@ import Testing
         #expect(stored.size == nil && stored.diskUsage == 0)
         #expect(try disk.get(key) == nil)
         #expect(disk.log.text.contains("content lost"))
+        #expect(try disk.store.locate(key) == nil)
+        #expect(disk.log.lines.count { $0.contains("content lost") } == 2)
     }
 }

@@ -4,7 +4,7 @@ import Testing
 
 @testable import DiskStore
 
-@Suite(.timeLimit(.minutes(5))) struct DigestSetTests {
+@Suite(.runLimit) struct DigestSetTests {
     /// A digest in a shard with a small number, so that some digests are equal.
     private func digest(_ shard: UInt8, _ number: Int) throws -> Digest {
         let digits = StoreLayout.shard(shard) + String(number + 0x1_0000, radix: 16).suffix(4)

@@ -7,7 +7,7 @@ import Testing
 @testable import DiskStore
 
 /// Which paths are synced, and in which order. The simulation's power losses show that these syncs suffice.
-@Suite(.timeLimit(.minutes(5))) struct FolderSyncTests {
+@Suite(.runLimit) struct FolderSyncTests {
     private let kernel = TestKernel()
     private let disk: TestStore
     private let content = Array("a payload".utf8)

@@ -7,7 +7,7 @@ import Testing
 
 @testable import DiskStore
 
-@Suite(.timeLimit(.minutes(5))) struct InspectionTests {
+@Suite(.runLimit) struct InspectionTests {
     private let disk: TestStore
     private let content = randomPayload(5_000)
     private let other = Array("another".utf8)

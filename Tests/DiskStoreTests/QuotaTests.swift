@@ -7,7 +7,7 @@ import Testing
 
 @testable import DiskStore
 
-@Suite(.timeLimit(.minutes(5))) struct QuotaTests {
+@Suite(.runLimit) struct QuotaTests {
     /// The quota of every namespace except `free`.
     private static let quota: UInt64 = 10_000
     private static let quotas: @Sendable (Namespace) -> UInt64? = { $0.description == "free" ? nil : quota }

@@ -1,4 +1,5 @@
 import Foundation
+import PayloadKey
 import Storage
 import TestStores
 import TestSupport
@@ -6,24 +7,39 @@ import Testing
 
 @testable import DiskStore
 
-@Suite(.timeLimit(.minutes(5))) struct ReadTests {
+@Suite(.runLimit) struct ReadTests {
     private let disk: TestStore
     private let content = Array("a payload".utf8)
 
     init() throws { disk = try TestStore() }
+
+    /// That neither a worker nor the web server may serve a key, which is not missing either.
+    private func expectFault(_ key: PayloadKey, _ comment: Comment? = nil, line: SourceLocation = #_sourceLocation) {
+        #expect(throws: StoreError.self, comment, sourceLocation: line) { try disk.get(key) }
+        #expect(throws: StoreError.self, comment, sourceLocation: line) { try disk.store.locate(key) }
+    }
 
     @Test func `An object that is not a regular file is an error of the store, not a missing payload`() throws {
         let key = try disk.put(content)
         let path = disk.objectFile(content)
         rename(path, disk.file("aside"))
         mkdir(path, 0o700)
-        #expect(throws: StoreError.self) { try disk.get(key) }
+        expectFault(key)
         rmdir(path)
         symlink(disk.file("aside"), path)
-        #expect(throws: StoreError.self) { try disk.get(key) }
+        expectFault(key)
         unlink(path)
         mkfifo(path, 0o600)
-        #expect(throws: StoreError.self) { try disk.get(key) }
+        expectFault(key)
+    }
+
+    @Test func `A shard that is not a folder is an error of the store, not lost content`() throws {
+        let key = try disk.put(content)
+        let shard = (disk.objectFile(content) as NSString).deletingLastPathComponent
+        rename(shard, disk.file("aside"))
+        try write([], to: shard)
+        expectFault(key)
+        #expect(!disk.log.text.contains("content lost"))
     }
 
     @Test func `A link in place of a key or of a folder above it is an error of the store`() throws {
@@ -31,9 +47,9 @@ import Testing
         let link = disk.keyFile(try payloadKey(content))
         try disk.makeFolder((link as NSString).deletingLastPathComponent)
         symlink(target, link)
-        #expect(throws: StoreError.self) { try disk.get(content) }
+        expectFault(try payloadKey(content))
         symlink(disk.file("keys/other"), disk.file("keys/linked"))
-        #expect(throws: StoreError.self) { try disk.get(content, "linked") }
+        expectFault(try payloadKey(content, "linked"))
     }
 
     @Test func `An open payload stays readable when its key is deleted, and reading one that shrinks fails`()

@@ -7,7 +7,7 @@ import Testing
 
 @testable import DiskStore
 
-@Suite(.timeLimit(.minutes(5))) struct ScrubSinceLastTests {
+@Suite(.runLimit) struct ScrubSinceLastTests {
     private let disk: TestStore
     private let old = randomPayload(1_000)
     private let new = randomPayload(20_000)

@@ -8,7 +8,7 @@ import Testing
 
 @testable import DiskStore
 
-@Suite(.timeLimit(.minutes(5))) struct ScrubTests {
+@Suite(.runLimit) struct ScrubTests {
     private let disk: TestStore
     private let content = randomPayload(300_000)
     private let sound = randomPayload(1_000)

@@ -8,7 +8,7 @@ import Testing
 @testable import DiskStore
 
 /// Operations on a shard that another process has locked.
-@Suite(.timeLimit(.minutes(5))) struct ShardLockTests {
+@Suite(.runLimit) struct ShardLockTests {
     private let disk: TestStore
     /// The same store in a process that waits only briefly.
     private let impatient: DiskStore

@@ -8,7 +8,7 @@ import Testing
 @testable import DiskStore
 
 /// The recorded time, and the clocks that it rules out.
-@Suite(.timeLimit(.minutes(5))) struct StoreClockTests {
+@Suite(.runLimit) struct StoreClockTests {
     private let kernel = TestKernel()
     private let disk: TestStore
     private let content = Array("a payload".utf8)

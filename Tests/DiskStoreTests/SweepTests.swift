@@ -7,7 +7,7 @@ import Testing
 
 @testable import DiskStore
 
-@Suite(.timeLimit(.minutes(5))) struct SweepTests {
+@Suite(.runLimit) struct SweepTests {
     private let kernel = TestKernel()
     private let disk: TestStore
     private let content = randomPayload(10_000)

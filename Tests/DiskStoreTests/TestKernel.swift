@@ -19,6 +19,8 @@ final class TestKernel: LinuxKernel, @unchecked Sendable {
         var longestName = 255
         var nameError = Errno.fileNameTooLong
         var folding: (@Sendable (String) -> String)?
+        var space: FileSystemSpace?
+        var spaceLooks = 0
     }
 
     private let state = Mutex(State())
@@ -140,6 +142,26 @@ final class TestKernel: LinuxKernel, @unchecked Sendable {
         }
         guard let same else { throw .noSuchFileOrDirectory }
         return try super.status(of: "\(parent)/\(String(decoding: same, as: UTF8.self))", in: folder)
+    }
+
+    // MARK: Space
+
+    /// The space to report; `nil` for the file system's.
+    var space: FileSystemSpace? {
+        get { state.withLock { $0.space } }
+        set { state.withLock { $0.space = newValue } }
+    }
+
+    /// How often the space was asked for.
+    var spaceLooks: Int { state.withLock { $0.spaceLooks } }
+
+    override func space(of file: Int32) throws(Errno) -> FileSystemSpace {
+        let reported = state.withLock { state in
+            state.spaceLooks += 1
+            return state.space
+        }
+        if let reported { return reported }
+        return try super.space(of: file)
     }
 
     // MARK: Durability

@@ -7,7 +7,7 @@ import Testing
 
 @testable import DiskStore
 
-@Suite(.timeLimit(.minutes(5))) struct TrashTests {
+@Suite(.runLimit) struct TrashTests {
     private let disk: TestStore
     private let content = randomPayload(10_000)
     /// The middle of an hour.

@@ -8,7 +8,7 @@ import Testing
 @testable import DiskStore
 
 /// Uploads, received as a file or as a stream.
-@Suite(.timeLimit(.minutes(5))) struct UploadTests {
+@Suite(.runLimit) struct UploadTests {
     private let disk: TestStore
     private let content = Array("a payload".utf8)
     private var incoming: [String] { files(below: disk.file("incoming")) }
@@ -164,7 +164,7 @@ import Testing
 }
 
 /// The folder for uploads to a bucket.
-@Suite(.timeLimit(.minutes(5))) struct UploadFolderTests {
+@Suite(.runLimit) struct UploadFolderTests {
     private let folder: TemporaryFolder
 
     init() throws { folder = try TemporaryFolder() }

@@ -63,34 +63,28 @@ import Testing
         #expect(answered.value == 1)
     }
 
-    @Test(.enabled(if: geteuid() == 0, "only root can start a worker as another user"))
-    func `A payload that a worker can't read is 500, never 404`() throws {
+    @Test func `An object that is not a file is 500, never 404`() throws {
         let stack = try Stack()
-        let (folder, secret) = (try stack.store(randomPayload(1000)), try stack.store(randomPayload(1000)))
+        let folder = try stack.store(randomPayload(1000))
         let path = try stack.object(of: folder)
         #expect(unlink(path) == 0 && mkdir(path, 0o700) == 0)
         let answer = try stack.get(folder, length: 1000)
         #expect(answer.status == 500)
         #expect(!answer.text.contains(stack.store), "the answer contains no path of the server")
         #expect(stack.workerLog.contains("is not a regular file"))
+    }
 
-        #expect(try run("chown", ["-R", "nobody", stack.store]).status == 0)
-        #expect(try chmod(stack.object(of: secret), 0) == 0)
-        chmod(stack.folder.path, 0o777)
-        let socket = stack.folder.file("nobody.sock")
-        let worker = try ChildProcess(
-            "setpriv",
-            [
-                "--reuid=nobody", "--clear-groups", Project.binary("lps-worker"), "--store", stack.store, "--listen",
-                socket,
-            ],
-            log: stack.folder.file("nobody.log")
+    /// nginx can't open it either, and asks the worker again.
+    @Test(.enabled(if: geteuid() == 0, "only root can start a worker as another user"))
+    func `A payload that neither nginx nor a worker may read is 500, and the worker logs why`() throws {
+        let giveAway = "chown -R nobody \"$(dirname \"$3\")\"; exec setpriv --reuid=nobody --clear-groups \"$@\""
+        let stack = try Stack(
+            launcher: ["/bin/sh", "-c", giveAway, "sh"],
+            nginx: { $0.replacingOccurrences(of: "user root;", with: "user nobody nogroup;") }
         )
-        try eventually("the worker serves: \(worker.log)") { worker.log.contains("msg=serving") }
-        let client = try FastCGIClient(socket)
-        let parameters = Stack.getParameters(secret, length: 1000).merging(["LPS_ACCEL_PREFIX": "/lps-internal"]) { $1 }
-        client.send(FastCGIClient.head(parameters))
-        #expect(client.receiveAnswer().hasPrefix("Status: 500 "))
-        #expect(worker.log.contains("Permission denied"))
+        let key = try stack.store(randomPayload(1000))
+        #expect(try chmod(stack.object(of: key), 0) == 0)
+        expectError(try stack.get(key, length: 1000), 500, "the store failed, the worker's log says how", "a download")
+        #expect(stack.workerLog.contains("Permission denied"))
     }
 }

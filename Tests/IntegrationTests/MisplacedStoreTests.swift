@@ -2,7 +2,7 @@ import Foundation
 import TestSupport
 import Testing
 
-/// An nginx whose configuration names the wrong place for the workers' store.
+/// An nginx that can't open the workers' store.
 @Suite(.serialized, .runLimit) struct MisplacedStoreTests {
     @Test func `A worker sends a payload whose object nginx cannot find`() throws {
         let stack = try Stack(nginx: { text in
@@ -19,5 +19,20 @@ import Testing
         )
         let log = try String(contentsOfFile: stack.folder.file("nginx-error.log"), encoding: .utf8)
         #expect(log.contains("/elsewhere/objects/"), "nginx logs the missing path")
+    }
+
+    @Test(.enabled(if: geteuid() == 0, "only root can start nginx as another user"))
+    func `A worker sends a payload whose object nginx may not open`() throws {
+        let stack = try Stack(nginx: { $0.replacingOccurrences(of: "user root;", with: "user nobody nogroup;") })
+        #expect(try run("chown", ["-R", "nobody", stack.folder.path]).status == 0)
+        let payload = randomPayload(3_000_000)
+        let key = try stack.store(payload)
+        let object = try stack.object(of: key)
+        #expect(try stack.get(key, length: payload.count).body == payload)
+        #expect(chown(object, 0, 0) == 0)
+        let range = try stack.get(key, length: payload.count, ["Range": "bytes=10-19"])
+        #expect(range.status == 206 && range.body == Array(payload[10..<20]))
+        let log = try String(contentsOfFile: stack.folder.file("nginx-error.log"), encoding: .utf8)
+        #expect(log.contains("\(object)\" failed (13: Permission denied)"), "nginx logs why")
     }
 }

@@ -30,12 +30,20 @@ import Testing
         #expect(key?.description == text)
     }
 
+    @Test func `A key is parsed in the middle of other bytes`() throws {
+        let text = "/blobs/ns/custom/a/b/\(Self.digests)"
+        let around = Array("key=\(text)&more".utf8)
+        let key = try #require(PayloadKey(parsing: around[4..<around.count - 5]))
+        #expect(key.description == text)
+    }
+
     @Test(
         arguments: [
             "", "/", "blobs/ns/common/\(digests)", "/blobs/ns/common/\(digests)/", "/blobs//common/\(digests)",
             "/blobs/../common/\(digests)", "/blobs/ns/common/x/\(digests)", "/blobs/ns/custom/\(digests)",
             "/blobs/ns/custom//\(digests)", "/blobs/ns/custom/../\(digests)", "/blobs/ns/other/\(digests)",
-            "/blobs/ns/common/\(digests.uppercased())", "/blobs/n\0s/common/\(digests)",
+            "/blobs/common/\(digests)", "/blobs/\(digests)", "/blobs/ns/custom/\(digests)", "/blobs/ns//\(digests)",
+            "/blobs/ns/commons/\(digests)", "/blobs/ns/common/\(digests.uppercased())", "/blobs/n\0s/common/\(digests)",
             "/blobs/ns/common/\(digests)\0",
             "/blobs/a/b/common/\(digests)", "/blob/ns/common/\(digests)", String(repeating: "/", count: 1000),
         ]

@@ -3,7 +3,7 @@ import Testing
 
 /// Runs random operations on a disk store, interleaved at each system call, with kills, power losses, failing calls,
 /// damage and wrong clocks, and checks the results against a model (Tests/Simulation, docs/faults.md).
-@Suite(.timeLimit(.minutes(5))) struct SimulationTests {
+@Suite(.timeLimit(.minutes(30))) struct SimulationTests {
     private static let seedsInABatch: UInt64 = 25
 
     @Test(arguments: 0..<4 as Range<UInt64>)

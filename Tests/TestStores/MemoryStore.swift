@@ -40,6 +40,11 @@ package final class MemoryStore: PayloadStorage {
         return entry(key).map { Content(bytes: $0.content, name: "\(key)") }
     }
 
+    package func locate(_ key: PayloadKey, until deadline: ContinuousClock.Instant?) throws -> (any PayloadLocation)? {
+        try failIfAsked()
+        return entry(key).map { Content(bytes: $0.content, name: "\(key)") }
+    }
+
     package func checkQuota(for bytes: UInt64, as key: PayloadKey) {}
 
     package func commit(
@@ -50,8 +55,7 @@ package final class MemoryStore: PayloadStorage {
     ) throws -> CommitOutcome {
         try failIfAsked()
         var content: [UInt8] = []
-        let file = FileContent(upload.descriptor, size: upload.size)
-        try file.read(0..<upload.size) { content += $0 }
+        try upload.content.read(0..<upload.size) { content += $0 }
         let new = Entry(content: content, lastStored: Int(Date().timeIntervalSince1970))
         return entries.withLock { entries in
             let isShared = entries.contains { $0.key.digest == key.digest && $0.value.content == content }
@@ -120,7 +124,7 @@ package final class MemoryStore: PayloadStorage {
     }
 }
 
-private struct Content: PayloadContent {
+private struct Content: PayloadContent, PayloadLocation {
     let bytes: [UInt8]
     let name: String
     var size: UInt64 { UInt64(bytes.count) }

@@ -44,7 +44,7 @@ extension DiskStore {
                     guard try link(upload, unlessThereIs: present) else { return Bool?.none }
                     if present == nil { isContentNew = true }
                     try noteInBarrier(key.digest)
-                    return try link(key, size: upload.size)
+                    return try link(key, size: upload.size, isProbablyNew: present == nil)
                 }
                 // Otherwise the object appeared, disappeared or changed after it was verified.
                 if let isKeyNew { return isKeyNew }
@@ -80,39 +80,50 @@ extension DiskStore {
 
     /// Creates the key, or renews its age, under the shard's lock.
     ///
+    /// - Parameter isProbablyNew: whether to try to create it first.
     /// - Returns: whether it was created.
-    private func link(_ key: PayloadKey, size: UInt64) throws -> Bool {
+    private func link(_ key: PayloadKey, size: UInt64, isProbablyNew: Bool) throws -> Bool {
         // Opened last, because an empty folder may be deleted at any time.
         let folder = try folders.folder(StoreLayout.keyFolder(key))
-        let isNew = try createOrRenew(key, in: folder, size: size)
+        let name = StoreLayout.keyName(key)
+        let stamp = try clock.stamp()
+        var isNew = try isProbablyNew || !renew(name, in: folder, stamp)
+        if isNew { isNew = try create(key, name, in: folder, size: size, stamp) }
         try folder.synchronize()
         return isNew
     }
 
-    private func createOrRenew(_ key: PayloadKey, in folder: Descriptor, size: UInt64) throws -> Bool {
-        let name = StoreLayout.keyName(key)
-        let stamp = try clock.stamp()
-        if let present = try folder.openIfThere(name, O_RDONLY | O_NONBLOCK) {
-            guard try present.status().isRegular else {
-                throw StoreError(.damaged, "\(present.name) is not a regular file")
+    /// Creates a key, or renews its age if it exists: a concurrent upload has just created it, or its content was lost.
+    private func create(
+        _ key: PayloadKey,
+        _ name: String,
+        in folder: Descriptor,
+        size: UInt64,
+        _ stamp: Int?
+    ) throws -> Bool {
+        let file: Descriptor
+        do {
+            file = try changing(key, adding: size, limit: quota(key.namespace)) {
+                try folder.open(name, O_RDONLY | O_CREAT | O_EXCL, mode: 0o440)
             }
-            try present.setModified(stamp)
-            try present.synchronize()
+        } catch let error as StoreError where error.errno == .fileExists {
+            guard try renew(name, in: folder, stamp) else { throw error }
             return false
-        }
-        var isNew = true
-        let file = try changing(key, adding: size, limit: quota(key.namespace)) {
-            do {
-                return try folder.open(name, O_RDONLY | O_CREAT | O_EXCL, mode: 0o440)
-            } catch let error as StoreError where error.errno == .fileExists {
-                // A concurrent upload has just created it and set its age.
-                isNew = false
-                return try folder.open(name, O_RDONLY | O_NONBLOCK)
-            }
         }
         if let stamp { try file.setModified(stamp) }
         try file.synchronize()
-        return isNew
+        return true
+    }
+
+    /// Renews the age of a key; false if there is none.
+    private func renew(_ name: String, in folder: Descriptor, _ stamp: Int?) throws -> Bool {
+        guard let present = try folder.openIfThere(name, O_RDONLY | O_NONBLOCK) else { return false }
+        guard try present.status().isRegular else {
+            throw StoreError(.damaged, "\(present.name) is not a regular file")
+        }
+        try present.setModified(stamp)
+        try present.synchronize()
+        return true
     }
 
     /// Syncs the content before any name in the tree leads to it. The mode changes first: it marks a file whose sync
@@ -123,8 +134,21 @@ extension DiskStore {
     }
 
     /// The existing object with the upload's content, once verified; `nil` if there is none. A name and a size prove
-    /// nothing: if the content is damaged, it is quarantined and the upload replaces it.
+    /// nothing.
     private func soundObject(for upload: VerifiedUpload) throws -> FileContent? {
+        do {
+            guard let object = try FileContent(StoreLayout.object(upload.digest), below: root) else { return nil }
+            // The upload's digest is verified, so there is no need to compute the object's.
+            if try object.hasSameBytes(as: upload.content) { return object }
+        } catch is StoreError {
+            // It is looked at again below.
+        }
+        return try mendedObject(for: upload)
+    }
+
+    /// As ``soundObject(for:)``, for an object that seems to be damaged: if it is, it is quarantined and the upload
+    /// replaces it.
+    private func mendedObject(for upload: VerifiedUpload) throws -> FileContent? {
         let digest = upload.digest
         let path = StoreLayout.object(digest)
         guard let status = try root.status(of: path) else { return nil }
@@ -151,7 +175,7 @@ extension DiskStore {
             "damaged content replaced by a verified upload",
             metadata: ["file": "\(path)", "found": "\(reason)", "moved_to": "\(target)"]
         )
-        return FileContent(upload.descriptor, size: upload.size)
+        return upload.content
     }
 
     /// Replaces damaged content, which goes to quarantine, with an upload. Readers find either one.

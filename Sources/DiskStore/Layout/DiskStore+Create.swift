@@ -58,7 +58,7 @@ extension DiskStore {
         for folder in StoreLayout.lockFolders { try root.synchronizeFolder(folder) }
         try root.synchronize()
         do {
-            try root.open("..", O_RDONLY | O_DIRECTORY, as: "the folder above \(path)").synchronize()
+            try root.open("..", O_RDONLY | O_DIRECTORY, as: ("the folder above ", path)).synchronize()
         } catch let error as StoreError where error.errno == .permissionDenied && !isNew {
             // A user who may not read the parent folder did not create the store's folder in it.
         }

@@ -15,8 +15,19 @@ final class FolderCache: Sendable {
     /// taking files that the rest of the process may need.
     let capacity: Int
     private let root: Descriptor
-    /// Keyed by the path's bytes, because two different namespaces may compare equal as strings.
-    private let open: Mutex<RecentValues<[UInt8], Folder>>
+    private let open: Mutex<RecentValues<Path, Folder>>
+
+    /// A path compared by its bytes, because two different namespaces may be equal as strings.
+    private struct Path: Hashable {
+        let text: String
+
+        static func == (one: Path, other: Path) -> Bool { one.text.utf8.elementsEqual(other.text.utf8) }
+
+        func hash(into hasher: inout Hasher) {
+            var text = text
+            text.withUTF8 { hasher.combine(bytes: UnsafeRawBufferPointer($0)) }
+        }
+    }
 
     /// - Parameter otherFiles: the largest number of files that the rest of the process opens at once.
     init(root: Descriptor, otherFiles: Int) {
@@ -27,7 +38,7 @@ final class FolderCache: Sendable {
 
     /// Opens a folder below the root, and creates it and its parents if they are missing.
     func folder(_ path: String) throws -> Descriptor {
-        let name = Array(path.utf8)
+        let name = Path(text: path)
         if let known = open.withLock({ $0[name] }), try root.status(of: path)?.identity == known.identity {
             return known.descriptor
         }

@@ -1,3 +1,4 @@
+import Encoding
 import PayloadKey
 
 /// Paths in a store, relative to its root. `docs/on-disk-format.md` describes the layout for other implementations.
@@ -41,13 +42,10 @@ enum StoreLayout {
     // MARK: Shards
 
     /// The two hex digits of every shard.
-    static let shards = (0...255).map { shard(UInt8($0)) }
+    static let shards = (UInt8.min...UInt8.max).map { hexDigits([$0]) }
 
     /// The name of a shard's folder below `objects/`, and of its lock.
-    static func shard(_ byte: UInt8) -> String {
-        let hex = String(byte, radix: 16)
-        return hex.count == 1 ? "0" + hex : hex
-    }
+    static func shard(_ byte: UInt8) -> String { shards[Int(byte)] }
 
     /// The number of a shard; `nil` if the name is not a shard's.
     static func shard(parsing name: some StringProtocol) -> UInt8? {
@@ -57,7 +55,12 @@ enum StoreLayout {
 
     static func isShard(_ name: String) -> Bool { shard(parsing: name) != nil }
 
-    static func lock(_ shard: UInt8) -> String { "\(locks)/\(self.shard(shard))" }
+    // Paths of fifteen bytes or less need no allocation, and a table no formatting.
+    private static let lockPaths = shards.map { "\(locks)/\($0)" }
+    private static let barrierPaths = shards.map { "\(barriers)/\($0)" }
+    private static let objectFolders = shards.map { "\(objects)/\($0)" }
+
+    static func lock(_ shard: UInt8) -> String { lockPaths[Int(shard)] }
 
     /// The file that a collector holds locked.
     static let collectorLock = "\(locks)/gc"
@@ -67,7 +70,7 @@ enum StoreLayout {
         lockFolders.flatMap { folder in shards.map { "\(folder)/\($0)" } } + [collectorLock]
     }
 
-    static func barrier(_ shard: UInt8) -> String { "\(barriers)/\(self.shard(shard))" }
+    static func barrier(_ shard: UInt8) -> String { barrierPaths[Int(shard)] }
 
     /// Whether a name is that of a probe file, which a process creates at start to check that uploads can be linked.
     /// The file exists for a moment; a later start deletes one left by a crash.
@@ -79,9 +82,20 @@ enum StoreLayout {
 
     // MARK: Content
 
-    static func objectFolder(_ shard: UInt8) -> String { "\(objects)/\(self.shard(shard))" }
+    static func objectFolder(_ shard: UInt8) -> String { objectFolders[Int(shard)] }
 
-    static func object(_ digest: Digest) -> String { "\(objectFolder(digest.firstByte))/\(digest.hex)" }
+    static func object(_ digest: Digest) -> String {
+        let folder = objectFolder(digest.firstByte)
+        return String(longest: folder.utf8.count + 1 + digestLength) { path in
+            path.append(folder)
+            path.append(slash)
+            path.append(hex: digest)
+        }
+    }
+
+    /// The hex digits of a digest.
+    private static let digestLength = 64
+    private static let slash = UInt8(ascii: "/")
 
     /// The path of damaged content in quarantine; `id` distinguishes several copies.
     static func quarantined(_ digest: Digest, _ id: String) -> String { "\(quarantine)/\(digest.hex).\(id)" }
@@ -101,15 +115,53 @@ enum StoreLayout {
 
     /// - Parameter tree: `keys/`, or a folder of `trash/`, which has the same layout.
     static func keyFolder(_ key: PayloadKey, in tree: String = keys) -> String {
-        let shard = key.digest.firstByte
-        guard let prefix = key.prefix else { return "\(tree)/\(key.namespace)/\(common)/\(self.shard(shard))" }
-        return path([tree, "\(key.namespace)", custom] + prefix.folders + [prefixShard(shard)])
+        String(longest: longestKeyFolder(key, in: tree)) { append(folderOf: key, in: tree, to: &$0) }
     }
 
-    static func keyName(_ key: PayloadKey) -> String { "\(key.digest.hex).\(key.metadataHash.hex)" }
+    static func keyName(_ key: PayloadKey) -> String {
+        String(longest: keyNameLength) { append(nameOf: key, to: &$0) }
+    }
 
     static func key(_ key: PayloadKey, in tree: String = keys) -> String {
-        "\(keyFolder(key, in: tree))/\(keyName(key))"
+        String(longest: longestKeyFolder(key, in: tree) + 1 + keyNameLength) { path in
+            append(folderOf: key, in: tree, to: &path)
+            path.append(slash)
+            append(nameOf: key, to: &path)
+        }
+    }
+
+    private static let keyNameLength = 2 * digestLength + 1
+
+    private static func append(nameOf key: PayloadKey, to path: inout OutputSpan<UInt8>) {
+        path.append(hex: key.digest)
+        path.append(UInt8(ascii: "."))
+        path.append(hex: key.metadataHash)
+    }
+
+    private static func append(folderOf key: PayloadKey, in tree: String, to path: inout OutputSpan<UInt8>) {
+        path.append(tree)
+        path.append(slash)
+        path.append(key.namespace.utf8)
+        path.append(slash)
+        guard let prefix = key.prefix else {
+            path.append(common)
+            path.append(slash)
+            return path.append(shard(key.digest.firstByte))
+        }
+        path.append(custom)
+        for part in prefix.utf8.split(separator: slash) {
+            path.append(slash)
+            path.append(part)
+        }
+        path.append(slash)
+        path.append(prefixShard(key.digest.firstByte))
+    }
+
+    /// The length of a key's folder, in bytes; empty parts of its prefix make the folder shorter.
+    private static func longestKeyFolder(_ key: PayloadKey, in tree: String) -> Int {
+        let names = tree.utf8.count + 1 + key.namespace.utf8.count + 1
+        guard let prefix = key.prefix else { return names + common.utf8.count + "/ab".utf8.count }
+        return names + custom.utf8.count + 1 + prefix.utf8.count + "/@ab".utf8.count
     }
 
     /// The digest and the metadata hash in the name of a key's file; `nil` for any other name.

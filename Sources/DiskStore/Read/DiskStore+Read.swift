@@ -13,21 +13,28 @@ extension DiskStore {
     public func open(_ key: PayloadKey, until deadline: ContinuousClock.Instant? = nil) throws -> StoredPayload? {
         guard try isStored(key) else { return nil }
         if let content = try FileContent(StoreLayout.object(key.digest), below: root) { return content }
-        // If the key was deleted between the two checks, its content was not lost.
-        if try isStored(key) {
-            logger.error("content lost", metadata: ["key": "\(key)"])
-        }
+        try logLoss(of: key)
         return nil
+    }
+
+    /// As ``open(_:until:)``, for a payload that the web server opens by itself.
+    public func locate(_ key: PayloadKey, until deadline: ContinuousClock.Instant?) throws -> (any PayloadLocation)? {
+        guard try isStored(key) else { return nil }
+        if let location = try FileLocation(StoreLayout.object(key.digest), below: root) { return location }
+        try logLoss(of: key)
+        return nil
+    }
+
+    /// Logs that a key that was just found has no content.
+    private func logLoss(of key: PayloadKey) throws {
+        // If the key was deleted between the two checks, its content was not lost.
+        if try isStored(key) { logger.error("content lost", metadata: ["key": "\(key)"]) }
     }
 
     /// Whether a key exists. Opens the file, because stat(2) would follow a link on the path to another namespace's
     /// key.
     private func isStored(_ key: PayloadKey) throws -> Bool {
-        do {
-            return try root.openIfThere(StoreLayout.key(key), O_RDONLY | O_NONBLOCK) != nil
-        } catch let error as StoreError where error.isUnreadable {
-            throw StoreError(.unreadable, error.action, errno: error.errno)
-        }
+        try reading { try root.canOpen(StoreLayout.key(key)) }
     }
 
     /// Looks up a key without opening its content; `nil` if the key is not stored.
