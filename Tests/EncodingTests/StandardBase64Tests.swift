@@ -11,6 +11,6 @@ import Testing
             StandardBase64.append(Array(bytes.prefix(count)), to: &text)
             #expect(String(decoding: text, as: UTF8.self) == "sha-256=:\(StandardBase64.encode(bytes.prefix(count)))")
         }
-        #expect(StandardBase64.encode(Array("any carnal pleas".utf8)) == "YW55IGNhcm5hbCBwbGVhcw==")
+        #expect(StandardBase64.encode(Array("fooba".utf8)) == "Zm9vYmE=")
     }
 }
