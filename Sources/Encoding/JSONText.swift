@@ -3,23 +3,28 @@ public enum JSONText {
     /// Returns a JSON string with its quotes. Escapes quotes, backslashes and control characters; also `<`, `>`, `&`, U+2028 and
     /// U+2029, as Go does to make JSON safe in HTML.
     public static func string(_ text: some Sequence<Unicode.Scalar>) -> String {
-        var json = "\""
+        // Appending to bytes is several times as fast as to a string.
+        var json: [UInt8] = []
+        json.reserveCapacity(text.underestimatedCount + 2)
+        json.append(UInt8(ascii: "\""))
         for scalar in text {
             switch scalar {
-            case "\"": json += "\\\""
-            case "\\": json += "\\\\"
-            case "\u{08}": json += "\\b"
-            case "\u{0C}": json += "\\f"
-            case "\n": json += "\\n"
-            case "\r": json += "\\r"
-            case "\t": json += "\\t"
+            case "\"": json += "\\\"".utf8
+            case "\\": json += "\\\\".utf8
+            case "\u{08}": json += "\\b".utf8
+            case "\u{0C}": json += "\\f".utf8
+            case "\n": json += "\\n".utf8
+            case "\r": json += "\\r".utf8
+            case "\t": json += "\\t".utf8
             case "<", ">", "&", "\u{2028}", "\u{2029}", "\u{0}"..."\u{1F}":
                 let hex = String(scalar.value, radix: 16)
-                json += "\\u" + String(repeating: "0", count: 4 - hex.count) + hex
-            default: json.unicodeScalars.append(scalar)
+                json += ("\\u" + String(repeating: "0", count: 4 - hex.count) + hex).utf8
+            case _ where scalar.isASCII: json.append(UInt8(truncatingIfNeeded: scalar.value))
+            default: json += scalar.utf8
             }
         }
-        return json + "\""
+        json.append(UInt8(ascii: "\""))
+        return String(decoding: json, as: UTF8.self)
     }
 
     /// Appends a JSON string of UTF-8 with its quotes, like ``string(_:)``.
