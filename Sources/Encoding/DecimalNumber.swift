@@ -7,8 +7,18 @@ package enum DecimalNumber {
     }
 
     package static func parse(_ text: some Collection<UInt8>) throws(ParseError) -> UInt64 {
-        guard !text.isEmpty, text.allSatisfy(\.isDigit) else { throw .notDecimal }
-        guard let number = UInt64(String(decoding: text, as: UTF8.self)) else { throw .tooLarge }
+        try parse(ArraySlice(text))
+    }
+
+    package static func parse(_ text: ArraySlice<UInt8>) throws(ParseError) -> UInt64 {
+        guard !text.isEmpty, text.allSatisfy({ $0.isDigit }) else { throw .notDecimal }
+        var number: UInt64 = 0
+        for digit in text {
+            let (tens, isTooLarge) = number.multipliedReportingOverflow(by: 10)
+            let (sum, isStillTooLarge) = tens.addingReportingOverflow(UInt64(digit - UInt8(ascii: "0")))
+            guard !isTooLarge, !isStillTooLarge else { throw .tooLarge }
+            number = sum
+        }
         return number
     }
 

@@ -26,4 +26,24 @@ public enum JSONText {
         json.append(UInt8(ascii: "\""))
         return String(decoding: json, as: UTF8.self)
     }
+
+    /// Appends a JSON string of UTF-8 with its quotes, like ``string(_:)``.
+    public static func append(_ text: [UInt8], to json: inout [UInt8]) {
+        // Most texts need no escapes.
+        guard text.allSatisfy(isPlain) else {
+            json += string(String(decoding: text, as: UTF8.self).unicodeScalars).utf8
+            return
+        }
+        json.append(UInt8(ascii: "\""))
+        json += text
+        json.append(UInt8(ascii: "\""))
+    }
+
+    /// Whether the byte is a character of its own that needs no escape.
+    private static func isPlain(_ byte: UInt8) -> Bool {
+        switch byte {
+        case UInt8(ascii: "\""), UInt8(ascii: "\\"), UInt8(ascii: "<"), UInt8(ascii: ">"), UInt8(ascii: "&"): false
+        default: (0x20..<0x80).contains(byte)
+        }
+    }
 }

@@ -39,16 +39,26 @@ public enum PercentEncoding {
     public static func encodePath(_ path: some Collection<UInt8>) -> String {
         // Most paths need no encoding.
         if path.allSatisfy(isUnreserved) { return String(decoding: path, as: UTF8.self) }
-        let digits = Array("0123456789ABCDEF".utf8)
         var bytes: [UInt8] = []
+        append(path: path, to: &bytes)
+        return String(decoding: bytes, as: UTF8.self)
+    }
+
+    /// Appends what ``encodePath(_:)`` returns to a text.
+    public static func append(path: some Sequence<UInt8>, to text: inout [UInt8]) {
         for byte in path {
             if isUnreserved(byte) {
-                bytes.append(byte)
+                text.append(byte)
             } else {
-                bytes += [UInt8(ascii: "%"), digits[Int(byte >> 4)], digits[Int(byte & 15)]]
+                text.append(UInt8(ascii: "%"))
+                text.append(upperHexDigit(byte >> 4))
+                text.append(upperHexDigit(byte & 15))
             }
         }
-        return String(decoding: bytes, as: UTF8.self)
+    }
+
+    private static func upperHexDigit(_ value: UInt8) -> UInt8 {
+        value < 10 ? UInt8(ascii: "0") + value : UInt8(ascii: "A") + value - 10
     }
 
     private static func isUnreserved(_ byte: UInt8) -> Bool { byte.isLetterOrDigit(or: "-._~/") }

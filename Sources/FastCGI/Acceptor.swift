@@ -46,14 +46,22 @@ final class Acceptor: Sendable {
         eventfd_write(stopEvent.number, 1)
     }
 
-    /// Waits for a connection and accepts it.
+    /// Accepts a connection, and waits for one only if there is none: a busy thread does not sleep.
     ///
-    /// - Returns: the connected socket, which the caller closes; `nil` after ``stop()``.
-    func next(_ waiter: OwnedDescriptor) -> Int32? {
+    /// - Parameters:
+    ///   - waiter: the thread's epoll set.
+    ///   - turn: the listener that the thread asks first, by its index; another one after each connection.
+    /// - Returns: `nil` after ``stop()``.
+    func next(_ waiter: OwnedDescriptor, turn: inout Int) -> Connection? {
+        var isReady = false
         while !isStopping.load(ordering: .sequentiallyConsistent) {
+            for _ in listeners {
+                let listener = listeners[turn % listeners.count]
+                turn = (turn + 1) % listeners.count
+                if let connection = accept(listener, isReady: isReady) { return connection }
+            }
             var event = epoll_event()
-            guard epoll_wait(waiter.number, &event, 1, -1) == 1, event.data.fd != stopEvent.number else { continue }
-            if let connection = accept(event.data.fd) { return connection }
+            isReady = epoll_wait(waiter.number, &event, 1, -1) == 1 && event.data.fd != stopEvent.number
         }
         return nil
     }
@@ -62,24 +70,32 @@ final class Acceptor: Sendable {
     ///
     /// Empties the queues of unix sockets that this process made: their files are gone, so no connection can be added. From
     /// every other socket, accepts one more connection if there is one: the kernel may have woken only this thread for it.
-    func drain(_ serve: (_ connection: Int32) -> Void) {
+    func drain(_ serve: (Connection) -> Void) {
         for listener in listeners {
-            while let connection = accept(listener.descriptor) {
+            while let connection = accept(listener, isReady: true) {
                 serve(connection)
                 if !listener.hasFinalQueue { break }
             }
         }
     }
 
-    private func accept(_ listener: Int32) -> Int32? {
-        let connection = accept_closed_on_exec(listener)
-        guard connection < 0 else { return connection }
+    /// - Parameter isReady: whether a connection is waiting, unless another thread is faster.
+    private func accept(_ listener: Listener, isReady: Bool) -> Connection? {
+        let descriptor = accept_closed_on_exec(listener.descriptor)
+        guard descriptor < 0 else { return Connection(descriptor: descriptor, isUnixSocket: listener.isUnixSocket) }
         let error = Errno(rawValue: errno)
-        // Another thread was faster, or the web server disconnected.
-        if [.wouldBlock, .interrupted, .connectionAbort].contains(error) { return nil }
+        // Nobody waits, another thread was faster, or the web server disconnected.
+        if !isReady || [.wouldBlock, .interrupted, .connectionAbort].contains(error) { return nil }
         // Out of descriptors or memory. Pause until other threads free some, instead of spinning.
         logger.error("cannot accept a connection", metadata: ["error": "\(error)"])
         usleep(100_000)
         return nil
     }
+}
+
+/// A connection of the web server.
+struct Connection {
+    /// The connected socket. Whoever has the connection closes it.
+    let descriptor: Int32
+    let isUnixSocket: Bool
 }

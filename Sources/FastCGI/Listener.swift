@@ -30,6 +30,8 @@ public final class Listener: Sendable {
     public let name: String
     private let socket: OwnedDescriptor
     private let socketFile: SocketFile?
+    /// Whether it is a unix socket; otherwise it is a TCP port.
+    let isUnixSocket: Bool
 
     var descriptor: Int32 { socket.number }
 
@@ -48,6 +50,7 @@ public final class Listener: Sendable {
             socket = try Self.bindTCP(host, port, name)
             socketFile = nil
         }
+        isUnixSocket = Self.isUnixSocket(socket)
         try systemCall("listen on \(address)") { listen(descriptor, Self.backlog) }
         try prepare()
     }
@@ -56,6 +59,7 @@ public final class Listener: Sendable {
         self.name = name
         socket = OwnedDescriptor(taking: descriptor)
         socketFile = nil
+        isUnixSocket = Self.isUnixSocket(socket)
         try prepare()
     }
 
@@ -83,6 +87,12 @@ public final class Listener: Sendable {
             throw FastCGIError("socket path \(path) has \(path.utf8.count) bytes, the limit is \(limit)")
         }
         return address
+    }
+
+    private static func isUnixSocket(_ socket: OwnedDescriptor) -> Bool {
+        var family: Int32 = 0
+        var size = socklen_t(MemoryLayout.size(ofValue: family))
+        return getsockopt(socket.number, SOL_SOCKET, SO_DOMAIN, &family, &size) == 0 && family == AF_UNIX
     }
 
     private func prepare() throws {

@@ -2,7 +2,8 @@ import CFastCGI
 import Glibc
 import SystemPackage
 
-/// A FastCGI request of the web server, on its own connection.
+/// A FastCGI request of the web server, on its own connection. A thread reads all its requests into one object, one after the
+/// other.
 ///
 /// Wraps an `FCGX_Request`, which needs a stable address. Only the thread that made the request may use it, so it is not
 /// `Sendable`: libfcgi's `_r` functions are safe on several threads if each has its own request (fcgiapp.h).
@@ -14,54 +15,57 @@ public final class Request {
     /// How long to read and discard the rest of a body, and its longest pause, in seconds: nginx's `lingering_time`.
     public static let lingeringTime = 30
 
+    /// The request's parameters.
+    public private(set) var parameters = Parameters()
+
     private let request: UnsafeMutablePointer<FCGX_Request>
-    private let isUnixSocket: Bool
     private let lingeringTime: timeval
+    private var isUnixSocket = true
+    private var hasBodyTimeout = false
+    private var hasAnswerTimeout = false
     /// Bytes of the answer written so far.
     private var written = 0
     /// Bytes of an answer that libfcgi buffers before it sends any: 8192, minus room for record headers.
     private static let surelyUnsent = 8000
 
-    /// Takes ownership of a connected socket, and reads the request's parameters from it.
-    ///
     /// - Parameter lingeringTime: how long ``finish()`` reads the rest of a body, in seconds.
-    /// - Throws: ``FastCGIError`` if no valid FastCGI request arrives in time; the socket is closed then.
-    init(connection: Int32, lingeringTime: Int = Request.lingeringTime) throws {
+    init(lingeringTime: Int = Request.lingeringTime) {
         self.lingeringTime = timeval(tv_sec: lingeringTime, tv_usec: 0)
         request = .allocate(capacity: 1)
-        // No listening socket: after a malformed request, FCGX_Accept_r would wait for the next one there.
-        FCGX_InitRequest(request, -1, 0)
-        request.pointee.ipcFd = connection
-        // FCGX_Accept_r first finishes the previous request, which would close the connection.
-        request.pointee.keepConnection = 1
-        var on: Int32 = 1
-        // Fails for a unix socket, which has no such delay (tcp(7)).
-        let size = socklen_t(MemoryLayout.size(ofValue: on))
-        isUnixSocket = setsockopt(connection, Int32(IPPROTO_TCP), TCP_NODELAY, &on, size) != 0
-        Self.setTimeout(Self.parameterTimeout, on: connection)
-        guard FCGX_Accept_r(request) == 0 else {
-            // FCGX_Accept_r has closed the socket. All properties are set, so deinit runs.
-            throw FastCGIError("read the parameters of a request")
-        }
-        Self.setTimeout(Self.bodyTimeout, on: connection)
     }
 
     deinit {
         request.deallocate()
     }
 
-    private static func setTimeout(_ timeout: timeval, on socket: Int32) {
-        var timeout = timeout
-        let size = socklen_t(MemoryLayout.size(ofValue: timeout))
-        // These fail only if the descriptor is not a socket (socket(7)); then the first read fails, too.
-        setsockopt(socket, SOL_SOCKET, SO_RCVTIMEO, &timeout, size)
-        setsockopt(socket, SOL_SOCKET, SO_SNDTIMEO, &timeout, size)
+    /// Takes ownership of a connection, and reads a request's parameters from it. The previous request must be finished.
+    ///
+    /// - Throws: ``FastCGIError`` if no valid FastCGI request arrives in time; the connection is closed then.
+    func begin(on connection: Connection) throws {
+        isUnixSocket = connection.isUnixSocket
+        hasBodyTimeout = false
+        hasAnswerTimeout = false
+        written = 0
+        // No listening socket: after a malformed request, FCGX_Accept_r would wait for the next one there.
+        FCGX_InitRequest(request, -1, 0)
+        request.pointee.ipcFd = connection.descriptor
+        // FCGX_Accept_r first finishes the previous request, which would close the connection.
+        request.pointee.keepConnection = 1
+        // A unix socket has no such delay (tcp(7)).
+        if !isUnixSocket { setOption(Int32(IPPROTO_TCP), TCP_NODELAY, Int32(1)) }
+        setOption(SOL_SOCKET, SO_RCVTIMEO, Self.parameterTimeout)
+        guard FCGX_Accept_r(request) == 0 else {
+            // FCGX_Accept_r has closed the socket.
+            throw FastCGIError("read the parameters of a request")
+        }
+        parameters = Parameters(copying: request.pointee.envp)
     }
 
-    /// Returns a parameter's value, up to a NUL byte; `nil` if the web server did not pass it.
-    public func parameter(_ name: String) -> [UInt8]? {
-        guard let value = FCGX_GetParam(name, request.pointee.envp) else { return nil }
-        return Array(UnsafeRawBufferPointer(start: value, count: strlen(value)))
+    private func setOption<Value>(_ level: Int32, _ option: Int32, _ value: Value) {
+        // This fails only if the descriptor is not a socket (socket(7)); then the first read fails, too.
+        withUnsafeBytes(of: value) { bytes in
+            _ = setsockopt(request.pointee.ipcFd, level, option, bytes.baseAddress, socklen_t(bytes.count))
+        }
     }
 
     /// Reads the next bytes of the body.
@@ -69,6 +73,10 @@ public final class Request {
     /// - Returns: the number of bytes written to `buffer`; zero at the body's end.
     /// - Throws: ``FastCGIError`` if the web server disconnected or timed out.
     public func readBody(into buffer: UnsafeMutableRawBufferPointer) throws -> Int {
+        if !hasBodyTimeout {
+            setOption(SOL_SOCKET, SO_RCVTIMEO, Self.bodyTimeout)
+            hasBodyTimeout = true
+        }
         let start = buffer.bindMemory(to: CChar.self).baseAddress
         let count = FCGX_GetStr(start, Int32(clamping: buffer.count), request.pointee.in)
         // Fewer bytes than requested mean the body's end or a broken stream; only the error code distinguishes them.
@@ -81,6 +89,11 @@ public final class Request {
     ///
     /// - Throws: ``FastCGIError`` if the web server disconnected or timed out.
     public func write(_ bytes: UnsafeRawBufferPointer) throws {
+        // What libfcgi buffers also fits into the socket's buffer: to send it takes no time.
+        if !hasAnswerTimeout, written + bytes.count > Self.surelyUnsent {
+            setOption(SOL_SOCKET, SO_SNDTIMEO, Self.bodyTimeout)
+            hasAnswerTimeout = true
+        }
         var rest = bytes
         while !rest.isEmpty {
             let count = min(rest.count, Int(Int32.max))
@@ -91,6 +104,17 @@ public final class Request {
             written += count
             rest = UnsafeRawBufferPointer(rebasing: rest[count...])
         }
+    }
+
+    /// Writes bytes, as ``write(_:)-(UnsafeRawBufferPointer)`` does.
+    public func write(_ bytes: [UInt8]) throws {
+        try bytes.withUnsafeBytes { try write($0) }
+    }
+
+    /// Writes text, as ``write(_:)-(UnsafeRawBufferPointer)`` does.
+    public func write(_ text: String) throws {
+        var text = text
+        try text.withUTF8 { try write(UnsafeRawBufferPointer($0)) }
     }
 
     /// Ends the answer, reads the rest of the body, and closes the connection even if the web server asked to keep it
@@ -105,6 +129,7 @@ public final class Request {
         if isUnixSocket { FCGX_Detach(request) }
         request.pointee.keepConnection = 0
         FCGX_Finish_r(request)
+        parameters = Parameters()
     }
 
     /// Reads and discards the rest of the body for up to ``lingeringTime``, like nginx's `lingering_close`.
@@ -113,10 +138,10 @@ public final class Request {
     /// worker closed the connection now, the web server's next write would fail, and Apache's mod_proxy_fcgi would answer 503
     /// instead of the refusal. The refusal has been sent by now, so the web server can stop at once.
     private func readRest() {
-        guard let body = request.pointee.in, FCGX_HasSeenEOF(body) == 0 else { return }
+        guard let body = request.pointee.in, FCGX_HasSeenEOF(body) == 0, !hasReceivedEnd(of: body) else { return }
         // For a peer that waits for the end of the answer before it closes the connection.
         shutdown(request.pointee.ipcFd, Int32(SHUT_WR))
-        Self.setTimeout(lingeringTime, on: request.pointee.ipcFd)
+        setOption(SOL_SOCKET, SO_RCVTIMEO, lingeringTime)
         let end = ContinuousClock.now + .seconds(lingeringTime.tv_sec)
         var isOver = false
         // Discard libfcgi's buffer, then the bytes of one read(2) at a time: FCGX_GetStr would wait for a full buffer.
@@ -124,6 +149,22 @@ public final class Request {
             body.pointee.rdNext = body.pointee.stop
             isOver = ContinuousClock.now >= end
         }
+    }
+
+    /// Whether libfcgi has already read the body's end: nginx sends that of an empty body together with the parameters.
+    ///
+    /// Never waits for the web server: libfcgi reads without a descriptor here, which fails unless its buffer suffices.
+    private func hasReceivedEnd(of body: UnsafeMutablePointer<FCGX_Stream>) -> Bool {
+        let connection = request.pointee.ipcFd
+        request.pointee.ipcFd = -1
+        let byte = FCGX_GetChar(body)
+        request.pointee.ipcFd = connection
+        guard FCGX_GetError(body) == EBADF else { return byte < 0 }
+        FCGX_ClearError(body)
+        body.pointee.isClosed = 0
+        // Back to the beginning of a record's header whose end has not arrived: libfcgi keeps no part of a header.
+        body.pointee.rdNext = body.pointee.stop
+        return false
     }
 
     /// Breaks the connection, so that the web server notices that the answer is incomplete.

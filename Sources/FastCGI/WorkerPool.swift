@@ -77,15 +77,18 @@ public final class WorkerPool: Sendable {
     }
 
     private func serve(_ waiter: OwnedDescriptor, _ handler: Handler, _ thread: Int) {
-        while let connection = acceptor.next(waiter) { serve(connection, handler, thread) }
-        acceptor.drain { serve($0, handler, thread) }
+        let request = Request(lingeringTime: lingeringTime)
+        // Threads begin with different listeners.
+        var turn = thread
+        while let connection = acceptor.next(waiter, turn: &turn) { serve(connection, request, handler, thread) }
+        acceptor.drain { serve($0, request, handler, thread) }
     }
 
-    private func serve(_ connection: Int32, _ handler: Handler, _ thread: Int) {
+    private func serve(_ connection: Connection, _ request: Request, _ handler: Handler, _ thread: Int) {
         handler.accepted(thread)
         defer { handler.closed(thread) }
         do {
-            let request = try Request(connection: connection, lingeringTime: lingeringTime)
+            try request.begin(on: connection)
             handler.answer(request, thread)
             request.finish()
         } catch {

@@ -20,15 +20,16 @@ public struct Namespace: Hashable, Sendable {
         guard name.count <= limit else {
             throw NamespaceError("has \(name.count) bytes, at most \(limit) are allowed")
         }
-        if !name.allSatisfy(\.isPrintableASCII) { try Self.checkCharacters(name) }
-        guard !name.contains(UInt8(ascii: "/")) else { throw NamespaceError("contains '/'") }
-        guard !name.elementsEqual(".".utf8), !name.elementsEqual("..".utf8) else {
+        // An array's bytes are read without calls of generic code.
+        utf8 = Array(name)
+        if !utf8.allSatisfy({ $0.isPrintableASCII }) { try Self.checkCharacters(utf8) }
+        guard !utf8.contains(UInt8(ascii: "/")) else { throw NamespaceError("contains '/'") }
+        guard !utf8.elementsEqual(".".utf8), !utf8.elementsEqual("..".utf8) else {
             throw NamespaceError("is '.' or '..'")
         }
-        utf8 = Array(name)
     }
 
-    private static func checkCharacters(_ name: some Collection<UInt8>) throws {
+    private static func checkCharacters(_ name: [UInt8]) throws {
         guard let text = String(validating: name, as: UTF8.self) else { throw NamespaceError("is not valid UTF-8") }
         // NUL, the C0 and C1 controls and DEL are Unicode's general category Cc.
         guard !text.unicodeScalars.contains(where: { $0.properties.generalCategory == .control }) else {

@@ -9,18 +9,19 @@ enum ByteRange: Equatable {
     /// The range contains no byte of the payload: answer 416.
     case unsatisfiable
 
-    init(_ field: [UInt8]?, size: UInt64) {
+    init(_ field: ServiceRequest.Bytes?, size: UInt64) {
         self = .whole
-        let unit = Array("bytes=".utf8)
+        let unit = "bytes=".utf8
         guard let field, field.starts(with: unit) else { return }
-        let ends = field.dropFirst(unit.count).split(separator: UInt8(ascii: "-"), omittingEmptySubsequences: false)
-        guard ends.count == 2 else { return }
-        let first = try? DecimalNumber.parse(Array(ends[0]))
-        let last = try? DecimalNumber.parse(Array(ends[1]))
+        let range = field.dropFirst(unit.count)
+        guard let dash = range.firstIndex(of: UInt8(ascii: "-")) else { return }
+        let (start, end) = (range[..<dash], range[(dash + 1)...])
+        let first = try? DecimalNumber.parse(start)
+        let last = try? DecimalNumber.parse(end)
         switch (first, last) {
-        case (nil, let suffix?) where ends[0].isEmpty:
+        case (nil, let suffix?) where start.isEmpty:
             self = suffix == 0 || size == 0 ? .unsatisfiable : .part(size - min(size, suffix)..<size)
-        case (let first?, nil) where ends[1].isEmpty:
+        case (let first?, nil) where end.isEmpty:
             self = first < size ? .part(first..<size) : .unsatisfiable
         case (let first?, let last?) where first <= last:
             self = first < size ? .part(first..<(min(last, size - 1) + 1)) : .unsatisfiable

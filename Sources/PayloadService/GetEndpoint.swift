@@ -1,10 +1,11 @@
 import Encoding
-import FoundationEssentials
 import PayloadKey
 import Storage
 
 /// `GET /v2/blobs/get`: answers a stored payload. The checks run in the order of the wire contract.
 struct GetEndpoint {
+    private static let caching = "private, max-age=31536000, immutable"
+
     let store: any PayloadStorage
 
     func respond(to request: ServiceRequest, _ trace: RequestTrace) throws -> ServiceResponse {
@@ -46,7 +47,7 @@ struct GetEndpoint {
     /// A payload that exists.
     private enum Found {
         /// The web server sends it from there, below its internal location.
-        case location(any PayloadLocation, prefix: [UInt8])
+        case location(any PayloadLocation, prefix: ServiceRequest.Bytes)
         case content(StoredPayload)
 
         var size: UInt64 {
@@ -74,20 +75,17 @@ struct GetEndpoint {
         _ request: ServiceRequest,
         _ trace: RequestTrace
     ) throws -> ServiceResponse {
-        let etag = "\"\(digest)\""
-        let validators = [
-            ("ETag", etag),
-            ("Repr-Digest", "sha-256=:\(Data(digest.bytes).base64EncodedString()):"),
-        ]
-        let caching = "private, max-age=31536000, immutable"
+        let etag = EntityTag.of(digest)
         if let field = request.headers.ifMatch, !EntityTag.list(field, names: etag, weakly: false) {
-            return ServiceResponse(Refusal(.preconditionFailed, "the payload's tag is \(etag)"))
+            return ServiceResponse(Refusal(.preconditionFailed, "the payload's tag is \"\(digest)\""))
         }
         if let field = request.headers.ifNoneMatch, EntityTag.list(field, names: etag, weakly: true) {
-            return ServiceResponse(.notModified, headers: validators + [("Cache-Control", caching)])
+            var response = ServiceResponse(.notModified)
+            response.addValidators(digest, etag)
+            response.add("Cache-Control", Self.caching)
+            return response
         }
-        let headers = [("Content-Type", "application/octet-stream")] + validators
-        let isRangeMeant = request.headers.ifRange.map { $0.elementsEqual(etag.utf8) } ?? true
+        let isRangeMeant = request.headers.ifRange.map { $0.elementsEqual(etag) } ?? true
         let part: Range<UInt64>?
         switch ByteRange(isRangeMeant ? request.headers.range : nil, size: payload.size) {
         case .whole: part = nil
@@ -102,30 +100,50 @@ struct GetEndpoint {
             )
         }
         trace.bytesOut += part.map { UInt64($0.count) } ?? payload.size
+        var response = ServiceResponse(.ok)
+        response.add("Content-Type", "application/octet-stream")
+        response.addValidators(digest, etag)
         switch payload {
         case .location(let location, let prefix):
             // The web server sends the payload, handles Range and sets Content-Length. Cache-Control has another name
             // here, because the web server would also send it with its own errors.
-            let redirect = try location.redirect(isRange: part != nil)
-            let path = "\(String(decoding: prefix, as: UTF8.self))/\(PercentEncoding.encodePath(redirect.path.utf8))"
-            return ServiceResponse(
-                .ok,
-                headers: headers + [("X-LPS-Cache-Control", caching), ("X-Accel-Redirect", path)] + redirect.headers
-            )
+            response.add("X-LPS-Cache-Control", Self.caching)
+            response.add(try location.redirect(isRange: part != nil), below: prefix)
         case .content(let content):
-            return stream(content, part, headers + [("Cache-Control", caching), ("Accept-Ranges", "bytes")])
+            response.add("Cache-Control", Self.caching)
+            response.add("Accept-Ranges", "bytes")
+            stream(content, part, in: &response)
+        }
+        return response
+    }
+
+    private func stream(_ payload: StoredPayload, _ part: Range<UInt64>?, in response: inout ServiceResponse) {
+        let range = part ?? 0..<payload.size
+        response.body = .produced(UInt64(range.count)) { try payload.read(range, $0) }
+        guard part != nil else { return }
+        response.status = .partialContent
+        response.add("Content-Range", "bytes \(range.lowerBound)-\(range.upperBound - 1)/\(payload.size)")
+    }
+}
+
+extension ServiceResponse {
+    /// Adds what identifies a payload's content.
+    fileprivate mutating func addValidators(_ digest: Digest, _ etag: [UInt8]) {
+        add("ETag") { $0 += etag }
+        add("Repr-Digest") { value in
+            value += "sha-256=:".utf8
+            StandardBase64.append(digest.bytes, to: &value)
+            value.append(UInt8(ascii: ":"))
         }
     }
 
-    private func stream(
-        _ payload: StoredPayload,
-        _ part: Range<UInt64>?,
-        _ headers: [(String, String)]
-    ) -> ServiceResponse {
-        let range = part ?? 0..<payload.size
-        let body = ServiceResponse.Body.produced(UInt64(range.count)) { try payload.read(range, $0) }
-        guard part != nil else { return ServiceResponse(.ok, headers: headers, body: body) }
-        let described = "bytes \(range.lowerBound)-\(range.upperBound - 1)/\(payload.size)"
-        return ServiceResponse(.partialContent, headers: headers + [("Content-Range", described)], body: body)
+    /// Adds the instruction to send a payload from a path below the web server's internal location.
+    fileprivate mutating func add(_ redirect: InternalRedirect, below prefix: ServiceRequest.Bytes) {
+        add("X-Accel-Redirect") { path in
+            path += prefix
+            path.append(UInt8(ascii: "/"))
+            PercentEncoding.append(path: redirect.path.utf8, to: &path)
+        }
+        for (name, value) in redirect.headers { add(name, value) }
     }
 }

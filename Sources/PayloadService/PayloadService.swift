@@ -60,11 +60,8 @@ public struct PayloadService: Sendable {
         return complete(ServiceResponse(refusal(for: error, trace, request)), trace)
     }
 
-    private func complete(_ response: ServiceResponse, _ trace: RequestTrace) -> ServiceResponse {
-        var response = response
-        if let id = trace.id, response.status.code >= 400 {
-            response.add("X-Request-Id", String(decoding: id, as: UTF8.self))
-        }
+    private func complete(_ response: consuming ServiceResponse, _ trace: RequestTrace) -> ServiceResponse {
+        if let id = trace.id, response.status.code >= 400 { response.add("X-Request-Id") { $0 += id } }
         trace.subject.describe(in: &response)
         return response
     }
@@ -107,7 +104,8 @@ public struct PayloadService: Sendable {
     }
 
     /// The endpoint of a request that nginx could not pass on.
-    private func endpoint(of path: [UInt8], _ codecPrefix: [UInt8]?) -> RequestTrace.Endpoint {
+    private func endpoint(of path: ServiceRequest.Bytes, _ codecPrefix: ServiceRequest.Bytes?) -> RequestTrace.Endpoint
+    {
         if path.elementsEqual(Self.put.utf8) { return .put }
         return codecPrefix.flatMap { CodecPath(path, below: $0) }?.operation.endpoint ?? .unknown
     }

@@ -26,8 +26,15 @@ struct PutEndpoint {
         return ServiceResponse(
             outcome == .existed ? .ok : .created,
             headers: [("Content-Type", "application/json")],
-            body: .bytes(Array("{\"Key\":\(JSONText.string(key.description.unicodeScalars))}\n".utf8))
+            body: .bytes(answer(key))
         )
+    }
+
+    private func answer(_ key: PayloadKey) -> [UInt8] {
+        var json = Array("{\"Key\":".utf8)
+        JSONText.append(key.utf8, to: &json)
+        json += "}\n".utf8
+        return json
     }
 
     private func announcedLength(_ request: ServiceRequest) throws -> UInt64 {
@@ -67,7 +74,7 @@ struct PutEndpoint {
 
     private func metadata(_ request: ServiceRequest) throws -> TemporalMetadata {
         do {
-            return try TemporalMetadata(header: request.headers.temporalMetadata ?? [])
+            return try TemporalMetadata(header: Array(request.headers.temporalMetadata ?? []))
         } catch {
             throw Refusal.badRequest(printable("\(error)".utf8))
         }
@@ -89,7 +96,7 @@ struct PutEndpoint {
     ) throws -> VerifiedUpload {
         switch body {
         case .file(let path):
-            try store.uploads.verify(uploadAt: path, length: length, digest: digest, onPiece: trace.advance)
+            try store.uploads.verify(uploadAt: Array(path), length: length, digest: digest, onPiece: trace.advance)
         case .stream(let source):
             try store.uploads.receive(from: trace.watching(source), length: length, digest: digest)
         }
@@ -107,7 +114,7 @@ extension ServiceRequest {
 
 extension Namespace {
     /// Validates the namespace that a request names.
-    init(named text: [UInt8]) throws {
+    init(named text: ServiceRequest.Bytes) throws {
         do {
             try self.init(validating: text)
         } catch {

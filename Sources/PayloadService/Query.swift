@@ -2,20 +2,25 @@ import Encoding
 
 /// The parameters of a query. If a parameter appears twice, the first value counts. An empty value counts as absent.
 struct Query {
-    private let parameters: [(name: [UInt8], value: [UInt8])]
+    private let text: ServiceRequest.Bytes
 
-    init(_ text: [UInt8]) {
-        parameters = text.split(separator: UInt8(ascii: "&")).map { parameter in
-            let parts = parameter.split(separator: UInt8(ascii: "="), maxSplits: 1, omittingEmptySubsequences: false)
-            return (
-                PercentEncoding.decodeQueryValue(parts[0]),
-                parts.count == 2 ? PercentEncoding.decodeQueryValue(parts[1]) : []
-            )
-        }
+    init(_ text: ServiceRequest.Bytes) {
+        self.text = text
     }
 
-    subscript(name: String) -> [UInt8]? {
-        let value = parameters.first { $0.name.elementsEqual(name.utf8) }?.value
-        return value.flatMap { $0.isEmpty ? nil : $0 }
+    /// A parameter's value: a slice of the query, unless something in it is encoded.
+    subscript(name: String) -> ServiceRequest.Bytes? {
+        for parameter in text.parts(between: UInt8(ascii: "&")) {
+            let encodedName = parameter.prefix { $0 != UInt8(ascii: "=") }
+            guard !parameter.isEmpty, Self.decoded(encodedName).elementsEqual(name.utf8) else { continue }
+            let value = Self.decoded(parameter[encodedName.endIndex...].dropFirst())
+            return value.isEmpty ? nil : value
+        }
+        return nil
+    }
+
+    private static func decoded(_ text: ServiceRequest.Bytes) -> ServiceRequest.Bytes {
+        let isEncoded = text.contains { $0 == UInt8(ascii: "%") || $0 == UInt8(ascii: "+") }
+        return isEncoded ? PercentEncoding.decodeQueryValue(text)[...] : text
     }
 }

@@ -1,12 +1,15 @@
 /// A request to the endpoints, independent of the protocol. Values from clients stay bytes until they are validated.
 public struct ServiceRequest {
+    /// A value as it arrived, usually a slice of one buffer that holds all values of the request.
+    public typealias Bytes = ArraySlice<UInt8>
+
     /// Reads the next bytes of a body into the buffer, and returns their number; zero at the body's end.
     public typealias BodySource = (UnsafeMutableRawBufferPointer) throws -> Int
 
     /// How the service gets a request's body.
     public enum Body {
         /// The web server has buffered it in the file at this path.
-        case file(path: [UInt8])
+        case file(path: Bytes)
         /// It is read from the connection.
         case stream(BodySource)
     }
@@ -14,7 +17,7 @@ public struct ServiceRequest {
     /// How the client gets a payload.
     public enum Delivery {
         /// The web server sends the file: `X-Accel-Redirect` names its path below this prefix.
-        case redirect(prefix: [UInt8])
+        case redirect(prefix: Bytes)
         /// The response contains it.
         case stream
     }
@@ -22,34 +25,34 @@ public struct ServiceRequest {
     /// The header fields that the endpoints read; `nil` for fields that the client did not send.
     public struct Headers {
         /// `Content-Type`
-        public var contentType: [UInt8]?
+        public var contentType: Bytes?
         /// `Content-Length`, not validated; a chunked body has none.
-        public var contentLength: [UInt8]?
+        public var contentLength: Bytes?
         /// `X-Temporal-Metadata`
-        public var temporalMetadata: [UInt8]?
+        public var temporalMetadata: Bytes?
         /// `X-Payload-Expected-Content-Length`
-        public var expectedContentLength: [UInt8]?
+        public var expectedContentLength: Bytes?
         /// `X-Namespace`, for the codec server
-        public var namespace: [UInt8]?
+        public var namespace: Bytes?
         /// `If-Match`
-        public var ifMatch: [UInt8]?
+        public var ifMatch: Bytes?
         /// `If-None-Match`
-        public var ifNoneMatch: [UInt8]?
+        public var ifNoneMatch: Bytes?
         /// `If-Range`
-        public var ifRange: [UInt8]?
+        public var ifRange: Bytes?
         /// `Range`
-        public var range: [UInt8]?
+        public var range: Bytes?
 
         /// Makes header fields that are all absent.
         public init() {}
     }
 
     /// The method, not validated.
-    public var method: [UInt8]
+    public var method: Bytes
     /// The path, percent-decoded by the web server.
-    public var path: [UInt8]
+    public var path: Bytes
     /// The query as the client sent it, without `?`.
-    public var query: [UInt8]
+    public var query: Bytes
     /// The header fields that the endpoints use.
     public var headers: Headers
     /// The body, in a file or on the connection.
@@ -58,20 +61,20 @@ public struct ServiceRequest {
     public var delivery: Delivery
     /// The namespaces that this caller may use, separated by commas, or `*`; `nil` means `*`. The web server's configuration
     /// sets it, never the client.
-    public var allowedNamespaces: [UInt8]?
+    public var allowedNamespaces: Bytes?
     /// The path prefix of the codec server; `nil` if the web server's configuration has none for this request.
-    public var codecPrefix: [UInt8]?
+    public var codecPrefix: Bytes?
 
     /// Makes a request.
     public init(
-        method: [UInt8],
-        path: [UInt8],
-        query: [UInt8],
+        method: Bytes,
+        path: Bytes,
+        query: Bytes,
         headers: Headers,
         body: Body,
         delivery: Delivery,
-        allowedNamespaces: [UInt8]?,
-        codecPrefix: [UInt8]? = nil
+        allowedNamespaces: Bytes?,
+        codecPrefix: Bytes? = nil
     ) {
         self.method = method
         self.path = path

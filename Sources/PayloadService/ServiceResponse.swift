@@ -10,24 +10,24 @@ public struct ServiceResponse {
     }
 
     /// A header field.
-    public struct Header: Equatable, Sendable {
-        /// The field's name.
-        public let name: String
+    package struct Header {
+        package let name: String
         /// ASCII without controls.
-        public let value: String
+        package let value: String
     }
 
     /// The HTTP status of the answer.
     public var status: Status
-    /// The header fields, without `Content-Length`.
-    public var headers: [Header]
+    /// The header fields, without `Content-Length`, as they are sent: a line `Name: value` for each, ended by CR and LF.
+    public private(set) var fieldLines: [UInt8] = []
     /// The content, if any.
     public var body: Body
 
     init(_ status: Status, headers: [(String, String)] = [], body: Body = .empty) {
         self.status = status
-        self.headers = headers.map(Header.init(name:value:))
         self.body = body
+        fieldLines.reserveCapacity(1024)
+        for (name, value) in headers { add(name, value) }
     }
 
     /// Makes an error's answer: one line of text without a line break, which existing clients expect.
@@ -39,8 +39,25 @@ public struct ServiceResponse {
         )
     }
 
+    /// Adds a header field.
     mutating func add(_ name: String, _ value: String) {
-        headers.append(Header(name: name, value: value))
+        add(name) { $0 += value.utf8 }
+    }
+
+    /// Adds a header field whose value `append` writes, to spare a copy.
+    mutating func add(_ name: String, _ append: (inout [UInt8]) -> Void) {
+        fieldLines += name.utf8
+        fieldLines += ": ".utf8
+        append(&fieldLines)
+        fieldLines += "\r\n".utf8
+    }
+
+    /// The header fields, for tests.
+    package var headers: [Header] {
+        String(decoding: fieldLines, as: UTF8.self).split(separator: "\r\n").map { line in
+            let name = line.prefix { $0 != ":" }
+            return Header(name: String(name), value: String(line.dropFirst(name.count + 2)))
+        }
     }
 }
 
@@ -48,8 +65,13 @@ public struct ServiceResponse {
 public struct Status: Equatable, Sendable {
     /// The three-digit code.
     public let code: Int
-    /// The reason phrase, such as `Not Found`.
-    public let reason: String
+    /// The code and the reason phrase, such as `404 Not Found`.
+    public let line: String
+
+    private init(code: Int, reason: String) {
+        self.code = code
+        line = "\(code) \(reason)"
+    }
 
     static let ok = Status(code: 200, reason: "OK")
     static let created = Status(code: 201, reason: "Created")

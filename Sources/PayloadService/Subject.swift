@@ -16,7 +16,7 @@ struct Subject {
 
     /// Adds header fields that the web server logs and hides from the client; the namespace is percent-encoded.
     func describe(in response: inout ServiceResponse) {
-        if let namespace { response.add("X-LPS-Namespace", PercentEncoding.encodePath(namespace.utf8)) }
-        if let digest { response.add("X-LPS-Digest", "\(digest)") }
+        if let namespace { response.add("X-LPS-Namespace") { PercentEncoding.append(path: namespace.utf8, to: &$0) } }
+        if let digest { response.add("X-LPS-Digest") { digest.append(to: &$0) } }
     }
 }

@@ -7,21 +7,22 @@ import Storage
 /// The answer reveals only whether the disk is full, and only to callers whose body nginx accepted: nginx creates the body's
 /// file after it has authenticated the caller.
 struct UnwrittenUpload {
-    private static let prefix = Array("/lps/unwritten".utf8)
+    private static let prefix = "/lps/unwritten/".utf8
 
-    let path: [UInt8]
+    let path: ServiceRequest.Bytes
 
     /// Returns `nil` for any other request.
-    init?(_ path: [UInt8]) {
-        guard path.starts(with: Self.prefix + [UInt8(ascii: "/")]) else { return nil }
-        self.path = Array(path.dropFirst(Self.prefix.count))
+    init?(_ path: ServiceRequest.Bytes) {
+        guard path.starts(with: Self.prefix) else { return nil }
+        // The prefix's last slash is the path's first one.
+        self.path = path.dropFirst(Self.prefix.count - 1)
     }
 
     func refusal(of request: ServiceRequest, _ store: any PayloadStorage) throws -> Refusal {
         if case .file(let file) = request.body {
             do {
                 let length = request.headers.contentLength.flatMap { try? DecimalNumber.parse($0) }
-                try store.uploads.checkRoom(forUnwritten: file, length: length)
+                try store.uploads.checkRoom(forUnwritten: Array(file), length: length)
             } catch let error as StoreError where error.code == .uploadNotAcceptable && error.errno == nil {
                 // The web server buffers bodies in a folder of its own, which the worker can't check.
             }

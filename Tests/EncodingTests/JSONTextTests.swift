@@ -13,5 +13,8 @@ import Testing
     )
     func `A string is written as Go's encoder writes it`(text: String, json: String) {
         #expect(JSONText.string(text.unicodeScalars) == json)
+        var appended: [UInt8] = []
+        JSONText.append(Array(text.utf8), to: &appended)
+        #expect(String(decoding: appended, as: UTF8.self) == json)
     }
 }

@@ -49,7 +49,7 @@ import Testing
         let handler = WorkerPool.Handler { request, _ in
             var body = [UInt8](repeating: 0, count: 100)
             let count = (try? body.withUnsafeMutableBytes { try request.readBody(into: $0) }) ?? 0
-            let answer = Array("Status: 200 OK\r\n\r\n".utf8) + (request.parameter("NAME") ?? []) + body.prefix(count)
+            let answer = Array("Status: 200 OK\r\n\r\n".utf8) + (request.parameters["NAME"] ?? []) + body.prefix(count)
             try? answer.withUnsafeBytes { try request.write($0) }
         }
         try serving(handler) { socket in
@@ -60,6 +60,54 @@ import Testing
         }
     }
 
+    @Test func `Of several parameters with one name the first counts, and an empty value differs from none`() throws {
+        let handler = WorkerPool.Handler { request, _ in
+            let values = (["A", "B", "C", "D", "E"] as [StaticString]).map { name in
+                request.parameters[name].map { "'\(String(decoding: $0, as: UTF8.self))'" } ?? "none"
+            }
+            try? request.write("Status: 200 OK\r\n\r\n\(values.joined(separator: " "))")
+        }
+        try serving(handler) { socket in
+            let client = try FastCGIClient(socket)
+            client.send(FastCGIClient.record(.beginRequest, [0, 1, 0, 0, 0, 0, 0, 0]))
+            for (name, value) in [
+                ("A", "first"), ("AB", "longer"), ("B", ""), ("A", "second"), ("C", "x=y"), ("D", "up\0to"),
+            ] {
+                let lengths = [UInt8(name.utf8.count), UInt8(value.utf8.count)]
+                client.send(FastCGIClient.record(.params, lengths + Array("\(name)\(value)".utf8)))
+            }
+            client.send(FastCGIClient.record(.params, []) + FastCGIClient.record(.stdin, []))
+            #expect(client.receiveAnswer() == "Status: 200 OK\r\n\r\n'first' '' 'x=y' 'up' none")
+        }
+    }
+
+    @Test func `A busy listener keeps no connection of another one waiting`() throws {
+        let folder = try TemporaryFolder()
+        defer { withExtendedLifetime(folder) {} }
+        let names = ["busy", "quiet"].map { folder.file($0) }
+        let listeners = try names.map { try Listener(binding: .unix(path: $0)) }
+        let pool = try WorkerPool(listeners: listeners, threads: 1, logger: Self.quiet)
+        let answered = Counter()
+        let stopped = Counter()
+        try concurrently(5) { index in
+            switch index {
+            case 0: try pool.run(Self.refusal)
+            case 1:
+                defer {
+                    stopped.add()
+                    pool.stop()
+                }
+                try eventually("the busy listener is served") { answered.value > 20 }
+                #expect(try FastCGIClient(names[1]).ask("GET", "/").hasPrefix("Status: 403"))
+            default:
+                // Three clients and one thread: there is always a connection in the busy listener's queue.
+                while stopped.value == 0, let client = try? FastCGIClient(names[0]) {
+                    if !client.ask("GET", "/").isEmpty { answered.add() }
+                }
+            }
+        }
+    }
+
     @Test func `A refused body is read to its end after the answer, so its sender does not fail`() throws {
         try serving(Self.refusal) { socket in
             let client = try FastCGIClient(socket)
@@ -67,6 +115,21 @@ import Testing
             // This reads the whole answer: the client sends the body only afterwards.
             #expect(client.receiveAnswer() == "Status: 403 Forbidden\r\n\r\n")
             let piece = FastCGIClient.record(.stdin, [UInt8](repeating: 1, count: 60_000))
+            for _ in 0..<50 { #expect(client.sendAll(piece)) }
+            #expect(client.sendAll(FastCGIClient.record(.stdin, [])))
+        }
+    }
+
+    @Test(arguments: [1, 7, 8, 9])
+    func `A refused body is read to its end although only its first bytes arrived with the parameters`(
+        early: Int
+    ) throws {
+        try serving(Self.refusal) { socket in
+            let client = try FastCGIClient(socket)
+            let piece = FastCGIClient.record(.stdin, [UInt8](repeating: 1, count: 60_000))
+            client.send(FastCGIClient.head([:]) + piece.prefix(early))
+            #expect(client.receiveAnswer() == "Status: 403 Forbidden\r\n\r\n")
+            #expect(client.sendAll(Array(piece.dropFirst(early))))
             for _ in 0..<50 { #expect(client.sendAll(piece)) }
             #expect(client.sendAll(FastCGIClient.record(.stdin, [])))
         }

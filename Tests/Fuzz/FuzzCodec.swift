@@ -123,17 +123,17 @@ private final class CodecServer {
             logger: store.logger
         )
         var headers = ServiceRequest.Headers()
-        headers.namespace = Array("default".utf8)
+        headers.namespace = ArraySlice("default".utf8)
         let response = service.respond(
             to: ServiceRequest(
-                method: Array("POST".utf8),
-                path: Array("/codec/\(operation)".utf8),
+                method: ArraySlice("POST".utf8),
+                path: ArraySlice("/codec/\(operation)".utf8),
                 query: [],
                 headers: headers,
                 body: .stream(source(body)),
                 delivery: .stream,
                 allowedNamespaces: nil,
-                codecPrefix: Array("/codec".utf8)
+                codecPrefix: ArraySlice("/codec".utf8)
             )
         )
         switch response.body {

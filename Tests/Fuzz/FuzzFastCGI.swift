@@ -18,10 +18,12 @@ func fuzzFastCGI(_ text: [UInt8]) throws {
         if choice & 1 == 0 { close(ends[0]) }
         precondition(fcntl(ends[1], F_GETFD) < 0 && errno == EBADF)
     }
-    let request = try Request(connection: ends[1])
+    let request = Request()
+    try request.begin(on: Connection(descriptor: ends[1], isUnixSocket: true))
     defer { request.finish() }
-    for name in ["REQUEST_METHOD", "QUERY_STRING", "CONTENT_LENGTH", "REQUEST_BODY_FILE", ""] {
-        guard let value = request.parameter(name) else { continue }
+    let names: [StaticString] = ["REQUEST_METHOD", "QUERY_STRING", "CONTENT_LENGTH", "REQUEST_BODY_FILE", ""]
+    for name in names {
+        guard let value = request.parameters[name] else { continue }
         precondition(value.count < text.count && !value.contains(0))
     }
     var buffer = [UInt8](repeating: 0, count: 4096)

@@ -18,7 +18,8 @@ func fuzzUpload(_ text: [UInt8]) {
                 preconditionFailure("another file was opened")
             }
         } catch {
-            precondition(error.code == .uploadNotAcceptable || error.code == .uploadGone)
+            let code = (error as? StoreError)?.code
+            precondition(code == .uploadNotAcceptable || code == .uploadGone)
         }
     }
 }

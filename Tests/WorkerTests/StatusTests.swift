@@ -101,8 +101,8 @@ import Testing
 
     private func request(_ method: String, _ path: String) -> ServiceRequest {
         ServiceRequest(
-            method: Array(method.utf8),
-            path: Array(path.utf8),
+            method: ArraySlice(method.utf8),
+            path: ArraySlice(path.utf8),
             query: [],
             headers: .init(),
             body: .stream { _ in 0 },

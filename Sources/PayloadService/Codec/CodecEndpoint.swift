@@ -57,7 +57,7 @@ struct CodecEndpoint {
         let upload: Upload
         switch request.body {
         case .file(let path):
-            upload = try store.uploads.open(uploadAt: path)
+            upload = try store.uploads.open(uploadAt: Array(path))
         case .stream(let source):
             if path.operation == .encode { try store.uploads.checkSpace(for: 0) }
             upload = try store.uploads.spool(from: trace.watching(source), limit: maximumPayload)

@@ -12,11 +12,11 @@ struct CodecPath: Equatable {
         }
     }
 
-    let namespace: [UInt8]?
+    let namespace: ServiceRequest.Bytes?
     let operation: Operation
 
     /// Returns `nil` if the path does not belong to the codec server.
-    init?(_ path: [UInt8], below prefix: [UInt8]) {
+    init?(_ path: ServiceRequest.Bytes, below prefix: ServiceRequest.Bytes) {
         guard path.starts(with: prefix) else { return nil }
         let parts = path.dropFirst(prefix.count)
             .split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false).dropFirst()
@@ -24,6 +24,6 @@ struct CodecPath: Equatable {
             let last = parts.last, let operation = Operation(rawValue: String(decoding: last, as: UTF8.self))
         else { return nil }
         self.operation = operation
-        namespace = parts.count == 2 ? parts.first.map { Array($0) } : nil
+        namespace = parts.count == 2 ? parts.first : nil
     }
 }

@@ -36,14 +36,14 @@ final class Gateway: Sendable {
     func serve(_ request: Request, _ thread: Int) {
         let (service, settings) = current.value
         let call = ServiceRequest(request)
-        let id = request.requestID
-        RequestContext.$requestID.withValue(id) {
-            let trace = RequestTrace(id: id.map { Array($0.utf8)[...] }, timeout: settings.requestTimeout.value)
-            recorder.begin(call, trace, thread)
-            let response = answer(call, to: request, by: service, trace)
-            trace.finish()
-            recorder.end(call, trace, status: response.status.code, settings)
-        }
+        let id = request.parameters.requestID
+        RequestContext.current.requestID = id
+        defer { RequestContext.current.requestID = nil }
+        let trace = RequestTrace(id: id, timeout: settings.requestTimeout.value)
+        recorder.begin(call, trace, thread)
+        let response = answer(call, to: request, by: service, trace)
+        trace.finish()
+        recorder.end(call, trace, status: response.status.code, settings)
     }
 
     private func answer(
@@ -71,25 +71,21 @@ final class Gateway: Sendable {
 
     /// - Throws: ``NothingSent`` if another answer can still be sent.
     private func write(_ response: ServiceResponse, to request: Request, _ trace: RequestTrace) throws {
-        var head = "Status: \(response.status.code) \(response.status.reason)\r\n"
-        for header in response.headers {
-            head += "\(header.name): \(header.value)\r\n"
-        }
         switch response.body {
         case .empty:
-            try request.write(text: head + "\r\n")
+            try writeHead(of: response, to: request)
+            try request.write("\r\n")
         case .bytes(let bytes):
-            try request.write(text: head + "Content-Length: \(bytes.count)\r\n\r\n")
-            try bytes.withUnsafeBytes { try request.write($0) }
+            try writeHead(of: response, length: bytes.count, to: request)
+            try request.write(bytes)
         case .produced(let length, let produce):
-            head += "Content-Length: \(length)\r\n\r\n"
             // Held back until the first piece has been read: if that fails, the status must say so.
             var isHeldBack = true
             do {
                 try produce { piece in
                     if isHeldBack {
                         isHeldBack = false
-                        try request.write(text: head)
+                        try writeHead(of: response, length: length, to: request)
                     }
                     trace.sending()
                     try request.write(piece)
@@ -97,8 +93,21 @@ final class Gateway: Sendable {
             } catch  where isHeldBack {
                 throw NothingSent(error: error)
             }
-            if isHeldBack { try request.write(text: head) }
+            if isHeldBack { try writeHead(of: response, length: length, to: request) }
         }
+    }
+
+    private func writeHead(of response: ServiceResponse, length: some BinaryInteger, to request: Request) throws {
+        try writeHead(of: response, to: request)
+        try request.write("Content-Length: \(length)\r\n\r\n")
+    }
+
+    /// Writes status and header fields. libfcgi joins the pieces.
+    private func writeHead(of response: ServiceResponse, to request: Request) throws {
+        try request.write("Status: ")
+        try request.write(response.status.line)
+        try request.write("\r\n")
+        try request.write(response.fieldLines)
     }
 }
 
@@ -107,21 +116,24 @@ private struct NothingSent: Error {
     let error: any Error
 }
 
-extension Request {
-    fileprivate func write(text: String) throws {
-        try Array(text.utf8).withUnsafeBytes { try write($0) }
+extension Parameters {
+    /// A parameter's value; `nil` if it is empty, as nginx passes an absent header field unless told not to.
+    fileprivate func present(_ name: StaticString) -> ArraySlice<UInt8>? {
+        self[name].flatMap { $0.isEmpty ? nil : $0 }
     }
 
-    /// A parameter's value; `nil` if it is empty, because nginx passes an absent header field as an empty parameter.
-    fileprivate func presentParameter(_ name: String) -> [UInt8]? {
-        parameter(name).flatMap { $0.isEmpty ? nil : $0 }
+    /// The path: what RFC 3875 divides between the script and what follows it.
+    fileprivate var path: ArraySlice<UInt8> {
+        let script = self["SCRIPT_NAME"] ?? []
+        guard let rest = present("PATH_INFO") else { return script }
+        return script + rest
     }
 
     /// The web server's id for the request; `nil` unless it is up to 64 printable ASCII characters without spaces.
-    fileprivate var requestID: String? {
-        guard let id = presentParameter("LPS_REQUEST_ID"), id.count <= 64, id.allSatisfy({ (0x21...0x7E).contains($0) })
+    fileprivate var requestID: ArraySlice<UInt8>? {
+        guard let id = present("LPS_REQUEST_ID"), id.count <= 64, id.allSatisfy({ (0x21...0x7E).contains($0) })
         else { return nil }
-        return String(decoding: id, as: UTF8.self)
+        return id
     }
 }
 
@@ -129,27 +141,28 @@ extension ServiceRequest {
     /// Reads the parameters of RFC 3875 section 4.1, and those that our nginx files set (`REQUEST_BODY_FILE`, `LPS_…`).
     /// Clients can't set these: their header fields arrive as `HTTP_…`.
     fileprivate init(_ request: Request) {
+        let parameters = request.parameters
         var headers = Headers()
-        headers.contentType = request.presentParameter("CONTENT_TYPE")
-        headers.contentLength = request.presentParameter("CONTENT_LENGTH")
-        headers.temporalMetadata = request.presentParameter("HTTP_X_TEMPORAL_METADATA")
-        headers.expectedContentLength = request.presentParameter("HTTP_X_PAYLOAD_EXPECTED_CONTENT_LENGTH")
-        headers.namespace = request.presentParameter("HTTP_X_NAMESPACE")
-        headers.ifMatch = request.presentParameter("HTTP_IF_MATCH")
-        headers.ifNoneMatch = request.presentParameter("HTTP_IF_NONE_MATCH")
-        headers.ifRange = request.presentParameter("HTTP_IF_RANGE")
-        headers.range = request.presentParameter("HTTP_RANGE")
+        headers.contentType = parameters.present("CONTENT_TYPE")
+        headers.contentLength = parameters.present("CONTENT_LENGTH")
+        headers.temporalMetadata = parameters.present("HTTP_X_TEMPORAL_METADATA")
+        headers.expectedContentLength = parameters.present("HTTP_X_PAYLOAD_EXPECTED_CONTENT_LENGTH")
+        headers.namespace = parameters.present("HTTP_X_NAMESPACE")
+        headers.ifMatch = parameters.present("HTTP_IF_MATCH")
+        headers.ifNoneMatch = parameters.present("HTTP_IF_NONE_MATCH")
+        headers.ifRange = parameters.present("HTTP_IF_RANGE")
+        headers.range = parameters.present("HTTP_RANGE")
         self.init(
-            method: request.parameter("REQUEST_METHOD") ?? [],
-            path: (request.parameter("SCRIPT_NAME") ?? []) + (request.parameter("PATH_INFO") ?? []),
-            query: request.parameter("QUERY_STRING") ?? [],
+            method: parameters["REQUEST_METHOD"] ?? [],
+            path: parameters.path,
+            query: parameters["QUERY_STRING"] ?? [],
             headers: headers,
-            body: request.presentParameter("REQUEST_BODY_FILE").map(Body.file)
+            body: parameters.present("REQUEST_BODY_FILE").map(Body.file)
                 ?? .stream { try request.readBody(into: $0) },
-            delivery: request.presentParameter("LPS_ACCEL_PREFIX").map(Delivery.redirect) ?? .stream,
+            delivery: parameters.present("LPS_ACCEL_PREFIX").map(Delivery.redirect) ?? .stream,
             // An empty list differs from an absent one: it allows no namespace.
-            allowedNamespaces: request.parameter("LPS_ALLOWED_NAMESPACES"),
-            codecPrefix: request.presentParameter("LPS_CODEC_PREFIX")
+            allowedNamespaces: parameters["LPS_ALLOWED_NAMESPACES"],
+            codecPrefix: parameters.present("LPS_CODEC_PREFIX")
         )
     }
 }

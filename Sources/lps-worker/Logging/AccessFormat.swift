@@ -100,7 +100,7 @@ struct AccessFormat: Equatable, Sendable {
 
     /// Escapes `"`, `\`, control characters and non-ASCII bytes as `\xHH`, as nginx does, so that a client can't break a line
     /// or a quoted field.
-    private static func escaped(_ bytes: [UInt8]) -> String {
+    private static func escaped(_ bytes: ServiceRequest.Bytes) -> String {
         bytes.map { byte in
             switch byte {
             case 0x20...0x7E where byte != UInt8(ascii: "\"") && byte != UInt8(ascii: "\\"):

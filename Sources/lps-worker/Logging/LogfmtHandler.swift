@@ -28,7 +28,9 @@ struct LogfmtHandler: LogHandler {
 
     func log(event: LogEvent) {
         var fields = metadata.merging(event.metadata ?? [:]) { $1 }
-        if let id = RequestContext.requestID { fields["request_id"] = "\(id)" }
+        if let id = RequestContext.current.requestID {
+            fields["request_id"] = "\(String(decoding: id, as: UTF8.self))"
+        }
         let texts = fields.sorted { $0.key < $1.key }.map { "\($0.key)=\(Self.quoted("\($0.value)"))" }
         let line = ["level=\(event.level)", "msg=\(Self.quoted("\(event.message)"))"] + texts
         writeLine((hasPriority ? Self.priority(event.level) : "") + line.joined(separator: " "))

@@ -80,7 +80,7 @@ struct StatusServer: Sendable {
     private func answer(_ request: Request) {
         let now = UInt64(time(nil))
         let pool = PoolSnapshot(scoreboard, listeners: listeners, store: store, now: now)
-        let query = (request.parameter("QUERY_STRING") ?? []).split(separator: UInt8(ascii: "&"))
+        let query = (request.parameters["QUERY_STRING"] ?? []).split(separator: UInt8(ascii: "&"))
             .map { String(decoding: $0.prefix { $0 != UInt8(ascii: "=") }, as: UTF8.self) }
         do {
             let (type, content) = try page(pool, query)

@@ -8,6 +8,9 @@ let helloWorldDigest = Stack.digest(helloWorld)
 
 func bytes(_ text: String) -> [UInt8] { Array(text.utf8) }
 
+/// A value as the client sends it.
+func sent(_ text: String) -> ServiceRequest.Bytes { ArraySlice(text.utf8) }
+
 /// A test's request, independent of how its body is handed over.
 struct Asked {
     var method: String
@@ -39,8 +42,8 @@ struct Asked {
     ) -> Asked {
         var asked = Asked("PUT", "/v2/blobs/put")
         asked.query = "namespace=\(Stack.escape(namespace))&digest=\(digest ?? Stack.digest(payload))"
-        asked.headers.contentType = bytes("application/octet-stream")
-        asked.headers.contentLength = bytes("\(payload.count)")
+        asked.headers.contentType = sent("application/octet-stream")
+        asked.headers.contentLength = sent("\(payload.count)")
         asked.metadata(metadata)
         asked.body = payload
         return asked
@@ -49,8 +52,8 @@ struct Asked {
     static func get(_ key: String, length: Int) -> Asked {
         var asked = Asked("GET", "/v2/blobs/get")
         asked.query = "key=\(Stack.escape(key))"
-        asked.headers.contentType = bytes("application/octet-stream")
-        asked.headers.expectedContentLength = bytes("\(length)")
+        asked.headers.contentType = sent("application/octet-stream")
+        asked.headers.expectedContentLength = sent("\(length)")
         return asked
     }
 
@@ -61,9 +64,9 @@ struct Asked {
         let parts = operation.split(separator: "?", omittingEmptySubsequences: false)
         var asked = Asked("POST", "/codec/\(parts[0])")
         asked.query = parts.dropFirst().joined()
-        asked.headers.namespace = namespace.map(bytes)
-        asked.headers.contentType = bytes("application/json")
-        asked.headers.contentLength = bytes("\(body.count)")
+        asked.headers.namespace = namespace.map(sent)
+        asked.headers.contentType = sent("application/json")
+        asked.headers.contentLength = sent("\(body.count)")
         asked.body = body
         return asked
     }
@@ -76,7 +79,7 @@ struct Asked {
 
     /// Sends this JSON as the payload's metadata.
     mutating func metadata(_ json: String) {
-        headers.temporalMetadata = bytes(Data(json.utf8).base64EncodedString())
+        headers.temporalMetadata = sent(Data(json.utf8).base64EncodedString())
     }
 
     /// Sends this prefix as the payload's only metadata.

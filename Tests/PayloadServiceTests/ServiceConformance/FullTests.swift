@@ -11,7 +11,7 @@ import Testing
         throws
     {
         let fixture = try ServiceFixture(setup, maximumPayload: .max)
-        let answer = try fixture.ask(.put(helloWorld).with { $0.headers.contentLength = bytes("\(UInt64.max / 2)") })
+        let answer = try fixture.ask(.put(helloWorld).with { $0.headers.contentLength = sent("\(UInt64.max / 2)") })
         switch setup.handover {
         case .files: expectRefusal(answer, 400, "checksum mismatch")
         case .streams: expectRefusal(answer, 507, "store has …")
@@ -117,7 +117,7 @@ import Testing
         func ask(_ fixture: ServiceFixture, file: String?, length: Int) throws -> Answer {
             var asked = Asked("PUT", "/lps/unwritten\(path)")
             asked.file = file
-            asked.headers.contentLength = bytes("\(length)")
+            asked.headers.contentLength = sent("\(length)")
             return try fixture.ask(asked)
         }
         let (full, fixture) = (try ServiceFixture(reserve: .max), try ServiceFixture())

@@ -11,7 +11,7 @@ import Testing
 
     private static let type = ["text/plain", nil].map { value in
         Refused("Content-Type \(value ?? "none")", 400, "missing or incorrect Content-Type header") {
-            $0.headers.contentType = value.map(bytes)
+            $0.headers.contentType = value.map(sent)
         }
     }
 
@@ -27,12 +27,12 @@ import Testing
             ("11, 11", "not a decimal number without sign"), ("99999999999999999999", "does not fit 64 bits"),
         ].map { value, reason in
             Refused("length \(value)", 400, "expected content length header \(value) is invalid: \(reason)") {
-                $0.headers.expectedContentLength = bytes(value)
+                $0.headers.expectedContentLength = sent(value)
             }
         }
         + ["10", "12", "0"].map { value in
             Refused("length \(value)", 412, "payload has 11 bytes, expected \(value)") {
-                $0.headers.expectedContentLength = bytes(value)
+                $0.headers.expectedContentLength = sent(value)
             }
         }
 
@@ -84,9 +84,9 @@ import Testing
         },
         length[7],
         Refused("If-Match", 412, "the payload's tag is \"\(helloWorldDigest)\"") {
-            $0.headers.ifMatch = bytes("\"other\"")
+            $0.headers.ifMatch = sent("\"other\"")
         },
-        Refused("range", 416, "range is outside the payload's 11 bytes") { $0.headers.range = bytes("bytes=11-") },
+        Refused("range", 416, "range is outside the payload's 11 bytes") { $0.headers.range = sent("bytes=11-") },
     ]
 
     @Test(arguments: Setup.disk) func `A download that fails several checks is answered with the table's first one`(

@@ -62,7 +62,7 @@ import Testing
             ("bytes=5-100", 5..<11), ("bytes=-100", 0..<11), ("bytes=0-", 0..<11), ("bytes=10-", 10..<11),
             ("bytes=0-18446744073709551615", 0..<11),
         ] {
-            let answer = try get { $0.headers.range = bytes(field) }
+            let answer = try get { $0.headers.range = sent(field) }
             #expect(answer.headers["ETag"] == tag)
             switch setup.handover {
             case .files:
@@ -81,14 +81,14 @@ import Testing
     func `A range outside the payload is refused with 416 and the payload's size`(setup: Setup) throws {
         let get = try downloads(setup)
         for range in ["bytes=11-", "bytes=11-20", "bytes=-0"] {
-            let answer = try get { $0.headers.range = bytes(range) }
+            let answer = try get { $0.headers.range = sent(range) }
             expectRefusal(answer, 416, "range is outside the payload's 11 bytes", range)
             #expect(answer.headers["Content-Range"] == "bytes */11")
         }
         let fixture = try ServiceFixture(setup)
         let empty = try Asked.get(fixture.store([]), length: 0)
         for range in ["bytes=0-", "bytes=-1"] {
-            let answer = try fixture.ask(empty.with { $0.headers.range = bytes(range) })
+            let answer = try fixture.ask(empty.with { $0.headers.range = sent(range) })
             expectRefusal(answer, 416, "range is outside the payload's 0 bytes", range)
         }
     }
@@ -100,7 +100,7 @@ import Testing
             "", "bytes=99999999999999999999-", "bytes=0-99999999999999999999",
             "bytes=" + (0..<6000).map { "\($0)-\($0)" }.joined(separator: ","),
         ] {
-            let answer = try get { $0.headers.range = bytes(range) }
+            let answer = try get { $0.headers.range = sent(range) }
             #expect(answer.status == 200)
             #expect(answer.body == helloWorld, "\(range.prefix(40))")
             #expect(answer.headers["Content-Range"] == nil)
@@ -114,9 +114,9 @@ import Testing
         let get = try downloads(setup)
         for field in [tag, "*", "W/\(tag)", "\"other\", W/\(tag)", "\"other\"\t,\t\(tag)\t", " \(tag) "] {
             let answer = try get {
-                $0.headers.ifNoneMatch = bytes(field)
+                $0.headers.ifNoneMatch = sent(field)
                 // If-None-Match precedes Range (RFC 9110 section 13.2.2).
-                $0.headers.range = bytes("bytes=11-")
+                $0.headers.range = sent("bytes=11-")
             }
             #expect(answer.status == 304, "\(field)")
             #expect(answer.body.isEmpty)
@@ -124,17 +124,17 @@ import Testing
             #expect(answer.headers["Cache-Control"] == "private, max-age=31536000, immutable")
         }
         for field in ["\"other\"", "W/\"other\"", helloWorldDigest, "", " , ", "\(tag) \"other\""] {
-            #expect(try get { $0.headers.ifNoneMatch = bytes(field) }.body == helloWorld, "\(field)")
+            #expect(try get { $0.headers.ifNoneMatch = sent(field) }.body == helloWorld, "\(field)")
         }
     }
 
     @Test(arguments: Setup.all) func `If-Match refuses other payloads and weak tags`(setup: Setup) throws {
         let get = try downloads(setup)
         for field in [tag, "*", "\"other\" , \(tag)", " \(tag) "] {
-            #expect(try get { $0.headers.ifMatch = bytes(field) }.body == helloWorld, "\(field)")
+            #expect(try get { $0.headers.ifMatch = sent(field) }.body == helloWorld, "\(field)")
         }
         for field in ["W/\(tag)", "\"other\"", helloWorldDigest, "", " , ", "\(tag) \"other\""] {
-            let answer = try get { $0.headers.ifMatch = bytes(field) }
+            let answer = try get { $0.headers.ifMatch = sent(field) }
             expectRefusal(answer, 412, "the payload's tag is \(tag)", field)
         }
     }
@@ -146,8 +146,8 @@ import Testing
                 (tag, 206), ("\"other\"", 200), ("W/\(tag)", 200), ("*", 200), ("Fri, 01 Jan 2100 00:00:00 GMT", 200),
             ] {
                 let answer = try get {
-                    $0.headers.range = bytes("bytes=6-")
-                    $0.headers.ifRange = bytes(field)
+                    $0.headers.range = sent("bytes=6-")
+                    $0.headers.ifRange = sent(field)
                 }
                 #expect(answer.status == status, "\(field)")
                 #expect(answer.text == (status == 206 ? "world" : "hello world"))

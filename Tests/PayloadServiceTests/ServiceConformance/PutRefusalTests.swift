@@ -18,7 +18,7 @@ import Testing
 
     private static let type = ["text/plain", "application/octet-stream; charset=utf-8", nil].map { value in
         Refused("Content-Type \(value ?? "none")", 400, "missing or incorrect Content-Type header") {
-            $0.headers.contentType = value.map(bytes)
+            $0.headers.contentType = value.map(sent)
         }
     }
 
@@ -26,7 +26,7 @@ import Testing
         [
             Refused("no Content-Length", 411, "Content-Length header is required") { $0.headers.contentLength = nil },
             Refused("over the maximum", 413, "payload exceeds max size of 1000 bytes") {
-                $0.headers.contentLength = bytes("1001")
+                $0.headers.contentLength = sent("1001")
             },
         ]
         + [
@@ -35,7 +35,7 @@ import Testing
             ("0x1", "not a decimal number without sign"), ("99999999999999999999", "does not fit 64 bits"),
         ].map { value, reason in
             Refused("Content-Length \(value)", 400, "Content-Length header '\(value)' is invalid: \(reason)") {
-                $0.headers.contentLength = bytes(value)
+                $0.headers.contentLength = sent(value)
             }
         }
 
@@ -83,7 +83,7 @@ import Testing
     private static let metadata =
         ["!", "e30", "e30=, e30="].map { text in
             Refused("metadata \(text)", 400, "X-Temporal-Metadata header is not valid base64") {
-                $0.headers.temporalMetadata = bytes(text)
+                $0.headers.temporalMetadata = sent(text)
             }
         }
         + [
@@ -114,14 +114,14 @@ import Testing
         ["hello worle", "", "hello world!"].map { text in
             Refused("body '\(text)'", 400, "checksum mismatch") {
                 $0.body = bytes(text)
-                $0.headers.contentLength = bytes("\(text.utf8.count)")
+                $0.headers.contentLength = sent("\(text.utf8.count)")
             }
         } + [
             Refused("a body shorter than announced", 400, "checksum mismatch") {
-                $0.headers.contentLength = bytes("12")
+                $0.headers.contentLength = sent("12")
             },
             Refused("a body longer than announced", 400, "checksum mismatch") {
-                $0.headers.contentLength = bytes("10")
+                $0.headers.contentLength = sent("10")
             },
         ]
 

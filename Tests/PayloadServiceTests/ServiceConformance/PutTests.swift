@@ -13,7 +13,7 @@ import Testing
         let fixture = try ServiceFixture(setup)
         for vector in PutVector.all {
             let asked = Asked.put(vector.payload, namespace: vector.namespace, digest: vector.digest).with {
-                $0.headers.temporalMetadata = bytes(vector.xTemporalMetadata)
+                $0.headers.temporalMetadata = sent(vector.xTemporalMetadata)
             }
             for status in [201, 200] {
                 let answer = try fixture.ask(asked)

@@ -89,15 +89,15 @@ final class ServiceFixture {
     /// A separate function, so that the request and its body's file are released when it returns.
     private func answer(to asked: Asked, _ upload: String?, _ trace: RequestTrace) throws -> Answer {
         let request = ServiceRequest(
-            method: bytes(asked.method),
-            path: bytes(asked.path),
-            query: bytes(asked.query),
+            method: sent(asked.method),
+            path: sent(asked.path),
+            query: sent(asked.query),
             headers: asked.headers,
-            body: (upload ?? asked.file).map { .file(path: bytes($0)) }
+            body: (upload ?? asked.file).map { .file(path: sent($0)) }
                 ?? .stream(asked.source ?? source(asked.body ?? [])),
-            delivery: setup.handover == .files ? .redirect(prefix: bytes("/internal")) : .stream,
-            allowedNamespaces: asked.allowed.map(bytes),
-            codecPrefix: asked.codecPrefix.map(bytes)
+            delivery: setup.handover == .files ? .redirect(prefix: sent("/internal")) : .stream,
+            allowedNamespaces: asked.allowed.map(sent),
+            codecPrefix: asked.codecPrefix.map(sent)
         )
         let response = service.respond(to: request, trace)
         try asked.beforeContent()

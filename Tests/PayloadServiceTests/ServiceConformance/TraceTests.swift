@@ -65,10 +65,10 @@ final class Observer: RequestObserver {
         let get = Asked.get(try fixture.store(helloWorld), length: 11)
         for (asked, status, sent) in [
             (get, 200, 11),
-            (get.with { $0.headers.range = bytes("bytes=6-") }, setup.handover == .files ? 200 : 206, 5),
-            (get.with { $0.headers.range = bytes("bytes=11-") }, 416, 0),
-            (get.with { $0.headers.ifNoneMatch = bytes("*") }, 304, 0),
-            (get.with { $0.headers.expectedContentLength = bytes("12") }, 412, 0),
+            (get.with { $0.headers.range = sent("bytes=6-") }, setup.handover == .files ? 200 : 206, 5),
+            (get.with { $0.headers.range = sent("bytes=11-") }, 416, 0),
+            (get.with { $0.headers.ifNoneMatch = sent("*") }, 304, 0),
+            (get.with { $0.headers.expectedContentLength = sent("12") }, 412, 0),
         ] as [(Asked, Int, UInt64)] {
             let trace = try trace(fixture, asked, status: status)
             #expect(trace.endpoint == .get)
