@@ -21,7 +21,7 @@ public final class Request {
     private let request: UnsafeMutablePointer<FCGX_Request>
     private let lingeringTime: timeval
     private var isUnixSocket = true
-    private var hasBodyTimeout = false
+    private var hasReadBody = false
     private var hasAnswerTimeout = false
     /// Bytes of the answer written so far.
     private var written = 0
@@ -43,7 +43,7 @@ public final class Request {
     /// - Throws: ``FastCGIError`` if no valid FastCGI request arrives in time; the connection is closed then.
     func begin(on connection: Connection) throws {
         isUnixSocket = connection.isUnixSocket
-        hasBodyTimeout = false
+        hasReadBody = false
         hasAnswerTimeout = false
         written = 0
         // No listening socket: after a malformed request, FCGX_Accept_r would wait for the next one there.
@@ -73,9 +73,9 @@ public final class Request {
     /// - Returns: the number of bytes written to `buffer`; zero at the body's end.
     /// - Throws: ``FastCGIError`` if the web server disconnected or timed out.
     public func readBody(into buffer: UnsafeMutableRawBufferPointer) throws -> Int {
-        if !hasBodyTimeout {
+        if !hasReadBody {
             setOption(SOL_SOCKET, SO_RCVTIMEO, Self.bodyTimeout)
-            hasBodyTimeout = true
+            hasReadBody = true
         }
         let start = buffer.bindMemory(to: CChar.self).baseAddress
         let count = FCGX_GetStr(start, Int32(clamping: buffer.count), request.pointee.in)
@@ -151,10 +151,13 @@ public final class Request {
         }
     }
 
-    /// Whether libfcgi has already read the body's end: nginx sends that of an empty body together with the parameters.
+    /// Whether libfcgi has already read the body's end: nginx sends that of an empty body together with the parameters. False
+    /// if a part of the body has been read.
     ///
     /// Never waits for the web server: libfcgi reads without a descriptor here, which fails unless its buffer suffices.
     private func hasReceivedEnd(of body: UnsafeMutablePointer<FCGX_Stream>) -> Bool {
+        // After a record, libfcgi could not go back to the record's padding.
+        guard !hasReadBody else { return false }
         let connection = request.pointee.ipcFd
         request.pointee.ipcFd = -1
         let byte = FCGX_GetChar(body)

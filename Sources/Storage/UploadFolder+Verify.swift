@@ -79,7 +79,7 @@ extension UploadFolder {
         let actual = hasher.finalize()
         guard actual == digest else { throw UploadMismatch.digest(announced: digest, actual: actual) }
         // Concurrent uploads may each have found enough space for themselves.
-        try checkSpace(for: 0)
+        try checkSpace(for: 0, written: length)
         return VerifiedUpload(digest: digest, content: FileContent(file.descriptor, size: length), ownFile: file)
     }
 

@@ -178,6 +178,18 @@ import Testing
         for namespace in ["one", "other"] { #expect(try used(namespace) == 21) }
     }
 
+    @Test func `Lost content that is uploaded again under its key needs no count`() throws {
+        let content = randomPayload(1_000)
+        let key = try disk.put(content)
+        try disk.store.loseContent(key.digest)
+        unlink(disk.objectFile(content))
+        #expect(try disk.store.put(content, as: key) == .existed)
+        #expect(try #require(try UsageCounter("ns", disk.store)).line() == nil, "nobody has counted")
+        #expect(try disk.get(key) == content)
+        try disk.put([1])
+        #expect(try used() == 1_001)
+    }
+
     @Test func `A deletion waits for a count`() throws {
         let key = try disk.put(randomPayload(1_000))
         let lock = try count()

@@ -1,3 +1,4 @@
+import PayloadKey
 import Storage
 import TestStores
 import TestSupport
@@ -47,6 +48,22 @@ import Testing
 
     @Test func `Each large upload looks`() throws {
         #expect(try looks(3, size: 65 << 20) == 3)
+    }
+
+    @Test func `A received upload of over 64 MiB looks again once it is written`() throws {
+        let piece = [UInt8](repeating: 0, count: 1 << 20)
+        try uploads.checkSpace(for: 65 << 20)
+        var pieces = 65
+        #expect(throws: StoreError.self) {
+            try uploads.receive(length: 65 << 20, digest: Digest(of: Array(repeating: piece, count: 65).joined())) {
+                take in
+                while pieces > 0 {
+                    pieces -= 1
+                    try piece.withUnsafeBytes(take)
+                }
+                kernel.space = Self.space(spare: 0)
+            }
+        }
     }
 
     @Test(arguments: [((1 << 30) - 1, nil), (1 << 40, 99_999)] as [(UInt64, UInt64?)])

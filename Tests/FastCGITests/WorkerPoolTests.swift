@@ -135,6 +135,24 @@ import Testing
         }
     }
 
+    @Test func `A refused body in padded records is read to its end after a part of it was read`() throws {
+        let refusal = WorkerPool.Handler { request, _ in
+            let piece = UnsafeMutableRawBufferPointer.allocate(byteCount: 64 * 1024, alignment: 1)
+            defer { piece.deallocate() }
+            #expect((try? request.readBody(into: piece)) == 64 * 1024)
+            try? request.write("Status: 403 Forbidden\r\n\r\n")
+        }
+        try serving(refusal) { socket in
+            let client = try FastCGIClient(socket)
+            client.send(FastCGIClient.head([:]))
+            // What is read ends with a record and its padding.
+            for count in [32_765, 32_768, 3] { client.send(FastCGIClient.paddedBody(count)) }
+            #expect(client.receiveAnswer() == "Status: 403 Forbidden\r\n\r\n")
+            for _ in 0..<50 { #expect(client.sendAll(FastCGIClient.paddedBody(60_001))) }
+            #expect(client.sendAll(FastCGIClient.record(.stdin, [])))
+        }
+    }
+
     @Test func `An endless body is read for a limited time`() throws {
         try serving(Self.refusal, lingeringTime: 1) { socket in
             let client = try FastCGIClient(socket)

@@ -38,6 +38,14 @@ package final class FastCGIClient {
         record(type.rawValue, content, version: version, id: id)
     }
 
+    /// A record of the body, padded to a multiple of eight bytes, as FastCGI recommends.
+    package static func paddedBody(_ count: Int) -> [UInt8] {
+        var record = record(.stdin, [UInt8](repeating: 1, count: count))
+        let padding = (8 - count % 8) % 8
+        record[6] = UInt8(padding)
+        return record + [UInt8](repeating: 0, count: padding)
+    }
+
     package static func record(_ type: UInt8, _ content: [UInt8], version: UInt8 = 1, id: UInt16 = 1) -> [UInt8] {
         [
             version, type, UInt8(id >> 8), UInt8(id & 255), UInt8(content.count >> 8),

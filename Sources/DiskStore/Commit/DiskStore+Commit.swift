@@ -41,10 +41,10 @@ extension DiskStore {
             if present == nil { try makeDurable(upload) }
             do {
                 let isKeyNew = try withSharedLock(of: key.digest) {
-                    guard try link(upload, unlessThereIs: present) else { return Bool?.none }
+                    guard let isRevival = try link(upload, unlessThereIs: present) else { return Bool?.none }
                     if present == nil { isContentNew = true }
                     try noteInBarrier(key.digest)
-                    return try link(key, size: upload.size, isProbablyNew: present == nil)
+                    return try link(key, size: upload.size, isProbablyNew: present == nil && !isRevival)
                 }
                 // Otherwise the object appeared, disappeared or changed after it was verified.
                 if let isKeyNew { return isKeyNew }
@@ -61,21 +61,21 @@ extension DiskStore {
     /// Links the content to its name, under the shard's lock.
     ///
     /// - Parameter present: the object that already has the upload's content; `nil` if there was none.
-    /// - Returns: false if that is no longer true.
-    private func link(_ upload: VerifiedUpload, unlessThereIs present: FileContent?) throws -> Bool {
+    /// - Returns: whether the content was lost before; `nil`, without a link, if `present` is no longer true.
+    private func link(_ upload: VerifiedUpload, unlessThereIs present: FileContent?) throws -> Bool? {
         let digest = upload.digest
         let objects = try folders.folder(StoreLayout.objectFolder(digest.firstByte))
         var isRevival = false
         if let present {
-            guard try objects.status(of: digest.hex)?.identity == present.identity() else { return false }
+            guard try objects.status(of: digest.hex)?.identity == present.identity() else { return nil }
         } else {
             isRevival = try beginRevival(of: digest)
-            guard try objects.link(upload.descriptor, to: digest.hex) else { return false }
+            guard try objects.link(upload.descriptor, to: digest.hex) else { return nil }
         }
         // Another process may have linked it without syncing it yet.
         try objects.synchronize()
         if isRevival { try finishRevival(of: digest) }
-        return true
+        return isRevival
     }
 
     /// Creates the key, or renews its age, under the shard's lock.
@@ -87,7 +87,9 @@ extension DiskStore {
         let folder = try folders.folder(StoreLayout.keyFolder(key))
         let name = StoreLayout.keyName(key)
         let stamp = try clock.stamp()
-        var isNew = try isProbablyNew || !renew(name, in: folder, stamp)
+        // A key that exists is renewed without its namespace's counter, which may be in use for a count.
+        let isCreatedFirst = isProbablyNew && quota(key.namespace) == nil
+        var isNew = try isCreatedFirst || !renew(name, in: folder, stamp)
         if isNew { isNew = try create(key, name, in: folder, size: size, stamp) }
         try folder.synchronize()
         return isNew
@@ -143,12 +145,12 @@ extension DiskStore {
         } catch is StoreError {
             // It is looked at again below.
         }
-        return try mendedObject(for: upload)
+        return try repairedObject(for: upload)
     }
 
     /// As ``soundObject(for:)``, for an object that seems to be damaged: if it is, it is quarantined and the upload
     /// replaces it.
-    private func mendedObject(for upload: VerifiedUpload) throws -> FileContent? {
+    private func repairedObject(for upload: VerifiedUpload) throws -> FileContent? {
         let digest = upload.digest
         let path = StoreLayout.object(digest)
         guard let status = try root.status(of: path) else { return nil }
