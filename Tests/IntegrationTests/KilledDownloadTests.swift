@@ -78,7 +78,8 @@ import Testing
         }
         guard case .whole = try download(key, payload, from: stack) else { throw NeverHappened(what: "a download") }
         print("downloads, \(mode): killed at \(kills) points, \(cutOff) were cut off")
-        #expect(kills >= 10 && (mode == .handover || cutOff > 0), "\(kills) of \(points.count), \(cutOff) cut off")
+        #expect(kills > points.count / 2, "\(kills) of \(points.count)")
+        #expect(mode == .handover || cutOff > 0)
         try stack.expectNothingIncoming()
     }
 
