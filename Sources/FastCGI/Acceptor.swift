@@ -50,7 +50,7 @@ final class Acceptor: Sendable {
     ///
     /// - Parameters:
     ///   - waiter: the thread's epoll set.
-    ///   - turn: the listener that the thread asks first, by its index; another one after each connection.
+    ///   - turn: the listener that the thread asks first, by its index; the next one after each connection.
     /// - Returns: `nil` after ``stop()``.
     func next(_ waiter: OwnedDescriptor, turn: inout Int) -> Connection? {
         var isReady = false
@@ -84,7 +84,7 @@ final class Acceptor: Sendable {
         let descriptor = accept_closed_on_exec(listener.descriptor)
         guard descriptor < 0 else { return Connection(descriptor: descriptor, isUnixSocket: listener.isUnixSocket) }
         let error = Errno(rawValue: errno)
-        // Nobody waits, another thread was faster, or the web server disconnected.
+        // No connection is waiting, another thread was faster, or the web server disconnected.
         if !isReady || [.wouldBlock, .interrupted, .connectionAbort].contains(error) { return nil }
         // Out of descriptors or memory. Pause until other threads free some, instead of spinning.
         logger.error("cannot accept a connection", metadata: ["error": "\(error)"])
@@ -95,7 +95,7 @@ final class Acceptor: Sendable {
 
 /// A connection of the web server.
 struct Connection {
-    /// The connected socket. Whoever has the connection closes it.
+    /// The connected socket, which the owner of the connection closes.
     let descriptor: Int32
     let isUnixSocket: Bool
 }

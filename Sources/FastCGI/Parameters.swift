@@ -2,7 +2,7 @@ import Glibc
 
 /// The parameters of a request, in one buffer.
 public struct Parameters {
-    /// A name and its value, by their places in the buffer.
+    /// The positions of a name and its value in the buffer.
     private struct Entry {
         let name: Range<Int>
         let value: Range<Int>

@@ -89,7 +89,7 @@ public final class Request {
     ///
     /// - Throws: ``FastCGIError`` if the web server disconnected or timed out.
     public func write(_ bytes: UnsafeRawBufferPointer) throws {
-        // What libfcgi buffers also fits into the socket's buffer: to send it takes no time.
+        // What libfcgi buffers also fits into the socket's buffer: sending it does not block.
         if !hasAnswerTimeout, written + bytes.count > Self.surelyUnsent {
             setOption(SOL_SOCKET, SO_SNDTIMEO, Self.bodyTimeout)
             hasAnswerTimeout = true
@@ -154,9 +154,9 @@ public final class Request {
     /// Whether libfcgi has already read the body's end: nginx sends that of an empty body together with the parameters. False
     /// if a part of the body has been read.
     ///
-    /// Never waits for the web server: libfcgi reads without a descriptor here, which fails unless its buffer suffices.
+    /// Never blocks: without a descriptor, libfcgi can read only its buffer.
     private func hasReceivedEnd(of body: UnsafeMutablePointer<FCGX_Stream>) -> Bool {
-        // After a record, libfcgi could not go back to the record's padding.
+        // The rewind below would return to the padding of a record that was read.
         guard !hasReadBody else { return false }
         let connection = request.pointee.ipcFd
         request.pointee.ipcFd = -1
@@ -165,7 +165,7 @@ public final class Request {
         guard FCGX_GetError(body) == EBADF else { return byte < 0 }
         FCGX_ClearError(body)
         body.pointee.isClosed = 0
-        // Back to the beginning of a record's header whose end has not arrived: libfcgi keeps no part of a header.
+        // Return to the start of a header that has arrived only in part: libfcgi has consumed that part.
         body.pointee.rdNext = body.pointee.stop
         return false
     }

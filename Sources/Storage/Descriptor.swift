@@ -15,9 +15,9 @@ package final class Descriptor: Sendable {
 
     /// The path by which the file was opened.
     private let path: String
-    /// What precedes the path in the name. Both are kept apart, because only errors need the name of most files.
+    /// The part of the name before the path. Joining them costs an allocation, and only errors need the name.
     private let nameStart: String
-    /// What precedes the paths below a folder in their names; empty if an operator gave the folder's path.
+    /// The part of a name before the path, for files in this folder; empty if an operator gave the folder's path.
     private let nameStartBelow: String?
 
     /// Opens a folder by the path that an operator gave, following symbolic links.
@@ -40,10 +40,10 @@ package final class Descriptor: Sendable {
         kernel.close(rawValue)
     }
 
-    /// A file's name in errors: the path by which it was opened, and what precedes it.
+    /// A file's name in errors: the path by which it was opened, and the text before it.
     package typealias Name = (start: String, path: String)
 
-    /// What precedes the path of a file in this folder in its name.
+    /// The part of a name before the path, for a file in this folder.
     private var start: String { nameStartBelow ?? "\(name)/" }
 
     /// The name of a file in this folder for errors.
@@ -96,7 +96,7 @@ package final class Descriptor: Sendable {
 
     /// The status of `path`, relative to this folder; `nil` if nothing exists there.
     ///
-    /// - Parameter isFolderCertain: whether something other than a folder in place of one above it is an error.
+    /// - Parameter isFolderCertain: whether to throw if a parent of `path` is not a folder.
     package func status(of path: String, isFolderCertain: Bool = false) throws -> FileStatus? {
         do {
             return try kernel.status(of: path, in: rawValue)

@@ -61,7 +61,8 @@ extension FileContent {
     /// The identity of the open file.
     package func identity() throws -> FileStatus.Identity { try knownIdentity ?? descriptor.status().identity }
 
-    /// Whether another file has the same bytes. False for two names of one file, which it would prove nothing about.
+    /// Whether another file has the same bytes. False if both are the same file, because a file equals itself even if it is
+    /// damaged.
     package func hasSameBytes(as other: FileContent) throws -> Bool {
         guard size == other.size, try identity() != other.identity() else { return false }
         var isEqual = true
@@ -80,7 +81,7 @@ extension FileContent {
 }
 
 extension UnsafeRawBufferPointer {
-    /// - Parameter other: as many bytes.
+    /// - Parameter other: a buffer of the same length.
     fileprivate func isEqual(to other: UnsafeRawBufferPointer) -> Bool {
         guard count == other.count, let bytes = baseAddress, let others = other.baseAddress else {
             return count == other.count

@@ -1,4 +1,4 @@
-/// Where a file of a store is. Three words, so that no allocation is needed to pass it on as a ``PayloadLocation``.
+/// Where a file of a store is. Its three words fit into an existential, which then needs no allocation.
 package struct FileLocation: PayloadLocation {
     /// The length in bytes.
     package let size: UInt64

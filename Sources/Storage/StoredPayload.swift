@@ -17,8 +17,8 @@ public protocol PayloadContent: Sendable {
     func read(_ range: Range<UInt64>, _ take: (UnsafeRawBufferPointer) throws -> Void) throws
 }
 
-/// A payload that the web server can send by itself, wherever it is stored. It was there when it was located, and is not
-/// open: the web server may find it gone.
+/// A payload that the web server can send by itself, wherever it is stored. It is not open: it may be
+/// deleted before the web server opens it.
 public protocol PayloadLocation: Sendable {
     /// The payload's length in bytes.
     var size: UInt64 { get }

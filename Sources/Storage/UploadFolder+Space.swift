@@ -7,10 +7,10 @@ extension UploadFolder {
         return (space.total, space.free)
     }
 
-    /// Checks that free space stays above the reserve after `bytes` more are written, and that a file can be created. On a
-    /// file system with plenty of space, the last look at it is good for some uploads (``SpaceLook``).
+    /// Checks that free space stays above the reserve after `bytes` more are written, and that a file can be created. If
+    /// much space is free, the result of the last query is reused (``SpaceLook``).
     ///
-    /// - Parameter written: the bytes of the upload that are in the file system already.
+    /// - Parameter written: the bytes of the upload that are already written.
     /// - Throws: ``StoreError`` with code `noSpace` that names the figures.
     public func checkSpace(for bytes: UInt64, written: UInt64 = 0) throws {
         let (size, isTooLarge) = bytes.addingReportingOverflow(written)

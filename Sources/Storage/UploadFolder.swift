@@ -20,7 +20,7 @@ public final class UploadFolder: Sendable {
     /// Whether uploads from here are linked into a store on disk.
     let isLinked: Bool
     package let logger: Logger
-    /// The last look at the free space; `nil` if it found no plenty.
+    /// The last query of free space, if its result may be reused.
     let look: Mutex<SpaceLook?> = Mutex(nil)
 
     /// Opens a folder that belongs to no store on disk.
