@@ -11,8 +11,6 @@ public enum PercentEncoding {
     }
 
     private static func decode(_ text: some Collection<UInt8>, isStrict: Bool, plus: UInt8) -> [UInt8]? {
-        // Most texts need no decoding.
-        guard text.contains(where: { $0 == UInt8(ascii: "%") || $0 == UInt8(ascii: "+") }) else { return Array(text) }
         var bytes: [UInt8] = []
         bytes.reserveCapacity(text.count)
         var rest = text[...]

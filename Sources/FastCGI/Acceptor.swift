@@ -50,15 +50,14 @@ final class Acceptor: Sendable {
     ///
     /// - Parameters:
     ///   - waiter: the thread's epoll set.
-    ///   - turn: the listener that the thread asks first, by its index; the next one after each connection.
+    ///   - turn: the index of the listener that the thread asked last; it asks the next one first.
     /// - Returns: `nil` after ``stop()``.
     func next(_ waiter: OwnedDescriptor, turn: inout Int) -> Connection? {
         var isReady = false
         while !isStopping.load(ordering: .sequentiallyConsistent) {
             for _ in listeners {
-                let listener = listeners[turn % listeners.count]
                 turn = (turn + 1) % listeners.count
-                if let connection = accept(listener, isReady: isReady) { return connection }
+                if let connection = accept(listeners[turn], isReady: isReady) { return connection }
             }
             var event = epoll_event()
             isReady = epoll_wait(waiter.number, &event, 1, -1) == 1 && event.data.fd != stopEvent.number

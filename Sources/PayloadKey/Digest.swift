@@ -32,13 +32,10 @@ public struct Digest: Hashable, Sendable {
         }
     }
 
-    /// Appends ``hex``.
-    package func appendHex(to text: inout [UInt8]) { forEachHexDigit { text.append($0) } }
-
     /// Appends the digest as in keys, `sha256:<hex>`.
     package func append(to text: inout [UInt8]) {
         text.append(contentsOf: Self.prefix.utf8)
-        appendHex(to: &text)
+        forEachHexDigit { text.append($0) }
     }
 
     /// The start of a digest as in keys.

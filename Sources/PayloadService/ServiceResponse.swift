@@ -9,13 +9,6 @@ public struct ServiceResponse {
         case produced(UInt64, (_ take: (UnsafeRawBufferPointer) throws -> Void) throws -> Void)
     }
 
-    /// A header field.
-    package struct Header {
-        package let name: String
-        /// ASCII without controls.
-        package let value: String
-    }
-
     /// The HTTP status of the answer.
     public var status: Status
     /// The header fields, without `Content-Length`, as they are sent: a line `Name: value` for each, ended by CR and LF.
@@ -50,14 +43,6 @@ public struct ServiceResponse {
         fieldLines += ": ".utf8
         append(&fieldLines)
         fieldLines += "\r\n".utf8
-    }
-
-    /// The header fields, for tests.
-    package var headers: [Header] {
-        String(decoding: fieldLines, as: UTF8.self).split(separator: "\r\n").map { line in
-            let name = line.prefix { $0 != ":" }
-            return Header(name: String(name), value: String(line.dropFirst(name.count + 2)))
-        }
     }
 }
 

@@ -11,7 +11,7 @@ package struct FileContent: PayloadContent {
     package let size: UInt64
     package let descriptor: Descriptor
     package var name: String { descriptor.name }
-    /// `nil` if it was not needed yet.
+    /// `nil` if the file was opened without reading its status.
     private let knownIdentity: FileStatus.Identity?
 
     package init(_ descriptor: Descriptor, size: UInt64) {

@@ -115,9 +115,6 @@ extension PayloadStorage {
     /// As ``open(_:until:)``, without a deadline.
     public func open(_ key: PayloadKey) throws -> StoredPayload? { try open(key, until: nil) }
 
-    /// As ``locate(_:until:)``, without a deadline.
-    public func locate(_ key: PayloadKey) throws -> (any PayloadLocation)? { try locate(key, until: nil) }
-
     /// As ``commit(_:as:until:onPiece:)``, without a deadline.
     @discardableResult
     public func commit(_ upload: VerifiedUpload, as key: PayloadKey) throws -> CommitOutcome {

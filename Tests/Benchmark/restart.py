@@ -5,7 +5,6 @@ The worker runs under spawn-fcgi and multiwatch. The program `lps` must be in th
 """
 import os
 import signal
-import socket
 import statistics
 import subprocess
 import sys
@@ -13,26 +12,18 @@ import tempfile
 import time
 from pathlib import Path
 
-
-def record(kind: int, content: bytes) -> bytes:
-    return bytes([1, kind, 0, 1]) + len(content).to_bytes(2, "big") + b"\0\0" + content
+from lone_worker import LoneWorker, Request
 
 
-def ping(path: str) -> None:
-    pairs = {"REQUEST_METHOD": "GET", "SCRIPT_NAME": "/lps/ping"}
-    parameters = b"".join(bytes([len(name), len(value)]) + (name + value).encode() for name, value in pairs.items())
-    begin = record(1, b"\0\1\0\0\0\0\0\0")
-    with socket.socket(socket.AF_UNIX) as connection:
-        connection.connect(path)
-        connection.sendall(begin + record(4, parameters) + record(4, b"") + record(5, b""))
-        answer = b"".join(iter(lambda: connection.recv(65536), b""))
+def ping(path: Path) -> None:
+    [answer] = LoneWorker(path.parent / "store", path).answers([Request("GET", "/lps/ping")])
     assert b"pong" in answer, answer
 
 
 def main(worker: str, times: int = 40) -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        path, log = str(folder / "lps.sock"), folder / "log"
+        path, log = folder / "lps.sock", folder / "log"
         subprocess.check_call([Path(worker).parent / "lps", "init", "--store", folder / "store"])
         multiwatch = ["/usr/bin/multiwatch", "--forks=1", "--retry=1000000", "--timeout=1000", "--signal=TERM", "--", worker]
         with log.open("wb") as output:

@@ -89,7 +89,7 @@ import Testing
         #expect(stored.size == nil && stored.diskUsage == 0)
         #expect(try disk.get(key) == nil)
         #expect(disk.log.text.contains("content lost"))
-        #expect(try disk.store.locate(key) == nil)
+        #expect(try disk.store.locate(key, until: nil) == nil)
         #expect(disk.log.lines.count { $0.contains("content lost") } == 2)
     }
 }

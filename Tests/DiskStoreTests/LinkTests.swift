@@ -28,7 +28,7 @@ import Testing
         let before = try listing()
 
         #expect(throws: StoreError.self) { try store.open(key) }
-        #expect(throws: StoreError.self) { try store.locate(key) }
+        #expect(throws: StoreError.self) { try store.locate(key, until: nil) }
         #expect(throws: StoreError.self) { try store.put(content, as: key) }
         #expect(throws: StoreError.self) { try store.remove(key) }
         #expect(throws: StoreError.self) { try store.moveToTrash(key, now: nil, isDurable: true) { _ in true } }

@@ -16,7 +16,7 @@ import Testing
     /// That neither a worker nor the web server may serve a key, which is not missing either.
     private func expectFault(_ key: PayloadKey, _ comment: Comment? = nil, line: SourceLocation = #_sourceLocation) {
         #expect(throws: StoreError.self, comment, sourceLocation: line) { try disk.get(key) }
-        #expect(throws: StoreError.self, comment, sourceLocation: line) { try disk.store.locate(key) }
+        #expect(throws: StoreError.self, comment, sourceLocation: line) { try disk.store.locate(key, until: nil) }
     }
 
     @Test func `An object that is not a regular file is an error of the store, not a missing payload`() throws {

@@ -26,10 +26,10 @@ import Testing
     ) throws {
         let store = try kind.make(in: folder).storage
         let key = try payloadKey(content)
-        #expect(try store.open(key) == nil && store.locate(key) == nil && store.find(key) == nil)
+        #expect(try store.open(key) == nil && store.locate(key, until: nil) == nil && store.find(key) == nil)
         #expect(try store.put(content, as: key) == .created)
         #expect(try store.get(key) == content)
-        #expect(try store.locate(key)?.size == 70_000)
+        #expect(try store.locate(key, until: nil)?.size == 70_000)
         let payload = try #require(try store.open(key))
         for range in [0..<1, 65_530..<65_550, 69_999..<70_000] {
             var part: [UInt8] = []

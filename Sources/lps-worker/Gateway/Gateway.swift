@@ -37,8 +37,9 @@ final class Gateway: Sendable {
         let (service, settings) = current.value
         let call = ServiceRequest(request)
         let id = request.parameters.requestID
-        RequestContext.current.requestID = id
-        defer { RequestContext.current.requestID = nil }
+        let context = RequestContext.current
+        context.requestID = id
+        defer { context.requestID = nil }
         let trace = RequestTrace(id: id, timeout: settings.requestTimeout.value)
         recorder.begin(call, trace, thread)
         let response = answer(call, to: request, by: service, trace)

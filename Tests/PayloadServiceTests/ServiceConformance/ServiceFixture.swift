@@ -131,7 +131,11 @@ final class ServiceFixture {
 
     private func read(_ response: ServiceResponse, to request: ServiceRequest, _ trace: RequestTrace) throws -> Answer {
         var body: [UInt8] = []
-        let headers = Dictionary(response.headers.map { ($0.name, $0.value) }) { "\($0), \($1)" }
+        let fields = String(decoding: response.fieldLines, as: UTF8.self).split(separator: "\r\n").map { line in
+            let name = line.prefix { $0 != ":" }
+            return (String(name), String(line.dropFirst(name.count + 2)))
+        }
+        let headers = Dictionary(fields) { "\($0), \($1)" }
         switch response.body {
         case .empty:
             if let path = headers["X-Accel-Redirect"] {
