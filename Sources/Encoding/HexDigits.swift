@@ -6,10 +6,12 @@ package func hexDigits(_ bytes: some Sequence<UInt8>) -> String {
 
 extension UInt8 {
     /// The lower-case hex digit of a number below 16.
-    package var lowerCaseHexDigit: UInt8 { self < 10 ? UInt8(ascii: "0") + self : UInt8(ascii: "a") + self - 10 }
+    @inlinable package var lowerCaseHexDigit: UInt8 {
+        self < 10 ? UInt8(ascii: "0") + self : UInt8(ascii: "a") + self - 10
+    }
 
     /// The value of a lower-case hex digit; `nil` for other bytes.
-    package var lowerCaseHexValue: UInt8? {
+    @inlinable package var lowerCaseHexValue: UInt8? {
         switch self {
         case UInt8(ascii: "0")...UInt8(ascii: "9"): self - UInt8(ascii: "0")
         case UInt8(ascii: "a")...UInt8(ascii: "f"): self - UInt8(ascii: "a") + 10

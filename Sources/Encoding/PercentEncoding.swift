@@ -35,15 +35,15 @@ public enum PercentEncoding {
 
     /// Encodes a path or a query value: all bytes except slashes and unreserved characters.
     public static func encodePath(_ path: some Collection<UInt8>) -> String {
-        // Most paths need no encoding.
-        if path.allSatisfy(isUnreserved) { return String(decoding: path, as: UTF8.self) }
         var bytes: [UInt8] = []
         append(path: path, to: &bytes)
         return String(decoding: bytes, as: UTF8.self)
     }
 
     /// Appends what ``encodePath(_:)`` returns to a text.
-    public static func append(path: some Sequence<UInt8>, to text: inout [UInt8]) {
+    public static func append(path: some Collection<UInt8>, to text: inout [UInt8]) {
+        // Most paths need no encoding.
+        if path.allSatisfy(isUnreserved) { return text.append(contentsOf: path) }
         for byte in path {
             if isUnreserved(byte) {
                 text.append(byte)

@@ -4,7 +4,7 @@ import Encoding
 /// A SHA-256 digest (FIPS 180-4), written `sha256:<64 lower-case hex digits>`.
 public struct Digest: Hashable, Sendable {
     /// The name of the wire contract's only algorithm, before the colon.
-    public static let algorithm = "sha256"
+    private static let algorithm: StaticString = "sha256"
 
     /// The digest as four big-endian numbers: 32 bytes without an allocation, to hold millions of digests in memory.
     package let words: SIMD4<UInt64>
@@ -21,33 +21,32 @@ public struct Digest: Hashable, Sendable {
     public var firstByte: UInt8 { UInt8(truncatingIfNeeded: words[0] >> 56) }
 
     /// The 64 lower-case hex digits, without the algorithm's name.
-    public var hex: String {
-        String(unsafeUninitializedCapacity: 64) { buffer in
-            var count = 0
-            forEachHexDigit { digit in
-                buffer[count] = digit
-                count += 1
-            }
-            return count
-        }
-    }
+    public var hex: String { withHexDigits { String(decoding: $0, as: UTF8.self) } }
 
     /// Appends the digest as in keys, `sha256:<hex>`.
     package func append(to text: inout [UInt8]) {
-        text.append(contentsOf: Self.prefix.utf8)
-        forEachHexDigit { text.append($0) }
+        text.append(Self.prefix)
+        withHexDigits { text.append(contentsOf: $0) }
     }
 
     /// The start of a digest as in keys.
-    private static let prefix = "\(algorithm):"
+    private static let prefix: StaticString = "sha256:"
     /// The length of a digest as in keys, in bytes.
-    static let textLength = prefix.utf8.count + 64
+    static let textLength = prefix.utf8CodeUnitCount + 64
 
-    /// Passes each digit of ``hex`` to `take`.
-    package func forEachHexDigit(_ take: (UInt8) -> Void) {
-        forEachByte { byte in
-            take((byte >> 4).lowerCaseHexDigit)
-            take((byte & 15).lowerCaseHexDigit)
+    /// Passes the digits of ``hex`` to `read`, without an allocation.
+    package func withHexDigits<Value>(_ read: (UnsafeBufferPointer<UInt8>) -> Value) -> Value {
+        withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 64) { digits in
+            var position = 0
+            for index in 0..<4 {
+                var rest = words[index]
+                for _ in 0..<16 {
+                    digits[position] = UInt8(truncatingIfNeeded: rest >> 60).lowerCaseHexDigit
+                    rest <<= 4
+                    position += 1
+                }
+            }
+            return read(UnsafeBufferPointer(digits))
         }
     }
 
@@ -74,7 +73,7 @@ public struct Digest: Hashable, Sendable {
     public init(parsing text: some Collection<UInt8>) throws(DigestError) {
         guard let colon = text.firstIndex(of: UInt8(ascii: ":")) else { throw .format(Array(text)) }
         let (algorithm, hex) = (text[..<colon], text[text.index(after: colon)...])
-        let isKnown = algorithm.elementsEqual(Self.algorithm.utf8)
+        let isKnown = algorithm.equals(Self.algorithm)
         if isKnown, let digest = Digest(hex: hex) {
             self = digest
         } else {

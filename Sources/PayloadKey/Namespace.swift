@@ -24,7 +24,7 @@ public struct Namespace: Hashable, Sendable {
         utf8 = Array(name)
         if !utf8.allSatisfy({ $0.isPrintableASCII }) { try Self.checkCharacters(utf8) }
         guard !utf8.contains(UInt8(ascii: "/")) else { throw NamespaceError("contains '/'") }
-        guard !utf8.elementsEqual(".".utf8), !utf8.elementsEqual("..".utf8) else {
+        guard !utf8.equals("."), !utf8.equals("..") else {
             throw NamespaceError("is '.' or '..'")
         }
     }

@@ -23,13 +23,13 @@ public struct PayloadKey: Hashable, Sendable {
         let given = namespace.utf8.count + (prefix?.utf8.count ?? 0)
         var bytes: [UInt8] = []
         bytes.reserveCapacity("/blobs//custom///".utf8.count + given + 2 * Digest.textLength)
-        bytes.append(contentsOf: "/blobs/".utf8)
+        bytes.append("/blobs/")
         bytes.append(contentsOf: namespace.utf8)
         if let prefix {
-            bytes.append(contentsOf: "/custom/".utf8)
+            bytes.append("/custom/")
             bytes.append(contentsOf: prefix.utf8)
         } else {
-            bytes.append(contentsOf: "/common".utf8)
+            bytes.append("/common")
         }
         bytes.append(Self.slash)
         digest.append(to: &bytes)
@@ -52,7 +52,7 @@ public struct PayloadKey: Hashable, Sendable {
             let namespace = try? Namespace(validating: rest[..<slash])
         else { return nil }
         let kind = rest[slash...]
-        if kind.elementsEqual("/common".utf8) {
+        if kind.equals("/common") {
             self.init(namespace: namespace, prefix: nil, digest: digest, metadataHash: metadataHash)
         } else if kind.starts(with: "/custom/".utf8),
             let prefix = KeyPrefix(validating: kind.dropFirst("/custom/".utf8.count))

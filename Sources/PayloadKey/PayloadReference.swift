@@ -37,7 +37,7 @@ public struct PayloadReference: Equatable, Sendable {
     /// - Throws: ``PayloadReferenceError`` if it is a reference of another version.
     public static func isCarried(by metadata: TemporalMetadata) throws(PayloadReferenceError) -> Bool {
         guard let value = metadata[versionName] else { return false }
-        if value.elementsEqual("v1".utf8) {
+        if value.equals("v1") {
             throw PayloadReferenceError(
                 "it was stored under version v1 of the API, which this service does not have (\(versionName))"
             )

@@ -17,7 +17,7 @@ enum EntityTag {
     ///
     /// - Parameter weakly: whether to ignore `W/` before a tag in the list; only `If-None-Match` does (section 13.1).
     static func list(_ field: ServiceRequest.Bytes, names etag: [UInt8], weakly: Bool) -> Bool {
-        if field.elementsEqual("*".utf8) { return true }
+        if field.equals("*") { return true }
         return field.parts(between: UInt8(ascii: ",")).contains { element in
             let tag = element.trimmed()
             let strong = weakly && tag.starts(with: "W/".utf8) ? tag.dropFirst(2) : tag

@@ -131,7 +131,7 @@ extension ServiceResponse {
     fileprivate mutating func addValidators(_ digest: Digest, _ etag: [UInt8]) {
         add("ETag") { $0 += etag }
         add("Repr-Digest") { value in
-            value += "sha-256=:".utf8
+            value.append("sha-256=:")
             StandardBase64.append(digest.bytes, to: &value)
             value.append(UInt8(ascii: ":"))
         }
@@ -142,7 +142,7 @@ extension ServiceResponse {
         add("X-Accel-Redirect") { path in
             path += prefix
             path.append(UInt8(ascii: "/"))
-            PercentEncoding.append(path: redirect.path.utf8, to: &path)
+            redirect.path.utf8Span.span.withUnsafeBufferPointer { PercentEncoding.append(path: $0, to: &path) }
         }
         for (name, value) in redirect.headers { add(name, value) }
     }

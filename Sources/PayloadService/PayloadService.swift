@@ -8,7 +8,7 @@ public struct PayloadService: Sendable {
     /// The largest payload of the wire contract in bytes: 1 GiB.
     public static let defaultMaximumPayload: UInt64 = 1 << 30
 
-    private static let put = "/v2/blobs/put"
+    private static let put: StaticString = "/v2/blobs/put"
 
     let store: any PayloadStorage
     let maximumPayload: UInt64
@@ -77,7 +77,7 @@ public struct PayloadService: Sendable {
             return try CodecEndpoint(store: store, maximumPayload: maximumPayload, limits: codec)
                 .respond(to: request, path, trace)
         }
-        switch String(decoding: request.path, as: UTF8.self) {
+        switch request.path {
         case "/v2/health/head":
             trace.endpoint = .health
             try request.checkMethod("HEAD")
@@ -106,7 +106,7 @@ public struct PayloadService: Sendable {
     /// The endpoint of a request that nginx could not pass on.
     private func endpoint(of path: ServiceRequest.Bytes, _ codecPrefix: ServiceRequest.Bytes?) -> RequestTrace.Endpoint
     {
-        if path.elementsEqual(Self.put.utf8) { return .put }
+        if path.equals(Self.put) { return .put }
         return codecPrefix.flatMap { CodecPath(path, below: $0) }?.operation.endpoint ?? .unknown
     }
 
@@ -125,7 +125,7 @@ public struct PayloadService: Sendable {
 extension ServiceRequest {
     /// The answer to a probe by GET or HEAD; the web server omits the content for HEAD (RFC 3875 section 4.3.3).
     fileprivate func probe(_ text: String) throws -> ServiceResponse {
-        if !method.elementsEqual("HEAD".utf8) { try checkMethod("GET") }
+        if !method.equals("HEAD") { try checkMethod("GET") }
         return ServiceResponse(
             .ok,
             headers: [("Content-Type", "text/plain; charset=utf-8"), ("Cache-Control", "no-store")],
@@ -133,12 +133,12 @@ extension ServiceRequest {
         )
     }
 
-    fileprivate func checkMethod(_ allowed: String) throws {
-        guard method.elementsEqual(allowed.utf8) else {
+    fileprivate func checkMethod(_ allowed: StaticString) throws {
+        guard method.equals(allowed) else {
             throw Refusal(
                 .methodNotAllowed,
                 "method \(printable(method)) is not allowed, use \(allowed)",
-                headers: [("Allow", allowed)]
+                headers: [("Allow", "\(allowed)")]
             )
         }
     }

@@ -106,7 +106,7 @@ struct PutEndpoint {
 extension ServiceRequest {
     /// Checks `Content-Type`, for uploads and downloads.
     func checkContentType() throws {
-        guard headers.contentType?.elementsEqual("application/octet-stream".utf8) == true else {
+        guard headers.contentType?.equals("application/octet-stream") == true else {
             throw Refusal.badRequest("missing or incorrect Content-Type header")
         }
     }

@@ -9,10 +9,10 @@ struct Query {
     }
 
     /// A parameter's value: a slice of the query, unless something in it is encoded.
-    subscript(name: String) -> ServiceRequest.Bytes? {
+    subscript(name: StaticString) -> ServiceRequest.Bytes? {
         for parameter in text.parts(between: UInt8(ascii: "&")) {
             let encodedName = parameter.prefix { $0 != UInt8(ascii: "=") }
-            guard !parameter.isEmpty, Self.decoded(encodedName).elementsEqual(name.utf8) else { continue }
+            guard !parameter.isEmpty, Self.decoded(encodedName).equals(name) else { continue }
             let value = Self.decoded(parameter[encodedName.endIndex...].dropFirst())
             return value.isEmpty ? nil : value
         }

@@ -1,3 +1,5 @@
+import Encoding
+
 /// An answer of the endpoints, independent of the protocol.
 public struct ServiceResponse {
     /// The content after the header fields.
@@ -34,15 +36,22 @@ public struct ServiceResponse {
 
     /// Adds a header field.
     mutating func add(_ name: String, _ value: String) {
-        add(name) { $0 += value.utf8 }
+        add(name) { $0.append(utf8: value) }
     }
 
     /// Adds a header field whose value `append` writes, to spare a copy.
     mutating func add(_ name: String, _ append: (inout [UInt8]) -> Void) {
-        fieldLines += name.utf8
-        fieldLines += ": ".utf8
+        fieldLines.append(utf8: name)
+        fieldLines.append(": ")
         append(&fieldLines)
-        fieldLines += "\r\n".utf8
+        fieldLines.append("\r\n")
+    }
+}
+
+extension [UInt8] {
+    /// Appends a text with one copy; `+= text.utf8` takes several steps.
+    fileprivate mutating func append(utf8 text: String) {
+        text.utf8Span.span.withUnsafeBufferPointer { append(contentsOf: $0) }
     }
 }
 

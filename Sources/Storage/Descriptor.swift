@@ -71,9 +71,11 @@ package final class Descriptor: Sendable {
     /// As ``open(_:_:mode:as:)``; `nil` if nothing exists at the path.
     package func openIfThere(_ path: String, _ flags: Int32, mode: mode_t = 0) throws -> Descriptor? {
         do {
-            return try open(path, flags, mode: mode)
-        } catch let error as StoreError where error.errno == .noSuchFileOrDirectory {
-            return nil
+            let file = try kernel.open(path, in: rawValue, flags, mode: mode)
+            return Descriptor(file, (start, path), isFolder: flags & O_DIRECTORY != 0, kernel)
+        } catch {
+            if error == .noSuchFileOrDirectory { return nil }
+            throw StoreError(failed: "open \(name(of: path))", error)
         }
     }
 

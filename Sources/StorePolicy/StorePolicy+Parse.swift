@@ -80,7 +80,7 @@ extension StorePolicy {
         else { throw line.error("'\(printable(line.text))' is not a section, expected [namespace]") }
         let name = line.text[..<end].dropFirst()
         let shown = printable(name)
-        if name.elementsEqual("*".utf8) { return (shown, nil) }
+        if name.equals("*") { return (shown, nil) }
         guard name.trimmed() == name else {
             throw line.error("section [\(shown)] begins or ends with white space, write %20 for a space")
         }

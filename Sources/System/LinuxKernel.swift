@@ -16,7 +16,8 @@ package class LinuxKernel: Kernel, @unchecked Sendable {
     }
 
     package func open(_ path: String, in folder: Int32, _ flags: Int32, mode: mode_t) throws(Errno) -> Int32 {
-        try checked { open_following_no_link(folder, path, flags | O_NOFOLLOW | O_CLOEXEC, mode) }
+        // Without withCString, the call would copy the path into an array first.
+        try checked { path.withCString { open_following_no_link(folder, $0, flags | O_NOFOLLOW | O_CLOEXEC, mode) } }
     }
 
     package func close(_ file: Int32) { _ = Glibc.close(file) }
@@ -59,7 +60,9 @@ package class LinuxKernel: Kernel, @unchecked Sendable {
     }
 
     package func link(_ file: Int32, to path: String, in folder: Int32) throws(Errno) {
-        try checked { linkat(AT_FDCWD, "/proc/self/fd/\(file)", folder, path, AT_SYMLINK_FOLLOW) }
+        try checked {
+            path.withCString { linkat(AT_FDCWD, "/proc/self/fd/\(file)", folder, $0, AT_SYMLINK_FOLLOW) }
+        }
     }
 
     package func rename(_ path: String, in folder: Int32, to target: String, in targetFolder: Int32) throws(Errno) {
@@ -105,7 +108,7 @@ package class LinuxKernel: Kernel, @unchecked Sendable {
 
     package func status(of path: String, in folder: Int32) throws(Errno) -> FileStatus {
         var status = stat()
-        try checked { fstatat(folder, path, &status, AT_SYMLINK_NOFOLLOW) }
+        try checked { path.withCString { fstatat(folder, $0, &status, AT_SYMLINK_NOFOLLOW) } }
         return FileStatus(status)
     }
 

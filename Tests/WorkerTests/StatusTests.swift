@@ -78,17 +78,13 @@ import Testing
     @Test func `A slow request is counted in every format and logged`() throws {
         let log = RecordedLog()
         let recorder = RequestRecorder(scoreboard, threads: 1, nil, log.logger)
-        func settings(_ arguments: [String]) throws -> Settings {
-            try Configuration(Settings.parse(["--store", "/s"] + arguments), environment: Environment { _ in nil })
-                .settings
-        }
         for isSlow in [false, true] {
             let call = request("GET", "/")
             let trace = RequestTrace()
             recorder.begin(call, trace, 0)
             if isSlow { usleep(2_000) }
             trace.finish()
-            recorder.end(call, trace, status: 200, try settings(isSlow ? ["--slow-log-after", "1ms"] : []))
+            recorder.end(call, trace, status: 200, .standard, slowAfter: isSlow ? .milliseconds(1) : nil)
         }
         #expect(log.text.components(separatedBy: "slow request").count == 2)
         let pool = snapshot()

@@ -21,7 +21,9 @@ final class FolderCache: Sendable {
     private struct Path: Hashable {
         let text: String
 
-        static func == (one: Path, other: Path) -> Bool { one.text.utf8.elementsEqual(other.text.utf8) }
+        static func == (one: Path, other: Path) -> Bool {
+            one.text.utf8.count == other.text.utf8.count && one.text.utf8.elementsEqual(other.text.utf8)
+        }
 
         func hash(into hasher: inout Hasher) {
             var text = text

@@ -17,7 +17,8 @@ extension String {
 
 extension OutputSpan<UInt8> {
     mutating func append(_ text: String) {
-        for byte in text.utf8 { append(byte) }
+        let bytes = text.utf8Span.span
+        for index in bytes.indices { append(bytes[index]) }
     }
 
     mutating func append(_ bytes: some Sequence<UInt8>) {
@@ -25,6 +26,6 @@ extension OutputSpan<UInt8> {
     }
 
     mutating func append(hex digest: Digest) {
-        digest.forEachHexDigit { append($0) }
+        digest.withHexDigits { append($0) }
     }
 }

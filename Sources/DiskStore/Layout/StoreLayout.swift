@@ -85,8 +85,11 @@ enum StoreLayout {
     static func objectFolder(_ shard: UInt8) -> String { objectFolders[Int(shard)] }
 
     static func object(_ digest: Digest) -> String {
-        let folder = objectFolder(digest.firstByte)
-        return String(longest: folder.utf8.count + 1 + digestLength) { path in
+        path(of: digest, in: objectFolder(digest.firstByte))
+    }
+
+    private static func path(of digest: Digest, in folder: String) -> String {
+        String(longest: folder.utf8.count + 1 + digestLength) { path in
             path.append(folder)
             path.append(slash)
             path.append(hex: digest)
@@ -204,7 +207,7 @@ enum StoreLayout {
     static func usageLock(_ namespace: String) -> String { "\(usageLocks)/\(namespace)" }
 
     /// The mark of content that was moved to quarantine while keys may name it.
-    static func lostContent(_ digest: Digest) -> String { "\(lostContents)/\(digest.hex)" }
+    static func lostContent(_ digest: Digest) -> String { path(of: digest, in: lostContents) }
 
     // MARK: Paths
 

@@ -75,7 +75,7 @@ extension JSONReader {
         var room = CodecBody.maximumInMemory
         try skipWhitespace()
         try object { reader, name in
-            guard name.elementsEqual("payloads".utf8) else { return try reader.skip() }
+            guard name.equals("payloads") else { return try reader.skip() }
             guard payloads == nil else { throw reader.error("payloads are given twice") }
             payloads = []
             if try reader.null() { return }

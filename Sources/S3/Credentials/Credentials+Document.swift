@@ -26,7 +26,7 @@ extension Credentials {
         } catch {
             throw CredentialsError("\(source) did not answer with credentials in JSON: \(error)", mayPass: true)
         }
-        if let code = values["Code"], !code.elementsEqual("Success".utf8) {
+        if let code = values["Code"], !code.equals("Success") {
             throw CredentialsError("\(source) answered '\(printable(code))' instead of credentials", mayPass: true)
         }
         let expiration = try values["Expiration"].map { text in

@@ -36,7 +36,7 @@ struct AnswerHead {
         }
         size += line.count
         guard size <= 64 * 1024, headers.count < 256 else { return false }
-        if line.elementsEqual("\r\n".utf8) || line.elementsEqual("\n".utf8) { isComplete = true }
+        if line.equals("\r\n") || line.equals("\n") { isComplete = true }
         guard let colon = line.firstIndex(of: UInt8(ascii: ":")) else { return true }
         let value = line[(colon + 1)...].prefix { $0 != UInt8(ascii: "\n") }.trimmed()
         headers.append(

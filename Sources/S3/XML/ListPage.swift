@@ -20,9 +20,9 @@ struct ListPage {
             case ["Contents"]:
                 entries.append(entry)
                 entry = Entry()
-            case ["IsTruncated"]: isTruncated = text.elementsEqual("true".utf8)
+            case ["IsTruncated"]: isTruncated = text.equals("true")
             case ["NextContinuationToken"]: nextToken = String(decoding: text, as: UTF8.self)
-            case ["EncodingType"]: isEncoded = text.elementsEqual("url".utf8)
+            case ["EncodingType"]: isEncoded = text.equals("url")
             default: break
             }
         }

@@ -5,46 +5,41 @@ import Storage
 
 /// Translates FastCGI requests into the service's requests, and the service's responses into FastCGI answers.
 final class Gateway: Sendable {
-    private let service: @Sendable (Settings) -> PayloadService
+    private let store: any PayloadStorage
     private let recorder: RequestRecorder
     private let logger: Logger
-    private let current: Current<(service: PayloadService, settings: Settings)>
+    private let current: Current<Configured>
 
     init(_ settings: Settings, store: any PayloadStorage, recorder: RequestRecorder, logger: Logger) {
-        service = { settings in
-            PayloadService(
-                store: store,
-                maximumPayload: settings.maxPayload.value,
-                codec: CodecLimits(
-                    minimumSize: settings.codecMinSize.value,
-                    displayLimit: settings.codecDisplayLimit.value,
-                    answerLimit: settings.codecAnswerLimit.value
-                ),
-                logger: logger
-            )
-        }
+        self.store = store
         self.recorder = recorder
         self.logger = logger
-        current = Current((service(settings), settings))
+        current = Current(Configured(settings, store, logger))
     }
 
     /// Uses other settings for all requests that start from now on.
     func use(_ settings: Settings) {
-        current.value = (service(settings), settings)
+        current.value = Configured(settings, store, logger)
     }
 
     func serve(_ request: Request, _ thread: Int) {
-        let (service, settings) = current.value
+        let configured = current.value
         let call = ServiceRequest(request)
         let id = request.parameters.requestID
         let context = RequestContext.current
         context.requestID = id
         defer { context.requestID = nil }
-        let trace = RequestTrace(id: id, timeout: settings.requestTimeout.value)
+        let trace = RequestTrace(id: id, timeout: configured.settings.requestTimeout.value)
         recorder.begin(call, trace, thread)
-        let response = answer(call, to: request, by: service, trace)
+        let response = answer(call, to: request, by: configured.service, trace)
         trace.finish()
-        recorder.end(call, trace, status: response.status.code, settings)
+        recorder.end(
+            call,
+            trace,
+            status: response.status.code,
+            configured.settings.accessFormat.value,
+            slowAfter: configured.settings.slowLogAfter.value
+        )
     }
 
     private func answer(
@@ -100,7 +95,9 @@ final class Gateway: Sendable {
 
     private func writeHead(of response: ServiceResponse, length: some BinaryInteger, to request: Request) throws {
         try writeHead(of: response, to: request)
-        try request.write("Content-Length: \(length)\r\n\r\n")
+        try request.write("Content-Length: ")
+        try request.write("\(length)")
+        try request.write("\r\n\r\n")
     }
 
     /// Writes status and header fields. libfcgi joins the pieces.
@@ -109,6 +106,26 @@ final class Gateway: Sendable {
         try request.write(response.status.line)
         try request.write("\r\n")
         try request.write(response.fieldLines)
+    }
+}
+
+/// The service as settings configure it. An object, because a request that copied all settings would take longer.
+private final class Configured: Sendable {
+    let service: PayloadService
+    let settings: Settings
+
+    init(_ settings: Settings, _ store: any PayloadStorage, _ logger: Logger) {
+        self.settings = settings
+        service = PayloadService(
+            store: store,
+            maximumPayload: settings.maxPayload.value,
+            codec: CodecLimits(
+                minimumSize: settings.codecMinSize.value,
+                displayLimit: settings.codecDisplayLimit.value,
+                answerLimit: settings.codecAnswerLimit.value
+            ),
+            logger: logger
+        )
     }
 }
 

@@ -23,11 +23,19 @@ final class RequestRecorder: Sendable {
     func begin(_ call: ServiceRequest, _ trace: RequestTrace, _ thread: Int) { threads[thread].begin(call, trace) }
 
     /// Counts and logs an answered request.
-    func end(_ call: ServiceRequest, _ trace: RequestTrace, status: Int, _ settings: Settings) {
+    ///
+    /// - Parameter limit: the duration after which a request is logged as slow; `nil` for never.
+    func end(
+        _ call: ServiceRequest,
+        _ trace: RequestTrace,
+        status: Int,
+        _ format: AccessFormat,
+        slowAfter limit: Duration?
+    ) {
         scoreboard.count(trace, status: status)
         if trace.isTimedOut { scoreboard.add(to: .timeouts) }
-        accessLog?.write(settings.accessFormat.value.line(call, trace, status: status))
-        guard let limit = settings.slowLogAfter.value, trace.age > limit else { return }
+        accessLog?.write(format.line(call, trace, status: status))
+        guard let limit, trace.age > limit else { return }
         scoreboard.add(to: .slow)
         var details: Logger.Metadata = [
             "endpoint": "\(trace.endpoint.rawValue)", "status": "\(status)",
