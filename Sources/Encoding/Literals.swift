@@ -1,7 +1,10 @@
 extension Collection<UInt8> {
     /// Whether the bytes are those of a literal. The bytes of a `String` take longer to read.
     @inlinable package func equals(_ literal: StaticString) -> Bool {
-        literal.withUTF8Buffer { count == $0.count && elementsEqual($0) }
+        literal.withUTF8Buffer { literal in
+            guard count == literal.count else { return false }
+            return withContiguousStorageIfAvailable { $0.elementsEqual(literal) } ?? elementsEqual(literal)
+        }
     }
 }
 
