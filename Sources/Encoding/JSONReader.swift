@@ -112,13 +112,16 @@ public struct JSONReader {
         throw error("unfinished string")
     }
 
-    /// Reads a number without sign, fraction or exponent.
+    /// Reads a number without sign and exponent. Its fraction, if any, is zero, as some encoders write it.
     ///
     /// - Throws: ``JSONSyntaxError``, also for a number that does not fit 64 bits; or what loading throws.
     public mutating func unsignedInteger() throws -> UInt64 {
         let start = offset
-        let digits = try number()
-        guard let number = UInt64(String(decoding: digits, as: UTF8.self)), digits.first != UInt8(ascii: "-") else {
+        let parts = try number().split(separator: UInt8(ascii: "."))
+        guard let digits = parts.first, digits.first != UInt8(ascii: "-"),
+            let number = UInt64(String(decoding: digits, as: UTF8.self)),
+            parts.dropFirst().allSatisfy({ $0.allSatisfy { $0 == UInt8(ascii: "0") } })
+        else {
             throw JSONSyntaxError(reason: "expected a number without sign that fits 64 bits", offset: start)
         }
         return number

@@ -55,7 +55,21 @@ public struct PayloadReference: Equatable, Sendable {
         return "{\"metadata\":\(metadata.json),\"size\":\(size),\"digest\":\"\(digest)\",\"key\":\(key)}"
     }
 
-    /// Parses the data of a payload that carries a reference. Ignores unknown members.
+    /// Checks that the service's key names the payload that the reference describes.
+    ///
+    /// - Throws: ``PayloadReferenceError`` that names what differs, so that nobody can give a stored payload another
+    ///   `encoding` by editing its reference.
+    public func check(against key: PayloadKey) throws(PayloadReferenceError) {
+        guard key.digest == digest else {
+            throw PayloadReferenceError("its digest \(digest) is not the one of its key \(key)")
+        }
+        guard key.metadataHash == metadata.hash else {
+            throw PayloadReferenceError("its metadata is not the one of its key \(key)")
+        }
+    }
+
+    /// Parses the data of a payload that carries a reference, as leniently as Go's `encoding/json`: the case of a
+    /// member's name does not matter, metadata may be missing, and unknown members are ignored.
     ///
     /// - Throws: ``PayloadReferenceError`` that names the missing or invalid member.
     public init(parsing json: [UInt8]) throws(PayloadReferenceError) {
@@ -80,7 +94,7 @@ extension JSONReader {
         var key: [UInt8]?
         try skipWhitespace()
         try object { reader, name in
-            switch String(decoding: name, as: UTF8.self) {
+            switch String(decoding: name, as: UTF8.self).lowercased() {
             case "metadata": metadata = try reader.temporalMetadata(decodingValues: StandardBase64.decode)
             case "size": size = try reader.unsignedInteger()
             case "digest":
@@ -94,11 +108,10 @@ extension JSONReader {
             }
         }
         try end()
-        guard let metadata else { throw PayloadReferenceError.malformed("it has no metadata") }
         guard let size else { throw PayloadReferenceError.malformed("it has no size") }
         guard let digest else { throw PayloadReferenceError.malformed("it has no digest") }
         guard let key, !key.isEmpty else { throw PayloadReferenceError.malformed("it has no key") }
-        return PayloadReference(metadata: metadata, size: size, digest: digest, key: key)
+        return PayloadReference(metadata: metadata ?? TemporalMetadata([]), size: size, digest: digest, key: key)
     }
 }
 

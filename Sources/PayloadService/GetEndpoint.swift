@@ -14,7 +14,7 @@ struct GetEndpoint {
         let key = try self.key(request)
         trace.subject.namespace = key.namespace
         trace.subject.digest = key.digest
-        try Tenancy(request.allowedNamespaces).check(key.namespace)
+        try request.tenancy.checkReading(key.namespace)
         guard let payload = try find(key, for: request.delivery, until: trace.deadline) else {
             throw Refusal(.notFound, "blob not found")
         }

@@ -74,7 +74,7 @@ public struct PayloadService: Sendable {
         if let prefix = request.codecPrefix, let path = CodecPath(request.path, below: prefix) {
             trace.endpoint = path.operation.endpoint
             try request.checkMethod("POST")
-            return try CodecEndpoint(store: store, maximumPayload: maximumPayload, limits: codec)
+            return try CodecEndpoint(store: store, maximumPayload: maximumPayload, limits: codec, logger: logger)
                 .respond(to: request, path, trace)
         }
         switch request.path {

@@ -14,7 +14,7 @@ struct PutEndpoint {
         let query = Query(request.query)
         let namespace = try self.namespace(query)
         trace.subject.namespace = namespace
-        try Tenancy(request.allowedNamespaces).check(namespace)
+        try request.tenancy.checkStoring(namespace)
         let digest = try self.digest(query)
         trace.subject.digest = digest
         let key = try PayloadKey(of: metadata(request), digest, in: namespace)

@@ -34,6 +34,8 @@ public struct ServiceRequest {
         public var expectedContentLength: Bytes?
         /// `X-Namespace`, for the codec server
         public var namespace: Bytes?
+        /// `Content-Encoding`, for the codec server
+        public var contentEncoding: Bytes?
         /// `If-Match`
         public var ifMatch: Bytes?
         /// `If-None-Match`
@@ -62,6 +64,8 @@ public struct ServiceRequest {
     /// The namespaces that this caller may use, separated by commas, or `*`; `nil` means `*`. The web server's configuration
     /// sets it, never the client.
     public var allowedNamespaces: Bytes?
+    /// More namespaces whose payloads this caller may read, in the same form; `nil` means none. Set in the same way.
+    public var readableNamespaces: Bytes?
     /// The path prefix of the codec server; `nil` if the web server's configuration has none for this request.
     public var codecPrefix: Bytes?
 
@@ -74,6 +78,7 @@ public struct ServiceRequest {
         body: Body,
         delivery: Delivery,
         allowedNamespaces: Bytes?,
+        readableNamespaces: Bytes? = nil,
         codecPrefix: Bytes? = nil
     ) {
         self.method = method
@@ -83,6 +88,7 @@ public struct ServiceRequest {
         self.body = body
         self.delivery = delivery
         self.allowedNamespaces = allowedNamespaces
+        self.readableNamespaces = readableNamespaces
         self.codecPrefix = codecPrefix
     }
 }

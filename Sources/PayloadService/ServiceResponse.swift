@@ -78,6 +78,7 @@ public struct Status: Equatable, Sendable {
     static let lengthRequired = Status(code: 411, reason: "Length Required")
     static let preconditionFailed = Status(code: 412, reason: "Precondition Failed")
     static let contentTooLarge = Status(code: 413, reason: "Content Too Large")
+    static let unsupportedMediaType = Status(code: 415, reason: "Unsupported Media Type")
     static let rangeNotSatisfiable = Status(code: 416, reason: "Range Not Satisfiable")
     static let internalServerError = Status(code: 500, reason: "Internal Server Error")
     static let serviceUnavailable = Status(code: 503, reason: "Service Unavailable")
@@ -86,8 +87,8 @@ public struct Status: Equatable, Sendable {
     /// The codes of all statuses that the service answers.
     public static let codes = [
         ok, created, partialContent, notModified, badRequest, forbidden, notFound, methodNotAllowed, lengthRequired,
-        preconditionFailed, contentTooLarge, rangeNotSatisfiable, internalServerError, serviceUnavailable,
-        insufficientStorage,
+        preconditionFailed, contentTooLarge, unsupportedMediaType, rangeNotSatisfiable, internalServerError,
+        serviceUnavailable, insufficientStorage,
     ].map(\.code)
 }
 

@@ -19,8 +19,8 @@ struct CodecAnswer {
     private(set) var length = UInt64("{\"payloads\":[]}".utf8.count)
     /// Total bytes of the references in the answer.
     private var referenceSize = 0
-    /// The indices of the payloads that placeholders replace.
-    private(set) var placeholders: [Int] = []
+    /// The payloads that a decode did not decode.
+    private(set) var undecoded = UndecodedPayloads()
 
     /// The keys of the payloads that the answer reads from the store.
     private(set) var stored: Set<PayloadKey> = []
@@ -39,39 +39,74 @@ struct CodecAnswer {
     /// Adds a payload whose data is in memory.
     ///
     /// - Parameter more: more members of the payload's JSON, each after a comma.
-    private mutating func add(_ metadata: TemporalMetadata, data: String, more: String = "") {
+    private mutating func add(_ metadata: TemporalMetadata, data: some Sequence<UInt8>, more: String = "") {
         begin()
-        add("\(Self.head(metadata))\(StandardBase64.encode(data.utf8))\"\(more)}")
+        add("\(Self.head(metadata))\(StandardBase64.encode(data))\"\(more)}")
     }
 
-    /// Adds a payload that carries a reference.
+    /// Adds a payload that carries a reference to one of the request.
     ///
     /// - Returns: false, adding nothing, if the references would be too large to decode in one request.
-    mutating func addReference(_ json: String) -> Bool {
+    mutating func addReference(_ json: String, to payload: CodecBody.Payload) -> Bool {
         guard json.utf8.count <= CodecBody.maximumInMemory - referenceSize else { return false }
         referenceSize += json.utf8.count
-        add(PayloadReference.carrierMetadata, data: json)
+        begin()
+        add("\(Self.head(PayloadReference.carrierMetadata))\(StandardBase64.encode(json.utf8))\"")
+        end(with: payload.others)
         return true
     }
 
     /// Adds a payload from the store.
-    mutating func addStored(_ reference: PayloadReference, _ key: PayloadKey) {
+    ///
+    /// - Parameter carrier: the request's payload that carries the reference.
+    mutating func addStored(_ reference: PayloadReference, _ key: PayloadKey, for carrier: CodecBody.Payload) {
         begin()
         stored.insert(key)
         add(Self.head(reference.metadata))
         add(.stored(key, reference.size), Base64Encoder.length(of: reference.size))
-        add("\"}")
+        add("\"")
+        end(with: carrier.others)
+    }
+
+    /// Ends a payload with members of the request's payload that the codec does not change.
+    private mutating func end(with others: [(name: [UInt8], value: Range<UInt64>)]) {
+        for (name, value) in others {
+            add(",\(JSONText.string(String(decoding: name, as: UTF8.self).unicodeScalars)):")
+            add(.unchanged(value), UInt64(value.count))
+        }
+        add("}")
+    }
+
+    /// Adds a payload that can't be decoded as it is in the request.
+    mutating func addUndecoded(_ payload: CodecBody.Payload, at index: Int, _ reason: String) {
+        addUnchanged(payload)
+        undecoded.add(index, reason)
+    }
+
+    /// Adds a payload that can't be decoded for a client that shows references: the reason is a member of the reference,
+    /// which readers of references ignore.
+    ///
+    /// - Parameter json: the reference's JSON object.
+    mutating func addUndecoded(_ payload: CodecBody.Payload, at index: Int, _ reason: String, in json: [UInt8]) {
+        guard let brace = json.firstIndex(of: UInt8(ascii: "{")) else {
+            return addUndecoded(payload, at: index, reason)
+        }
+        let members = json[(brace + 1)...].trimmed()
+        let comma = members.equals("}") ? "" : ","
+        let start = "{\"error\":\(JSONText.string(reason.unicodeScalars))\(comma)"
+        add(payload.metadata, data: Array(start.utf8) + members)
+        undecoded.add(index, reason)
     }
 
     /// Adds a placeholder for a stored payload that is too large for the answer.
-    mutating func addPlaceholder(_ reference: PayloadReference, at index: Int, limit: UInt64) {
+    mutating func addPlaceholder(_ reference: PayloadReference, at index: Int, _ reason: String) {
         let key = JSONText.string(String(decoding: reference.key, as: UTF8.self).unicodeScalars)
         add(
             TemporalMetadata([(Array("encoding".utf8), Array("json/plain".utf8))]),
-            data: "{\"placeholder\":\"a payload of \(reference.size) bytes is not shown: the answer would have over "
-                + "\(limit) bytes\",\"size\":\(reference.size),\"digest\":\"\(reference.digest)\",\"key\":\(key)}"
+            data: ("{\"placeholder\":\"a payload of \(reference.size) bytes is not shown: \(reason)\","
+                + "\"size\":\(reference.size),\"digest\":\"\(reference.digest)\",\"key\":\(key)}").utf8
         )
-        placeholders.append(index)
+        undecoded.add(index, reason)
     }
 
     /// Adds a reference in the form of Temporal's external storage (`temporal.api.sdk.v1.ExternalStorageReference`). The Web UI
@@ -83,8 +118,8 @@ struct CodecAnswer {
                 (Array("encoding".utf8), Array("json/protobuf".utf8)),
                 (Array("messageType".utf8), Array("temporal.api.sdk.v1.ExternalStorageReference".utf8)),
             ]),
-            data: "{\"driverName\":\"large-payload-service\",\"claimData\":{\"size\":\"\(reference.size)\","
-                + "\"digest\":\"\(reference.digest)\",\"key\":\(key)}}",
+            data: ("{\"driverName\":\"large-payload-service\",\"claimData\":{\"size\":\"\(reference.size)\","
+                + "\"digest\":\"\(reference.digest)\",\"key\":\(key)}}").utf8,
             more: ",\"externalPayloads\":[{\"sizeBytes\":\"\(reference.size)\"}]"
         )
     }
@@ -101,9 +136,7 @@ struct CodecAnswer {
         until deadline: ContinuousClock.Instant?
     ) -> ServiceResponse {
         var headers = [("Content-Type", "application/json"), ("Cache-Control", "no-store")]
-        if !placeholders.isEmpty {
-            headers.append(("X-LPS-Placeholders", placeholders.map(String.init).joined(separator: ",")))
-        }
+        if !undecoded.isEmpty { headers.append(("X-LPS-Undecoded", undecoded.field)) }
         let parts = self.parts + [.text(Array("]}".utf8))]
         return ServiceResponse(
             .ok,

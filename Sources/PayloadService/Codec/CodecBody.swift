@@ -21,6 +21,9 @@ struct CodecBody {
         let size: UInt64
         /// The range of the payload's JSON in the body.
         let text: Range<UInt64>
+        /// The members other than metadata and data, such as `externalPayloads`: their names, and the ranges of their
+        /// values' JSON in the body.
+        let others: [(name: [UInt8], value: Range<UInt64>)]
         /// The offset of the data's string; `nil` if there is no data.
         fileprivate let dataOffset: Int?
     }
@@ -92,7 +95,8 @@ extension JSONReader {
         return payloads ?? []
     }
 
-    /// - Parameter room: the bytes of metadata that this payload and the following ones may still have.
+    /// - Parameter room: the bytes of metadata, and of other members' names, that this payload and the following ones may
+    ///   still have.
     private mutating func payload(_ room: inout Int) throws -> CodecBody.Payload {
         let start = offset
         var metadata: TemporalMetadata?
@@ -100,15 +104,19 @@ extension JSONReader {
         var hasData = false
         var size: UInt64 = 0
         var hasher = DigestHasher()
+        var others: [(name: [UInt8], value: Range<UInt64>)] = []
+        func take(_ bytes: Int) throws {
+            room -= bytes + CodecBody.entryOverhead
+            guard room >= 0 else {
+                throw Refusal.badRequest("metadata of all payloads has over \(CodecBody.maximumInMemory) bytes")
+            }
+        }
         try object { reader, name in
             switch String(decoding: name, as: UTF8.self) {
             case "metadata":
                 guard metadata == nil else { throw reader.error("metadata is given twice") }
-                metadata = try reader.temporalMetadata(decodingValues: Base64Decoder.decode) { name, value in
-                    room -= name.count + value.count + CodecBody.entryOverhead
-                    guard room >= 0 else {
-                        throw Refusal.badRequest("metadata of all payloads has over \(CodecBody.maximumInMemory) bytes")
-                    }
+                metadata = try reader.temporalMetadata(decodingValues: Base64Decoder.decode) {
+                    try take($0.count + $1.count)
                 }
             case "data":
                 guard !hasData else { throw reader.error("data is given twice") }
@@ -120,7 +128,10 @@ extension JSONReader {
                     hasher.update(piece)
                 }
             default:
+                try take(name.count)
+                let start = UInt64(reader.offset)
                 try reader.skip()
+                others.append((name, start..<UInt64(reader.offset)))
             }
         }
         return CodecBody.Payload(
@@ -128,6 +139,7 @@ extension JSONReader {
             digest: hasher.finalize(),
             size: size,
             text: UInt64(start)..<UInt64(offset),
+            others: others,
             dataOffset: dataOffset
         )
     }

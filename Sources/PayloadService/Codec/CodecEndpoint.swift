@@ -1,4 +1,5 @@
 import Encoding
+import Logging
 import PayloadKey
 import Storage
 
@@ -9,12 +10,16 @@ struct CodecEndpoint {
     /// Bytes.
     let maximumPayload: UInt64
     let limits: CodecLimits
+    let logger: Logger
 
     func respond(to request: ServiceRequest, _ path: CodecPath, _ trace: RequestTrace) throws -> ServiceResponse {
         let namespace = try self.namespace(request, path)
         trace.subject.namespace = namespace
-        let tenancy = Tenancy(request.allowedNamespaces)
-        if let namespace { try tenancy.check(namespace) }
+        let tenancy = request.tenancy
+        if let namespace {
+            try path.operation == .encode ? tenancy.checkStoring(namespace) : tenancy.checkReading(namespace)
+        }
+        try request.checkContentEncoding()
         try trace.enter(.parsing)
         let body = try CodecBody(try upload(request, path, trace))
         try trace.enter(.checking)
@@ -25,8 +30,9 @@ struct CodecEndpoint {
             body: body,
             namespace: namespace,
             tenancy: tenancy,
-            showsReferences: Query(request.query).preservesStorageReferences,
-            trace: trace
+            display: Query(request.query).display,
+            trace: trace,
+            logger: logger
         )
         for (index, payload) in body.payloads.enumerated() {
             try namingPayload(index) {
@@ -39,16 +45,29 @@ struct CodecEndpoint {
             }
         }
         if path.operation != .encode { trace.bytesOut += work.answer.length }
+        let undecoded = work.answer.undecoded
+        if !undecoded.isEmpty { logger.notice("payloads not decoded", metadata: ["payloads": "\(undecoded.field)"]) }
         return work.answer.response(body.upload, store, until: trace.deadline)
     }
 
-    /// The namespace in the path, or else in the header `X-Namespace`.
+    /// The namespace in the path or in the header `X-Namespace`.
     private func namespace(_ request: ServiceRequest, _ path: CodecPath) throws -> Namespace? {
-        guard let text = path.namespace ?? request.headers.namespace else {
+        let header = request.headers.namespace
+        guard let text = path.namespace ?? header else {
             guard path.operation != .encode else {
                 throw Refusal.badRequest("namespace is required, in the path or in the header X-Namespace")
             }
             return nil
+        }
+        if let header, header != text {
+            throw Refusal.badRequest(
+                "the path names namespace '\(printable(text))', but the header X-Namespace '\(printable(header))'"
+            )
+        }
+        guard !text.equals("{namespace}") else {
+            throw Refusal.badRequest(
+                "namespace is the placeholder '{namespace}': the client does not replace it, leave it out of the URL"
+            )
         }
         return try Namespace(named: text)
     }
@@ -69,9 +88,26 @@ struct CodecEndpoint {
     }
 }
 
+extension ServiceRequest {
+    /// Checks that the body is not compressed (RFC 9110 section 8.4).
+    fileprivate func checkContentEncoding() throws {
+        guard let coding = headers.contentEncoding, !coding.equals("identity") else { return }
+        throw Refusal(
+            .unsupportedMediaType,
+            "Content-Encoding '\(printable(coding))' is not supported, send the body uncompressed",
+            headers: [("Accept-Encoding", "identity")]
+        )
+    }
+}
+
 extension Query {
-    /// Whether the client shows references and can download their payloads, as the Web UI does.
-    fileprivate var preservesStorageReferences: Bool {
-        self["preserveStorageRefs"].map { String(decoding: $0, as: UTF8.self).lowercased() } == "true"
+    /// What the client wants to see of large payloads. The Web UI shows references and can download their payloads.
+    fileprivate var display: CodecWork.Display {
+        if isTrue("preserveStorageRefs") { return .references }
+        return isTrue("placeholders") ? .placeholders : .payloads
+    }
+
+    private func isTrue(_ name: StaticString) -> Bool {
+        self[name].map { String(decoding: $0, as: UTF8.self).lowercased() } == "true"
     }
 }

@@ -6,7 +6,7 @@ public struct CodecLimits: Sendable {
     public var minimumSize: UInt64
     /// Clients that can download payloads (`preserveStorageRefs`) get references for payloads larger than this.
     public var displayLimit: UInt64
-    /// A placeholder replaces each payload that would make the answer of a decode larger than this.
+    /// A decode leaves the references to payloads that would make its answer larger than this.
     public var answerLimit: UInt64
 
     /// Makes limits. A page shows 1 MiB well; a browser or a terminal can handle 64 MiB.

@@ -1,18 +1,29 @@
 import Encoding
+import Logging
 import PayloadKey
 import Storage
 
 /// Encodes, decodes or downloads the payloads of one request to the codec server.
 struct CodecWork {
+    /// What a decode answers for large payloads.
+    enum Display {
+        /// Those that fit into the answer.
+        case payloads
+        /// A placeholder for each that does not fit.
+        case placeholders
+        /// A reference that the client can download for each that is too large for a page (`preserveStorageRefs`).
+        case references
+    }
+
     let store: any PayloadStorage
     let limits: CodecLimits
     let body: CodecBody
     /// The namespace to store payloads in; `nil` if the request names none.
     let namespace: Namespace?
     let tenancy: Tenancy
-    /// Whether the client gets references for large payloads.
-    let showsReferences: Bool
+    let display: Display
     let trace: RequestTrace
+    let logger: Logger
     private(set) var answer = CodecAnswer()
 
     /// Stores a large payload and answers its reference; answers a small one unchanged.
@@ -26,7 +37,7 @@ struct CodecWork {
             digest: payload.digest,
             key: key.utf8
         )
-        guard answer.addReference(reference.json) else {
+        guard answer.addReference(reference.json, to: payload) else {
             throw Refusal.badRequest("the answer's references would have over \(CodecBody.maximumInMemory) bytes")
         }
         try store.uploads.checkSpace(for: payload.size)
@@ -38,61 +49,133 @@ struct CodecWork {
         try store.commit(upload, as: key, trace)
     }
 
-    /// Answers a reference's payload, or what replaces a payload that is too large.
+    /// Answers a reference's payload. One that can't be decoded is answered as it is in the request, so that the others
+    /// can be read and no program takes it for data.
     mutating func decode(_ payload: CodecBody.Payload, at index: Int) throws {
-        guard let reference = try reference(payload) else { return answer.addUnchanged(payload) }
-        let (key, stored) = try find(reference)
+        guard payload.metadata[PayloadReference.versionName] != nil else { return answer.addUnchanged(payload) }
+        do {
+            try decode(payload, reference(payload), at: index)
+        } catch let error as Undecodable {
+            if case .references = display, let json = error.json {
+                answer.addUndecoded(payload, at: index, error.reason, in: json)
+            } else {
+                answer.addUndecoded(payload, at: index, error.reason)
+            }
+        }
+    }
+
+    private mutating func decode(_ payload: CodecBody.Payload, _ carried: Carried, at index: Int) throws {
+        let reference = carried.reference
+        let (key, stored) = try find(carried)
         let isTooLong = answer.length + CodecAnswer.length(of: reference) > limits.answerLimit
-        if showsReferences, isTooLong || reference.size > limits.displayLimit {
-            answer.addStorageReference(reference)
-        } else if isTooLong {
-            answer.addPlaceholder(reference, at: index, limit: limits.answerLimit)
-        } else {
-            try add(reference, key, stored)
+        let reason = "the answer would have over \(limits.answerLimit) bytes"
+        switch display {
+        case .references where isTooLong || reference.size > limits.displayLimit: answer.addStorageReference(reference)
+        case .placeholders where isTooLong: answer.addPlaceholder(reference, at: index, reason)
+        case _ where isTooLong: answer.addUndecoded(payload, at: index, reason)
+        default: try add(carried, key, stored, for: payload)
         }
     }
 
     /// Answers a reference's payload. One payload may be any size, but several only up to the answer's limit, so that they
     /// do not occupy a thread for minutes.
     mutating func download(_ payload: CodecBody.Payload) throws {
-        guard let reference = try reference(payload) else {
+        guard payload.metadata[PayloadReference.versionName] != nil else {
             throw Refusal.badRequest("it is no reference to a large payload, so there is nothing to download")
         }
-        let (key, stored) = try find(reference)
-        guard answer.stored.isEmpty || answer.length + CodecAnswer.length(of: reference) <= limits.answerLimit else {
-            throw Refusal.badRequest("the answer would have over \(limits.answerLimit) bytes, download fewer at once")
+        do {
+            let carried = try reference(payload)
+            let (key, stored) = try find(carried)
+            guard answer.stored.isEmpty || answer.length + CodecAnswer.length(of: carried.reference) <= limits.answerLimit
+            else {
+                throw Refusal.badRequest("the answer would have over \(limits.answerLimit) bytes, download fewer at once")
+            }
+            try add(carried, key, stored, for: payload)
+        } catch let error as Undecodable {
+            throw Refusal(error.status, error.reason)
         }
-        try add(reference, key, stored)
     }
 
-    private func reference(_ payload: CodecBody.Payload) throws -> PayloadReference? {
-        guard try PayloadReference.isCarried(by: payload.metadata) else { return nil }
-        var json: [UInt8] = []
-        try body.read(payload) { json += $0 }
-        return try PayloadReference(parsing: json)
+    // MARK: References
+
+    /// A reference, and the data of the payload that carries it.
+    private struct Carried {
+        let reference: PayloadReference
+        let json: [UInt8]
+    }
+
+    /// A reference leads to no sound payload, and no repetition of the request changes that.
+    private struct Undecodable: Error {
+        let reason: String
+        /// The status of a download.
+        var status = Status.badRequest
+        /// The reference's JSON, if it is valid.
+        var json: [UInt8]?
+    }
+
+    private func reference(_ payload: CodecBody.Payload) throws -> Carried {
+        do {
+            _ = try PayloadReference.isCarried(by: payload.metadata)
+            var json: [UInt8] = []
+            try body.read(payload) { json += $0 }
+            return Carried(reference: try PayloadReference(parsing: json), json: json)
+        } catch let error as PayloadReferenceError {
+            throw Undecodable(reason: printable("\(error)".utf8))
+        }
     }
 
     /// Opens a reference's payload.
-    ///
-    /// - Throws: ``Refusal`` if it is missing, the caller may not use its namespace, or digest or size differ.
-    private func find(_ reference: PayloadReference) throws -> (PayloadKey, StoredPayload) {
-        guard let key = PayloadKey(parsing: reference.key) else { throw Refusal.badRequest("blob not found") }
-        try tenancy.check(key.namespace)
-        guard key.digest == reference.digest else {
-            throw Refusal.badRequest("its digest \(reference.digest) is not the one of its key \(printable(key.utf8))")
+    private func find(_ carried: Carried) throws -> (PayloadKey, StoredPayload) {
+        let reference = carried.reference
+        func undecodable(_ reason: String, _ status: Status = .badRequest) -> Undecodable {
+            Undecodable(reason: reason, status: status, json: carried.json)
         }
-        guard let stored = try store.open(key, until: trace.deadline) else {
-            throw Refusal.badRequest("blob not found")
+        guard let key = PayloadKey(parsing: reference.key) else { throw undecodable("blob not found") }
+        do {
+            try tenancy.checkReading(key.namespace)
+            try reference.check(against: key)
+        } catch let error as Refusal {
+            throw undecodable(error.message, error.status)
+        } catch let error as PayloadReferenceError {
+            throw undecodable(printable("\(error)".utf8))
         }
+        let found = try reading(carried) { try store.open(key, until: trace.deadline) }
+        guard let stored = found else { throw undecodable("blob not found") }
         guard stored.size == reference.size else {
-            throw Refusal.badRequest("payload has \(stored.size) bytes, expected \(reference.size)")
+            throw undecodable("payload has \(stored.size) bytes, expected \(reference.size)")
         }
         return (key, stored)
     }
 
-    private mutating func add(_ reference: PayloadReference, _ key: PayloadKey, _ stored: StoredPayload) throws {
+    private mutating func add(
+        _ carried: Carried,
+        _ key: PayloadKey,
+        _ stored: StoredPayload,
+        for payload: CodecBody.Payload
+    ) throws {
         // A request can have many references to one large payload: verify its digest only once.
-        if !answer.stored.contains(key) { try stored.check(key.digest, onPiece: trace.advance) }
-        answer.addStored(reference, key)
+        if !answer.stored.contains(key) {
+            try reading(carried) { try stored.check(key.digest, onPiece: trace.advance) }
+        }
+        answer.addStored(carried.reference, key, for: payload)
+    }
+
+    /// Reads from the store: content that is damaged, or that this user or the disk can't read, concerns one payload.
+    private func reading<Value>(_ carried: Carried, _ read: () throws -> Value) throws -> Value {
+        do {
+            return try read()
+        } catch let error as StoreError {
+            switch error.code {
+            case .vanished: throw Undecodable(reason: "blob not found", json: carried.json)
+            case .damaged, .unreadable:
+                logger.error("stored payload can't be decoded", metadata: ["error": "\(error)"])
+                throw Undecodable(
+                    reason: "its stored content is damaged or unreadable, the worker's log says how",
+                    status: .internalServerError,
+                    json: carried.json
+                )
+            default: throw error
+            }
+        }
     }
 }

@@ -166,6 +166,7 @@ extension ServiceRequest {
         headers.temporalMetadata = parameters.present("HTTP_X_TEMPORAL_METADATA")
         headers.expectedContentLength = parameters.present("HTTP_X_PAYLOAD_EXPECTED_CONTENT_LENGTH")
         headers.namespace = parameters.present("HTTP_X_NAMESPACE")
+        headers.contentEncoding = parameters.present("HTTP_CONTENT_ENCODING")
         headers.ifMatch = parameters.present("HTTP_IF_MATCH")
         headers.ifNoneMatch = parameters.present("HTTP_IF_NONE_MATCH")
         headers.ifRange = parameters.present("HTTP_IF_RANGE")
@@ -180,6 +181,7 @@ extension ServiceRequest {
             delivery: parameters.present("LPS_ACCEL_PREFIX").map(Delivery.redirect) ?? .stream,
             // An empty list differs from an absent one: it allows no namespace.
             allowedNamespaces: parameters["LPS_ALLOWED_NAMESPACES"],
+            readableNamespaces: parameters.present("LPS_READABLE_NAMESPACES"),
             codecPrefix: parameters.present("LPS_CODEC_PREFIX")
         )
     }

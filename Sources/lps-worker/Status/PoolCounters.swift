@@ -34,6 +34,7 @@ enum PoolCounter: Int, CaseIterable {
         case 500: 13
         case 503: 14
         case 507: 15
+        case 415: 16
         default: 0
         }
     }
