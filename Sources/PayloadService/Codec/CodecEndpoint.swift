@@ -31,8 +31,7 @@ struct CodecEndpoint {
             namespace: namespace,
             tenancy: tenancy,
             display: Query(request.query).display,
-            trace: trace,
-            logger: logger
+            trace: trace
         )
         for (index, payload) in body.payloads.enumerated() {
             try namingPayload(index) {
@@ -45,9 +44,16 @@ struct CodecEndpoint {
             }
         }
         if path.operation != .encode { trace.bytesOut += work.answer.length }
-        let undecoded = work.answer.undecoded
-        if !undecoded.isEmpty { logger.notice("payloads not decoded", metadata: ["payloads": "\(undecoded.field)"]) }
+        log(work)
         return work.answer.response(body.upload, store, until: trace.deadline)
+    }
+
+    private func log(_ work: CodecWork) {
+        let undecoded = work.answer.undecoded
+        guard !undecoded.isEmpty else { return }
+        var details: Logger.Metadata = ["payloads": "\(undecoded.field)"]
+        if let fault = work.fault { details["error"] = "\(fault)" }
+        logger.log(level: work.fault == nil ? .notice : .error, "payloads not decoded", metadata: details)
     }
 
     /// The namespace in the path or in the header `X-Namespace`.
