@@ -186,7 +186,7 @@ import Testing
         let durations = try metrics.expectTimer("large_payload_codec_request_duration", [("operation", "upload")])
         #expect(durations.values.count == 20)
         // The requests ran one after the other.
-        #expect(.nanoseconds(durations.values.reduce(0, +)) <= elapsed)
+        #expect(Duration.nanoseconds(durations.values.reduce(0, +)) <= elapsed)
     }
 
     @Test func `A call that waits for its turn ends at once when it is cancelled`() async throws {
