@@ -25,11 +25,11 @@ import Testing
             for name in files(below: "\(Project.root)/Sources/\(target)")
             where name.hasSuffix(".swift") && !name.contains(".docc/") {
                 let text = try Project.text("Sources/\(target)/\(name)").replacingOccurrences(of: guarded, with: "")
-                let imported = text.split(separator: "\n").filter { $0.contains(/^\s*(\w+ )?import /) }
+                let imported = text.split(separator: "\n").filter { $0.contains(#/^\s*(\w+ )?import /#) }
                     .compactMap { $0.split(separator: " ").last.map(String.init) }
                 #expect(Set(imported).subtracting(Self.modules).isEmpty, "\(target)/\(name)")
                 // Their deployment target is macOS 26.
-                #expect(!text.contains(/\b(InlineArray|OutputSpan|utf8Span)\b/), "\(target)/\(name)")
+                #expect(!text.contains(#/\b(InlineArray|OutputSpan|utf8Span)\b/#), "\(target)/\(name)")
                 count += 1
             }
         }

@@ -161,7 +161,8 @@ import Testing
             for call in 0..<10 {
                 calls.addTask {
                     let payloads = [TestPayload(randomPayload(100 + call)), TestPayload(randomPayload(200 + call))]
-                    #expect(try await codec.encode(payloads: payloads).count == 2)
+                    let encoded = try await codec.encode(payloads: payloads)
+                    #expect(encoded.count == 2)
                 }
             }
             try await calls.waitForAll()
