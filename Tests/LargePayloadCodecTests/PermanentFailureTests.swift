@@ -70,7 +70,10 @@ import Testing
     @Test func `A payload that differs from its reference, and a malformed reference, are replaced`() async throws {
         let codec = try await service(200, "something else").codec { $0.maximumDownloadSize = 1000 }
         for (payload, message) in [
-            (reference(), "download failed with status 200: the payload has 14 bytes, expected 39 (key /bad, request 7)"),
+            (
+                reference(),
+                "download failed with status 200: the payload has 14 bytes, expected 39 (key /bad, request 7)"
+            ),
             (reference(version: "v1"), "download failed: it was stored under version v1 of the API, which"),
             (reference(version: "v3"), "download failed: unknown version 'v3' in temporal.io/remote-codec"),
             (reference(digest: "sha256:zz"), "download failed: invalid reference to a large payload: invalid digest"),
@@ -125,7 +128,8 @@ import Testing
     @Test func `A fault of the connection that a retry does not cure is thrown, since it concerns every payload`()
         async throws
     {
-        let codec = try await FakeService { _, _ in throw CodecTransportError(Broken(), message: "not trusted") }.codec()
+        let codec = try await FakeService { _, _ in throw CodecTransportError(Broken(), message: "not trusted") }
+            .codec()
         let error = await #expect(throws: LargePayloadCodecError.self) {
             try await codec.decode(payloads: [reference()])
         }

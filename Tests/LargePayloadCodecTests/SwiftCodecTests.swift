@@ -175,7 +175,8 @@ extension JSONPayload: TemporalPayload {}
         try await client.shutdown()
         #expect(failures.value == 0)
         #expect(server.requests.count == 120)
-        #expect(server.connectionCount <= 16)
+        // The HTTP client's own limit, 8 by default, did not make them wait.
+        #expect(server.connectionCount > 8)
     }
 
     @Test func `While no worker runs, requests are retried until one starts`() async throws {
@@ -192,12 +193,13 @@ extension JSONPayload: TemporalPayload {}
         #expect(try await codec.decode(payloads: call.value) == [payload])
     }
 
-    /// Options for a server on the loopback address, without health check and retries.
+    /// Options for a server on the loopback address, without health check and retries. All failures are thrown.
     private func options(_ server: ScriptedServer, timeout: Duration = .seconds(60)) -> LargePayloadCodec.Options {
         var options = LargePayloadCodec.Options(url: "http://127.0.0.1:\(server.port)", namespace: "default")
         options.skipsHealthCheck = true
         options.requestTimeout = timeout
         options.retries = .never
+        options.permanentFailures = .throwError
         return options
     }
 
