@@ -6,6 +6,8 @@ import PackageDescription
 // library, which alone has an HTTP client.
 let package = Package(
     name: "large-payload-service",
+    // Only for LargePayloadCodec, Encoding and PayloadKey; everything else needs Linux. Not tested on macOS.
+    platforms: [.macOS(.v15)],
     products: [
         .executable(name: "lps-worker", targets: ["lps-worker"]),
         .executable(name: "lps", targets: ["lps"]),
@@ -83,6 +85,8 @@ let package = Package(
                 .product(name: "Metrics", package: "swift-metrics"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "NIOSSL", package: "swift-nio-ssl"),
             ]
         ),
         .target(name: "EnvironmentFile", dependencies: ["Encoding", "System"]),

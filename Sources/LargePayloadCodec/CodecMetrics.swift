@@ -25,6 +25,11 @@ struct CodecMetrics: Sendable {
         add(to: "large_payload_codec_retries", ("operation", operation.rawValue))
     }
 
+    /// Counts a payload that was replaced because of a permanent failure.
+    func countReplaced(_ operation: Operation) {
+        add(to: "large_payload_codec_replaced", ("operation", operation.rawValue))
+    }
+
     /// Counts payload bytes of a successful upload or download.
     func count(bytes: Int, _ operation: Operation) {
         add(bytes, to: "large_payload_codec_bytes", ("operation", operation.rawValue))

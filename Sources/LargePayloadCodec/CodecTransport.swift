@@ -1,4 +1,8 @@
-import FoundationEssentials
+#if canImport(FoundationEssentials)
+    import FoundationEssentials
+#else
+    import Foundation
+#endif
 
 /// An HTTP request to the service, as the codec hands it to the transport and the hook.
 public struct CodecRequest: Sendable {
@@ -52,6 +56,11 @@ public struct CodecResponse: Sendable {
         self.body = body
         self.isTruncated = isTruncated
     }
+
+    /// The value of the first field with a name, given in lowercase.
+    func header(_ name: String) -> String? {
+        headers.first { $0.name.lowercased() == name }?.value
+    }
 }
 
 /// Sends the codec's requests to the service.
@@ -62,7 +71,8 @@ public protocol CodecTransport: Sendable {
     /// Sends a request once and returns the answer, whatever its status.
     ///
     /// An implementation must stop reading after ``CodecRequest/maximumResponseSize`` bytes of the body. It must return
-    /// soon after its task is cancelled, because the codec waits for it.
+    /// soon after its task is cancelled: the codec does not wait for it, so it would exceed the limit of concurrent
+    /// requests.
     ///
     /// - Parameters:
     ///   - request: The request to send.
@@ -77,8 +87,29 @@ public protocol CodecTransport: Sendable {
 public struct CodecTransportError: Error {
     /// The underlying error, which becomes ``LargePayloadCodecError/cause``.
     public let cause: any Error
+    /// What is wrong, on one line; becomes ``LargePayloadCodecError/message``.
+    public let message: String
 
     /// Marks an error as permanent, so that the codec does not retry.
+    ///
+    /// - Parameters:
+    ///   - cause: The underlying error.
+    ///   - message: What is wrong, on one line. The default is a description of the error.
+    public init(_ cause: any Error, message: String? = nil) {
+        self.cause = cause
+        self.message = message ?? "\(cause)"
+    }
+}
+
+/// A hook throws this to ask for another attempt, for example after it has renewed a token.
+///
+/// The codec sends the request again, through the hook, after the delay of its ``LargePayloadCodec/RetryPolicy`` and
+/// within its time limit.
+public struct CodecRetryError: Error {
+    /// Why another attempt is necessary. It becomes ``LargePayloadCodecError/cause`` if there is no time for one.
+    public let cause: any Error
+
+    /// Asks for another attempt because of an error.
     public init(_ cause: any Error) {
         self.cause = cause
     }

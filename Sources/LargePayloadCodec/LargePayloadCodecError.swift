@@ -2,7 +2,8 @@
 public struct LargePayloadCodecError: Error, CustomStringConvertible {
     /// The kind of failure.
     public enum Code: Sendable, Equatable {
-        /// The service did not answer. ``cause`` is the transport's error.
+        /// No answer came, or the hook asked for another attempt until the time limit. ``cause`` is the error of the
+        /// transport or the hook.
         case noAnswer
         /// The service answered with an error; see ``status`` and ``message``.
         case refused
@@ -12,6 +13,8 @@ public struct LargePayloadCodecError: Error, CustomStringConvertible {
         case contentMismatch
         /// A payload is marked as a reference, but is malformed or has an unsupported version.
         case invalidReference
+        /// A reference names a payload larger than ``LargePayloadCodec/Options/maximumDownloadSize``.
+        case tooLarge
     }
 
     /// The operation that failed.
@@ -30,7 +33,9 @@ public struct LargePayloadCodecError: Error, CustomStringConvertible {
     public let operation: Operation
     /// The HTTP status of the service's answer; `nil` if no answer came or no request was sent.
     public let status: Int?
-    /// The payload's key; `nil` for uploads, health checks and invalid references.
+    /// The request's ID from the answer's `X-Request-Id`, which is also in the service's logs; `nil` if it has none.
+    public let requestID: String?
+    /// The payload's key; `nil` for uploads, health checks and malformed references.
     public let key: String?
     /// The service's message as one line, or a description of the problem.
     public let message: String
@@ -41,22 +46,48 @@ public struct LargePayloadCodecError: Error, CustomStringConvertible {
         _ code: Code,
         _ operation: Operation,
         _ message: String,
-        status: Int? = nil,
+        answer: CodecResponse? = nil,
         key: String? = nil,
         cause: (any Error)? = nil
     ) {
         self.code = code
         self.operation = operation
         self.message = message
-        self.status = status
+        status = answer?.status
+        requestID = answer?.header("x-request-id")
         self.key = key
         self.cause = cause
     }
 
-    /// Operation, status, message and key on one line.
-    public var description: String {
+    /// Operation, status, message, key and request ID on one line.
+    public var description: String { "large payload codec: \(summary)" }
+
+    /// The description without the library's name.
+    var summary: String {
         let status = status.map { " with status \($0)" } ?? ""
-        let key = key.map { " (key \($0))" } ?? ""
-        return "large payload codec: \(operation.rawValue) failed\(status): \(message)\(key)"
+        let details = [key.map { "key \($0)" }, requestID.map { "request \($0)" }].compactMap(\.self)
+        let suffix = details.isEmpty ? "" : " (\(details.joined(separator: ", ")))"
+        return "\(operation.rawValue) failed\(status): \(message)\(suffix)"
+    }
+
+    /// Whether the failure concerns one payload and waiting does not cure it, as opposed to a failure of the service or
+    /// of the connection to it, which would concern every payload.
+    var isPermanent: Bool {
+        switch code {
+        case .noAnswer: false
+        case .refused: !Self.transientStatuses.contains(status ?? 0)
+        case .invalidAnswer, .contentMismatch, .invalidReference, .tooLarge: true
+        }
+    }
+
+    /// The service or a proxy is overloaded, unavailable or restarting.
+    static let transientStatuses = [429, 502, 503, 504]
+
+    /// The statuses after which a request is sent again.
+    ///
+    /// An upload is also repeated after 500 and 507: without it a result would be lost, and a disk can have space again
+    /// when concurrent uploads end. A download is not, because Temporal repeats the task that needs the payload.
+    static func retriedStatuses(_ operation: Operation) -> [Int] {
+        transientStatuses + (operation == .upload ? [500, 507] : [])
     }
 }

@@ -1,4 +1,8 @@
-import FoundationEssentials
+#if canImport(FoundationEssentials)
+    import FoundationEssentials
+#else
+    import Foundation
+#endif
 import PayloadKey
 
 /// An invalid option: its name, its value, and what is expected.
@@ -32,6 +36,11 @@ extension LargePayloadCodec.Options {
         try validateURL()
         try validateHeaders()
         try require(minimumSize >= 0, "minimumSize", "is \(minimumSize), expected 0 bytes or more")
+        try require(
+            maximumDownloadSize >= 0,
+            "maximumDownloadSize",
+            "is \(maximumDownloadSize), expected 0 bytes or more"
+        )
         try require(
             apiVersion == PayloadReference.version,
             "apiVersion",

@@ -1,8 +1,12 @@
-import FoundationEssentials
+#if canImport(FoundationEssentials)
+    import FoundationEssentials
+#else
+    import Foundation
+#endif
 import PayloadKey
 import Synchronization
 
-/// An in-memory cache of downloaded payloads, by key. Evicts the least recently used payloads first.
+/// An in-memory cache of payloads, by key. Evicts the least recently used payloads first.
 final class PayloadCache: Sendable {
     /// The bytes that an entry is assumed to take in addition to its key and data.
     static let overhead = 256

@@ -1,5 +1,9 @@
 import Encoding
-import FoundationEssentials
+#if canImport(FoundationEssentials)
+    import FoundationEssentials
+#else
+    import Foundation
+#endif
 import Logging
 import PayloadKey
 
@@ -14,6 +18,7 @@ struct ServiceClient: Sendable {
     private let headers: [LargePayloadCodec.Options.Header]
     private let transport: any CodecTransport
     private let hook: LargePayloadCodec.Options.Hook?
+    private let turns: RequestTurns
     private let timeout: Duration
     private let retries: LargePayloadCodec.RetryPolicy
     private let logger: Logger?
@@ -26,6 +31,7 @@ struct ServiceClient: Sendable {
         headers = options.headers
         transport = options.transport ?? HTTPClientTransport()
         hook = options.hook
+        turns = RequestTurns(limit: options.maximumConcurrentRequests)
         timeout = options.requestTimeout
         retries = options.retries
         logger = options.logger
@@ -34,11 +40,34 @@ struct ServiceClient: Sendable {
 
     // MARK: Requests
 
+    /// Whoever starts a worker wants to know soon that the service is unavailable.
+    private var checkLimit: Duration { min(retries.giveUpAfter, .seconds(10)) }
+
+    /// Checks that the service can store payloads.
     func checkHealth() async throws {
         let request = CodecRequest(method: "HEAD", url: "\(url)/health/head", maximumResponseSize: Self.messageSize)
-        // Whoever starts a worker wants to know soon that the service is unavailable.
-        let giveUpAfter = min(retries.giveUpAfter, .seconds(10))
-        _ = try await send(request, .healthCheck, key: nil, accepting: [200], giveUpAfter: giveUpAfter)
+        _ = try await send(request, .healthCheck, key: nil, accepting: [200], giveUpAfter: checkLimit)
+    }
+
+    /// Checks that the service answers requests for payloads of the namespace, whether or not it can store any.
+    ///
+    /// Asks for the empty payload. That it is not stored (404), or has another size (412), also proves it.
+    func checkDownloads() async throws {
+        let empty = Digest(of: Data())
+        let key = PayloadKey(namespace: namespace, prefix: nil, digest: empty, metadataHash: TemporalMetadata([]).hash)
+        let request = downloadRequest(key.utf8, size: 0)
+        let response = try await send(
+            request,
+            .healthCheck,
+            key: nil,
+            accepting: [200, 404, 412],
+            giveUpAfter: checkLimit
+        )
+        // Other web servers also answer 404, or 200 with a page.
+        guard
+            response.status == 412 || response.status == 200 && response.body.isEmpty
+                || response.status == 404 && Self.message(response) == "blob not found"
+        else { throw LargePayloadCodecError(.refused, .healthCheck, Self.message(response), answer: response) }
     }
 
     func upload(_ data: Data, _ metadata: TemporalMetadata) async throws -> PayloadReference {
@@ -63,15 +92,7 @@ struct ServiceClient: Sendable {
     }
 
     func download(_ reference: PayloadReference) async throws -> Data {
-        var request = CodecRequest(
-            method: "GET",
-            url: "\(url)/blobs/get?key=\(PercentEncoding.encodePath(reference.key))",
-            headers: [
-                ("Content-Type", "application/octet-stream"),
-                ("X-Payload-Expected-Content-Length", "\(reference.size)"),
-            ],
-            maximumResponseSize: max(Int(clamping: reference.size), Self.messageSize)
-        )
+        var request = downloadRequest(reference.key, size: reference.size)
         do {
             return try await download(request, reference)
         } catch let error as LargePayloadCodecError where error.code == .contentMismatch {
@@ -87,6 +108,17 @@ struct ServiceClient: Sendable {
         }
     }
 
+    private func downloadRequest(_ key: [UInt8], size: UInt64) -> CodecRequest {
+        CodecRequest(
+            method: "GET",
+            url: "\(url)/blobs/get?key=\(PercentEncoding.encodePath(key))",
+            headers: [
+                ("Content-Type", "application/octet-stream"), ("X-Payload-Expected-Content-Length", "\(size)"),
+            ],
+            maximumResponseSize: max(Int(clamping: size), Self.messageSize)
+        )
+    }
+
     private func download(
         _ request: CodecRequest,
         _ reference: PayloadReference,
@@ -95,7 +127,7 @@ struct ServiceClient: Sendable {
         let key = String(decoding: reference.key, as: UTF8.self)
         let response = try await send(request, .download, key: key, accepting: [200], giveUpAfter: giveUpAfter)
         func mismatch(_ message: String) -> LargePayloadCodecError {
-            LargePayloadCodecError(.contentMismatch, .download, message, status: response.status, key: key)
+            LargePayloadCodecError(.contentMismatch, .download, message, answer: response, key: key)
         }
         guard UInt64(response.body.count) == reference.size, !response.isTruncated else {
             let size = response.isTruncated ? "more than \(response.body.count)" : "\(response.body.count)"
@@ -112,7 +144,7 @@ struct ServiceClient: Sendable {
     /// Returns the key in the answer to an upload. As in Go clients, the case of the member's name does not matter.
     private func key(_ response: CodecResponse, _ digest: Digest) throws(LargePayloadCodecError) -> [UInt8] {
         func invalid(_ message: String) -> LargePayloadCodecError {
-            LargePayloadCodecError(.invalidAnswer, .upload, message, status: response.status)
+            LargePayloadCodecError(.invalidAnswer, .upload, message, answer: response)
         }
         var reader = JSONReader(Array(response.body))
         var key: [UInt8] = []
@@ -140,6 +172,8 @@ struct ServiceClient: Sendable {
 
     /// Sends a request, and retries transient failures until the time limit.
     ///
+    /// Each attempt waits for its turn. That is not the service's fault, so the wait counts towards no time limit.
+    ///
     /// - Returns: An answer with one of the accepted statuses.
     /// - Throws: ``LargePayloadCodecError`` of the last attempt; what the hook throws; or `CancellationError`.
     private func send(
@@ -152,23 +186,32 @@ struct ServiceClient: Sendable {
         var request = request
         request.headers += headers.map { ($0.name, $0.value) }
         let budget = giveUpAfter ?? retries.giveUpAfter
-        let start = ContinuousClock.now
+        // The time of all attempts and of the delays between them.
+        var spent = Duration.zero
         var attempt = 1
         while true {
-            try Task.checkCancellation()
-            let limit = budget == .zero ? timeout : min(timeout, budget - start.duration(to: .now))
-            switch try await outcome(of: request, within: limit, operation, key, accepting: statuses) {
+            try await turns.begin()
+            let limit = budget == .zero ? timeout : min(timeout, budget - spent)
+            let start = ContinuousClock.now
+            let outcome: Outcome
+            do {
+                defer { turns.end() }
+                outcome = try await self.outcome(of: request, within: limit, operation, key, accepting: statuses)
+            }
+            spent += start.duration(to: .now)
+            switch outcome {
             case .accepted(let response):
                 return response
             case .failed(let error, let isTransient, let retryAfter):
                 let delay = retries.delay(afterAttempt: attempt, retryAfter: retryAfter)
-                guard isTransient, start.duration(to: .now) + delay < budget else { throw error }
+                guard isTransient, spent + delay < budget else { throw error }
                 metrics.countRetry(operation)
                 logger?.warning(
                     "\(operation.rawValue) failed; retrying",
                     metadata: ["error": "\(error)", "attempt": "\(attempt)", "delay": "\(delay)"]
                 )
                 try await Task.sleep(for: delay)
+                spent += delay
                 attempt += 1
             }
         }
@@ -197,48 +240,44 @@ struct ServiceClient: Sendable {
             logger?.debug("\(operation.rawValue)", metadata: ["status": "\(status)", "url": "\(request.url)"])
             if statuses.contains(status) { return .accepted(response) }
             return .failed(
-                LargePayloadCodecError(.refused, operation, Self.message(response), status: status, key: key),
-                isTransient: [429, 502, 503, 504].contains(status),
+                LargePayloadCodecError(.refused, operation, Self.message(response), answer: response, key: key),
+                isTransient: LargePayloadCodecError.retriedStatuses(operation).contains(status),
                 retryAfter: response.retryAfter
             )
-        } catch let error as TransportFailure {
+        } catch let error as AttemptFailure {
+            // Libraries use the same error for cancelled tasks and closed connections; only the task knows.
+            try Task.checkCancellation()
             metrics.count(operation, "none", start.duration(to: .now))
-            let cause = error.cause
             return .failed(
-                LargePayloadCodecError(.noAnswer, operation, "\(cause)", key: key, cause: cause),
+                LargePayloadCodecError(.noAnswer, operation, error.message, key: key, cause: error.cause),
                 isTransient: error.isTransient,
                 retryAfter: nil
             )
         }
     }
 
+    /// Sends a request through the hook. The time limit includes the hook, and the whole answer.
+    ///
+    /// - Throws: ``AttemptFailure``, the hook's own error, or `CancellationError`.
     private func attempt(_ request: CodecRequest, within limit: Duration) async throws -> CodecResponse {
-        let send: @Sendable (CodecRequest) async throws -> CodecResponse = { request in
+        let send: @Sendable (CodecRequest) async throws -> CodecResponse = { [transport] request in
             do {
-                return try await transport(request, within: limit)
+                return try await transport.send(request, timeout: limit)
             } catch let error as CodecTransportError {
-                throw TransportFailure(cause: error.cause, isTransient: false)
+                throw AttemptFailure(cause: error.cause, message: error.message, isTransient: false)
             } catch {
-                // Libraries use the same error for cancelled tasks and closed connections; only the task knows.
-                try Task.checkCancellation()
-                throw TransportFailure(cause: error, isTransient: true)
+                throw AttemptFailure(cause: error, isTransient: true)
             }
         }
-        guard let hook else { return try await send(request) }
-        return try await hook(request, send)
-    }
-
-    /// Sends a request, and cancels it at the time limit, because a transport's own limit may end with the answer's head.
-    private func transport(_ request: CodecRequest, within limit: Duration) async throws -> CodecResponse {
-        try await withThrowingTaskGroup(of: CodecResponse?.self) { group in
-            group.addTask { try await transport.send(request, timeout: limit) }
-            group.addTask {
-                try await Task.sleep(for: limit)
-                return nil
+        do {
+            return try await withTimeLimit(limit) { [hook] in
+                guard let hook else { return try await send(request) }
+                return try await hook(request, send)
             }
-            defer { group.cancelAll() }
-            guard let response = try await group.next() ?? nil else { throw TimedOut(limit: limit) }
-            return response
+        } catch let error as CodecRetryError {
+            throw AttemptFailure(cause: error.cause, isTransient: true)
+        } catch let error as TimedOut {
+            throw AttemptFailure(cause: error, isTransient: true)
         }
     }
 
@@ -250,24 +289,23 @@ struct ServiceClient: Sendable {
     }
 }
 
-/// One attempt exceeded its time limit.
-private struct TimedOut: Error, CustomStringConvertible {
-    let limit: Duration
-
-    var description: String { "no complete answer within \(limit)" }
-}
-
-/// Marks an error of the transport, as opposed to one of the hook.
-private struct TransportFailure: Error {
+/// An attempt without an answer, as opposed to an error of the hook itself.
+private struct AttemptFailure: Error {
     let cause: any Error
+    let message: String
     let isTransient: Bool
+
+    init(cause: any Error, message: String? = nil, isTransient: Bool) {
+        self.cause = cause
+        self.message = message ?? "\(cause)"
+        self.isTransient = isTransient
+    }
 }
 
 extension CodecResponse {
     /// `Retry-After` in seconds (RFC 9110 section 10.2.3). A date is ignored.
     fileprivate var retryAfter: Duration? {
-        let field = headers.first { $0.name.lowercased() == "retry-after" }
-        return field.flatMap { UInt32($0.value) }.map { .seconds($0) }
+        header("retry-after").flatMap { UInt32($0) }.map { .seconds($0) }
     }
 }
 

@@ -1,4 +1,8 @@
-import FoundationEssentials
+#if canImport(FoundationEssentials)
+    import FoundationEssentials
+#else
+    import Foundation
+#endif
 import PayloadKey
 
 /// A Temporal payload, `temporal.api.common.v1.Payload`, independent of the library that generated it.
@@ -8,9 +12,9 @@ import PayloadKey
 /// ```swift
 /// extension Api.Common.V1.Payload: @retroactive TemporalPayload {}
 /// ```
+///
+/// The codec replaces metadata and data, and keeps all other members of a payload.
 public protocol TemporalPayload {
-    /// Creates a payload without metadata and data.
-    init()
     /// Describes the data. The entry `encoding` names the serialization, for example `json/plain`.
     var metadata: [String: Data] { get set }
     /// The bytes of the serialized value.
@@ -18,14 +22,12 @@ public protocol TemporalPayload {
 }
 
 extension TemporalPayload {
-    init(_ metadata: TemporalMetadata, _ data: Data) {
-        self.init()
-        let pairs = metadata.entries.map { (String(decoding: $0.name, as: UTF8.self), Data($0.value)) }
-        self.metadata = Dictionary(pairs) { $1 }
-        self.data = data
-    }
-
+    /// The metadata as byte strings. Setting it keeps the last of names that are equal as `String`s.
     var temporalMetadata: TemporalMetadata {
-        TemporalMetadata(metadata.map { (Array($0.key.utf8), Array($0.value)) })
+        get { TemporalMetadata(metadata.map { (Array($0.key.utf8), Array($0.value)) }) }
+        set {
+            let pairs = newValue.entries.map { (String(decoding: $0.name, as: UTF8.self), Data($0.value)) }
+            metadata = Dictionary(pairs) { $1 }
+        }
     }
 }

@@ -17,7 +17,7 @@ import Testing
     }
 
     private func failure(_ payload: TestPayload, _ answer: CodecResponse) async throws -> LargePayloadCodecError? {
-        let codec = try await FakeService { _, _ in answer }.codec()
+        let codec = try await FakeService { _, _ in answer }.codec { $0.permanentFailures = .throwError }
         return await #expect(throws: LargePayloadCodecError.self) { try await codec.decode(payloads: [payload]) }
     }
 
@@ -63,7 +63,10 @@ import Testing
 
     @Test func `An answer is read only up to the size in the reference`() async throws {
         let service = FakeService { _, _ in CodecResponse(status: 200) }
-        let codec = try await service.codec()
+        let codec = try await service.codec {
+            $0.maximumDownloadSize = .max
+            $0.permanentFailures = .throwError
+        }
         for size in [1_000_000, Int.max] {
             await #expect(throws: LargePayloadCodecError.self) {
                 try await codec.decode(payloads: [reference(size: size)])
@@ -74,21 +77,48 @@ import Testing
 
     @Test(arguments: [400, 403, 404, 412, 500, 507, 301])
     func `An error contains the service's status and message, and the key`(status: Int) async throws {
-        let error = try await failure(reference(), CodecResponse(status: status, body: Data("what is\nwrong\r\n".utf8)))
+        let answer = CodecResponse(
+            status: status,
+            headers: [("x-request-ID", "4f2a")],
+            body: Data("what is\nwrong\r\n".utf8)
+        )
+        let error = try await failure(reference(), answer)
         #expect(error?.code == .refused)
         #expect(error?.operation == .download)
         #expect(error?.status == status)
         #expect(error?.message == "what is wrong")
         #expect(error?.key == "/k")
+        #expect(error?.requestID == "4f2a")
         #expect(
             error.map { "\($0)" }
-                == "large payload codec: download failed with status \(status): what is wrong (key /k)"
+                == "large payload codec: download failed with status \(status): what is wrong (key /k, request 4f2a)"
         )
+    }
+
+    @Test func `A reference to a payload over the maximum size is refused without a request`() async throws {
+        let service = FakeService { [content] _, _ in CodecResponse(status: 200, body: Data(content)) }
+        let codec = try await service.codec {
+            $0.maximumDownloadSize = content.count
+            $0.permanentFailures = .throwError
+        }
+        #expect(try await codec.decode(payloads: [reference()]) == [TestPayload(content)])
+        let error = await #expect(throws: LargePayloadCodecError.self) {
+            try await codec.decode(payloads: [reference(size: content.count + 1)])
+        }
+        #expect(error?.code == .tooLarge)
+        #expect(error?.key == "/k")
+        #expect(error?.message == "the payload has 40 bytes, more than maximumDownloadSize, 39")
+        #expect(service.requests.count == 1)
+        let byDefault = try await service.codec { $0.permanentFailures = .throwError }
+        await #expect(throws: LargePayloadCodecError.self) {
+            try await byDefault.decode(payloads: [reference(size: 1 << 30 + 1)])
+        }
+        #expect(service.requests.count == 1)
     }
 
     @Test func `An invalid reference is an error that names the version or digest`() async throws {
         let service = FakeService { _, _ in CodecResponse(status: 200) }
-        let codec = try await service.codec()
+        let codec = try await service.codec { $0.permanentFailures = .throwError }
         for (version, message) in [
             ("v1", "it was stored under version v1 of the API, which this service does not have"),
             ("v3", "unknown version 'v3' in temporal.io/remote-codec"), ("", "unknown version ''"),

@@ -65,6 +65,15 @@ import Testing
         #expect(try await codec.decode(payloads: encoded) == payloads)
     }
 
+    @Test func `Members of a payload other than metadata and data are kept in both directions`() async throws {
+        let codec = try await FakeService.storing().codec()
+        var payload = TestPayload(randomPayload(100))
+        payload.externalPayloads = [7]
+        let encoded = try await codec.encode(payloads: [payload])
+        #expect(encoded[0].externalPayloads == [7])
+        #expect(try await codec.decode(payloads: encoded) == [payload])
+    }
+
     @Test func `A decode-only codec returns payloads unchanged when it encodes`() async throws {
         let service = FakeService.storing()
         let codec = try await service.codec { $0.isDecodeOnly = true }

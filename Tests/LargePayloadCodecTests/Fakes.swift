@@ -7,8 +7,8 @@ import Testing
 struct TestPayload: TemporalPayload, Equatable {
     var metadata: [String: Data] = [:]
     var data = Data()
-
-    init() {}
+    /// A member that the codec does not know.
+    var externalPayloads: [Int] = []
 
     init(_ data: [UInt8], _ metadata: [String: String] = ["encoding": "binary/plain"]) {
         self.data = Data(data)
@@ -71,12 +71,15 @@ extension FakeService {
         return try await LargePayloadCodec(options)
     }
 
-    /// The error of encoding payloads with such a codec.
+    /// The error of encoding payloads with such a codec that throws permanent failures.
     func failure(
         encoding payloads: TestPayload...,
         edit: (inout LargePayloadCodec.Options) -> Void = { _ in }
     ) async throws -> LargePayloadCodecError? {
-        let codec = try await codec(edit)
+        let codec = try await codec {
+            $0.permanentFailures = .throwError
+            edit(&$0)
+        }
         return await #expect(throws: LargePayloadCodecError.self) { try await codec.encode(payloads: payloads) }
     }
 }

@@ -1,3 +1,4 @@
+import Foundation
 import LargePayloadCodec
 import TestSupport
 import Testing
@@ -33,6 +34,10 @@ import Testing
             ("namespace is 'a/b': namespace contains '/'", options { $0.namespace = "a/b" }),
             ("minimumSize is -1, expected 0 bytes or more", options { $0.minimumSize = -1 }),
             ("apiVersion is 'v1', expected 'v2'", options { $0.apiVersion = "v1" }),
+            (
+                "maximumDownloadSize is -1, expected 0 bytes or more",
+                options { $0.maximumDownloadSize = -1 }
+            ),
             (
                 "maximumConcurrentRequests is 0, expected 1 or more",
                 options { $0.maximumConcurrentRequests = 0 }
@@ -101,6 +106,47 @@ import Testing
         #expect(error?.operation == .healthCheck)
         #expect(error?.status == 500)
         _ = try await service.codec()
+        #expect(service.requests.count == 1)
+    }
+
+    @Test(
+        arguments: [
+            (200, "", true), (404, "blob not found\n", true), (412, "payload has 1 bytes, expected 0\n", true),
+            (404, "<html>Not Found</html>", false), (200, "<html>", false), (401, "", false), (403, "no", false),
+            (500, "", false),
+        ]
+    )
+    func `A codec that only decodes checks that the service answers downloads`(
+        status: Int,
+        body: String,
+        isUsable: Bool
+    ) async throws {
+        let empty = Stack.digest([])
+        let service = FakeService { request, _ in
+            #expect(request.method == "GET")
+            let key = "/blobs/ns/common/\(empty)/\(empty)".replacingOccurrences(of: ":", with: "%3A")
+            #expect(request.url == "http://service.test/below/v2/blobs/get?key=\(key)")
+            #expect(request.headers.contains { $0 == ("X-Payload-Expected-Content-Length", "0") })
+            return CodecResponse(status: status, body: Data(body.utf8))
+        }
+        let codec: Result<LargePayloadCodec, any Error>
+        do {
+            codec = .success(
+                try await service.codec {
+                    $0.skipsHealthCheck = false
+                    $0.isDecodeOnly = true
+                }
+            )
+        } catch {
+            codec = .failure(error)
+        }
+        if isUsable {
+            _ = try codec.get()
+        } else {
+            let error = #expect(throws: LargePayloadCodecError.self) { try codec.get() }
+            #expect(error?.operation == .healthCheck)
+            #expect(error?.status == status)
+        }
         #expect(service.requests.count == 1)
     }
 }

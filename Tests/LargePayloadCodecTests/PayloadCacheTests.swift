@@ -66,11 +66,20 @@ import Testing
     @Test func `Without a cache every decode downloads, with one each payload once`() async throws {
         for (size, requests) in [(0, 3), (10_000, 1)] {
             let service = FakeService.storing()
-            let codec = try await service.codec { $0.cacheSize = size }
             let payload = TestPayload(randomPayload(100))
-            let encoded = try await codec.encode(payloads: [payload])
+            let encoded = try await service.codec().encode(payloads: [payload])
+            let codec = try await service.codec { $0.cacheSize = size }
             for _ in 0..<3 { #expect(try await codec.decode(payloads: encoded) == [payload]) }
             #expect(service.requests.count - 1 == requests)
         }
+    }
+
+    @Test func `A payload that the codec uploaded is not downloaded`() async throws {
+        let service = FakeService.storing()
+        let codec = try await service.codec { $0.cacheSize = 10_000 }
+        let payload = TestPayload(randomPayload(100))
+        let encoded = try await codec.encode(payloads: [payload])
+        #expect(try await codec.decode(payloads: encoded) == [payload])
+        #expect(service.requests.map(\.method) == ["PUT"])
     }
 }

@@ -66,11 +66,21 @@ import Testing
         #expect(error?.message == "no complete answer within 0.05 seconds")
     }
 
-    @Test(arguments: [400, 403, 404, 411, 412, 413, 500, 507])
+    @Test(arguments: [400, 401, 403, 404, 411, 412, 413])
     func `A permanent status is not retried`(status: Int) async throws {
         let service = FakeService { _, _ in CodecResponse(status: status) }
         #expect(try await service.failure(encoding: payload)?.status == status)
         #expect(service.requests.count == 1)
+    }
+
+    @Test(arguments: [500, 507])
+    func `An upload is repeated after 500 and 507, a download is not`(status: Int) async throws {
+        let service = FakeService { _, number in number == 0 ? CodecResponse(status: status) : Self.stored }
+        let encoded = try await service.codec().encode(payloads: [payload])
+        #expect(service.requests.count == 2)
+        let away = FakeService { _, _ in CodecResponse(status: status) }
+        _ = try await away.codec().decode(payloads: encoded)
+        #expect(away.requests.count == 1)
     }
 
     @Test func `Delays are random below a limit that doubles, or follow Retry-After up to the maximum delay`() {
@@ -136,7 +146,7 @@ import Testing
         #expect(try await service.failure(encoding: TestPayload(randomPayload(200)), payload)?.status == 400)
     }
 
-    @Test func `As many requests of a call run concurrently as the limit allows, and no more`() async throws {
+    @Test func `As many requests of all calls run concurrently as the limit allows, and no more`() async throws {
         let running = Counter(), peak = Counter()
         let service = FakeService { _, _ in
             peak.raise(to: running.add(1))
@@ -147,10 +157,50 @@ import Testing
             return Self.stored
         }
         let codec = try await service.codec { $0.maximumConcurrentRequests = 3 }
-        let payloads = (0..<20).map { TestPayload(randomPayload(100 + $0)) }
-        #expect(try await codec.encode(payloads: payloads).count == 20)
+        try await withThrowingTaskGroup(of: Void.self) { calls in
+            for call in 0..<10 {
+                calls.addTask {
+                    let payloads = [TestPayload(randomPayload(100 + call)), TestPayload(randomPayload(200 + call))]
+                    let encoded = try await codec.encode(payloads: payloads)
+                    #expect(encoded.count == 2)
+                }
+            }
+            try await calls.waitForAll()
+        }
         #expect(service.requests.count == 20)
         #expect(peak.value == 3)
+    }
+
+    @Test func `Waiting for a turn is in no metric`() async throws {
+        let metrics = TestMetrics()
+        let service = FakeService { _, _ in
+            try await Task.sleep(for: .milliseconds(20))
+            return Self.stored
+        }
+        let codec = try await service.codec {
+            $0.maximumConcurrentRequests = 1
+            $0.metrics = metrics
+        }
+        let start = ContinuousClock.now
+        _ = try await codec.encode(payloads: (0..<20).map { TestPayload(randomPayload(100 + $0)) })
+        let elapsed = start.duration(to: .now)
+        let durations = try metrics.expectTimer("large_payload_codec_request_duration", [("operation", "upload")])
+        #expect(durations.values.count == 20)
+        // The requests ran one after the other.
+        #expect(Duration.nanoseconds(durations.values.reduce(0, +)) <= elapsed)
+    }
+
+    @Test func `A call that waits for its turn ends at once when it is cancelled`() async throws {
+        let service = Self.hanging
+        let codec = try await service.codec { $0.maximumConcurrentRequests = 1 }
+        let first = Task { try await codec.encode(payloads: [payload]) }
+        while service.requests.isEmpty { await Task.yield() }
+        let second = Task.immediate { try await codec.encode(payloads: [payload]) }
+        second.cancel()
+        await #expect(throws: CancellationError.self) { try await second.value }
+        #expect(service.requests.count == 1)
+        first.cancel()
+        await #expect(throws: CancellationError.self) { try await first.value }
     }
 
     @Test func `The hook wraps every attempt and can change the request`() async throws {
@@ -180,6 +230,49 @@ import Testing
         #expect(service.requests.isEmpty)
     }
 
+    @Test func `A hook can ask for another attempt, which is within the time limit`() async throws {
+        let service = FakeService { request, _ in
+            CodecResponse(status: request.headers.contains { $0.value == "new" } ? 201 : 401, body: Self.stored.body)
+        }
+        let token = Counter()
+        let hook: LargePayloadCodec.Options.Hook = { request, next in
+            var request = request
+            request.headers.append(("Authorization", token.value == 0 ? "old" : "new"))
+            let response = try await next(request)
+            if response.status == 401 {
+                token.add()
+                throw CodecRetryError(Broken())
+            }
+            return response
+        }
+        _ = try await service.codec { $0.hook = hook }.encode(payloads: [payload])
+        #expect(service.requests.count == 2)
+        let error = try await service.failure(encoding: payload) {
+            $0.hook = { _, _ in throw CodecRetryError(Broken()) }
+            $0.retries = .never
+        }
+        #expect(error?.code == .noAnswer)
+        #expect(error?.cause is Broken)
+    }
+
+    @Test func `A hook that hangs is abandoned at the time limit, even if it ignores cancellation`() async throws {
+        let service = FakeService { _, _ in Self.stored }
+        let hanging = Task { try await Task.sleep(for: .seconds(600)) }
+        defer { hanging.cancel() }
+        let error = try await service.failure(encoding: payload) {
+            $0.requestTimeout = .milliseconds(50)
+            $0.retries = .never
+            $0.hook = { request, next in
+                // The cancellation of a task that waits for another one has no effect.
+                try await hanging.value
+                return try await next(request)
+            }
+        }
+        #expect(error?.code == .noAnswer)
+        #expect(error?.message == "no complete answer within 0.05 seconds")
+        #expect(service.requests.isEmpty)
+    }
+
     @Test func `Requests, retries, bytes and cache hits are counted, and retries are logged`() async throws {
         let metrics = TestMetrics()
         let log = RecordedLog()
@@ -194,7 +287,9 @@ import Testing
             $0.cacheSize = 10_000
         }
         let encoded = try await codec.encode(payloads: [payload])
-        for _ in 0..<2 { #expect(try await codec.decode(payloads: encoded) == [payload]) }
+        let other = TestPayload(randomPayload(100))
+        let elsewhere = try await storing.codec().encode(payloads: [other])
+        #expect(try await codec.decode(payloads: encoded + elsewhere) == [payload, other])
         func count(_ label: String, _ dimensions: [(String, String)]) throws -> Int64 {
             try metrics.expectCounter("large_payload_codec_\(label)", dimensions).totalValue
         }

@@ -5,9 +5,7 @@ import NIOSSL
 import TestSupport
 import Testing
 
-extension JSONPayload: TemporalPayload {
-    package init() { self.init([], metadata: [:]) }
-}
+extension JSONPayload: TemporalPayload {}
 
 /// Tests the Swift library over real HTTP, against a deployed service and against misbehaving servers.
 @Suite(.serialized, .runLimit) struct SwiftCodecTests {
@@ -91,6 +89,7 @@ extension JSONPayload: TemporalPayload {
             let unknowing = self.options(stack.tlsSocket) { $0.url = options.url }
             let error = await #expect(throws: LargePayloadCodecError.self) { try await LargePayloadCodec(unknowing) }
             #expect(error?.code == .noAnswer)
+            #expect(error?.message == "the server's certificate is not trusted, or has expired")
         }
     }
 
@@ -116,9 +115,9 @@ extension JSONPayload: TemporalPayload {
         }
     }
 
-    @Test func `Errors contain the service's status and message`() async throws {
+    @Test func `Errors contain the service's status and message, and the request's ID`() async throws {
         let stack = try Stack(options: ["--max-payload", "200000"])
-        let codec = try await LargePayloadCodec(options(stack.httpSocket))
+        let codec = try await LargePayloadCodec(options(stack.httpSocket) { $0.permanentFailures = .throwError })
         let tooLarge = await #expect(throws: LargePayloadCodecError.self) {
             try await codec.encode(payloads: [JSONPayload(randomPayload(200_001))])
         }
@@ -135,6 +134,49 @@ extension JSONPayload: TemporalPayload {
         #expect(missing?.status == 404)
         #expect(missing?.message == "blob not found")
         #expect(missing?.key?.hasPrefix("/blobs/other/common/") == true)
+        let id = try #require(missing?.requestID)
+        try eventually("the access log has the ID \(id)") { stack.accessLog.contains(id) }
+    }
+
+    @Test func `While the service's disk is full, a codec that only decodes can be created`() async throws {
+        let stack = try Stack(options: ["--reserve", "4000000000g"], health: 503)
+        let error = await #expect(throws: LargePayloadCodecError.self) {
+            try await LargePayloadCodec(options(stack.httpSocket) { $0.retries = .never })
+        }
+        #expect(error?.status == 503)
+        _ = try await LargePayloadCodec(options(stack.httpSocket) { $0.isDecodeOnly = true })
+    }
+
+    @Test func `Uploads that wait for their turn do not fail, however long the service takes for each`() async throws {
+        // All together take longer than the limit of a connection or a request.
+        let server = try ScriptedServer { _, _ in [.wait(600), .answer(201, [], #"{"Key":"/k"}"#)] }
+        var configuration = HTTPClientTransport.configuration
+        configuration.timeout.connect = .seconds(2)
+        let client = HTTPClient(configuration: configuration)
+        var options = options(server, timeout: .seconds(4))
+        options.transport = HTTPClientTransport(client)
+        options.minimumSize = 32
+        let codec = try await LargePayloadCodec(options)
+        let failures = Counter()
+        await withTaskGroup(of: Void.self) { calls in
+            for call in 0..<120 {
+                calls.addTask {
+                    let payload = JSONPayload(randomPayload(100 + call))
+                    do {
+                        let encoded = try await codec.encode(payloads: [payload])
+                        #expect(encoded[0].metadata["temporal.io/remote-codec"] != nil)
+                    } catch {
+                        Issue.record(error)
+                        failures.add()
+                    }
+                }
+            }
+        }
+        try await client.shutdown()
+        #expect(failures.value == 0)
+        #expect(server.requests.count == 120)
+        // The HTTP client's own limit, 8 by default, did not make them wait.
+        #expect(server.connectionCount > 8)
     }
 
     @Test func `While no worker runs, requests are retried until one starts`() async throws {
@@ -151,12 +193,13 @@ extension JSONPayload: TemporalPayload {
         #expect(try await codec.decode(payloads: call.value) == [payload])
     }
 
-    /// Options for a server on the loopback address, without health check and retries.
+    /// Options for a server on the loopback address, without health check and retries. All failures are thrown.
     private func options(_ server: ScriptedServer, timeout: Duration = .seconds(60)) -> LargePayloadCodec.Options {
         var options = LargePayloadCodec.Options(url: "http://127.0.0.1:\(server.port)", namespace: "default")
         options.skipsHealthCheck = true
         options.requestTimeout = timeout
         options.retries = .never
+        options.permanentFailures = .throwError
         return options
     }
 

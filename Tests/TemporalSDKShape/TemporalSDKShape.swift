@@ -27,4 +27,13 @@ extension PayloadCodec {
     package func encode(payload: Api.Common.V1.Payload) async throws -> Api.Common.V1.Payload {
         try await self.encode(payloads: CollectionOfOne(payload))[0]
     }
+
+    package func decode(payload: Api.Common.V1.Payload) async throws -> Api.Common.V1.Payload {
+        try await self.decode(payloads: CollectionOfOne(payload))[0]
+    }
+}
+
+package protocol PayloadConverter: Sendable {
+    func convertValue(_ value: some Any) throws -> Api.Common.V1.Payload
+    func convertPayload<Value>(_ payload: Api.Common.V1.Payload, as valueType: Value.Type) throws -> Value
 }

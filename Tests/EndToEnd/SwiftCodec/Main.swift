@@ -10,8 +10,6 @@ enum Main {
         var metadata: [String: Data] = [:]
         var data = Data()
 
-        init() {}
-
         // Protobuf omits empty fields.
         init(from decoder: any Decoder) throws {
             let container = try decoder.container(keyedBy: CodingKeys.self)
