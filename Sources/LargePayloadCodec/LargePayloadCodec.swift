@@ -153,6 +153,8 @@ public struct LargePayloadCodec: Sendable {
         do throws(PayloadReferenceError) {
             guard try PayloadReference.isCarried(by: payload.temporalMetadata) else { return nil }
             reference = try PayloadReference(parsing: Array(payload.data))
+            // The key of another service may have another form.
+            if let key = PayloadKey(parsing: reference.key) { try reference.check(against: key) }
         } catch {
             throw LargePayloadCodecError(.invalidReference, .download, "\(error)", cause: error)
         }

@@ -136,6 +136,20 @@ import Testing
         #expect(service.requests.isEmpty)
     }
 
+    @Test func `A reference whose metadata was edited is refused without a download`() async throws {
+        let key = "/blobs/ns/common/\(Stack.digest(content))/\(Stack.digest(Array("encodingbinary/plain".utf8)))"
+        let service = FakeService { [content] _, _ in CodecResponse(status: 200, body: Data(content)) }
+        let codec = try await service.codec { $0.permanentFailures = .throwError }
+        #expect(try await codec.decode(payloads: [reference(key: key)]) == [TestPayload(content)])
+        let json = String(decoding: reference(key: key).data, as: UTF8.self)
+            .replacingOccurrences(of: Data("binary/plain".utf8).base64EncodedString(), with: "eA==")
+        let edited = TestPayload(Array(json.utf8), ["encoding": "json/plain", "temporal.io/remote-codec": "v2"])
+        let error = await #expect(throws: LargePayloadCodecError.self) { try await codec.decode(payloads: [edited]) }
+        #expect(error?.code == .invalidReference)
+        #expect(error?.message == "its metadata is not the one of its key \(key)")
+        #expect(service.requests.count == 1)
+    }
+
     @Test func `Several references to the same payload in one call cause one download`() async throws {
         let service = FakeService { [content] _, _ in CodecResponse(status: 200, body: Data(content)) }
         let codec = try await service.codec()
