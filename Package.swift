@@ -3,7 +3,7 @@ import PackageDescription
 
 // Dependencies go one way: C modules → System → Storage (the contract of every store) → DiskStore and S3Store →
 // executables; Storage → PayloadService. Encoding → PayloadKey → all of these, and LargePayloadCodec, the client
-// library, which alone has an HTTP client.
+// library, which alone has an asynchronous HTTP client; HTTP is a blocking one on libcurl.
 let package = Package(
     name: "large-payload-service",
     products: [
@@ -58,7 +58,7 @@ let package = Package(
         .target(
             name: "S3Store",
             dependencies: [
-                "PayloadKey", "Storage", "S3", .product(name: "Logging", package: "swift-log"),
+                "HTTP", "PayloadKey", "Storage", "S3", .product(name: "Logging", package: "swift-log"),
                 .product(name: "SystemPackage", package: "swift-system"),
             ]
         ),
@@ -85,6 +85,12 @@ let package = Package(
                 .product(name: "NIOHTTP1", package: "swift-nio"),
             ]
         ),
+        .target(
+            name: "HTTP",
+            dependencies: [
+                "CCurl", "Encoding", "System", .product(name: "SystemPackage", package: "swift-system"),
+            ]
+        ),
         .target(name: "EnvironmentFile", dependencies: ["Encoding", "System"]),
         .target(
             name: "System",
@@ -93,7 +99,7 @@ let package = Package(
         .target(
             name: "S3",
             dependencies: [
-                "CCurl", "CExpat", "Encoding", "PayloadKey", "System",
+                "CExpat", "Encoding", "HTTP", "PayloadKey", "System",
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "SystemPackage", package: "swift-system"),
@@ -109,7 +115,7 @@ let package = Package(
         .executableTarget(
             name: "lps-worker",
             dependencies: [
-                "Encoding", "EnvironmentFile", "FastCGI", "PayloadKey", "PayloadService", "DiskStore", "Storage",
+                "Encoding", "EnvironmentFile", "FastCGI", "HTTP", "PayloadKey", "PayloadService", "DiskStore", "Storage",
                 "Scoreboard",
                 "StorePolicy",
                 "StoreFactory", "System", "Version",
@@ -196,7 +202,7 @@ let package = Package(
         .testTarget(name: "ScoreboardTests", dependencies: ["Scoreboard", "System", "TestSupport"]),
         .testTarget(
             name: "S3Tests",
-            dependencies: ["S3", "TestSupport", .product(name: "Logging", package: "swift-log")],
+            dependencies: ["HTTP", "S3", "TestSupport", .product(name: "Logging", package: "swift-log")],
             exclude: ["botocore_vectors.json", "botocore_vectors.py"]
         ),
         .testTarget(name: "S3StoreTests", dependencies: ["S3Store", "TestSupport"]),
@@ -204,7 +210,7 @@ let package = Package(
             name: "WorkerTests",
             dependencies: [
                 "DiskStore", "Encoding", "EnvironmentFile", "FastCGI", "PayloadKey", "PayloadService", "Scoreboard",
-                "TestSupport", "lps-worker",
+                "Storage", "TestSupport", "lps-worker",
             ]
         ),
         .testTarget(name: "TarArchiveTests", dependencies: ["TarArchive", "TestSupport"]),
