@@ -94,13 +94,13 @@ import Testing
         }
     }
 
-    @Test(arguments: [("0", 0), ("18446744073709551615", UInt64.max), ("7 ", 7)])
+    @Test(arguments: [("0", 0), ("18446744073709551615", UInt64.max), ("7 ", 7), ("1000.0", 1000), ("0.00", 0)])
     func `A number without a sign is parsed`(text: String, number: UInt64) throws {
         var reader = JSONReader(Array(text.utf8))
         #expect(try reader.unsignedInteger() == number)
     }
 
-    @Test(arguments: ["-1", "-0", "1.0", "1e2", "18446744073709551616", "\"1\"", "", "00"])
+    @Test(arguments: ["-1", "-0", "-1.0", "1.5", "1.01", "1e2", "1.0e2", "18446744073709551616", "\"1\"", "", "00"])
     func `Other numbers are refused`(text: String) {
         #expect(throws: JSONSyntaxError.self) {
             var reader = JSONReader(Array(text.utf8))

@@ -44,10 +44,11 @@ def service(
     ui_port: int, artifacts: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[LargePayloadService]:
     port = free_port()
-    service = LargePayloadService(f"http://127.0.0.1:{port}")
+    folder = tmp_path_factory.mktemp("service")
+    service = LargePayloadService(f"http://127.0.0.1:{port}", folder / "store")
     origins = [f"http://{host}:{ui_port}" for host in ("127.0.0.1", "localhost")]
     command = ["make", "-C", PROJECT, "run", f"PORT={port}", f"TLS_PORT={free_port()}"]
-    command += [f"DIR={tmp_path_factory.mktemp('service')}", f"CODEC_ORIGINS={' '.join(origins)}"]
+    command += [f"DIR={folder}", f"CODEC_ORIGINS={' '.join(origins)}"]
     with running(command, artifacts / "service.log", lambda: answers(f"{service.url}/v2/health/head", "HEAD")):
         yield service
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from support.service import REMOTE_CODEC, LargePayloadService, reference_data
+from support.service import REMOTE_CODEC, LargePayloadService, key_of, reference_data
 from support.temporal import TemporalServer, input_payloads
 
 TEXT = "invoice " * 375_000 + "MARKER-IN-THE-MIDDLE" + " receipt" * 375_000
@@ -85,3 +85,28 @@ def test_show_prints_the_payload_as_json_with_the_codec_server(
     [payload] = input_payloads(history)
     assert payload["metadata"] == {"encoding": base64.b64encode(b"json/plain").decode()}
     assert (base64.b64decode(payload["data"]) == six_megabytes.read_bytes()) is True
+
+
+def test_show_prints_all_payloads_but_a_deleted_one(
+    temporal_server: TemporalServer, service: LargePayloadService, codec_endpoint: str, tmp_path: Path
+):
+    workflow_id = "deleted-namespaced" if "{namespace}" in codec_endpoint else "deleted-plain"
+    texts = [f"{workflow_id} {name} " + "lorem ipsum " * 20_000 for name in ("kept", "deleted", "also kept")]
+    files = [tmp_path / f"{number}.json" for number in range(len(texts))]
+    for file, text in zip(files, texts, strict=True):
+        file.write_text(json.dumps(text))
+    started = temporal_server.start_workflow(workflow_id, *files, codec_endpoint=codec_endpoint)
+    assert started.returncode == 0, started.stderr
+    metadata = {"encoding": b"json/plain"}
+    service.delete(key_of(temporal_server.namespace, metadata, files[1].read_bytes()))
+
+    shown = temporal_server.show(workflow_id, "--output", "json", codec_endpoint=codec_endpoint)
+
+    payloads = input_payloads(shown)
+    assert [base64.b64decode(payloads[index]["data"]) for index in (0, 2)] == [files[0].read_bytes(), files[2].read_bytes()]
+    assert base64.b64decode(payloads[1]["metadata"][REMOTE_CODEC]) == b"v2"
+    assert base64.b64decode(payloads[1]["data"]) == reference_data(
+        temporal_server.namespace, metadata, files[1].read_bytes()
+    )
+    detailed = temporal_server.show(workflow_id, "--detailed", codec_endpoint=codec_endpoint)
+    assert f"input[0]: {texts[0]}\n" in detailed

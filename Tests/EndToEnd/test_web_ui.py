@@ -7,7 +7,7 @@ import pytest
 from selenium import webdriver
 
 from support.processes import eventually
-from support.service import LargePayloadService
+from support.service import LargePayloadService, key_of
 from support.temporal import TemporalServer
 from support.web_ui import WorkflowPage, headless_chromium
 
@@ -85,3 +85,16 @@ def test_the_ui_offers_a_download_of_five_megabytes(
     )
     # The UI parses the payload and writes it indented; a string is unchanged by that.
     assert (file.read_bytes() == payload) is True
+
+
+def test_the_ui_shows_why_a_deleted_payload_is_missing(
+    temporal_server: TemporalServer, service: LargePayloadService, browser: webdriver.Chrome, tmp_path: Path
+):
+    payload = document(400_000)
+    start_workflow(temporal_server, service, "deleted", payload, tmp_path)
+    service.delete(key_of(temporal_server.namespace, {"encoding": b"json/plain"}, payload))
+
+    page = WorkflowPage(browser, f"http://127.0.0.1:{temporal_server.ui_port}", temporal_server.namespace, "deleted")
+
+    page.wait_for_start_of_input('"error": "blob not found"')
+    page.wait_for_start_of_input(f'"size": {len(payload)}')

@@ -21,7 +21,8 @@ import Testing
         #expect(String(decoding: encoded[2].data, as: UTF8.self).contains("/blobs/default/custom/team/a/sha256:"))
         let isDecoded = try ask("decode", encoded, stack) == payloads
         #expect(isDecoded)
-        let isDownloaded = try ask("a%20b/download", [encoded[0], encoded[2]], stack) == [payloads[0], payloads[2]]
+        let large = try JSONPayloads([encoded[0], encoded[2]]).json
+        let isDownloaded = try JSONPayloads(stack.codec("a%20b/download", large, [:])).payloads == [payloads[0], payloads[2]]
         #expect(isDownloaded)
         let inPath = try JSONPayloads(stack.codec("a%20b/encode", JSONPayloads(payloads).json, [:])).payloads
         #expect(String(decoding: inPath[0].data, as: UTF8.self).contains("\"/blobs/a b/common/"))
@@ -36,11 +37,16 @@ import Testing
         let preserved = try ask("decode?preserveStorageRefs=true", encoded, stack)
         #expect(preserved.map { $0.externalPayloads?.count ?? 0 } == [0, 0, 1, 1])
         let answer = try stack.codec("decode", JSONPayloads(encoded).json)
-        #expect(answer.headers["x-lps-placeholders"] == "3", "a page may read it")
+        #expect(answer.headers["x-lps-undecoded"] == #"3;reason="the answer would have over 10240 bytes""#)
+        #expect(answer.headers["access-control-expose-headers"]?.contains("X-LPS-Undecoded") == true)
         let large = try stack.codec("encode", JSONPayloads([JSONPayload(randomPayload(50_000))]).json)
         expectError(large, 413, "body exceeds max size of 51200 bytes", "over a worker's limit")
         expectError(try stack.codec("decode", Array("[]".utf8)), 400, nil, "a body that is not an object")
         let good = Array(#"{"payloads":[]}"#.utf8)
+        let coded = try stack.codec("decode", good, ["Content-Encoding": "gzip"])
+        expectError(coded, 415, nil, "a compressed body")
+        let literal = try stack.request("POST", "/codec/%7Bnamespace%7D/encode", ["X-Namespace": "payments"], body: good)
+        expectError(literal, 400, nil, "a client that does not replace the placeholder")
         for path in ["/codec/", "/codec/x", "/codec/decode/", "/codec/a/b/decode", "/v2/codec/decode"] {
             expectError(try stack.request("POST", path, body: good), 404, nil, path)
         }

@@ -12,6 +12,7 @@ import Testing
             $0.replacingOccurrences(
                 of: openNamespaces,
                 with: #"map $http_x_test_tenant $lps_namespaces { default $http_x_test_tenant; "" "*"; none ""; }"#
+                    + #" map $http_x_test_reader $lps_readable_namespaces { default $http_x_test_reader; }"#
             )
         }
         try payloadsAndRefusals(stack)
@@ -122,6 +123,8 @@ import Testing
             #expect(put.status == status, "\(tenant)")
             let key = "/blobs/b/common/\(helloWorldDigest)/\(Stack.digest([]))"
             #expect(try stack.get(key, length: 11, tried).status == (status == 403 ? 403 : 200), "\(tenant)")
+            let reader = tried.merging(["X-Test-Reader": "c,b"]) { $1 }
+            #expect(try stack.get(key, length: 11, reader).status == 200, "\(tenant), who may read")
         }
     }
 }

@@ -66,7 +66,6 @@ import Testing
             (#"{"metadata":{},"size":-1}"#, "expected a number without sign"),
             (#"{"metadata":{},"size":"1"}"#, "expected a value"),
             (#"{"metadata":{},"size":1,"digest":"sha256:00"}"#, "invalid digest 'sha256:00'"),
-            (#"{"size":1}"#, "it has no metadata"),
             (#"{"metadata":{}}"#, "it has no size"),
             (#"{"metadata":{},"size":1}"#, "it has no digest"),
             (#"{"metadata":{},"size":1,"digest":"\#(Digest(of: []))"}"#, "it has no key"),
@@ -77,6 +76,37 @@ import Testing
     func `An invalid reference is refused with the reason`(json: String, reason: String) {
         let error = #expect(throws: PayloadReferenceError.self) { try reference(json) }
         #expect("\(error.map { "\($0)" } ?? "")".contains(reason))
+    }
+
+    @Test func `A reference is read as Go's encoding/json reads it`() throws {
+        let digest = Digest(of: [])
+        let written = try reference(#"{"metadata":null,"size":1000,"digest":"\#(digest)","key":"/k"}"#)
+        for json in [
+            #"{"size":1000,"digest":"\#(digest)","key":"/k"}"#,
+            #"{"Metadata":{},"SIZE":1000.0,"dIgEsT":"\#(digest)","Key":"/k"}"#,
+            #"{"key":"/other","Key":"/k","size":7,"size":1000.00,"digest":"\#(digest)"}"#,
+        ] {
+            #expect(try reference(json) == written, "\(json)")
+        }
+    }
+
+    @Test func `A reference must have the digest and the metadata of its key`() throws {
+        let metadata = TemporalMetadata([(Array("encoding".utf8), Array("json/plain".utf8))])
+        let forged = TemporalMetadata([(Array("encoding".utf8), Array("binary/null".utf8))])
+        let namespace = try Namespace(validating: Array("ns".utf8))
+        let (digest, other) = (Digest(of: [1]), Digest(of: [2]))
+        let key = PayloadKey(namespace: namespace, prefix: nil, digest: digest, metadataHash: metadata.hash)
+        func check(_ metadata: TemporalMetadata, _ digest: Digest) throws {
+            try PayloadReference(metadata: metadata, size: 1, digest: digest, key: key.utf8).check(against: key)
+        }
+        try check(metadata, digest)
+        for (metadata, digest, reason) in [
+            (forged, digest, "its metadata is not the one of its key \(key)"),
+            (metadata, other, "its digest \(other) is not the one of its key \(key)"),
+        ] {
+            let error = #expect(throws: PayloadReferenceError.self) { try check(metadata, digest) }
+            #expect(error?.description == reason)
+        }
     }
 
     @Test func `A payload's metadata shows whether it is a reference`() throws {

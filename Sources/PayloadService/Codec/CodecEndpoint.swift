@@ -69,14 +69,14 @@ struct CodecEndpoint {
             }
             return nil
         }
-        if let header, header != text {
-            throw Refusal.badRequest(
-                "the path names namespace '\(printable(text))', but the header X-Namespace '\(printable(header))'"
-            )
-        }
         guard !text.equals("{namespace}") else {
             throw Refusal.badRequest(
                 "namespace is the placeholder '{namespace}': the client does not replace it, leave it out of the URL"
+            )
+        }
+        if let header, header != text {
+            throw Refusal.badRequest(
+                "the path names namespace '\(printable(text))', but the header X-Namespace '\(printable(header))'"
             )
         }
         return try Namespace(named: text)

@@ -84,7 +84,7 @@ struct Settings: ParsableArguments {
     var codecDisplayLimit: Setting<UInt64>
 
     @Option(
-        "Codec server: answer a placeholder for a payload that would make the answer of a decode larger than this. (default: 64m)",
+        "Codec server: leave the reference to a payload that would make the answer of a decode larger than this. (default: 64m)",
         Kind.size.reloadable,
         else: CodecLimits().answerLimit
     )

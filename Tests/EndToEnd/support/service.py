@@ -3,7 +3,10 @@
 import base64
 import hashlib
 import json
+import os
+import subprocess
 from dataclasses import dataclass
+from pathlib import Path
 
 REMOTE_CODEC = "temporal.io/remote-codec"
 
@@ -11,10 +14,15 @@ REMOTE_CODEC = "temporal.io/remote-codec"
 @dataclass(frozen=True)
 class LargePayloadService:
     url: str
+    store: Path
 
     @property
     def codec_endpoint(self) -> str:
         return f"{self.url}/codec"
+
+    def delete(self, key: str) -> None:
+        """Deletes a payload, as a retention that is too short does."""
+        subprocess.run([Path(os.environ["LPS_BIN_DIR"]) / "lps", "rm", "--store", self.store, key], check=True)
 
 
 def digest_of(data: bytes) -> str:

@@ -27,6 +27,8 @@ struct Asked {
     var beforeContent: () throws -> Void = {}
     /// `LPS_ALLOWED_NAMESPACES`
     var allowed: String?
+    /// `LPS_READABLE_NAMESPACES`
+    var readable: String?
     var codecPrefix: String? = "/codec"
 
     init(_ method: String, _ path: String) {

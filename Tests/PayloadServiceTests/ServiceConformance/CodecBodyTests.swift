@@ -36,7 +36,7 @@ import Testing
 
     /// Well-formed bodies whose references cannot be resolved.
     private static let notFollowed = [
-        (#"{"payloads":[\#(good),\#(version("v3"))]}"#, "payload 1: unknown version 'v3' in temporal.io/remote-codec"),
+        (#"{"payloads":[\#(version("v3"))]}"#, "payload 0: unknown version 'v3' in temporal.io/remote-codec"),
         (
             #"{"payloads":[\#(version("v1"))]}"#,
             "payload 0: it was stored under version v1 of the API, which this service does not have "
@@ -60,13 +60,43 @@ import Testing
             }
         }
         for (body, message) in Self.notFollowed {
-            expectRefusal(try fixture.ask(.codec("decode", bytes(body))), 400, message, body)
+            expectRefusal(try fixture.ask(.codec("download", bytes(body))), 400, message, body)
             #expect(try fixture.ask(.codec("encode", bytes(body))).status == 200, "encode does not follow references")
         }
         #expect(try fixture.store.contents().isEmpty)
     }
 
+    @Test(arguments: ["gzip", "br", "gzip, identity"])
+    func `A compressed body is refused with the encoding that is accepted`(coding: String) throws {
+        let fixture = try ServiceFixture()
+        for operation in ["encode", "decode", "download"] {
+            let answer = try fixture.ask(
+                .codec(operation, bytes(#"{"payloads":[]}"#)).with { $0.headers.contentEncoding = sent(coding) }
+            )
+            expectRefusal(
+                answer,
+                415,
+                "Content-Encoding '\(coding)' is not supported, send the body uncompressed",
+                operation
+            )
+            #expect(answer.headers["Accept-Encoding"] == "identity")
+        }
+    }
+
     // MARK: Protobuf's JSON mapping
+
+    @Test(arguments: Setup.disk)
+    func `A payload's other members are kept in its reference, and in the payload again`(setup: Setup) throws {
+        let fixture = try ServiceFixture(setup, codec: CodecLimits(minimumSize: 0))
+        let others = #""externalPayloads":[{"sizeBytes":"5"}],"later":{"a":[1, "é"]}"#
+        let body = #"{"payloads":[{\#(others),"metadata":{"a":"MQ=="},"data":"aGk="}]}"#
+        let encoded = try fixture.ask(.codec("encode", bytes(body)))
+        #expect(encoded.text.hasSuffix(",\(others)}]}"))
+        let whole = #"{"payloads":[{"metadata":{"a":"MQ=="},"data":"aGk=",\#(others)}]}"#
+        for operation in ["decode", "download"] {
+            #expect(try fixture.ask(.codec(operation, encoded.body)).text == whole, "\(operation)")
+        }
+    }
 
     @Test(arguments: Setup.disk)
     func `Small payloads pass through unchanged, with unknown fields`(setup: Setup) throws {

@@ -38,16 +38,23 @@ import Testing
     }
 
     @Test(arguments: Setup.disk)
-    func `A payload that would exceed the answer limit becomes a placeholder, which a header counts`(
+    func `A payload that would exceed the answer limit stays a reference, or becomes a placeholder on request`(
         setup: Setup
     ) throws {
         let fixture = try ServiceFixture(setup, codec: limits)
         let payloads = [5000, 4000, 1000].map { JSONPayload(randomPayload($0)) }
-        let encoded = try JSONPayloads(fixture.codec("encode", payloads)).json
+        let references = try fixture.codec("encode", payloads)
+        let encoded = try JSONPayloads(references).json
+        let undecoded = #"1;reason="the answer would have over 10000 bytes""#
         let answer = try fixture.ask(.codec("decode", encoded))
-        #expect(answer.headers["X-LPS-Placeholders"] == "1")
+        #expect(answer.headers["X-LPS-Undecoded"] == undecoded)
         #expect(answer.body.count <= 10_000)
-        let shown = try answer.payloads
+        #expect(try answer.payloads == [payloads[0], references[1], payloads[2]])
+
+        let replaced = try fixture.ask(.codec("decode?placeholders=true", encoded))
+        #expect(replaced.headers["X-LPS-Undecoded"] == undecoded)
+        #expect(replaced.body.count <= 10_000)
+        let shown = try replaced.payloads
         #expect([shown[0], shown[2]] == [payloads[0], payloads[2]])
         #expect(shown[1].metadata == ["encoding": Data("json/plain".utf8)])
         let data = try #require(JSONSerialization.jsonObject(with: shown[1].data) as? [String: Any])
@@ -58,7 +65,7 @@ import Testing
         #expect(data["placeholder"] as? String == message)
 
         let preserved = try fixture.ask(.codec("decode?preserveStorageRefs=TRUE", encoded))
-        #expect(preserved.headers["X-LPS-Placeholders"] == nil)
+        #expect(preserved.headers["X-LPS-Undecoded"] == nil)
         try expectStorageReference(preserved.payloads[0], to: payloads[0])
         try expectStorageReference(preserved.payloads[1], to: payloads[1])
         #expect(try preserved.payloads[2] == payloads[2])
@@ -85,7 +92,8 @@ import Testing
             let encoded = try JSONPayloads(fixture.codec("encode", payloads)).json
             let answer = try fixture.ask(.codec("decode", encoded))
             #expect(answer.body.count <= limit)
-            #expect(answer.headers["X-LPS-Placeholders"] == (limit < whole ? "1" : nil))
+            let undecoded = "1;reason=\"the answer would have over \(limit) bytes\""
+            #expect(answer.headers["X-LPS-Undecoded"] == (limit < whole ? undecoded : nil))
         }
     }
 }

@@ -56,11 +56,11 @@ import Testing
         #expect(encoded[1].metadata[Self.versionName] != nil)
     }
 
-    @Test func `The namespace comes from the path, else from the header, and encoding needs one`() throws {
+    @Test func `The namespace comes from the path or the header, which must agree, and encoding needs one`() throws {
         let fixture = try ServiceFixture(codec: CodecLimits(minimumSize: 100))
         let body = try JSONPayloads([JSONPayload(randomPayload(1000))]).json
         for (operation, header, namespace) in [
-            ("encode", "head", "head"), ("path/encode", nil, "path"), ("path/encode", "head", "path"),
+            ("encode", "head", "head"), ("path/encode", nil, "path"), ("path/encode", "path", "path"),
             ("a b/encode", nil, "a b"), ("encode/encode", nil, "encode"),
         ] {
             let answer = try fixture.ask(.codec(operation, body, namespace: header))
@@ -72,6 +72,21 @@ import Testing
         for (operation, header, name) in [("encode", "a/b", "a/b"), ("../encode", nil, ".."), ("/encode", nil, "")] {
             let answer = try fixture.ask(.codec(operation, body, namespace: header))
             expectRefusal(answer, 400, "invalid namespace '\(name)': namespace …", operation)
+        }
+        for operation in ["encode", "decode", "download"] {
+            expectRefusal(
+                try fixture.ask(.codec("path/\(operation)", body, namespace: "head")),
+                400,
+                "the path names namespace 'path', but the header X-Namespace 'head'"
+            )
+            // A client that does not replace the placeholder in the URL.
+            for (path, header) in [("{namespace}/\(operation)", nil), (operation, "{namespace}")] {
+                expectRefusal(
+                    try fixture.ask(.codec(path, body, namespace: header)),
+                    400,
+                    "namespace is the placeholder '{namespace}': …"
+                )
+            }
         }
         #expect(try fixture.ask(.codec("decode", bytes(#"{"payloads":[]}"#), namespace: nil)).status == 200)
     }

@@ -101,6 +101,39 @@ import Testing
     }
 
     @Test(arguments: Setup.disk)
+    func `A caller can read the payloads of a namespace that is only readable, and store nothing there`(
+        setup: Setup
+    ) throws {
+        let fixture = try ServiceFixture(setup, codec: CodecLimits(minimumSize: 100))
+        let payload = JSONPayload(randomPayload(1000))
+        let key = try fixture.store(content, namespace: "orders")
+        let body = try JSONPayloads([payload]).json
+        let reference = try fixture.ask(.codec("orders/encode", body, namespace: nil)).body
+        func ask(_ asked: Asked, readable: String) throws -> Answer {
+            try fixture.ask(
+                asked.with {
+                    $0.allowed = "billing"
+                    $0.readable = readable
+                }
+            )
+        }
+        for readable in ["orders", "shipping, orders", "*"] {
+            #expect(try ask(.get(key, length: content.count), readable: readable).body == content)
+            for operation in ["decode", "orders/decode", "orders/download"] {
+                let answer = try ask(.codec(operation, reference, namespace: nil), readable: readable)
+                #expect(try answer.payloads == [payload], "\(operation)")
+            }
+            expectForbidden(try ask(.put(helloWorld, namespace: "orders"), readable: readable), "orders", "PUT")
+            let encode = try ask(.codec("orders/encode", body, namespace: nil), readable: readable)
+            expectForbidden(encode, "orders", "encode")
+            #expect(try ask(.put(helloWorld, namespace: "billing"), readable: readable).status < 300)
+        }
+        for readable in ["", "order", "Orders"] {
+            expectForbidden(try ask(.get(key, length: content.count), readable: readable), "orders", readable)
+        }
+    }
+
+    @Test(arguments: Setup.disk)
     func `Another's digest gives no access without the content`(setup: Setup) throws {
         let fixture = try ServiceFixture(setup)
         _ = try fixture.store(content, namespace: "orders")
@@ -132,7 +165,14 @@ import Testing
         for operation in ["decode", "billing/decode", "download", "billing/download"] {
             #expect(try ask(operation, own, by: "billing").payloads == [payload])
             let answer = try ask(operation, mixed, by: "billing")
-            expectRefusal(answer, 403, "payload 1: namespace 'orders' is not allowed for this caller", operation)
+            let reason = "namespace 'orders' is not allowed for this caller"
+            if operation.hasSuffix("download") {
+                expectRefusal(answer, 403, "payload 1: \(reason)", operation)
+            } else {
+                #expect(try answer.payloads[0] == payload)
+                #expect(try answer.payloads[1].metadata["temporal.io/remote-codec"] != nil, "still a reference")
+                #expect(answer.headers["X-LPS-Undecoded"] == "1;reason=\"\(reason)\"")
+            }
         }
         expectForbidden(try ask("orders/decode", own, by: "billing"), "orders", "decode with a namespace in the path")
         expectForbidden(try ask("orders/encode", body, by: "billing"), "orders", "encode with a namespace in the path")

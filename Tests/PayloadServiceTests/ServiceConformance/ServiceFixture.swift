@@ -99,6 +99,7 @@ final class ServiceFixture {
                 ?? .stream(asked.source ?? source(asked.body ?? [])),
             delivery: setup.handover == .files ? .redirect(prefix: sent("/internal")) : .stream,
             allowedNamespaces: asked.allowed.map(sent),
+            readableNamespaces: asked.readable.map(sent),
             codecPrefix: asked.codecPrefix.map(sent)
         )
         let response = service.respond(to: request, trace)
