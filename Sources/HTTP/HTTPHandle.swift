@@ -147,7 +147,7 @@ final class HTTPHandle: @unchecked Sendable {
 }
 
 extension Duration {
-    var milliseconds: Int {
+    package var milliseconds: Int {
         Int(components.seconds) * 1000 + Int(components.attoseconds / 1_000_000_000_000_000)
     }
 }

@@ -51,14 +51,14 @@ final class FakeCodec: NextCodec {
             try onPiece()
             body += piece
         }
-        let answer = try script?(request, body) ?? (200, Self.answer(request.operation, body))
-        var rest = answer.body[...]
+        let (status, answer) = try script?(request, body) ?? (200, Self.answer(request.operation, body))
+        var rest = answer[...]
         while !rest.isEmpty {
             let piece = rest.prefix(10_000)
             rest = rest.dropFirst(piece.count)
-            guard try piece.withUnsafeBytes({ try take(answer.status, $0) }) else { break }
+            guard try piece.withUnsafeBytes({ try take(status, $0) }) else { break }
         }
-        return answer.status
+        return status
     }
 
     private static func answer(_ operation: NextCodecRequest.Operation, _ body: [UInt8]) throws -> [UInt8] {
