@@ -115,7 +115,8 @@ let package = Package(
         .executableTarget(
             name: "lps-worker",
             dependencies: [
-                "Encoding", "EnvironmentFile", "FastCGI", "HTTP", "PayloadKey", "PayloadService", "DiskStore", "Storage",
+                "Encoding", "EnvironmentFile", "FastCGI", "HTTP", "PayloadKey", "PayloadService", "DiskStore",
+                "Storage",
                 "Scoreboard",
                 "StorePolicy",
                 "StoreFactory", "System", "Version",

@@ -16,7 +16,13 @@ struct Failure {
         case is RequestTimeout:
             self.init(.warning, "request timed out", .serviceUnavailable, "\(error)", isRetried: true)
         case let error as NextCodecError:
-            self.init(.error, "next codec server failed", .serviceUnavailable, printable("\(error)".utf8), isRetried: true)
+            self.init(
+                .error,
+                "next codec server failed",
+                .serviceUnavailable,
+                printable("\(error)".utf8),
+                isRetried: true
+            )
         case let error as StoreError:
             self.init(error, of: endpoint)
         default:

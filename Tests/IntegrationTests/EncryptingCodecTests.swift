@@ -33,7 +33,9 @@ import Testing
 
     @Test func `What is stored is ciphertext, and what is decoded is plain text`() throws {
         let text = String(repeating: "a readable text. ", count: 20_000)
-        let payloads = [JSONPayload(Array(text.utf8)), JSONPayload(Array("small".utf8)), JSONPayload(randomPayload(5 << 20))]
+        let payloads = [
+            JSONPayload(Array(text.utf8)), JSONPayload(Array("small".utf8)), JSONPayload(randomPayload(5 << 20)),
+        ]
         let encoded = try ask("encode", payloads)
         #expect(encoded[0].metadata["temporal.io/remote-codec"] == Data("v2".utf8))
         #expect(encoded[1].metadata["encoding"] == Data("binary/encrypted".utf8))
@@ -57,14 +59,18 @@ import Testing
         try stack.expectNothingIncoming()
     }
 
-    @Test func `The encrypting codec refuses callers without its token, and their credentials are never logged`() throws {
+    @Test func `The encrypting codec refuses callers without its token, and their credentials are never logged`() throws
+    {
         let body = try JSONPayloads([JSONPayload(randomPayload(200_000))]).json
         for headers in [[:], ["Authorization": "Bearer wrong-secret", "Cookie": "session=wrong-secret"]] {
             for operation in ["default/encode", "default/decode"] {
                 let answer = try stack.codec(operation, body, headers)
                 let server = "codec server http://127.0.0.1:"
                 #expect(answer.status == 403)
-                #expect(answer.text.hasPrefix(server) && answer.text.hasSuffix(" answered status 401: a valid token is required"))
+                #expect(
+                    answer.text.hasPrefix(server)
+                        && answer.text.hasSuffix(" answered status 401: a valid token is required")
+                )
             }
         }
         codec.signal(SIGTERM)

@@ -68,7 +68,9 @@ import Testing
 
     @Test func `Without a complete answer, the error has the reason`() throws {
         let cutOff = ScriptedServer.Step.send("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nabc")
-        for steps in [[.close], [.reset], [cutOff, .close], [.send("no HTTP at all\r\n\r\n"), .close], [.takeBody, .stall]]
+        for steps in [
+            [.close], [.reset], [cutOff, .close], [.send("no HTTP at all\r\n\r\n"), .close], [.takeBody, .stall],
+        ]
             as [[ScriptedServer.Step]]
         {
             let server = try ScriptedServer { _, _ in steps }

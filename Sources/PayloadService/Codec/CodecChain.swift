@@ -154,7 +154,8 @@ extension ServiceRequest {
             ("Cookie", headers.cookie),
         ] {
             guard let value else { continue }
-            guard let text = String(validating: value, as: UTF8.self), value.allSatisfy({ $0 >= 0x20 && $0 != 0x7F }) else {
+            guard let text = String(validating: value, as: UTF8.self), value.allSatisfy({ $0 >= 0x20 && $0 != 0x7F })
+            else {
                 throw .badRequest("header \(name) has characters that can't be passed on")
             }
             fields.append((name, text))

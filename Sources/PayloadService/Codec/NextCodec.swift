@@ -31,6 +31,7 @@ public struct NextCodecRequest {
         case encode, decode
     }
 
+    /// What to do with the payloads.
     public let operation: Operation
     /// The JSON of the payloads.
     public let body: Upload

@@ -25,7 +25,9 @@ final class NextCodecServer: NextCodec {
             usesProxies: false
         )
         do {
-            let head = try connections.perform(message, limits(until: request.deadline), onPiece: onPiece) { head, piece in
+            let head = try connections.perform(message, limits(until: request.deadline), onPiece: onPiece) {
+                head,
+                piece in
                 try onPiece()
                 return try take(head.status, piece) ? .goOn : .enough
             }

@@ -132,7 +132,9 @@ private let page = ScriptedServer.Step.answer(200, [], "<ListBucketResult></List
         let server = try ScriptedServer { _, _ in [.stall] }
         // Without the deadline, the client would wait out the stall. The pause is longer than the time left after the
         // first try.
-        let client = try server.client(limits: .with { ($0.request.stallTime, $0.backoff) = (.seconds(300), .seconds(60)) })
+        let client = try server.client(
+            limits: .with { ($0.request.stallTime, $0.backoff) = (.seconds(300), .seconds(60)) }
+        )
         try concurrently(2) { index in
             let client = client.until(.now + .seconds(1))
             let error = try failure {

@@ -73,7 +73,9 @@ import Testing
         let server = try ScriptedServer(.answer(200))
         let url = "http://127.0.0.1:\(server.port)/"
         let request = HTTPRequest(method: "GET", url: url, headers: [("authorization", value)])
-        #expect(throws: TransportError.self) { try HTTPConnections().perform(request, S3Limits().request) { _, _ in .goOn } }
+        #expect(throws: TransportError.self) {
+            try HTTPConnections().perform(request, S3Limits().request) { _, _ in .goOn }
+        }
         #expect(server.lines.isEmpty)
     }
 
