@@ -22,7 +22,8 @@ import Testing
         let isDecoded = try ask("decode", encoded, stack) == payloads
         #expect(isDecoded)
         let large = try JSONPayloads([encoded[0], encoded[2]]).json
-        let isDownloaded = try JSONPayloads(stack.codec("a%20b/download", large, [:])).payloads == [payloads[0], payloads[2]]
+        let isDownloaded =
+            try JSONPayloads(stack.codec("a%20b/download", large, [:])).payloads == [payloads[0], payloads[2]]
         #expect(isDownloaded)
         let inPath = try JSONPayloads(stack.codec("a%20b/encode", JSONPayloads(payloads).json, [:])).payloads
         #expect(String(decoding: inPath[0].data, as: UTF8.self).contains("\"/blobs/a b/common/"))
@@ -45,7 +46,12 @@ import Testing
         let good = Array(#"{"payloads":[]}"#.utf8)
         let coded = try stack.codec("decode", good, ["Content-Encoding": "gzip"])
         expectError(coded, 415, nil, "a compressed body")
-        let literal = try stack.request("POST", "/codec/%7Bnamespace%7D/encode", ["X-Namespace": "payments"], body: good)
+        let literal = try stack.request(
+            "POST",
+            "/codec/%7Bnamespace%7D/encode",
+            ["X-Namespace": "payments"],
+            body: good
+        )
         expectError(literal, 400, nil, "a client that does not replace the placeholder")
         for path in ["/codec/", "/codec/x", "/codec/decode/", "/codec/a/b/decode", "/v2/codec/decode"] {
             expectError(try stack.request("POST", path, body: good), 404, nil, path)

@@ -36,8 +36,7 @@ struct CodecEndpoint {
             namespace: namespace,
             tenancy: tenancy,
             display: Query(request.query).display,
-            trace: trace,
-            logger: logger
+            trace: trace
         )
         for (index, payload) in body.payloads.enumerated() {
             try namingPayload(index) {
@@ -49,8 +48,7 @@ struct CodecEndpoint {
                 }
             }
         }
-        let undecoded = work.answer.undecoded
-        if !undecoded.isEmpty { logger.notice("payloads not decoded", metadata: ["payloads": "\(undecoded.field)"]) }
+        log(work)
         var response = work.answer.response(body.upload, store, until: trace.deadline)
         guard path.operation != .encode else { return response }
         if let chain {
@@ -58,6 +56,14 @@ struct CodecEndpoint {
         }
         if case .produced(let length, _) = response.body { trace.bytesOut += length }
         return response
+    }
+
+    private func log(_ work: CodecWork) {
+        let undecoded = work.answer.undecoded
+        guard !undecoded.isEmpty else { return }
+        var details: Logger.Metadata = ["payloads": "\(undecoded.field)"]
+        if let fault = work.fault { details["error"] = "\(fault)" }
+        logger.log(level: work.fault == nil ? .notice : .error, "payloads not decoded", metadata: details)
     }
 
     /// The namespace in the path or in the header `X-Namespace`.

@@ -1,5 +1,4 @@
 import Encoding
-import Logging
 import PayloadKey
 import Storage
 
@@ -23,8 +22,9 @@ struct CodecWork {
     let tenancy: Tenancy
     let display: Display
     let trace: RequestTrace
-    let logger: Logger
     private(set) var answer = CodecAnswer()
+    /// The first failure of the store that concerned one payload only.
+    private(set) var fault: StoreError?
 
     /// Stores a large payload and answers its reference; answers a small one unchanged.
     mutating func encode(_ payload: CodecBody.Payload) throws {
@@ -61,6 +61,7 @@ struct CodecWork {
             } else {
                 answer.addUndecoded(payload, at: index, error.reason)
             }
+            fault = fault ?? error.fault
         }
     }
 
@@ -86,12 +87,17 @@ struct CodecWork {
         do {
             let carried = try reference(payload)
             let (key, stored) = try find(carried)
-            guard answer.stored.isEmpty || answer.length + CodecAnswer.length(of: carried.reference) <= limits.answerLimit
+            guard
+                answer.stored.isEmpty || answer.length + CodecAnswer.length(of: carried.reference) <= limits.answerLimit
             else {
-                throw Refusal.badRequest("the answer would have over \(limits.answerLimit) bytes, download fewer at once")
+                throw Refusal.badRequest(
+                    "the answer would have over \(limits.answerLimit) bytes, download fewer at once"
+                )
             }
             try add(carried, key, stored, for: payload)
         } catch let error as Undecodable {
+            // Answers the same as for a download without the codec server, and logs the fault.
+            if let fault = error.fault { throw fault }
             throw Refusal(error.status, error.reason)
         }
     }
@@ -111,6 +117,8 @@ struct CodecWork {
         var status = Status.badRequest
         /// The reference's JSON, if it is valid.
         var json: [UInt8]?
+        /// The store's failure, if that is the cause.
+        var fault: StoreError?
     }
 
     private func reference(_ payload: CodecBody.Payload) throws -> Carried {
@@ -168,11 +176,10 @@ struct CodecWork {
             switch error.code {
             case .vanished: throw Undecodable(reason: "blob not found", json: carried.json)
             case .damaged, .unreadable:
-                logger.error("stored payload can't be decoded", metadata: ["error": "\(error)"])
                 throw Undecodable(
                     reason: "its stored content is damaged or unreadable, the worker's log says how",
-                    status: .internalServerError,
-                    json: carried.json
+                    json: carried.json,
+                    fault: error
                 )
             default: throw error
             }

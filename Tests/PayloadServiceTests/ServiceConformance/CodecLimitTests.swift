@@ -48,7 +48,8 @@ import Testing
 
     @Test func `A message truncates a client's long value`() throws {
         let version = String(repeating: "eHh4", count: 10_000)
-        let answer = try ask(ServiceFixture(), #"{"metadata":{"temporal.io/remote-codec":"\#(version)"}}"#)
+        let body = #"{"payloads":[{"metadata":{"temporal.io/remote-codec":"\#(version)"}}]}"#
+        let answer = try ServiceFixture().ask(.codec("download", bytes(body)))
         expectRefusal(answer, 400, "payload 0: unknown version 'xxxx…")
         #expect(answer.body.count < 1100)
     }

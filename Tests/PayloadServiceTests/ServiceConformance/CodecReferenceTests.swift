@@ -37,7 +37,10 @@ import Testing
         var unknown = good
         unknown.metadata["temporal.io/remote-codec"] = Data("v3".utf8)
         return [
-            (changed(digest: other, key: key.replacingOccurrences(of: "\(digest)", with: "\(other)")), "blob not found"),
+            (
+                changed(digest: other, key: key.replacingOccurrences(of: "\(digest)", with: "\(other)")),
+                "blob not found"
+            ),
             (changed(key: "/../\(key)"), "blob not found"),
             (changed(key: key.replacingOccurrences(of: "/ns/", with: "/other/")), "blob not found"),
             (changed(size: 1, key: key), "payload has 1000 bytes, expected 1"),

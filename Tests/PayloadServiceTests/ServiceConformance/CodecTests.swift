@@ -42,7 +42,8 @@ import Testing
         let fixture = try ServiceFixture(setup, codec: CodecLimits(minimumSize: 32))
         for vector in CodecVector.all {
             let payload = JSONPayload(vector.data, metadata: vector.metadata)
-            let encoded = try fixture.codec("test/encode", [payload])
+            let body = try JSONPayloads([payload]).json
+            let encoded = try fixture.ask(.codec("test/encode", body, namespace: nil)).payloads
             #expect(Array(encoded[0].data) == vector.encoded, "\(vector.name)")
             #expect(try fixture.codec("decode", encoded) == [payload])
         }

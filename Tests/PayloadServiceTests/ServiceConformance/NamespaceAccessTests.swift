@@ -178,7 +178,7 @@ import Testing
         expectForbidden(try ask("orders/encode", body, by: "billing"), "orders", "encode with a namespace in the path")
         expectForbidden(try ask("encode", body, by: "billing", header: "orders"), "orders", "a namespace in the header")
         expectForbidden(
-            try ask("orders/encode", body, by: "", header: "billing"),
+            try ask("orders/encode", body, by: ""),
             "orders",
             "a caller without namespaces"
         )
