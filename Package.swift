@@ -3,7 +3,7 @@ import PackageDescription
 
 // Dependencies go one way: C modules → System → Storage (the contract of every store) → DiskStore and S3Store →
 // executables; Storage → PayloadService. Encoding → PayloadKey → all of these, and LargePayloadCodec, the client
-// library, which alone has an HTTP client.
+// library, which alone has an asynchronous HTTP client; HTTP is a blocking one on libcurl.
 let package = Package(
     name: "large-payload-service",
     // Only for LargePayloadCodec, Encoding and PayloadKey; everything else needs Linux. Not tested on macOS.
@@ -60,7 +60,7 @@ let package = Package(
         .target(
             name: "S3Store",
             dependencies: [
-                "PayloadKey", "Storage", "S3", .product(name: "Logging", package: "swift-log"),
+                "HTTP", "PayloadKey", "Storage", "S3", .product(name: "Logging", package: "swift-log"),
                 .product(name: "SystemPackage", package: "swift-system"),
             ]
         ),
@@ -89,6 +89,12 @@ let package = Package(
                 .product(name: "NIOSSL", package: "swift-nio-ssl"),
             ]
         ),
+        .target(
+            name: "HTTP",
+            dependencies: [
+                "CCurl", "Encoding", "System", .product(name: "SystemPackage", package: "swift-system"),
+            ]
+        ),
         .target(name: "EnvironmentFile", dependencies: ["Encoding", "System"]),
         .target(
             name: "System",
@@ -97,7 +103,7 @@ let package = Package(
         .target(
             name: "S3",
             dependencies: [
-                "CCurl", "CExpat", "Encoding", "PayloadKey", "System",
+                "CExpat", "Encoding", "HTTP", "PayloadKey", "System",
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "SystemPackage", package: "swift-system"),
@@ -113,7 +119,8 @@ let package = Package(
         .executableTarget(
             name: "lps-worker",
             dependencies: [
-                "Encoding", "EnvironmentFile", "FastCGI", "PayloadKey", "PayloadService", "DiskStore", "Storage",
+                "Encoding", "EnvironmentFile", "FastCGI", "HTTP", "PayloadKey", "PayloadService", "DiskStore",
+                "Storage",
                 "Scoreboard",
                 "StorePolicy",
                 "StoreFactory", "System", "Version",
@@ -200,7 +207,7 @@ let package = Package(
         .testTarget(name: "ScoreboardTests", dependencies: ["Scoreboard", "System", "TestSupport"]),
         .testTarget(
             name: "S3Tests",
-            dependencies: ["S3", "TestSupport", .product(name: "Logging", package: "swift-log")],
+            dependencies: ["HTTP", "S3", "TestSupport", .product(name: "Logging", package: "swift-log")],
             exclude: ["botocore_vectors.json", "botocore_vectors.py"]
         ),
         .testTarget(name: "S3StoreTests", dependencies: ["S3Store", "TestSupport"]),
@@ -208,7 +215,7 @@ let package = Package(
             name: "WorkerTests",
             dependencies: [
                 "DiskStore", "Encoding", "EnvironmentFile", "FastCGI", "PayloadKey", "PayloadService", "Scoreboard",
-                "TestSupport", "lps-worker",
+                "Storage", "TestSupport", "lps-worker",
             ]
         ),
         .testTarget(name: "TarArchiveTests", dependencies: ["TarArchive", "TestSupport"]),

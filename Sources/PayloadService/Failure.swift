@@ -15,6 +15,14 @@ struct Failure {
             self.init(.notice, "upload does not match its digest or length", .badRequest, "checksum mismatch")
         case is RequestTimeout:
             self.init(.warning, "request timed out", .serviceUnavailable, "\(error)", isRetried: true)
+        case let error as NextCodecError:
+            self.init(
+                .error,
+                "next codec server failed",
+                .serviceUnavailable,
+                printable("\(error)".utf8),
+                isRetried: true
+            )
         case let error as StoreError:
             self.init(error, of: endpoint)
         default:

@@ -13,6 +13,7 @@ public struct PayloadService: Sendable {
     let store: any PayloadStorage
     let maximumPayload: UInt64
     let codec: CodecLimits
+    let next: (any NextCodec)?
     let logger: Logger
 
     /// Makes the service.
@@ -21,16 +22,19 @@ public struct PayloadService: Sendable {
     ///   - store: the store of the payloads.
     ///   - maximumPayload: the largest payload, and the largest body of a request to the codec server, in bytes.
     ///   - codec: the codec server's limits.
+    ///   - next: the codec server that ours passes payloads through; `nil` for none.
     ///   - logger: logs each failure once.
     public init(
         store: any PayloadStorage,
         maximumPayload: UInt64 = Self.defaultMaximumPayload,
         codec: CodecLimits = CodecLimits(),
+        next: (any NextCodec)? = nil,
         logger: Logger
     ) {
         self.store = store
         self.maximumPayload = maximumPayload
         self.codec = codec
+        self.next = next
         self.logger = logger
     }
 
@@ -74,8 +78,14 @@ public struct PayloadService: Sendable {
         if let prefix = request.codecPrefix, let path = CodecPath(request.path, below: prefix) {
             trace.endpoint = path.operation.endpoint
             try request.checkMethod("POST")
-            return try CodecEndpoint(store: store, maximumPayload: maximumPayload, limits: codec, logger: logger)
-                .respond(to: request, path, trace)
+            let endpoint = CodecEndpoint(
+                store: store,
+                maximumPayload: maximumPayload,
+                limits: codec,
+                next: next,
+                logger: logger
+            )
+            return try endpoint.respond(to: request, path, trace)
         }
         switch request.path {
         case "/v2/health/head":

@@ -36,6 +36,12 @@ public struct ServiceRequest {
         public var namespace: Bytes?
         /// `Content-Encoding`, for the codec server
         public var contentEncoding: Bytes?
+        /// `Authorization`, for the next codec server
+        public var authorization: Bytes?
+        /// `Authorization-Extras`, for the next codec server
+        public var authorizationExtras: Bytes?
+        /// `Cookie`, for the next codec server
+        public var cookie: Bytes?
         /// `If-Match`
         public var ifMatch: Bytes?
         /// `If-None-Match`

@@ -1,4 +1,5 @@
 import Glibc
+import HTTP
 import PayloadKey
 import S3
 import Storage

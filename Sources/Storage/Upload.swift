@@ -3,14 +3,15 @@ import Glibc
 /// An unverified upload in a file of `incoming/`. It can only be read.
 public struct Upload: Sendable {
     package let content: FileContent
-    /// Set if this process created the file, and must delete its name afterwards; nginx deletes its own files.
-    let ownFile: IncomingFile?
     /// Whether another worker already began to commit this file: when a worker dies, the web server passes its request
     /// and the file to the next one.
     let isTriedBefore: Bool
 
     /// The upload's length in bytes.
     public var size: UInt64 { content.size }
+
+    /// The open file's descriptor, valid for the life of this value.
+    package var fileDescriptor: Int32 { content.descriptor.rawValue }
 
     /// Passes `range` of the upload to `take`, piece by piece.
     ///
@@ -43,13 +44,13 @@ extension UploadFolder {
         }
         return Upload(
             content: FileContent(file, status),
-            ownFile: nil,
             // A commit removes the write permission before it syncs.
             isTriedBefore: status.mode & 0o200 == 0
         )
     }
 
-    /// Writes a body to a file of this process, which is deleted with the last reference to the upload.
+    /// Writes a body to a file without a name, which therefore is deleted with the last reference to the upload, even if
+    /// this process is killed.
     ///
     /// - Parameters:
     ///   - source: fills the buffer with the next bytes and returns their number; zero means that the body has ended.
@@ -57,15 +58,28 @@ extension UploadFolder {
     /// - Returns: the upload; its size is over `limit` if the body's is.
     /// - Throws: ``StoreError``, or what `source` throws. Nothing is left in `incoming/` then.
     public func spool(from source: (UnsafeMutableRawBufferPointer) throws -> Int, limit: UInt64) throws -> Upload {
-        let file = try IncomingFile(in: descriptor, isNamed: isLinked, logger: logger)
-        var size: UInt64 = 0
-        try Self.readPieces { buffer in
-            size > limit ? 0 : try source(buffer)
-        } _: { piece in
-            size += UInt64(piece.count)
-            try file.descriptor.write(piece)
+        try spool { take in
+            var size: UInt64 = 0
+            try Self.readPieces { buffer in
+                size > limit ? 0 : try source(buffer)
+            } _: { piece in
+                size += UInt64(piece.count)
+                try take(piece)
+            }
         }
-        return Upload(content: FileContent(file.descriptor, size: size), ownFile: file, isTriedBefore: false)
+    }
+
+    /// As ``spool(from:limit:)``, for a source that calls a function with each piece.
+    ///
+    /// - Parameter produce: calls its argument with each piece, in order.
+    public func spool(_ produce: (_ take: (UnsafeRawBufferPointer) throws -> Void) throws -> Void) throws -> Upload {
+        let file = try IncomingFile(in: descriptor, isNamed: false, logger: logger).descriptor
+        var size: UInt64 = 0
+        try produce { piece in
+            try file.write(piece)
+            size += UInt64(piece.count)
+        }
+        return Upload(content: FileContent(file, size: size), isTriedBefore: false)
     }
 
     /// The name of an upload's file, if the path leads directly into `incoming/`.

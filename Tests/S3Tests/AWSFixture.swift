@@ -1,4 +1,5 @@
 import Foundation
+import HTTP
 import Synchronization
 import TestSupport
 
@@ -56,7 +57,7 @@ final class AWSFixture: Sendable {
 }
 
 /// An HTTP function for tests that expect no request.
-let noHTTP: SimpleHTTP = { _, url, _, _ in throw TransportError(.refused, "\(url) was asked") }
+let noHTTP: SimpleHTTP = { _, url, _, _ in throw TransportError(.unavailable, "\(url) was asked") }
 
 /// Replaces the endpoints that provide credentials.
 final class ScriptedHTTP: Sendable {

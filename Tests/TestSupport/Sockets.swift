@@ -36,7 +36,7 @@ private func unixAddress(_ path: String) -> sockaddr_un {
 }
 
 /// Connects to a port of this machine.
-func connectTCP(_ port: UInt16) throws -> Int32 { try openSocket(AF_INET, loopbackAddress(port), connect) }
+package func connectTCP(_ port: UInt16) throws -> Int32 { try openSocket(AF_INET, loopbackAddress(port), connect) }
 
 /// Connects to a unix socket.
 package func connectUnix(_ path: String) throws -> Int32 { try openSocket(AF_UNIX, unixAddress(path), connect) }

@@ -42,6 +42,7 @@ import Testing
             ("THREADS", "0"), ("THREADS", "1025"), ("THREADS", "many"), ("MAX_PAYLOAD", "-1"), ("MAX_PAYLOAD", "1t"),
             ("RESERVE", "1 g"), ("LISTEN", "9000"), ("LISTEN_MODE", "0888"), ("LISTEN_MODE", "7777"),
             ("LISTEN_OWNER", "no such user"), ("LISTEN_GROUP", "no such group"), ("LOG_LEVEL", "loud"),
+            ("CODEC_NEXT", "host:80"),
         ]
     )
     func `An error names the wrong value, its option and its variable`(name: String, value: String) throws {

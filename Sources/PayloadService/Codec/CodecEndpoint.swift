@@ -10,6 +10,7 @@ struct CodecEndpoint {
     /// Bytes.
     let maximumPayload: UInt64
     let limits: CodecLimits
+    let next: (any NextCodec)?
     let logger: Logger
 
     func respond(to request: ServiceRequest, _ path: CodecPath, _ trace: RequestTrace) throws -> ServiceResponse {
@@ -20,8 +21,12 @@ struct CodecEndpoint {
             try path.operation == .encode ? tenancy.checkStoring(namespace) : tenancy.checkReading(namespace)
         }
         try request.checkContentEncoding()
+        let chain = try next.map { next in
+            try CodecChain(next, namespace, request.credentials(), store.uploads, trace)
+        }
         try trace.enter(.parsing)
-        let body = try CodecBody(try upload(request, path, trace))
+        var body = try CodecBody(try upload(request, path, trace))
+        if let chain, path.operation == .encode { body = try chain.encode(body, limit: maximumPayload) }
         try trace.enter(.checking)
         if path.operation != .encode { try body.checkReferences() }
         var work = CodecWork(
@@ -43,9 +48,14 @@ struct CodecEndpoint {
                 }
             }
         }
-        if path.operation != .encode { trace.bytesOut += work.answer.length }
         log(work)
-        return work.answer.response(body.upload, store, until: trace.deadline)
+        var response = work.answer.response(body.upload, store, until: trace.deadline)
+        guard path.operation != .encode else { return response }
+        if let chain {
+            response.body = try chain.decode(response.body, count: body.payloads.count, limit: limits.answerLimit)
+        }
+        if case .produced(let length, _) = response.body { trace.bytesOut += length }
+        return response
     }
 
     private func log(_ work: CodecWork) {

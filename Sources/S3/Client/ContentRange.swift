@@ -1,3 +1,5 @@
+import HTTP
+
 /// The byte range of an answer (RFC 9110 section 14.4), if it states the object's total size.
 struct ContentRange: Equatable {
     let bytes: Range<UInt64>

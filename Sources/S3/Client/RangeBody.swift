@@ -1,3 +1,5 @@
+import HTTP
+
 /// Selects the requested bytes from the body of an answer to a GET of a range.
 struct RangeBody {
     /// Whether the body continues after the requested range.

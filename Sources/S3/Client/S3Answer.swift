@@ -1,3 +1,5 @@
+import HTTP
+
 /// An answer, with the part of its body that was kept.
 struct S3Answer {
     /// The requested operation, for messages.

@@ -1,5 +1,6 @@
 import Crypto
 import Encoding
+import HTTP
 
 extension S3Client {
     /// The outcome of an upload.
@@ -21,7 +22,7 @@ extension S3Client {
     /// - Throws: ``S3Error``, `Errno` if the file can't be read, or the error of `onPiece`.
     public func put(
         _ key: [UInt8],
-        _ body: S3Body,
+        _ body: RequestBody,
         digest: [UInt8],
         onlyIfAbsent: Bool,
         onPiece: () throws -> Void = {}
@@ -42,7 +43,7 @@ extension S3Client {
     private static let upload = "PUT of an object"
 
     /// An upload without the headers that some engines refuse.
-    func upload(_ key: [UInt8], _ body: S3Body, digest: [UInt8]) -> S3Request {
+    func upload(_ key: [UInt8], _ body: RequestBody, digest: [UInt8]) -> S3Request {
         S3Request(
             operation: Self.upload,
             method: "PUT",
@@ -108,7 +109,7 @@ extension S3Client {
     }
 
     /// The Content-MD5 of a body, for engines that compare no other checksum.
-    private func md5(of body: S3Body, _ onPiece: () throws -> Void) throws -> String {
+    private func md5(of body: RequestBody, _ onPiece: () throws -> Void) throws -> String {
         let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 256 * 1024, alignment: 16)
         defer { buffer.deallocate() }
         var hasher = Insecure.MD5()

@@ -1,3 +1,5 @@
+import HTTP
+
 extension S3Client {
     static let longestErrorBody = 1024 * 1024
     static let longestPage = 4 * 1024 * 1024
@@ -47,7 +49,7 @@ extension S3Client {
         } catch let error as TransportError {
             // An engine may refuse an upload before it has read the whole body.
             guard error.head.status == 412 else {
-                throw failure(error.code, request.operation, error.description, mayPass: error.mayPass)
+                throw failure(S3Error.Code(error.code), request.operation, error.description, mayPass: error.mayPass)
             }
             head = error.head
         } catch {
@@ -69,8 +71,8 @@ extension S3Client {
         )
     }
 
-    private func limits(of request: S3Request) throws -> S3Limits {
-        var limits = limits
+    private func limits(of request: S3Request) throws -> RequestLimits {
+        var limits = limits.request
         if let stallTime = request.stallTime { limits.stallTime = max(stallTime, limits.stallTime) }
         if let total = request.total { limits.total = min(total, limits.total ?? total) }
         if outage.isOn {
@@ -89,5 +91,15 @@ extension S3Client {
             limits.total = max(min(left, limits.total ?? left), .milliseconds(1))
         }
         return limits
+    }
+}
+
+extension S3Error.Code {
+    init(_ code: TransportError.Code) {
+        switch code {
+        case .unavailable: self = .unavailable
+        case .cutOff: self = .cutOff
+        case .malformedAnswer: self = .malformedAnswer
+        }
     }
 }

@@ -1,5 +1,6 @@
 import Encoding
 import Glibc
+import HTTP
 import Logging
 import Synchronization
 
@@ -47,7 +48,7 @@ public struct S3Client: Sendable {
     /// - Parameter environment: returns the value of an environment variable.
     public init(_ location: S3Location, environment: @escaping AWSEnvironment, logger: Logger) {
         var limits = S3Limits()
-        limits.authorities = HTTPHandle.authorities(environment)
+        limits.request.authorities = S3Limits.authorities(environment)
         let credentials = AWSCredentials(environment: environment, logger: logger)
         self.init(location, credentials: credentials, limits: limits, logger: logger)
     }

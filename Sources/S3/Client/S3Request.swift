@@ -1,9 +1,10 @@
 import Encoding
+import HTTP
 import PayloadKey
 
 /// A request of an S3 operation.
 struct S3Request: Sendable {
-    typealias Fields = [(name: String, value: String)]
+    typealias Fields = HTTPRequest.Fields
 
     /// The operation, for messages: `PUT of an object`.
     let operation: String
@@ -14,7 +15,7 @@ struct S3Request: Sendable {
     var query: Fields = []
     /// All are signed, except those that clients and proxies change on the way.
     var headers: Fields = []
-    var body = S3Body.bytes([])
+    var body = RequestBody.bytes([])
     /// The SHA-256 of the body, in hex.
     var payloadHash = SigV4Signer.emptyPayloadHash
     /// Replaces the client's limit, for answers that take longer.

@@ -1,3 +1,5 @@
+import HTTP
+
 extension Credentials {
     /// The names of the three values in a source of credentials.
     typealias Names = (key: String, secret: String, token: String)

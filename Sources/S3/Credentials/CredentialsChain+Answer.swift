@@ -1,3 +1,5 @@
+import HTTP
+
 /// Sends one HTTP request without a body to an endpoint that provides credentials. Follows no redirects, uses no proxy,
 /// and throws if the answer exceeds 1 MiB.
 typealias SimpleHTTP =
@@ -8,7 +10,7 @@ typealias SimpleHTTP =
 /// ``SimpleHTTP`` through libcurl.
 let simpleHTTP: SimpleHTTP = { method, url, headers, timeout in
     let body = BodyBuffer(limit: 1024 * 1024)
-    var limits = S3Limits()
+    var limits = S3Limits().request
     limits.connectTimeout = timeout
     limits.total = timeout
     let request = HTTPRequest(method: method, url: url, headers: headers, usesProxies: false)

@@ -1,4 +1,5 @@
 import Encoding
+import HTTP
 import System
 import SystemPackage
 

@@ -1,4 +1,5 @@
 import Encoding
+import HTTP
 
 extension CredentialsChain {
     /// The credentials of an EC2 instance's role, from the metadata service, version 2.

@@ -1,4 +1,5 @@
 import Encoding
+import HTTP
 
 extension S3Location {
     /// Whether a store's location means a bucket, well-formed or not, rather than a folder.

@@ -1,4 +1,5 @@
 import Encoding
+import HTTP
 
 /// The location of payloads in an engine:
 ///

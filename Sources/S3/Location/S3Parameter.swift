@@ -1,4 +1,5 @@
 import Encoding
+import HTTP
 
 /// A parameter of a location's URL. The raw value is its name.
 enum S3Parameter: String, CaseIterable {

@@ -1,4 +1,5 @@
 import FoundationEssentials
+import HTTP
 
 /// Formats a time in UTC, as in `20130524T000000Z` (ISO 8601, basic format).
 func timestamp(_ unixSeconds: Int) -> String {

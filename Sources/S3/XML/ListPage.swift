@@ -1,4 +1,5 @@
 import Encoding
+import HTTP
 
 /// A page of a listing (ListObjectsV2).
 struct ListPage {

@@ -44,6 +44,10 @@ enum Kind {
         completion: .file(),
         ListenAddress.init(parsing:)
     )
+    /// `nil` for no other codec server.
+    static let codecServer = SettingKind<CodecServerURL?>("url", "http(s)://HOST[:PORT][/PATH]") { text in
+        try CodecServerURL(parsing: text).map { .some($0) }
+    }
     static let logLevel = SettingKind<Logger.Level>("level", "one of debug, info, notice, warning, error") { text in
         ["debug", "info", "notice", "warning", "error"].contains(text) ? Logger.Level(rawValue: text) : nil
     }

@@ -91,6 +91,13 @@ struct Settings: ParsableArguments {
     var codecAnswerLimit: Setting<UInt64>
 
     @Option(
+        "Codec server: pass payloads through this codec server, before they are encoded and after they are decoded. {namespace} in the URL is replaced. (default: no other codec server)",
+        Kind.codecServer.reloadable,
+        else: nil
+    )
+    var codecNext: Setting<CodecServerURL?>
+
+    @Option(
         "Minimum level to log: debug, info, notice, warning or error. (default: info)",
         Kind.logLevel.reloadable,
         else: .info

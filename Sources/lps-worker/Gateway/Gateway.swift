@@ -124,6 +124,7 @@ private final class Configured: Sendable {
                 displayLimit: settings.codecDisplayLimit.value,
                 answerLimit: settings.codecAnswerLimit.value
             ),
+            next: settings.codecNext.value.map(NextCodecServer.init),
             logger: logger
         )
     }
@@ -167,6 +168,9 @@ extension ServiceRequest {
         headers.expectedContentLength = parameters.present("HTTP_X_PAYLOAD_EXPECTED_CONTENT_LENGTH")
         headers.namespace = parameters.present("HTTP_X_NAMESPACE")
         headers.contentEncoding = parameters.present("HTTP_CONTENT_ENCODING")
+        headers.authorization = parameters.present("HTTP_AUTHORIZATION")
+        headers.authorizationExtras = parameters.present("HTTP_AUTHORIZATION_EXTRAS")
+        headers.cookie = parameters.present("HTTP_COOKIE")
         headers.ifMatch = parameters.present("HTTP_IF_MATCH")
         headers.ifNoneMatch = parameters.present("HTTP_IF_NONE_MATCH")
         headers.ifRange = parameters.present("HTTP_IF_RANGE")

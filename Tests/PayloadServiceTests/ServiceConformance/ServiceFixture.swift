@@ -45,7 +45,8 @@ final class ServiceFixture {
         reserve: UInt64 = 0,
         quota: @escaping @Sendable (Namespace) -> UInt64? = { _ in nil },
         maximumPayload: UInt64 = PayloadService.defaultMaximumPayload,
-        codec: CodecLimits = CodecLimits()
+        codec: CodecLimits = CodecLimits(),
+        next: (any NextCodec)? = nil
     ) throws {
         self.setup = setup
         folder = try TemporaryFolder(isInMemory: true)
@@ -54,6 +55,7 @@ final class ServiceFixture {
             store: store.storage,
             maximumPayload: maximumPayload,
             codec: codec,
+            next: next,
             logger: log.logger
         )
     }

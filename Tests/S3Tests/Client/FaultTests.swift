@@ -99,7 +99,7 @@ private let page = ScriptedServer.Step.answer(200, [], "<ListBucketResult></List
         var waiting: [Int32] = []
         defer { waiting.forEach { close($0) } }
         for _ in 0..<8 { waiting.append(try connectLoopback(port)) }
-        let limits = S3Limits.with { ($0.retryFor, $0.connectTimeout) = (.zero, .milliseconds(300)) }
+        let limits = S3Limits.with { ($0.retryFor, $0.request.connectTimeout) = (.zero, .milliseconds(300)) }
         let client = try client("s3://bucket?endpoint=http://127.0.0.1:\(port)", limits: limits)
         let error = try failure { try client.checkBucket(retrying: true) }
         #expect(error.code == .unavailable)
@@ -117,7 +117,7 @@ private let page = ScriptedServer.Step.answer(200, [], "<ListBucketResult></List
             let isRead = index == 3
             let rest = isRead ? ScriptedServer.Step.answer(206, ["Content-Range: bytes 1-3/4"], "bcd") : page
             let server = try ScriptedServer { number, _ in number == 0 ? faults[index] : [rest] }
-            let client = try server.client(limits: .with { $0.stallTime = .seconds(1) })
+            let client = try server.client(limits: .with { $0.request.stallTime = .seconds(1) })
             if isRead {
                 #expect(try client.contents(of: S3Tests.key("/k"), 0..<4) == S3Tests.key("abcd"))
             } else {
@@ -132,7 +132,9 @@ private let page = ScriptedServer.Step.answer(200, [], "<ListBucketResult></List
         let server = try ScriptedServer { _, _ in [.stall] }
         // Without the deadline, the client would wait out the stall. The pause is longer than the time left after the
         // first try.
-        let client = try server.client(limits: .with { ($0.stallTime, $0.backoff) = (.seconds(300), .seconds(60)) })
+        let client = try server.client(
+            limits: .with { ($0.request.stallTime, $0.backoff) = (.seconds(300), .seconds(60)) }
+        )
         try concurrently(2) { index in
             let client = client.until(.now + .seconds(1))
             let error = try failure {

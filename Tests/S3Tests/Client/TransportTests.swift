@@ -1,4 +1,5 @@
 import Foundation
+import HTTP
 import Logging
 import TestSupport
 import Testing
@@ -7,7 +8,7 @@ import Testing
 
 /// What the client sends, and which answers it accepts.
 @Suite(.runLimit) struct TransportTests {
-    private func get(_ url: String, limits: S3Limits = S3Limits()) throws -> (status: Int, body: [UInt8]) {
+    private func get(_ url: String, limits: RequestLimits = S3Limits().request) throws -> (status: Int, body: [UInt8]) {
         let body = BodyBuffer(limit: 1 << 20)
         let request = HTTPRequest(method: "GET", url: url, headers: [])
         let head = try HTTPConnections().perform(request, limits) { _, piece in body.take(piece) }
@@ -30,7 +31,7 @@ import Testing
             ["s_server", "-quiet", "-www", "-accept", "127.0.0.1:\(port)", "-cert", certificate, "-key", key],
             log: folder.file("log")
         )
-        var trusting = S3Limits()
+        var trusting = S3Limits().request
         trusting.authorities = certificate
         try eventually("s_server answers: \(server.log)") {
             (try? get("https://localhost:\(port)/", limits: trusting).status) == 200
@@ -42,7 +43,7 @@ import Testing
     }
 
     @Test func `The file of trusted authorities is from the variable of the AWS tools, curl or OpenSSL`() {
-        func file(_ variables: [String: String]) -> String? { HTTPHandle.authorities { variables[$0] } }
+        func file(_ variables: [String: String]) -> String? { S3Limits.authorities { variables[$0] } }
         var variables: [String: String] = [:]
         #expect(file(variables) == nil)
         for name in ["SSL_CERT_FILE", "CURL_CA_BUNDLE", "AWS_CA_BUNDLE"] {
@@ -72,7 +73,9 @@ import Testing
         let server = try ScriptedServer(.answer(200))
         let url = "http://127.0.0.1:\(server.port)/"
         let request = HTTPRequest(method: "GET", url: url, headers: [("authorization", value)])
-        #expect(throws: TransportError.self) { try HTTPConnections().perform(request, S3Limits()) { _, _ in .goOn } }
+        #expect(throws: TransportError.self) {
+            try HTTPConnections().perform(request, S3Limits().request) { _, _ in .goOn }
+        }
         #expect(server.lines.isEmpty)
     }
 

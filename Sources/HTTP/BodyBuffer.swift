@@ -1,13 +1,13 @@
 /// Collects an answer's body in memory, up to a limit.
-final class BodyBuffer {
+package final class BodyBuffer {
     private let limit: Int
-    private(set) var bytes: [UInt8] = []
+    package private(set) var bytes: [UInt8] = []
     /// Whether the body exceeded the limit.
-    private(set) var isCut = false
+    package private(set) var isCut = false
 
-    init(limit: Int) { self.limit = limit }
+    package init(limit: Int) { self.limit = limit }
 
-    func take(_ piece: UnsafeRawBufferPointer) -> Exchange.Reception {
+    package func take(_ piece: UnsafeRawBufferPointer) -> Exchange.Reception {
         isCut = piece.count > limit - bytes.count
         bytes += piece.prefix(limit - bytes.count)
         return isCut ? .enough : .goOn

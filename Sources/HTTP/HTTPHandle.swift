@@ -27,7 +27,7 @@ final class HTTPHandle: @unchecked Sendable {
     /// Sends a request, and waits for the whole answer.
     ///
     /// - Throws: the error of a callback, unchanged, or `TransportError`.
-    func perform(_ request: HTTPRequest, _ limits: S3Limits, _ exchange: Exchange) throws {
+    func perform(_ request: HTTPRequest, _ limits: RequestLimits, _ exchange: Exchange) throws {
         var headers: UnsafeMutablePointer<curl_slist>?
         defer { curl_slist_free_all(headers) }
         // This runs before the headers are freed, and keeps the connections.
@@ -74,7 +74,7 @@ final class HTTPHandle: @unchecked Sendable {
         return lines
     }
 
-    private func configure(_ limits: S3Limits) throws {
+    private func configure(_ limits: RequestLimits) throws {
         try set(CURLOPT_ERRORBUFFER, message)
         // A signal could interrupt any thread (libcurl-thread(3)).
         try set(CURLOPT_NOSIGNAL, 1)
@@ -94,20 +94,7 @@ final class HTTPHandle: @unchecked Sendable {
         // libcurl refuses this while it keeps a failed request's buffer, which already has this size.
         curl_set_number(handle, CURLOPT_BUFFERSIZE, 128 * 1024)
         try set(CURLOPT_USERAGENT, "large-payload-service")
-        if let authorities = limits.authorities ?? Self.authorities {
-            try set(CURLOPT_CAINFO, authorities)
-        }
-    }
-
-    private static let authorities = authorities { getenv($0).map { String(cString: $0) } }
-
-    /// A file of trusted certificate authorities that replaces the system's. libcurl itself reads none of these
-    /// variables.
-    static func authorities(_ environment: (String) -> String?) -> String? {
-        for variable in ["AWS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE"] {
-            if let file = environment(variable), !file.isEmpty { return file }
-        }
-        return nil
+        if let authorities = limits.authorities { try set(CURLOPT_CAINFO, authorities) }
     }
 
     private func set(_ request: HTTPRequest) throws {
@@ -160,7 +147,7 @@ final class HTTPHandle: @unchecked Sendable {
 }
 
 extension Duration {
-    var milliseconds: Int {
+    package var milliseconds: Int {
         Int(components.seconds) * 1000 + Int(components.attoseconds / 1_000_000_000_000_000)
     }
 }

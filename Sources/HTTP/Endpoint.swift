@@ -2,43 +2,43 @@ import Encoding
 import Glibc
 
 /// Scheme, host and port of an HTTP server.
-struct Endpoint: Equatable {
-    let isTLS: Bool
+package struct Endpoint: Equatable, Sendable {
+    package let isTLS: Bool
     /// A name in lower case, an IPv4 address, or an IPv6 address without brackets.
-    let host: String
+    package let host: String
     /// `nil` for the scheme's default port.
-    let port: Int?
+    package let port: Int?
 
     /// The scheme, with the slashes before the host.
-    var scheme: String { isTLS ? "https://" : "http://" }
+    package var scheme: String { isTLS ? "https://" : "http://" }
 
     /// Scheme and host, without a slash at the end.
-    var origin: String { scheme + authority }
+    package var origin: String { scheme + authority }
 
     /// Host and port in the form of the `Host` header.
-    var authority: String {
+    package var authority: String {
         let host = host.contains(":") ? "[\(host)]" : host
         return port.map { "\(host):\($0)" } ?? host
     }
 
     /// Whether the host is an IP address, which has no subdomains.
-    var isAddress: Bool { address(AF_INET) != nil || address(AF_INET6) != nil }
+    package var isAddress: Bool { address(AF_INET) != nil || address(AF_INET6) != nil }
 
     /// Whether the host is this machine, without asking a name server.
-    var isLoopback: Bool {
+    package var isLoopback: Bool {
         host == "localhost" || address(AF_INET)?[0] == 127
             || address(AF_INET6) == [UInt8](repeating: 0, count: 15) + [1]
     }
 
     /// Parses `http://HOST[:PORT]` or `https://HOST[:PORT]`, with at most one trailing slash. An IPv6 address needs
     /// brackets.
-    init?(parsing text: String) {
+    package init?(parsing text: String) {
         guard let (endpoint, rest) = Self.split(text), rest.isEmpty || rest == "/" else { return nil }
         self = endpoint
     }
 
     /// Splits a URL into its endpoint and the rest.
-    static func split(_ url: String) -> (endpoint: Endpoint, rest: Substring)? {
+    package static func split(_ url: String) -> (endpoint: Endpoint, rest: Substring)? {
         // In ASCII, each character is one byte.
         guard isVisible(url.utf8), let scheme = ["http://", "https://"].first(where: url.hasPrefix) else { return nil }
         let authority = url.dropFirst(scheme.count).prefix { !"/?#".contains($0) }
@@ -68,18 +68,18 @@ struct Endpoint: Equatable {
     }
 
     /// Whether a name consists of dot-separated labels of letters, digits, `-` and `_`, which container networks use.
-    static func isHostName(_ name: String) -> Bool {
+    package static func isHostName(_ name: String) -> Bool {
         let labels = name.utf8.split(separator: UInt8(ascii: "."), omittingEmptySubsequences: false)
         return name.utf8.count <= 253 && labels.allSatisfy { (1...63).contains($0.count) && isMade($0, with: "-_") }
     }
 }
 
 /// Whether a text consists of ASCII letters, digits and the characters in `others`.
-func isMade(_ text: some Sequence<UInt8>, with others: StaticString = "") -> Bool {
+package func isMade(_ text: some Sequence<UInt8>, with others: StaticString = "") -> Bool {
     text.allSatisfy { $0.isLetterOrDigit(or: others) }
 }
 
 /// Whether a text is visible ASCII, without white space and control characters.
-func isVisible(_ text: some Sequence<UInt8>) -> Bool {
+package func isVisible(_ text: some Sequence<UInt8>) -> Bool {
     text.allSatisfy { (0x21...0x7E).contains($0) }
 }

@@ -1,15 +1,15 @@
 import CCurl
 
 /// The state that libcurl's callbacks share during one request. No callback outlives it.
-final class Exchange {
+package final class Exchange {
     /// Whether the receiver wants more of the body.
-    enum Reception {
+    package enum Reception {
         case goOn
         /// Ignores the rest and closes the connection.
         case enough
     }
 
-    let body: S3Body
+    let body: RequestBody
     /// Called before each piece of the body is sent.
     let onPiece: () throws -> Void
     /// Receives each piece of the answer's body.
@@ -22,7 +22,7 @@ final class Exchange {
     private var hasBody = false
 
     init(
-        body: S3Body,
+        body: RequestBody,
         onPiece: @escaping () throws -> Void,
         receive: @escaping (AnswerHead, UnsafeRawBufferPointer) throws -> Reception
     ) {

@@ -1,17 +1,26 @@
 import CCurl
 
 /// Why a request got no complete answer.
-struct TransportError: Error, CustomStringConvertible {
-    /// The code of the resulting ``S3Error``.
-    let code: S3Error.Code
-    /// Whether a retry may help. It does not help against an untrusted certificate, or an option that libcurl lacks.
-    let mayPass: Bool
-    /// The reason, in one line without headers, query and bodies.
-    let description: String
-    /// The part of the answer's head that arrived before the failure.
-    var head = AnswerHead()
+package struct TransportError: Error, CustomStringConvertible {
+    package enum Code: Sendable {
+        /// No connection, no answer in time, or a failure on this side.
+        case unavailable
+        /// The answer ended early.
+        case cutOff
+        /// The answer is not one of HTTP.
+        case malformedAnswer
+    }
 
-    init(_ code: S3Error.Code, _ description: String, mayPass: Bool = false) {
+    /// The kind of failure.
+    package let code: Code
+    /// Whether a retry may help. It does not help against an untrusted certificate, or an option that libcurl lacks.
+    package let mayPass: Bool
+    /// The reason, in one line without headers, query and bodies.
+    package let description: String
+    /// The part of the answer's head that arrived before the failure.
+    package var head = AnswerHead()
+
+    package init(_ code: Code, _ description: String, mayPass: Bool = false) {
         self.code = code
         self.description = description
         self.mayPass = mayPass

@@ -2,22 +2,22 @@ import CCurl
 import Encoding
 
 /// The status and headers of an answer.
-struct AnswerHead {
-    private(set) var status = 0
+package struct AnswerHead {
+    package private(set) var status = 0
     /// Whether the whole head has arrived.
-    private(set) var isComplete = false
+    package private(set) var isComplete = false
     /// Names in lower case.
-    private var headers: S3Request.Fields = []
+    private var headers: HTTPRequest.Fields = []
     private var size = 0
 
     /// The value of a header, by its name in lower case. If the header is repeated, the first one.
-    subscript(name: String) -> String? { headers.first { $0.name == name }?.value }
+    package subscript(name: String) -> String? { headers.first { $0.name == name }?.value }
 
     /// The value of a header that contains a decimal number.
-    func number(_ name: String) -> UInt64? { self[name].flatMap { decimal($0.utf8) } }
+    package func number(_ name: String) -> UInt64? { self[name].flatMap { decimal($0.utf8) } }
 
     /// The Unix time of a header that contains a date (RFC 9110 section 5.6.7).
-    func date(_ name: String) -> Int? {
+    package func date(_ name: String) -> Int? {
         guard let text = self[name] else { return nil }
         // curl_getdate(3) returns -1 for an invalid date.
         let time = curl_getdate(text, nil)
@@ -27,11 +27,11 @@ struct AnswerHead {
     /// Adds one line of the head, with its line end, as libcurl passes it. A status line starts a new head: `100
     /// Continue` may precede the final answer.
     ///
-    /// - Returns: false if the head exceeds the limits, which no S3 engine's answer does.
+    /// - Returns: false if the head exceeds the limits, which no sound server's answer does.
     mutating func take(_ line: UnsafeRawBufferPointer) -> Bool {
         if line.starts(with: "HTTP/".utf8) {
             let code = line.split(separator: UInt8(ascii: " "), maxSplits: 2).dropFirst().first?.prefix { $0 > 0x20 }
-            self = AnswerHead(status: code.flatMap(decimal).map(Int.init(truncatingIfNeeded:)) ?? 0)
+            self = AnswerHead(status: code.flatMap { decimal($0) }.map(Int.init(truncatingIfNeeded:)) ?? 0)
             return true
         }
         size += line.count
@@ -51,4 +51,4 @@ struct AnswerHead {
 }
 
 /// The value of decimal digits; `nil` if there is any other character, or if it exceeds 64 bits.
-func decimal(_ digits: some Collection<UInt8>) -> UInt64? { try? DecimalNumber.parse(digits) }
+package func decimal(_ digits: some Collection<UInt8>) -> UInt64? { try? DecimalNumber.parse(digits) }

@@ -3,14 +3,14 @@ import System
 import SystemPackage
 
 /// The body of a request.
-public enum S3Body: Sendable {
+public enum RequestBody: Sendable {
     /// Bytes in memory.
     case bytes([UInt8])
     /// The first `size` bytes of an open file. Reading neither uses nor moves the file's position (pread(2)), and does
     /// not close the file.
     case file(Int32, size: UInt64)
 
-    var size: UInt64 {
+    package var size: UInt64 {
         switch self {
         case .bytes(let bytes): UInt64(bytes.count)
         case .file(_, let size): size
@@ -21,7 +21,7 @@ public enum S3Body: Sendable {
     ///
     /// - Returns: the number of bytes read; 0 at the end.
     /// - Throws: `Errno`, or ``ShortFile``.
-    func read(at position: UInt64, into buffer: UnsafeMutableRawBufferPointer) throws -> Int {
+    package func read(at position: UInt64, into buffer: UnsafeMutableRawBufferPointer) throws -> Int {
         let wanted = Int(min(UInt64(buffer.count), size - position))
         switch self {
         case .bytes(let bytes):
@@ -38,7 +38,7 @@ public enum S3Body: Sendable {
 }
 
 /// The file was shorter than its stated size.
-struct ShortFile: Error {
-    let size: UInt64
-    let expected: UInt64
+package struct ShortFile: Error {
+    package let size: UInt64
+    package let expected: UInt64
 }

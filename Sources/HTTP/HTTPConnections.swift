@@ -1,8 +1,10 @@
 import Synchronization
 
 /// Sends requests from many threads, and keeps connections for later requests.
-final class HTTPConnections: Sendable {
+package final class HTTPConnections: Sendable {
     private let idle = Mutex<[HTTPHandle]>([])
+
+    package init() {}
 
     /// Sends a request, and waits for the whole answer.
     ///
@@ -11,9 +13,9 @@ final class HTTPConnections: Sendable {
     ///   - receive: receives each piece of the answer's body.
     /// - Returns: the head of the answer.
     /// - Throws: the error of a closure, unchanged, or `TransportError`.
-    func perform(
+    package func perform(
         _ request: HTTPRequest,
-        _ limits: S3Limits,
+        _ limits: RequestLimits,
         onPiece: () throws -> Void = {},
         _ receive: (AnswerHead, UnsafeRawBufferPointer) throws -> Exchange.Reception
     ) throws -> AnswerHead {
