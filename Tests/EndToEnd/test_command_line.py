@@ -109,4 +109,6 @@ def test_show_prints_all_payloads_but_a_deleted_one(
         temporal_server.namespace, metadata, files[1].read_bytes()
     )
     detailed = temporal_server.show(workflow_id, "--detailed", codec_endpoint=codec_endpoint)
-    assert f"input[0]: {texts[0]}\n" in detailed
+    assert f"input.payloads[0]: {texts[0]}\n" in detailed
+    assert f"input.payloads[1].data: {payloads[1]['data']}\n" in detailed
+    assert f"input.payloads[2]: {texts[2]}\n" in detailed
