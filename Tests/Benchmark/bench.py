@@ -407,8 +407,11 @@ def results_of(file: Path, machine: dict) -> Iterator[tuple[dict, Callable[[], N
         results["seconds"] = round(time.monotonic() - start)
         file.write_text(json.dumps(results, indent=1) + "\n")
 
-    yield results, save
-    save()
+    # Also after a failure: each row took a while.
+    try:
+        yield results, save
+    finally:
+        save()
 
 
 def temporary_folder() -> tempfile.TemporaryDirectory:

@@ -50,6 +50,7 @@ class Request:
             "$request_method": self.method, "$document_uri": self.path, "$query_string": self.query,
             "$request_id": "0123456789abcdef0123456789abcdef", "$request_body_file": str(self.body or ""),
             "$content_type": self.headers.get("content_type", ""), "$lps_namespaces": "*",
+            "$lps_readable_namespaces": "",
             "$lps_accel_prefix": "/lps-internal",
         }
         values = {}
