@@ -83,18 +83,11 @@ struct CodecAnswer {
         undecoded.add(index, reason)
     }
 
-    /// Adds a payload that can't be decoded for a client that shows references: the reason is a member of the reference,
+    /// Adds a reference that can't be decoded for a client that shows references: the reason is a member of the reference,
     /// which readers of references ignore.
-    ///
-    /// - Parameter json: the reference's JSON object.
-    mutating func addUndecoded(_ payload: CodecBody.Payload, at index: Int, _ reason: String, in json: [UInt8]) {
-        guard let brace = json.firstIndex(of: UInt8(ascii: "{")) else {
-            return addUndecoded(payload, at: index, reason)
-        }
-        let members = json[(brace + 1)...].trimmed()
-        let comma = members.equals("}") ? "" : ","
-        let start = "{\"error\":\(JSONText.string(reason.unicodeScalars))\(comma)"
-        add(payload.metadata, data: Array(start.utf8) + members)
+    mutating func addUndecoded(_ reference: PayloadReference, at index: Int, _ reason: String) {
+        let error = JSONText.string(reason.unicodeScalars)
+        add(PayloadReference.carrierMetadata, data: "\(reference.json.dropLast()),\"error\":\(error)}".utf8)
         undecoded.add(index, reason)
     }
 

@@ -56,8 +56,8 @@ struct CodecWork {
         do {
             try decode(payload, reference(payload), at: index)
         } catch let error as Undecodable {
-            if case .references = display, let json = error.json {
-                answer.addUndecoded(payload, at: index, error.reason, in: json)
+            if case .references = display, let reference = error.reference {
+                answer.addUndecoded(reference, at: index, error.reason)
             } else {
                 answer.addUndecoded(payload, at: index, error.reason)
             }
@@ -65,16 +65,19 @@ struct CodecWork {
         }
     }
 
-    private mutating func decode(_ payload: CodecBody.Payload, _ carried: Carried, at index: Int) throws {
-        let reference = carried.reference
-        let (key, stored) = try find(carried)
+    private mutating func decode(
+        _ payload: CodecBody.Payload,
+        _ reference: PayloadReference,
+        at index: Int
+    ) throws {
+        let (key, stored) = try find(reference)
         let isTooLong = answer.length + CodecAnswer.length(of: reference) > limits.answerLimit
         let reason = "the answer would have over \(limits.answerLimit) bytes"
         switch display {
         case .references where isTooLong || reference.size > limits.displayLimit: answer.addStorageReference(reference)
         case .placeholders where isTooLong: answer.addPlaceholder(reference, at: index, reason)
         case _ where isTooLong: answer.addUndecoded(payload, at: index, reason)
-        default: try add(carried, key, stored, for: payload)
+        default: try add(reference, key, stored, for: payload)
         }
     }
 
@@ -85,16 +88,16 @@ struct CodecWork {
             throw Refusal.badRequest("it is no reference to a large payload, so there is nothing to download")
         }
         do {
-            let carried = try reference(payload)
-            let (key, stored) = try find(carried)
+            let reference = try self.reference(payload)
+            let (key, stored) = try find(reference)
             guard
-                answer.stored.isEmpty || answer.length + CodecAnswer.length(of: carried.reference) <= limits.answerLimit
+                answer.stored.isEmpty || answer.length + CodecAnswer.length(of: reference) <= limits.answerLimit
             else {
                 throw Refusal.badRequest(
                     "the answer would have over \(limits.answerLimit) bytes, download fewer at once"
                 )
             }
-            try add(carried, key, stored, for: payload)
+            try add(reference, key, stored, for: payload)
         } catch let error as Undecodable {
             // Answers the same as for a download without the codec server, and logs the fault.
             if let fault = error.fault { throw fault }
@@ -104,39 +107,32 @@ struct CodecWork {
 
     // MARK: References
 
-    /// A reference, and the data of the payload that carries it.
-    private struct Carried {
-        let reference: PayloadReference
-        let json: [UInt8]
-    }
-
     /// A reference leads to no sound payload, and no repetition of the request changes that.
     private struct Undecodable: Error {
         let reason: String
         /// The status of a download.
         var status = Status.badRequest
-        /// The reference's JSON, if it is valid.
-        var json: [UInt8]?
+        /// The reference, if it is valid.
+        var reference: PayloadReference?
         /// The store's failure, if that is the cause.
         var fault: StoreError?
     }
 
-    private func reference(_ payload: CodecBody.Payload) throws -> Carried {
+    private func reference(_ payload: CodecBody.Payload) throws -> PayloadReference {
         do {
             _ = try PayloadReference.isCarried(by: payload.metadata)
             var json: [UInt8] = []
             try body.read(payload) { json += $0 }
-            return Carried(reference: try PayloadReference(parsing: json), json: json)
+            return try PayloadReference(parsing: json)
         } catch let error as PayloadReferenceError {
             throw Undecodable(reason: printable("\(error)".utf8))
         }
     }
 
     /// Opens a reference's payload.
-    private func find(_ carried: Carried) throws -> (PayloadKey, StoredPayload) {
-        let reference = carried.reference
+    private func find(_ reference: PayloadReference) throws -> (PayloadKey, StoredPayload) {
         func undecodable(_ reason: String, _ status: Status = .badRequest) -> Undecodable {
-            Undecodable(reason: reason, status: status, json: carried.json)
+            Undecodable(reason: reason, status: status, reference: reference)
         }
         guard let key = PayloadKey(parsing: reference.key) else { throw undecodable("blob not found") }
         do {
@@ -147,7 +143,7 @@ struct CodecWork {
         } catch let error as PayloadReferenceError {
             throw undecodable(printable("\(error)".utf8))
         }
-        let found = try reading(carried) { try store.open(key, until: trace.deadline) }
+        let found = try reading(reference) { try store.open(key, until: trace.deadline) }
         guard let stored = found else { throw undecodable("blob not found") }
         guard stored.size == reference.size else {
             throw undecodable("payload has \(stored.size) bytes, expected \(reference.size)")
@@ -156,29 +152,29 @@ struct CodecWork {
     }
 
     private mutating func add(
-        _ carried: Carried,
+        _ reference: PayloadReference,
         _ key: PayloadKey,
         _ stored: StoredPayload,
         for payload: CodecBody.Payload
     ) throws {
         // A request can have many references to one large payload: verify its digest only once.
         if !answer.stored.contains(key) {
-            try reading(carried) { try stored.check(key.digest, onPiece: trace.advance) }
+            try reading(reference) { try stored.check(key.digest, onPiece: trace.advance) }
         }
-        answer.addStored(carried.reference, key, for: payload)
+        answer.addStored(reference, key, for: payload)
     }
 
     /// Reads from the store: content that is damaged, or that this user or the disk can't read, concerns one payload.
-    private func reading<Value>(_ carried: Carried, _ read: () throws -> Value) throws -> Value {
+    private func reading<Value>(_ reference: PayloadReference, _ read: () throws -> Value) throws -> Value {
         do {
             return try read()
         } catch let error as StoreError {
             switch error.code {
-            case .vanished: throw Undecodable(reason: "blob not found", json: carried.json)
+            case .vanished: throw Undecodable(reason: "blob not found", reference: reference)
             case .damaged, .unreadable:
                 throw Undecodable(
                     reason: "its stored content is damaged or unreadable, the worker's log says how",
-                    json: carried.json,
+                    reference: reference,
                     fault: error
                 )
             default: throw error

@@ -92,6 +92,8 @@ import Testing
             #expect(try reference(shown[1]) == reference(wrong), "\(reason)")
             let members = try #require(JSONSerialization.jsonObject(with: shown[1].data) as? [String: Any])
             #expect(members["error"] as? String == reason)
+            let again = try fixture.codec("decode?preserveStorageRefs=true", [shown[1]])
+            #expect(again == [shown[1]], "a page may send what it was shown")
         }
     }
 
