@@ -119,11 +119,8 @@ let package = Package(
         .executableTarget(
             name: "lps-worker",
             dependencies: [
-                "Encoding", "EnvironmentFile", "FastCGI", "HTTP", "PayloadKey", "PayloadService", "DiskStore",
-                "Storage",
-                "Scoreboard",
-                "StorePolicy",
-                "StoreFactory", "System", "Version",
+                "DiskStore", "Encoding", "EnvironmentFile", "FastCGI", "HTTP", "PayloadKey", "PayloadService",
+                "Scoreboard", "Storage", "StoreFactory", "StorePolicy", "System", "Version",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "SystemPackage", package: "swift-system"),

@@ -27,11 +27,16 @@ public enum JSONText {
         return String(decoding: json, as: UTF8.self)
     }
 
+    /// Returns a JSON string of UTF-8 with its quotes, like ``string(_:)``.
+    public static func string(utf8 text: [UInt8]) -> String {
+        string(String(decoding: text, as: UTF8.self).unicodeScalars)
+    }
+
     /// Appends a JSON string of UTF-8 with its quotes, like ``string(_:)``.
     public static func append(_ text: [UInt8], to json: inout [UInt8]) {
         // Most texts need no escapes.
         guard text.allSatisfy(isPlain) else {
-            json += string(String(decoding: text, as: UTF8.self).unicodeScalars).utf8
+            json += string(utf8: text).utf8
             return
         }
         json.append(UInt8(ascii: "\""))

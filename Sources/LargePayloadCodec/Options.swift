@@ -124,9 +124,10 @@ extension LargePayloadCodec {
     /// How long, and at what intervals, the codec retries transient failures.
     ///
     /// A failure is transient if no answer came, or if the status is 429, 502, 503 or 504. Uploads are also repeated
-    /// after 500 and 507. Every request is safe to repeat. The delay before an attempt is random, between zero and a limit that starts at ``initialDelay`` and
-    /// doubles with each attempt up to ``maximumDelay``. If the answer has a `Retry-After` in seconds, the codec waits
-    /// that long instead, but at most ``maximumDelay``, plus up to half of that at random.
+    /// after 500 and 507. Every request is safe to repeat. The delay before an attempt is random, between zero and a
+    /// limit that starts at ``initialDelay`` and doubles with each attempt up to ``maximumDelay``. If the answer has a
+    /// `Retry-After` in seconds, the codec waits that long instead, but at most ``maximumDelay``, plus up to half of
+    /// that at random.
     public struct RetryPolicy: Sendable, Equatable {
         /// The time limit of a request with all its attempts, without its waits for a turn. Zero sends each request
         /// once.

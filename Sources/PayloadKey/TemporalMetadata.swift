@@ -47,7 +47,7 @@ public struct TemporalMetadata: Equatable, Sendable {
     public var json: String {
         guard !entries.isEmpty else { return "null" }
         let members = entries.map { entry in
-            let name = JSONText.string(String(decoding: entry.name, as: UTF8.self).unicodeScalars)
+            let name = JSONText.string(utf8: entry.name)
             return "\(name):\"\(StandardBase64.encode(entry.value))\""
         }
         return "{\(members.joined(separator: ","))}"

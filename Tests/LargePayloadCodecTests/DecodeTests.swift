@@ -10,10 +10,7 @@ import Testing
     private func reference(size: Int? = nil, digest: String? = nil, key: String = "/k", version: String = "v2")
         -> TestPayload
     {
-        let json =
-            #"{"metadata":{"encoding":"YmluYXJ5L3BsYWlu"},"size":\#(size ?? content.count),"#
-            + #""digest":"\#(digest ?? Stack.digest(content))","key":"\#(key)"}"#
-        return TestPayload(Array(json.utf8), ["encoding": "json/plain", "temporal.io/remote-codec": version])
+        TestPayload(referenceTo: content, size: size, digest: digest, key: key, version: version)
     }
 
     private func failure(_ payload: TestPayload, _ answer: CodecResponse) async throws -> LargePayloadCodecError? {

@@ -1,6 +1,7 @@
 import Foundation
 import LargePayloadCodec
 import Synchronization
+import TestSupport
 import Testing
 
 /// A payload type that conforms to the protocol as the SDK's does.
@@ -13,6 +14,14 @@ struct TestPayload: TemporalPayload, Equatable {
     init(_ data: [UInt8], _ metadata: [String: String] = ["encoding": "binary/plain"]) {
         self.data = Data(data)
         self.metadata = metadata.mapValues { Data($0.utf8) }
+    }
+
+    /// A payload with a reference to `content`, apart from the given deviations.
+    init(referenceTo content: [UInt8], size: Int?, digest: String?, key: String, version: String) {
+        let json =
+            #"{"metadata":{"encoding":"YmluYXJ5L3BsYWlu"},"size":\#(size ?? content.count),"#
+            + #""digest":"\#(digest ?? Stack.digest(content))","key":"\#(key)"}"#
+        self.init(Array(json.utf8), ["encoding": "json/plain", "temporal.io/remote-codec": version])
     }
 }
 

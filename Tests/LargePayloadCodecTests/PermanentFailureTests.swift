@@ -10,10 +10,7 @@ import Testing
     private func reference(size: Int? = nil, digest: String? = nil, key: String = "/bad", version: String = "v2")
         -> TestPayload
     {
-        let json =
-            #"{"metadata":{"encoding":"YmluYXJ5L3BsYWlu"},"size":\#(size ?? content.count),"#
-            + #""digest":"\#(digest ?? Stack.digest(content))","key":"\#(key)"}"#
-        var payload = TestPayload(Array(json.utf8), ["encoding": "json/plain", "temporal.io/remote-codec": version])
+        var payload = TestPayload(referenceTo: content, size: size, digest: digest, key: key, version: version)
         payload.externalPayloads = [3]
         return payload
     }

@@ -38,10 +38,18 @@ struct CodecAnswer {
 
     /// Adds a payload whose data is in memory.
     ///
-    /// - Parameter more: more members of the payload's JSON, each after a comma.
-    private mutating func add(_ metadata: TemporalMetadata, data: some Sequence<UInt8>, more: String = "") {
+    /// - Parameters:
+    ///   - more: more members of the payload's JSON, each after a comma.
+    ///   - others: more members, copied from the request.
+    private mutating func add(
+        _ metadata: TemporalMetadata,
+        data: some Sequence<UInt8>,
+        more: String = "",
+        others: [CodecBody.Member] = []
+    ) {
         begin()
-        add("\(Self.head(metadata))\(StandardBase64.encode(data))\"\(more)}")
+        add("\(Self.head(metadata))\(StandardBase64.encode(data))\"\(more)")
+        end(with: others)
     }
 
     /// Adds a payload that carries a reference to one of the request.
@@ -50,9 +58,7 @@ struct CodecAnswer {
     mutating func addReference(_ json: String, to payload: CodecBody.Payload) -> Bool {
         guard json.utf8.count <= CodecBody.maximumInMemory - referenceSize else { return false }
         referenceSize += json.utf8.count
-        begin()
-        add("\(Self.head(PayloadReference.carrierMetadata))\(StandardBase64.encode(json.utf8))\"")
-        end(with: payload.others)
+        add(PayloadReference.carrierMetadata, data: json.utf8, others: payload.others)
         return true
     }
 
@@ -69,9 +75,9 @@ struct CodecAnswer {
     }
 
     /// Ends a payload with members of the request's payload that the codec does not change.
-    private mutating func end(with others: [(name: [UInt8], value: Range<UInt64>)]) {
+    private mutating func end(with others: [CodecBody.Member]) {
         for (name, value) in others {
-            add(",\(JSONText.string(String(decoding: name, as: UTF8.self).unicodeScalars)):")
+            add(",\(JSONText.string(utf8: name)):")
             add(.unchanged(value), UInt64(value.count))
         }
         add("}")
@@ -93,7 +99,7 @@ struct CodecAnswer {
 
     /// Adds a placeholder for a stored payload that is too large for the answer.
     mutating func addPlaceholder(_ reference: PayloadReference, at index: Int, _ reason: String) {
-        let key = JSONText.string(String(decoding: reference.key, as: UTF8.self).unicodeScalars)
+        let key = JSONText.string(utf8: reference.key)
         add(
             TemporalMetadata([(Array("encoding".utf8), Array("json/plain".utf8))]),
             data: ("{\"placeholder\":\"a payload of \(reference.size) bytes is not shown: \(reason)\","
@@ -105,7 +111,7 @@ struct CodecAnswer {
     /// Adds a reference in the form of Temporal's external storage (`temporal.api.sdk.v1.ExternalStorageReference`). The Web UI
     /// offers a download for it, which requests the payload as it is in the history.
     mutating func addStorageReference(_ reference: PayloadReference) {
-        let key = JSONText.string(String(decoding: reference.key, as: UTF8.self).unicodeScalars)
+        let key = JSONText.string(utf8: reference.key)
         add(
             TemporalMetadata([
                 (Array("encoding".utf8), Array("json/protobuf".utf8)),

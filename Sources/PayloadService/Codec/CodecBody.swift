@@ -12,6 +12,9 @@ struct CodecBody {
     /// Bytes that each metadata entry counts in addition to its name and value.
     static let entryOverhead = 256
 
+    /// A member of a payload: its name, and the range of its value's JSON in the body.
+    typealias Member = (name: [UInt8], value: Range<UInt64>)
+
     /// One payload of the body.
     struct Payload {
         let metadata: TemporalMetadata
@@ -21,9 +24,8 @@ struct CodecBody {
         let size: UInt64
         /// The range of the payload's JSON in the body.
         let text: Range<UInt64>
-        /// The members other than metadata and data, such as `externalPayloads`: their names, and the ranges of their
-        /// values' JSON in the body.
-        let others: [(name: [UInt8], value: Range<UInt64>)]
+        /// The members other than metadata and data, such as `externalPayloads`.
+        let others: [Member]
         /// The offset of the data's string; `nil` if there is no data.
         fileprivate let dataOffset: Int?
     }
@@ -104,7 +106,7 @@ extension JSONReader {
         var hasData = false
         var size: UInt64 = 0
         var hasher = DigestHasher()
-        var others: [(name: [UInt8], value: Range<UInt64>)] = []
+        var others: [CodecBody.Member] = []
         func take(_ bytes: Int) throws {
             room -= bytes + CodecBody.entryOverhead
             guard room >= 0 else {

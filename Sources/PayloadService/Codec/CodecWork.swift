@@ -50,11 +50,11 @@ struct CodecWork {
     }
 
     /// Answers a reference's payload. One that can't be decoded is answered as it is in the request, so that the others
-    /// can be read and no program takes it for data.
+    /// can be read.
     mutating func decode(_ payload: CodecBody.Payload, at index: Int) throws {
-        guard payload.metadata[PayloadReference.versionName] != nil else { return answer.addUnchanged(payload) }
         do {
-            try decode(payload, reference(payload), at: index)
+            guard let reference = try reference(payload) else { return answer.addUnchanged(payload) }
+            try decode(payload, reference, at: index)
         } catch let error as Undecodable {
             if case .references = display, let reference = error.reference {
                 answer.addUndecoded(reference, at: index, error.reason)
@@ -84,11 +84,10 @@ struct CodecWork {
     /// Answers a reference's payload. One payload may be any size, but several only up to the answer's limit, so that they
     /// do not occupy a thread for minutes.
     mutating func download(_ payload: CodecBody.Payload) throws {
-        guard payload.metadata[PayloadReference.versionName] != nil else {
-            throw Refusal.badRequest("it is no reference to a large payload, so there is nothing to download")
-        }
         do {
-            let reference = try self.reference(payload)
+            guard let reference = try reference(payload) else {
+                throw Refusal.badRequest("it is no reference to a large payload, so there is nothing to download")
+            }
             let (key, stored) = try find(reference)
             guard
                 answer.stored.isEmpty || answer.length + CodecAnswer.length(of: reference) <= limits.answerLimit
@@ -118,9 +117,10 @@ struct CodecWork {
         var fault: StoreError?
     }
 
-    private func reference(_ payload: CodecBody.Payload) throws -> PayloadReference {
+    /// The reference that a payload carries; `nil` if it is no reference.
+    private func reference(_ payload: CodecBody.Payload) throws -> PayloadReference? {
         do {
-            _ = try PayloadReference.isCarried(by: payload.metadata)
+            guard try PayloadReference.isCarried(by: payload.metadata) else { return nil }
             var json: [UInt8] = []
             try body.read(payload) { json += $0 }
             return try PayloadReference(parsing: json)
