@@ -51,14 +51,16 @@ public struct PayloadReference: Equatable, Sendable {
 
     /// The data of the payload that carries the reference, byte for byte as Go's encoder writes it.
     public var json: String {
-        let key = JSONText.string(String(decoding: key, as: UTF8.self).unicodeScalars)
+        let key = JSONText.string(utf8: key)
         return "{\"metadata\":\(metadata.json),\"size\":\(size),\"digest\":\"\(digest)\",\"key\":\(key)}"
     }
 
     /// Checks that the service's key names the payload that the reference describes.
     ///
-    /// - Throws: ``PayloadReferenceError`` that names what differs, so that nobody can give a stored payload another
-    ///   `encoding` by editing its reference.
+    /// This detects a reference with another `encoding`. It does not detect bytes that were moved between names and
+    /// values of the metadata, because the key's hash has no separators (``TemporalMetadata/hash``).
+    ///
+    /// - Throws: ``PayloadReferenceError`` that names what differs.
     public func check(against key: PayloadKey) throws(PayloadReferenceError) {
         guard key.digest == digest else {
             throw PayloadReferenceError("its digest \(digest) is not the one of its key \(key)")
