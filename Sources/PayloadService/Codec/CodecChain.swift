@@ -61,7 +61,8 @@ struct CodecChain {
                 try take(piece)
             }
         }
-        let limit = max(limit, length) + Self.room
+        let (sum, isOver) = max(limit, length).addingReportingOverflow(Self.room)
+        let limit = isOver ? .max : sum
         let tooLong = Refusal.badRequest("\(server) answered over \(limit) bytes, decode fewer payloads at once")
         let decoded = try pass(sent, to: .decode, count: count, limit: limit, tooLong: tooLong).upload
         return .produced(decoded.size) { try decoded.read(0..<decoded.size, $0) }

@@ -175,6 +175,12 @@ import Testing
         #expect(try fixture.codec("download", fixture.codec("encode", [payload])) == [payload])
     }
 
+    @Test func `The answer limit can be the largest number`() throws {
+        let codec = CodecLimits(minimumSize: 500, answerLimit: .max)
+        let fixture = try ServiceFixture(codec: codec, next: FakeCodec())
+        #expect(try fixture.codec("decode", fixture.codec("encode", [large, small])) == [large, small])
+    }
+
     @Test func `A request whose time ends while the next codec server works has timed out`() throws {
         let codec = FakeCodec { request, _ in
             while let deadline = request.deadline, deadline > .now { usleep(1000) }
